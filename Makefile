@@ -1,0 +1,42 @@
+# Each target is one line over the command line of the program; the environment is made when it is missing.
+CHIP ?= loihi-like
+TRACE ?= shakespeare-ternary-T15
+SET ?=
+OUT ?=
+SWEEP ?= chip_configs/sweeps/sram-lanes.yaml
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: simulate capture report sweep test lint bench warmup clean
+
+simulate: .venv/ready
+	@$(BIN)/spikewatt simulate --chip "$(CHIP)" --trace "$(TRACE)" $(foreach s,$(SET),--set '$(s)') $(if $(OUT),--out "$(OUT)")
+
+capture: .venv/ready
+	@$(BIN)/spikewatt capture --out "$(or $(OUT),reports/captured.npz)"
+
+report: .venv/ready
+	@$(BIN)/spikewatt report $(OUT)
+
+sweep: .venv/ready
+	@$(BIN)/spikewatt sweep "$(SWEEP)" --jobs 2 $(if $(OUT),--out "$(OUT)")
+
+test: .venv/ready
+	@$(BIN)/python -m pytest -q
+
+lint: .venv/ready
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: .venv/ready
+	@$(BIN)/python benchmarks/simulate.py
+
+warmup: .venv/ready
+	@$(BIN)/spikewatt warmup
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@

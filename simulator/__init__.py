@@ -1,0 +1,54 @@
+"""spikewatt: replay the spikes of a spike-driven LLM on a chip model and see where the energy and the time go.
+
+The public names load their module when first used, so that importing the package is instant.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulator.config.files import list_chips, load_chip
+    from simulator.config.sweep import load_sweep
+    from simulator.mapping.fit import fit
+    from simulator.model.capture import capture
+    from simulator.model.perplexity import perplexity
+    from simulator.report.simulation import simulate
+    from simulator.trace.files import load_trace, save_trace
+    from simulator.trace.synthetic import synthetic_trace
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "capture": "simulator.model.capture",
+    "fit": "simulator.mapping.fit",
+    "list_chips": "simulator.config.files",
+    "load_chip": "simulator.config.files",
+    "load_sweep": "simulator.config.sweep",
+    "load_trace": "simulator.trace.files",
+    "perplexity": "simulator.model.perplexity",
+    "save_trace": "simulator.trace.files",
+    "simulate": "simulator.report.simulation",
+    "synthetic_trace": "simulator.trace.synthetic",
+}
+
+__all__ = [
+    "capture",
+    "fit",
+    "list_chips",
+    "load_chip",
+    "load_sweep",
+    "load_trace",
+    "perplexity",
+    "save_trace",
+    "simulate",
+    "synthetic_trace",
+]
+
+
+def __getattr__(name: str) -> object:
+    """A public name, from its module."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'simulator' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

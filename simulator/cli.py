@@ -1,0 +1,329 @@
+"""The command line: every command is a call of the library, and what it found on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import typer
+
+from simulator.errors import SpikewattError, TraceError, did_you_mean
+
+app = typer.Typer(
+    name="spikewatt",
+    help="Replay the spikes of a spike-driven LLM on a chip model, and see where the energy and the time go.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+TRACES = ROOT / "traces"
+MODEL = TRACES / "model"
+DEFAULT_TRACE = "shakespeare-ternary-T15"
+DENSE_CHIP = "dense-int8-45nm"
+
+ChipName = Annotated[str, typer.Option("--chip", help="shipped chip name, or path of a chip file")]
+TraceName = Annotated[str, typer.Option("--trace", help="shipped trace name, or path of a trace file")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help='override, e.g. core.sram.capacity="256 KiB"')]
+Model = Annotated[Path, typer.Option("--model", help="Hugging Face directory of a LLaMA model")]
+Text = Annotated[Path, typer.Option("--text", help="text file; passages between lines <|endoftext|>")]
+MaxTokens = Annotated[int | None, typer.Option("--tokens", min=2, help="pass at most so many tokens")]
+Code = Literal["ternary", "binary", "bitwise"]
+EncodingName = Annotated[Code, typer.Option("--encoding")]
+Timesteps = Annotated[int, typer.Option("--timesteps", "-T", min=1, help="timesteps of one spike train")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="results in one line, no progress")]
+AsJson = Annotated[bool, typer.Option("--json", help="results as JSON on stdout")]
+
+
+@app.command()
+def simulate(
+    chip: ChipName = "loihi-like",
+    trace: TraceName = DEFAULT_TRACE,
+    set_: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="report folder; default reports/<chip>/<trace>")] = None,
+    dense_twin: Annotated[bool, typer.Option(help=f"simulate the trace on {DENSE_CHIP} as well")] = True,
+    allow_uncosted: Annotated[bool, typer.Option(help="name work without a price instead of refusing it")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="one row per layer")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate a trace on a chip and write a report."""
+    from simulator.config import load_chip
+    from simulator.report.files import check_place, write_report
+    from simulator.report.progress import ProgressLine
+    from simulator.report.terminal import make_console, print_report
+    from simulator.trace.files import load_trace
+
+    chip_config = load_chip(chip, set_ or [])
+    captured = load_trace(find_trace(trace))
+    folder = out if out is not None else Path("reports") / chip_config.name / captured.name
+    check_place(folder)
+    twin = load_chip(DENSE_CHIP) if dense_twin and chip_config.name != DENSE_CHIP else None
+    with ProgressLine(quiet=quiet or as_json) as progress:
+        progress.say(f"{captured} on {chip_config.name}; the first run on a machine compiles the kernels")
+        from simulator.report.figures import save_figures
+        from simulator.report.html import write_html
+        from simulator.report.simulation import simulate as run_simulation
+
+        run = run_simulation(
+            chip_config,
+            captured,
+            dense_chip=twin,
+            allow_uncosted=allow_uncosted,
+            command=shlex.join(["spikewatt", *sys.argv[1:]]),
+            progress=progress,
+        )
+        progress.say("writing the report")
+        write_report(run, folder, writers=[write_html, lambda r, place: save_figures(r, place / "figures")])
+    if as_json:
+        typer.echo((folder / "result.json").read_text(), nl=False)
+        return
+    print_report(run, make_console(), verbose=verbose, quiet=quiet)
+    typer.echo(f"report: {folder / 'report.html'}")
+
+
+@app.command()
+def report(
+    folders: Annotated[list[Path] | None, typer.Argument(help="report folders; default all below reports/")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare finished reports, one line each."""
+    from simulator.report.overview import find_reports, overview
+
+    table = overview(folders or find_reports(Path("reports")))
+    if as_json:
+        _print_json(table.to_dict("records"))
+    else:
+        _print_table(table, "reports")
+
+
+@app.command()
+def capture(
+    out: Annotated[Path, typer.Option(help="trace file to write (.npz)")],
+    model: Model = MODEL,
+    text: Text = MODEL / "heldout_sample.txt",
+    encoding: EncodingName = "ternary",
+    timesteps: Timesteps = 15,
+    tokens: MaxTokens = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Pass a text through the spike-driven model and keep its spikes as a trace."""
+    from simulator.model.capture import capture as run_capture
+    from simulator.model.encoder import encoding_for
+    from simulator.outputs import check_writable
+    from simulator.trace.files import save_trace
+
+    check_writable(out)
+    trace, found = run_capture(model, _read_text(text), encoding_for(encoding, timesteps), tokens, out.stem)
+    save_trace(trace, out)
+    summary = {
+        "trace": str(out),
+        "tokens": found.n_tokens,
+        "tokens_per_s": found.tokens_per_s,
+        "perplexity_float": found.float_perplexity.perplexity,
+        "perplexity_spiking": found.spiking_perplexity.perplexity,
+        "warnings": list(found.warnings),
+    }
+    if as_json:
+        _print_json(summary | {"activity": found.activity.to_dict("records")})
+        return
+    typer.echo(
+        f"{out}: {found.n_tokens} tokens at {found.tokens_per_s:.0f} tokens/s;"
+        f" perplexity {found.float_perplexity.perplexity:.3f} float,"
+        f" {found.spiking_perplexity.perplexity:.3f} spiking ({encoding}, T={timesteps})"
+    )
+    if not quiet:
+        columns = ["kind", "spikes_per_activation", "firing_rate", "zero_share", "max_count"]
+        _print_table(found.activity[columns], "spikes by the type of the layers that they drive")
+    for warning in found.warnings:
+        typer.echo(f"warning: {warning}")
+
+
+@app.command()
+def perplexity(
+    model: Model = MODEL,
+    text: Text = MODEL / "heldout_sample.txt",
+    encoding: Annotated[Code | None, typer.Option(help="float when not given")] = None,
+    timesteps: Timesteps = 15,
+    tokens: MaxTokens = None,
+    as_json: AsJson = False,
+) -> None:
+    """Perplexity of a model on a text, float or spiking."""
+    from simulator.model.encoder import encoding_for
+    from simulator.model.perplexity import perplexity as run_perplexity
+
+    code = None if encoding is None else encoding_for(encoding, timesteps)
+    found = run_perplexity(model, _read_text(text), code, tokens)
+    mode = "float" if encoding is None else f"{encoding}, T={timesteps}"
+    if as_json:
+        _print_json({"mode": mode, "perplexity": found.perplexity, "bits_per_byte": found.bits_per_byte})
+    else:
+        typer.echo(
+            f"perplexity {found.perplexity:.3f} ({mode}), {found.nats_per_token:.4f} nats per token,"
+            f" {found.bits_per_byte:.4f} bits per byte, {found.n_tokens} tokens predicted"
+        )
+
+
+@app.command()
+def fit(chip: ChipName = "loihi-like", trace: TraceName = DEFAULT_TRACE, set_: Overrides = None) -> None:
+    """Show how a trace fits a chip, without simulating."""
+    from simulator.config import load_chip
+    from simulator.mapping.fit import fit as run_fit
+    from simulator.trace.files import load_trace
+
+    captured = load_trace(find_trace(trace))
+    found = run_fit(captured, load_chip(chip, set_ or []))
+    _print_table(found.rows, f"{captured.name} on {chip}: the largest block of each owner; util = used / limit")
+    chips = "chip" if found.n_chips == 1 else "chips"
+    typer.echo(f"{found.cores_used} of {found.cores_total} cores on {found.n_chips} {chips}")
+
+
+@app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(help="sweep file")],
+    out: Annotated[Path | None, typer.Option(help="folder of the points; default reports/sweeps/<name>")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="processes")] = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate every point of a sweep file; points already there are reused."""
+    from simulator.config import load_sweep
+    from simulator.report.progress import ProgressLine
+    from simulator.sweep.runner import run_sweep
+
+    config = load_sweep(file)
+    folder = out if out is not None else Path("reports") / "sweeps" / config.name
+    with ProgressLine(quiet=quiet) as progress:
+        found = run_sweep(config, folder, jobs=jobs, progress=progress)
+    _print_table(found.frame, config.summary)
+    typer.echo(f"computed {found.computed}, reused {found.reused}, failed {found.failed}: {folder / 'points.csv'}")
+    if found.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def synthesize(
+    out: Annotated[Path, typer.Option(help="trace file to write (.npz)")],
+    pattern: Annotated[Literal["silent", "single", "full", "poisson"], typer.Argument()] = "poisson",
+    sizes: Annotated[str, typer.Option(help="widths of a chain of layers")] = "64,32,16",
+    encoding: EncodingName = "ternary",
+    timesteps: Timesteps = 7,
+    tokens: Annotated[int, typer.Option(min=1)] = 4,
+    mean_count: Annotated[float, typer.Option(min=0, help="mean spike count of the poisson pattern")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Write a synthetic trace."""
+    from simulator.model.encoder import encoding_for
+    from simulator.trace.files import save_trace
+    from simulator.trace.synthetic import parse_sizes, synthetic_trace
+
+    code = encoding_for(encoding, timesteps)
+    trace = synthetic_trace(
+        pattern,
+        parse_sizes(sizes),
+        code=code.code,
+        levels=code.levels,
+        tokens=tokens,
+        mean_count=mean_count,
+        seed=seed,
+        name=out.stem,
+    )
+    typer.echo(f"{out}: {save_trace(trace, out)}")
+
+
+@app.command()
+def validate(files: Annotated[list[Path], typer.Argument(help="chip files, sweep files and traces")]) -> None:
+    """Check files; every problem of every file, one line each."""
+    from simulator.validation import validate_file
+
+    failed = False
+    for file in files:
+        try:
+            typer.echo(f"{file}: {validate_file(file)}")
+        except SpikewattError as error:
+            failed = True
+            typer.echo(str(error), err=True)
+    if failed:
+        raise typer.Exit(2)
+
+
+@app.command()
+def chips() -> None:
+    """List the shipped chips."""
+    from simulator.config import list_chips
+
+    for name, summary in list_chips():
+        typer.echo(f"{name:18s} {summary}")
+
+
+@app.command()
+def schema() -> None:
+    """Write the JSON schema of chip files to stdout."""
+    from simulator.config import chip_schema
+
+    _print_json(chip_schema())
+
+
+@app.command()
+def warmup() -> None:
+    """Compile the kernels, so that the next simulation starts at once."""
+    from simulator.engine.warmup import warm_up
+
+    typer.echo(f"kernels ready in {warm_up():.1f} s")
+
+
+def find_trace(name: str) -> Path:
+    """Path of a trace file, or of a shipped trace by its name; raises TraceError listing the shipped ones."""
+    path = Path(name)
+    if path.exists() or path.suffix or len(path.parts) > 1:
+        return path
+    shipped = {p.stem: p for p in sorted(TRACES.glob("*.npz"))}
+    if name not in shipped:
+        known = ", ".join(shipped) or "none"
+        raise TraceError(f"{name}: no such trace, wanted a file or one of {known}{did_you_mean(name, shipped)}")
+    return shipped[name]
+
+
+def _read_text(path: Path) -> str:
+    """Content of a text file, or one clear line."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SpikewattError(f"{path}: cannot read the text: {reason}") from error
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print_table(frame: Any, title: str) -> None:
+    from simulator.report.terminal import make_console, print_frame
+
+    print_frame(frame, title, make_console())
+
+
+def main() -> NoReturn:
+    """Run the program: a fault of the input is one clear line on stderr and exit code 2."""
+    # Before numpy loads: two BLAS threads fight over the cores of a small machine and made numpy 20 times slower there.
+    for library in ("OPENBLAS", "OMP", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    try:
+        app(standalone_mode=True)
+    except SpikewattError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; nothing half-written is left", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe has gone; what is left in the buffer must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)

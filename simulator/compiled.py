@@ -1,0 +1,80 @@
+"""The one decorator of every compiled kernel, and where its machine code is cached between runs.
+
+numba keys its cache by the file of the decorated function only, so an edit in another kernel file would run stale code.
+Here the cache directory itself is named after all kernel sources together and the version of numba.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import numba
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_PACKAGE = Path(__file__).resolve().parent
+# Every file whose text or constants are compiled in.
+KERNEL_SOURCES = ("compiled.py", "engine/kernels*.py", "engine/noc_workspace*.py", "model/kernels.py")
+
+
+def jit(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile ``function`` in nopython mode on its first call, keeping the code between runs where a disk allows it.
+
+    No fastmath and no threads: results are the same bytes on every machine (DESIGN rule 6). With ``NUMBA_DISABLE_JIT``
+    set the function is returned as it is.
+    """
+    if numba.config.DISABLE_JIT:
+        return function
+    directory = cache_directory()
+    if directory is None:
+        return numba.njit(function)  # type: ignore[no-any-return]
+    # The location is bound when numba decorates, so other users of numba in this process keep theirs.
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(directory)
+    try:
+        return numba.njit(cache=True)(function)  # type: ignore[no-any-return]
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@cache
+def cache_directory() -> Path | None:
+    """Directory for the code of exactly these kernel sources; None, after one warning, if it cannot be written."""
+    try:
+        directory = _cache_root() / f"kernels-{_source_key()}"
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
+        warnings.warn(f"compiled kernels are not cached: {error}; set NUMBA_CACHE_DIR", RuntimeWarning, stacklevel=3)
+        return None
+    return directory
+
+
+def kernel_sources() -> list[Path]:
+    """Files that decide what is compiled, in a fixed order."""
+    return [path for pattern in KERNEL_SOURCES for path in sorted(_PACKAGE.glob(pattern))]
+
+
+def _cache_root() -> Path:
+    """``NUMBA_CACHE_DIR``, else ``XDG_CACHE_HOME/spikewatt``, else ``~/.cache/spikewatt``."""
+    if numba.config.CACHE_DIR:
+        return Path(numba.config.CACHE_DIR)
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "spikewatt"
+
+
+def _source_key() -> str:
+    """First 16 hex digits of the sha256 over the kernel sources, their names, and the version of numba."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in kernel_sources():
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]

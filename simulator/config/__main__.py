@@ -1,0 +1,6 @@
+"""`python -m simulator.config` writes `chip_configs/schema.json` anew."""
+
+from simulator.config.schema import write_chip_schema
+
+if __name__ == "__main__":
+    print(write_chip_schema())

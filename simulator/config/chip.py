@@ -1,0 +1,285 @@
+"""The chip file as frozen records: geometry, limits, and for every action an energy and a latency with their source.
+
+Inside, energies are float pJ, times int ps, sizes int bytes, widths int bits, powers float W. The words follow
+GLOSSARY; the component/action names here are the ones of the ledger (`simulator.energy.ledger`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from simulator.config.fields import (
+    Count,
+    Cycles,
+    EnergyPj,
+    Frozen,
+    Positive,
+    PowerW,
+    SizeBytes,
+    Text,
+    TimePs,
+    WidthBits,
+    broken_rule,
+)
+from simulator.config.rules import broken_chip_rules
+
+Grade = Literal["measured", "post-layout", "pre-silicon", "published-model", "scaled", "assumed"]
+
+
+class Provenance(Frozen):
+    """Where a number comes from (DESIGN rule 4)."""
+
+    source: str = Field(description="key of the file's `sources` table")
+    grade: Grade
+    node_nm: Positive | None = Field(default=None, description="node it was found at, when not the chip's")
+    voltage: Positive | None = Field(default=None, description="supply it was found at, when not the chip's")
+    note: str | None = None
+
+
+class Price(Provenance):
+    """Energy of one action in pJ; or the action whose published energy already contains it."""
+
+    value: EnergyPj | None = None
+    low: EnergyPj | None = None
+    high: EnergyPj | None = None
+    included_in: str | None = Field(default=None, description="component.action whose energy contains this one")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        _check_bounds(self)
+        return self
+
+
+class Delay(Provenance):
+    """Time of one action in ps."""
+
+    value: TimePs
+    low: TimePs | None = None
+    high: TimePs | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        _check_bounds(self)
+        return self
+
+
+class StaticPower(Provenance):
+    """Power drawn whether or not anything happens, in W."""
+
+    value: PowerW
+    low: PowerW | None = None
+    high: PowerW | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        _check_bounds(self)
+        return self
+
+
+def _check_bounds(record: Price | Delay | StaticPower) -> None:
+    """``low <= value <= high``, where given; a number that another one contains has none."""
+    value, low, high = record.value, record.low, record.high
+    for name, bound in (("low", low), ("high", high)):
+        if bound is not None and isinstance(record, Price) and record.included_in is not None:
+            raise broken_rule(name, f"found a bound `{name}`, wanted none beside `included_in`")
+    if value is not None and low is not None and low > value:
+        raise broken_rule("low", "found a bound above `value`, wanted low <= value")
+    if value is not None and high is not None and high < value:
+        raise broken_rule("high", "found a bound below `value`, wanted value <= high")
+
+
+class Action(Frozen):
+    """An elementary act with its energy and the time it keeps its stage busy."""
+
+    energy: Price
+    latency: Delay
+
+
+class Technology(Frozen):
+    """Process and supply of the chip, for the numbers that name none of their own."""
+
+    node_nm: Positive
+    voltage: Positive | None = None
+
+
+class ChipGrid(Frozen):
+    """A chip as a mesh of tiles, each a router with cores; several chips tile into a larger mesh."""
+
+    tiles_x: Count
+    tiles_y: Count
+    cores_per_tile: Count
+    max_chips: Count = 1
+    static_power: StaticPower = Field(description="per chip in use, idle cores included")
+
+    @property
+    def n_tiles(self) -> int:
+        """Tiles of one chip."""
+        return self.tiles_x * self.tiles_y
+
+    @property
+    def n_cores(self) -> int:
+        """Cores of one chip."""
+        return self.n_tiles * self.cores_per_tile
+
+
+class ChipLink(Frozen):
+    """A link that leaves the chip: extra latency over an on-chip link, and how often it takes a flit."""
+
+    extra_cycles: Cycles
+    cycles_per_flit: Count = 1
+    hop: Price
+    source: str
+    grade: Grade
+    note: str | None = None
+
+
+class Noc(Frozen):
+    """Mesh of one-virtual-channel routers (TIMING rules, family P): XY routing, finite FIFOs, credits, round-robin."""
+
+    router: Literal["P"] = "P"
+    buffer_flits: Count = 8
+    flit_bits: WidthBits
+    cycle: Delay = Field(description="time of one router cycle; an asynchronous chip gives its flit time")
+    extra_cycles_x: Cycles = Field(default=0, description="cycles an east-west hop takes beyond 3")
+    extra_cycles_y: Cycles = Field(default=0, description="cycles a north-south hop takes beyond 3")
+    hop_x: Price = Field(description="one flit over an east-west link, its router included")
+    hop_y: Price = Field(description="one flit over a north-south link, its router included")
+    local: Price = Field(description="one flit from the router into a core of its tile")
+    chip_link: ChipLink | None = Field(default=None, description="needed when max_chips > 1")
+
+
+class Sram(Frozen):
+    """Synaptic memory of one core."""
+
+    capacity: SizeBytes
+    word: WidthBits
+
+
+class Limits(Frozen):
+    """Hard limits of one core."""
+
+    axons_in: Count
+    neurons: Count
+
+
+class AxonIn(Frozen):
+    """Receiving end: one table lookup per packet."""
+
+    lookup: Action
+
+
+class Synapse(Frozen):
+    """Row fetch: words of SRAM per packet, then one synop per weight (per native weight slice)."""
+
+    weight_bits: WidthBits = Field(description="widest weight held in one synapse; wider ones take several (slices)")
+    lanes: Count = Field(description="synops served at once")
+    word_read: Action
+    synop: Action
+
+
+class Dendrite(Frozen):
+    """Accumulation of one weight into the sum of one neuron: the AC (or MAC) of the 45 nm op count."""
+
+    accumulator_bits: WidthBits
+    accumulate: Action
+    reduce: Action = Field(description="adding one partial sum that came from another core; no AC of the op count")
+
+
+class Soma(Frozen):
+    """Neuron update. `every: timestep` updates each neuron in each timestep, `stage` once after the last one."""
+
+    every: Literal["timestep", "stage"]
+    lanes: Count
+    update: Action = Field(description="neuron that fires, or has received input in this timestep")
+    update_idle: Action = Field(description="neuron that has not")
+    fire: Action = Field(description="making the spike of a neuron that fires")
+
+
+class AxonOut(Frozen):
+    """Sending end: one packet per spike and destination core."""
+
+    packet: Action
+
+
+class Core(Frozen):
+    """One pipeline with its memory: axon_in, synapse, dendrite, soma, axon_out (DESIGN section 5)."""
+
+    sram: Sram
+    limits: Limits
+    overhead: Delay = Field(description="added to the slowest stage for each packet served")
+    axon_in: AxonIn
+    synapse: Synapse
+    dendrite: Dendrite
+    soma: Soma
+    axon_out: AxonOut
+
+
+class Vector(Frozen):
+    """Unit of the non-spiking work in each core that is home to a stream: `lanes` operations at a time."""
+
+    lanes: Count
+    add: Action
+    mul: Action
+    mac: Action
+    compare: Action
+    exp: Action
+    div: Action
+
+
+class Memory(Frozen):
+    """Memory behind the vector unit of each home core (KV cache, dense head, embedding, values), priced per bit."""
+
+    word: WidthBits = Field(description="bits that one access moves")
+    access: Delay = Field(description="time of one access; accesses overlap with vector operations, the slower counts")
+    read: Price = Field(description="one bit")
+    write: Price = Field(description="one bit")
+
+
+class BarrierPoint(Frozen):
+    """Barrier latency measured with this many tiles in use."""
+
+    tiles: Count
+    value: TimePs
+
+
+class Barrier(Provenance):
+    """Chip-wide close of a timestep; linear between the points, constant outside them."""
+
+    latency: tuple[BarrierPoint, ...] = Field(min_length=1)
+    energy: Price = Field(description="one barrier, all tiles together")
+
+
+class Sync(Frozen):
+    """How timesteps are kept apart."""
+
+    barrier: Barrier
+
+
+class ChipConfig(Frozen):
+    """A chip file. Everything that the mapping, the engine and the energy ledger know of the hardware."""
+
+    name: Text
+    summary: Text = Field(description="one line for `spikewatt chips`")
+    sources: dict[str, Text] = Field(description="short key -> citation")
+    technology: Technology
+    replay: Literal["captured", "dense"] = Field(
+        default="captured",
+        description="captured: spikes as the trace encodes them; dense: every activation once, as one integer (MAC)",
+    )
+    chip: ChipGrid
+    noc: Noc
+    core: Core
+    vector: Vector
+    memory: Memory
+    sync: Sync
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        broken = broken_chip_rules(self.model_dump())
+        if broken:
+            lines = [f"{'.'.join(map(str, path))}: {text}" for path, text in broken]
+            raise PydanticCustomError("chip_rules", "{text}", {"text": "\n".join(lines)})
+        return self

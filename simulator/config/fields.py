@@ -1,0 +1,83 @@
+"""The kinds of value a configuration file holds: quantities with a unit, counts, plain numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import PydanticCustomError, core_schema
+
+from simulator.units import EXAMPLE, INSIDE, UNITS, parse_quantity, with_article
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Marks a field that is written as a number with its unit.
+
+    Attributes
+    ----------
+    dimension
+        See `simulator.units.parse_quantity`.
+    least
+        Smallest value allowed, in the unit used inside.
+    most
+        Largest value allowed, as text; it keeps sums of times and sizes within 64 bits.
+    """
+
+    dimension: str
+    least: int = 0
+    most: str | None = None
+
+    @property
+    def wanted(self) -> str:
+        """``an energy such as '23.6 pJ'``."""
+        return f"{with_article(self.dimension)} such as '{EXAMPLE[self.dimension]}'"
+
+    def read(self, text: object) -> float | int:
+        """The quantity in the unit used inside; ValueError with ``found ..., wanted ...`` otherwise."""
+        value = parse_quantity(text, self.dimension)
+        if value < self.least:
+            bound = f"at least {self.least} {INSIDE[self.dimension]}"
+        elif self.most is not None and value > parse_quantity(self.most, self.dimension):
+            bound = f"at most {self.most}"
+        else:
+            return value
+        raise ValueError(f"found '{text}', wanted {with_article(self.dimension)} of {bound}")
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Pydantic's way in: `read` first, then the plain type."""
+        return core_schema.no_info_before_validator_function(self.read, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """In a file it is text, whatever it is inside."""
+        units = "|".join(sorted(UNITS[self.dimension]))
+        return {
+            "type": "string",
+            "pattern": rf"^\s*\+?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{{1,3}})?\s*({units})\s*$",
+            "examples": [EXAMPLE[self.dimension]],
+        }
+
+
+EnergyPj = Annotated[float, Quantity("energy")]
+TimePs = Annotated[int, Quantity("time", most="1 s")]
+PowerW = Annotated[float, Quantity("power")]
+SizeBytes = Annotated[int, Quantity("size", least=1, most="1 TiB")]
+WidthBits = Annotated[int, Quantity("width", least=1, most="1000000 bit")]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
+Cycles = Annotated[int, Field(ge=0, le=1_000_000_000, strict=True)]
+Positive = Annotated[float, Field(gt=0, strict=True)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Frozen(BaseModel):
+    """Base of all records read from YAML: unknown keys refused, values never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def broken_rule(at: str, text: str) -> PydanticCustomError:
+    """The error of a rule between fields: ``text`` is ``found ..., wanted ...``, ``at`` the field it is told of."""
+    return PydanticCustomError("rule", "{text}", {"text": text, "at": at})

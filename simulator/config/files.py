@@ -1,0 +1,67 @@
+"""Chip files by name or path: load one, list the shipped ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from simulator.config.chip import ChipConfig
+from simulator.config.extends import KEY, find_chip, is_path, read_chip_tree, shipped_chips
+from simulator.config.overrides import Override, apply_override, parse_overrides
+from simulator.config.place import Problem
+from simulator.config.rules import broken_chip_rules
+from simulator.config.validate import validate
+from simulator.config.yaml_marks import Node
+from simulator.errors import ConfigError
+
+
+def chips_directory() -> Path:
+    """The shipped chip files: `chip_configs/` beside the package, as in a clone of the repository."""
+    return Path(__file__).resolve().parents[2] / "chip_configs"
+
+
+def load_chip(name_or_path: str, overrides: Sequence[str] = (), directory: Path | None = None) -> ChipConfig:
+    """Load a chip.
+
+    Parameters
+    ----------
+    name_or_path
+        Name of a shipped chip, or path of a chip file; a path ends in ``.yaml`` or has a slash.
+    overrides
+        ``path=value`` texts, as given to ``--set``: ``core.sram.capacity=256 KiB``.
+    directory
+        Where the shipped chips are, when not at `chips_directory`.
+
+    Raises
+    ------
+    ConfigError
+        With every problem of the file and of the overrides, one line each.
+    """
+    tree, problems = chip_tree(name_or_path, directory)
+    return chip_from_tree(tree, problems, parse_overrides(overrides))
+
+
+def chip_tree(name_or_path: str, directory: Path | None = None) -> tuple[Node, tuple[Problem, ...]]:
+    """The marked tree of a chip, not yet validated, and what is wrong with its YAML."""
+    directory = directory or chips_directory()
+    if is_path(name_or_path):
+        return read_chip_tree(Path(name_or_path), name_or_path, directory)
+    try:
+        path, shown = find_chip(name_or_path, Path(), Path(), directory)
+    except LookupError as error:
+        raise ConfigError([str(error)]) from None
+    return read_chip_tree(path, shown, directory)
+
+
+def chip_from_tree(tree: Node, problems: Sequence[Problem], overrides: Sequence[Override]) -> ChipConfig:
+    """Validate a tree with overrides on top."""
+    for override in overrides:
+        tree = apply_override(tree, override)
+    return validate(ChipConfig, tree, problems, broken_chip_rules, more_keys=(KEY,))
+
+
+def list_chips(directory: Path | None = None) -> list[tuple[str, str]]:
+    """(name, summary) of every shipped chip, by name."""
+    directory = directory or chips_directory()
+    chips = (load_chip(str(path), directory=directory) for path in shipped_chips(directory).values())
+    return [(chip.name, chip.summary) for chip in chips]

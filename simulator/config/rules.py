@@ -1,0 +1,134 @@
+"""Rules of a chip file that tie distant places together: sources, prices contained in others, the link between chips.
+
+They work on plain nested mappings, whatever else is wrong with the file, so that all its problems come out at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from simulator.errors import did_you_mean
+
+Path = tuple[str | int, ...]
+
+# component.action of the ledger -> where the chip file keeps its price
+ACTION_PATHS: dict[str, tuple[str, ...]] = {
+    f"{component}.{action}": ("core", component, action, "energy")
+    for component, actions in (
+        ("axon_in", ("lookup",)),
+        ("synapse", ("word_read", "synop")),
+        ("dendrite", ("accumulate", "reduce")),
+        ("soma", ("update", "update_idle", "fire")),
+        ("axon_out", ("packet",)),
+    )
+    for action in actions
+}
+ACTION_PATHS |= {f"noc.{link}": ("noc", link) for link in ("hop_x", "hop_y", "local")}
+ACTION_PATHS |= {"noc.chip_hop": ("noc", "chip_link", "hop")}
+ACTION_PATHS |= {f"vector.{op}": ("vector", op, "energy") for op in ("add", "mul", "mac", "compare", "exp", "div")}
+ACTION_PATHS |= {f"memory.{way}": ("memory", way) for way in ("read", "write")}
+_STATIC = ("chip", "static_power")
+ACTION_PATHS |= {"sync.barrier": ("sync", "barrier", "energy"), "static.power": _STATIC}
+
+
+def broken_chip_rules(chip: Mapping[str, Any]) -> list[tuple[Path, str]]:
+    """(path, ``found ..., wanted ...``) of every rule between distant fields that ``chip`` breaks."""
+    return [
+        *_unknown_sources(chip),
+        *_neither_or_both(chip),
+        *_unpriced_targets(chip),
+        *_missing_chip_link(chip),
+        *_unsorted_barriers(chip),
+    ]
+
+
+def _unknown_sources(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Every `source` that is no key of `sources`."""
+    known = chip.get("sources")
+    if not isinstance(known, Mapping):
+        return
+    for path, source in _texts(chip, "source"):
+        if source not in known and path[0] != "sources":
+            yield path, f"found '{source}', wanted a key of `sources` ({', '.join(known)}){did_you_mean(source, known)}"
+
+
+def _neither_or_both(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Every price without a value and without an action that contains it, or with both."""
+    for path in ACTION_PATHS.values():
+        price = _at(chip, path)
+        if isinstance(price, Mapping) and path != _STATIC:
+            given = [key for key in ("value", "included_in") if price.get(key) is not None]
+            if not given:
+                yield path, "found neither `value` nor `included_in`, wanted one of them"
+            elif len(given) == 2:
+                yield (*path, "included_in"), "found both `value` and `included_in`, wanted one of them"
+
+
+def _unpriced_targets(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Every `included_in` that does not lead to a value in one step."""
+    for path, target in _texts(chip, "included_in"):
+        where = ACTION_PATHS.get(target)
+        wanted = "wanted an action with a value of its own"
+        if where is None:
+            yield path, f"found '{target}', wanted component.action{_nearest_action(target)}"
+        elif where == path[:-1]:
+            yield path, f"found '{target}', the action itself, wanted another one"
+        elif (price := _at(chip, where)) is None:
+            yield path, f"found '{target}', which this chip does not have, {wanted}"
+        elif isinstance(price, Mapping) and price.get("included_in") is not None:
+            yield path, f"found '{target}', itself included in '{price['included_in']}', {wanted}"
+
+
+def _missing_chip_link(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Several chips need a link between them."""
+    max_chips = _at(chip, ("chip", "max_chips"))
+    noc = chip.get("noc")
+    if isinstance(max_chips, int) and max_chips > 1 and isinstance(noc, Mapping) and noc.get("chip_link") is None:
+        yield ("noc", "chip_link"), f"found no such key, wanted one because chip.max_chips is {max_chips}"
+
+
+def _unsorted_barriers(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Barrier points are given for more and more tiles."""
+    path = ("sync", "barrier", "latency")
+    points = _at(chip, path)
+    tiles = [point.get("tiles") if isinstance(point, Mapping) else None for point in _items(points)]
+    for i, (before, after) in enumerate(pairwise(tiles), start=1):
+        if isinstance(before, int) and isinstance(after, int) and after <= before:
+            yield (*path, i, "tiles"), f"found {after} after {before}, wanted more and more tiles"
+
+
+def _nearest_action(target: str) -> str:
+    """A guess at the action meant, by its whole name or by its last part."""
+    by_action = {name.split(".")[1]: name for name in ACTION_PATHS}
+    if target in by_action:
+        return f" (did you mean '{by_action[target]}'?)"
+    return did_you_mean(target, ACTION_PATHS)
+
+
+def _texts(record: object, key: str, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Every text under ``key``, at any depth, with its path."""
+    if isinstance(record, Mapping):
+        for name, value in record.items():
+            if name == key and isinstance(value, str):
+                yield (*path, name), value
+            else:
+                yield from _texts(value, key, (*path, name))
+    else:
+        for i, value in enumerate(_items(record)):
+            yield from _texts(value, key, (*path, i))
+
+
+def _items(record: object) -> Sequence[Any]:
+    """The items of a list; none of anything else."""
+    return record if isinstance(record, (list, tuple)) else ()
+
+
+def _at(record: object, path: Sequence[str | int]) -> object:
+    """What stands at ``path``, or None."""
+    for key in path:
+        if not isinstance(record, Mapping):
+            return None
+        record = record.get(key)
+    return record

@@ -1,0 +1,150 @@
+"""A marked tree into a frozen record, or every problem of it at its place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from simulator.config.describe import choices, field_at, known_keys, wanted
+from simulator.config.place import Place, Problem, in_order
+from simulator.config.yaml_marks import MapNode, Node, ScalarNode, numbers_not_finite, plain, shown_value
+from simulator.errors import ConfigError, did_you_mean
+
+Record = TypeVar("Record", bound=BaseModel)
+Path = tuple[str | int, ...]
+Rules = Callable[[Mapping[str, Any]], Iterable[tuple[Path, str]]]
+
+
+def validate(
+    model: type[Record], root: Node, problems: Sequence[Problem], rules: Rules, more_keys: Sequence[str] = ()
+) -> Record:
+    """Read a marked tree as a frozen record.
+
+    Parameters
+    ----------
+    model
+        The record wanted.
+    root
+        The tree.
+    problems
+        What was already wrong with the file.
+    rules
+        Rules between distant fields, on the plain values; tried even when fields are wrong.
+    more_keys
+        Keys of the file that are not of the model, for the help on unknown ones.
+
+    Raises
+    ------
+    ConfigError
+        With all problems, in the order of the file.
+    """
+    record, found = check(model, root, rules, more_keys)
+    found = beside(problems, found)
+    if found or record is None:
+        raise ConfigError(in_order(found))
+    return record
+
+
+def beside(problems: Sequence[Problem], found: Iterable[Problem]) -> list[Problem]:
+    """``problems``, and those of ``found`` that say something of another value."""
+    told = {(problem.place, problem.path) for problem in problems}
+    return [*problems, *(problem for problem in found if (problem.place, problem.path) not in told)]
+
+
+def check(
+    model: type[Record], root: Node, rules: Rules, more_keys: Sequence[str] = ()
+) -> tuple[Record | None, list[Problem]]:
+    """The record, unless something is wrong with it, and all that is; see `validate`."""
+    values = plain(root)
+    record, found = _read(model, root, values, more_keys)
+    if isinstance(values, Mapping):
+        found += [Problem(_place(root, path), path, text) for path, text in rules(values)]
+    return record, beside(found, numbers_not_finite(root))
+
+
+def _read(
+    model: type[Record], root: Node, values: Any, more_keys: Sequence[str]
+) -> tuple[Record | None, list[Problem]]:
+    """Pydantic's verdict, each error at its place. Rules between distant fields are left to `validate`."""
+    try:
+        return model.model_validate(values), []
+    except ValidationError as error:
+        details = [detail for detail in error.errors() if detail["type"] != "chip_rules"]
+        return None, [_problem(model, root, detail, more_keys) for detail in details]
+
+
+def _problem(model: type[BaseModel], root: Node, detail: Any, more_keys: Sequence[str]) -> Problem:
+    """One error of pydantic in our words."""
+    path: Path = tuple(detail["loc"])
+    kind = detail["type"]
+    if kind == "rule":
+        path = (*path, *(int(part) if part.isdigit() else part for part in detail["ctx"]["at"].split(".") if part))
+        return Problem(_place(root, path), path, detail["ctx"]["text"])
+    if kind == "extra_forbidden":
+        place = key_place(root, path)
+        known = [*known_keys(model, path[:-1]), *(more_keys if len(path) == 1 and place.line else ())]
+        # `{note: a, b}` is two keys, and the second of them a puzzle.
+        help_ = " (quote a text that has commas)" if " " in str(path[-1]) else did_you_mean(str(path[-1]), known)
+        text = f"found an unknown key, wanted one of {', '.join(known)}{help_}"
+        return Problem(place, path, text)
+    field = field_at(model, path)
+    if kind == "missing":
+        return Problem(_place(root, path), path, f"found no such key, wanted {wanted(field)}")
+    node = node_at(root, path)
+    if kind == "too_short" and node is not None:
+        return Problem(_place(root, path), path, f"found {shown_value(node)} without entries, wanted at least one")
+    if kind == "string_too_short":
+        return Problem(_place(root, path), path, f"found empty text, wanted {wanted(field)}")
+    if kind == "value_error" and not _is_nan(node):
+        return Problem(_place(root, path), path, _reworded(str(detail["ctx"]["error"]), node))
+    found = "nothing" if node is None else shown_value(node)
+    words = choices(field)
+    guess = did_you_mean(str(detail["input"]), words) if words and isinstance(detail["input"], str) else ""
+    return Problem(_place(root, path), path, f"found {found}, wanted {wanted(field)}{guess}")
+
+
+def _reworded(text: str, node: Node | None) -> str:
+    """A complaint about a quantity, naming what is no text as the file does."""
+    if node is None or (isinstance(node, ScalarNode) and isinstance(node.value, str)):
+        return text
+    suffix = " without a unit" if " without a unit" in text else ""
+    return f"found {shown_value(node)}{suffix}, wanted{text.split(', wanted', 1)[1]}"
+
+
+def _is_nan(node: Node | None) -> bool:
+    """Whether a scalar is NaN or infinite."""
+    return isinstance(node, ScalarNode) and isinstance(node.value, float) and not math.isfinite(node.value)
+
+
+def node_at(root: Node, path: Iterable[str | int]) -> Node | None:
+    """What stands at ``path``, or None."""
+    node: Node | None = root
+    for part in path:
+        if isinstance(node, MapNode):
+            entry = node.items.get(str(part))
+            node = entry.node if entry else None
+        elif node is None or isinstance(node, ScalarNode) or not isinstance(part, int) or part >= len(node.items):
+            return None
+        else:
+            node = node.items[part]
+    return node
+
+
+def key_place(root: Node, path: Path) -> Place:
+    """Where the key at the end of ``path`` stands; of a list item, the item; of the root, its beginning."""
+    if not path:
+        return root.place
+    parent = node_at(root, path[:-1])
+    if isinstance(parent, MapNode) and path[-1] in parent.items:
+        return parent.items[str(path[-1])].place
+    node = node_at(root, path)
+    return node.place if node else key_place(root, path[:-1])
+
+
+def _place(root: Node, path: Path) -> Place:
+    """Where to look: at a scalar itself; at the key of a mapping or list; for what is missing, at the key around it."""
+    node = node_at(root, path)
+    return node.place if isinstance(node, ScalarNode) and node.text else key_place(root, path)

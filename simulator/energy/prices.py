@@ -1,0 +1,91 @@
+"""The price of one action: where the chip file keeps it, and what it resolves to. No lookup here has a default."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from simulator.config.chip import ChipConfig, Price, StaticPower
+from simulator.config.rules import ACTION_PATHS
+
+# component.action of the ledger -> path in the chip file. Static power is in W and counted in chip-picoseconds, so that
+# 1 W x 1 ps = 1 pJ like all the others.
+PRICE_PATHS: dict[str, str] = {name: ".".join(path) for name, path in ACTION_PATHS.items()}
+
+# What one count of a component is, where it is not one operation.
+COUNTED_UNITS = {"noc": "flit", "memory": "bit", "static": "chip-ps"}
+
+
+@dataclass(frozen=True)
+class UnitPrice:
+    """What one count of an action costs on one chip.
+
+    Attributes
+    ----------
+    name
+        ``component.action``.
+    path
+        Where the chip file says so.
+    unit_pj
+        Energy of one count (operation, flit, bit or chip-ps); NaN when it is part of another action's price.
+    low_pj, high_pj
+        Bounds, where the chip file gives them.
+    included_in
+        That other action, or None.
+    source
+        Key of the chip's ``sources`` table, or ``included in <component.action>``.
+    grade
+        How well the number is known (DESIGN rule 4).
+    note
+        What the chip file adds in words.
+    """
+
+    name: str
+    path: str
+    unit_pj: float
+    low_pj: float | None
+    high_pj: float | None
+    included_in: str | None
+    source: str
+    grade: str
+    note: str | None
+
+    def energy_pj(self, count: int) -> float:
+        """Energy of ``count`` actions: count x unit, or 0 when another action's price contains it."""
+        return 0.0 if self.included_in is not None else count * self.unit_pj
+
+
+def find_price(chip: ChipConfig, name: str) -> UnitPrice | None:
+    """Price of ``component.action`` on ``chip``, or None when the chip file names none.
+
+    That an ``included_in`` leads to an action with a value is a rule of the chip file (`simulator.config.rules`).
+    """
+    path = PRICE_PATHS.get(name)
+    price = None if path is None else _record(chip, path)
+    if path is None or price is None:
+        return None
+    included_in = price.included_in if isinstance(price, Price) else None
+    unit_pj, source = price.value, price.source
+    if included_in is not None:
+        unit_pj, source = math.nan, f"included in {included_in}"
+    if unit_pj is None:
+        raise TypeError(f"{path} has neither value nor included_in")  # the chip schema lets none through
+    return UnitPrice(name, path, unit_pj, price.low, price.high, included_in, source, price.grade, price.note)
+
+
+def chip_prices(chip: ChipConfig) -> dict[str, UnitPrice]:
+    """Every price the chip file holds, by ``component.action``, in the order of `PRICE_PATHS`."""
+    found = {name: find_price(chip, name) for name in PRICE_PATHS}
+    return {name: price for name, price in found.items() if price is not None}
+
+
+def _record(chip: ChipConfig, path: str) -> Price | StaticPower | None:
+    """The record at ``path`` of the chip file; None when an optional part on the way (``noc.chip_link``) is absent."""
+    record: object = chip
+    for key in path.split("."):
+        record = getattr(record, key)
+        if record is None:
+            return None
+    if not isinstance(record, (Price, StaticPower)):
+        raise TypeError(f"{path} is a {type(record).__name__}, wanted a price")
+    return record

@@ -1,0 +1,1 @@
+"""Engine: a Trace on a Placement, in integer counts and picoseconds."""

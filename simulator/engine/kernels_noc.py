@@ -1,0 +1,280 @@
+"""Cycle-accurate mesh of one-virtual-channel routers, compiled: TIMING rules for the families P, N and R.
+
+Only what can act is touched. A port is in the list ``active`` exactly while it can act as an output: some head that it
+may choose asks and it may send, or, as a source, a packet waits and a place is free. What happens later lies in an
+event wheel with one slot per cycle, and idle cycles are jumped over. So the cost is that of the flit-hops, and the
+state is empty again when the last credit is home. `reference_noc` is the same model written to be read.
+
+Indices are unsigned wherever possible: numba then leaves out its test for a negative index, a fifth of the time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.compiled import jit
+from simulator.engine.kernels_noc_flit import HEAD, SHIFT_PACKET, TAIL, after_hop, make_flit
+from simulator.engine.kernels_noc_wheel import next_cycle, push_event, wheel_slot
+from simulator.engine.noc_workspace import (
+    ANY_INPUT,
+    ARRIVAL,
+    ASK,
+    BLOCKED,
+    CREDIT,
+    EJECT,
+    FAMILY_P,
+    FAMILY_R,
+    FREE,
+    SOURCE,
+    WAKE,
+    Indices,
+    Ints,
+    NocWorkspace,
+)
+
+Records = NDArray[Any]
+
+
+@jit
+def simulate_mesh(
+    n: int,
+    cycle: Ints,
+    src: Ints,
+    dst: Ints,
+    n_flits: Ints,
+    delivered: Ints,
+    link_flits: Ints,
+    link_wait: Ints,
+    workspace: NocWorkspace,
+) -> int:
+    """Carry ``n`` packets to their routers and return the cycle of the last delivery (-1 for no packet).
+
+    Parameters
+    ----------
+    n
+        Packets; the arrays may be longer.
+    cycle, src, dst, n_flits
+        Cycle each packet joins the queue of its source (ascending; array order is queue order), routers, flits (>= 1).
+    delivered
+        Out: cycle in which the tail of each packet is delivered. Until a packet leaves its source this array holds the
+        links of the source queues.
+    link_flits, link_wait
+        Added to, at ``router * 5 + output``: flits sent; cycles that heads wanting this output have asked in vain.
+    workspace
+        `noc_workspace` of this mesh; empty before and after.
+    """
+    family, ring_mask, wheel_mask, x, y, port, fifo, wheel, first, end, active, winners, used, pick = workspace
+    last = -1
+    joined = 0
+    n_active = 0
+    n_used = 0
+    t = cycle[0] if n > 0 else 0
+    while True:
+        # Credits and flits due in this cycle take effect; packets join the queues of their sources.
+        slot = wheel_slot(CREDIT, t, wheel_mask)
+        for k in range(first[slot], end[slot]):
+            o = wheel[k]
+            out = port[o]
+            out.credits += 1
+            n_active = _append(active, n_active, o, (out.credits == 1) & (out.asking & out.allowed != 0))
+        end[slot] = first[slot]
+        slot = wheel_slot(ARRIVAL, t, wheel_mask)
+        for k in range(first[slot], end[slot]):
+            q = wheel[k]
+            inp = port[q]
+            inp.stored += 1
+            flit = fifo[inp.ring + inp.read]
+            asks = inp.stored == 1
+            if family == FAMILY_R and asks and flit & HEAD:
+                push_event(ASK, t + 1, q, wheel, end, wheel_mask)
+                asks = False
+            n_active = _ask(t, q, flit, asks, port, link_wait, active, n_active)
+        end[slot] = first[slot]
+        n_active = _wake(t, port, wheel, first, end, active, n_active, wheel_mask)
+        if family == FAMILY_R:
+            n_active = _ask_late(t, port, fifo, link_wait, wheel, first, end, active, n_active, wheel_mask)
+        while joined < n and cycle[joined] <= t:
+            n_active = _join(joined, src[joined], delivered, port, active, n_active)
+            joined += 1
+
+        # Every active port chooses with the state at the start of the cycle; then all choices are carried out.
+        n_winners = np.uint64(n_active)
+        for k in range(n_winners):
+            o = active[k]
+            out = port[o]
+            winners[k] = o << 3 | pick[out.pointer << 5 | (out.asking & out.allowed)]
+        n_active = 0
+        for k in range(n_winners):
+            o = winners[k] >> 3
+            i = winners[k] & 7
+            out = port[o]
+            if o & 7 == SOURCE:
+                packet = int(out.queue_head)
+                to = dst[packet]
+                tail = out.queue_sent + 1 == n_flits[packet]
+                flit = make_flit(packet, x[to] - x[o >> 3], y[to] - y[o >> 3], out.queue_sent == 0, tail)
+                _store(out.peer, flit, port, fifo, ring_mask)
+                push_event(ARRIVAL, t + out.cycles, out.peer, wheel, end, wheel_mask)
+                n_active = _append(active, n_active, o, _sent(out, tail, delivered[packet]))
+                continue
+            if out.pointer == 0:
+                used[n_used] = o
+                n_used += 1
+            if family != FAMILY_P and out.allowed == ANY_INPUT:
+                out.pointer = i + 1
+                out.allowed = 1 << i
+                out.credits -= FREE
+                n_active = _append(active, n_active, o, out.credits > 0)
+                continue
+
+            # The flit leaves on the link, or to the core.
+            q = (o >> 3) << 3 | i
+            inp = port[q]
+            flit = fifo[inp.ring + inp.read]
+            link_flits[out.link] += 1
+            link_wait[out.link] += t
+            arrival = t + out.cycles
+            if o & 7 == EJECT:
+                if flit & TAIL:
+                    delivered[flit >> SHIFT_PACKET] = arrival
+                    last = max(last, arrival)
+                push_event(CREDIT, arrival + out.cycles, o, wheel, end, wheel_mask)
+            else:
+                _store(out.peer, after_hop(flit, o), port, fifo, ring_mask)
+                push_event(ARRIVAL, arrival, out.peer, wheel, end, wheel_mask)
+
+            # The output: request served, one credit less, owned until the tail has passed, perhaps a pause.
+            bit = 1 << i
+            out.asking &= ~bit
+            out.allowed = ANY_INPUT if flit & TAIL else bit
+            out.credits -= 1
+            if family == FAMILY_P:
+                out.pointer = i + 1
+            elif flit & TAIL:
+                out.credits += FREE
+            if out.interval > 1:
+                out.credits -= BLOCKED
+                push_event(WAKE, t + out.interval, o, wheel, end, wheel_mask)
+            n_active = _append(active, n_active, o, (out.asking & out.allowed != 0) & (out.credits > 0))
+
+            # The input: the credit goes back up, the next flit becomes head in the next cycle.
+            up = inp.peer
+            push_event(CREDIT, t + port[up].cycles, up, wheel, end, wheel_mask)
+            inp.read = (inp.read + 1) & ring_mask
+            inp.stored -= 1
+            flit = fifo[inp.ring + inp.read]
+            asks = inp.stored > 0
+            if family == FAMILY_R and asks and flit & HEAD:
+                push_event(ASK, t + 2, q, wheel, end, wheel_mask)
+                asks = False
+            n_active = _ask(t + 1, q, flit, asks, port, link_wait, active, n_active)
+
+        # On to the next cycle in which anything happens.
+        t += 1
+        if n_active == 0:
+            t = next_cycle(t, joined, n, cycle, first, end, wheel_mask)
+            if t < 0:
+                break
+    for k in range(n_used):
+        port[used[k]].pointer = 0
+    return last
+
+
+@jit
+def _append(active: Indices, n_active: int, item: int, really: bool) -> int:
+    """Write ``item`` behind the end of the list and return its new length: longer by one if ``really``.
+
+    Without a branch, because the processor would guess wrong every other time.
+    """
+    active[np.uint64(n_active)] = item
+    return n_active + really
+
+
+@jit
+def _store(q: int, flit: int, port: Records, fifo: Ints, ring_mask: int) -> None:
+    """Write a flit behind the last one of FIFO ``q``, where its credit keeps the place; it counts once it arrives."""
+    inp = port[q]
+    fifo[inp.ring + inp.write] = flit
+    inp.write = (inp.write + 1) & ring_mask
+
+
+@jit
+def _ask(t: int, q: int, flit: int, asks: bool, port: Records, link_wait: Ints, active: Indices, n_active: int) -> int:
+    """Enter the request of FIFO ``q``; an output that can send and had nothing to choose from becomes active."""
+    o = (q >> 3) << 3 | (flit & 7)
+    out = port[o]
+    bit = np.int64(asks) << (q & 7)
+    asking = out.asking
+    allowed = out.allowed
+    out.asking = asking | bit
+    link_wait[out.link] -= t & -np.int64(asks)
+    return _append(active, n_active, o, (asking & allowed == 0) & (bit & allowed != 0) & (out.credits > 0))
+
+
+@jit
+def _ask_late(
+    t: int,
+    port: Records,
+    fifo: Ints,
+    link_wait: Ints,
+    wheel: Indices,
+    first: Indices,
+    end: Indices,
+    active: Indices,
+    n_active: int,
+    wheel_mask: int,
+) -> int:
+    """Let the heads of packets ask that have spent their routing cycle (family R)."""
+    slot = wheel_slot(ASK, t, wheel_mask)
+    for k in range(first[slot], end[slot]):
+        q = wheel[k]
+        n_active = _ask(t, q, fifo[port[q].ring + port[q].read], True, port, link_wait, active, n_active)
+    end[slot] = first[slot]
+    return n_active
+
+
+@jit
+def _wake(
+    t: int, port: Records, wheel: Indices, first: Indices, end: Indices, active: Indices, n_active: int, wheel_mask: int
+) -> int:
+    """End the pause of outputs whose interval is over."""
+    slot = wheel_slot(WAKE, t, wheel_mask)
+    for k in range(first[slot], end[slot]):
+        o = wheel[k]
+        out = port[o]
+        idle = out.credits <= 0
+        out.credits += BLOCKED
+        n_active = _append(active, n_active, o, idle & (out.credits > 0) & (out.asking & out.allowed != 0))
+    end[slot] = first[slot]
+    return n_active
+
+
+@jit
+def _join(packet: int, r: int, delivered: Ints, port: Records, active: Indices, n_active: int) -> int:
+    """Append ``packet`` to the queue of source ``r``."""
+    o = r << 3 | SOURCE
+    out = port[o]
+    delivered[packet] = -1
+    if out.asking:
+        delivered[out.queue_tail] = packet
+    else:
+        out.asking = 1
+        out.queue_head = packet
+        n_active = _append(active, n_active, o, out.credits > 0)
+    out.queue_tail = packet
+    return n_active
+
+
+@jit
+def _sent(source: Any, tail: bool, following: int) -> Any:
+    """Book a flit that a source has sent; whether it can send again. ``following`` is the next packet of its queue."""
+    source.credits -= 1
+    source.queue_sent += 1
+    if tail:
+        source.queue_sent = 0
+        source.asking = following >= 0
+        source.queue_head = max(following, 0)
+    return (source.credits > 0) & (source.asking != 0)

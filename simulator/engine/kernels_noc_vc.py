@@ -1,0 +1,399 @@
+"""Cycle-accurate mesh of routers with four virtual channels, compiled: TIMING rules for the family V.
+
+Allocation couples the ports of a router, so a router is the unit of activity: it is in the list ``active`` exactly while
+one of its outputs has a free channel that an input wants, or an input channel that can send. What happens later lies in the
+event wheel. Within a router, masks name its channels ``p * 4 + vc``. `reference_noc_vc` is the same model written to be
+read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.compiled import jit
+from simulator.engine.kernels_noc_flit import SHIFT_PACKET, TAIL, after_hop, make_flit
+from simulator.engine.kernels_noc_wheel import next_cycle, push_event, wheel_slot
+from simulator.engine.noc_workspace import ARRIVAL, CREDIT, EJECT, SOURCE, WAKE, Indices, Ints
+from simulator.engine.noc_workspace_vc import ALL_VCS, NO_CHANNEL, VCS, NocWorkspaceVc
+
+Records = NDArray[Any]
+
+N_PORTS = 5
+N_CHANNELS = N_PORTS * VCS
+
+
+@jit
+def simulate_mesh_vc(
+    n: int,
+    cycle: Ints,
+    src: Ints,
+    dst: Ints,
+    n_flits: Ints,
+    delivered: Ints,
+    link_flits: Ints,
+    link_wait: Ints,
+    workspace: NocWorkspaceVc,
+) -> int:
+    """Carry ``n`` packets to their routers and return the cycle of the last delivery (-1 for no packet).
+
+    Parameters and results are those of `kernels_noc.simulate_mesh`, with a `noc_workspace_vc`.
+    """
+    ring_mask, wheel_mask, x, y, router, port, channel, fifo, wheel, first, end, active, now, sources, used, pick = (
+        workspace
+    )
+    last = -1
+    joined = 0
+    n_active = 0
+    n_sources = 0
+    n_used = 0
+    t = cycle[0] if n > 0 else 0
+    while True:
+        # Credits and flits due in this cycle take effect; packets join the queues of their sources.
+        slot = wheel_slot(CREDIT, t, wheel_mask)
+        for k in range(first[slot], end[slot]):
+            c = wheel[k]
+            channel[c].credits += 1
+            if (c >> 2) & 7 == SOURCE:
+                n_sources = _list_source(c >> 5, port, sources, n_sources)
+            elif channel[c].credits == 1 and channel[c].owner != NO_CHANNEL:
+                _can_send(c, channel[c].owner, router, port, channel)
+                n_active = _list_router(c >> 5, router, active, n_active)
+        end[slot] = first[slot]
+        slot = wheel_slot(ARRIVAL, t, wheel_mask)
+        for k in range(first[slot], end[slot]):
+            c = wheel[k]
+            channel[c].stored += 1
+            if channel[c].stored == 1:
+                _new_head(t, c, router, port, channel, fifo, link_wait)
+                n_active = _list_router(c >> 5, router, active, n_active)
+        end[slot] = first[slot]
+        slot = wheel_slot(WAKE, t, wheel_mask)
+        for k in range(first[slot], end[slot]):
+            o = wheel[k]
+            router[o >> 3].paused &= ~np.uint32(1 << (o & 7))
+            n_active = _list_router(o >> 3, router, active, n_active)
+        end[slot] = first[slot]
+        while joined < n and cycle[joined] <= t:
+            n_sources = _join(joined, src[joined], delivered, port, sources, n_sources)
+            joined += 1
+
+        # Each source with a flit and a credit sends one; one without a credit leaves the list until a credit comes.
+        n_stay = 0
+        for k in range(n_sources):
+            r = sources[k]
+            out = port[r << 3 | SOURCE]
+            vc = _source_vc(r, out, channel)
+            if vc < 0:
+                out.listed = 0
+                continue
+            packet = int(out.queue_head)
+            to = dst[packet]
+            tail = out.queue_sent + 1 == n_flits[packet]
+            flit = make_flit(packet, x[to] - x[r], y[to] - y[r], out.queue_sent == 0, tail)
+            c = (r << 3 | EJECT) << 2 | vc
+            _store(c, flit, channel, fifo, ring_mask)
+            push_event(ARRIVAL, t + out.cycles, c, wheel, end, wheel_mask)
+            channel[(r << 3 | SOURCE) << 2 | vc].credits -= 1
+            _sent(out, vc, tail, delivered[packet])
+            if out.queued:
+                sources[n_stay] = r
+                n_stay += 1
+            else:
+                out.listed = 0
+        n_sources = n_stay
+
+        # Every active router allocates its switch and its channels with the state at the start of the cycle.
+        n_now = n_active
+        for k in range(n_now):
+            now[k] = active[k]
+        n_active = 0
+        for k in range(n_now):
+            r = now[k]
+            if router[r].used == 0:
+                router[r].used = 1
+                used[n_used] = r
+                n_used += 1
+            sends = _allocate_switch(r, router, port, pick)
+            for o in range(N_PORTS):
+                if router[r].allocating >> o & 1:
+                    _allocate_channels(r, o, router, port, channel)
+            while sends:
+                i = sends >> 6 & 7
+                o = sends >> 3 & 7
+                vc = sends >> 1 & 3
+                sends >>= 9
+                c = (r << 3 | i) << 2 | vc
+                flit = fifo[channel[c].ring + channel[c].read]
+                out = port[r << 3 | o]
+                to_vc = channel[c].output & (VCS - 1)
+                arrival = t + out.cycles
+                link_flits[out.link] += 1
+                link_wait[out.link] += t
+                if o == EJECT:
+                    if flit & TAIL:
+                        delivered[flit >> SHIFT_PACKET] = arrival
+                        last = max(last, arrival)
+                    push_event(CREDIT, arrival + out.cycles, (r << 3 | o) << 2 | to_vc, wheel, end, wheel_mask)
+                else:
+                    _store(out.peer << 2 | to_vc, after_hop(flit, o), channel, fifo, ring_mask)
+                    push_event(ARRIVAL, arrival, out.peer << 2 | to_vc, wheel, end, wheel_mask)
+                if out.interval > 1:
+                    router[r].paused |= 1 << o
+                    push_event(WAKE, t + out.interval, r << 3 | o, wheel, end, wheel_mask)
+                up = port[r << 3 | i].peer
+                push_event(CREDIT, t + port[up].cycles, up << 2 | vc, wheel, end, wheel_mask)
+                _move_pointers(r, i, o, vc, port)
+                _pop(t, c, flit, router, port, channel, fifo, link_wait, ring_mask)
+            router[r].listed = 0
+            if router[r].allocating or router[r].sending & ~router[r].paused:
+                n_active = _list_router(r, router, active, n_active)
+
+        # On to the next cycle in which anything happens.
+        t += 1
+        if n_active == 0 and n_sources == 0:
+            t = next_cycle(t, joined, n, cycle, first, end, wheel_mask)
+            if t < 0:
+                break
+    for k in range(n_used):
+        _reset_pointers(used[k], router, port, channel)
+    return last
+
+
+@jit
+def _list_router(r: int, router: Records, active: Indices, n_active: int) -> int:
+    """Put router ``r`` into the list of active routers unless it is there."""
+    if router[r].listed:
+        return n_active
+    router[r].listed = 1
+    active[n_active] = r
+    return n_active + 1
+
+
+@jit
+def _list_source(r: int, port: Records, sources: Indices, n_sources: int) -> int:
+    """Put source ``r`` into the list of sources that may send if it has a packet and is not there."""
+    out = port[r << 3 | SOURCE]
+    if out.listed or not out.queued:
+        return n_sources
+    out.listed = 1
+    sources[n_sources] = r
+    return n_sources + 1
+
+
+@jit
+def _join(packet: int, r: int, delivered: Ints, port: Records, sources: Indices, n_sources: int) -> int:
+    """Append ``packet`` to the queue of source ``r``."""
+    out = port[r << 3 | SOURCE]
+    delivered[packet] = -1
+    if out.queued:
+        delivered[out.queue_tail] = packet
+    else:
+        out.queued = 1
+        out.queue_head = packet
+        n_sources = _list_source(r, port, sources, n_sources)
+    out.queue_tail = packet
+    return n_sources
+
+
+@jit
+def _source_vc(r: int, out: Any, channel: Records) -> int:
+    """Channel that source ``r`` sends its next flit on, -1 if it has no credit there.
+
+    A new packet takes the first channel with a credit after the one used last; the rest of a packet stays on its own.
+    """
+    base = (r << 3 | SOURCE) << 2
+    if out.queue_sent > 0:
+        vc = np.int64(out.vc)
+        return vc if channel[base + vc].credits > 0 else -1
+    for k in range(1, VCS + 1):
+        vc = (np.int64(out.vc) + k) & (VCS - 1)
+        if channel[base + vc].credits > 0:
+            return vc
+    return -1
+
+
+@jit
+def _sent(out: Any, vc: int, tail: bool, following: int) -> None:
+    """Book a flit that a source has sent; ``following`` is the next packet of its queue."""
+    out.vc = vc
+    out.queue_sent += 1
+    if tail:
+        out.queue_sent = 0
+        out.queued = following >= 0
+        out.queue_head = max(following, 0)
+
+
+@jit
+def _store(c: int, flit: int, channel: Records, fifo: Ints, ring_mask: int) -> None:
+    """Write a flit behind the last one of FIFO ``c``, where its credit keeps the place; it counts once it arrives."""
+    inp = channel[c]
+    fifo[inp.ring + inp.write] = flit
+    inp.write = (inp.write + 1) & ring_mask
+
+
+@jit
+def _new_head(t: int, c: int, router: Records, port: Records, channel: Records, fifo: Ints, link_wait: Ints) -> None:
+    """The first flit of FIFO ``c``, visible from ``t`` on, wants a channel of its output, or to be sent on the one held."""
+    r = c >> 5
+    inp = channel[c]
+    o = fifo[inp.ring + inp.read] & 7
+    out = port[r << 3 | o]
+    link_wait[out.link] -= t
+    if inp.output != NO_CHANNEL:
+        _can_send(r << 5 | inp.output, c & 31, router, port, channel)
+        return
+    out.wanting |= 1 << (c & 31)
+    if out.free:
+        router[r].allocating |= 1 << o
+
+
+@jit
+def _can_send(u: int, owner: int, router: Records, port: Records, channel: Records) -> None:
+    """Enter input channel ``owner`` as ready for output channel ``u`` if it has a flit and ``u`` a credit."""
+    r = u >> 5
+    if channel[u].credits > 0 and channel[r << 5 | owner].stored > 0:
+        port[u >> 2].sendable |= 1 << owner
+        router[r].sending |= 1 << ((u >> 2) & 7)
+
+
+@jit
+def _allocate_switch(r: int, router: Records, port: Records, pick: Indices) -> int:
+    """One iteration of iSLIP between inputs and outputs.
+
+    Returns the matches as a list of 9 bits each, zero at its end: ``input << 6 | output << 3 | channel << 1 | 1``.
+    """
+    outputs = router[r].sending & ~router[r].paused
+    granted = 0  # five bits per input: outputs that grant to it
+    for o in range(N_PORTS):
+        if outputs >> o & 1:
+            out = port[r << 3 | o]
+            asking = 0
+            for i in range(N_PORTS):
+                if out.sendable >> (i * VCS) & ALL_VCS:
+                    asking |= 1 << i
+            granted |= 1 << (np.int64(pick[out.grant_pointer << 5 | asking]) * N_PORTS + o)
+    matches = 0
+    for i in range(N_PORTS):
+        grants = granted >> (i * N_PORTS) & 31
+        if grants:
+            inp = port[r << 3 | i]
+            o = np.int64(pick[inp.accept_pointer << 5 | grants])
+            vc = np.int64(pick[inp.vc_pointer << 5 | (port[r << 3 | o].sendable >> (i * VCS) & ALL_VCS)])
+            matches = matches << 9 | i << 6 | o << 3 | vc << 1 | 1
+    return matches
+
+
+@jit
+def _allocate_channels(r: int, o: int, router: Records, port: Records, channel: Records) -> None:
+    """One iteration of iSLIP between the input channels that want output ``o`` and its free channels."""
+    out = port[r << 3 | o]
+    base = r << 5
+    wanting = np.int64(out.wanting)
+    free = np.int64(out.free)
+    granted = 0  # five bits per channel of the output: the input channel it grants to
+    for w in range(VCS):
+        if free >> w & 1:
+            granted |= _first_from(wanting, channel[base | o * VCS + w].grant_pointer) << (w * 5)
+    accepted = 0
+    for w in range(VCS):
+        c = granted >> (w * 5) & 31
+        if free >> w & 1 and _is_accepted(o, w, granted, free, channel[base | c].accept_pointer):
+            accepted |= 1 << w
+    for w in range(VCS):
+        if accepted >> w & 1:
+            c = granted >> (w * 5) & 31
+            u = o * VCS + w
+            channel[base | c].output = u
+            channel[base | c].accept_pointer = (u + 1) % N_CHANNELS
+            channel[base | u].owner = c
+            channel[base | u].grant_pointer = (c + 1) % N_CHANNELS
+            out.wanting &= ~np.uint32(1 << c)
+            out.free &= ~np.uint32(1 << w)
+            _can_send(base | u, c, router, port, channel)
+    if out.wanting == 0 or out.free == 0:
+        router[r].allocating &= ~np.uint32(1 << o)
+
+
+@jit
+def _is_accepted(o: int, w: int, granted: int, free: int, pointer: int) -> bool:
+    """Whether channel ``w`` of output ``o`` is the first from ``pointer`` on of those that grant to the same input."""
+    c = granted >> (w * 5) & 31
+    distance = (o * VCS + w - np.int64(pointer)) % N_CHANNELS
+    for other in range(VCS):
+        if free >> other & 1 and granted >> (other * 5) & 31 == c:
+            if (o * VCS + other - np.int64(pointer)) % N_CHANNELS < distance:
+                return False
+    return True
+
+
+@jit
+def _first_from(mask: int, start: int) -> int:
+    """First set bit of a mask that is not empty, from ``start`` on and then from 0."""
+    rest = mask >> start << start
+    if rest == 0:
+        rest = mask
+    bit = 0
+    while rest & 1 == 0:
+        rest >>= 1
+        bit += 1
+    return bit
+
+
+@jit
+def _move_pointers(r: int, i: int, o: int, vc: int, port: Records) -> None:
+    """Move the pointers of the switch past a match that has sent."""
+    port[r << 3 | o].grant_pointer = i + 1
+    port[r << 3 | i].accept_pointer = o + 1
+    port[r << 3 | i].vc_pointer = vc + 1
+
+
+@jit
+def _pop(
+    t: int,
+    c: int,
+    flit: int,
+    router: Records,
+    port: Records,
+    channel: Records,
+    fifo: Ints,
+    link_wait: Ints,
+    ring_mask: int,
+) -> None:
+    """Take the sent flit out of FIFO ``c`` and a credit from its output channel; a tail sets the channel free."""
+    r = c >> 5
+    inp = channel[c]
+    u = r << 5 | inp.output
+    o = (u >> 2) & 7
+    out = port[u >> 2]
+    channel[u].credits -= 1
+    inp.read = (inp.read + 1) & ring_mask
+    inp.stored -= 1
+    if flit & TAIL:
+        inp.output = NO_CHANNEL
+        channel[u].owner = NO_CHANNEL
+        out.free |= 1 << (u & 3)
+        if out.wanting:
+            router[r].allocating |= 1 << o
+    if flit & TAIL or inp.stored == 0 or channel[u].credits <= 0:
+        out.sendable &= ~np.uint32(1 << (c & 31))
+        if out.sendable == 0:
+            router[r].sending &= ~np.uint32(1 << o)
+    if inp.stored > 0:
+        _new_head(t + 1, c, router, port, channel, fifo, link_wait)
+
+
+@jit
+def _reset_pointers(r: int, router: Records, port: Records, channel: Records) -> None:
+    """Put all pointers of router ``r`` back to their start."""
+    router[r].used = 0
+    port[r << 3 | SOURCE].vc = VCS - 1
+    for p in range(N_PORTS):
+        port[r << 3 | p].grant_pointer = 0
+        port[r << 3 | p].accept_pointer = 0
+        port[r << 3 | p].vc_pointer = 0
+    for c in range(N_CHANNELS):
+        channel[r << 5 | c].grant_pointer = 0
+        channel[r << 5 | c].accept_pointer = 0

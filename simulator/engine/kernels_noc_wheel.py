@@ -1,0 +1,36 @@
+"""The event wheel of the network kernels: one slot per kind of event and cycle, as far ahead as the slowest link."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulator.compiled import jit
+from simulator.engine.noc_workspace import KINDS, Indices, Ints
+
+
+@jit
+def push_event(kind: int, when: int, item: int, wheel: Indices, end: Indices, wheel_mask: int) -> None:
+    """Put port ``item`` into the wheel slot of cycle ``when``."""
+    slot = wheel_slot(kind, when, wheel_mask)
+    k = end[slot]
+    wheel[k] = item
+    end[slot] = k + 1
+
+
+@jit
+def wheel_slot(kind: int, when: int, wheel_mask: int) -> np.uint32:
+    """Wheel slot of the events of one kind in cycle ``when``."""
+    return np.uint32(kind * (wheel_mask + 1) + (when & wheel_mask))
+
+
+@jit
+def next_cycle(t: int, joined: int, n: int, cycle: Ints, first: Indices, end: Indices, wheel_mask: int) -> int:
+    """First cycle from ``t`` on with something due or a packet that joins; -1 when all is done."""
+    for when in range(t, t + wheel_mask + 1):
+        for kind in range(KINDS):
+            slot = wheel_slot(kind, when, wheel_mask)
+            if end[slot] > first[slot]:
+                return when
+        if joined < n and cycle[joined] <= when:
+            return when
+    return cycle[joined] if joined < n else -1

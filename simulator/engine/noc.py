@@ -1,0 +1,197 @@
+"""Packets through a mesh network: the Python shell of the cycle-accurate kernels.
+
+Rules of time: TIMING of the BookSim2 reference data. Routing is XY; every router has FIFOs of finite depth with credits
+and round-robin arbitration. The families differ in what happens before a flit may cross a router:
+
+- P: one allocation cycle, 3 cycles per hop;
+- N: a packet first acquires its output, 4 cycles per hop;
+- R: as N with a routing cycle before, 5 cycles per hop;
+- V: as N with four virtual channels per link.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from simulator.engine.kernels_noc import simulate_mesh
+from simulator.engine.noc_workspace import FAMILY_N, FAMILY_P, FAMILY_R, Ints, noc_workspace
+from simulator.errors import SpikewattError
+
+SIDE_MAX = 8191  # hops in one direction that a flit can count
+PACKETS_MAX = 1 << 30
+BUFFER_FLITS_MAX = 1 << 16
+CYCLE_MAX = 1 << 62
+LINK_CYCLES_MAX = 1 << 16
+
+_FAMILIES = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A mesh of ``x`` times ``y`` routers; the router at column cx and row cy has the id ``cy * x + cx``.
+
+    Attributes
+    ----------
+    extra
+        ``[n_routers, 5]`` cycles a flit takes beyond the normal link, per output (+x, -x, +y, -y, core); None: 0.
+    interval
+        ``[n_routers, 5]`` cycles from one flit of an output to the next; None: 1.
+    """
+
+    x: int
+    y: int
+    extra: Ints | None = None
+    interval: Ints | None = None
+
+    def __post_init__(self) -> None:
+        for name, side in (("x", self.x), ("y", self.y)):
+            _in_range(f"mesh.{name}", side, 1, SIDE_MAX)
+        for name, links, least in (("extra", self.extra, 0), ("interval", self.interval, 1)):
+            if links is None:
+                continue
+            if np.shape(links) != (self.n_routers, 5):
+                raise SpikewattError(f"mesh.{name}: shape {np.shape(links)}, want ({self.n_routers}, 5)")
+            for extreme in (np.min(links), np.max(links)):
+                _in_range(f"mesh.{name}", int(extreme), least, LINK_CYCLES_MAX)
+
+    @property
+    def n_routers(self) -> int:
+        """Routers of the mesh."""
+        return self.x * self.y
+
+
+@dataclass(frozen=True)
+class Router:
+    """The router at every place of a mesh: its family and the depth of its FIFOs (per virtual channel)."""
+
+    family: Literal["P", "N", "R"] = "P"
+    buffer_flits: int = 8
+
+    def __post_init__(self) -> None:
+        if self.family not in _FAMILIES:
+            raise SpikewattError(f"router.family: {self.family!r}, want one of {', '.join(_FAMILIES)}")
+        _in_range("router.buffer_flits", self.buffer_flits, 1, BUFFER_FLITS_MAX)
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """The router of a name like ``P8``: its family, then the depth of its FIFOs."""
+        parts = re.fullmatch(r"([A-Z])(\d+)", name)
+        if parts is None:
+            raise SpikewattError(f"router: {name!r}, want a family and a depth such as P8")
+        return cls(parts[1], int(parts[2]))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What became of the packets.
+
+    Attributes
+    ----------
+    cycle
+        ``[n]`` cycle in which the last flit of each packet is delivered, in the order of the input.
+    link_flits
+        ``[n_routers, 5]`` flits sent per output (+x, -x, +y, -y, core).
+    link_wait
+        ``[n_routers, 5]`` cycles that heads of FIFOs have asked for this output in vain, all inputs added.
+    last_cycle
+        Cycle of the last delivery; -1 without packets.
+    """
+
+    cycle: Ints
+    link_flits: Ints
+    link_wait: Ints
+    last_cycle: int
+
+    @property
+    def flit_hops(self) -> int:
+        """Flits times the routers they went through."""
+        return int(self.link_flits.sum())
+
+
+def simulate_packets(
+    cycle: ArrayLike, src: ArrayLike, dst: ArrayLike, n_flits: ArrayLike, mesh: Mesh, router: Router
+) -> Delivered:
+    """Carry packets from router to router.
+
+    Parameters
+    ----------
+    cycle
+        ``[n]`` cycle in which each packet joins the queue of its source. Packets of one source leave in the order of
+        their cycles; those of the same cycle in the order given.
+    src, dst
+        ``[n]`` routers.
+    n_flits
+        ``[n]`` flits per packet, or one number for all.
+    mesh, router
+        The network.
+
+    Raises
+    ------
+    SpikewattError
+        For a packet outside of the mesh, of no flit, of a negative cycle, or arrays that do not fit each other.
+    """
+    cycles, sources, destinations, flits = _packets(cycle, src, dst, n_flits, mesh)
+    order = np.argsort(cycles, kind="stable")
+    extra = None if mesh.extra is None else mesh.extra.reshape(-1)
+    interval = None if mesh.interval is None else mesh.interval.reshape(-1)
+    workspace = noc_workspace(mesh.x, mesh.y, router.buffer_flits, _FAMILIES[router.family], extra, interval)
+    n = len(cycles)
+    delivered = np.full(n, -1, np.int64)
+    link_flits = np.zeros((mesh.n_routers, 5), np.int64)
+    link_wait = np.zeros((mesh.n_routers, 5), np.int64)
+    last = simulate_mesh(
+        n,
+        cycles[order],
+        sources[order],
+        destinations[order],
+        flits[order],
+        delivered,
+        link_flits.reshape(-1),
+        link_wait.reshape(-1),
+        workspace,
+    )
+    in_given_order = np.empty(n, np.int64)
+    in_given_order[order] = delivered
+    return Delivered(in_given_order, link_flits, link_wait, int(last))
+
+
+def _packets(
+    cycle: ArrayLike, src: ArrayLike, dst: ArrayLike, n_flits: ArrayLike, mesh: Mesh
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """The four columns as int64 arrays of one length, every value in its range."""
+    cycles = _column("cycle", cycle, 0, CYCLE_MAX)
+    n = len(cycles)
+    if n > PACKETS_MAX:
+        raise SpikewattError(f"packets: {n}, want at most {PACKETS_MAX}; split the call")
+    flits = np.full(n, n_flits) if np.ndim(n_flits) == 0 else n_flits
+    columns = (
+        _column("src", src, 0, mesh.n_routers - 1),
+        _column("dst", dst, 0, mesh.n_routers - 1),
+        _column("n_flits", flits, 1, CYCLE_MAX),
+    )
+    for name, column in zip(("src", "dst", "n_flits"), columns, strict=True):
+        if len(column) != n:
+            raise SpikewattError(f"{name}: {len(column)} values, want {n}, as many as in cycle")
+    return (cycles, *columns)
+
+
+def _column(name: str, values: ArrayLike, least: int, most: int) -> Ints:
+    """``values`` as a contiguous int64 array whose every entry lies in ``least..most``."""
+    array = np.asarray(values)
+    if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
+        raise SpikewattError(f"{name}: {array.dtype} of shape {array.shape}, want integers in one dimension")
+    outside = np.flatnonzero((array < least) | (array > most))
+    if outside.size:
+        at = int(outside[0])
+        raise SpikewattError(f"{name}[{at}]: {array[at]}, want {least}..{most}")
+    return np.ascontiguousarray(array, np.int64)
+
+
+def _in_range(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise SpikewattError(f"{name}: {value}, want {least}..{most}")

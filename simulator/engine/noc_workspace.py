@@ -1,0 +1,207 @@
+"""The state of the mesh as arrays, made once and handed to the network kernel in every call.
+
+A *port* is ``router * 8 + p``. As an input, p = 0..3 is the FIFO from the neighbour at +x, -x, +y, -y and 4 the one
+from the source of the router; as an output, p = 0..3 leads to that neighbour, 4 to the core, and 5 is the source
+itself, which feeds input 4. So the two ends of a link are peers in both directions, and one record serves each port.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import SpikewattError
+
+Ints = NDArray[np.int64]
+Indices = NDArray[np.uint32]
+
+FAMILY_P, FAMILY_N, FAMILY_R = 0, 1, 2
+EJECT, SOURCE = 4, 5
+LINK_CYCLES = 3  # switch allocation, switch traversal, channel (TIMING rule 4)
+SOURCE_CYCLES = 2  # from a source to the first allocation, and for its credit on the way back (TIMING rules 2 and 4)
+ANY_INPUT = 0b11111
+BLOCKED = 1 << 28  # taken from the credits of an output that must not send yet (`interval`)
+FREE = 1 << 29  # added to the credits of an N or R output without owner: choosing one needs no credit
+
+# Kinds of events: a credit is back at an output, a flit has come to a FIFO, the pause of an output is over, the head of
+# a packet has spent its routing cycle (family R).
+CREDIT, ARRIVAL, WAKE, ASK = range(4)
+KINDS = 4
+PORTS_DUE = 6  # ports of a router that can have an event of one kind in one cycle
+WHEEL_ENTRIES_MAX = 1 << 28
+
+PORT = np.dtype(
+    [
+        # as an output
+        ("credits", np.int32),  # free places in the FIFO at the other end
+        ("asking", np.uint32),  # bit i: the head of input i wants this output; a source: 1 while packets wait
+        ("allowed", np.uint32),  # bit i: input i may be chosen; all of them, or only the owner
+        ("pointer", np.uint32),  # round-robin: 0 = not moved in this call, else last winner + 1
+        ("link", np.uint32),  # router * 5 + output
+        ("cycles", np.int32),  # from grant to arrival; the credit takes as long
+        ("interval", np.int32),  # least distance of two flits
+        ("peer", np.uint32),  # other end of the link
+        # as an input
+        ("ring", np.uint32),  # where its FIFO starts
+        ("read", np.uint32),  # place of the head in the FIFO
+        ("write", np.uint32),  # place of the next flit
+        ("stored", np.uint32),  # flits that have arrived
+        # as a source
+        ("queue_head", np.uint32),  # first packet that waits
+        ("queue_tail", np.uint32),  # last packet that waits
+        ("queue_sent", np.uint32),  # flits of the first one already sent
+        ("unused", np.uint32),  # one cache line per port
+    ]
+)
+
+
+class NocWorkspace(NamedTuple):
+    """Arrays of the mesh kernel. Between calls it is empty: no flit, every credit home, no output owned.
+
+    Attributes
+    ----------
+    family
+        Router family: 0 = P, 1 = N, 2 = R.
+    ring_mask
+        A FIFO is a ring of ``ring_mask + 1`` flits.
+    wheel_mask
+        The event wheel has ``wheel_mask + 1`` slots for each kind of event.
+    x, y
+        Coordinates of each router.
+    port
+        `PORT` record of each port.
+    fifo
+        Rings of the input ports.
+    wheel, first, end
+        Slot ``s = kind * (wheel_mask + 1) + (cycle & wheel_mask)`` holds the ports ``wheel[first[s]:end[s]]``.
+    active, winners, used
+        Outputs that can act in this cycle, their choices, outputs whose pointer has moved.
+    pick
+        ``pick[pointer * 32 + mask]``: first set bit of the mask at or after the pointer.
+    """
+
+    family: int
+    ring_mask: int
+    wheel_mask: int
+    x: Ints
+    y: Ints
+    port: NDArray[Any]
+    fifo: Ints
+    wheel: Indices
+    first: Indices
+    end: Indices
+    active: Indices
+    winners: Indices
+    used: Indices
+    pick: Indices
+
+
+def noc_workspace(
+    mesh_x: int,
+    mesh_y: int,
+    buffer_flits: int,
+    family: int = FAMILY_P,
+    extra: Ints | None = None,
+    interval: Ints | None = None,
+) -> NocWorkspace:
+    """Empty state of a mesh.
+
+    Parameters
+    ----------
+    mesh_x, mesh_y
+        Routers in each direction.
+    buffer_flits
+        Depth of every FIFO.
+    family
+        `FAMILY_P`, `FAMILY_N` or `FAMILY_R`.
+    extra
+        ``extra[router * 5 + output]`` cycles a flit, and its credit on the way back, takes beyond 3; default none.
+    interval
+        ``interval[router * 5 + output]`` cycles from one flit of this output to the next; default 1.
+
+    Raises
+    ------
+    SpikewattError
+        When the links are so slow that the event wheel gets too large.
+    """
+    n = mesh_x * mesh_y
+    ring = power_of_two(buffer_flits)
+    port = link_records(PORT, mesh_x, n, extra, interval)
+    port["credits"] = buffer_flits
+    port["credits"][:, :SOURCE] += 0 if family == FAMILY_P else FREE
+    port["allowed"] = ANY_INPUT
+    port["ring"] = np.arange(n * 8).reshape(n, 8) * ring
+    wheel_mask, first = event_wheel(port, KINDS)
+    return NocWorkspace(
+        family=family,
+        ring_mask=ring - 1,
+        wheel_mask=wheel_mask,
+        x=np.arange(n, dtype=np.int64) % mesh_x,
+        y=np.arange(n, dtype=np.int64) // mesh_x,
+        port=port.reshape(-1).view(np.recarray),
+        fifo=np.zeros(n * 8 * ring, np.int64),
+        wheel=np.zeros(len(first) * PORTS_DUE * n, np.uint32),
+        first=first,
+        end=first.copy(),
+        active=np.zeros(n * 6 + 1, np.uint32),  # the kernel writes one place beyond the end before it decides
+        winners=np.zeros(n * 6, np.uint32),
+        used=np.zeros(n * 5, np.uint32),
+        pick=pick_table(),
+    )
+
+
+def link_records(dtype: np.dtype[Any], mesh_x: int, n: int, extra: Ints | None, interval: Ints | None) -> NDArray[Any]:
+    """Zeroed records ``[router, port]`` with the fields ``link``, ``cycles``, ``interval`` and ``peer`` filled in."""
+    port = np.zeros((n, 8), dtype)
+    router = np.arange(n)[:, None]
+    port["link"] = router * 5 + np.arange(8)
+    port["cycles"] = LINK_CYCLES
+    port["cycles"][:, SOURCE] = SOURCE_CYCLES
+    port["interval"] = 1
+    # Ports at the rim get a peer as well, which XY routing never uses.
+    step = np.array([1, -1, mesh_x, -mesh_x, 0, 0, 0, 0])
+    other_end = np.array([1, 0, 3, 2, SOURCE, EJECT, 6, 7])
+    port["peer"] = (router + step) * 8 + other_end
+    if extra is not None:
+        port["cycles"][:, :5] += np.asarray(extra, np.int32).reshape(n, 5)
+    if interval is not None:
+        port["interval"][:, :5] = np.asarray(interval, np.int32).reshape(n, 5)
+    return port
+
+
+def event_wheel(port: NDArray[Any], kinds: int) -> tuple[int, Indices]:
+    """Mask of a wheel that reaches as far as any event of these links, and where each of its slots starts.
+
+    The farthest event is the credit of an ejected flit (twice the way) or the end of a pause. No port has two events of
+    one kind in the same cycle.
+
+    Raises
+    ------
+    SpikewattError
+        When the wheel gets too large to be indexed.
+    """
+    farthest = max(2 * int(port["cycles"].max()), int(port["interval"].max()))
+    slots = power_of_two(farthest + 1)
+    entries = kinds * slots * PORTS_DUE * len(port)
+    if entries > WHEEL_ENTRIES_MAX:
+        raise SpikewattError(
+            f"network: {len(port)} routers with events {farthest} cycles ahead need {entries} places for events, "
+            f"want at most {WHEEL_ENTRIES_MAX}; lower the extra cycles or the cycles per flit of the links"
+        )
+    return slots - 1, np.arange(kinds * slots, dtype=np.uint32) * np.uint32(PORTS_DUE * len(port))
+
+
+def power_of_two(least: int) -> int:
+    """Smallest power of two that is not below ``least``."""
+    return 1 << (least - 1).bit_length()
+
+
+def pick_table() -> Indices:
+    """First set bit of a 5-bit mask at or after the pointer (0..5, 5 means 0), at ``pointer * 32 + mask``."""
+    table = np.zeros((6, 32), np.uint32)
+    for pointer in range(6):
+        for mask in range(1, 32):
+            table[pointer, mask] = next(i % 5 for i in range(pointer, pointer + 5) if mask >> (i % 5) & 1)
+    return table.reshape(-1)

@@ -1,0 +1,386 @@
+"""The oracle: the whole simulation in plain Python, written to be read; the compiled engine equals it event for event.
+
+It shares nothing with the engine but the records, the cut of layers into blocks and the oracle of the network
+(`reference_noc`). One token after another passes the stages of the program; a stage is
+
+1. values arrive at its home cores (`collect`), and where there are several of these, they tell each other one number
+   per norm and per encoder (`exchange`);
+2. its ops run on the vector units of the home cores;
+3. in each timestep the home cores update their neurons one by one and send a packet for each spike and target core, the
+   network carries the packets, the target cores serve them in order of arrival and update their neurons;
+4. partial sums travel to the block that holds the first rows (`reduce`).
+
+Timesteps, collects and reductions each end with a barrier. Every step starts with an idle network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from simulator.config.chip import ChipConfig
+from simulator.engine.reference_noc import ReferenceMesh
+from simulator.mapping.placement import Block, Placement
+from simulator.trace.trace import Stage, Trace
+
+
+@dataclass
+class Packet:
+    """A packet under way, and in the end the record of what happened to it."""
+
+    sender: Block
+    receiver: Block
+    row: int
+    ready_ps: int
+    service_ps: int
+    flits: int = 1
+    cycle: int = 0
+    delivered_cycle: int = 0
+    start_ps: int = 0
+    done_ps: int = 0
+
+
+@dataclass(frozen=True)
+class Event:
+    """One spike packet in its token and timestep."""
+
+    stage: str
+    token: int
+    timestep: int
+    packet: Packet
+
+
+@dataclass
+class ReferenceResult:
+    """Counts per (layer, component, action), spike packets, ps per token and busy ps per core."""
+
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    events: list[Event] = field(default_factory=list)
+    token_ps: list[int] = field(default_factory=list)
+    busy_ps: Counter[int] = field(default_factory=Counter)
+
+
+def reference_simulate(trace: Trace, chip: ChipConfig, placement: Placement) -> ReferenceResult:
+    """Replay ``trace`` token by token; slow, for small cases."""
+    oracle = _Oracle(trace, chip, placement)
+    for token in range(trace.n_tokens):
+        oracle.found.token_ps.append(sum(oracle.stage(stage, token) for stage in trace.stages))
+    return oracle.found
+
+
+class _Oracle:
+    def __init__(self, trace: Trace, chip: ChipConfig, placement: Placement) -> None:
+        self.trace, self.chip, self.placement = trace, chip, placement
+        self.found = ReferenceResult()
+
+    def count(self, layer: str, component: str, action: str, times: int = 1) -> None:
+        """Note that an action was done."""
+        self.found.counts[layer, component, action] += times
+
+    def blocks(self, owner: str) -> list[Block]:
+        """Blocks of a layer or stage."""
+        return [block for block in self.placement.blocks if block.owner == owner]
+
+    # ---------------------------------------------------------------- a stage of one token
+
+    def stage(self, stage: Stage, token: int) -> int:
+        """All steps of one stage for one token; returns its time in ps."""
+        taken = self.collect(stage) + self.exchange(stage) + self.ops(stage, token)
+        if stage.stream is not None:
+            counts = [int(n) for n in self.trace.counts(stage.stream)[token]]
+            for t in range(1 if self.chip.replay == "dense" else self.trace.encoding.n_timesteps):
+                taken += self.timestep(stage, token, t, counts) + self.barrier()
+            taken += self.soma_after_stage(stage)
+        return taken + self.reduce(stage)
+
+    def barrier(self) -> int:
+        """One barrier: linear in the tiles in use between the points of the chip file, constant outside them."""
+        self.count("chip", "sync", "barrier")
+        used = len({int(self.placement.core_router[block.core]) for block in self.placement.blocks})
+        points = self.chip.sync.barrier.latency
+        if used <= points[0].tiles:
+            return points[0].value
+        for low, high in pairwise(points):
+            if used <= high.tiles:
+                part = (used - low.tiles) / (high.tiles - low.tiles)
+                return round(low.value + part * (high.value - low.value))
+        return points[-1].value
+
+    def ops(self, stage: Stage, token: int) -> int:
+        """The non-spiking work: ops one after another, each spread over lanes and memory ports of all home cores."""
+        homes = self.blocks(stage.stage_id)
+        context = int(self.trace.contexts[token])
+        taken = 0
+        for op_id in stage.ops:
+            compute = bits = 0
+            for name, (per_token, per_position) in self.trace.op[op_id].counts.items():
+                component, action = name.split(".")
+                times = per_token + per_position * context
+                self.count(op_id, component, action, times)
+                if component == "memory":
+                    bits += times
+                else:
+                    turns = math.ceil(times / (len(homes) * self.chip.vector.lanes))
+                    compute += turns * getattr(self.chip.vector, action).latency.value
+            accesses = math.ceil(bits / (len(homes) * self.chip.memory.word))
+            taken += max(compute, accesses * self.chip.memory.access.value)
+        for home in homes:
+            self.found.busy_ps[home.core] += taken
+        return taken
+
+    # ---------------------------------------------------------------- a timestep
+
+    def timestep(self, stage: Stage, token: int, t: int, counts: list[int]) -> int:
+        """Homes send, the network carries, targets serve and update; returns the time until all are done."""
+        packets: list[Packet] = []
+        end = 0
+        for home in self.blocks(stage.stage_id):
+            sent, emitted = self.emit(home, stage, t, counts)
+            packets += sent
+            end = max(end, emitted)
+            self.found.busy_ps[home.core] += emitted
+        self.carry(packets)
+        free = self.serve(packets)
+        for layer_id in stage.layers:
+            for block in self.blocks(layer_id):
+                received = [p for p in packets if p.receiver is block]
+                end = max(end, free.get(block.core, 0) + self.update(block, bool(received)))
+        for p in packets:
+            self.count_served(p)
+            self.found.events.append(Event(stage.stage_id, token, t, p))
+        return end
+
+    def fires(self, count: int, t: int) -> bool:
+        """Whether an activation with this spike count sends a packet in timestep t."""
+        if self.chip.replay == "dense":
+            return True
+        if self.trace.encoding.code == "bitwise":
+            return bool(abs(count) >> t & 1)
+        return abs(count) > t
+
+    def emit(self, home: Block, stage: Stage, t: int, counts: list[int]) -> tuple[list[Packet], int]:
+        """Encoder neurons of one core in order, a group of lanes at a time; returns packets and the end of its work."""
+        soma = self.chip.core.soma
+        soma_ps = out_ps = 0
+        packets = []
+        for first in range(home.col_start, home.col_stop, soma.lanes):
+            group = range(first, min(first + soma.lanes, home.col_stop))
+            fired = [row for row in group if self.fires(counts[row], t)]
+            soma_ps += soma.update.latency.value if fired else soma.update_idle.latency.value
+            soma_ps += len(fired) * soma.fire.latency.value
+            self.count(home.owner, "soma", "update", len(fired))
+            self.count(home.owner, "soma", "update_idle", len(group) - len(fired))
+            self.count(home.owner, "soma", "fire", len(fired))
+            for row in fired:
+                for layer_id in stage.layers:
+                    for target in self.blocks(layer_id):
+                        if target.row_start <= row < target.row_stop:
+                            out_ps = max(out_ps, soma_ps) + self.chip.core.axon_out.packet.latency.value
+                            packets.append(Packet(home, target, row, out_ps, self.service_ps(target)))
+        return packets, max(soma_ps, out_ps)
+
+    def shape(self, block: Block) -> tuple[int, int]:
+        """(SRAM words, native synapses) of one row of a layer's block."""
+        bits = self.trace.layer[block.owner].weight_bits
+        words = math.ceil(block.n_cols * bits / self.chip.core.sram.word)
+        return words, block.n_cols * math.ceil(bits / self.chip.core.synapse.weight_bits)
+
+    def service_ps(self, block: Block) -> int:
+        """Slowest stage of the pipeline for one spike packet, plus the overhead."""
+        core = self.chip.core
+        words, synops = self.shape(block)
+        turns = math.ceil(synops / core.synapse.lanes)
+        stages = (
+            core.axon_in.lookup.latency.value,
+            core.synapse.word_read.latency.value * words,
+            core.synapse.synop.latency.value * turns,
+            core.dendrite.accumulate.latency.value * turns,
+        )
+        return max(stages) + core.overhead.value
+
+    def count_served(self, packet: Packet) -> None:
+        """What a target core does for one spike packet."""
+        words, synops = self.shape(packet.receiver)
+        layer = packet.receiver.owner
+        self.count(layer, "axon_in", "lookup")
+        self.count(layer, "synapse", "word_read", words)
+        self.count(layer, "synapse", "synop", synops)
+        self.count(layer, "dendrite", "accumulate", synops)
+
+    def update(self, block: Block, received: bool) -> int:
+        """Neurons of a target at the end of a timestep, on a chip that updates them in each."""
+        soma = self.chip.core.soma
+        if soma.every == "stage":
+            return 0
+        action = soma.update if received else soma.update_idle
+        taken = math.ceil(block.n_cols / soma.lanes) * action.latency.value
+        self.count(block.owner, "soma", "update" if received else "update_idle", block.n_cols)
+        self.found.busy_ps[block.core] += taken
+        return taken
+
+    def soma_after_stage(self, stage: Stage) -> int:
+        """Neurons of the blocks that hold the sums, on a chip that updates them once per stage."""
+        soma = self.chip.core.soma
+        slowest = 0
+        for layer_id in stage.layers if soma.every == "stage" else ():
+            for block in self.blocks(layer_id):
+                if block.row_start == 0:
+                    taken = math.ceil(block.n_cols / soma.lanes) * soma.update.latency.value
+                    self.count(layer_id, "soma", "update", block.n_cols)
+                    self.found.busy_ps[block.core] += taken
+                    slowest = max(slowest, taken)
+        return slowest
+
+    # ---------------------------------------------------------------- network and cores
+
+    def carry(self, packets: list[Packet]) -> None:
+        """Sort packets by (cycle, core, sequence), let the network deliver them, count senders' axons and links."""
+        cycle_ps = self.chip.noc.cycle.value
+        for p in packets:
+            p.cycle = math.ceil(p.ready_ps / cycle_ps)
+            self.count(p.sender.owner, "axon_out", "packet")
+            self.count(p.sender.owner, "noc", "local", p.flits)
+            for kind in self.links(p):
+                self.count(p.sender.owner, "noc", kind, p.flits)
+        packets.sort(key=lambda p: (p.cycle, p.sender.core))  # stable: the sequence decides last
+        delivered = self.mesh().run(
+            [p.cycle for p in packets],
+            [self.router(p.sender) for p in packets],
+            [self.router(p.receiver) for p in packets],
+            [p.flits for p in packets],
+        )
+        for p, at in zip(packets, delivered, strict=True):
+            p.delivered_cycle = at
+
+    def mesh(self) -> ReferenceMesh:
+        """An idle network with the links of the chip file."""
+        return ReferenceMesh(
+            self.placement.mesh_x,
+            self.placement.mesh_y,
+            self.chip.noc.buffer_flits,
+            extra=self.extra_cycles,
+            interval=self.interval,
+        )
+
+    def router(self, block: Block) -> int:
+        """Router of a block's core."""
+        return int(self.placement.core_router[block.core])
+
+    def links(self, packet: Packet) -> list[str]:
+        """Kind of every link on the way, x first."""
+        here, there, mesh_x = self.router(packet.sender), self.router(packet.receiver), self.placement.mesh_x
+        x, y = here % mesh_x, here // mesh_x
+        kinds = []
+        while (x, y) != (there % mesh_x, there // mesh_x):
+            direction = self.next_direction(x, y, there % mesh_x, there // mesh_x)
+            if self.leaves_chip(x, y, direction):
+                kinds.append("chip_hop")
+            else:
+                kinds.append("hop_x" if direction < 2 else "hop_y")
+            x, y = x + (1, -1, 0, 0)[direction], y + (0, 0, 1, -1)[direction]
+        return kinds
+
+    def next_direction(self, x: int, y: int, to_x: int, to_y: int) -> int:
+        """XY routing: 0 +x, 1 -x, 2 +y, 3 -y."""
+        if x != to_x:
+            return 0 if to_x > x else 1
+        return 2 if to_y > y else 3
+
+    def leaves_chip(self, x: int, y: int, direction: int) -> bool:
+        """Whether the link in this direction ends on another chip."""
+        to_x, to_y = x + (1, -1, 0, 0)[direction], y + (0, 0, 1, -1)[direction]
+        tiles_x, tiles_y = self.chip.chip.tiles_x, self.chip.chip.tiles_y
+        return (x // tiles_x, y // tiles_y) != (to_x // tiles_x, to_y // tiles_y)
+
+    def extra_cycles(self, router: int, output: int) -> int:
+        """Cycles a link takes beyond a router's own three; output 4 leads to the core."""
+        if output == 4:
+            return 0
+        noc = self.chip.noc
+        extra = noc.extra_cycles_x if output < 2 else noc.extra_cycles_y
+        x, y = router % self.placement.mesh_x, router // self.placement.mesh_x
+        leaves = noc.chip_link is not None and self.leaves_chip(x, y, output)
+        return extra + (noc.chip_link.extra_cycles if noc.chip_link is not None and leaves else 0)
+
+    def interval(self, router: int, output: int) -> int:
+        """Cycles from one flit of an output to the next."""
+        x, y = router % self.placement.mesh_x, router // self.placement.mesh_x
+        link = self.chip.noc.chip_link
+        return link.cycles_per_flit if link is not None and output < 4 and self.leaves_chip(x, y, output) else 1
+
+    def serve(self, packets: list[Packet]) -> dict[int, int]:
+        """Cores serve packets in order of arrival; returns when each core is free."""
+        free: dict[int, int] = {}
+        for p in sorted(packets, key=lambda p: p.delivered_cycle):
+            p.start_ps = max(p.delivered_cycle * self.chip.noc.cycle.value, free.get(p.receiver.core, 0))
+            p.done_ps = p.start_ps + p.service_ps
+            free[p.receiver.core] = p.done_ps
+            self.found.busy_ps[p.receiver.core] += p.service_ps
+        return free
+
+    # ---------------------------------------------------------------- values between timesteps
+
+    def transfer(self, values: list[tuple[Block, Block]], kind: str) -> int:
+        """One packet per (sender, receiver), senders one packet at a time; returns when the last is in."""
+        if not values:
+            return 0
+        core = self.chip.core
+        flits = math.ceil(core.dendrite.accumulator_bits / self.chip.noc.flit_bits)
+        work = core.dendrite.reduce.latency.value if kind == "reduce" else 0
+        service = max(core.axon_in.lookup.latency.value, work) + core.overhead.value
+        sent_ps: Counter[int] = Counter()
+        packets = []
+        for sender, receiver in values:
+            sent_ps[sender.core] += core.axon_out.packet.latency.value
+            packets.append(Packet(sender, receiver, 0, sent_ps[sender.core], service, flits))
+            self.count(receiver.owner, "axon_in", "lookup")
+            if kind == "reduce":
+                self.count(receiver.owner, "dendrite", "reduce")
+            else:
+                self.count(receiver.owner, "memory", "write", core.dendrite.accumulator_bits)
+        for number, busy in sent_ps.items():
+            self.found.busy_ps[number] += busy
+        self.carry(packets)
+        return max(*self.serve(packets).values(), *sent_ps.values())
+
+    def collect(self, stage: Stage) -> int:
+        """Outputs of the source layers and carried residuals travel to the home, element i of n to element i*w//n."""
+        values = []
+        for layer_id in stage.sources:
+            roots = [b for b in self.blocks(layer_id) if b.row_start == 0]
+            values += self.elements(roots, self.trace.layer[layer_id].n_out, stage)
+        for carried in stage.carries:
+            blocks = self.blocks(carried)
+            values += self.elements(blocks, blocks[-1].col_stop, stage)
+        return self.transfer(values, "collect") + self.barrier() if values else 0
+
+    def elements(self, blocks: list[Block], n: int, stage: Stage) -> list[tuple[Block, Block]]:
+        """(sender, receiver) of each element of a vector of ``n`` on its way to the home of a stage."""
+        return [(b, self.home_of(i * stage.width // n, stage)) for b in blocks for i in range(b.col_start, b.col_stop)]
+
+    def home_of(self, element: int, stage: Stage) -> Block:
+        """The home block that holds an element of the stage's vector."""
+        return next(b for b in self.blocks(stage.stage_id) if b.col_start <= element < b.col_stop)
+
+    def exchange(self, stage: Stage) -> int:
+        """Home cores gather one number at the first of them and get one back, for each norm and each encoder."""
+        first, *others = self.blocks(stage.stage_id)
+        rounds = sum(self.trace.op[op_id].kind in ("norm", "encode") for op_id in stage.ops)
+        taken = 0
+        for _ in range(rounds if others else 0):
+            taken += self.transfer([(b, first) for b in others], "exchange")
+            taken += self.transfer([(first, b) for b in others], "exchange")
+        return taken
+
+    def reduce(self, stage: Stage) -> int:
+        """Partial sums of rows that are not the first travel to the block that holds the first."""
+        values = []
+        for layer_id in stage.layers:
+            blocks = self.blocks(layer_id)
+            for block in blocks:
+                if block.row_start > 0:
+                    root = next(b for b in blocks if b.row_start == 0 and b.col_start == block.col_start)
+                    values += [(block, root)] * block.n_cols
+        return self.transfer(values, "reduce") + self.barrier() if values else 0

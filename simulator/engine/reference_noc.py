@@ -1,0 +1,212 @@
+"""The mesh network in plain Python, cycle by cycle: the meaning of the compiled kernel (DESIGN rule 7).
+
+It follows TIMING of the BookSim2 reference data rule by rule and is slow. Ports are (router, number): inputs 0..3 come
+from the neighbour at +x, -x, +y, -y and 4 from the source; outputs 0..3 lead to these neighbours and 4 to the core.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+Port = tuple[int, int]
+OfLink = Callable[[int, int], int]  # of (router, output)
+
+PORTS = 5
+LOCAL = 4
+OPPOSITE = (1, 0, 3, 2)
+
+
+def reference_deliver(
+    cycle: Sequence[int],
+    src: Sequence[int],
+    dst: Sequence[int],
+    n_flits: Sequence[int],
+    mesh_x: int,
+    mesh_y: int,
+    buffer_flits: int,
+    extra: OfLink = lambda router, output: 0,
+    interval: OfLink = lambda router, output: 1,
+    family: str = "P",
+) -> list[int]:
+    """Cycle in which each packet is delivered; ``cycle`` must ascend. See `ReferenceMesh`."""
+    return ReferenceMesh(mesh_x, mesh_y, buffer_flits, family, extra, interval).run(cycle, src, dst, n_flits)
+
+
+@dataclass(frozen=True)
+class Flit:
+    """A piece of a packet."""
+
+    packet: int
+    dst: int
+    head: bool
+    tail: bool
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Input ``input_`` of ``router`` may act on ``output``: send its head, or (``acquire``) become the owner first."""
+
+    router: int
+    output: int
+    input_: int
+    acquire: bool
+
+
+@dataclass
+class ReferenceMesh:
+    """State of the network in one cycle.
+
+    Attributes
+    ----------
+    family
+        ``P``, ``N`` or ``R``.
+    extra, interval
+        Of the link at (router, output): cycles beyond the normal three, least distance of two flits.
+    flits, wait
+        Out: per output port, flits sent and cycles that heads have asked in vain.
+    """
+
+    mesh_x: int
+    mesh_y: int
+    buffer_flits: int
+    family: str = "P"
+    extra: OfLink = lambda router, output: 0
+    interval: OfLink = lambda router, output: 1
+    flits: Counter[Port] = field(default_factory=Counter)
+    wait: Counter[Port] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        routers = range(self.mesh_x * self.mesh_y)
+        ports = [(r, p) for r in routers for p in range(PORTS)]
+        self.fifo: dict[Port, deque[Flit]] = {port: deque() for port in ports}
+        self.asks_from: dict[Port, int] = {}  # per input: cycle from which its head asks
+        self.credits = dict.fromkeys(ports, self.buffer_flits)  # per output
+        self.owner: dict[Port, int] = {}  # per output: input whose packet holds it
+        self.pointer = dict.fromkeys(ports, 0)
+        self.sends_from = dict.fromkeys(ports, 0)  # per output: first cycle it may send again
+        self.source: dict[int, deque[Flit]] = {r: deque() for r in routers}
+        self.source_credits = dict.fromkeys(routers, self.buffer_flits)
+        self.flits_due: dict[int, list[tuple[Port, Flit]]] = defaultdict(list)
+        self.credits_due: dict[int, list[Port]] = defaultdict(list)
+        self.source_credits_due: dict[int, list[int]] = defaultdict(list)
+        self.delivered: dict[int, int] = {}
+
+    def run(self, cycle: Sequence[int], src: Sequence[int], dst: Sequence[int], n_flits: Sequence[int]) -> list[int]:
+        """Cycle of delivery of each packet; ``cycle`` must ascend."""
+        n = len(cycle)
+        joined = 0
+        t = 0
+        while len(self.delivered) < n:
+            self.take_due(t)
+            while joined < n and cycle[joined] <= t:
+                count = n_flits[joined]
+                self.source[src[joined]].extend(
+                    Flit(joined, dst[joined], head=k == 0, tail=k == count - 1) for k in range(count)
+                )
+                joined += 1
+            self.sources_send(t)
+            for grant in list(self.grants(t)):
+                self.carry_out(t, grant)
+            t += 1
+        return [self.delivered[p] for p in range(n)]
+
+    def take_due(self, t: int) -> None:
+        """Rule 1: credits and flits due at ``t`` take effect."""
+        for output in self.credits_due.pop(t, []):
+            self.credits[output] += 1
+        for router in self.source_credits_due.pop(t, []):
+            self.source_credits[router] += 1
+        for input_, flit in self.flits_due.pop(t, []):
+            self.fifo[input_].append(flit)
+            if len(self.fifo[input_]) == 1:
+                self.head_changed(input_, t)
+
+    def head_changed(self, input_: Port, t: int) -> None:
+        """The head of this FIFO is visible from ``t`` on; an R router needs a cycle to route the head of a packet."""
+        routing = self.family == "R" and self.fifo[input_][0].head
+        self.asks_from[input_] = t + 1 if routing else t
+
+    def sources_send(self, t: int) -> None:
+        """Rule 2: each source with a waiting flit and a credit sends one; it can be allocated at t + 2."""
+        for router, queue in self.source.items():
+            if queue and self.source_credits[router] > 0:
+                self.source_credits[router] -= 1
+                self.flits_due[t + 2].append(((router, LOCAL), queue.popleft()))
+
+    def grants(self, t: int) -> Iterator[Grant]:
+        """Rule 3: what every output decides, all with the state at the start of the cycle."""
+        for output in self.credits:
+            router, number = output
+            asking = [
+                i
+                for i in range(PORTS)
+                if self.fifo[router, i]
+                and self.asks_from[router, i] <= t
+                and self.route(router, self.fifo[router, i][0].dst) == number
+            ]
+            owner = self.owner.get(output)
+            may_send = self.credits[output] > 0 and self.sends_from[output] <= t
+            if owner is not None:
+                if owner in asking and may_send:
+                    yield Grant(router, number, owner, acquire=False)
+            elif asking and (may_send or self.family != "P"):
+                first = min(asking, key=lambda i: (i - self.pointer[output]) % PORTS)
+                yield Grant(router, number, first, acquire=self.family != "P")
+
+    def carry_out(self, t: int, grant: Grant) -> None:
+        """Rule 3, what follows from a decision: pointer, owner, the flit's way and the credit's way back (rule 4)."""
+        output, input_ = (grant.router, grant.output), (grant.router, grant.input_)
+        if grant.acquire:
+            self.owner[output] = grant.input_
+            self.pointer[output] = (grant.input_ + 1) % PORTS
+            return
+        if self.family == "P":
+            self.pointer[output] = (grant.input_ + 1) % PORTS
+        flit = self.fifo[input_].popleft()
+        self.flits[output] += 1
+        self.wait[output] += t - self.asks_from[input_]
+        self.owner[output] = grant.input_
+        if flit.tail:
+            del self.owner[output]
+        self.credits[output] -= 1
+        self.sends_from[output] = t + self.interval(*output)
+        self.send(t, output, flit)
+        self.return_credit(t, input_)
+        if self.fifo[input_]:
+            self.head_changed(input_, t + 1)
+
+    def send(self, t: int, output: Port, flit: Flit) -> None:
+        """Rule 4: the flit is visible at the next router, or delivered, three cycles later."""
+        arrival = t + 3 + self.extra(*output)
+        if output[1] != LOCAL:
+            self.flits_due[arrival].append((self.other_end(output), flit))
+            return
+        if flit.tail:
+            self.delivered[flit.packet] = arrival
+        self.credits_due[arrival + 3 + self.extra(*output)].append(output)
+
+    def return_credit(self, t: int, input_: Port) -> None:
+        """Rule 4: the place is usable again by the upstream router three cycles later, by the source two."""
+        if input_[1] == LOCAL:
+            self.source_credits_due[t + 2].append(input_[0])
+        else:
+            upstream = self.other_end(input_)
+            self.credits_due[t + 3 + self.extra(*upstream)].append(upstream)
+
+    def route(self, router: int, dst: int) -> int:
+        """XY routing: output that a flit to ``dst`` wants."""
+        x, y = router % self.mesh_x, router // self.mesh_x
+        to_x, to_y = dst % self.mesh_x, dst // self.mesh_x
+        if to_x != x:
+            return 0 if to_x > x else 1
+        if to_y != y:
+            return 2 if to_y > y else 3
+        return LOCAL
+
+    def other_end(self, port: Port) -> Port:
+        """Port of the neighbour at the other end of the link."""
+        router, number = port
+        step = (1, -1, self.mesh_x, -self.mesh_x)[number]
+        return router + step, OPPOSITE[number]

@@ -1,0 +1,73 @@
+"""The SimResult: integer counts and integer picoseconds. It knows no picojoule (DESIGN rule 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
+
+CHIP = "chip"  # the layer of what no layer owns: static power, barriers
+
+
+class CountRow(NamedTuple):
+    """How often one action was done for one layer; the key is the joule's one home (DESIGN rule 2).
+
+    ``layer`` is a layer id, a stage id (encoder and network of its stream), an op id (vector work), or ``chip``.
+    """
+
+    layer: str
+    component: str
+    action: str
+    count: int  # type: ignore[assignment]  # the ledger's word, and nobody asks a row how often it holds a value
+
+
+@dataclass(frozen=True)
+class SimResult:
+    """What one simulation found.
+
+    Attributes
+    ----------
+    counts
+        One row per (layer, component, action) with a count above zero; sorted in program order.
+    stages
+        One row per stage, in program order, summed over tokens, int64 ps: ``stage, compute_ps, network_ps,
+        transfer_ps, vector_ps, barrier_ps, total_ps``. The five times add up to the last column, that to `total_ps`.
+    tokens
+        One row per token: ``token, context, latency_ps``.
+    cores
+        One row per core in use: ``core, chip, router, x, y, role, owner, rows, neurons, sram_bytes, busy_ps,
+        packets_in, packets_out, synops``.
+    links
+        One row per directed mesh link of the mesh in use: ``router, x, y, direction (+x -x +y -y), crosses_chip, flits,
+        wait_cycles`` (cycles in which a flit at the head of a FIFO waited for the link).
+    total_ps
+        Time of the whole trace.
+    spikes, synops, packets, packet_hops
+        Totals over the trace; a hop is a router-to-router link crossing of one packet.
+    n_chips, cores_total, tiles_used
+        Hardware in use.
+    static_ps
+        Chip-picoseconds: ``total_ps`` x chips.
+    warnings
+        Every assumption made on the way.
+    elapsed
+        Seconds: ``compile_s``, ``simulate_s``.
+    """
+
+    counts: tuple[CountRow, ...]
+    stages: pd.DataFrame
+    tokens: pd.DataFrame
+    cores: pd.DataFrame
+    links: pd.DataFrame
+    total_ps: int
+    spikes: int
+    synops: int
+    packets: int
+    packet_hops: int
+    n_chips: int
+    cores_total: int
+    tiles_used: int
+    static_ps: int
+    warnings: tuple[str, ...]
+    elapsed: dict[str, float]

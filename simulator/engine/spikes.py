@@ -1,0 +1,112 @@
+"""The spike timesteps of one stage, run by the compiled kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.config.chip import ChipConfig
+from simulator.engine.kernels import Packets, Scratch, run_timesteps
+from simulator.engine.network import Network
+from simulator.engine.plan import BITWISE, DENSE, UNARY, StagePlan
+from simulator.trace.encoding import Encoding
+
+Ints = NDArray[np.int64]
+
+EVENT_FIELDS = ("token", "timestep", "row", "home", "target", "ready_ps", "delivered_cycle", "start_ps", "done_ps")
+
+
+@dataclass(frozen=True)
+class SpikeRun:
+    """What the spike timesteps of a stage took, for H home and G target blocks.
+
+    Attributes
+    ----------
+    spikes
+        Spikes sent (activations sent, in dense replay).
+    compute_ps, network_ps
+        int64 [tokens]: time the cores alone would take, and what the network adds to it.
+    home_busy_ps
+        int64 [H].
+    flows
+        int64 [H, G]: packets from each home to each target.
+    active_steps
+        int64 [G]: timesteps in which a target received something.
+    events
+        int64 [packets recorded, 9], see `EVENT_FIELDS`.
+    """
+
+    spikes: int
+    compute_ps: Ints
+    network_ps: Ints
+    home_busy_ps: Ints
+    flows: Ints
+    active_steps: Ints
+    events: Ints
+
+
+def replay_code(encoding: Encoding, chip: ChipConfig) -> tuple[int, int]:
+    """(kernel code, timesteps) under which ``chip`` replays a trace of this encoding."""
+    if chip.replay == "dense":
+        return DENSE, 1
+    return (BITWISE if encoding.code == "bitwise" else UNARY), encoding.n_timesteps
+
+
+def run_spikes(
+    counts: NDArray[np.integer],
+    plan: StagePlan,
+    encoding: Encoding,
+    chip: ChipConfig,
+    network: Network,
+    n_events: int = 0,
+) -> SpikeRun:
+    """Replay ``counts`` [tokens, n] through a stage; record at most ``n_events`` packets one by one."""
+    code, n_timesteps = replay_code(encoding, chip)
+    n_tokens, n_homes, n_targets = len(counts), len(plan.homes), len(plan.targets)
+    compute, waiting = np.zeros(n_tokens, np.int64), np.zeros(n_tokens, np.int64)
+    home_busy, flows = np.zeros(n_homes, np.int64), np.zeros((n_homes, n_targets), np.int64)
+    active_steps = np.zeros(n_targets, np.int64)
+    events = np.full((n_events, len(EVENT_FIELDS)), -1, np.int64)
+    most = most_packets(plan)
+    spikes = run_timesteps(
+        np.ascontiguousarray(counts, dtype=np.int32),
+        n_timesteps,
+        code,
+        soma_of(chip),
+        chip.core.axon_out.packet.latency.value,
+        chip.noc.cycle.value,
+        (plan.home_start, plan.home_stop, plan.home_router),
+        (plan.target_router, plan.target_service_ps, plan.target_update_ps, plan.target_idle_ps),
+        (plan.segment_of_row, plan.segment_ptr, plan.segment_target),
+        network.for_kernel(),
+        scratch(most),
+        (compute, waiting, home_busy, flows, active_steps, events),
+    )
+    recorded = min(n_events, int(flows.sum()))
+    return SpikeRun(spikes, compute, waiting, home_busy, flows, active_steps, events[:recorded])
+
+
+def soma_of(chip: ChipConfig) -> tuple[int, int, int, int]:
+    """(lanes, update, idle update, fire) of the encoder neurons, times in ps."""
+    soma = chip.core.soma
+    return soma.lanes, soma.update.latency.value, soma.update_idle.latency.value, soma.fire.latency.value
+
+
+def most_packets(plan: StagePlan) -> int:
+    """Packets of a timestep in which every neuron fires."""
+    targets_of_row = np.diff(plan.segment_ptr)[plan.segment_of_row]
+    return int(targets_of_row.sum())
+
+
+def scratch(most: int) -> Scratch:
+    """Work arrays of `run_timesteps` for at most ``most`` packets at a time; every packet has one flit."""
+
+    def field() -> Ints:
+        return np.ones(max(most, 1), np.int64)
+
+    def packets() -> Packets:
+        return field(), field(), field(), field()
+
+    return packets(), packets(), field(), field(), field(), field(), field(), field(), field()

@@ -1,0 +1,43 @@
+"""Counts under way: how often each action was done for each layer."""
+
+from __future__ import annotations
+
+from simulator.engine.links import Crossings
+from simulator.engine.result import CountRow
+
+
+class Tally:
+    """Adds up counts per (layer, component, action); the home of a joule is the owner of the block that did the act."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str, str], int] = {}
+
+    def add(self, layer: str, component: str, action: str, count: int) -> None:
+        """Count an action ``count`` more times; zero makes no row."""
+        count = int(count)
+        if count < 0:
+            raise ArithmeticError(f"{layer}: {component}.{action}: count {count} below zero")
+        if count:
+            key = (layer, component, action)
+            self._counts[key] = self._counts.get(key, 0) + count
+
+    def add_traffic(self, sender: str, packets: int, flits: int, links: Crossings) -> None:
+        """Count packets that ``sender`` sends to one core, and their flits on links and into that core.
+
+        ``links`` are the crossings of one packet (scalars); links belong to the sender of a packet.
+        """
+        self.add(sender, "axon_out", "packet", packets)
+        for action, crossed in (("hop_x", links.hop_x), ("hop_y", links.hop_y), ("chip_hop", links.chip_hop)):
+            self.add(sender, "noc", action, packets * flits * int(crossed))
+        self.add(sender, "noc", "local", packets * flits)
+
+    def total(self, component: str, *actions: str) -> int:
+        """Sum over all layers of the named actions of a component."""
+        return sum(n for (_, c, a), n in self._counts.items() if c == component and a in actions)
+
+    def rows(self) -> tuple[CountRow, ...]:
+        """All counts in the order in which their homes first appeared."""
+        layers = dict.fromkeys(layer for layer, _, _ in self._counts)
+        rank = {layer: i for i, layer in enumerate(layers)}
+        ordered = sorted(self._counts.items(), key=lambda item: rank[item[0][0]])
+        return tuple(CountRow(*key, count) for key, count in ordered)

@@ -1,0 +1,39 @@
+"""Compile the engine's kernels before a simulation, so that compile time is told apart from simulation time."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import numpy as np
+
+from simulator.engine.kernels import run_timesteps
+from simulator.engine.kernels_transfer import run_transfer
+from simulator.engine.noc_workspace import noc_workspace
+from simulator.engine.spikes import scratch
+
+
+@cache
+def warm_up() -> float:
+    """Run every kernel once on one neuron, one router and one packet; returns the seconds it took, once a process."""
+    started = time.perf_counter()
+    zero, one = np.zeros(1, np.int64), np.ones(1, np.int64)
+    ptr = np.array([0, 1], np.int64)
+    network = (np.zeros(5, np.int64), np.zeros(5, np.int64), noc_workspace(1, 1, 1))
+
+    run_timesteps(
+        np.ones((1, 1), np.int32),
+        1,
+        0,
+        (1, 1, 1, 1),
+        1,
+        1,
+        (zero, one, zero),
+        (zero, one, zero, zero),
+        (zero, ptr, zero),
+        network,
+        scratch(1),
+        (zero.copy(), zero.copy(), zero.copy(), np.zeros((1, 1), np.int64), zero.copy(), np.zeros((0, 9), np.int64)),
+    )
+    run_transfer(one, ptr, zero, zero, zero, one, 1, one, network)
+    return time.perf_counter() - started

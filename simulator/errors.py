@@ -1,0 +1,54 @@
+"""Faults of the input: what the user can mend. The command line prints them as they are and exits with code 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SpikewattError(Exception):
+    """A fault of the input, told in one line a user can act on: place, found, wanted, help."""
+
+
+class ConfigError(SpikewattError):
+    """Every problem of one configuration file, one line each.
+
+    Parameters
+    ----------
+    problems
+        Lines of the form ``file:line:col: path: found, wanted (help)``.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class TraceError(SpikewattError):
+    """A trace file that is missing, damaged, of another schema, or whose layers do not chain."""
+
+
+class ModelError(SpikewattError):
+    """A model directory that cannot be read, or whose configuration is not supported."""
+
+
+class CapacityError(SpikewattError):
+    """A limit of the chip that the mapping cannot meet: demand, bound, gap, and what would help."""
+
+
+class OutputError(SpikewattError):
+    """An output that cannot be written."""
+
+
+class UncostedError(SpikewattError):
+    """Work that was counted and has no price (DESIGN rule 3)."""
+
+
+class ConservationError(SpikewattError):
+    """Sums that must be equal and are not (DESIGN rule 2): a fault of this program, never of the input."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'x'?)`` for the nearest known word, or nothing when none is near."""
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean '{near[0]}'?)" if near else ""

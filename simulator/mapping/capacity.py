@@ -1,0 +1,84 @@
+"""What one core of a chip can hold, and how a layer must be cut to fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.config.chip import ChipConfig
+from simulator.errors import CapacityError
+from simulator.trace.trace import Layer
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a layer is cut into a grid of blocks.
+
+    Attributes
+    ----------
+    row_parts, col_parts
+        Blocks along the inputs and along the outputs. More than one row part means partial sums that travel.
+    """
+
+    row_parts: int
+    col_parts: int
+
+    @property
+    def n_blocks(self) -> int:
+        """Cores the layer takes."""
+        return self.row_parts * self.col_parts
+
+
+def ceil_div(a: int, b: int) -> int:
+    """Smallest integer not below a/b."""
+    return -(-a // b)
+
+
+def words_per_row(n_cols: int, weight_bits: int, chip: ChipConfig) -> int:
+    """SRAM words that hold the weights of one input to ``n_cols`` outputs (a row starts at a word)."""
+    return ceil_div(n_cols * weight_bits, chip.core.sram.word)
+
+
+def block_sram_bytes(n_rows: int, n_cols: int, weight_bits: int, chip: ChipConfig) -> int:
+    """Synaptic memory of a block, whole words per row."""
+    return ceil_div(n_rows * words_per_row(n_cols, weight_bits, chip) * chip.core.sram.word, 8)
+
+
+def slices(weight_bits: int, chip: ChipConfig) -> int:
+    """Native synapses that one weight takes: a weight wider than a synapse is held in several."""
+    return ceil_div(weight_bits, chip.core.synapse.weight_bits)
+
+
+def part_size(total: int, parts: int) -> int:
+    """Largest part when ``total`` is cut as evenly as possible."""
+    return ceil_div(total, parts)
+
+
+def cut_layer(layer: Layer, chip: ChipConfig) -> Cut:
+    """Fewest blocks that respect the limits of a core; outputs are cut before inputs, for partial sums cost traffic.
+
+    Raises
+    ------
+    CapacityError
+        When not even one row of one output fits the synaptic memory of a core.
+    """
+    row_parts = ceil_div(layer.n_in, chip.core.limits.axons_in)
+    while (cols := _cols_that_fit(part_size(layer.n_in, row_parts), layer, chip)) == 0:
+        if row_parts >= layer.n_in:
+            raise _nothing_fits(layer, chip)
+        row_parts = min(2 * row_parts, layer.n_in)
+    return Cut(row_parts, ceil_div(layer.n_out, cols))
+
+
+def _cols_that_fit(n_rows: int, layer: Layer, chip: ChipConfig) -> int:
+    """Most outputs whose weights from ``n_rows`` inputs fit one core, within its neuron limit."""
+    words = (8 * chip.core.sram.capacity) // (n_rows * chip.core.sram.word)
+    return min(words * chip.core.sram.word // layer.weight_bits, chip.core.limits.neurons)
+
+
+def _nothing_fits(layer: Layer, chip: ChipConfig) -> CapacityError:
+    demand = block_sram_bytes(1, 1, layer.weight_bits, chip)
+    bound = chip.core.sram.capacity
+    return CapacityError(
+        f"{chip.name}: layer {layer.layer_id}: one synapse needs {demand} B of a core's SRAM, limit {bound} B"
+        f" ({demand - bound} B over); raise core.sram.capacity or make core.sram.word smaller"
+    )

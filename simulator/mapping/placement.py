@@ -1,0 +1,98 @@
+"""The Placement: which block of which layer or stage lives on which core, and where that core is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Block:
+    """The part of a layer, or of the home of a stage, that lives on one core (a core holds one block).
+
+    Attributes
+    ----------
+    core
+        Global core number.
+    role
+        ``layer``: synapses and accumulators of a linear layer. ``home``: the values and encoder neurons of a stage.
+    owner
+        Layer id or stage id.
+    row_start, row_stop
+        Inputs (axons) of the layer served here; empty range for a home.
+    col_start, col_stop
+        Outputs (neurons) held here; for a home, the elements of the stage's vector.
+    sram_bytes
+        Synaptic memory used.
+    """
+
+    core: int
+    role: Literal["layer", "home"]
+    owner: str
+    row_start: int
+    row_stop: int
+    col_start: int
+    col_stop: int
+    sram_bytes: int
+
+    @property
+    def n_rows(self) -> int:
+        """Inputs (axons in use)."""
+        return self.row_stop - self.row_start
+
+    @property
+    def n_cols(self) -> int:
+        """Outputs (neurons in use)."""
+        return self.col_stop - self.col_start
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Blocks on cores on a mesh of tiles.
+
+    Attributes
+    ----------
+    blocks
+        In core order.
+    n_chips
+        Chips in use.
+    chips_x, chips_y
+        Grid in which chips tile (the last row may be partly empty; its routers exist and idle).
+    mesh_x, mesh_y
+        Routers of the whole mesh.
+    core_router
+        int64 [cores]: router (y * mesh_x + x) of each global core number, for all cores of the chips in use.
+    """
+
+    blocks: tuple[Block, ...]
+    n_chips: int
+    chips_x: int
+    chips_y: int
+    mesh_x: int
+    mesh_y: int
+    core_router: NDArray[np.int64]
+
+    @property
+    def cores_total(self) -> int:
+        """Cores of all chips in use."""
+        return len(self.core_router)
+
+    @property
+    def tiles_used(self) -> int:
+        """Tiles with at least one block."""
+        return len({int(self.core_router[b.core]) for b in self.blocks})
+
+    def of(self, owner: str) -> tuple[Block, ...]:
+        """Blocks of one layer or stage, in core order."""
+        return self._by_owner.get(owner, ())
+
+    @cached_property
+    def _by_owner(self) -> dict[str, tuple[Block, ...]]:
+        owners: dict[str, list[Block]] = {}
+        for block in self.blocks:
+            owners.setdefault(block.owner, []).append(block)
+        return {owner: tuple(blocks) for owner, blocks in owners.items()}

@@ -1,0 +1,109 @@
+"""Perplexity of a model on a text: the quality that an encoding costs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import ModelError
+from simulator.model.checkpoint import Checkpoint, read_checkpoint
+from simulator.model.linear import FloatLinear, Linear, SpikingLinear
+from simulator.model.tokenizer import Passage, Tokenizer, tokenize
+from simulator.model.transformer import forward
+from simulator.trace.encoding import Encoding
+
+
+@dataclass(frozen=True)
+class Perplexity:
+    """How well a text was predicted.
+
+    Attributes
+    ----------
+    nats
+        Negative log-likelihood of all predicted tokens together.
+    n_tokens
+        Predicted tokens: all but the BOS of each passage.
+    n_bytes
+        UTF-8 bytes of text that they stand for.
+    """
+
+    nats: float
+    n_tokens: int
+    n_bytes: int
+
+    @property
+    def nats_per_token(self) -> float:
+        """Token-weighted mean over the passages."""
+        return self.nats / self.n_tokens
+
+    @property
+    def perplexity(self) -> float:
+        """The exponential of the mean per token."""
+        return math.exp(self.nats_per_token)
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Comparable between tokenizers."""
+        return self.nats / math.log(2) / self.n_bytes
+
+
+def perplexity(
+    model_dir: Path, text: str, encoding: Encoding | None = None, max_tokens: int | None = None
+) -> Perplexity:
+    """Perplexity of the model in ``model_dir`` on ``text``.
+
+    Passages stand between lines ``<|endoftext|>``; each is passed on its own as BOS and its tokens, cut to the model's
+    context.
+
+    Parameters
+    ----------
+    model_dir
+        Hugging Face directory of a LLaMA model.
+    text
+        The passages.
+    encoding
+        Spike-driven linear layers under this encoding, with INT8 weights; None for the float model.
+    max_tokens
+        Tokens to pass in all, BOS included; None for the whole text.
+
+    Raises
+    ------
+    ModelError
+        When the model cannot be read or the text is empty.
+    """
+    checkpoint = read_checkpoint(model_dir)
+    tokenizer = Tokenizer(model_dir, checkpoint.config)
+    passages = tokenize(tokenizer, text, checkpoint.config.max_position_embeddings, max_tokens)
+    linear = FloatLinear(checkpoint) if encoding is None else SpikingLinear(checkpoint, encoding)
+    return score_passages(checkpoint, passages, linear)
+
+
+def score_passages(checkpoint: Checkpoint, passages: tuple[Passage, ...], linear: Linear) -> Perplexity:
+    """Perplexity of the passages, each passed through the model once.
+
+    Raises
+    ------
+    ModelError
+        When an activation or a logit overflows.
+    """
+    nats = 0.0
+    for number, passage in enumerate(passages, 1):
+        logits = forward(checkpoint, passage.token_ids, linear)
+        if not np.isfinite(logits).all():
+            raise ModelError(f"passage {number}: the logits hold NaN or infinity, wanted finite ones")
+        nats += negative_log_likelihood(logits, passage.token_ids)
+    n_tokens = sum(len(p.token_ids) - 1 for p in passages)
+    return Perplexity(nats, n_tokens, sum(p.n_bytes for p in passages))
+
+
+def negative_log_likelihood(logits: NDArray[np.float32], token_ids: NDArray[np.int64]) -> float:
+    """Nats of tokens 1..n-1 [n] under the logits [n, V] of the tokens before them, in float64."""
+    wide = logits[:-1].astype(np.float64)
+    largest = wide.max(axis=1)
+    log_sums = largest + np.log(np.exp(wide - largest[:, None]).sum(axis=1))
+    chosen = wide[np.arange(len(wide)), token_ids[1:]]
+    return float((log_sums - chosen).sum())

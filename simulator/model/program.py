@@ -1,0 +1,79 @@
+"""The program of one token: its stages in order, what each computes, encodes and drives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from simulator.model.llama_config import LlamaConfig
+from simulator.model.ops import stage_ops
+from simulator.model.weights import WEIGHT_BITS
+from simulator.trace.encoding import Encoding
+from simulator.trace.trace import Layer, Op, Stage, Stream
+
+# Streams of a block in the order of execution, with the linear layers each of them drives.
+DRIVEN: dict[str, tuple[str, ...]] = {
+    "attn_in": ("q", "k", "v"),
+    "attn_out": ("o",),
+    "mlp_in": ("gate", "up"),
+    "mlp_hidden": ("down",),
+}
+
+# Stages that end with a new residual: it waits at their home cores and travels to the next stage that adds to it.
+RESIDUAL = ("attn_in", "mlp_in")
+
+
+@dataclass(frozen=True)
+class Program:
+    """Streams, layers, ops and stages of a Trace, which do not depend on the text."""
+
+    streams: tuple[Stream, ...]
+    layers: tuple[Layer, ...]
+    ops: tuple[Op, ...]
+    stages: tuple[Stage, ...]
+
+
+def driven_layers(stream_id: str) -> tuple[str, ...]:
+    """Ids of the layers that a stream drives: ``blocks.0.attn_in`` -> ``blocks.0.q``, ``.k``, ``.v``."""
+    block, short = stream_id.rsplit(".", 1)
+    return tuple(f"{block}.{kind}" for kind in DRIVEN[short])
+
+
+def stream_width(config: LlamaConfig, stream_id: str) -> int:
+    """Activations per token of a stream."""
+    widths = {"attn_out": config.q_width, "mlp_hidden": config.intermediate_size}
+    return widths.get(stream_id.rsplit(".", 1)[1], config.hidden_size)
+
+
+def layer_width(config: LlamaConfig, kind: str) -> int:
+    """Outputs of a linear layer of this kind."""
+    q, kv, f = config.q_width, config.kv_width, config.intermediate_size
+    return {"q": q, "k": kv, "v": kv, "gate": f, "up": f}.get(kind, config.hidden_size)
+
+
+def build_program(config: LlamaConfig, encoding: Encoding, stored_bits: Mapping[str, int]) -> Program:
+    """The program of a model of this config under this encoding.
+
+    ``stored_bits`` holds, by weight id, the bits per stored weight of the dense tensors (`Checkpoint.stored_bits`).
+    """
+    streams: list[Stream] = []
+    layers: list[Layer] = []
+    stages: list[Stage] = []
+    ops = stage_ops(config, encoding, stored_bits)
+    sources: tuple[str, ...] = ()
+    residual: tuple[str, ...] = ()  # the stage at whose home cores the residual waits
+    for i in range(config.num_hidden_layers):
+        for short in DRIVEN:
+            stream_id = f"blocks.{i}.{short}"
+            width, driven = stream_width(config, stream_id), driven_layers(stream_id)
+            op_ids = tuple(op.op_id for op in ops[stream_id])
+            streams.append(Stream(stream_id, width))
+            carries = residual if short in RESIDUAL else ()
+            stages.append(Stage(stream_id, width, op_ids, stream_id, driven, sources, carries))
+            residual = (stream_id,) if short in RESIDUAL else residual
+            for layer_id, kind in zip(driven, DRIVEN[short], strict=True):
+                layers.append(Layer(layer_id, kind, width, layer_width(config, kind), WEIGHT_BITS, stream_id))
+            sources = driven
+    head_ops = tuple(op.op_id for op in ops["head"])
+    stages.append(Stage("head", config.hidden_size, head_ops, None, (), sources, residual))
+    return Program(tuple(streams), tuple(layers), tuple(op for stage in ops.values() for op in stage), tuple(stages))

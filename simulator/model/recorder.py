@@ -1,0 +1,46 @@
+"""Collects the spike counts of a forward pass and makes them a Trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.model.program import Program
+from simulator.trace.encoding import Encoding
+from simulator.trace.trace import Trace
+
+
+class Recorder:
+    """Counts per stream, passage after passage; hand `record` to a `SpikingLinear`."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._encoding = encoding
+        self._dtype = np.int8 if encoding.levels <= np.iinfo(np.int8).max else np.int16
+        self._parts: dict[str, list[NDArray[np.integer]]] = {}
+
+    def record(self, stream_id: str, counts: NDArray[np.int16]) -> None:
+        """Keep the counts [tokens, n] of a stream for one passage."""
+        self._parts.setdefault(stream_id, []).append(counts.astype(self._dtype))
+
+    def trace(self, name: str, program: Program, lengths: Sequence[int], origin: Mapping[str, object]) -> Trace:
+        """The Trace of what was recorded.
+
+        ``lengths`` are the tokens of each passage, in order: positions start at 0 in each.
+        """
+        counts = {stream_id: np.concatenate(parts) for stream_id, parts in self._parts.items()}
+        trace = Trace(
+            name=name,
+            encoding=self._encoding,
+            streams=program.streams,
+            layers=program.layers,
+            ops=program.ops,
+            stages=program.stages,
+            positions=np.concatenate([np.arange(n, dtype=np.int64) for n in lengths]),
+            phase="prefill",
+            origin=origin,
+            load_counts=counts.__getitem__,
+        )
+        trace.check()
+        return trace

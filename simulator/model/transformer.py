@@ -1,0 +1,108 @@
+"""The forward pass of a LLaMA model, in the order of the mathematics.
+
+Shapes: n tokens, d hidden, h heads, kv key/value heads, g = h / kv heads to a group, hd head width, f intermediate,
+V vocabulary. Linear layers are called through a `Linear`, which decides whether they see floats or spikes; attention,
+norms, activation, embedding and head are dense float. Nothing here rests on the order in which BLAS adds in float32,
+which changes with its thread count: attention is einsum, the head a float64 product.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.model.checkpoint import Checkpoint
+from simulator.model.linear import Linear
+from simulator.model.llama_config import LlamaConfig
+
+F32 = NDArray[np.float32]
+
+
+@np.errstate(over="ignore", invalid="ignore")  # refused by name where it is used, rather than warned of here
+def forward(checkpoint: Checkpoint, token_ids: NDArray[np.int64], linear: Linear) -> F32:
+    """Logits [n, V] of one passage, token_ids [n], which starts at position 0.
+
+    An overflow is refused by the encoder of a spiking `Linear`, or shows as NaN or infinity in the logits.
+    """
+    config, weights = checkpoint.config, checkpoint.weights
+    eps = config.rms_norm_eps
+    cos, sin = rotary_tables(config, len(token_ids))  # [n, hd]
+
+    x = weights["embedding"][token_ids]  # [n, d]: the residual
+    for i in range(config.num_hidden_layers):
+        b = f"blocks.{i}"
+
+        # Attention: queries, keys and values of the normed residual, turned by their position.
+        normed = rms_norm(x, weights[f"{b}.norm_attn"], eps)  # [n, d]
+        q, k, v = linear(f"{b}.attn_in", normed)  # [n, h*hd], [n, kv*hd], [n, kv*hd]
+        q = rotate(split_heads(q, config), cos, sin)  # [h, n, hd]
+        k = rotate(split_heads(k, config), cos, sin)  # [kv, n, hd]
+        mixed = attend(q, k, split_heads(v, config))  # [n, h*hd]
+        (o,) = linear(f"{b}.attn_out", mixed)  # [n, d]
+        x = x + o
+
+        # Gated MLP: down(SiLU(gate) * up).
+        normed = rms_norm(x, weights[f"{b}.norm_mlp"], eps)  # [n, d]
+        gate, up = linear(f"{b}.mlp_in", normed)  # [n, f], [n, f]
+        (down,) = linear(f"{b}.mlp_hidden", silu(gate) * up)  # [n, d]
+        x = x + down
+
+    # Head: one logit per word of the vocabulary.
+    normed = rms_norm(x, weights["norm_final"], eps)
+    logits = normed.astype(np.float64) @ weights["head"].T.astype(np.float64)  # [n, V]
+    return np.asarray(logits, dtype=np.float32)
+
+
+def rms_norm(x: F32, gain: F32, eps: float) -> F32:
+    """``x / sqrt(mean(x*x) + eps) * gain`` along the last axis (Zhang and Sennrich 2019)."""
+    mean_square = np.mean(x * x, axis=-1, keepdims=True)
+    normed: F32 = x * (np.float32(1) / np.sqrt(mean_square + np.float32(eps))) * gain
+    return normed
+
+
+def rotary_tables(config: LlamaConfig, n: int) -> tuple[F32, F32]:
+    """Cosines and sines [n, hd] of the angles ``position / theta**(2j / hd)``; both halves of hd hold the same."""
+    exponents = np.arange(0, config.head_dim, 2) / config.head_dim
+    angles = np.outer(np.arange(n), config.rope_theta**-exponents)
+    both = np.concatenate([angles, angles], axis=1)
+    return np.cos(both).astype(np.float32), np.sin(both).astype(np.float32)
+
+
+def rotate(x: F32, cos: F32, sin: F32) -> F32:
+    """Rotary position of x [heads, n, hd]; value j pairs with value j + hd/2 (Hugging Face's rotate-half order)."""
+    half = x.shape[-1] // 2
+    quarter_turn: F32 = np.concatenate([-x[..., half:], x[..., :half]], axis=-1)
+    turned: F32 = x * cos + quarter_turn * sin
+    return turned
+
+
+def split_heads(x: F32, config: LlamaConfig) -> F32:
+    """[n, heads*hd] -> [heads, n, hd]."""
+    return x.reshape(len(x), -1, config.head_dim).transpose(1, 0, 2)
+
+
+def attend(q: F32, k: F32, v: F32) -> F32:
+    """Causal grouped-query attention: [h, n, hd], [kv, n, hd], [kv, n, hd] -> [n, h*hd].
+
+    Query head i reads key/value head i // g.
+    """
+    h, n, hd = q.shape
+    groups = q.reshape(len(k), h // len(k), n, hd)  # [kv, g, n, hd]
+    scores = np.einsum("kgqd,kcd->kgqc", groups, k) * np.float32(hd**-0.5)  # [kv, g, n, n]
+    scores[..., np.triu(np.ones((n, n), dtype=bool), 1)] = -np.inf  # no token sees a later one
+    mixed: F32 = np.einsum("kgqc,kdc->kgqd", softmax(scores), v.transpose(0, 2, 1).copy())
+    return mixed.reshape(h, n, hd).transpose(1, 0, 2).reshape(n, h * hd)
+
+
+def softmax(scores: F32) -> F32:
+    """``exp(s - max(s)) / sum`` along the last axis."""
+    powers: F32 = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    shares: F32 = powers * (np.float32(1) / powers.sum(axis=-1, keepdims=True))
+    return shares
+
+
+def silu(x: F32) -> F32:
+    """``x / (1 + exp(-x))``."""
+    with np.errstate(over="ignore"):  # exp(-x) is infinite for x < -89, which gives the limit, 0
+        powers: F32 = np.exp(-x)
+    return x / (powers + np.float32(1))

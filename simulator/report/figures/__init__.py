@@ -1,0 +1,145 @@
+"""Figures of a run. Each is a tidy frame made from the Run, a drawing of the frame, and its finding in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from simulator.errors import OutputError
+from simulator.report.bridge import bridge_frame
+from simulator.report.figures.bridge import bridge_finding, draw_bridge
+from simulator.report.figures.cores import cores_finding, cores_frame, draw_cores
+from simulator.report.figures.energy import draw_energy, energy_finding, energy_frame
+from simulator.report.figures.energy_blocks import draw_energy_blocks, energy_blocks_finding, energy_blocks_frame
+from simulator.report.figures.latency import draw_latency, latency_finding, latency_frame
+from simulator.report.figures.latency_blocks import draw_latency_blocks, latency_blocks_finding, latency_blocks_frame
+from simulator.report.figures.links import draw_links, links_finding, links_frame
+from simulator.report.figures.spikes import draw_spikes, spikes_finding, spikes_frame
+from simulator.report.figures.style import png_bytes, svg_text
+from simulator.report.run import Run
+
+
+class FigureKind(NamedTuple):
+    """One figure of the report: its words, frame, drawing and finding.
+
+    ``picture`` says what kind of picture it is and opens the caption and the alternative text; ``reading`` says how to
+    read it.
+    """
+
+    title: str
+    picture: str
+    reading: str
+    frame: Callable[[Run], pd.DataFrame]
+    draw: Callable[..., tuple[Figure, Axes]]
+    finding: Callable[[pd.DataFrame], str]
+
+    def alt(self, frame: pd.DataFrame) -> str:
+        """Alternative text: what kind of picture it is and what it shows."""
+        return f"{self.picture}. {self.finding(frame)}"
+
+
+# A new figure is one module and one line here; the order is that of the report.
+FIGURES: Mapping[str, FigureKind] = {
+    "bridge": FigureKind(
+        "From the op count to the chip",
+        "Waterfall chart of energy per token",
+        "Each step adds to the level above it; per cent are of the chip's total. Where one step dwarfs the rest,"
+        " slanted gaps mark the stretch of the axis that is left out.",
+        bridge_frame,
+        draw_bridge,
+        bridge_finding,
+    ),
+    "energy": FigureKind(
+        "Energy by layer",
+        "Stacked bars of energy per token, by kind of layer and component",
+        "Each kind is summed over all blocks, in the order a token meets it; the energy that belongs to the chip as a"
+        " whole comes last, and its bar is cut where it would leave no room for the others.",
+        energy_frame,
+        draw_energy,
+        energy_finding,
+    ),
+    "energy_blocks": FigureKind(
+        "Energy by block",
+        "Heat map of energy per token, kinds of layer by blocks",
+        "Darker is more. Static power and barriers belong to no block and are left out here.",
+        energy_blocks_frame,
+        draw_energy_blocks,
+        energy_blocks_finding,
+    ),
+    "latency": FigureKind(
+        "Time by stage",
+        "Stacked bars of time per token, by stage and what the time is spent on",
+        "Each stage is summed over all blocks: compute is the cores at work on spikes, network the spikes' way,"
+        " transfer the values' way to their next home, vector the non-spiking operations, barrier the wait that closes"
+        " each timestep.",
+        latency_frame,
+        draw_latency,
+        latency_finding,
+    ),
+    "latency_blocks": FigureKind(
+        "Time by block",
+        "Heat map of time per token, stages by blocks",
+        "Darker is longer.",
+        latency_blocks_frame,
+        draw_latency_blocks,
+        latency_blocks_finding,
+    ),
+    "cores": FigureKind(
+        "Use of the cores",
+        "Map of the mesh with the busy share of every core",
+        "One square group per tile, one cell per core; busy over elapsed time of the whole trace. Darker is busier.",
+        cores_frame,
+        draw_cores,
+        cores_finding,
+    ),
+    "links": FigureKind(
+        "Load of the links",
+        "Map of the mesh with the flits on every link, in both directions",
+        "One arrow (on a large mesh, one bar) per link and direction, on the right-hand side of its way; darker carries"
+        " more.",
+        links_frame,
+        draw_links,
+        links_finding,
+    ),
+    "spikes": FigureKind(
+        "Spike counts",
+        "Line chart of how often each spike count occurs, by kind of stream",
+        "The share axis is logarithmic. The encoder turns each activation into one signed count; the number in brackets"
+        " is the mean of the spikes that one activation sends.",
+        spikes_frame,
+        draw_spikes,
+        spikes_finding,
+    ),
+}
+
+
+def save_figures(run: Run, directory: Path) -> tuple[Path, ...]:
+    """Write every figure as ``<name>.svg`` and ``<name>.png`` into ``directory``, which is made when missing.
+
+    Returns
+    -------
+    tuple of pathlib.Path
+        The files written, in the order of the report. The same run gives the same bytes.
+
+    Raises
+    ------
+    OutputError
+        When the directory cannot be made or a file cannot be written.
+    """
+    written: list[Path] = []
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, kind in FIGURES.items():
+            figure, _ = kind.draw(kind.frame(run))
+            svg, png = directory / f"{name}.svg", directory / f"{name}.png"
+            svg.write_text(svg_text(figure, name), encoding="utf-8")
+            png.write_bytes(png_bytes(figure))
+            written += [svg, png]
+    except OSError as fault:
+        raise OutputError(f"{fault.filename}: {fault.strerror}, wanted a directory to write figures to") from fault
+    return tuple(written)

@@ -1,0 +1,174 @@
+"""The look of all figures: colours with hatching, fonts, and the writing of SVG and PNG bytes that never change."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+INK = "#1a1a1a"
+RULE = "#d0d0d0"
+IDLE = "#ededed"  # hardware that took no part
+IDLE_HATCH = "////"
+IDLE_EDGE = "#9a9a9a"
+HOT = "#D55E00"  # outline of the one cell or link named in the text
+WIDTH_IN = 7.5  # 720 CSS px
+FONT_PT = 10.0  # 13.3 CSS px in the SVG; nothing is set below 9 pt (12 px)
+SMALL_PT = 9.0
+HEAT_MAP = "cividis_r"  # light is little, dark is much, also in grey and to the colour-blind
+
+RC: Any = {  # matplotlib spells out its keys as a type of its own
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],
+    "font.size": FONT_PT,
+    "axes.labelsize": FONT_PT,
+    "axes.edgecolor": "#7a7a7a",
+    "axes.labelcolor": INK,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "text.color": INK,
+    "text.parse_math": False,  # names come from the user's model; a dollar sign is a dollar sign
+    "text.usetex": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": FONT_PT,
+    "ytick.labelsize": FONT_PT,
+    "legend.frameon": False,
+    "legend.fontsize": FONT_PT,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "hatch.linewidth": 0.7,
+    "svg.fonttype": "none",
+    "savefig.facecolor": "white",
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+}
+
+
+class Fill(NamedTuple):
+    """Colour of a part, its hatching, and the colour of hatching and outline."""
+
+    color: str
+    hatch: str
+    edge: str = "white"
+
+    def patch(self) -> dict[str, Any]:
+        """Keywords of a bar or patch drawn so."""
+        return {"facecolor": self.color, "hatch": self.hatch, "edgecolor": self.edge, "linewidth": 0.5}
+
+
+# Okabe and Ito 2008 plus two greys; neighbours in a stack differ in hatching as well.
+COMPONENTS: dict[str, Fill] = {
+    "axon_in": Fill("#56B4E9", "", INK),
+    "synapse": Fill("#0072B2", "//"),
+    "dendrite": Fill("#009E73", ""),
+    "soma": Fill("#E69F00", "\\\\", INK),
+    "axon_out": Fill("#F0E442", "..", INK),
+    "noc": Fill("#D55E00", "xx"),
+    "vector": Fill("#CC79A7", "", INK),
+    "memory": Fill("#000000", "--"),
+    "sync": Fill("#6e6e6e", "++"),
+    "static": Fill("#c8c8c8", "//", INK),
+    "uncosted": Fill("#ffffff", "xxx", HOT),
+}
+TIMES: dict[str, Fill] = {
+    "compute": COMPONENTS["synapse"],
+    "network": COMPONENTS["noc"],
+    "transfer": COMPONENTS["axon_out"],
+    "vector": COMPONENTS["vector"],
+    "barrier": COMPONENTS["sync"],
+}
+OTHER = Fill("#ffffff", "**", INK)  # a component that this file does not know is drawn, never dropped
+
+Args = ParamSpec("Args")
+Drawn = TypeVar("Drawn")
+
+
+def styled(draw: Callable[Args, Drawn]) -> Callable[Args, Drawn]:
+    """Run ``draw`` under the shared style, and leave matplotlib's global settings as they were."""
+
+    @wraps(draw)
+    def with_style(*args: Args.args, **kwargs: Args.kwargs) -> Drawn:
+        with mpl.rc_context(RC):
+            return draw(*args, **kwargs)
+
+    return with_style
+
+
+def axes_for(ax: Axes | None, height_in: float, width_in: float = WIDTH_IN) -> tuple[Figure, Axes]:
+    """The figure of ``ax``, or a new figure of this size with one pair of axes."""
+    if ax is None:
+        figure = Figure(figsize=(width_in, height_in), layout="constrained")
+        return figure, figure.add_subplot()
+    figure = ax.figure.figure
+    if not isinstance(figure, Figure):
+        raise TypeError("axes that belong to no figure")
+    return figure, ax
+
+
+def legend_above(ax: Axes, fills: dict[str, Fill], columns: int = 5) -> None:
+    """One legend entry per fill, in rows above the axes, left-aligned."""
+    handles = [Patch(label=name, **fill.patch()) for name, fill in fills.items()]
+    ax.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=columns,
+        borderaxespad=0.3,
+        handlelength=1.8,
+        handleheight=1.1,
+        columnspacing=1.4,
+    )
+
+
+@styled
+def png_bytes(figure: Figure, dpi: int = 200) -> bytes:
+    """The figure as PNG; the same figure gives the same bytes."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=dpi, bbox_inches="tight", pad_inches=0.08, metadata={"Software": None})
+    return out.getvalue()
+
+
+@styled
+def svg_text(figure: Figure, prefix: str) -> str:
+    """The figure as an ``<svg>`` element that can stand inside HTML beside others; the same figure, the same text.
+
+    Parameters
+    ----------
+    figure
+        What to write.
+    prefix
+        Put before every id, so that two figures on one page never share one.
+    """
+    out = io.StringIO()
+    nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    with mpl.rc_context({"svg.hashsalt": f"spikewatt-{prefix}"}):
+        figure.savefig(out, format="svg", bbox_inches="tight", pad_inches=0.08, metadata=nothing)
+    return _embeddable(out.getvalue(), prefix)
+
+
+def _embeddable(svg: str, prefix: str) -> str:
+    """Strip what belongs to a file of its own, keep only the ids that are pointed to and make them this figure's own.
+
+    The one style rule that matplotlib writes would reach out of an inlined SVG into the page; it moves to the root.
+    """
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<defs>\s*<style[^>]*>[^<]*</style>\s*</defs>\s*", "", svg)
+    family = re.search(r'style="[^"]*?font-family: ([^;"]*)', svg)
+    svg = re.sub(r'(style="[^"]*?)font-family: [^;"]*;? ?', r"\1", svg)
+    used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
+    svg = re.sub(r'(<[^<>]*?) id="([^"]*)"', lambda m: f'{m[1]} id="{prefix}-{m[2]}"' if m[2] in used else m[1], svg)
+    svg = re.sub(r'(url\(|href=")#', rf"\g<1>#{prefix}-", svg)
+    svg = re.sub(r"^ +", "", svg, flags=re.MULTILINE)
+    fonts = family[1] if family else "sans-serif"
+    return svg.replace("<svg", f'<svg style="font-family: {fonts}; stroke-linejoin: round; stroke-linecap: butt"', 1)

@@ -1,0 +1,244 @@
+"""The report of a run as one HTML file: no script, nothing to fetch, readable on paper and by a screen reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from simulator.energy.cmos45 import PAPER_PRECISION
+from simulator.errors import ConservationError, OutputError
+from simulator.report.cells import MOST_ROWS, Cells, as_cells
+from simulator.report.figures import FIGURES, FigureKind
+from simulator.report.figures.style import svg_text
+from simulator.report.format import format_count, format_energy, format_power, format_ratio, format_share, format_time
+from simulator.report.manifest import manifest_dict
+from simulator.report.run import PS_PER_S, Run
+from simulator.report.tables import assumption_table, comparison_table, layer_table
+
+REPORT = "report.html"
+PJ_PER_J = 1e12
+
+
+class Section(NamedTuple):
+    """One figure of the page with its words and its data."""
+
+    name: str
+    kind: FigureKind
+    finding: str
+    alt: str
+    svg: Markup
+    width_pt: float
+    cells: Cells
+
+
+class Headline(NamedTuple):
+    """One line of the headline table."""
+
+    quantity: str
+    value: str
+    meaning: str
+
+
+def render_html(run: Run) -> str:
+    """The whole report as one offline page; the same run gives the same text."""
+    environment = Environment(
+        loader=PackageLoader("simulator.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    checks = list(_checks(run))  # first: a report that does not add up is not drawn
+    comparison = comparison_table(run)
+    return environment.get_template("report.html.j2").render(
+        run=run,
+        facts=list(_facts(run)),
+        headline=list(_headline(run)),
+        comparison=as_cells(comparison.drop(columns=["energy_pj", "scope"])),
+        comparison_finding=_comparison_finding(comparison),
+        scopes=_scopes(comparison),
+        sections=[_section(name, kind, run) for name, kind in FIGURES.items()],
+        layers=as_cells(_layers(run)),
+        layers_finding=_layers_finding(run),
+        assumptions=as_cells(_assumptions(run)),
+        assumptions_finding=_assumptions_finding(run),
+        checks=checks,
+        manifest=list(_flat(manifest_dict(run, []))),
+        origin=list(_flat(run.trace.origin)),
+    )
+
+
+def write_html(run: Run, directory: Path) -> Path:
+    """Write the page as ``report.html`` into ``directory``, which must exist.
+
+    Raises
+    ------
+    OutputError
+        When it cannot be written.
+    """
+    path = directory / REPORT
+    try:
+        path.write_text(render_html(run), encoding="utf-8", newline="\n")
+    except OSError as fault:
+        raise OutputError(f"{path}: {fault.strerror}, wanted a folder to write the report to") from fault
+    return path
+
+
+def _section(name: str, kind: FigureKind, run: Run) -> Section:
+    """Draw one figure and put its words beside it."""
+    frame = kind.frame(run)
+    figure, _ = kind.draw(frame)
+    # svg_text escapes every name; the rest of the SVG is matplotlib's own.
+    svg = Markup(svg_text(figure, name))
+    width_pt = float(svg.partition('width="')[2].partition("pt")[0])
+    cells = as_cells(frame, MOST_ROWS)
+    return Section(name, kind, kind.finding(frame), kind.alt(frame), svg, width_pt, cells)
+
+
+def _facts(run: Run) -> Iterator[str]:
+    """What was run on what, for the line under the title."""
+    result, encoding = run.result, run.trace.encoding
+    yield f"{run.n_tokens} tokens ({run.trace.phase})"
+    yield f"{encoding.code} spikes, {encoding.n_timesteps} timesteps"
+    chips = "1 chip" if result.n_chips == 1 else f"{result.n_chips} chips"
+    yield f"{len(result.cores)} of {result.cores_total} cores on {chips}"
+    voltage = f", {run.chip.technology.voltage:g} V" if run.chip.technology.voltage is not None else ""
+    yield f"{run.chip.technology.node_nm:g} nm{voltage}"
+
+
+def _headline(run: Run) -> Iterator[Headline]:
+    """The numbers a reader came for."""
+    ops = run.cmos45[PAPER_PRECISION]
+    edp = run.energy_per_token_pj / PJ_PER_J * run.latency_per_token_ps / PS_PER_S
+    total = format_energy(run.ledger.total_pj)
+    yield Headline("energy per token", format_energy(run.energy_per_token_pj), f"everything counted; {total} in all")
+    yield Headline(
+        "time per token",
+        format_time(run.latency_per_token_ps),
+        f"start to end, mean; {format_count(run.tokens_per_s)} tokens per second",
+    )
+    yield Headline("average power", format_power(run.mean_power_w), "energy over elapsed time, static power included")
+    yield Headline("energy-delay product", f"{edp:.3e} J·s", "energy per token times time per token")
+    yield Headline(
+        "spikes per activation",
+        f"{run.spikes_per_activation:.3f}",
+        f"firing rate {format_share(run.firing_rate)} of neurons and timesteps",
+    )
+    yield Headline(
+        "synaptic operations",
+        f"{format_count(run.result.synops / run.n_tokens)} per token",
+        f"{format_count(ops.macs / run.n_tokens)} MACs per token in the dense layers they replace",
+    )
+
+
+def _comparison_finding(table: pd.DataFrame) -> str:
+    """The chip against the op count of the papers, and against the dense twin when there is one."""
+    over = dict(zip(table["model"], table["chip_over"], strict=True))
+    op_count = f"45 nm {PAPER_PRECISION} AC (spiking)"
+    finding = f"The chip spends {format_ratio(over[op_count])} the energy of the {PAPER_PRECISION} op count"
+    twins = [model for model in over if model.startswith("dense twin")]
+    return finding + "".join(f" and {format_ratio(over[twin])} that of the {twin}" for twin in twins) + "."
+
+
+def _scopes(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """What each model covers, models of the same scope together."""
+    groups: dict[str, dict[str, None]] = {}
+    for model, scope in zip(table["model"], table["scope"], strict=True):
+        groups.setdefault(scope, {})["45 nm op counts" if model.startswith("45 nm") else model] = None
+    return [(", ".join(models), scope) for scope, models in groups.items()]
+
+
+def _layers(run: Run) -> pd.DataFrame:
+    """`layer_table` per token, without the columns that are zero everywhere."""
+    table = layer_table(run)
+    energies = [c for c in table.columns if c.endswith("_pj") and c != "energy_pj" and table[c].any()]
+    table["share"] = table["energy_pj"] / run.ledger.total_pj if run.ledger.total_pj else 0.0
+    frame = table[["layer", "kind", "energy_pj", "share", "n_dendrite.accumulate", *energies]].copy()
+    frame = frame.rename(columns={"n_dendrite.accumulate": "accumulates"})
+    frame["accumulates"] = (frame["accumulates"] / run.n_tokens).round().astype("int64")
+    frame[[*energies, "energy_pj"]] /= run.n_tokens
+    return frame
+
+
+def _layers_finding(run: Run) -> str:
+    """The most expensive single entry that belongs to a layer."""
+    layers = run.ledger.by_layer().drop("chip", errors="ignore")
+    if not len(layers) or not run.ledger.total_pj:
+        return "No layer spent energy."
+    top = str(layers.idxmax())
+    return (
+        f"{len(layers)} layers, operations and stages; the most expensive is {top} with"
+        f" {format_energy(float(layers[top]) / run.n_tokens)} per token,"
+        f" {format_share(float(layers[top]) / run.ledger.total_pj)} of the total."
+    )
+
+
+def _assumptions(run: Run) -> pd.DataFrame:
+    """`assumption_table` with the price, its range and its unit in words."""
+    table = assumption_table(run)
+    prices = [_price(row) for row in table.to_dict("records")]
+    frame = pd.DataFrame(
+        {
+            "action": table["action"],
+            "price": [price for price, _ in prices],
+            "range": [span for _, span in prices],
+            "count": table["count"],
+            "energy_pj": table["energy_pj"],
+            "share": table["share"],
+            "grade": table["grade"],
+            "source": [
+                f"{citation}. Note: {note}" if note else citation
+                for citation, note in zip(table["citation"], table["note"], strict=True)
+            ],
+        }
+    )
+    return frame if frame["range"].any() else frame.drop(columns="range")
+
+
+def _price(row: Mapping[Any, Any]) -> tuple[str, str]:
+    """A price in words and, where the chip file gives one, its range. Static power is counted in chip-ps: pJ/ps = W."""
+    value, low, high = row["value_pj"], row["low_pj"], row["high_pj"]
+    if pd.isna(value):
+        return "part of another", ""
+    static = row["action"] == "static.power"
+    write = format_power if static else format_energy
+    per = "chip" if static else str(row["unit"]).partition("/")[2]
+    ends = [(word, write(end)) for word, end in (("from", low), ("to", high)) if pd.notna(end)]
+    span = " ".join(f"{word} {end}" for word, end in ends)
+    return (write(value) if per == "operation" else f"{write(value)}/{per}"), span
+
+
+def _assumptions_finding(run: Run) -> str:
+    """How much of the total rests on which grade; what is assumed comes first."""
+    shares = run.ledger.grade_shares()
+    others = ", ".join(f"{format_share(s)} {grade}" for grade, s in shares.items() if grade != "assumed" and s > 0)
+    finding = f"{format_share(run.ledger.assumed_share)} of this total rests on assumed prices"
+    return f"{finding}; the rest: {others}." if others else f"{finding}."
+
+
+def _checks(run: Run) -> Iterator[str]:
+    """The identities that hold in this report, each checked here."""
+    yield run.ledger.conservation_line(format_energy)
+    stages = int(run.result.stages["total_ps"].sum())
+    if stages != run.result.total_ps:
+        raise ConservationError(f"time: stages add up to {stages} ps, wanted the total {run.result.total_ps} ps")
+    yield f"Σ stages = total time: {format_time(run.result.total_ps)}"
+    yield "op count + Σ steps of the bridge = total energy"  # bridge_frame has refused to draw anything else
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Key and value of every leaf; what the page shows elsewhere (warnings, files) is left out."""
+    for key, value in record.items():
+        if key in ("warnings", "files", "schema", "schema_version"):
+            continue
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{name}.")
+        elif value is not None:
+            yield name, str(value)

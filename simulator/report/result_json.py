@@ -1,0 +1,164 @@
+"""``result.json``: a run as one dictionary of plain numbers, with a version of its schema."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45
+from simulator.report.manifest import chip_sha256
+from simulator.report.run import DenseTwin, Run
+
+SCHEMA = "spikewatt/result"
+SCHEMA_VERSION = 1
+
+
+def result_dict(run: Run) -> dict[str, Any]:
+    """Everything a program wants of ``run``, in a fixed order of keys.
+
+    Energies are float pJ, times int ps (per token: float ps, the mean), shares in [0, 1], sizes bytes; null is a rate
+    over no time. ``energy.cmos45`` shows the precision most papers print, its ``precisions`` shows all. Only
+    ``elapsed`` (seconds of this machine) differs between two runs of the same inputs.
+    """
+    return {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "command": run.command,
+        "chip": _chip(run),
+        "trace": _trace(run),
+        "energy": _energy(run),
+        "latency": _latency(run),
+        "counts": _counts(run),
+        "utilization": _utilization(run),
+        "warnings": list(run.all_warnings),
+        "elapsed": {name: run.result.elapsed[name] for name in ("compile_s", "simulate_s")},
+    }
+
+
+def result_text(run: Run) -> str:
+    """`result_dict` as the text of ``result.json``; NaN and infinity are refused, JSON has none."""
+    return json.dumps(result_dict(run), indent=2, allow_nan=False) + "\n"
+
+
+def _chip(run: Run) -> dict[str, Any]:
+    return {
+        "name": run.chip.name,
+        "summary": run.chip.summary,
+        "sha256": chip_sha256(run.chip),
+        "replay": run.chip.replay,
+        "node_nm": run.chip.technology.node_nm,
+        "voltage": run.chip.technology.voltage,
+    }
+
+
+def _trace(run: Run) -> dict[str, Any]:
+    trace = run.trace
+    return {
+        "name": trace.name,
+        "content_hash": trace.content_hash,
+        "phase": trace.phase,
+        "tokens": trace.n_tokens,
+        "encoding": trace.encoding.code,
+        "levels": trace.encoding.levels,
+        "timesteps": trace.encoding.n_timesteps,
+        "layers": len(trace.layers),
+        "origin": dict(trace.origin),
+    }
+
+
+def _energy(run: Run) -> dict[str, Any]:
+    ledger = run.ledger
+    return {
+        "total_pj": ledger.total_pj,
+        "per_token_pj": run.energy_per_token_pj,
+        "mean_power_w": _rate(run.mean_power_w),
+        "by_layer": _floats(ledger.by_layer()),
+        "by_component": _floats(ledger.by_component()),
+        "by_grade": _floats(ledger.by_grade()),
+        "share_by_grade": ledger.grade_shares(),
+        "cmos45": _cmos45(run.cmos45),
+        "dense_twin": None if run.dense is None else _dense(run.dense),
+    }
+
+
+def _cmos45(by_precision: Mapping[str, Cmos45]) -> dict[str, Any]:
+    paper = by_precision[PAPER_PRECISION]
+    return {
+        "precision": paper.precision,
+        "ac_pj": paper.ac_pj,
+        "dense_mac_pj": paper.dense_mac_pj,
+        "synops": paper.synops,
+        "macs": paper.macs,
+        "scope": paper.scope,
+        "source": paper.source,
+        "precisions": {
+            name: {"ac_pj": ops.ac_pj, "dense_mac_pj": ops.dense_mac_pj} for name, ops in by_precision.items()
+        },
+    }
+
+
+def _dense(dense: DenseTwin) -> dict[str, Any]:
+    return {
+        "name": dense.name,
+        "energy_pj": dense.energy_pj,
+        "energy_per_token_pj": dense.energy_per_token_pj,
+        "latency_ps": dense.latency_ps,
+        "latency_per_token_ps": dense.latency_per_token_ps,
+    }
+
+
+def _latency(run: Run) -> dict[str, Any]:
+    stages = run.result.stages
+    parts = [column for column in stages.columns if column != "stage"]
+    return {
+        "total_ps": run.result.total_ps,
+        "per_token_ps": run.latency_per_token_ps,
+        "tokens_per_s": _rate(run.tokens_per_s),
+        "by_part": {part: int(stages[part].sum()) for part in parts if part != "total_ps"},
+        "by_stage": {
+            str(stage): {part: int(value) for part, value in zip(parts, values, strict=True)}
+            for stage, *values in stages[["stage", *parts]].itertuples(index=False)
+        },
+    }
+
+
+def _counts(run: Run) -> dict[str, Any]:
+    rows = run.ledger.rows
+    by_action = rows["count"].groupby(rows["component"] + "." + rows["action"], sort=False).sum()
+    return {
+        "spikes": run.result.spikes,
+        "synops": run.result.synops,
+        "packets": run.result.packets,
+        "packet_hops": run.result.packet_hops,
+        "activations": run.n_activations,
+        "spikes_per_activation": run.spikes_per_activation,
+        "firing_rate": run.firing_rate,
+        "by_action": {str(action): int(count) for action, count in by_action.items()},
+    }
+
+
+def _utilization(run: Run) -> dict[str, Any]:
+    result = run.result
+    return {
+        "meaning": "busiest_core, mean: busy / elapsed time, idle cores count as 0; sram: used / available space",
+        "chips": result.n_chips,
+        "tiles_used": result.tiles_used,
+        "cores_used": len(result.cores),
+        "cores_total": result.cores_total,
+        "busiest_core": _rate(run.time_util_busiest),
+        "busiest_core_id": run.busiest_core,
+        "mean": _rate(run.time_util_mean),
+        "sram": {"used_bytes": run.sram_used_bytes, "total_bytes": run.sram_total_bytes, "share": run.space_util},
+    }
+
+
+def _rate(value: float) -> float | None:
+    """A rate, or null where it was one over no time."""
+    return None if math.isnan(value) else value
+
+
+def _floats(series: Any) -> dict[str, float]:
+    """A Series as a dictionary in its own order."""
+    return {str(key): float(value) for key, value in series.items()}

@@ -1,0 +1,155 @@
+"""The Run: everything one simulation was made of and found, the one argument of every table, file and figure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from simulator.config.chip import ChipConfig
+from simulator.energy.cmos45 import Cmos45
+from simulator.energy.ledger import EnergyLedger
+from simulator.engine.result import SimResult
+from simulator.mapping.placement import Placement
+from simulator.trace.trace import Trace
+
+PS_PER_S = 1_000_000_000_000
+
+
+@dataclass(frozen=True)
+class DenseTwin:
+    """The same trace on a dense accelerator: every activation once, as one integer.
+
+    Attributes
+    ----------
+    name
+        Of its chip file.
+    energy_pj, latency_ps
+        Of the whole trace.
+    n_tokens
+        Tokens of the trace.
+    """
+
+    name: str
+    energy_pj: float
+    latency_ps: int
+    n_tokens: int
+
+    @property
+    def energy_per_token_pj(self) -> float:
+        """Mean energy of one token, pJ."""
+        return self.energy_pj / self.n_tokens
+
+    @property
+    def latency_per_token_ps(self) -> float:
+        """Mean time of one token, ps."""
+        return self.latency_ps / self.n_tokens
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trace on one chip, simulated and priced.
+
+    Attributes
+    ----------
+    chip, trace, placement, result, ledger
+        The records of DESIGN section 2, in their order.
+    cmos45
+        Precision (fp32, fp16, int8) -> 45 nm op count of the same trace.
+    dense
+        The dense twin, or None when it was not simulated.
+    command
+        Command line that made the run.
+    warnings
+        Assumptions made on the way, beyond those of ``result`` and ``ledger`` (see `all_warnings`).
+    """
+
+    chip: ChipConfig
+    trace: Trace
+    placement: Placement
+    result: SimResult
+    ledger: EnergyLedger
+    cmos45: dict[str, Cmos45]
+    dense: DenseTwin | None
+    command: str
+    warnings: tuple[str, ...]
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of the trace."""
+        return self.trace.n_tokens
+
+    @property
+    def all_warnings(self) -> tuple[str, ...]:
+        """Warnings of the run, of the simulation and of the ledger, each once."""
+        return tuple(dict.fromkeys((*self.warnings, *self.result.warnings, *self.ledger.warnings)))
+
+    @property
+    def energy_per_token_pj(self) -> float:
+        """Mean energy of one token, pJ."""
+        return self.ledger.total_pj / self.n_tokens
+
+    @property
+    def latency_per_token_ps(self) -> float:
+        """Mean time from the start of a token to its end, ps; not the inverse of the throughput when pipelined."""
+        return float(self.result.tokens["latency_ps"].mean())
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Throughput: tokens over the time of the whole trace."""
+        return _per_time(self.n_tokens * PS_PER_S, self.result.total_ps)
+
+    @property
+    def mean_power_w(self) -> float:
+        """Energy over time; 1 pJ / 1 ps = 1 W."""
+        return _per_time(self.ledger.total_pj, self.result.total_ps)
+
+    @property
+    def n_activations(self) -> int:
+        """Activations that were encoded, over all streams and tokens."""
+        return self.n_tokens * sum(stream.n for stream in self.trace.streams)
+
+    @property
+    def spikes_per_activation(self) -> float:
+        """Spikes of the trace over activations."""
+        return self.result.spikes / self.n_activations
+
+    @property
+    def firing_rate(self) -> float:
+        """Spikes over activations x timesteps, in [0, 1]."""
+        return self.spikes_per_activation / self.trace.encoding.n_timesteps
+
+    @property
+    def time_util_mean(self) -> float:
+        """Busy over elapsed time, mean over all cores of the chips in use (idle cores count as 0)."""
+        return _per_time(self.result.cores["busy_ps"].sum(), self.result.total_ps * self.result.cores_total)
+
+    @property
+    def time_util_busiest(self) -> float:
+        """Busy over elapsed time of the busiest core."""
+        return _per_time(self.result.cores["busy_ps"].max(), self.result.total_ps)
+
+    @property
+    def busiest_core(self) -> int:
+        """Core with the most busy time; the lowest number of several."""
+        cores = self.result.cores
+        return int(cores["core"].iloc[int(cores["busy_ps"].to_numpy().argmax())])
+
+    @property
+    def sram_used_bytes(self) -> int:
+        """Synaptic memory that holds weights, over all cores."""
+        return int(self.result.cores["sram_bytes"].sum())
+
+    @property
+    def sram_total_bytes(self) -> int:
+        """Synaptic memory of all cores of the chips in use."""
+        return self.result.cores_total * self.chip.core.sram.capacity
+
+    @property
+    def space_util(self) -> float:
+        """Used over available synaptic memory of the chips in use."""
+        return self.sram_used_bytes / self.sram_total_bytes
+
+
+def _per_time(amount: float, time_ps: int) -> float:
+    """``amount`` over time; NaN on a chip all of whose latencies are zero, where it means nothing."""
+    return float(amount) / time_ps if time_ps else math.nan

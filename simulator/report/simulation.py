@@ -1,0 +1,85 @@
+"""One call from a chip and a trace to a Run: map, simulate, price, and set beside the op count and the dense twin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simulator.config.chip import ChipConfig
+from simulator.energy.cmos45 import cmos45_all
+from simulator.energy.ledger import build_ledger
+from simulator.engine.engine import simulate as replay
+from simulator.mapping.place import map_trace
+from simulator.report.run import DenseTwin, Run
+from simulator.trace.trace import Trace
+
+Progress = Callable[[str, int, int], None]
+
+
+def simulate(
+    chip: ChipConfig,
+    trace: Trace,
+    *,
+    dense_chip: ChipConfig | None = None,
+    allow_uncosted: bool = False,
+    command: str = "",
+    progress: Progress | None = None,
+) -> Run:
+    """Simulate ``trace`` on ``chip``.
+
+    Parameters
+    ----------
+    chip, trace
+        From `load_chip` and `load_trace`.
+    dense_chip
+        A chip with ``replay: dense``; the same trace is then simulated on it as the twin to compare with.
+    allow_uncosted
+        Let work without a price through as a named row and a warning; otherwise it is an error.
+    command
+        Command line to note in the manifest.
+    progress
+        Called with (what, stages done, stages).
+
+    Raises
+    ------
+    CapacityError
+        When the trace does not fit.
+    UncostedError
+        When counted work has no price and ``allow_uncosted`` is not set.
+    """
+    placement = map_trace(trace, chip)
+    result = replay(trace, chip, placement, _named(progress, chip.name))
+    ledger = build_ledger(result, chip, allow_uncosted)
+    ledger.check()
+    return Run(
+        chip=chip,
+        trace=trace,
+        placement=placement,
+        result=result,
+        ledger=ledger,
+        cmos45=cmos45_all(trace),
+        dense=None if dense_chip is None else dense_twin(dense_chip, trace, progress),
+        command=command,
+        warnings=_assumptions(chip),
+    )
+
+
+def dense_twin(chip: ChipConfig, trace: Trace, progress: Progress | None = None) -> DenseTwin:
+    """The same layers, every activation once as one integer, on ``chip``: same engine, same ledger."""
+    result = replay(trace, chip, map_trace(trace, chip), _named(progress, chip.name))
+    ledger = build_ledger(result, chip)
+    ledger.check()
+    return DenseTwin(chip.name, ledger.total_pj, result.total_ps, trace.n_tokens)
+
+
+def _named(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, total: progress(name, done, total)
+
+
+def _assumptions(chip: ChipConfig) -> tuple[str, ...]:
+    """What every number of a run takes for granted."""
+    idle = "cores without work in a stage take no neuron updates in it; their leakage is in the static power"
+    return (
+        "attention products (QK^T, PV), softmax, norms and the head are dense work of the vector unit, not spikes",
+        "tokens follow one another: no two are in the chip at once",
+        *((idle,) if chip.core.soma.every == "timestep" else ()),
+    )

@@ -1,0 +1,185 @@
+"""Tables of a run, one pure function each: Run -> DataFrame. Energies in pJ, times in ps, shares in [0, 1]."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pandas as pd
+
+from simulator.energy.ledger import UNCOSTED
+from simulator.energy.prices import COUNTED_UNITS, PRICE_PATHS, UnitPrice, chip_prices
+from simulator.engine.result import CHIP
+from simulator.errors import ConservationError
+from simulator.report.run import Run
+from simulator.trace.trace import Trace
+
+COMPONENTS = tuple(dict.fromkeys(name.split(".")[0] for name in PRICE_PATHS))
+_TWIN_SCOPE = "the same trace, every activation once as one integer, same accounting as the chip"
+_BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
+
+
+def split_block(name: str) -> tuple[int | None, str]:
+    """Block number (None outside the blocks) and the rest of an id: ``blocks.3.q`` -> (3, ``q``)."""
+    match = _BLOCK.fullmatch(name)
+    return (int(match[1]), match[2]) if match else (None, name)
+
+
+def layer_table(run: Run) -> pd.DataFrame:
+    """One row per layer of the ledger (linear layer, op, encoder of a stage, chip), in program order.
+
+    Columns: ``layer, kind, stage, block``, then the count of each action as ``n_<component>.<action>`` (int64), then
+    the energy of each component as ``<component>_pj``, then ``energy_pj`` (float64). The columns are the same for every
+    chip; ``uncosted_pj`` comes last but one when there is uncosted work.
+    """
+    rows = run.ledger.rows
+    homes = _homes(run.trace)
+    unknown = [layer for layer in rows["layer"] if layer not in homes]
+    if unknown:
+        raise ConservationError(f"energy of {unknown[0]!r}, which is no layer, op or stage of trace {run.trace.name}")
+    layers = list(dict.fromkeys(rows["layer"]))
+    table = pd.DataFrame({"layer": layers}, index=layers)
+    table["kind"] = [homes[layer][0] for layer in layers]
+    table["stage"] = [homes[layer][1] for layer in layers]
+    table["block"] = pd.array([split_block(layer)[0] for layer in layers], dtype="Int64")
+    # an uncosted row keeps component.action in its action
+    actions = rows["action"].where(rows["component"] == UNCOSTED, rows["component"] + "." + rows["action"])
+    counts = _pivot(rows, actions, "count").reindex(columns=_known_first(PRICE_PATHS, actions), fill_value=0)
+    energies = _pivot(rows, rows["component"], "energy_pj")
+    energies = energies.reindex(columns=_known_first(COMPONENTS, rows["component"]), fill_value=0.0)
+    numbers = counts.add_prefix("n_").astype("int64").join(energies.add_suffix("_pj"))
+    return table.join(numbers).join(run.ledger.by_layer()).reset_index(drop=True)
+
+
+def stage_table(run: Run) -> pd.DataFrame:
+    """One row per stage summed over the blocks, then one per component of the chip.
+
+    Columns: ``stage, kinds, spikes, ac_ops`` (accumulates: synops, and partial sums added up between cores),
+    ``<component>_pj`` of each component with energy, ``energy_pj, share, time_ps, time_share``. Time is NaN for the
+    rows of the chip: barriers are inside the time of the stages.
+    """
+    layers = layer_table(run)
+    layers["group"] = [split_block(stage)[1] for stage in layers["stage"]]
+    owned = layers[layers["layer"] != CHIP]
+    kinds = owned.groupby("group", sort=False)["kind"].agg(lambda kind: " ".join(dict.fromkeys(kind)))
+    columns = _component_columns(layers)
+    table = owned.groupby("group", sort=False)[["n_soma.fire", "n_dendrite.accumulate", *columns, "energy_pj"]].sum()
+    table = table.rename(columns={"n_soma.fire": "spikes", "n_dendrite.accumulate": "ac_ops"})
+    stages = run.result.stages
+    times = stages.groupby([split_block(stage)[1] for stage in stages["stage"]], sort=False)["total_ps"].sum()
+    table = table.reindex(list(dict.fromkeys([*times.index, *table.index])), fill_value=0)
+    table.insert(0, "kinds", kinds.reindex(table.index).fillna(""))
+    table["time_ps"] = times.reindex(table.index).astype("float64")
+    table = pd.concat([table.rename_axis("stage").reset_index(), _chip_rows(run)], ignore_index=True)
+    table[columns] = table[columns].fillna(0.0)
+    table["share"] = _shares(table["energy_pj"], run.ledger.total_pj)
+    table["time_share"] = table["time_ps"] / run.result.total_ps
+    return table[["stage", "kinds", "spikes", "ac_ops", *columns, "energy_pj", "share", "time_ps", "time_share"]]
+
+
+def consumer_table(run: Run) -> pd.DataFrame:
+    """Energy by kind of layer and action, summed over the blocks, largest first.
+
+    Columns: ``stage, kind, component, action, count, energy_pj, share``. Ties keep program order.
+    """
+    homes = _homes(run.trace)
+    rows = run.ledger.rows.assign(
+        kind=[homes[layer][0] for layer in run.ledger.rows["layer"]],
+        stage=[split_block(homes[layer][1])[1] for layer in run.ledger.rows["layer"]],
+    )
+    keys = ["stage", "kind", "component", "action"]
+    table = rows.groupby(keys, sort=False)[["count", "energy_pj"]].sum().reset_index()
+    table["share"] = _shares(table["energy_pj"], run.ledger.total_pj)
+    return table.sort_values("energy_pj", ascending=False, kind="stable", ignore_index=True)
+
+
+def comparison_table(run: Run) -> pd.DataFrame:
+    """The chip beside the 45 nm op count at each precision and beside the dense twin.
+
+    Columns: ``model, energy_pj, energy_per_token_pj, chip_over`` (energy of the chip over this one; NaN when this one
+    is 0), ``latency_per_token_ps`` (NaN for op counts, which know no time), ``scope``.
+    """
+    rows = [(f"chip {run.chip.name}", run.ledger.total_pj, run.latency_per_token_ps, "everything that was counted")]
+    for precision, ops in run.cmos45.items():
+        rows.append((f"45 nm {precision} AC (spiking)", ops.ac_pj, math.nan, ops.scope))
+        rows.append((f"45 nm {precision} MAC (dense)", ops.dense_mac_pj, math.nan, ops.scope))
+    if run.dense is not None:
+        rows.append((f"dense twin {run.dense.name}", run.dense.energy_pj, run.dense.latency_per_token_ps, _TWIN_SCOPE))
+    table = pd.DataFrame(rows, columns=["model", "energy_pj", "latency_per_token_ps", "scope"])
+    table.insert(2, "energy_per_token_pj", table["energy_pj"] / run.n_tokens)
+    table.insert(3, "chip_over", run.ledger.total_pj / table["energy_pj"].where(table["energy_pj"] > 0))
+    return table[["model", "energy_pj", "energy_per_token_pj", "chip_over", "latency_per_token_ps", "scope"]]
+
+
+def assumption_table(run: Run) -> pd.DataFrame:
+    """Every price that was used, with its source and how much of the total rests on it; largest share first.
+
+    Columns: ``action, value_pj`` (NaN when another price contains it), ``unit, low_pj, high_pj, path, grade, source,
+    citation, note, count, energy_pj, share``. The value of ``static.power`` is in W, that is pJ per chip-ps.
+    """
+    rows = run.ledger.rows
+    used = rows[["count", "energy_pj"]].groupby(rows["component"] + "." + rows["action"], sort=False).sum()
+    prices = chip_prices(run.chip)
+    records = [_assumption(run, prices[name]) for name in used.index if name in prices]
+    table = pd.DataFrame(records).set_index("action", drop=False).join(used, how="left").reset_index(drop=True)
+    table["share"] = _shares(table["energy_pj"], run.ledger.total_pj)
+    return table.sort_values("energy_pj", ascending=False, kind="stable", ignore_index=True)
+
+
+def _assumption(run: Run, price: UnitPrice) -> dict[str, object]:
+    """One row of `assumption_table`, without its counts."""
+    citation = price.source if price.included_in is not None else run.chip.sources[price.source]
+    return {
+        "action": price.name,
+        "value_pj": price.unit_pj,
+        "unit": f"pJ/{COUNTED_UNITS.get(price.name.split('.')[0], 'operation')}",
+        "low_pj": math.nan if price.low_pj is None else price.low_pj,
+        "high_pj": math.nan if price.high_pj is None else price.high_pj,
+        "path": price.path,
+        "grade": price.grade,
+        "source": price.source,
+        "citation": citation,
+        "note": price.note or "",
+    }
+
+
+def _homes(trace: Trace) -> dict[str, tuple[str, str]]:
+    """Layer of the ledger -> (kind, stage id). An op may bear the id of its stage (``head``): its kind wins."""
+    homes = {CHIP: (CHIP, CHIP)}
+    for stage in trace.stages:
+        homes[stage.stage_id] = ("encoder", stage.stage_id)
+        homes |= {op_id: (trace.op[op_id].kind, stage.stage_id) for op_id in stage.ops}
+        homes |= {layer_id: (trace.layer[layer_id].kind, stage.stage_id) for layer_id in stage.layers}
+    return homes
+
+
+def _pivot(rows: pd.DataFrame, columns: pd.Series[str], values: str) -> pd.DataFrame:
+    """Sum of ``values`` per layer and per value of ``columns``, zero where there is none."""
+    sums = rows[values].groupby([rows["layer"], columns.rename("column")], sort=False).sum()
+    return sums.unstack("column", fill_value=0)
+
+
+def _known_first(known: tuple[str, ...] | dict[str, str], found: pd.Series[str]) -> list[str]:
+    """All known names, then those found beside them (uncosted work)."""
+    return list(dict.fromkeys([*known, *found]))
+
+
+def _component_columns(layers: pd.DataFrame) -> list[str]:
+    """Energy columns of the components that cost something."""
+    columns = [c for c in layers.columns if c.endswith("_pj") and c != "energy_pj"]
+    return [c for c in columns if layers[c].sum() > 0]
+
+
+def _chip_rows(run: Run) -> pd.DataFrame:
+    """Rows of `stage_table` for what no layer owns, one per component."""
+    rows = run.ledger.rows[run.ledger.rows["layer"] == CHIP]
+    records = [
+        {"stage": f"chip {c}", "kinds": "", "spikes": 0, "ac_ops": 0, f"{c}_pj": e, "energy_pj": e, "time_ps": math.nan}
+        for c, e in rows.groupby("component", sort=False)["energy_pj"].sum().items()
+    ]
+    return pd.DataFrame(records)
+
+
+def _shares(energies: pd.Series[float], total_pj: float) -> pd.Series[float]:
+    """Shares of the total; all zero when the total is zero."""
+    return energies / total_pj if total_pj else energies * 0.0

@@ -1,0 +1,207 @@
+"""The summary of a run on the terminal: at most 100 columns, plain text when it is not a terminal."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from typing import IO, Any, Literal
+
+import pandas as pd
+from rich.box import ASCII2, SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from simulator.report.cells import as_cells
+from simulator.report.format import (
+    format_bytes,
+    format_count,
+    format_energy,
+    format_power,
+    format_ratio,
+    format_share,
+    format_time,
+)
+from simulator.report.run import Run
+from simulator.report.tables import comparison_table, consumer_table, layer_table, stage_table
+
+WIDTH = 100
+TOP = 5
+# component columns of the stage table that share a column on the terminal
+COLUMNS = {
+    "synapse": ("axon_in_pj", "synapse_pj", "dendrite_pj"),
+    "soma": ("soma_pj",),
+    "network": ("axon_out_pj", "noc_pj"),
+    "vector": ("vector_pj", "memory_pj"),
+}
+LEGEND = "synapse = axon_in + synapse + dendrite, network = axon_out + noc, vector = vector + memory"
+NARROW = 90  # columns below which these are left out
+_NOT_ASCII = str.maketrans({"Σ": "sum of", "µ": "u"})
+
+
+def make_console(file: IO[str] | None = None) -> Console:
+    """Console on ``file`` (stdout when None): colour only on a terminal without NO_COLOR, never wider than `WIDTH`."""
+    console = Console(file=file if file is not None else sys.stdout, highlight=False, soft_wrap=False, emoji=False)
+    console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
+    return console
+
+
+def print_report(run: Run, console: Console, *, verbose: bool = False, quiet: bool = False) -> None:
+    """Print the summary of ``run``, tables by stage and then lines.
+
+    ``verbose`` gives one row per layer of the ledger instead of one per stage summed over the blocks. ``quiet`` gives
+    one line and the warnings: an assumption is never hidden.
+    """
+    if quiet:
+        _say(console, f"{_title(run)}: {_energy_words(run)}, {format_time(run.latency_per_token_ps)} per token")
+    else:
+        _say(console, _title(run), style="bold")
+        console.print(_layers(run, console) if verbose else _stages(run, console))
+        console.print(_consumers(run, console))
+        console.print(_comparison(run, console))
+        for line in summary_lines(run):
+            _say(console, line)
+    for warning in run.all_warnings:
+        _say(console, f"warning: {warning}", style="yellow")
+
+
+def summary_lines(run: Run) -> list[str]:
+    """Energy identity, what it rests on, latency and utilization, one line each."""
+    result = run.result
+    shares = ", ".join(f"{grade} {format_share(share)}" for grade, share in run.ledger.grade_shares().items())
+    return [
+        run.ledger.conservation_line(format_energy),
+        f"energy: {_energy_words(run)}, mean power {format_power(run.mean_power_w)}; prices: {shares}",
+        f"latency: {format_time(run.latency_per_token_ps)} per token, {format_time(result.total_ps)} in all,"
+        f" {format_count(run.tokens_per_s)} tokens/s",
+        f"time utilization (busy / elapsed): mean {format_share(run.time_util_mean)}, busiest core {run.busiest_core}"
+        f" at {format_share(run.time_util_busiest)}",
+        f"space: {len(result.cores)} of {result.cores_total} cores on {result.n_chips} chips,"
+        f" {format_bytes(run.sram_used_bytes)} of {format_bytes(run.sram_total_bytes)} SRAM"
+        f" ({format_share(run.space_util)})",
+    ]
+
+
+def _title(run: Run) -> str:
+    return f"{run.trace.name} on {run.chip.name}, {run.n_tokens} tokens ({run.trace.phase})"
+
+
+def _energy_words(run: Run) -> str:
+    return f"{format_energy(run.energy_per_token_pj)} per token"
+
+
+def _stages(run: Run, console: Console) -> Table:
+    """One row per stage, summed over the blocks; barriers and static power in rows of their own."""
+    rows = stage_table(run)
+    parts = _part_columns(console)
+    numbers = ["spikes", "ACs", *parts, "energy", "share", "time"]
+    table = _table(console, "Energy by stage, all blocks", ["stage"], numbers)
+    table.caption = LEGEND if parts else None
+    for row in _records(rows, stage="total", time_ps=run.result.total_ps):
+        counts = [_count(row["spikes"]), _count(row["ac_ops"])]
+        _add(console, table, row["stage"], *counts, *_parts(row, parts), *_energy_and_share(row), _time(row["time_ps"]))
+    return table
+
+
+def _layers(run: Run, console: Console) -> Table:
+    """One row per layer of the ledger."""
+    rows = layer_table(run).rename(columns={"n_dendrite.accumulate": "ac_ops"})
+    rows["share"] = rows["energy_pj"] / run.ledger.total_pj if run.ledger.total_pj else 0.0
+    parts = _part_columns(console)
+    table = _table(console, "Energy by layer", ["layer"], ["ACs", *parts, "energy", "share"])
+    table.caption = LEGEND if parts else None
+    for row in _records(rows, layer="total"):
+        _add(console, table, row["layer"], _count(row["ac_ops"]), *_parts(row, parts), *_energy_and_share(row))
+    return table
+
+
+def _consumers(run: Run, console: Console) -> Table:
+    """The largest entries of the ledger, summed over the blocks."""
+    table = _table(console, f"Largest consumers, top {TOP}", ["stage", "layer", "action"], ["count", "energy", "share"])
+    for row in consumer_table(run).head(TOP).to_dict("records"):
+        action = f"{row['component']}.{row['action']}"
+        count = format_time(row["count"]) if row["component"] == "static" else format_count(row["count"])
+        _add(console, table, row["stage"], row["kind"], action, count, *_energy_and_share(row))
+    return table
+
+
+def _comparison(run: Run, console: Console) -> Table:
+    """The chip beside the op counts and the dense twin."""
+    table = _table(console, "Per token: chip, 45 nm op count, dense twin", ["model"], ["energy", "chip is", "latency"])
+    for row in comparison_table(run).to_dict("records"):
+        numbers = format_energy(row["energy_per_token_pj"]), format_ratio(row["chip_over"])
+        _add(console, table, row["model"], *numbers, _time(row["latency_per_token_ps"]))
+    return table
+
+
+def print_frame(frame: pd.DataFrame, title: str, console: Console) -> None:
+    """Print a tidy frame under its title; the unit of a column is read from the ending of its name."""
+    cells = as_cells(frame)
+    table = _table(console, title, [], [])
+    for name, numeric in zip(cells.headings, cells.numeric, strict=True):
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+    for row in cells.rows:
+        _add(console, table, *row)
+    console.print(table)
+
+
+def _table(console: Console, title: str, words: list[str], numbers: list[str]) -> Table:
+    """An empty table; its frame is ASCII where the output cannot show another."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+        caption_style="dim",
+        box=ASCII2 if console.options.ascii_only else SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for name in words:
+        table.add_column(name, overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _add(console: Console, table: Table, *cells: str) -> None:
+    table.add_row(*(Text(_printable(console, cell)) for cell in cells))
+
+
+def _part_columns(console: Console) -> Mapping[str, tuple[str, ...]]:
+    """Columns of energy by part that the width has room for."""
+    return COLUMNS if console.width >= NARROW else {}
+
+
+def _parts(row: Mapping[Any, Any], columns: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Energies of the parts of one row, empty where there is none (a component may have no column at all)."""
+    sums = (sum(row[name] for name in names if name in row) for names in columns.values())
+    return [format_energy(pj) if pj else "" for pj in sums]
+
+
+def _energy_and_share(row: Mapping[Any, Any]) -> tuple[str, str]:
+    return format_energy(row["energy_pj"]), format_share(row["share"])
+
+
+def _count(n: int) -> str:
+    return format_count(n) if n else ""
+
+
+def _time(ps: float) -> str:
+    return "" if math.isnan(ps) else format_time(ps)
+
+
+def _records(rows: pd.DataFrame, **total: object) -> list[Mapping[Any, Any]]:
+    """The rows, then one with the sum of each numeric column and the fields of ``total``."""
+    return [*rows.to_dict("records"), {**rows.select_dtypes("number").sum(), **total}]
+
+
+def _say(console: Console, line: str, style: Literal["bold", "yellow"] | None = None) -> None:
+    console.print(_printable(console, line), style=style, markup=False)
+
+
+def _printable(console: Console, text: str) -> str:
+    """``text`` as the encoding of the output can show it."""
+    shown = text.translate(_NOT_ASCII) if console.options.ascii_only else text
+    return shown.encode(console.encoding, "replace").decode(console.encoding)

@@ -1,0 +1,102 @@
+"""Quantities with units, as a chip file writes them: ``23.6 pJ``, ``3.5 ns``, ``128 KiB``.
+
+Inside the program an energy is float pJ, a time int ps, a size int bytes, a width int bits and a power float W.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from fractions import Fraction
+
+from simulator.errors import did_you_mean
+
+SI = {"f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9}
+
+
+def _scaled(symbol: str, prefixes: str, base_exponent: int) -> dict[str, Fraction]:
+    """Factors to the base unit, exact, for ``symbol`` under each of the SI ``prefixes`` (``-`` is none)."""
+    names = ["" if p == "-" else p for p in prefixes]
+    return {p + symbol: Fraction(10) ** (SI[p] - base_exponent) for p in names}
+
+
+# dimension -> unit -> exact factor to the unit used inside
+UNITS: dict[str, dict[str, Fraction]] = {
+    "energy": _scaled("J", "fpnuµm-", -12),
+    "time": _scaled("s", "fpnuµm-", -12),
+    "power": _scaled("W", "npuµm-", 0),
+    "size": {"B": Fraction(1), "byte": Fraction(1), "bytes": Fraction(1)}
+    | {f"{p}iB": Fraction(1024) ** (i + 1) for i, p in enumerate("KMGT")}
+    | {f"{p}B": Fraction(1000) ** (i + 1) for i, p in enumerate("kMGT")},
+    "width": {"bit": Fraction(1), "bits": Fraction(1), "B": Fraction(8), "byte": Fraction(8), "bytes": Fraction(8)},
+}
+EXAMPLE = {"energy": "23.6 pJ", "time": "3.5 ns", "power": "74 mW", "size": "128 KiB", "width": "64 bit"}
+INSIDE = {"energy": "pJ", "time": "ps", "power": "W", "size": "B", "width": "bit"}
+INTEGER = {"time", "size", "width"}
+
+_QUANTITY = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*([A-Za-zµ]*)\s*")
+_LONGEST = 64  # characters; longer ones would only serve to make exact arithmetic slow
+
+
+def with_article(dimension: str) -> str:
+    """``an energy``, ``a time``."""
+    return f"an {dimension}" if dimension[0] in "aeiou" else f"a {dimension}"
+
+
+def parse_quantity(text: object, dimension: str) -> float | int:
+    """Read ``text`` as a quantity of ``dimension`` and convert it to the unit used inside.
+
+    Parameters
+    ----------
+    text
+        What the file holds: ``"23.6 pJ"``. Anything else is refused, a bare number too: a number without its unit is
+        the mistake this function exists for.
+    dimension
+        One of ``energy`` (to pJ), ``time`` (to ps), ``power`` (to W), ``size`` (to bytes), ``width`` (to bits).
+
+    Raises
+    ------
+    ValueError
+        With ``found ..., wanted ...`` in the words of the error lines of the configuration.
+    """
+    wanted = f"wanted {with_article(dimension)} such as '{EXAMPLE[dimension]}'"
+    if isinstance(text, (int, float)) and not isinstance(text, bool) and math.isfinite(text):
+        raise ValueError(f"found {text} without a unit, {wanted}")
+    if not isinstance(text, str):
+        raise ValueError(f"found {text!r}, {wanted}")
+    text = text.replace("\u03bc", "µ")  # the Greek letter looks like the micro sign
+    match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
+    if match is None:
+        raise ValueError(f"found '{text}', {wanted}")
+    number, unit = match.groups()
+    if not unit:
+        raise ValueError(f"found '{text}' without a unit, {wanted}")
+    if unit not in UNITS[dimension]:
+        raise ValueError(_wrong_unit(text, unit, dimension, wanted))
+    return _inside(Fraction(number) * UNITS[dimension][unit], dimension, text)
+
+
+def _wrong_unit(text: str, unit: str, dimension: str, wanted: str) -> str:
+    """What to say of a unit that is none of ``dimension``: it may be one of another, or misspelt."""
+    other = [name for name, units in UNITS.items() if unit in units]
+    if other:
+        return f"found '{text}', which is {with_article(other[0])}, {wanted}"
+    plain = unit.lower().replace("i", "")
+    alike = [known for known in UNITS[dimension] if known.lower().replace("i", "") == plain]
+    if alike:
+        hint = f" (did you mean {' or '.join(repr(known) for known in alike)}?)"
+    else:
+        hint = did_you_mean(unit, UNITS[dimension])
+    return f"found unknown unit '{unit}' in '{text}', {wanted}{hint}"
+
+
+def _inside(exact: Fraction, dimension: str, text: str) -> float | int:
+    """The exact value as the type used inside; a time, size or width must come out whole."""
+    if dimension in INTEGER:
+        if exact.denominator != 1:
+            raise ValueError(f"found '{text}', wanted a whole multiple of 1 {INSIDE[dimension]}")
+        return int(exact)
+    try:
+        return float(exact)
+    except OverflowError:
+        raise ValueError(f"found '{text}', wanted {with_article(dimension)} that a computer can hold") from None

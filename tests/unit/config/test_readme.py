@@ -1,0 +1,27 @@
+"""The examples of chip_configs/README.md work as printed."""
+
+import re
+
+from simulator.config import load_chip
+from simulator.config.files import chips_directory
+
+README = (chips_directory() / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_yaml_example_loads(write):
+    (example,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    chip = load_chip(write(example))
+    assert chip.core.sram.capacity == 256 * 1024
+    assert (chip.core.synapse.synop.energy.value, chip.core.synapse.synop.energy.high) == (30.0, None)
+
+
+def test_the_python_example_runs():
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names = {}
+    exec(example, names)
+    assert names["chip"].core.synapse.synop.energy.grade == "assumed"
+
+
+def test_every_shipped_chip_is_in_the_table():
+    for path in chips_directory().glob("*.yaml"):
+        assert f"| `{path.stem}` |" in README

@@ -1,0 +1,100 @@
+"""What every shipped chip and sweep must keep: it loads, and every number says where it comes from."""
+
+import re
+
+import pytest
+from pydantic import BaseModel
+
+from simulator.config import list_chips, load_chip, load_sweep
+from simulator.config.chip import ChipLink, Provenance
+from simulator.config.files import chips_directory
+
+CHIPS = sorted(path.stem for path in chips_directory().glob("*.yaml"))
+SWEEPS = sorted(chips_directory().glob("sweeps/*.yaml"))
+
+
+def numbers(record, path=""):
+    """(path, record) of everything below ``record`` that carries a source."""
+    if isinstance(record, (Provenance, ChipLink)):
+        yield path, record
+    if isinstance(record, BaseModel):
+        for name, value in record:
+            yield from numbers(value, f"{path}.{name}".lstrip("."))
+
+
+def test_the_four_chips_are_there():
+    assert CHIPS == ["dense-int8-45nm", "loihi-like", "sdllm-asic-45nm", "truenorth-like"]
+
+
+@pytest.mark.parametrize("name", CHIPS)
+def test_its_name_is_that_of_its_file(name):
+    assert load_chip(name).name == name
+
+
+@pytest.mark.parametrize("name", CHIPS)
+def test_every_number_has_a_source_and_every_assumption_a_note(name):
+    chip = load_chip(name)
+    found = dict(numbers(chip))
+    assert len(found) > 40
+    assert [path for path, number in found.items() if number.source not in chip.sources] == []
+    assert [path for path, number in found.items() if number.grade in ("assumed", "scaled") and not number.note] == []
+
+
+@pytest.mark.parametrize("name", CHIPS)
+def test_every_source_is_used_and_names_author_and_year(name):
+    chip = load_chip(name)
+    told = [number.source for _, number in numbers(chip)] + [number.note or "" for _, number in numbers(chip)]
+    text = " ".join(told)
+    assert [key for key in chip.sources if key not in text] == []
+    for key, citation in chip.sources.items():
+        assert re.match(r"[A-Za-z]", citation), key
+        assert re.search(r"\b(19|20)\d\d\b", citation), key
+        year = re.search(r"\d{4}$", key)
+        assert year is None or year.group() in citation, key
+        author = re.match(r"[a-z]+", key).group()
+        assert author in citation.lower(), key
+
+
+@pytest.mark.parametrize("name", CHIPS)
+def test_keys_of_sources_named_in_notes_exist(name):
+    chip = load_chip(name)
+    for path, number in numbers(chip):
+        for key in re.findall(r"\b[a-z]+(?:19|20)\d\d\b", number.note or ""):
+            assert key in chip.sources, path
+
+
+@pytest.mark.parametrize("name", CHIPS)
+def test_a_chip_file_has_no_silent_zero(name):
+    for path, number in numbers(load_chip(name)):
+        if getattr(number, "value", 1) == 0:
+            assert number.note, path
+
+
+def test_list_chips_gives_names_and_one_line_summaries():
+    listed = list_chips()
+    assert [name for name, _ in listed] == CHIPS
+    assert all("\n" not in summary and len(summary) < 120 for _, summary in listed)
+
+
+def test_the_dense_twin_differs_in_coding_and_adder_only():
+    sparse, dense = load_chip("sdllm-asic-45nm"), load_chip("dense-int8-45nm")
+    assert (sparse.replay, dense.replay) == ("captured", "dense")
+    ours, theirs = sparse.model_dump(), dense.model_dump()
+    for key in ("name", "summary", "replay"):
+        del ours[key], theirs[key]
+    del ours["core"]["dendrite"]["accumulate"]["energy"], theirs["core"]["dendrite"]["accumulate"]["energy"]
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_every_shipped_sweep_loads_under_its_own_name(path):
+    assert load_sweep(path).name == path.stem
+
+
+def test_sram_lanes_is_a_small_grid():
+    sweep = load_sweep(chips_directory() / "sweeps" / "sram-lanes.yaml")
+    assert sweep.base == "sdllm-asic-45nm"
+    assert {path: len(values) for path, values in sweep.axes.items()} == {
+        "core.sram.capacity": 2,
+        "core.synapse.lanes": 3,
+    }

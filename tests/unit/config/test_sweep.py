@@ -1,0 +1,108 @@
+# ruff: noqa: E501 - the error lines are what is tested, and stay whole
+import pytest
+
+from simulator.config import load_sweep
+from simulator.errors import ConfigError
+
+SWEEP = """\
+name: lanes
+summary: Lanes against memory
+base: chips/toy.yaml
+trace: traces/t.npz
+axes:
+  core.synapse.lanes: [1, 2, 4]
+  core.sram.capacity:
+    - 4 KiB
+    - 8 KiB
+mode: grid
+objectives: [energy.per_token_pj]
+"""
+
+
+@pytest.fixture
+def sweep_file(write, toy):
+    """Write a sweep file beside a toy chip."""
+    write(toy, "chips/toy.yaml")
+    return lambda text=SWEEP, name="sweep.yaml": write(text, name)
+
+
+def problems(name):
+    with pytest.raises(ConfigError) as error:
+        load_sweep(name)
+    return list(error.value.problems)
+
+
+def test_a_sweep_file_loads(sweep_file):
+    sweep = load_sweep(sweep_file())
+    assert sweep.axes == {"core.synapse.lanes": (1, 2, 4), "core.sram.capacity": ("4 KiB", "8 KiB")}
+    assert (sweep.base, sweep.trace, sweep.mode) == ("chips/toy.yaml", "traces/t.npz", "grid")
+    assert sweep.objectives == ("energy.per_token_pj",)
+
+
+def test_paths_are_relative_to_the_sweep_file(sweep_file):
+    sweep = load_sweep(sweep_file(SWEEP.replace("chips/toy", "../chips/toy"), "sweeps/s.yaml"))
+    assert (sweep.base, sweep.trace) == ("chips/toy.yaml", "sweeps/traces/t.npz")
+
+
+ONE_PROBLEM = [
+    ("[1, 2, 4]", "[1, 2, 0]", "sweep.yaml:6:30: core.synapse.lanes: found 0, wanted a whole number of at least 1"),
+    ("[1, 2, 4]", "[1, NO]", "sweep.yaml:6:27: core.synapse.lanes: found text 'NO', wanted a whole number of at least 1"),
+    ("[1, 2, 4]", "[1, 2, 1]", "sweep.yaml:6:30: axes.core.synapse.lanes[2]: found 1 a second time, wanted each value once"),
+    ("[1, 2, 4]", "[1, [2]]", "sweep.yaml:6:27: axes.core.synapse.lanes[1]: found a list, wanted text or a number"),
+    ("[1, 2, 4]", "[1, ~]", "sweep.yaml:6:27: axes.core.synapse.lanes[1]: found nothing, wanted text or a number"),
+    ("[1, 2, 4]", "[1, .nan]", "sweep.yaml:6:27: axes.core.synapse.lanes[1]: found .nan, wanted a finite number"),
+    ("[1, 2, 4]", "[]", "sweep.yaml:6:3: axes.core.synapse.lanes: found a list without entries, wanted at least one"),
+    ("[1, 2, 4]", "4", "sweep.yaml:6:23: axes.core.synapse.lanes: found 4, wanted a list"),
+    ("    - 8 KiB", "    - 8 pJ", "sweep.yaml:9:7: core.sram.capacity: found '8 pJ', which is an energy, wanted a size such as '128 KiB'"),
+    ("    - 8 KiB", "    - 8", "sweep.yaml:9:7: core.sram.capacity: found 8 without a unit, wanted a size such as '128 KiB'"),
+    ("core.sram.capacity", "core.sram.capcity",
+     "sweep.yaml:7:3: core.sram.capcity: found an unknown key, wanted one of capacity, word (did you mean 'capacity'?)"),
+    ("core.sram.capacity", "core..capacity",
+     "sweep.yaml:7:3: axes.core..capacity: found an empty part, wanted a path such as core.sram.capacity"),
+    ("mode: grid", "mode: zip",
+     "sweep.yaml:7:3: axes.core.sram.capacity: found 2 values beside 3 of core.synapse.lanes, wanted as many because mode is zip"),
+    ("mode: grid", "mode: gird", "sweep.yaml:10:7: mode: found text 'gird', wanted one of grid, zip (did you mean 'grid'?)"),
+    ("mode: grid", "mod: grid",
+     "sweep.yaml:10:1: mod: found an unknown key, wanted one of name, summary, base, trace, axes, mode, objectives (did you mean 'mode'?)"),
+    ("base: chips/toy.yaml", "base: chips/tyo.yaml",
+     "sweep.yaml:3:7: base: found 'chips/tyo.yaml', wanted the name of a shipped chip or a path to a .yaml file; "
+     "there is no file chips/tyo.yaml"),
+    ("base: chips/toy.yaml", "base: loihi-lik",
+     "sweep.yaml:3:7: base: found unknown chip 'loihi-lik', wanted one of dense-int8-45nm, loihi-like, sdllm-asic-45nm, "
+     "truenorth-like or a .yaml file (did you mean 'loihi-like'?)"),
+    ("[energy.per_token_pj]", "[]", "sweep.yaml:11:1: objectives: found a list without entries, wanted at least one"),
+    ("trace: traces/t.npz\n", "", "sweep.yaml:1:1: trace: found no such key, wanted text"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "line"), ONE_PROBLEM)
+def test_one_problem_gets_one_line_at_its_place(sweep_file, old, new, line):
+    assert SWEEP.count(old) == 1
+    assert problems(sweep_file(SWEEP.replace(old, new))) == [line]
+
+
+def test_all_problems_come_at_once(sweep_file):
+    broken = SWEEP.replace("[1, 2, 4]", "[0, x]").replace("mode: grid", "mode: all").replace("8 KiB", "4 KiB")
+    assert problems(sweep_file(broken)) == [
+        "sweep.yaml:6:24: core.synapse.lanes: found 0, wanted a whole number of at least 1",
+        "sweep.yaml:6:27: core.synapse.lanes: found text 'x', wanted a whole number of at least 1",
+        "sweep.yaml:9:7: axes.core.sram.capacity[1]: found '4 KiB' a second time, wanted each value once",
+        "sweep.yaml:10:7: mode: found text 'all', wanted one of grid, zip",
+    ]
+
+
+def test_a_price_as_an_axis(sweep_file):
+    text = SWEEP.replace("core.synapse.lanes: [1, 2, 4]", "core.synapse.synop.energy: [1 pJ, 2 ns]")
+    assert problems(sweep_file(text)) == [
+        "sweep.yaml:6:37: core.synapse.synop.energy.value: found '2 ns', which is a time, wanted an energy such as '23.6 pJ'"
+    ]
+
+
+def test_a_broken_base_is_told_in_its_own_file(sweep_file, write, toy):
+    name = sweep_file()
+    write(toy.replace("tiles_x: 2", "tiles_x: no"), "chips/toy.yaml")
+    assert problems(name) == ["chips/toy.yaml:7:12: chip.tiles_x: found text 'no', wanted a whole number of at least 1"]
+
+
+def test_a_missing_file():
+    assert problems("no-such-sweep.yaml") == ["no-such-sweep.yaml: found no such file, wanted a YAML file"]

@@ -1,0 +1,66 @@
+import math
+
+from factories import make_chip
+
+from simulator.energy.prices import PRICE_PATHS, chip_prices, find_price
+
+# Where each action's number stands in the chip file, written out here a second time.
+PLACES = {
+    "axon_in.lookup": "core.axon_in.lookup.energy",
+    "synapse.word_read": "core.synapse.word_read.energy",
+    "synapse.synop": "core.synapse.synop.energy",
+    "dendrite.accumulate": "core.dendrite.accumulate.energy",
+    "dendrite.reduce": "core.dendrite.reduce.energy",
+    "soma.update": "core.soma.update.energy",
+    "soma.update_idle": "core.soma.update_idle.energy",
+    "soma.fire": "core.soma.fire.energy",
+    "axon_out.packet": "core.axon_out.packet.energy",
+    "noc.hop_x": "noc.hop_x",
+    "noc.hop_y": "noc.hop_y",
+    "noc.local": "noc.local",
+    "noc.chip_hop": "noc.chip_link.hop",
+    "vector.add": "vector.add.energy",
+    "vector.mul": "vector.mul.energy",
+    "vector.mac": "vector.mac.energy",
+    "vector.compare": "vector.compare.energy",
+    "vector.exp": "vector.exp.energy",
+    "vector.div": "vector.div.energy",
+    "memory.read": "memory.read",
+    "memory.write": "memory.write",
+    "sync.barrier": "sync.barrier.energy",
+    "static.power": "chip.static_power",
+}
+
+
+def test_each_action_takes_the_number_at_its_place():
+    """Every place holds another number, so that no two can be swapped unseen."""
+    changes, wanted = {}, {}
+    for i, (name, place) in enumerate(PLACES.items(), start=1):
+        unit = "mW" if name == "static.power" else "pJ"
+        changes[place.replace(".", "__")] = {"value": f"{i} {unit}", "source": "toy", "grade": "assumed"}
+        wanted[name] = i / 1000 if unit == "mW" else float(i)
+    prices = chip_prices(make_chip(**changes))
+    assert {name: price.unit_pj for name, price in prices.items()} == wanted
+    assert {name: price.path for name, price in prices.items()} == PLACES
+    assert PRICE_PATHS == PLACES
+
+
+def test_a_price_carries_its_bounds_source_and_grade():
+    price = find_price(make_chip(), "noc.local")
+    assert (price.unit_pj, price.low_pj, price.high_pj) == (1.7, 1.0, 2.0)
+    assert (price.source, price.grade, price.included_in) == ("davies", "pre-silicon", None)
+    assert price.energy_pj(10) == 17.0
+
+
+def test_a_price_included_elsewhere_costs_nothing_and_says_where():
+    price = find_price(make_chip(), "synapse.synop")
+    assert math.isnan(price.unit_pj)
+    assert price.energy_pj(1000) == 0.0
+    assert price.source == "included in dendrite.accumulate"
+
+
+def test_no_price_for_an_unknown_action_or_an_absent_part():
+    assert find_price(make_chip(), "synapse.plasticity") is None
+    chip = make_chip(noc__chip_link=None, chip__max_chips=1)
+    assert find_price(chip, "noc.chip_hop") is None
+    assert "noc.chip_hop" not in chip_prices(chip)

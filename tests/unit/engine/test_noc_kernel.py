@@ -1,0 +1,134 @@
+"""The compiled network equals its oracle, packet for packet and link for link, on made-up traffic."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.engine.kernels_noc import simulate_mesh
+from simulator.engine.noc_workspace import BLOCKED, FAMILY_N, FAMILY_P, FAMILY_R, noc_workspace
+from simulator.engine.reference_noc import ReferenceMesh
+
+FAMILIES = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
+
+
+@st.composite
+def cases(draw):
+    """A mesh with its links, and packets that crowd into a few cycles."""
+    x, y = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    n_routers = x * y
+    router = st.integers(0, n_routers - 1)
+    packet = st.tuples(st.integers(0, 25), router, router, st.integers(1, 4))
+    packets = sorted(draw(st.lists(packet, max_size=40)), key=lambda p: p[0])
+    links = st.one_of(st.none(), st.integers(0, 2**32 - 1))
+    return {
+        "x": x,
+        "y": y,
+        "depth": draw(st.integers(1, 8)),
+        "family": draw(st.sampled_from(sorted(FAMILIES))),
+        "extra": _links(draw(links), n_routers, 0, 6),
+        "interval": _links(draw(links), n_routers, 1, 5),
+        "packets": packets,
+    }
+
+
+def _links(seed, n_routers, low, high):
+    if seed is None:
+        return np.full((n_routers, 5), low)
+    return np.random.default_rng(seed).integers(low, high + 1, (n_routers, 5))
+
+
+def _kernel(case, workspace, calls=1):
+    n = len(case["packets"])
+    columns = [np.array([p[k] for p in case["packets"]], np.int64) for k in range(4)]
+    delivered, flits, wait = np.empty(n, np.int64), np.zeros(case["x"] * case["y"] * 5, np.int64), None
+    wait = np.zeros_like(flits)
+    last = -1
+    for _ in range(calls):
+        last = simulate_mesh(n, *columns, delivered, flits, wait, workspace)
+    return last, delivered, flits.reshape(-1, 5), wait.reshape(-1, 5)
+
+
+def _workspace(case):
+    family = FAMILIES[case["family"]]
+    return noc_workspace(case["x"], case["y"], case["depth"], family, case["extra"], case["interval"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(cases())
+def test_kernel_equals_oracle(case):
+    oracle = ReferenceMesh(
+        case["x"],
+        case["y"],
+        case["depth"],
+        case["family"],
+        lambda r, o: int(case["extra"][r, o]),
+        lambda r, o: int(case["interval"][r, o]),
+    )
+    expected = oracle.run(*([p[k] for p in case["packets"]] for k in range(4)))
+    last, delivered, flits, wait = _kernel(case, _workspace(case))
+    assert delivered.tolist() == expected
+    assert last == max(expected, default=-1)
+    for r, o in np.ndindex(flits.shape):
+        assert (flits[r, o], wait[r, o]) == (oracle.flits[r, o], oracle.wait[r, o])
+
+
+@settings(max_examples=100, deadline=None)
+@given(cases())
+def test_workspace_is_empty_after_a_call(case):
+    """A second call on the same workspace gives the same; flits and waiting add up."""
+    workspace = _workspace(case)
+    state = {name: workspace.port[name].copy() for name in ("credits", "asking", "allowed", "pointer", "stored")}
+    once = _kernel(case, workspace)
+    for name, before in state.items():
+        np.testing.assert_array_equal(workspace.port[name], before)
+    np.testing.assert_array_equal(workspace.first, workspace.end)
+    twice = _kernel(case, workspace, calls=2)
+    assert twice[0] == once[0]
+    np.testing.assert_array_equal(twice[1], once[1])
+    np.testing.assert_array_equal(twice[2], 2 * once[2])
+    np.testing.assert_array_equal(twice[3], 2 * once[3])
+
+
+@settings(max_examples=50, deadline=None)
+@given(cases(), st.integers(1, 2**50))
+def test_time_has_no_origin(case, shift):
+    """The same traffic later is delivered later by as much."""
+    _, delivered, _, wait = _kernel(case, _workspace(case))
+    later = {**case, "packets": [(cycle + shift, *rest) for cycle, *rest in case["packets"]]}
+    _, shifted, _, wait_shifted = _kernel(later, _workspace(case))
+    np.testing.assert_array_equal(shifted, delivered + shift)
+    np.testing.assert_array_equal(wait_shifted, wait)
+
+
+@settings(max_examples=50, deadline=None)
+@given(cases())
+def test_every_flit_crosses_every_router_on_its_way(case):
+    _, _, flits, _ = _kernel(case, _workspace(case))
+    x = case["x"]
+    hops_x = sum(n * abs(src % x - dst % x) for _, src, dst, n in case["packets"])
+    hops_y = sum(n * abs(src // x - dst // x) for _, src, dst, n in case["packets"])
+    assert flits[:, 0:2].sum() == hops_x
+    assert flits[:, 2:4].sum() == hops_y
+    assert flits[:, 4].sum() == sum(p[3] for p in case["packets"])
+
+
+def test_arrays_may_be_longer_than_the_packets():
+    workspace = noc_workspace(2, 1, 8)
+    delivered = np.full(5, -7, np.int64)
+    columns = [np.array(c, np.int64) for c in ([0, 1, 99, 99, 99], [0] * 5, [1] * 5, [1] * 5)]
+    last = simulate_mesh(2, *columns, delivered, np.zeros(10, np.int64), np.zeros(10, np.int64), workspace)
+    assert (last, delivered.tolist()) == (9, [8, 9, -7, -7, -7])
+
+
+def test_one_specialization_serves_all():
+    """Families, depths and meshes share one compiled kernel (DESIGN section 6)."""
+    case = {"x": 2, "y": 3, "packets": [(0, 0, 5, 2)], "extra": None, "interval": None}
+    for family in FAMILIES:
+        for depth in (1, 8):
+            _kernel(case, _workspace({**case, "family": family, "depth": depth}))
+    assert len(getattr(simulate_mesh, "signatures", [None])) == 1
+
+
+def test_pause_outweighs_every_credit():
+    """A paused output must never look able to send, however deep its FIFO."""
+    assert BLOCKED > 1 << 16

@@ -1,0 +1,118 @@
+"""config.json is read strictly: what would make another forward pass is refused by name and value."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from simulator.errors import ModelError
+from simulator.model.llama_config import read_config
+
+
+def test_reads_the_shape(write_model):
+    config = read_config(write_model())
+    assert (config.hidden_size, config.intermediate_size, config.num_hidden_layers) == (12, 20, 2)
+    assert (config.q_width, config.kv_width) == (4 * 4, 2 * 4)
+    assert config.tie_word_embeddings
+    assert config.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("model_type", "mistral"),
+        ("architectures", ["GPT2LMHeadModel"]),
+        ("hidden_act", "gelu"),
+        ("attention_bias", True),
+        ("mlp_bias", True),
+        ("mlp_bias", 1),
+        ("pretraining_tp", 2),
+        ("rope_scaling", {"rope_type": "llama3", "factor": 8.0}),
+        ("rope_parameters", {"rope_type": "yarn", "rope_theta": 1e4}),
+        ("rope_parameters", {"rope_type": "default", "rope_theta": 1e4, "factor": 2.0}),
+        ("partial_rotary_factor", 0.5),
+        ("quantization_config", {"bits": 4}),
+        ("sliding_window", 128),
+        ("hidden_size", 0),
+        ("hidden_size", True),
+        ("hidden_size", "12"),
+        ("num_hidden_layers", 2.0),
+        ("rms_norm_eps", -1e-5),
+        ("rope_theta", "10000"),
+        ("tie_word_embeddings", "yes"),
+        ("bos_token_id", 40),
+        ("bos_token_id", [1]),
+        ("num_key_value_heads", 3),
+        ("head_dim", 3),
+    ],
+)
+def test_refuses_by_name_and_value(write_model, field, value):
+    folder = write_model()
+    fields = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(fields | {field: value}))
+    with pytest.raises(ModelError) as error:
+        read_config(folder)
+    lines = [line for line in str(error.value).splitlines() if field in line]
+    assert lines, f"no line names {field}: {error.value}"
+    shown = value["rope_type"] if isinstance(value, dict) and field == "rope_parameters" else value
+    assert any(str(shown) in line or repr(shown) in line or "factor" in line for line in lines)
+
+
+def test_lists_every_problem_and_suggests(write_model):
+    folder = write_model(hidden_act="relu", rms_norm_eps=None)
+    fields = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(fields | {"rms_norm_epss": 1e-5}))
+    with pytest.raises(ModelError) as error:
+        read_config(folder)
+    first, second, third = str(error.value).splitlines()
+    assert "hidden_act: 'relu' is not supported, wanted 'silu'" in first
+    assert "rms_norm_epss: 1e-05 is not a known field (did you mean 'rms_norm_eps'?)" in second
+    assert "rms_norm_eps: absent, wanted it (did you mean 'rms_norm_epss'?)" in third
+
+
+def test_inert_unknown_fields_pass(write_model):
+    read_config(write_model(use_cache=True, torch_dtype="float16", sliding_window=False, eos_token_id=[1, 2]))
+
+
+def test_defaults_are_warnings(write_model):
+    absent = dict.fromkeys(("rope_theta", "num_key_value_heads", "tie_word_embeddings", "head_dim"))
+    config = read_config(write_model(tensors={}, hidden_size=16, **absent))
+    assert config.num_key_value_heads == 4
+    assert config.head_dim == 16 // 4
+    assert config.rope_theta == 10000.0
+    assert not config.tie_word_embeddings
+    assert [w.split("no ")[1].split(",")[0] for w in config.warnings] == [
+        "num_key_value_heads",
+        "tie_word_embeddings",
+        "rope_theta",
+    ]
+
+
+def test_rope_theta_may_lie_in_rope_parameters(write_model):
+    nested = {"rope_type": "default", "rope_theta": 5e5}
+    assert read_config(write_model(rope_theta=None, rope_parameters=nested)).rope_theta == 5e5
+    with pytest.raises(ModelError, match=r"rope_theta: 10000\.0, but rope_parameters says 500000\.0"):
+        read_config(write_model(rope_parameters=nested))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"a": 1,\n "b" 2}', r"config\.json:2:6: not JSON"),
+        ("[1]", "found a JSON list, wanted an object"),
+        ('{"vocab_size": 1, "vocab_size": 2}', "'vocab_size' appears twice"),
+        (b"\xff\xfe\x00", "config.json"),
+    ],
+)
+def test_damaged_file(tmp_path: Path, content, message):
+    path = tmp_path / "config.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ModelError, match=message):
+        read_config(tmp_path)
+
+
+def test_missing_file(tmp_path: Path):
+    with pytest.raises(ModelError, match="no such file, wanted a Hugging Face model directory"):
+        read_config(tmp_path)

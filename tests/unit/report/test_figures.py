@@ -1,0 +1,483 @@
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from factories import chip_fields, make_chip, make_run, make_trace, price
+from matplotlib.figure import Figure
+
+from simulator.config.chip import ChipConfig
+from simulator.energy.ledger import EnergyLedger
+from simulator.errors import ConservationError, OutputError
+from simulator.report import figures
+from simulator.report.bridge import bridge_frame
+from simulator.report.figures import FIGURES, save_figures
+from simulator.report.figures.bridge import Break, _find_break, bridge_finding, draw_bridge
+from simulator.report.figures.cores import cores_finding, cores_frame, draw_cores
+from simulator.report.figures.energy import draw_energy, energy_finding, energy_frame
+from simulator.report.figures.energy_blocks import draw_energy_blocks, energy_blocks_finding, energy_blocks_frame
+from simulator.report.figures.latency import draw_latency, latency_finding, latency_frame
+from simulator.report.figures.latency_blocks import latency_blocks_finding, latency_blocks_frame
+from simulator.report.figures.links import _arrows, draw_links, links_finding, links_frame
+from simulator.report.figures.spikes import draw_spikes, spikes_finding, spikes_frame
+from simulator.report.figures.style import png_bytes, svg_text
+
+EXACT = 1e-12  # parts are rounded once each
+
+
+@pytest.fixture(scope="module")
+def run():
+    return make_run()
+
+
+def bar_lengths(ax):
+    return math.fsum(bar.get_width() for bar in ax.patches)
+
+
+def row_of(ax, name):
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    y = names.index(name)
+    return [bar for bar in ax.patches if abs(bar.get_y() + bar.get_height() / 2 - y) < 1e-9]
+
+
+def legend_names(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def free_chip(**changes):
+    """The toy chip with every price 0 but those in ``changes`` (dotted path with ``__``)."""
+
+    def clear(record):
+        if isinstance(record, dict):
+            if record.get("value", "").endswith(("J", "W")):
+                record["value"] = "0 W" if record["value"].endswith("W") else "0 pJ"
+                record.pop("low", None), record.pop("high", None)
+            for part in record.values():
+                clear(part)
+        elif isinstance(record, list):
+            for part in record:
+                clear(part)
+
+    fields = chip_fields()
+    clear(fields)
+    for path, value in changes.items():
+        *above, last = path.split("__")
+        record = fields
+        for key in above:
+            record = record[key]
+        record[last] = value
+    return ChipConfig.model_validate(fields)
+
+
+def cheap_static():
+    return make_chip(chip__static_power__value="1 uW")
+
+
+# ---- energy
+
+
+def test_energy_bars_sum_to_the_ledger(run):
+    frame = energy_frame(run)
+    _, ax = draw_energy(frame)
+    assert bar_lengths(ax) * run.n_tokens == pytest.approx(run.ledger.total_pj, rel=EXACT)
+    assert math.fsum(frame["energy_pj"]) * run.n_tokens == pytest.approx(run.ledger.total_pj, rel=EXACT)
+
+
+def test_energy_of_one_kind_by_hand(run):
+    # gate of both blocks: spikes of mlp_in x 32 outputs x 23.6 pJ, over 4 tokens
+    spikes = sum(int(np.abs(run.trace.counts(f"blocks.{i}.mlp_in").astype(int)).sum()) for i in (0, 1))
+    frame = energy_frame(run).set_index(["kind", "component"])["energy_pj"]
+    assert frame["gate", "dendrite"] == pytest.approx(spikes * 32 * 23.6 / 4, rel=EXACT)
+    _, ax = draw_energy(energy_frame(run))
+    # lookup 5 pJ per spike; 32 weights of 8 bit are 4 words of 64 bit at 10 pJ
+    gate = spikes * (5 + 4 * 10 + 32 * 23.6) / 4
+    assert sum(bar.get_width() for bar in row_of(ax, "gate")) == pytest.approx(gate, rel=EXACT)
+
+
+def test_energy_rows_follow_the_token_and_end_with_the_chip(run):
+    kinds = list(dict.fromkeys(energy_frame(run)["kind"]))
+    assert kinds[:4] == ["norm", "encode", "spikes of attn_in", "q"]
+    assert kinds[-3:] == ["head", "barriers", "static power"]
+
+
+def test_component_inside_another_price_has_no_legend_entry():
+    inside = {"included_in": "synapse.synop", "source": "toy", "grade": "assumed"}
+    run = make_run(
+        chip=make_chip(core__synapse__synop__energy=price("23.6 pJ"), core__dendrite__accumulate__energy=inside)
+    )
+    frame = energy_frame(run)
+    assert "dendrite" not in set(frame["component"])
+    _, ax = draw_energy(frame)
+    assert "dendrite" not in legend_names(ax)
+    assert "synapse" in legend_names(ax)
+
+
+def test_uncosted_work_is_always_shown(run):
+    rows = run.ledger.rows.copy()
+    rows.loc[rows["action"] == "exp", ["component", "energy_pj"]] = ["uncosted", 0.0]
+    uncosted = replace(run, ledger=EnergyLedger(rows, ()))
+    _, ax = draw_energy(energy_frame(uncosted))
+    assert "uncosted" in legend_names(ax)
+
+
+def test_kind_without_energy_keeps_its_row():
+    frame = energy_frame(make_run(chip=make_chip(vector__exp__energy__value="0 pJ", vector__add__energy__value="0 pJ")))
+    assert frame[frame["kind"] == "residual"]["energy_pj"].tolist() == [0.0]
+
+
+def test_dominant_chip_bar_is_cut_by_the_axis_not_in_the_data():
+    run = make_run(chip=make_chip(chip__static_power__value="10 W"))
+    _, ax = draw_energy(energy_frame(run))
+    (bar,) = row_of(ax, "static power")
+    assert bar.get_width() * run.n_tokens == pytest.approx(10 * run.result.static_ps, rel=EXACT)  # 1 W x 1 ps = 1 pJ
+    assert ax.get_xlim()[1] < bar.get_width() / 3
+    assert bar_lengths(ax) * run.n_tokens == pytest.approx(run.ledger.total_pj, rel=EXACT)
+
+
+def test_energy_finding_names_the_largest():
+    finding = energy_finding(energy_frame(make_run(chip=make_chip(chip__static_power__value="10 W"))))
+    assert finding.startswith("The largest item is static power with 9")
+    assert "; among the layers, gate leads with " in finding or "; among the layers, up leads with " in finding
+    assert "; by component, dendrite leads with " in energy_finding(energy_frame(make_run(chip=cheap_static())))
+
+
+def test_blocks_and_chip_level_sum_to_the_ledger(run):
+    frame = energy_blocks_frame(run)
+    rows = run.ledger.rows
+    chip = math.fsum(rows.loc[rows["layer"] == "chip", "energy_pj"])
+    assert math.fsum(frame["energy_pj"]) * run.n_tokens + chip == pytest.approx(run.ledger.total_pj, rel=EXACT)
+    _, ax = draw_energy_blocks(frame)
+    drawn = np.ma.asarray(ax.collections[0].get_array())
+    assert float(drawn.sum()) == pytest.approx(math.fsum(frame["energy_pj"]), rel=EXACT)
+
+
+def test_energy_blocks_finding_compares_blocks(run):
+    frame = energy_blocks_frame(run)
+    by_block = frame.groupby("block")["energy_pj"].sum()
+    high, low = ("0", "1") if by_block["0"] > by_block["1"] else ("1", "0")
+    assert energy_blocks_finding(frame).startswith(f"Block {high} takes ")
+    assert f"the energy of block {low}, the cheapest of 2." in energy_blocks_finding(frame)
+
+
+# ---- time
+
+
+def test_latency_bars_sum_to_the_elapsed_time(run):
+    frame = latency_frame(run)
+    _, ax = draw_latency(frame)
+    assert bar_lengths(ax) * run.n_tokens == pytest.approx(run.result.total_ps, rel=EXACT)
+    assert legend_names(ax) == ["compute", "network", "transfer", "vector", "barrier"]
+
+
+def test_latency_of_one_stage_by_hand(run):
+    # factories: 3 timesteps x 4 tokens x 200 ns of barrier per stage, two blocks
+    frame = latency_frame(run).set_index(["stage", "part"])["time_ps"]
+    assert frame["mlp_in", "barrier"] * run.n_tokens == 2 * 3 * 4 * 200_000
+    assert latency_finding(latency_frame(run)).startswith("Barrier takes ")
+
+
+def test_latency_by_block_sums_to_the_elapsed_time(run):
+    frame = latency_blocks_frame(run)
+    assert math.fsum(frame["time_ps"]) * run.n_tokens == pytest.approx(run.result.total_ps, rel=EXACT)
+    slowest = run.result.stages.set_index("stage")["total_ps"].idxmax()
+    _, block, stage = str(slowest).split(".")
+    assert f"{stage} of block {block}" in latency_blocks_finding(frame)
+
+
+# ---- hardware
+
+
+def test_core_map_shows_every_core_once(run):
+    frame = cores_frame(run)
+    assert len(frame) == run.result.cores_total == 32
+    busy = run.result.cores.set_index("core")["busy_ps"]
+    assert frame.loc[7, "time_util"] == busy[7] / run.result.total_ps
+    assert not frame.loc[31, "used"]
+    _, ax = draw_cores(frame)
+    cells = [len(shapes.get_paths()) for shapes in ax.collections]
+    assert cells == [9, 23, 1]  # hatched, used, outline of the busiest
+    assert ax.collections[0].get_hatch()
+    assert "unused: 9 of 32 cores" in legend_names(ax)
+    numbers = [text.get_text() for text in ax.texts]
+    assert len(numbers) == 23
+    assert f"{100 * frame.loc[7, 'time_util']:.1f}" in numbers
+
+
+def test_cores_of_a_tile_lie_inside_its_square(run):
+    frame = cores_frame(run)
+    _, ax = draw_cores(frame)
+    corners = np.concatenate([path.vertices for path in ax.collections[1].get_paths()])
+    used = frame[frame["used"]]
+    centres = np.repeat(used[["x", "y"]].to_numpy(), len(corners) // len(used), axis=0)
+    assert np.abs(corners - centres).max() <= 0.45 + 1e-9
+
+
+def test_numbers_only_on_a_small_map():
+    run = make_run(chip=make_chip(chip__tiles_x=17))
+    _, ax = draw_cores(cores_frame(run))
+    assert not ax.texts
+
+
+def test_cores_finding_names_the_busiest(run):
+    assert f"the busiest is core {run.busiest_core} (" in cores_finding(cores_frame(run))
+
+
+def test_link_map_holds_every_flit(run):
+    frame = links_frame(run)
+    assert math.fsum(frame["flits_per_token"]) * run.n_tokens == pytest.approx(run.result.links["flits"].sum())
+    _, ax = draw_links(frame)
+    idle, used, routers, hottest = (len(shapes.get_paths()) for shapes in ax.collections)
+    assert (idle + used, routers, hottest) == (len(frame), 16, 1)
+    assert "hottest: (0,0) → (1,0)" in legend_names(ax)
+    assert "chip boundary" in legend_names(ax)
+
+
+def test_link_colours_grow_with_the_load(run):
+    frame = links_frame(run)
+    _, ax = draw_links(frame)
+    used = frame[frame["flits_per_token"] > 0]
+    brightness = ax.collections[1].get_facecolor()[:, :3].sum(axis=1)
+    order = used["flits_per_token"].to_numpy().argsort()
+    assert (np.diff(brightness[order]) <= 1e-9).all()  # darker for more
+
+
+def test_traffic_keeps_to_the_right(run):
+    frame = links_frame(run)
+    arrows = _arrows(frame, np.array([(0.5, -0.1)]))[:, 0, :] - frame[["x", "y"]].to_numpy()
+    sides = {direction: tuple(arrows[i]) for i, direction in enumerate(frame["direction"])}
+    assert sides == {
+        "+x": pytest.approx((0.5, -0.1)),
+        "-x": pytest.approx((-0.5, 0.1)),
+        "+y": pytest.approx((0.1, 0.5)),
+        "-y": pytest.approx((-0.1, -0.5)),
+    }
+
+
+def test_links_finding_names_the_hottest(run):
+    frame = links_frame(run)
+    assert links_finding(frame).startswith("The hottest link is (0,0) → (1,0) with ")
+    assert links_finding(frame.assign(flits_per_token=0.0)) == "No flit crossed a link between two tiles."
+
+
+# ---- bridge
+
+
+def test_bridge_adds_up(run):
+    frame = bridge_frame(run)
+    steps = math.fsum(frame["energy_pj"].iloc[:-1])
+    assert steps * run.n_tokens == pytest.approx(run.ledger.total_pj, rel=EXACT)
+    assert frame["energy_pj"].iloc[-1] * run.n_tokens == pytest.approx(run.ledger.total_pj, rel=EXACT)
+    assert frame["stop_pj"].iloc[-2] == pytest.approx(frame["energy_pj"].iloc[-1], rel=EXACT)
+    assert (frame["start_pj"].iloc[1:-1].to_numpy() == frame["stop_pj"].iloc[:-2].to_numpy()).all()
+
+
+def test_bridge_by_hand(run):
+    # 0.9 pJ per synop in the op count, 23.6 pJ on the chip: the first step is 22.7 pJ per synop
+    step = bridge_frame(run).set_index("step")["energy_pj"] * run.n_tokens
+    assert step["op_count"] == pytest.approx(0.9 * run.result.synops)
+    assert step["accumulate"] == pytest.approx((23.6 - 0.9) * run.result.synops)
+    parts = run.ledger.by_component()
+    assert step["weight_fetch"] == pytest.approx(parts["synapse"])
+    assert step["routing"] == pytest.approx(parts["noc"])
+    assert step["neurons"] == pytest.approx(parts["soma"] + parts["axon_in"] + parts["axon_out"])
+    assert step["static"] == pytest.approx(parts["static"] + parts["sync"])
+
+
+def test_bridge_of_a_chip_that_only_accumulates_is_flat():
+    chip = free_chip(core__dendrite__accumulate__energy=price("0.9 pJ"))
+    frame = bridge_frame(make_run(chip=chip))
+    assert frame.loc[frame["role"] == "change", "energy_pj"].to_numpy() == pytest.approx(0.0, abs=1e-9)
+    assert frame["energy_pj"].iloc[-1] == pytest.approx(frame["energy_pj"].iloc[0], rel=EXACT)
+
+
+def test_bridge_may_go_down():
+    chip = free_chip(core__dendrite__accumulate__energy=price("0.1 pJ"))
+    run = make_run(chip=chip)
+    step = bridge_frame(run).set_index("step")
+    assert step.loc["accumulate", "energy_pj"] * run.n_tokens == pytest.approx(-0.8 * run.result.synops)
+    assert bridge_finding(bridge_frame(run)).endswith("no step adds to it.")
+    _, ax = draw_bridge(bridge_frame(run))
+    assert any(text.get_text().startswith("−") for text in ax.texts)
+
+
+def test_prices_given_together_are_one_step():
+    inside = {"included_in": "synapse.synop", "source": "toy", "grade": "assumed"}
+    run = make_run(
+        chip=make_chip(core__synapse__synop__energy=price("23.6 pJ"), core__dendrite__accumulate__energy=inside)
+    )
+    step = bridge_frame(run).set_index("step")["energy_pj"] * run.n_tokens
+    assert "accumulate" not in step
+    assert step["synapse"] == pytest.approx(run.ledger.by_component()["synapse"] - 0.9 * run.result.synops)
+
+
+def test_bridge_shows_components_it_does_not_know(run):
+    rows = run.ledger.rows.copy()
+    rows.loc[rows["component"] == "vector", "component"] = "optical"
+    frame = bridge_frame(replace(run, ledger=EnergyLedger(rows, ())))
+    assert frame.set_index("step").loc["optical", "energy_pj"] > 0
+
+
+def test_bridge_that_does_not_add_up_is_refused(run, monkeypatch):
+    monkeypatch.setattr(EnergyLedger, "total_pj", 1.0)
+    with pytest.raises(ConservationError, match="bridge: steps reach"):
+        bridge_frame(run)
+
+
+def test_bridge_bars_have_their_true_length(run):
+    for static in ("2 mW", "100 W"):  # the second breaks the axis
+        frame = bridge_frame(make_run(chip=make_chip(chip__static_power__value=static)))
+        _, ax = draw_bridge(frame)
+        assert [bar.get_width() for bar in ax.patches] == pytest.approx(frame["energy_pj"].abs().tolist(), rel=EXACT)
+        assert (ax.get_xscale() == "function") is (static == "100 W")
+
+
+def test_axis_break_is_where_no_bar_ends_and_can_be_undone():
+    frame = bridge_frame(make_run(chip=make_chip(chip__static_power__value="100 W")))
+    broken = _find_break(frame)
+    assert isinstance(broken, Break)
+    ends = frame[["start_pj", "stop_pj"]].to_numpy().ravel()
+    assert not ((ends > broken.low) & (ends < broken.high)).any()
+    x = np.linspace(0, ends.max(), 101)
+    assert broken.inverse(broken.forward(x)) == pytest.approx(x, rel=1e-9, abs=1e-6)
+    assert (np.diff(broken.forward(x)) > 0).all()
+    assert not any(broken.low < tick < broken.high for tick in broken.ticks(ends.max()))
+
+
+# ---- spikes
+
+
+def test_spike_counts_cover_every_activation(run):
+    frame = spikes_frame(run)
+    assert frame["activations"].sum() == run.n_activations
+    assert frame["spikes"].sum() == run.result.spikes
+    assert frame.groupby("kind")["share"].sum().to_numpy() == pytest.approx(1.0)
+
+
+def test_spike_counts_by_hand():
+    trace = make_trace(n_blocks=1, n_tokens=1)
+    counts = {stream.stream_id: np.zeros((1, stream.n), np.int8) for stream in trace.streams}
+    counts["blocks.0.attn_in"][0, :3] = (2, -3, -3)
+    run = make_run(trace=replace(trace, load_counts=counts.__getitem__))
+    frame = spikes_frame(run)
+    rows = frame[frame["kind"] == "attn_in"][["count", "activations", "spikes"]].to_numpy().tolist()
+    assert rows == [[-3, 2, 6], [0, 13, 0], [2, 1, 2]]
+    # 77 of 80 activations are silent; attn_in sends 8 spikes from 16 activations
+    finding = spikes_finding(frame)
+    assert finding.startswith("96.2% of all activations send no spike; attn_in is the most active stream with 0.5 ")
+    _, ax = draw_spikes(frame)
+    assert ax.lines[0].get_xydata().tolist() == [[-3, 2 / 16], [0, 13 / 16], [2, 1 / 16]]
+
+
+# ---- all of them
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_draws_into_given_axes(run, name):
+    figure = Figure(figsize=(8, 8))
+    ax = figure.add_subplot()
+    kind = FIGURES[name]
+    assert kind.draw(kind.frame(run), ax) == (figure, ax)
+    assert ax.has_data()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_svg_is_the_same_twice_and_legible(run, name):
+    kind = FIGURES[name]
+    first, second = (svg_text(kind.draw(kind.frame(run))[0], name) for _ in range(2))
+    assert first == second
+    sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", first)]
+    sizes += [float(size) for size in re.findall(r"font: (?:\w+ )*([\d.]+)px", first)]
+    assert sizes
+    assert min(sizes) >= 9  # 9 pt are 12 CSS pixels: the SVG's own size is in pt
+    assert "<metadata" not in first
+    assert "<text" in first  # selectable text, not outlines
+    ids = re.findall(r'\bid="([^"]*)"', first)
+    assert len(ids) == len(set(ids))
+    assert all(i.startswith(f"{name}-") for i in ids)
+    assert set(re.findall(r'(?:url\(|href=")#([^)"]+)', first)) == set(ids)
+
+
+def test_png_is_the_same_twice(run):
+    kind = FIGURES["bridge"]
+    assert png_bytes(kind.draw(kind.frame(run))[0], 72) == png_bytes(kind.draw(kind.frame(run))[0], 72)
+
+
+def test_figures_leave_global_settings_alone(run):
+    before = dict(mpl.rcParams)
+    kind = FIGURES["energy"]
+    svg_text(kind.draw(kind.frame(run))[0], "energy")
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"chip": free_chip()}, ("bridge", "energy", "energy_blocks")),
+        ({"trace": make_trace(n_blocks=1, n_tokens=1)}, ("energy_blocks", "latency_blocks")),
+        ({"chip": make_chip(chip__tiles_x=1, chip__tiles_y=1, chip__cores_per_tile=30)}, ("cores", "links")),
+    ],
+    ids=["nothing costs", "one block, one token", "one tile per chip"],
+)
+def test_unusual_runs_can_be_drawn(changes, names):
+    run = make_run(**changes)
+    for name, kind in FIGURES.items():
+        frame = kind.frame(run)
+        assert kind.finding(frame).endswith(".")
+        figure, _ = kind.draw(frame)
+        if name in names:  # those whose layout is at stake
+            figure.draw_without_rendering()
+
+
+def test_silent_trace_can_be_drawn():
+    trace = make_trace()
+    silence = {stream.stream_id: np.zeros((4, stream.n), np.int8) for stream in trace.streams}
+    run = make_run(trace=replace(trace, load_counts=silence.__getitem__))
+    for name, says in (
+        ("spikes", "No activation sends a spike."),
+        ("links", "No flit crossed a link between two tiles."),
+        ("bridge", "The chip spends "),  # and no ratio to an op count of zero
+    ):
+        kind = FIGURES[name]
+        frame = kind.frame(run)
+        assert kind.finding(frame).startswith(says)
+        assert "n/a" not in kind.finding(frame)
+        kind.draw(frame)[0].draw_without_rendering()
+
+
+def test_large_mesh_is_an_image_with_text():
+    run = make_run(chip=make_chip(chip__tiles_x=40, chip__tiles_y=40))
+    svg = svg_text(draw_links(links_frame(run))[0], "links")
+    assert "data:image/png;base64," in svg
+    assert "hottest" in svg
+    assert len(svg) < 600_000
+
+
+def test_names_are_taken_literally(run):
+    frame = latency_frame(run).replace({"stage": {"mlp_in": "<b>$x^2$&"}})
+    svg = svg_text(draw_latency(frame)[0], "latency")
+    assert "&lt;b&gt;$x^2$&amp;" in svg
+    assert "<b>" not in svg
+
+
+def test_save_figures(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "FIGURES", {name: FIGURES[name] for name in ("spikes", "links")})
+    folder = tmp_path / "made" / "here"
+    written = save_figures(run, folder)
+    assert [path.name for path in written] == ["spikes.svg", "spikes.png", "links.svg", "links.png"]
+    assert all(path.stat().st_size > 2000 for path in written)
+    assert (folder / "links.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "links.svg").read_text(encoding="utf-8").startswith("<svg ")
+
+
+def test_save_figures_says_what_cannot_be_written(run, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="wanted a directory"):
+        save_figures(run, tmp_path / "file")
+
+
+def test_no_figure_uses_pyplot():
+    folder = Path(__file__).resolve().parents[3] / "simulator" / "report"
+    assert not [path for path in folder.rglob("*.py") if "pyplot" in path.read_text(encoding="utf-8")]

@@ -1,0 +1,250 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from factories import make_chip, make_run, make_trace
+
+from simulator.errors import ConservationError, OutputError
+from simulator.report.cells import as_cells, write_number
+from simulator.report.figures import FIGURES
+from simulator.report.format import format_energy, format_power, format_share, format_time
+from simulator.report.html import render_html, write_html
+from simulator.report.tables import assumption_table, layer_table
+
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+EVIL = "<b>&\"'$x$"
+
+
+class Page(HTMLParser):
+    """Elements with their attributes and text, and proof that every tag is closed in its place."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements = []  # [tag, attributes, text, tags around it]
+        self.open = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append([tag, dict(attrs), "", [self.elements[i][0] for i in self.open]])
+        if tag not in VOID:
+            self.open.append(len(self.elements) - 1)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append([tag, dict(attrs), "", [self.elements[i][0] for i in self.open]])
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.handle_data(" ")
+        assert self.elements[self.open.pop()][0] == tag
+
+    def handle_data(self, data):
+        for i in self.open:
+            self.elements[i][2] += data
+
+    def all(self, tag, **attributes):
+        return [
+            (attrs, " ".join(text.split()))
+            for name, attrs, text, _ in self.elements
+            if name == tag and all(attrs.get(key) == value for key, value in attributes.items())
+        ]
+
+    def texts(self, tag, **attributes):
+        return [text for _, text in self.all(tag, **attributes)]
+
+
+@pytest.fixture(scope="module")
+def run():
+    return make_run()
+
+
+@pytest.fixture(scope="module")
+def html(run):
+    return render_html(run)
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Page(html)
+
+
+@pytest.fixture(scope="module")
+def evil_page():
+    """Every name a user can choose is hostile: layer, stage, trace, chip, source, warning, command, origin."""
+    trace = make_trace(n_blocks=1)
+    old = "blocks.0.gate"
+    layers = tuple(replace(x, layer_id=EVIL, kind=EVIL) if x.layer_id == old else x for x in trace.layers)
+    swap = {old: EVIL}
+    stages = tuple(
+        replace(s, layers=tuple(swap.get(x, x) for x in s.layers), sources=tuple(swap.get(x, x) for x in s.sources))
+        for s in trace.stages
+    )
+    trace = replace(trace, name=EVIL, layers=layers, stages=stages, origin={EVIL: {"deep": EVIL}})
+    chip = make_chip(name=EVIL, summary=EVIL, sources={"toy": EVIL, "davies": EVIL})
+    run = make_run(trace=trace, chip=chip, dense=False)
+    return render_html(replace(run, warnings=(EVIL,), command=f"spikewatt {EVIL}"))
+
+
+def test_is_one_complete_page(page, html):
+    assert html.startswith("<!DOCTYPE html>")
+    assert page.all("html", lang="en")
+    assert page.all("meta", name="viewport")
+    assert page.texts("title") == ["toy-trace on toy – spikewatt"]
+    assert len(page.all("h1")) == len(page.all("main")) == 1
+    assert page.elements[[e[0] for e in page.elements].index("body") + 1][1]["class"] == "skip"
+    assert page.all("main", id="main")
+    assert page.all("a", href="#main")
+
+
+def test_has_no_script_and_fetches_nothing(page, html):
+    assert not page.all("script")
+    assert not page.all("link")
+    for tag, attrs, _, _ in page.elements:
+        assert not [name for name in attrs if name.startswith("on")], tag
+        for name in ("src", "href", "xlink:href", "data", "action"):
+            assert attrs.get(name, "#").startswith(("#", "data:")), (tag, attrs)
+    for css in [*page.texts("style"), *(attrs.get("style", "") for _, attrs, _, _ in page.elements)]:
+        assert "@import" not in css
+        assert not re.search(r"url\((?!#)", css)
+    outside = re.sub(r'xmlns(:\w+)?="http://www\.w3\.org/[^"]*"', "", html)
+    assert not re.search(r"https?://", outside)
+    assert "default-src 'none'" in html
+
+
+def test_ids_are_unique_and_links_lead_somewhere(page):
+    ids = [attrs["id"] for _, attrs, _, _ in page.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    hrefs = [value for _, attrs, _, _ in page.elements for key, value in attrs.items() if key.endswith("href")]
+    targets = [value[1:] for value in hrefs if not value.startswith("data:image/png")]
+    targets += [attrs["aria-labelledby"] for _, attrs, _, _ in page.elements if "aria-labelledby" in attrs]
+    targets += [i for _, attrs, _, _ in page.elements for i in re.findall(r"url\(#([^)]+)\)", str(attrs))]
+    assert set(targets) <= set(ids)
+    assert len(targets) > 20
+
+
+def test_every_figure_says_what_it_shows(page, run):
+    pictures = page.all("div", role="img")
+    assert len(page.all("figure")) == len(pictures) == len(FIGURES) == len(page.all("svg"))
+    for (attrs, _), kind in zip(pictures, FIGURES.values(), strict=True):
+        finding = kind.finding(kind.frame(run))
+        assert attrs["aria-label"] == f"{kind.picture}. {finding}"
+        assert finding in page.texts("p", **{"class": "finding"})
+    inside = [around for tag, _, _, around in page.elements if tag == "svg"]
+    assert all("figure" in around for around in inside)
+    assert len(page.all("details")) == len(FIGURES)
+
+
+def test_every_section_has_a_finding(page):
+    assert len(page.all("h2")) == len(page.texts("p", **{"class": "finding"})) == len(FIGURES) + 5
+    assert all(page.texts("p", **{"class": "finding"}))
+
+
+def test_tables_are_accessible(page):
+    assert len(page.all("table")) == len(page.all("caption"))
+    scopes = [attrs.get("scope") for attrs, _ in page.all("th")]
+    assert scopes
+    assert set(scopes) == {"col", "row"}
+    for tag, _, _, around in page.elements:
+        if tag == "table":
+            assert "div" in around  # its own container scrolls, not the page
+    assert all(attrs["tabindex"] == "0" and attrs["aria-label"] for attrs, _ in page.all("div", role="region"))
+
+
+def test_page_never_scrolls_sideways(html):
+    assert ".scroll, .plot { overflow-x: auto; max-width: 100%; }" in html
+    assert "prefers-color-scheme: dark" in html
+    assert "@media print" in html
+
+
+def test_headline_numbers(page, run):
+    words = " ".join(page.texts("table", **{"class": "headline"}))
+    assert format_energy(run.energy_per_token_pj) in words
+    assert format_time(run.latency_per_token_ps) in words
+    assert format_power(run.mean_power_w) in words
+    edp = run.energy_per_token_pj * 1e-12 * run.latency_per_token_ps * 1e-12  # J x s
+    assert f"{edp:.3e} J·s" in words
+    assert f"{run.spikes_per_activation:.3f}" in words
+
+
+def test_comparison_names_op_count_and_twin(page, evil_page):
+    finding = page.texts("p", **{"class": "finding"})[0]
+    assert "of the fp32 op count" in finding
+    assert finding.endswith("2.50x that of the dense twin dense-int8-45nm.")  # 1 / 0.4, as the factory makes it
+    assert "twin" not in Page(evil_page).texts("p", **{"class": "finding"})[0]  # that run has none
+
+
+def test_layer_table_has_every_layer(page, run):
+    rows = set(page.texts("th", scope="row"))
+    assert set(layer_table(run)["layer"]) <= rows
+
+
+def test_assumptions_show_price_source_grade_and_share(page, run):
+    assert f"{format_share(run.ledger.assumed_share)} of this total rests on assumed prices" in " ".join(
+        page.texts("p", **{"class": "finding"})
+    )
+    rows = page.texts("tr")
+    for row in assumption_table(run).to_dict("records"):
+        line = next(text for text in rows if text.startswith(f"{row['action']} "))
+        assert row["grade"] in line
+        assert row["citation"] in line
+        assert format_share(row["share"]) in line
+    (static,) = [text for text in rows if text.startswith("static.power ")]
+    assert "2.000 mW/chip" in static
+    (local,) = [text for text in rows if text.startswith("noc.local ")]
+    assert "1.700 pJ/flit from 1.000 pJ to 2.000 pJ" in local
+    (inside,) = [text for text in rows if text.startswith("synapse.synop ")]
+    assert "part of another" in inside
+
+
+def test_checks_warnings_and_manifest(page, run):
+    items = page.texts("li")
+    assert run.ledger.conservation_line(format_energy) in items
+    assert set(run.all_warnings) <= set(items)
+    codes = page.texts("code")
+    assert run.command in codes
+    assert run.trace.content_hash in codes
+
+
+def test_time_that_does_not_add_up_is_refused(run):
+    broken = replace(run, result=replace(run.result, total_ps=run.result.total_ps + 1))
+    with pytest.raises(ConservationError, match="stages add up to"):
+        render_html(broken)
+
+
+def test_every_name_is_escaped(evil_page):
+    assert "<b>" not in evil_page
+    page = Page(evil_page)
+    assert EVIL in page.texts("th", scope="row")  # the layer
+    assert EVIL in page.texts("li")  # the warning
+    assert page.texts("h1") == [f"{EVIL} on {EVIL}"]
+    assert EVIL in page.texts("text")  # the label inside a figure
+    assert any(EVIL in attrs["aria-label"] for attrs, _ in page.all("div", role="img"))
+    assert page.texts("code").count(EVIL) >= 3  # names in the manifest and the origin
+
+
+def test_same_run_same_page(run, html):
+    assert render_html(run) == html
+
+
+def test_write_html(run, html, tmp_path, monkeypatch):
+    monkeypatch.setattr("simulator.report.html.render_html", lambda run: html)
+    assert write_html(run, tmp_path).read_text(encoding="utf-8") == html
+    assert (tmp_path / "report.html").stat().st_size < 3_000_000
+    with pytest.raises(OutputError, match="wanted a folder"):
+        write_html(run, tmp_path / "missing")
+
+
+def test_cells_write_units_shares_and_gaps(run):
+    frame = layer_table(run)[["layer", "energy_pj"]].assign(share=0.5, time_ps=float("nan"), fine=True).head(2)
+    cells = as_cells(frame, most_rows=1)
+    assert cells.headings == ("layer", "energy", "share", "time", "fine")
+    assert cells.numeric == (False, True, True, True, False)
+    assert cells.rows == (("blocks.0.norm_attn", format_energy(frame["energy_pj"].iloc[0]), "50.0%", "–", "yes"),)
+    assert cells.remark == "1 of 2 rows are left out here; the CSV files hold all of them."
+
+
+@pytest.mark.parametrize(("value", "text"), [(1234567.0, "1\u202f234\u202f567"), (0.25, "0.25"), (float("nan"), "n/a")])
+def test_write_number(value, text):
+    assert write_number(value) == text

@@ -1,0 +1,124 @@
+import dataclasses
+import json
+
+import pytest
+from factories import make_chip, make_run
+
+from simulator.report.manifest import chip_sha256, git_commit, manifest_dict
+from simulator.report.result_json import result_dict, result_text
+
+
+@pytest.fixture(scope="module")
+def run():
+    return make_run()
+
+
+def test_schema_and_order(run):
+    found = json.loads(result_text(run))
+    assert (found["schema"], found["schema_version"]) == ("spikewatt/result", 1)
+    top = "schema schema_version command chip trace energy latency counts utilization warnings elapsed"
+    assert list(found) == top.split()
+    assert found == result_dict(run)  # every value is a plain JSON type
+
+
+def test_energy(run):
+    energy = result_dict(run)["energy"]
+    assert energy["total_pj"] == run.ledger.total_pj
+    assert energy["per_token_pj"] == run.ledger.total_pj / 4
+    for parts in ("by_layer", "by_component", "by_grade"):
+        assert sum(energy[parts].values()) == pytest.approx(energy["total_pj"], rel=1e-12)
+    assert list(energy["by_layer"]) == list(dict.fromkeys(run.ledger.rows["layer"]))
+    cmos = energy["cmos45"]
+    assert (cmos["precision"], cmos["ac_pj"]) == ("fp32", run.cmos45["fp32"].ac_pj)
+    assert cmos["dense_mac_pj"] == run.cmos45["fp32"].dense_mac_pj
+    assert cmos["precisions"]["int8"]["ac_pj"] == run.cmos45["int8"].ac_pj
+    assert energy["dense_twin"]["energy_per_token_pj"] == run.dense.energy_pj / 4
+
+
+def test_latency(run):
+    latency = result_dict(run)["latency"]
+    assert latency["total_ps"] == run.result.total_ps
+    assert latency["per_token_ps"] == run.result.total_ps / 4  # the toy's tokens do not overlap
+    assert sum(stage["total_ps"] for stage in latency["by_stage"].values()) == latency["total_ps"]
+    assert sum(latency["by_part"].values()) == latency["total_ps"]
+    assert latency["tokens_per_s"] == pytest.approx(4e12 / run.result.total_ps, rel=1e-15)
+
+
+def test_counts_by_hand(run):
+    """Toy: 432 spikes over 4 tokens x 2 blocks x (16 + 16 + 16 + 32) activations of 3 timesteps."""
+    counts = result_dict(run)["counts"]
+    assert counts["spikes"] == 432
+    assert counts["activations"] == 4 * 2 * 80
+    assert counts["spikes_per_activation"] == 432 / 640
+    assert counts["firing_rate"] == pytest.approx(432 / 640 / 3, rel=1e-15)
+    assert counts["synops"] == counts["by_action"]["dendrite.accumulate"]
+    assert counts["packets"] == counts["by_action"]["axon_out.packet"]
+
+
+def test_utilization_by_hand(run):
+    """Busy picoseconds of 23 cores in use over the time of 32 cores; 4.5 KiB of 32 x 4 KiB SRAM."""
+    found = result_dict(run)["utilization"]
+    busy = run.result.cores["busy_ps"]
+    assert (found["cores_used"], found["cores_total"], found["chips"]) == (23, 32, 2)
+    assert found["mean"] == busy.sum() / (32 * run.result.total_ps)
+    assert found["busiest_core"] == busy.max() / run.result.total_ps
+    assert busy[run.result.cores["core"] == found["busiest_core_id"]].item() == busy.max()
+    assert found["sram"] == {"used_bytes": 4608, "total_bytes": 131072, "share": 4608 / 131072}
+
+
+def test_warnings_come_once_each(run):
+    twice = dataclasses.replace(run, warnings=(*run.warnings, *run.result.warnings))
+    assert result_dict(twice)["warnings"] == [*run.warnings, *run.result.warnings]
+
+
+def test_same_inputs_same_bytes_but_elapsed():
+    one, two = make_run(), make_run()
+    two = dataclasses.replace(
+        two, result=dataclasses.replace(two.result, elapsed={"simulate_s": 9.0, "compile_s": 0.0})
+    )
+    texts = [{**json.loads(result_text(run)), "elapsed": None} for run in (one, two)]
+    assert json.dumps(texts[0]) == json.dumps(texts[1])
+    assert result_text(one) == result_text(make_run())
+    assert result_text(one) != result_text(two)
+
+
+def test_no_time_makes_null_and_not_a_crash():
+    run = make_run()
+    timeless = dataclasses.replace(run, result=dataclasses.replace(run.result, total_ps=0))
+    found = json.loads(result_text(timeless))
+    assert found["latency"]["tokens_per_s"] is None
+    assert found["energy"]["mean_power_w"] is None
+    assert found["utilization"]["mean"] is None
+
+
+def test_no_twin_is_null():
+    assert result_dict(make_run(dense=False))["energy"]["dense_twin"] is None
+
+
+def test_any_text_survives(run):
+    """A path with bytes that are no UTF-8 reaches us as lone surrogates; JSON must still be writable as UTF-8."""
+    odd = dataclasses.replace(run, command="spikewatt run --out r\udce9sum\udce9 µ")
+    assert json.loads(result_text(odd).encode("utf-8"))["command"] == odd.command
+
+
+def test_chip_hash_is_of_the_content():
+    assert chip_sha256(make_chip()) == chip_sha256(make_chip(core__synapse__weight_bits="1 B"))  # 8 bit, otherwise said
+    assert chip_sha256(make_chip()) != chip_sha256(make_chip(core__synapse__weight_bits="4 bit"))
+    assert chip_sha256(make_chip()) != chip_sha256(make_chip(noc__hop_x__grade="assumed"))
+
+
+def test_manifest(run):
+    found = manifest_dict(run, ["result.json"])
+    assert found["chip"]["sha256"] == chip_sha256(run.chip) == result_dict(run)["chip"]["sha256"]
+    assert found["trace"]["content_hash"] == run.trace.content_hash
+    assert found["command"] == run.command
+    assert found["warnings"] == list(run.all_warnings)
+    assert found["files"] == ["result.json"]
+    assert found["packages"]["numpy"][0].isdigit()
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_no_commit_outside_a_checkout(tmp_path):
+    assert git_commit(tmp_path) is None
+    (tmp_path / ".git").mkdir()  # not a repository either
+    assert git_commit(tmp_path) is None

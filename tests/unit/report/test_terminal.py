@@ -1,0 +1,131 @@
+import dataclasses
+import io
+
+import pytest
+from factories import make_run, make_trace
+from rich.console import Console
+
+from simulator.report.terminal import WIDTH, make_console, print_report, summary_lines
+
+
+@pytest.fixture(scope="module")
+def run():
+    return make_run()
+
+
+def printed(run, **options):
+    out = io.StringIO()
+    print_report(run, make_console(out), **options)
+    return out.getvalue()
+
+
+def row(text, first):
+    return next(line.split() for line in text.splitlines() if line.split()[:1] == [first])
+
+
+def test_a_row_per_stage_by_hand(run):
+    """mlp_in: 96 spikes x (32 + 32) neurons = 6144 accumulates; energy from the ledger's layers of both blocks."""
+    by_layer = run.ledger.by_layer()
+    names = ("residual_attn", "norm_mlp", "mlp_in", "gate", "up")
+    energy_pj = sum(by_layer[f"blocks.{i}.{name}"] for i in range(2) for name in names)
+    cells = row(printed(run), "mlp_in")
+    assert cells[1:3] == ["96", "6.144k"]
+    assert f"{energy_pj / 1000:.1f} nJ" == "184.9 nJ"
+    assert " ".join(cells).endswith("184.9 nJ 32.8% 5.296 µs")
+
+
+def test_blocks_do_not_lengthen_the_table(run):
+    many = make_run(make_trace(n_blocks=6))
+    assert len(printed(many).splitlines()) == len(printed(run).splitlines())
+    assert len(printed(many, verbose=True).splitlines()) > len(printed(run, verbose=True).splitlines()) + 70
+
+
+def test_verbose_has_every_layer(run):
+    text = printed(run, verbose=True)
+    for layer in run.ledger.by_layer().index:
+        assert row(text, layer)
+
+
+def test_totals_and_identity(run):
+    text = printed(run)
+    assert "Σ layers = Σ components = total: 563.9 nJ" in text
+    assert row(text, "total")[-5:] == ["563.9", "nJ", "100.0%", "21.56", "µs"]
+
+
+def test_consumers_comparison_and_lines(run):
+    text = printed(run)
+    assert "static.power" in text
+    assert text.count("dendrite.accumulate") == 4  # five consumers, one of them static power
+    assert row(text, "45")[-3:] == ["2.902", "nJ", "48.6x"]
+    assert "dense twin dense-int8-45nm" in text
+    assert "latency: 5.390 µs per token, 21.56 µs in all, 185.5k tokens/s" in text
+    assert "busiest core 7 at 8.5%" in text
+    assert "23 of 32 cores on 2 chips, 4.5 KiB of 128 KiB SRAM (3.5%)" in text
+
+
+@pytest.mark.parametrize("options", [{}, {"verbose": True}, {"quiet": True}])
+def test_every_warning_is_shown(run, options):
+    text = printed(run, **options)
+    for warning in run.all_warnings:
+        assert f"warning: {warning}" in text
+
+
+def test_quiet_is_one_line_and_the_warnings(run):
+    lines = printed(run, quiet=True).splitlines()
+    assert lines[0] == "toy-trace on toy, 4 tokens (prefill): 141.0 nJ per token, 5.390 µs per token"
+    assert len(lines) == 1 + len(run.all_warnings)
+
+
+@pytest.mark.parametrize("options", [{}, {"verbose": True}])
+def test_fits_its_width_and_cuts_nothing(run, options):
+    text = printed(run, **options)
+    assert max(len(line) for line in text.splitlines()) <= WIDTH
+    assert "…" not in text
+    assert "\x1b" not in text  # a pipe gets no colour
+
+
+def test_a_narrow_terminal_loses_columns_not_digits(run):
+    out = io.StringIO()
+    print_report(run, Console(file=out, width=72, force_terminal=False))
+    text = out.getvalue()
+    assert max(len(line) for line in text.splitlines()) <= 72
+    assert "…" not in text
+    assert "network" not in text
+    assert row(text, "total")[-5:] == ["563.9", "nJ", "100.0%", "21.56", "µs"]
+
+
+def test_no_color_on_a_terminal(run, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    coloured, plain = Terminal(), Terminal()
+    print_report(run, make_console(coloured))
+    monkeypatch.setenv("NO_COLOR", "1")
+    print_report(run, make_console(plain))
+    assert "\x1b[33m" in coloured.getvalue()  # yellow warnings
+    assert "\x1b[33m" not in plain.getvalue()
+
+
+def test_an_ascii_pipe_gets_ascii(run):
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="ascii")
+    print_report(dataclasses.replace(run, warnings=("größe",)), make_console(out))
+    out.flush()
+    text = raw.getvalue().decode("ascii")
+    assert "sum of layers = sum of components = total: 563.9 nJ" in text
+    assert "5.390 us per token" in text
+    assert "warning: gr??e" in text
+
+
+def test_names_are_not_markup(run):
+    odd = dataclasses.replace(run, dense=dataclasses.replace(run.dense, name="[red]twin[/red]"), warnings=("[bold]x",))
+    text = printed(odd)
+    assert "dense twin [red]twin[/red]" in text
+    assert "warning: [bold]x" in text
+
+
+def test_grades_are_named_with_their_share(run):
+    assert "prices: assumed 4.4%, pre-silicon 75.5%" in summary_lines(run)[1]

@@ -1,0 +1,76 @@
+"""What a count means on the wire, by hand and for every count of every code."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.trace.encoding import Encoding
+
+CODES = ("binary", "ternary", "bitwise")
+
+
+def train(encoding: Encoding, n: int) -> list[int]:
+    counts = np.array([n], dtype=np.int16)
+    return [int(encoding.spikes_in_timestep(counts, t)[0]) for t in range(encoding.n_timesteps)]
+
+
+def test_ternary_count_fires_its_sign_in_the_first_timesteps():
+    # n = -3, T = 7: -1 at t = 0, 1, 2, silence at 3..6
+    assert train(Encoding("ternary", 7), -3) == [-1, -1, -1, 0, 0, 0, 0]
+
+
+def test_binary_count_fires_in_the_first_timesteps():
+    assert train(Encoding("binary", 4), 2) == [1, 1, 0, 0]
+
+
+def test_bitwise_count_fires_its_bits_with_its_sign():
+    # 5 = 1*2^0 + 0*2^1 + 1*2^2: t = 0 with weight 1, t = 2 with weight 4
+    encoding = Encoding("bitwise", 7)
+    assert train(encoding, 5) == [1, 0, 1]
+    assert train(encoding, -5) == [-1, 0, -1]
+    assert [encoding.timestep_weight(t) for t in range(3)] == [1, 2, 4]
+    assert encoding.spikes_per_count(np.array([5, -5, 7, 0])).tolist() == [2, 2, 3, 0]
+
+
+def test_a_spike_only_in_the_last_timestep_is_counted():
+    # 4 = 2^(T-1) with T = 3: its one spike is in the last timestep
+    encoding = Encoding("bitwise", 7)
+    assert train(encoding, 4) == [0, 0, 1]
+    assert encoding.spikes_per_count(np.array([4])).tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("code", "levels", "timesteps"),
+    [("binary", 15, 15), ("ternary", 7, 7), ("bitwise", 7, 3), ("bitwise", 8, 4), ("bitwise", 1, 1)],
+)
+def test_timesteps_follow_from_code_and_levels(code, levels, timesteps):
+    assert Encoding(code, levels).n_timesteps == timesteps
+
+
+@given(code=st.sampled_from(CODES), levels=st.integers(1, 40), dtype=st.sampled_from([np.int8, np.int16, np.int64]))
+def test_weighted_spikes_sum_to_the_count_and_their_number_is_spikes_per_count(code, levels, dtype):
+    encoding = Encoding(code, levels)
+    counts = np.arange(-levels if encoding.signed else 0, levels + 1).astype(dtype)
+    trains = np.stack([encoding.spikes_in_timestep(counts, t) for t in range(encoding.n_timesteps)]).astype(int)
+    weights = np.array([encoding.timestep_weight(t) for t in range(encoding.n_timesteps)])
+    assert set(np.unique(trains)) <= {-1, 0, 1}
+    assert (weights @ trains).tolist() == counts.tolist()
+    assert np.abs(trains).sum(axis=0).tolist() == encoding.spikes_per_count(counts).tolist()
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_the_largest_counts_of_the_widest_encoding(code):
+    # 32767 levels in int16: abs(-32767) must not wrap
+    encoding = Encoding(code, 32767)
+    spikes = 15 if code == "bitwise" else 32767  # 32767 = 2^15 - 1
+    counts = np.array([32767, -32767 if encoding.signed else 0], dtype=np.int16)
+    assert encoding.spikes_per_count(counts).tolist() == [spikes, spikes if encoding.signed else 0]
+
+
+@pytest.mark.parametrize(("code", "levels"), [("morse", 7), ("ternary", 0), ("ternary", 32768), ("bitwise", -1)])
+def test_refuses_what_is_no_encoding(code, levels):
+    with pytest.raises(ValueError, match="wanted"):
+        Encoding(code, levels)

@@ -1,0 +1,46 @@
+"""The examples in traces/README.md run as they stand there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from simulator.trace.files import save_trace, verify_trace
+from simulator.trace.stats import trace_stats
+from simulator.trace.synthetic import synthetic_trace
+
+README = Path(__file__).resolve().parents[3] / "traces" / "README.md"
+
+
+def example(heading: str) -> str:
+    text = README.read_text(encoding="utf-8")
+    return re.search(rf"^## {heading}\n.*?```python\n(.*?)```", text, re.DOTALL | re.MULTILINE)[1]
+
+
+@pytest.mark.parametrize("code", ["binary", "ternary", "bitwise"])
+def test_reading_example_finds_our_firing_rates(tmp_path, monkeypatch, capsys, code):
+    monkeypatch.chdir(tmp_path)
+    trace = synthetic_trace("poisson", [9, 8, 7], code=code)
+    save_trace(trace, "my.npz")
+    namespace: dict[str, object] = {}
+    exec(example("Reading with numpy alone"), namespace)
+    namespace["trace"].close()
+    found = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    wanted = trace_stats(trace).set_index("stream")["firing_rate"]
+    assert {stream: float(rate) for stream, rate in found.items()} == pytest.approx(wanted.to_dict())
+
+
+def test_reading_example_has_ten_lines():
+    assert len(example("Reading with numpy alone").splitlines()) <= 10
+
+
+def test_writing_example_makes_a_trace_that_we_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(example("Writing with numpy alone"), {})
+    trace = verify_trace("by_hand.npz")
+    assert trace.counts("layers.0.in").tolist() == [[1, 0, -3], [0, 7, 0]]
+    assert trace.stages[1].sources == ("layers.0",)
+    # and it is the very trace that we would write
+    assert save_trace(trace, "ours.npz") == trace.content_hash
