@@ -66,8 +66,7 @@ def simulate(
     twin = load_chip(DENSE_CHIP) if dense_twin and chip_config.name != DENSE_CHIP else None
     with ProgressLine(quiet=quiet or as_json) as progress:
         progress.say(f"{captured} on {chip_config.name}; the first run on a machine compiles the kernels")
-        from simulator.report.figures import save_figures
-        from simulator.report.html import write_html
+        from simulator.report.html import write_page
         from simulator.report.simulation import simulate as run_simulation
 
         run = run_simulation(
@@ -79,7 +78,7 @@ def simulate(
             progress=progress,
         )
         progress.say("writing the report")
-        write_report(run, folder, writers=[write_html, lambda r, place: save_figures(r, place / "figures")])
+        write_report(run, folder, writers=[write_page])
     if as_json:
         typer.echo((folder / "result.json").read_text(), nl=False)
         return

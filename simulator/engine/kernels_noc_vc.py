@@ -1,9 +1,9 @@
 """Cycle-accurate mesh of routers with four virtual channels, compiled: TIMING rules for the family V.
 
-Allocation couples the ports of a router, so a router is the unit of activity: it is in the list ``active`` exactly while
-one of its outputs has a free channel that an input wants, or an input channel that can send. What happens later lies in the
-event wheel. Within a router, masks name its channels ``p * 4 + vc``. `reference_noc_vc` is the same model written to be
-read.
+Allocation couples the ports of a router, so a router is the unit of activity: it is in the list ``active`` exactly
+while one of its outputs has a free channel that an input wants, or an input channel that can send. What happens later
+lies in the event wheel. Within a router, masks name its channels ``p * 4 + vc``. `reference_noc_vc` is the same model
+written to be read.
 """
 
 from __future__ import annotations
@@ -163,6 +163,12 @@ def simulate_mesh_vc(
 
 
 @jit
+def _signed(field: Any) -> Any:
+    """A field of a record as int64: unsigned and signed together would become float64."""
+    return np.int64(field)
+
+
+@jit
 def _list_router(r: int, router: Records, active: Indices, n_active: int) -> int:
     """Put router ``r`` into the list of active routers unless it is there."""
     if router[r].listed:
@@ -199,17 +205,17 @@ def _join(packet: int, r: int, delivered: Ints, port: Records, sources: Indices,
 
 
 @jit
-def _source_vc(r: int, out: Any, channel: Records) -> int:
+def _source_vc(r: int, out: Any, channel: Records) -> Any:
     """Channel that source ``r`` sends its next flit on, -1 if it has no credit there.
 
     A new packet takes the first channel with a credit after the one used last; the rest of a packet stays on its own.
     """
     base = (r << 3 | SOURCE) << 2
     if out.queue_sent > 0:
-        vc = np.int64(out.vc)
+        vc = _signed(out.vc)
         return vc if channel[base + vc].credits > 0 else -1
     for k in range(1, VCS + 1):
-        vc = (np.int64(out.vc) + k) & (VCS - 1)
+        vc = (_signed(out.vc) + k) & (VCS - 1)
         if channel[base + vc].credits > 0:
             return vc
     return -1
@@ -236,7 +242,7 @@ def _store(c: int, flit: int, channel: Records, fifo: Ints, ring_mask: int) -> N
 
 @jit
 def _new_head(t: int, c: int, router: Records, port: Records, channel: Records, fifo: Ints, link_wait: Ints) -> None:
-    """The first flit of FIFO ``c``, visible from ``t`` on, wants a channel of its output, or to be sent on the one held."""
+    """The first flit of FIFO ``c``, visible from ``t`` on, wants a channel of its output, or to go on the one held."""
     r = c >> 5
     inp = channel[c]
     o = fifo[inp.ring + inp.read] & 7
@@ -274,14 +280,14 @@ def _allocate_switch(r: int, router: Records, port: Records, pick: Indices) -> i
             for i in range(N_PORTS):
                 if out.sendable >> (i * VCS) & ALL_VCS:
                     asking |= 1 << i
-            granted |= 1 << (np.int64(pick[out.grant_pointer << 5 | asking]) * N_PORTS + o)
+            granted |= 1 << (_signed(pick[out.grant_pointer << 5 | asking]) * N_PORTS + o)
     matches = 0
     for i in range(N_PORTS):
         grants = granted >> (i * N_PORTS) & 31
         if grants:
             inp = port[r << 3 | i]
-            o = np.int64(pick[inp.accept_pointer << 5 | grants])
-            vc = np.int64(pick[inp.vc_pointer << 5 | (port[r << 3 | o].sendable >> (i * VCS) & ALL_VCS)])
+            o = _signed(pick[inp.accept_pointer << 5 | grants])
+            vc = _signed(pick[inp.vc_pointer << 5 | (port[r << 3 | o].sendable >> (i * VCS) & ALL_VCS)])
             matches = matches << 9 | i << 6 | o << 3 | vc << 1 | 1
     return matches
 
@@ -291,8 +297,8 @@ def _allocate_channels(r: int, o: int, router: Records, port: Records, channel: 
     """One iteration of iSLIP between the input channels that want output ``o`` and its free channels."""
     out = port[r << 3 | o]
     base = r << 5
-    wanting = np.int64(out.wanting)
-    free = np.int64(out.free)
+    wanting = _signed(out.wanting)
+    free = _signed(out.free)
     granted = 0  # five bits per channel of the output: the input channel it grants to
     for w in range(VCS):
         if free >> w & 1:
@@ -321,11 +327,11 @@ def _allocate_channels(r: int, o: int, router: Records, port: Records, channel: 
 def _is_accepted(o: int, w: int, granted: int, free: int, pointer: int) -> bool:
     """Whether channel ``w`` of output ``o`` is the first from ``pointer`` on of those that grant to the same input."""
     c = granted >> (w * 5) & 31
-    distance = (o * VCS + w - np.int64(pointer)) % N_CHANNELS
+    distance = (o * VCS + w - _signed(pointer)) % N_CHANNELS
     for other in range(VCS):
-        if free >> other & 1 and granted >> (other * 5) & 31 == c:
-            if (o * VCS + other - np.int64(pointer)) % N_CHANNELS < distance:
-                return False
+        rival = free >> other & 1 and granted >> (other * 5) & 31 == c
+        if rival and (o * VCS + other - _signed(pointer)) % N_CHANNELS < distance:
+            return False
     return True
 
 

@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simulator.engine.kernels_noc import simulate_mesh
+from simulator.engine.kernels_noc_vc import simulate_mesh_vc
 from simulator.engine.noc_workspace import FAMILY_N, FAMILY_P, FAMILY_R, Ints, noc_workspace
+from simulator.engine.noc_workspace_vc import noc_workspace_vc
 from simulator.errors import SpikewattError
 
 SIDE_MAX = 8191  # hops in one direction that a flit can count
@@ -28,7 +30,8 @@ BUFFER_FLITS_MAX = 1 << 16
 CYCLE_MAX = 1 << 62
 LINK_CYCLES_MAX = 1 << 16
 
-_FAMILIES = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
+_ONE_VC = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
+_FAMILIES = (*_ONE_VC, "V")
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Mesh:
 class Router:
     """The router at every place of a mesh: its family and the depth of its FIFOs (per virtual channel)."""
 
-    family: Literal["P", "N", "R"] = "P"
+    family: Literal["P", "N", "R", "V"] = "P"
     buffer_flits: int = 8
 
     def __post_init__(self) -> None:
@@ -136,28 +139,22 @@ def simulate_packets(
         For a packet outside of the mesh, of no flit, of a negative cycle, or arrays that do not fit each other.
     """
     cycles, sources, destinations, flits = _packets(cycle, src, dst, n_flits, mesh)
-    order = np.argsort(cycles, kind="stable")
-    extra = None if mesh.extra is None else mesh.extra.reshape(-1)
-    interval = None if mesh.interval is None else mesh.interval.reshape(-1)
-    workspace = noc_workspace(mesh.x, mesh.y, router.buffer_flits, _FAMILIES[router.family], extra, interval)
     n = len(cycles)
+    order = np.argsort(cycles, kind="stable")
     delivered = np.full(n, -1, np.int64)
-    link_flits = np.zeros((mesh.n_routers, 5), np.int64)
-    link_wait = np.zeros((mesh.n_routers, 5), np.int64)
-    last = simulate_mesh(
-        n,
-        cycles[order],
-        sources[order],
-        destinations[order],
-        flits[order],
-        delivered,
-        link_flits.reshape(-1),
-        link_wait.reshape(-1),
-        workspace,
-    )
+    link_flits = np.zeros(mesh.n_routers * 5, np.int64)
+    link_wait = np.zeros(mesh.n_routers * 5, np.int64)
+    packets = (n, cycles[order], sources[order], destinations[order], flits[order])
+    if router.family == "V":
+        state = noc_workspace_vc(mesh.x, mesh.y, router.buffer_flits, mesh.extra, mesh.interval)
+        last = simulate_mesh_vc(*packets, delivered, link_flits, link_wait, state)
+    else:
+        family = _ONE_VC[router.family]
+        workspace = noc_workspace(mesh.x, mesh.y, router.buffer_flits, family, mesh.extra, mesh.interval)
+        last = simulate_mesh(*packets, delivered, link_flits, link_wait, workspace)
     in_given_order = np.empty(n, np.int64)
     in_given_order[order] = delivered
-    return Delivered(in_given_order, link_flits, link_wait, int(last))
+    return Delivered(in_given_order, link_flits.reshape(-1, 5), link_wait.reshape(-1, 5), int(last))
 
 
 def _packets(

@@ -56,7 +56,7 @@ class Grant:
 
 @dataclass
 class ReferenceMesh:
-    """State of the network in one cycle.
+    """State of a network of one-virtual-channel routers in one cycle.
 
     Attributes
     ----------
@@ -144,7 +144,7 @@ class ReferenceMesh:
                 for i in range(PORTS)
                 if self.fifo[router, i]
                 and self.asks_from[router, i] <= t
-                and self.route(router, self.fifo[router, i][0].dst) == number
+                and xy_route(router, self.fifo[router, i][0].dst, self.mesh_x) == number
             ]
             owner = self.owner.get(output)
             may_send = self.credits[output] > 0 and self.sends_from[output] <= t
@@ -195,18 +195,19 @@ class ReferenceMesh:
             upstream = self.other_end(input_)
             self.credits_due[t + 3 + self.extra(*upstream)].append(upstream)
 
-    def route(self, router: int, dst: int) -> int:
-        """XY routing: output that a flit to ``dst`` wants."""
-        x, y = router % self.mesh_x, router // self.mesh_x
-        to_x, to_y = dst % self.mesh_x, dst // self.mesh_x
-        if to_x != x:
-            return 0 if to_x > x else 1
-        if to_y != y:
-            return 2 if to_y > y else 3
-        return LOCAL
-
     def other_end(self, port: Port) -> Port:
         """Port of the neighbour at the other end of the link."""
         router, number = port
         step = (1, -1, self.mesh_x, -self.mesh_x)[number]
         return router + step, OPPOSITE[number]
+
+
+def xy_route(router: int, dst: int, mesh_x: int) -> int:
+    """Output that a flit to ``dst`` wants at ``router``: x first, then y, then the core."""
+    x, y = router % mesh_x, router // mesh_x
+    to_x, to_y = dst % mesh_x, dst // mesh_x
+    if to_x != x:
+        return 0 if to_x > x else 1
+    if to_y != y:
+        return 2 if to_y > y else 3
+    return LOCAL

@@ -13,8 +13,7 @@ from markupsafe import Markup
 from simulator.energy.cmos45 import PAPER_PRECISION
 from simulator.errors import ConservationError, OutputError
 from simulator.report.cells import MOST_ROWS, Cells, as_cells
-from simulator.report.figures import FIGURES, FigureKind
-from simulator.report.figures.style import svg_text
+from simulator.report.figures import FIGURES, DrawnFigure, FigureKind, draw_figures, save_figures
 from simulator.report.format import format_count, format_energy, format_power, format_ratio, format_share, format_time
 from simulator.report.manifest import manifest_dict
 from simulator.report.run import PS_PER_S, Run
@@ -44,8 +43,8 @@ class Headline(NamedTuple):
     meaning: str
 
 
-def render_html(run: Run) -> str:
-    """The whole report as one offline page; the same run gives the same text."""
+def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
+    """The whole report as one offline page around its figures (`draw_figures`); the same run gives the same text."""
     environment = Environment(
         loader=PackageLoader("simulator.report"),
         autoescape=True,
@@ -63,7 +62,7 @@ def render_html(run: Run) -> str:
         comparison=as_cells(comparison.drop(columns=["energy_pj", "scope"])),
         comparison_finding=_comparison_finding(comparison),
         scopes=_scopes(comparison),
-        sections=[_section(name, kind, run) for name, kind in FIGURES.items()],
+        sections=[_section(name, FIGURES[name], drawn[name]) for name in drawn],
         layers=as_cells(_layers(run)),
         layers_finding=_layers_finding(run),
         assumptions=as_cells(_assumptions(run)),
@@ -74,8 +73,8 @@ def render_html(run: Run) -> str:
     )
 
 
-def write_html(run: Run, directory: Path) -> Path:
-    """Write the page as ``report.html`` into ``directory``, which must exist.
+def write_page(run: Run, directory: Path) -> Path:
+    """Write the page as ``report.html`` and its figures as files of ``figures/`` into ``directory``, which must exist.
 
     Raises
     ------
@@ -83,19 +82,19 @@ def write_html(run: Run, directory: Path) -> Path:
         When it cannot be written.
     """
     path = directory / REPORT
+    drawn = draw_figures(run)
+    save_figures(drawn, directory / "figures")
     try:
-        path.write_text(render_html(run), encoding="utf-8", newline="\n")
+        path.write_text(render_html(run, drawn), encoding="utf-8", newline="\n")
     except OSError as fault:
         raise OutputError(f"{path}: {fault.strerror}, wanted a folder to write the report to") from fault
     return path
 
 
-def _section(name: str, kind: FigureKind, run: Run) -> Section:
-    """Draw one figure and put its words beside it."""
-    frame = kind.frame(run)
-    figure, _ = kind.draw(frame)
-    # svg_text escapes every name; the rest of the SVG is matplotlib's own.
-    svg = Markup(svg_text(figure, name))
+def _section(name: str, kind: FigureKind, drawn: DrawnFigure) -> Section:
+    """One figure with its words beside it."""
+    frame = drawn.frame
+    svg = Markup(drawn.svg)  # svg_text escapes every name; the rest of the SVG is matplotlib's own
     width_pt = float(svg.partition('width="')[2].partition("pt")[0])
     cells = as_cells(frame, MOST_ROWS)
     return Section(name, kind, kind.finding(frame), kind.alt(frame), svg, width_pt, cells)

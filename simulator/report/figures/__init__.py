@@ -118,7 +118,27 @@ FIGURES: Mapping[str, FigureKind] = {
 }
 
 
-def save_figures(run: Run, directory: Path) -> tuple[Path, ...]:
+class DrawnFigure(NamedTuple):
+    """A figure of one run: its frame, the figure, and its SVG element."""
+
+    frame: pd.DataFrame
+    figure: Figure
+    svg: str
+
+
+def draw_figures(run: Run) -> dict[str, DrawnFigure]:
+    """Draw every figure of a run once, for the page and the files alike."""
+    drawn = {}
+    for name, kind in FIGURES.items():
+        frame = kind.frame(run)
+        figure, _ = kind.draw(frame)
+        svg = svg_text(figure, name)
+        figure.set_layout_engine("none")  # the layout is made, and is half of the time of a drawing
+        drawn[name] = DrawnFigure(frame, figure, svg)
+    return drawn
+
+
+def save_figures(drawn: Mapping[str, DrawnFigure], directory: Path) -> tuple[Path, ...]:
     """Write every figure as ``<name>.svg`` and ``<name>.png`` into ``directory``, which is made when missing.
 
     Returns
@@ -134,10 +154,9 @@ def save_figures(run: Run, directory: Path) -> tuple[Path, ...]:
     written: list[Path] = []
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for name, kind in FIGURES.items():
-            figure, _ = kind.draw(kind.frame(run))
+        for name, (_, figure, text) in drawn.items():
             svg, png = directory / f"{name}.svg", directory / f"{name}.png"
-            svg.write_text(svg_text(figure, name), encoding="utf-8")
+            svg.write_text(text, encoding="utf-8")
             png.write_bytes(png_bytes(figure))
             written += [svg, png]
     except OSError as fault:

@@ -131,7 +131,7 @@ def legend_above(ax: Axes, fills: dict[str, Fill], columns: int = 5) -> None:
 
 
 @styled
-def png_bytes(figure: Figure, dpi: int = 200) -> bytes:
+def png_bytes(figure: Figure, dpi: int = 150) -> bytes:
     """The figure as PNG; the same figure gives the same bytes."""
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=dpi, bbox_inches="tight", pad_inches=0.08, metadata={"Software": None})

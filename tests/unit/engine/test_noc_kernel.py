@@ -1,14 +1,22 @@
 """The compiled network equals its oracle, packet for packet and link for link, on made-up traffic."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.engine.kernels_noc import simulate_mesh
+from simulator.engine.kernels_noc_vc import simulate_mesh_vc
 from simulator.engine.noc_workspace import BLOCKED, FAMILY_N, FAMILY_P, FAMILY_R, noc_workspace
+from simulator.engine.noc_workspace_vc import noc_workspace_vc
 from simulator.engine.reference_noc import ReferenceMesh
+from simulator.engine.reference_noc_vc import ReferenceMeshVc
 
-FAMILIES = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
+ONE_VC = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
+FAMILIES = [*ONE_VC, "V"]
 
 
 @st.composite
@@ -24,7 +32,7 @@ def cases(draw):
         "x": x,
         "y": y,
         "depth": draw(st.integers(1, 8)),
-        "family": draw(st.sampled_from(sorted(FAMILIES))),
+        "family": draw(st.sampled_from(FAMILIES)),
         "extra": _links(draw(links), n_routers, 0, 6),
         "interval": _links(draw(links), n_routers, 1, 5),
         "packets": packets,
@@ -40,30 +48,42 @@ def _links(seed, n_routers, low, high):
 def _kernel(case, workspace, calls=1):
     n = len(case["packets"])
     columns = [np.array([p[k] for p in case["packets"]], np.int64) for k in range(4)]
-    delivered, flits, wait = np.empty(n, np.int64), np.zeros(case["x"] * case["y"] * 5, np.int64), None
+    delivered = np.empty(n, np.int64)
+    flits = np.zeros(case["x"] * case["y"] * 5, np.int64)
     wait = np.zeros_like(flits)
+    simulate = simulate_mesh_vc if case["family"] == "V" else simulate_mesh
     last = -1
     for _ in range(calls):
-        last = simulate_mesh(n, *columns, delivered, flits, wait, workspace)
+        last = simulate(n, *columns, delivered, flits, wait, workspace)
     return last, delivered, flits.reshape(-1, 5), wait.reshape(-1, 5)
 
 
 def _workspace(case):
-    family = FAMILIES[case["family"]]
-    return noc_workspace(case["x"], case["y"], case["depth"], family, case["extra"], case["interval"])
+    mesh, links = (case["x"], case["y"], case["depth"]), (case["extra"], case["interval"])
+    if case["family"] == "V":
+        return noc_workspace_vc(*mesh, *links)
+    return noc_workspace(*mesh, ONE_VC[case["family"]], *links)
+
+
+def _oracle(case):
+    mesh = (case["x"], case["y"], case["depth"])
+    links = (lambda r, o: int(case["extra"][r, o]), lambda r, o: int(case["interval"][r, o]))
+    return ReferenceMeshVc(*mesh, *links) if case["family"] == "V" else ReferenceMesh(*mesh, case["family"], *links)
+
+
+def _state(workspace):
+    """Copies of everything a call changes and must put back; places in rings may differ."""
+    wheel = [("first", workspace.first), ("end", workspace.end)]
+    kept = [(name, getattr(workspace, name)) for name in ("port", "router", "channel") if hasattr(workspace, name)]
+    fields = [(f"{name}.{f}", records[f]) for name, records in kept for f in records.dtype.names]
+    passing = ("read", "write", "queue_head", "queue_tail")
+    return {name: values.copy() for name, values in wheel + fields if not name.endswith(passing)}
 
 
 @settings(max_examples=300, deadline=None)
 @given(cases())
 def test_kernel_equals_oracle(case):
-    oracle = ReferenceMesh(
-        case["x"],
-        case["y"],
-        case["depth"],
-        case["family"],
-        lambda r, o: int(case["extra"][r, o]),
-        lambda r, o: int(case["interval"][r, o]),
-    )
+    oracle = _oracle(case)
     expected = oracle.run(*([p[k] for p in case["packets"]] for k in range(4)))
     last, delivered, flits, wait = _kernel(case, _workspace(case))
     assert delivered.tolist() == expected
@@ -77,10 +97,10 @@ def test_kernel_equals_oracle(case):
 def test_workspace_is_empty_after_a_call(case):
     """A second call on the same workspace gives the same; flits and waiting add up."""
     workspace = _workspace(case)
-    state = {name: workspace.port[name].copy() for name in ("credits", "asking", "allowed", "pointer", "stored")}
+    before = _state(workspace)
     once = _kernel(case, workspace)
-    for name, before in state.items():
-        np.testing.assert_array_equal(workspace.port[name], before)
+    for name, after in _state(workspace).items():
+        np.testing.assert_array_equal(after, before[name], err_msg=name)
     np.testing.assert_array_equal(workspace.first, workspace.end)
     twice = _kernel(case, workspace, calls=2)
     assert twice[0] == once[0]
@@ -122,11 +142,31 @@ def test_arrays_may_be_longer_than_the_packets():
 
 def test_one_specialization_serves_all():
     """Families, depths and meshes share one compiled kernel (DESIGN section 6)."""
-    case = {"x": 2, "y": 3, "packets": [(0, 0, 5, 2)], "extra": None, "interval": None}
+    base = {"x": 2, "y": 3, "packets": [(0, 0, 5, 2)], "extra": None, "interval": None}
     for family in FAMILIES:
         for depth in (1, 8):
-            _kernel(case, _workspace({**case, "family": family, "depth": depth}))
-    assert len(getattr(simulate_mesh, "signatures", [None])) == 1
+            case = {**base, "family": family, "depth": depth}
+            _kernel(case, _workspace(case))
+    for kernel in (simulate_mesh, simulate_mesh_vc):
+        assert len(getattr(kernel, "signatures", [None])) == 1
+
+
+def test_python_without_compilation_gives_the_same():
+    """NUMBA_DISABLE_JIT runs the same kernels as plain Python: overflow and signs must not depend on the compiler."""
+    script = (
+        "from simulator.engine.noc import *\n"
+        "for family in 'PNRV':\n"
+        "    found = simulate_packets([0, 0, 1, 5, 2**40], [0, 1, 0, 5, 4], [5, 5, 4, 0, 4], [2, 1, 3, 1, 2],"
+        " Mesh(3, 2), Router(family, 2))\n"
+        "    print(found.cycle.tolist(), found.link_wait.tolist())\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", script]
+    plain, jitted = (
+        subprocess.run(command, env={**os.environ, **extra}, capture_output=True, text=True, check=True).stdout
+        for extra in ({"NUMBA_DISABLE_JIT": "1"}, {})
+    )
+    assert len(plain.splitlines()) == 4
+    assert plain == jitted
 
 
 def test_pause_outweighs_every_credit():

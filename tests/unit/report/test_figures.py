@@ -14,7 +14,7 @@ from simulator.energy.ledger import EnergyLedger
 from simulator.errors import ConservationError, OutputError
 from simulator.report import figures
 from simulator.report.bridge import bridge_frame
-from simulator.report.figures import FIGURES, save_figures
+from simulator.report.figures import FIGURES, draw_figures, save_figures
 from simulator.report.figures.bridge import Break, _find_break, bridge_finding, draw_bridge
 from simulator.report.figures.cores import cores_finding, cores_frame, draw_cores
 from simulator.report.figures.energy import draw_energy, energy_finding, energy_frame
@@ -465,17 +465,17 @@ def test_names_are_taken_literally(run):
 def test_save_figures(run, tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "FIGURES", {name: FIGURES[name] for name in ("spikes", "links")})
     folder = tmp_path / "made" / "here"
-    written = save_figures(run, folder)
+    written = save_figures(draw_figures(run), folder)
     assert [path.name for path in written] == ["spikes.svg", "spikes.png", "links.svg", "links.png"]
     assert all(path.stat().st_size > 2000 for path in written)
     assert (folder / "links.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "links.svg").read_text(encoding="utf-8").startswith("<svg ")
 
 
-def test_save_figures_says_what_cannot_be_written(run, tmp_path):
+def test_save_figures_says_what_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="wanted a directory"):
-        save_figures(run, tmp_path / "file")
+        save_figures({}, tmp_path / "file")
 
 
 def test_no_figure_uses_pyplot():

@@ -7,9 +7,9 @@ from factories import make_chip, make_run, make_trace
 
 from simulator.errors import ConservationError, OutputError
 from simulator.report.cells import as_cells, write_number
-from simulator.report.figures import FIGURES
+from simulator.report.figures import FIGURES, draw_figures
 from simulator.report.format import format_energy, format_power, format_share, format_time
-from simulator.report.html import render_html, write_html
+from simulator.report.html import render_html, write_page
 from simulator.report.tables import assumption_table, layer_table
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -55,6 +55,10 @@ class Page(HTMLParser):
         return [text for _, text in self.all(tag, **attributes)]
 
 
+def page_of(run):
+    return render_html(run, draw_figures(run))
+
+
 @pytest.fixture(scope="module")
 def run():
     return make_run()
@@ -62,7 +66,7 @@ def run():
 
 @pytest.fixture(scope="module")
 def html(run):
-    return render_html(run)
+    return render_html(run, draw_figures(run))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +88,7 @@ def evil_page():
     trace = replace(trace, name=EVIL, layers=layers, stages=stages, origin={EVIL: {"deep": EVIL}})
     chip = make_chip(name=EVIL, summary=EVIL, sources={"toy": EVIL, "davies": EVIL})
     run = make_run(trace=trace, chip=chip, dense=False)
-    return render_html(replace(run, warnings=(EVIL,), command=f"spikewatt {EVIL}"))
+    return page_of(replace(run, warnings=(EVIL,), command=f"spikewatt {EVIL}"))
 
 
 def test_is_one_complete_page(page, html):
@@ -210,7 +214,7 @@ def test_checks_warnings_and_manifest(page, run):
 def test_time_that_does_not_add_up_is_refused(run):
     broken = replace(run, result=replace(run.result, total_ps=run.result.total_ps + 1))
     with pytest.raises(ConservationError, match="stages add up to"):
-        render_html(broken)
+        render_html(broken, {})
 
 
 def test_every_name_is_escaped(evil_page):
@@ -225,15 +229,17 @@ def test_every_name_is_escaped(evil_page):
 
 
 def test_same_run_same_page(run, html):
-    assert render_html(run) == html
+    assert page_of(run) == html
 
 
-def test_write_html(run, html, tmp_path, monkeypatch):
-    monkeypatch.setattr("simulator.report.html.render_html", lambda run: html)
-    assert write_html(run, tmp_path).read_text(encoding="utf-8") == html
+def test_write_page(run, html, tmp_path, monkeypatch):
+    monkeypatch.setattr("simulator.report.html.draw_figures", lambda run: {})
+    monkeypatch.setattr("simulator.report.html.render_html", lambda run, drawn: html)
+    assert write_page(run, tmp_path).read_text(encoding="utf-8") == html
     assert (tmp_path / "report.html").stat().st_size < 3_000_000
-    with pytest.raises(OutputError, match="wanted a folder"):
-        write_html(run, tmp_path / "missing")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="wanted a directory"):
+        write_page(run, tmp_path / "file")
 
 
 def test_cells_write_units_shares_and_gaps(run):
