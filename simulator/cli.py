@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
-from simulator.errors import SpikewattError, TraceError, did_you_mean
+from simulator.errors import OutputError, SpikewattError, TraceError, did_you_mean
+
+if TYPE_CHECKING:
+    from simulator.trace.trace import Trace
 
 app = typer.Typer(
     name="spikewatt",
@@ -26,6 +30,7 @@ TRACES = ROOT / "traces"
 MODEL = TRACES / "model"
 DEFAULT_TRACE = "shakespeare-ternary-T15"
 DENSE_CHIP = "dense-int8-45nm"
+INTERRUPTED = 130
 
 ChipName = Annotated[str, typer.Option("--chip", help="shipped chip name, or path of a chip file")]
 TraceName = Annotated[str, typer.Option("--trace", help="shipped trace name, or path of a trace file")]
@@ -47,6 +52,7 @@ def simulate(
     set_: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="report folder; default reports/<chip>/<trace>")] = None,
     dense_twin: Annotated[bool, typer.Option(help=f"simulate the trace on {DENSE_CHIP} as well")] = True,
+    op_count: Annotated[Literal["fp32", "fp16", "int8"], typer.Option(help="precision of the 45 nm op count")] = "fp32",
     allow_uncosted: Annotated[bool, typer.Option(help="name work without a price instead of refusing it")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="one row per layer")] = False,
     quiet: Quiet = False,
@@ -73,6 +79,7 @@ def simulate(
             chip_config,
             captured,
             dense_chip=twin,
+            precision=op_count,
             allow_uncosted=allow_uncosted,
             command=shlex.join(["spikewatt", *sys.argv[1:]]),
             progress=progress,
@@ -96,7 +103,7 @@ def report(
 
     table = overview(folders or find_reports(Path("reports")))
     if as_json:
-        _print_json(table.to_dict("records"))
+        _print_json(_json_rows(table))
     else:
         _print_table(table, "reports")
 
@@ -115,12 +122,11 @@ def capture(
     """Pass a text through the spike-driven model and keep its spikes as a trace."""
     from simulator.model.capture import capture as run_capture
     from simulator.model.encoder import encoding_for
-    from simulator.outputs import check_writable
-    from simulator.trace.files import save_trace
+    from simulator.outputs import check_writable_file
 
-    check_writable(out)
+    check_writable_file(out)
     trace, found = run_capture(model, _read_text(text), encoding_for(encoding, timesteps), tokens, out.stem)
-    save_trace(trace, out)
+    _save_trace(trace, out)
     summary = {
         "trace": str(out),
         "tokens": found.n_tokens,
@@ -130,7 +136,7 @@ def capture(
         "warnings": list(found.warnings),
     }
     if as_json:
-        _print_json(summary | {"activity": found.activity.to_dict("records")})
+        _print_json(summary | {"activity": _json_rows(found.activity)})
         return
     typer.echo(
         f"{out}: {found.n_tokens} tokens at {found.tokens_per_s:.0f} tokens/s;"
@@ -193,13 +199,15 @@ def sweep(
     """Simulate every point of a sweep file; points already there are reused."""
     from simulator.config import load_sweep
     from simulator.report.progress import ProgressLine
+    from simulator.sweep.picture import save_picture
     from simulator.sweep.runner import run_sweep
 
     config = load_sweep(file)
     folder = out if out is not None else Path("reports") / "sweeps" / config.name
     with ProgressLine(quiet=quiet) as progress:
         found = run_sweep(config, folder, jobs=jobs, progress=progress)
-    _print_table(found.frame, config.summary)
+    save_picture(found)
+    _print_table(found.summary, config.summary)
     typer.echo(f"computed {found.computed}, reused {found.reused}, failed {found.failed}: {folder / 'points.csv'}")
     if found.failed:
         raise typer.Exit(1)
@@ -218,9 +226,10 @@ def synthesize(
 ) -> None:
     """Write a synthetic trace."""
     from simulator.model.encoder import encoding_for
-    from simulator.trace.files import save_trace
+    from simulator.outputs import check_writable_file
     from simulator.trace.synthetic import parse_sizes, synthetic_trace
 
+    check_writable_file(out)
     code = encoding_for(encoding, timesteps)
     trace = synthetic_trace(
         pattern,
@@ -232,7 +241,7 @@ def synthesize(
         seed=seed,
         name=out.stem,
     )
-    typer.echo(f"{out}: {save_trace(trace, out)}")
+    typer.echo(f"{out}: {_save_trace(trace, out)}")
 
 
 @app.command()
@@ -246,7 +255,7 @@ def validate(files: Annotated[list[Path], typer.Argument(help="chip files, sweep
             typer.echo(f"{file}: {validate_file(file)}")
         except SpikewattError as error:
             failed = True
-            typer.echo(str(error), err=True)
+            _print_error(error)
     if failed:
         raise typer.Exit(2)
 
@@ -279,12 +288,12 @@ def warmup() -> None:
 def find_trace(name: str) -> Path:
     """Path of a trace file, or of a shipped trace by its name; raises TraceError listing the shipped ones."""
     path = Path(name)
-    if path.exists() or path.suffix or len(path.parts) > 1:
+    if path.is_file() or path.suffix or len(path.parts) > 1:  # a folder, e.g. a report, may have a trace's name
         return path
     shipped = {p.stem: p for p in sorted(TRACES.glob("*.npz"))}
     if name not in shipped:
-        known = ", ".join(shipped) or "none"
-        raise TraceError(f"{name}: no such trace, wanted a file or one of {known}{did_you_mean(name, shipped)}")
+        wanted = f"a file or one of {', '.join(shipped)}" if shipped else "a file"
+        raise TraceError(f"{name}: no such trace, wanted {wanted}{did_you_mean(name, shipped)}")
     return shipped[name]
 
 
@@ -297,8 +306,30 @@ def _read_text(path: Path) -> str:
         raise SpikewattError(f"{path}: cannot read the text: {reason}") from error
 
 
+def _save_trace(trace: Trace, path: Path) -> str:
+    """Write a trace, making the folders above it; returns its content hash."""
+    from simulator.trace.files import save_trace
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    return save_trace(trace, path)
+
+
 def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def _print_error(error: SpikewattError) -> None:
+    """Every problem on a line of its own."""
+    for line in str(error).splitlines():
+        print(f"error: {line}", file=sys.stderr)
+
+
+def _json_rows(frame: Any) -> list[dict[str, object]]:
+    """Rows of a table; JSON has no NaN, so a number that is none is null."""
+    return [{k: None if v != v else v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 def _print_table(frame: Any, title: str) -> None:
@@ -312,17 +343,16 @@ def main() -> NoReturn:
     # Before numpy loads: two BLAS threads fight over the cores of a small machine and made numpy 20 times slower there.
     for library in ("OPENBLAS", "OMP", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without a letter must not stop a result
     try:
         app(standalone_mode=True)
     except SpikewattError as error:
-        for line in str(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)
+        _print_error(error)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped; nothing half-written is left", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of a pipe has gone; what is left in the buffer must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:  # what typer makes of Ctrl-C
+            print("stopped; nothing half-written is left", file=sys.stderr)
+        raise
     sys.exit(0)

@@ -22,7 +22,13 @@ R = TypeVar("R")
 
 _PACKAGE = Path(__file__).resolve().parent
 # Every file whose text or constants are compiled in.
-KERNEL_SOURCES = ("compiled.py", "engine/kernels*.py", "engine/noc_workspace*.py", "model/kernels.py")
+KERNEL_SOURCES = (
+    "compiled.py",
+    "engine/kernels*.py",
+    "engine/noc_workspace*.py",
+    "model/kernels.py",
+    "trace/encoding.py",
+)
 
 
 def jit(function: Callable[P, R]) -> Callable[P, R]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from simulator.compiled import jit
 from simulator.engine.kernels_noc_flit import HEAD, SHIFT_PACKET, TAIL, after_hop, make_flit
-from simulator.engine.kernels_noc_wheel import next_cycle, push_event, wheel_slot
+from simulator.engine.kernels_noc_wheel import idle_cycles, push_event, wheel_slot
 from simulator.engine.noc_workspace import (
     ANY_INPUT,
     ARRIVAL,
@@ -175,9 +175,10 @@ def simulate_mesh(
         # On to the next cycle in which anything happens.
         t += 1
         if n_active == 0:
-            t = next_cycle(t, joined, n, cycle, first, end, wheel_mask)
-            if t < 0:
+            idle = idle_cycles(t, joined, n, cycle, first, end, wheel_mask)
+            if idle < 0:
                 break
+            t += idle
     for k in range(n_used):
         port[used[k]].pointer = 0
     return last

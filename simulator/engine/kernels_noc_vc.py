@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simulator.compiled import jit
 from simulator.engine.kernels_noc_flit import SHIFT_PACKET, TAIL, after_hop, make_flit
-from simulator.engine.kernels_noc_wheel import next_cycle, push_event, wheel_slot
+from simulator.engine.kernels_noc_wheel import idle_cycles, push_event, wheel_slot
 from simulator.engine.noc_workspace import ARRIVAL, CREDIT, EJECT, SOURCE, WAKE, Indices, Ints
 from simulator.engine.noc_workspace_vc import ALL_VCS, NO_CHANNEL, VCS, NocWorkspaceVc
 
@@ -146,7 +146,9 @@ def simulate_mesh_vc(
                 up = port[r << 3 | i].peer
                 push_event(CREDIT, t + port[up].cycles, up << 2 | vc, wheel, end, wheel_mask)
                 _move_pointers(r, i, o, vc, port)
-                _pop(t, c, flit, router, port, channel, fifo, link_wait, ring_mask)
+                _pop(c, flit, router, port, channel, ring_mask)
+                if channel[c].stored > 0:
+                    _new_head(t + 1, c, router, port, channel, fifo, link_wait)
             router[r].listed = 0
             if router[r].allocating or router[r].sending & ~router[r].paused:
                 n_active = _list_router(r, router, active, n_active)
@@ -154,9 +156,10 @@ def simulate_mesh_vc(
         # On to the next cycle in which anything happens.
         t += 1
         if n_active == 0 and n_sources == 0:
-            t = next_cycle(t, joined, n, cycle, first, end, wheel_mask)
-            if t < 0:
+            idle = idle_cycles(t, joined, n, cycle, first, end, wheel_mask)
+            if idle < 0:
                 break
+            t += idle
     for k in range(n_used):
         _reset_pointers(used[k], router, port, channel)
     return last
@@ -357,17 +360,7 @@ def _move_pointers(r: int, i: int, o: int, vc: int, port: Records) -> None:
 
 
 @jit
-def _pop(
-    t: int,
-    c: int,
-    flit: int,
-    router: Records,
-    port: Records,
-    channel: Records,
-    fifo: Ints,
-    link_wait: Ints,
-    ring_mask: int,
-) -> None:
+def _pop(c: int, flit: int, router: Records, port: Records, channel: Records, ring_mask: int) -> None:
     """Take the sent flit out of FIFO ``c`` and a credit from its output channel; a tail sets the channel free."""
     r = c >> 5
     inp = channel[c]
@@ -387,8 +380,6 @@ def _pop(
         out.sendable &= ~np.uint32(1 << (c & 31))
         if out.sendable == 0:
             router[r].sending &= ~np.uint32(1 << o)
-    if inp.stored > 0:
-        _new_head(t + 1, c, router, port, channel, fifo, link_wait)
 
 
 @jit

@@ -24,13 +24,13 @@ def wheel_slot(kind: int, when: int, wheel_mask: int) -> np.uint32:
 
 
 @jit
-def next_cycle(t: int, joined: int, n: int, cycle: Ints, first: Indices, end: Indices, wheel_mask: int) -> int:
-    """First cycle from ``t`` on with something due or a packet that joins; -1 when all is done."""
-    for when in range(t, t + wheel_mask + 1):
+def idle_cycles(t: int, joined: int, n: int, cycle: Ints, first: Indices, end: Indices, wheel_mask: int) -> int:
+    """Cycles from ``t`` to the first with something due or a packet that joins; -1 when all is done."""
+    for ahead in range(wheel_mask + 1):
         for kind in range(KINDS):
-            slot = wheel_slot(kind, when, wheel_mask)
+            slot = wheel_slot(kind, t + ahead, wheel_mask)
             if end[slot] > first[slot]:
-                return when
-        if joined < n and cycle[joined] <= when:
-            return when
-    return cycle[joined] if joined < n else -1
+                return ahead
+        if joined < n and cycle[joined] <= t + ahead:
+            return ahead
+    return cycle[joined] - t if joined < n else -1

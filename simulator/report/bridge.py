@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from simulator.energy.cmos45 import PAPER_PRECISION, Precision
 from simulator.errors import ConservationError
 from simulator.report.run import Run
 
@@ -35,15 +34,8 @@ LATER = (
 )
 
 
-def bridge_frame(run: Run, precision: Precision = PAPER_PRECISION) -> pd.DataFrame:
-    """The bridge of one token, first the op count, then one row per step, last the chip's total.
-
-    Parameters
-    ----------
-    run
-        The run.
-    precision
-        Of the 45 nm op count that the bridge starts from; the default (fp32, 0.9 pJ per AC) is what most papers print.
+def bridge_frame(run: Run) -> pd.DataFrame:
+    """The bridge of one token, first the op count (`Run.op_count`), then one row per step, last the chip's total.
 
     Returns
     -------
@@ -57,13 +49,13 @@ def bridge_frame(run: Run, precision: Precision = PAPER_PRECISION) -> pd.DataFra
     ConservationError
         When the op count and the steps do not add up to the ledger's total.
     """
-    ac_pj = run.cmos45[precision].ac_pj
+    ac_pj = run.op_count.ac_pj
     total_pj = run.ledger.total_pj
     amounts = _amounts(run, ac_pj)
     reached = math.fsum([ac_pj, *(amount for _, amount in amounts)])
     if abs(reached - total_pj) > TOLERANCE * max(abs(ac_pj), total_pj):
         raise ConservationError(f"bridge: steps reach {reached!r} pJ, wanted the total of the ledger {total_pj!r} pJ")
-    rows = [(OP_COUNT, f"45 nm op count ({precision})", "start", ac_pj, 0.0, ac_pj)]
+    rows = [(OP_COUNT, f"45 nm op count ({run.precision})", "start", ac_pj, 0.0, ac_pj)]
     for step, amount in amounts:
         rows.append((step.key, step.label, "change", amount, rows[-1][5], rows[-1][5] + amount))
     rows.append((TOTAL, f"chip: {run.chip.name}", "total", total_pj, 0.0, total_pj))

@@ -10,7 +10,6 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from simulator.energy.cmos45 import PAPER_PRECISION
 from simulator.errors import ConservationError, OutputError
 from simulator.report.cells import MOST_ROWS, Cells, as_cells
 from simulator.report.figures import FIGURES, DrawnFigure, FigureKind, draw_figures, save_figures
@@ -60,7 +59,7 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         facts=list(_facts(run)),
         headline=list(_headline(run)),
         comparison=as_cells(comparison.drop(columns=["energy_pj", "scope"])),
-        comparison_finding=_comparison_finding(comparison),
+        comparison_finding=_comparison_finding(comparison, run.precision),
         scopes=_scopes(comparison),
         sections=[_section(name, FIGURES[name], drawn[name]) for name in drawn],
         layers=as_cells(_layers(run)),
@@ -113,7 +112,7 @@ def _facts(run: Run) -> Iterator[str]:
 
 def _headline(run: Run) -> Iterator[Headline]:
     """The numbers a reader came for."""
-    ops = run.cmos45[PAPER_PRECISION]
+    ops = run.op_count
     edp = run.energy_per_token_pj / PJ_PER_J * run.latency_per_token_ps / PS_PER_S
     total = format_energy(run.ledger.total_pj)
     yield Headline("energy per token", format_energy(run.energy_per_token_pj), f"everything counted; {total} in all")
@@ -136,11 +135,11 @@ def _headline(run: Run) -> Iterator[Headline]:
     )
 
 
-def _comparison_finding(table: pd.DataFrame) -> str:
-    """The chip against the op count of the papers, and against the dense twin when there is one."""
+def _comparison_finding(table: pd.DataFrame, precision: str) -> str:
+    """The chip against the op count of the run's precision, and against the dense twin when there is one."""
     over = dict(zip(table["model"], table["chip_over"], strict=True))
-    op_count = f"45 nm {PAPER_PRECISION} AC (spiking)"
-    finding = f"The chip spends {format_ratio(over[op_count])} the energy of the {PAPER_PRECISION} op count"
+    op_count = f"45 nm {precision} AC (spiking)"
+    finding = f"The chip spends {format_ratio(over[op_count])} the energy of the {precision} op count"
     twins = [model for model in over if model.startswith("dense twin")]
     return finding + "".join(f" and {format_ratio(over[twin])} that of the {twin}" for twin in twins) + "."
 

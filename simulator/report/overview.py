@@ -17,8 +17,11 @@ RESULT = "result.json"
 
 
 def find_reports(root: Path) -> list[Path]:
-    """Folders below ``root`` that hold a report, in the order of their names; raises OutputError when there is none."""
-    found = sorted(path.parent for path in root.glob(f"*/*/{RESULT}"))
+    """Folders below ``root`` that hold a report, in the order of their names; raises OutputError when there is none.
+
+    Hidden folders are reports on their way (`files.write_report`).
+    """
+    found = sorted(path.parent for path in root.glob(f"*/*/{RESULT}") if not path.parent.name.startswith("."))
     if not found:
         raise OutputError(f"{root}: holds no report, wanted one; `spikewatt simulate` writes it")
     return found
@@ -35,7 +38,7 @@ def overview(folders: Sequence[Path]) -> pd.DataFrame:
     OutputError
         For a folder without a readable report of this schema.
     """
-    return pd.DataFrame([_row(read_result(folder)) for folder in folders])
+    return pd.DataFrame([_row_of(folder) for folder in folders])
 
 
 def read_result(folder: Path) -> dict[str, Any]:
@@ -51,6 +54,14 @@ def read_result(folder: Path) -> dict[str, Any]:
     if found != (SCHEMA, SCHEMA_VERSION):
         raise OutputError(f"{path}: found schema {found}, wanted {(SCHEMA, SCHEMA_VERSION)}")
     return dict(result)
+
+
+def _row_of(folder: Path) -> dict[str, object]:
+    """The row of one report folder."""
+    try:
+        return _row(read_result(folder))
+    except (KeyError, TypeError) as error:
+        raise OutputError(f"{folder / RESULT}: damaged: no number where {error} is wanted") from error
 
 
 def _row(result: dict[str, Any]) -> dict[str, object]:

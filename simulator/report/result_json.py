@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45
+from simulator.energy.cmos45 import Cmos45
 from simulator.report.manifest import chip_sha256
 from simulator.report.run import DenseTwin, Run
 
@@ -19,8 +19,8 @@ def result_dict(run: Run) -> dict[str, Any]:
     """Everything a program wants of ``run``, in a fixed order of keys.
 
     Energies are float pJ, times int ps (per token: float ps, the mean), shares in [0, 1], sizes bytes; null is a rate
-    over no time. ``energy.cmos45`` shows the precision most papers print, its ``precisions`` shows all. Only
-    ``elapsed`` (seconds of this machine) differs between two runs of the same inputs.
+    over no time. ``energy.cmos45`` shows the precision chosen (fp32 is what most papers print), its ``precisions`` all.
+    Only ``elapsed`` (seconds of this machine) differs between two runs of the same inputs.
     """
     return {
         "schema": SCHEMA,
@@ -78,13 +78,12 @@ def _energy(run: Run) -> dict[str, Any]:
         "by_component": _floats(ledger.by_component()),
         "by_grade": _floats(ledger.by_grade()),
         "share_by_grade": ledger.grade_shares(),
-        "cmos45": _cmos45(run.cmos45),
+        "cmos45": _cmos45(run.op_count, run.cmos45),
         "dense_twin": None if run.dense is None else _dense(run.dense),
     }
 
 
-def _cmos45(by_precision: Mapping[str, Cmos45]) -> dict[str, Any]:
-    paper = by_precision[PAPER_PRECISION]
+def _cmos45(paper: Cmos45, by_precision: Mapping[str, Cmos45]) -> dict[str, Any]:
     return {
         "precision": paper.precision,
         "ac_pj": paper.ac_pj,

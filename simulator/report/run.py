@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from simulator.config.chip import ChipConfig
-from simulator.energy.cmos45 import Cmos45
+from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45, Precision
 from simulator.energy.ledger import EnergyLedger
 from simulator.engine.result import SimResult
 from simulator.mapping.placement import Placement
@@ -61,6 +61,8 @@ class Run:
         Command line that made the run.
     warnings
         Assumptions made on the way, beyond those of ``result`` and ``ledger`` (see `all_warnings`).
+    precision
+        Of the op count that the bridge and the headlines start from.
     """
 
     chip: ChipConfig
@@ -72,6 +74,12 @@ class Run:
     dense: DenseTwin | None
     command: str
     warnings: tuple[str, ...]
+    precision: Precision = PAPER_PRECISION
+
+    @property
+    def op_count(self) -> Cmos45:
+        """The 45 nm op count that the chip is set beside first."""
+        return self.cmos45[self.precision]
 
     @property
     def n_tokens(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simulator.config.chip import ChipConfig
-from simulator.energy.cmos45 import cmos45_all
+from simulator.energy.cmos45 import PAPER_PRECISION, Precision, cmos45_all
 from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import simulate as replay
 from simulator.mapping.place import map_trace
@@ -20,6 +20,7 @@ def simulate(
     trace: Trace,
     *,
     dense_chip: ChipConfig | None = None,
+    precision: Precision = PAPER_PRECISION,
     allow_uncosted: bool = False,
     command: str = "",
     progress: Progress | None = None,
@@ -32,6 +33,8 @@ def simulate(
         From `load_chip` and `load_trace`.
     dense_chip
         A chip with ``replay: dense``; the same trace is then simulated on it as the twin to compare with.
+    precision
+        Of the 45 nm op count that the chip is set beside first.
     allow_uncosted
         Let work without a price through as a named row and a warning; otherwise it is an error.
     command
@@ -60,6 +63,7 @@ def simulate(
         dense=None if dense_chip is None else dense_twin(dense_chip, trace, progress),
         command=command,
         warnings=_assumptions(chip),
+        precision=precision,
     )
 
 

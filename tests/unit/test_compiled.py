@@ -62,7 +62,7 @@ def test_edit_elsewhere_keeps_the_directory(fresh, package):
 def test_decorated_function_is_cached_there_and_numba_left_as_it_was(fresh, monkeypatch):
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(fresh / "mine"))
     kernel = compiled.jit(double)
-    assert numba.config.CACHE_DIR == str(fresh / "mine")
+    assert str(fresh / "mine") == numba.config.CACHE_DIR
     assert kernel(3) == 6
     assert list(compiled.cache_directory().rglob("*.nbc"))
 

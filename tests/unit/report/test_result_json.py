@@ -31,6 +31,8 @@ def test_energy(run):
     cmos = energy["cmos45"]
     assert (cmos["precision"], cmos["ac_pj"]) == ("fp32", run.cmos45["fp32"].ac_pj)
     assert cmos["dense_mac_pj"] == run.cmos45["fp32"].dense_mac_pj
+    chosen = result_dict(dataclasses.replace(run, precision="int8"))["energy"]["cmos45"]
+    assert (chosen["precision"], chosen["ac_pj"]) == ("int8", run.cmos45["int8"].ac_pj)
     assert cmos["precisions"]["int8"]["ac_pj"] == run.cmos45["int8"].ac_pj
     assert energy["dense_twin"]["energy_per_token_pj"] == run.dense.energy_pj / 4
 

@@ -1,0 +1,37 @@
+"""Points that differ in nothing but energies: the counts and times of one are those of all (DESIGN rule 1)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from pydantic import BaseModel
+
+from simulator.config.chip import ChipConfig, Price, StaticPower
+from simulator.sweep.space import Point
+
+PRICED = "priced"
+
+
+def price_groups(points: Iterable[Point]) -> list[tuple[Point, ...]]:
+    """Points in groups that one simulation serves, in order of first appearance."""
+    groups: dict[str, list[Point]] = {}
+    for point in points:
+        groups.setdefault(timing_key(point.chip), []).append(point)
+    return [tuple(group) for group in groups.values()]
+
+
+def timing_key(chip: ChipConfig) -> str:
+    """Everything of a chip that its counts and times can depend on: all but energies, static power and citations."""
+    return json.dumps(_without_prices(chip.model_copy(update={"sources": {}})), sort_keys=True)
+
+
+def _without_prices(value: object) -> object:
+    """``value`` with one word in the place of every price; that a price is there at all is kept."""
+    if isinstance(value, (Price, StaticPower)):
+        return PRICED
+    if isinstance(value, BaseModel):
+        return {name: _without_prices(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, tuple):
+        return [_without_prices(part) for part in value]
+    return value

@@ -1,0 +1,125 @@
+"""Picture of a sweep: all points over two objectives, those on the Pareto front numbered and named below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, NullFormatter
+
+from simulator.errors import OutputError
+from simulator.report.figures.style import HOT, INK, RULE, SMALL_PT, axes_for, png_bytes, styled, svg_text
+from simulator.sweep.runner import SweepResult
+
+NAME = "pareto"
+DOMINATED = "#9a9a9a"
+UNITS = {"_pj": ("J", 1e-12), "_ps": ("s", 1e-12), "_w": ("W", 1.0)}  # suffix of a key -> symbol, factor
+LOG_FROM = 100.0  # largest over smallest from which an axis is logarithmic: it then has two labelled ticks at least
+PLOT_IN, LINE_IN = 4.0, 0.19  # height of the plot, and of each line of the key below it
+
+
+def save_picture(result: SweepResult) -> tuple[Path, ...]:
+    """Write ``pareto.svg`` and ``pareto.png`` into the folder of the sweep; nothing when no point has both numbers.
+
+    Raises
+    ------
+    OutputError
+        When a file cannot be written.
+    """
+    if _known(result).empty:
+        return ()
+    figure, _ = draw_front(result)
+    svg, png = result.folder / f"{NAME}.svg", result.folder / f"{NAME}.png"
+    try:
+        svg.write_text(svg_text(figure, NAME), encoding="utf-8", newline="\n")
+        png.write_bytes(png_bytes(figure))
+    except OSError as fault:
+        raise OutputError(f"{fault.filename}: cannot write: {fault.strerror}") from fault
+    return svg, png
+
+
+@styled
+def draw_front(result: SweepResult) -> tuple[Figure, Axes]:
+    """Scatter of the first two objectives; with one objective, of that over the number of the point.
+
+    Dominated points are grey. Those on the front (over all objectives, so a third one may put a point there that looks
+    beaten) are numbered from the left, and the key below says which values were changed there.
+    """
+    known = _known(result)
+    x, y = _coordinates(known, result.objectives)
+    on_front = known["front"].to_numpy(dtype=bool)
+    order = np.flatnonzero(on_front)[np.lexsort((y[on_front], x[on_front]))]
+    figure, ax = axes_for(None, PLOT_IN + LINE_IN * len(order))
+    ax.scatter(x[~on_front], y[~on_front], s=22, color=DOMINATED, label="dominated")
+    ax.scatter(x[on_front], y[on_front], s=34, color=HOT, edgecolor=INK, linewidth=0.6, label="Pareto front", zorder=3)
+    ax.grid(color=RULE)
+    _name_axes(ax, result.objectives, x, y)
+    _number(ax, x[order], y[order])
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+    key = [f"{n}  {_changes(known.iloc[i], result.axes)}" for n, i in enumerate(order, start=1)]
+    ax.set_xlabel("\n".join([ax.get_xlabel(), "", *key]), loc="left", fontsize=SMALL_PT)
+    return figure, ax
+
+
+def _known(result: SweepResult) -> pd.DataFrame:
+    """The points that have a place in the picture."""
+    return result.frame.dropna(subset=list(result.objectives[:2]))
+
+
+def _coordinates(known: pd.DataFrame, objectives: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Both coordinates of each point, in the units of the axes."""
+    columns = [known[key].to_numpy(dtype=np.float64, na_value=np.nan) * _unit(key)[1] for key in objectives[:2]]
+    if len(columns) == 1:
+        return known.index.to_numpy(dtype=np.float64) + 1, columns[0]
+    return columns[0], columns[1]
+
+
+def _name_axes(ax: Axes, objectives: tuple[str, ...], x: np.ndarray, y: np.ndarray) -> None:
+    """Label each axis in words and units; a wide one is logarithmic."""
+    names = ("number of the point", objectives[0]) if len(objectives) == 1 else objectives[:2]
+    for axis, name, values in ((ax.xaxis, names[0], x), (ax.yaxis, names[1], y)):
+        smallest, largest = values.min(), values.max()
+        if smallest > 0 and largest / smallest >= LOG_FROM:
+            axis.axes.set_xscale("log") if axis is ax.xaxis else axis.axes.set_yscale("log")
+            axis.set_minor_formatter(NullFormatter())
+        symbol, _ = _unit(name)
+        if symbol:
+            axis.set_major_formatter(EngFormatter(unit=symbol))
+        axis.set_label_text(_words(name))
+
+
+def _number(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    """Write the number of each point of the front beside it; points at one place share the label."""
+    at: dict[tuple[float, float], list[str]] = {}
+    for n, place in enumerate(zip(x.tolist(), y.tolist(), strict=True), start=1):
+        at.setdefault(place, []).append(str(n))
+    for place, numbers in at.items():
+        ax.annotate(", ".join(numbers), place, xytext=(5, 4), textcoords="offset points", fontsize=SMALL_PT, zorder=4)
+
+
+def _unit(key: str) -> tuple[str, float]:
+    """Symbol and factor of the unit that ends ``key``; none for a plain number."""
+    return next((unit for suffix, unit in UNITS.items() if key.endswith(suffix)), ("", 1.0))
+
+
+def _words(key: str) -> str:
+    """``energy.per_token_pj`` as ``energy per token``."""
+    suffix = next((suffix for suffix in UNITS if key.endswith(suffix)), "")
+    return key.removesuffix(suffix).replace(".", " ").replace("_", " ")
+
+
+def _changes(row: pd.Series, axes: tuple[str, ...]) -> str:
+    """The values of one point, each axis by the shortest end of its path that no other axis has."""
+    return ", ".join(f"{_short(axis, axes)} = {row[axis]}" for axis in axes)
+
+
+def _short(axis: str, axes: tuple[str, ...]) -> str:
+    parts = axis.split(".")
+    for n in range(1, len(parts)):
+        end = ".".join(parts[-n:])
+        if not any(other != axis and (other == end or other.endswith(f".{end}")) for other in axes):
+            return end
+    return axis

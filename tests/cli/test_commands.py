@@ -1,0 +1,265 @@
+"""Every command but `simulate`: what it prints, its exit code, and what a fault leaves behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from program import Done, run_program
+from tiny_model import TINY, tiny_tensors, write_tiny_model
+
+from simulator.trace.files import load_trace
+
+ROOT = Path(__file__).resolve().parents[2]
+CHIPS = ["dense-int8-45nm", "loihi-like", "sdllm-asic-45nm", "truenorth-like"]
+Refused = Callable[[Done], str]
+Snapshot = Callable[[Path], dict[str, bytes | None]]
+
+
+def test_chips_lists_each_with_its_summary() -> None:
+    done = run_program("chips")
+    assert (done.code, done.err) == (0, "")
+    assert [line.split()[0] for line in done.out.splitlines()] == CHIPS
+    assert all(len(line.split()) > 3 for line in done.out.splitlines())
+
+
+def test_schema_is_the_shipped_file() -> None:
+    assert run_program("schema") == Done(0, (ROOT / "chip_configs" / "schema.json").read_text("utf-8"), "")
+
+
+def test_an_unknown_command_is_a_fault_of_use() -> None:
+    done = run_program("simulat")
+    assert (done.code, done.out) == (2, "")
+    assert "No such command 'simulat'" in done.err
+
+
+# ---------------------------------------------------------------- validate
+
+
+def test_validate_says_what_each_good_file_is(trace_file: Path) -> None:
+    chip, sweep = ROOT / "chip_configs" / "loihi-like.yaml", ROOT / "chip_configs" / "sweeps" / "sram-lanes.yaml"
+    done = run_program("validate", chip, sweep, trace_file)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        f"{chip}: chip 'loihi-like'",
+        f"{sweep}: sweep 'sram-lanes' over core.sram.capacity, core.synapse.lanes",
+        f"{trace_file}: trace, {load_trace(trace_file)}",
+    ]
+
+
+def test_validate_names_every_problem_of_every_file_and_the_good_ones(work: Path, trace_file: Path) -> None:
+    (work / "a.yaml").write_text("extends: loihi-like\nname: a\ncore:\n  sramm: 3\n  soma:\n    evry: x\n")
+    (work / "b.npz").write_bytes(trace_file.read_bytes()[:500])
+    done = run_program("validate", "a.yaml", trace_file, "b.npz", "c.yaml")
+    assert done.code == 2
+    assert done.out == f"{trace_file}: trace, {load_trace(trace_file)}\n"
+    first, second, third, fourth = done.err.splitlines()
+    assert first.startswith("error: a.yaml:4:3: core.sramm: found an unknown key, wanted one of sram, limits")
+    assert first.endswith("(did you mean 'sram'?)")
+    assert second.startswith("error: a.yaml:6:5: core.soma.evry: found an unknown key, wanted one of every")
+    assert third == "error: b.npz: truncated or damaged zip file, wanted a trace (.npz)"
+    assert fourth.startswith("error: c.yaml: ")
+
+
+# ---------------------------------------------------------------- fit
+
+
+def test_fit_shows_the_blocks_and_the_cores(trace_file: Path) -> None:
+    done = run_program("fit", "--trace", trace_file)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("tiny on loihi-like: the largest block of each owner; util = used / limit")
+    assert [line.split()[0] for line in done.out.splitlines() if " home " in line] == [
+        "layers.0.in",
+        "layers.1.in",
+        "head",
+    ]
+    # 3 homes and 2 layers of one core each, on a chip of 128 cores
+    assert done.out.splitlines()[-1] == "5 of 128 cores on 1 chip"
+
+
+def test_fit_refuses_what_simulate_refuses(trace_file: Path, refused: Refused) -> None:
+    line = refused(run_program("fit", "--trace", trace_file, "--set", "core.sram.capacity=1 B"))
+    assert line.startswith("loihi-like: layer layers.0: one synapse needs 8 B of a core's SRAM, limit 1 B (7 B over)")
+
+
+# ---------------------------------------------------------------- synthesize
+
+
+def test_synthesize_prints_the_content_hash_and_makes_the_folders(work: Path) -> None:
+    done = run_program("synthesize", "full", "--sizes", "6,4", "--tokens", 3, "-T", 5, "--out", "a/b/full.npz")
+    trace = load_trace(work / "a" / "b" / "full.npz")
+    assert done == Done(0, f"a/b/full.npz: {trace.content_hash}\n", "")
+    assert (trace.name, trace.n_tokens, trace.encoding.levels) == ("full", 3, 5)
+    assert (trace.counts("layers.0.in") == 5).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--sizes", "a,b"), "sizes 'a,b', wanted whole numbers with commas such as 64,32,16"),
+        (("-T", "100000"), "timesteps 100000, wanted 1 to 32767 for ternary"),
+        (("--sizes", "0,4"), "s: stream layers.0.in: n 0, wanted 1 to 2147483647"),
+        (("--out", "/proc/s.npz"), "/proc/s.npz: cannot be written in /proc: No such file or directory"),
+        (("--out", "."), ".: is a directory, wanted the path of a file"),
+    ],
+)
+def test_synthesize_refuses_in_one_line(
+    options: tuple[str, ...], message: str, work: Path, refused: Refused, snapshot: Snapshot
+) -> None:
+    assert refused(run_program("synthesize", "--out", "new/s.npz", *options)) == message
+    assert snapshot(work) == {}
+
+
+# ---------------------------------------------------------------- capture and perplexity
+
+
+@pytest.fixture
+def of_model(inputs: Path) -> tuple[object, ...]:
+    return ("--model", inputs / "model", "--text", inputs / "text.txt")
+
+
+def test_capture_prints_speed_perplexities_and_activity(of_model: tuple[object, ...], work: Path) -> None:
+    done = run_program("capture", *of_model, "-T", 7, "--out", "new/cap.npz")
+    assert (done.code, done.err) == (0, "")
+    trace = load_trace(work / "new" / "cap.npz")
+    words = r"new/cap\.npz: (\d+) tokens at (\d+) tokens/s; perplexity (\S+) float, (\S+) spiking \(ternary, T=7\)"
+    match = re.fullmatch(words, done.out.splitlines()[0])
+    assert match is not None
+    assert int(match[1]) == trace.n_tokens
+    assert int(match[2]) > 0
+    known = trace.origin["perplexity"]
+    assert isinstance(known, dict)
+    assert float(match[3]) == pytest.approx(known["float"], abs=1e-3)
+    assert float(match[4]) == pytest.approx(known["spiking"], abs=1e-3)
+    kinds = [line.split()[0] for line in done.out.splitlines() if "%" in line]
+    assert kinds == ["q/k/v", "o", "gate/up", "down", "all"]
+    assert done.out.splitlines()[-1] == "warning: 1 of 2 passages were cut, 5 tokens left out"
+
+
+def test_capture_as_json_and_what_perplexity_says_of_the_same(of_model: tuple[object, ...], work: Path) -> None:
+    summary = json.loads(run_program("capture", *of_model, "-T", 7, "--out", "cap.npz", "--json").out)
+    assert summary["trace"] == "cap.npz"
+    assert [row["kind"] for row in summary["activity"]] == ["q/k/v", "o", "gate/up", "down", "all"]
+    exact = json.loads(run_program("perplexity", *of_model, "--json").out)
+    spiking = json.loads(run_program("perplexity", *of_model, "--encoding", "ternary", "-T", 7, "--json").out)
+    assert (exact["mode"], spiking["mode"]) == ("float", "ternary, T=7")
+    assert exact["perplexity"] == summary["perplexity_float"]
+    assert spiking["perplexity"] == summary["perplexity_spiking"]
+
+
+def test_perplexity_is_one_line(of_model: tuple[object, ...]) -> None:
+    done = run_program("perplexity", *of_model, "--tokens", 10)
+    line = r"perplexity \S+ \(float\), \S+ nats per token, \S+ bits per byte, 9 tokens predicted\n"
+    assert (done.code, done.err) == (0, "")
+    assert re.fullmatch(line, done.out)
+
+
+def test_a_captured_trace_can_be_simulated(of_model: tuple[object, ...], work: Path, plain_page: None) -> None:
+    assert run_program("capture", *of_model, "-T", 3, "--tokens", 4, "--out", "cap.npz").code == 0
+    done = run_program("simulate", "--trace", "cap.npz", "--no-dense-twin", "--json")
+    assert (done.code, done.err) == (0, "")
+    result = json.loads(done.out)
+    assert result["trace"]["name"] == "cap"
+    assert result["energy"]["total_pj"] > 0
+
+
+MISSING = {
+    "config.json": "model/config.json: no such file, wanted a Hugging Face model directory",
+    "model.safetensors": "model/model.safetensors: no such file, wanted the weights",
+    "tokenizer.json": "model/tokenizer.json: no such file, wanted the tokenizer",
+}
+
+
+@pytest.mark.parametrize("file", MISSING)
+@pytest.mark.parametrize("command", [("capture", "--out", "new/cap.npz"), ("perplexity",)])
+def test_a_model_without_a_file_is_refused(
+    file: str, command: tuple[str, ...], inputs: Path, work: Path, refused: Refused, snapshot: Snapshot
+) -> None:
+    shutil.copytree(inputs / "model", work / "model")
+    (work / "model" / file).unlink()
+    before = snapshot(work)
+    assert refused(run_program(*command, "--model", "model", "--text", inputs / "text.txt")) == MISSING[file]
+    assert snapshot(work) == before
+
+
+def test_a_model_without_a_tensor_is_refused(inputs: Path, work: Path, refused: Refused, snapshot: Snapshot) -> None:
+    tensors = tiny_tensors(TINY)
+    del tensors["model.layers.1.mlp.up_proj.weight"]
+    write_tiny_model(work / "model", tensors)
+    before = snapshot(work)
+    done = run_program("capture", "--model", "model", "--text", inputs / "text.txt", "--out", "cap.npz")
+    wanted = "tensor model.layers.1.mlp.up_proj.weight: missing, wanted shape [20, 12]"
+    assert refused(done) == f"model/model.safetensors: {wanted}"
+    assert snapshot(work) == before
+
+
+def test_a_text_that_cannot_be_read_is_refused(inputs: Path, work: Path, refused: Refused) -> None:
+    (work / "latin.txt").write_bytes(b"caf\xe9")
+    for name, reason in (("none.txt", "No such file or directory"), ("latin.txt", "not UTF-8")):
+        done = run_program("capture", "--model", inputs / "model", "--text", name, "--out", "cap.npz")
+        assert refused(done) == f"{name}: cannot read the text: {reason}"
+
+
+def test_a_capture_that_cannot_be_kept_is_refused_before_the_model_is_read(work: Path, refused: Refused) -> None:
+    for out, reason in (
+        ("/proc/x/cap.npz", "cannot be written in /proc: No such file or directory"),
+        (".", "is a directory, wanted the path of a file"),
+    ):
+        assert refused(run_program("capture", "--model", "nosuch", "--out", out)) == f"{out}: {reason}"
+
+
+# ---------------------------------------------------------------- report
+
+
+@pytest.fixture
+def two_reports(trace_file: Path, work: Path, plain_page: None) -> None:
+    for chip in ("loihi-like", "sdllm-asic-45nm"):
+        done = run_program("simulate", "--chip", chip, "--trace", trace_file, "--no-dense-twin", "--quiet")
+        assert done.code == 0
+
+
+def test_report_compares_all_reports_of_this_directory(two_reports: None, work: Path) -> None:
+    half = work / "reports" / "loihi-like" / ".tiny.0123.tmp"  # on its way in another process
+    half.mkdir()
+    (half / "result.json").write_text("{")
+    done = run_program("report")
+    assert (done.code, done.err) == (0, "")
+    rows = [line.split()[:2] for line in done.out.splitlines() if " tiny " in line]
+    assert rows == [["loihi-like", "tiny"], ["sdllm-asic-45nm", "tiny"]]
+
+
+def test_report_as_json_has_null_where_there_is_no_twin(two_reports: None, work: Path) -> None:
+    def refuse(word: str) -> object:
+        raise AssertionError(f"{word} is not JSON")
+
+    rows = json.loads(run_program("report", "--json", "reports/loihi-like/tiny").out, parse_constant=refuse)
+    result = json.loads((work / "reports" / "loihi-like" / "tiny" / "result.json").read_text())
+    assert [row["over_dense"] for row in rows] == [None]
+    assert rows[0]["energy_per_token_pj"] == result["energy"]["per_token_pj"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "r/result.json: cannot read the report: No such file or directory"),
+        ("[]", "r/result.json: found schema None, wanted ('spikewatt/result', 1)"),
+        ('{"schema": "x"}', "r/result.json: found schema ('x', None), wanted ('spikewatt/result', 1)"),
+        (
+            '{"schema": "spikewatt/result", "schema_version": 1}',
+            "r/result.json: damaged: no number where 'energy' is wanted",
+        ),
+    ],
+)
+def test_report_refuses_what_is_no_report(content: str | None, message: str, work: Path, refused: Refused) -> None:
+    (work / "r").mkdir()
+    if content is not None:
+        (work / "r" / "result.json").write_text(content)
+    assert refused(run_program("report", "r")) == message
+
+
+def test_report_says_how_to_get_one(work: Path, refused: Refused) -> None:
+    assert refused(run_program("report")) == "reports: holds no report, wanted one; `spikewatt simulate` writes it"

@@ -1,0 +1,288 @@
+"""`spikewatt simulate`: the report folder, what is printed, and what stays after a failure."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from program import Done, run_program
+
+from simulator.report.figures import FIGURES
+from simulator.report.progress import ProgressLine
+
+Simulate = Callable[..., Done]
+Snapshot = Callable[[Path], dict[str, bytes | None]]
+Refused = Callable[[Done], str]
+
+DATA = {
+    *("result.json", "manifest.json", "report.html"),
+    *(f"{table}.csv" for table in ("layers", "components", "assumptions", "stages", "tokens", "cores", "links")),
+}
+CHIPS = ("loihi-like", "truenorth-like", "sdllm-asic-45nm", "dense-int8-45nm")
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def without_elapsed(text: bytes) -> dict[str, object]:
+    result = json.loads(text)
+    assert set(result.pop("elapsed")) == {"compile_s", "simulate_s"}
+    return dict(result)
+
+
+@pytest.fixture(scope="module")
+def full_report(trace_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
+    """The one report of these tests with its figures and the dense twin."""
+    folder = tmp_path_factory.mktemp("full") / "report"
+    return folder, run_program("simulate", "--chip", "loihi-like", "--trace", trace_file, "--out", folder)
+
+
+def test_a_full_report_has_every_file(full_report: tuple[Path, Done]) -> None:
+    folder, done = full_report
+    assert done.code == 0
+    drawn = {path for path in files(folder) if path.startswith("figures/")}
+    assert drawn == {f"figures/{Path(p).stem}.{kind}" for p in drawn for kind in ("svg", "png")}
+    assert {Path(path).stem for path in drawn} >= {"bridge", "energy", "latency", "cores"}
+    assert len(drawn) >= 2 * len(FIGURES)
+    assert files(folder) == DATA | drawn
+    assert json.loads((folder / "manifest.json").read_text())["files"] == sorted(files(folder) - {"manifest.json"})
+    assert (folder / "report.html").stat().st_size > 10_000
+
+
+def test_a_full_report_has_the_dense_twin_and_names_its_place_last(full_report: tuple[Path, Done]) -> None:
+    folder, done = full_report
+    twin = json.loads((folder / "result.json").read_text())["energy"]["dense_twin"]
+    assert twin["name"] == "dense-int8-45nm"
+    assert done.out.splitlines()[-1] == f"report: {folder / 'report.html'}"
+
+
+def test_progress_is_on_stderr_as_plain_lines(full_report: tuple[Path, Done]) -> None:
+    _, done = full_report
+    assert "loihi-like: 100 %\n" in done.err
+    assert "dense-int8-45nm: 100 %\n" in done.err
+    assert done.err.endswith("writing the report\n")
+    assert "100 %" not in done.out
+
+
+def test_output_that_is_no_terminal_has_no_escape_codes(full_report: tuple[Path, Done]) -> None:
+    _, done = full_report
+    assert "\x1b" not in done.out + done.err
+
+
+@pytest.mark.parametrize("chip", CHIPS)
+def test_every_shipped_chip_gives_a_report_at_the_default_place(chip: str, simulate: Simulate, work: Path) -> None:
+    done = simulate("--chip", chip)
+    assert done.code == 0, done.err
+    folder = work / "reports" / chip / "tiny"
+    assert files(folder) == DATA
+    assert done.out.splitlines()[-1] == f"report: reports/{chip}/tiny/report.html"
+    result = json.loads((folder / "result.json").read_text())
+    assert (result["chip"]["name"], result["trace"]["name"]) == (chip, "tiny")
+    assert result["energy"]["total_pj"] > 0
+    assert files(work) == {f"reports/{chip}/tiny/{name}" for name in DATA}
+
+
+def test_json_on_stdout_is_the_file_and_nothing_else_is_said(simulate: Simulate, work: Path) -> None:
+    done = simulate("--json", "--out", "r")
+    assert done == Done(0, (work / "r" / "result.json").read_text(), "")
+
+
+def test_quiet_says_one_line_the_warnings_and_the_place(simulate: Simulate, work: Path) -> None:
+    done = simulate("--quiet", "--out", "r")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0].startswith("tiny on loihi-like, 2 tokens (prefill): ")
+    assert lines[1].startswith("warning: ")
+    assert lines[-1] == "report: r/report.html"
+    assert "Energy by stage" not in done.out
+
+
+def test_verbose_has_a_row_per_layer(simulate: Simulate, work: Path) -> None:
+    assert "layers.1" in simulate("--verbose", "--out", "r").out
+
+
+def test_two_runs_give_the_same_bytes_but_for_elapsed(simulate: Simulate, work: Path, snapshot: Snapshot) -> None:
+    assert simulate("--out", "r").code == 0
+    first = snapshot(work / "r")
+    assert simulate("--out", "r").code == 0
+    second = snapshot(work / "r")
+    results = [without_elapsed(both.pop("result.json") or b"") for both in (first, second)]
+    assert results[0] == results[1]
+    assert first == second
+
+
+def test_set_changes_the_chip(simulate: Simulate, work: Path) -> None:
+    def energy(*more: str) -> dict[str, Any]:
+        return dict(json.loads(simulate("--json", "--out", "r", *more).out)["energy"])
+
+    before, after = energy(), energy("--set", "chip.static_power.value=0 W")
+    static = before["by_component"]["static"]
+    assert static > 0
+    # Only the static power goes; the counts and their prices stay.
+    assert after["by_component"] == before["by_component"] | {"static": 0.0}
+    assert after["total_pj"] == pytest.approx(before["total_pj"] - static, rel=1e-12)
+
+
+def test_op_count_chooses_the_precision(simulate: Simulate, work: Path) -> None:
+    result = json.loads(simulate("--json", "--out", "r", "--op-count", "int8").out)
+    assert result["energy"]["cmos45"]["precision"] == "int8"
+
+
+# ---------------------------------------------------------------- faults: one line, exit code 2, nothing left
+
+
+BAD_OPTIONS = {
+    "chip": (
+        ("--chip", "loihi-lik"),
+        "found unknown chip 'loihi-lik', wanted one of dense-int8-45nm, loihi-like, sdllm-asic-45nm, truenorth-like"
+        " or a .yaml file (did you mean 'loihi-like'?)",
+    ),
+    "trace": (("--trace", "nosuch.npz"), "nosuch.npz: no such file, wanted a trace (.npz)"),
+    "set-key": (
+        ("--set", "core.nope=3"),
+        "--set core.nope=3: found an unknown key, wanted one of sram, limits, overhead, axon_in, synapse, dendrite,"
+        " soma, axon_out",
+    ),
+    "set-form": (
+        ("--set", "core"),
+        '--set core: found no path=value, wanted one such as core.sram.capacity="256 KiB"',
+    ),
+    "capacity": (
+        ("--set", "core.sram.capacity=1 B"),
+        "loihi-like: layer layers.0: one synapse needs 8 B of a core's SRAM, limit 1 B (7 B over);"
+        " raise core.sram.capacity or make core.sram.word smaller",
+    ),
+    "out-is-a-file": (("--out", "taken"), "taken: is a file, wanted a folder for the report"),
+    "out-of-something-else": (
+        ("--out", "other"),
+        "other: is not empty and holds no report (manifest.json), wanted a new or empty folder",
+    ),
+    "out-not-writable": (
+        ("--out", "/proc/x/y"),
+        "/proc/x/y: cannot be written in /proc: No such file or directory",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_OPTIONS)
+def test_a_fault_is_one_line_and_leaves_nothing(
+    case: str, simulate: Simulate, work: Path, refused: Refused, snapshot: Snapshot
+) -> None:
+    (work / "taken").write_text("a file")
+    (work / "other").mkdir()
+    (work / "other" / "thesis.txt").write_text("mine")
+    before = snapshot(work)
+    options, message = BAD_OPTIONS[case]
+    assert refused(simulate("--quiet", *options)) == message
+    assert snapshot(work) == before
+
+
+def test_a_file_above_the_report_folder_is_named(simulate: Simulate, work: Path, refused: Refused) -> None:
+    (work / "taken").write_text("a file")
+    line = refused(simulate("--out", "taken/r"))
+    assert line == f"taken/r: cannot be written: {work / 'taken'} is a file, wanted a folder"
+
+
+def test_an_unknown_trace_lists_the_shipped_ones(
+    work: Path, refused: Refused, trace_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.cli.TRACES", trace_file.parent)
+    line = refused(run_program("simulate", "--trace", "tinny"))
+    assert line == "tinny: no such trace, wanted a file or one of tiny (did you mean 'tiny'?)"
+    monkeypatch.setattr("simulator.cli.TRACES", work)
+    assert refused(run_program("simulate", "--trace", "tiny")) == "tiny: no such trace, wanted a file"
+
+
+def test_a_folder_with_the_name_of_a_shipped_trace_does_not_hide_it(
+    simulate: Simulate, work: Path, trace_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.cli.TRACES", trace_file.parent)
+    (work / "tiny").mkdir()
+    assert simulate("--trace", "tiny", "--quiet").code == 0
+
+
+def damaged_by(trace_file: Path, path: Path, member: bytes) -> None:
+    """A copy with one byte of the data of ``member`` changed."""
+    data = bytearray(trace_file.read_bytes())
+    data[data.index(member) + len(member) + 2] ^= 0xFF
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("member", ["positions.npy", "counts/layers.1.in.npy", "manifest.json"])
+def test_a_damaged_trace_is_named_with_the_member(
+    member: str, simulate: Simulate, work: Path, trace_file: Path, refused: Refused, snapshot: Snapshot
+) -> None:
+    damaged_by(trace_file, work / "bad.npz", member.encode())
+    before = snapshot(work)
+    assert refused(simulate("--quiet", "--trace", "bad.npz")).startswith(f"bad.npz: {member}: damaged")
+    assert snapshot(work) == before
+
+
+def test_a_truncated_trace_is_named(
+    simulate: Simulate, work: Path, trace_file: Path, refused: Refused, snapshot: Snapshot
+) -> None:
+    (work / "cut.npz").write_bytes(trace_file.read_bytes()[:800])
+    before = snapshot(work)
+    line = refused(simulate("--trace", "cut.npz"))
+    assert line == "cut.npz: truncated or damaged zip file, wanted a trace (.npz)"
+    assert snapshot(work) == before
+
+
+# ---------------------------------------------------------------- an earlier report
+
+
+@pytest.fixture
+def earlier(simulate: Simulate, work: Path, snapshot: Snapshot) -> dict[str, bytes | None]:
+    """A working directory with a report in ``r``."""
+    assert simulate("--out", "r").code == 0
+    return snapshot(work)
+
+
+def test_a_failing_writer_leaves_the_earlier_report(
+    earlier: object, simulate: Simulate, work: Path, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("simulator.report.html.write_page", full)
+    done = simulate("--quiet", "--out", "r")
+    assert (done.code, done.err) == (2, "error: r: cannot write the report: No space left on device\n")
+    assert snapshot(work) == earlier
+
+
+def test_a_trace_that_proves_damaged_on_the_way_leaves_the_earlier_report(
+    earlier: dict[str, bytes | None], simulate: Simulate, work: Path, trace_file: Path, snapshot: Snapshot
+) -> None:
+    damaged_by(trace_file, work / "bad.npz", b"counts/layers.1.in.npy")
+    assert simulate("--trace", "bad.npz", "--out", "r").code == 2
+    (work / "bad.npz").unlink()
+    assert snapshot(work) == earlier
+
+
+@pytest.mark.parametrize("place", ["progress", "writer"])
+def test_ctrl_c_leaves_the_folder_as_it_was(
+    place: str,
+    earlier: object,
+    simulate: Simulate,
+    work: Path,
+    snapshot: Snapshot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if place == "progress":
+        monkeypatch.setattr(ProgressLine, "__call__", stop)
+    else:
+        monkeypatch.setattr("simulator.report.html.write_page", stop)
+    done = simulate("--quiet", "--out", "r")
+    assert done == Done(130, "", "stopped; nothing half-written is left\n")
+    assert snapshot(work) == earlier
+    shutil.rmtree(work / "r")
+    assert simulate("--quiet", "--out", "r").code == 130
+    assert snapshot(work) == {}

@@ -1,0 +1,243 @@
+"""The shape of the package: imports run one way, only kernel files compile, and a cold start stays light."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "simulator"
+
+# A room may import the rooms of the ranks before its own (DESIGN section 3), and none of its own rank.
+RANKS = (
+    ("errors",),
+    ("units", "outputs", "compiled"),
+    ("config",),
+    ("trace",),
+    ("model", "mapping"),
+    ("engine",),
+    ("energy",),
+    ("report",),
+    ("sweep",),
+    ("validation",),
+    ("cli",),
+    ("__main__",),
+)
+RANK_OF = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
+FORBIDDEN = {("engine", "model")}
+# The public names: loads them when they are used, so it stands beside the ranks and only `cli` and up are closed to it.
+FRONT = "__init__"
+VERSION = "simulator.__version__"  # the one name of the front that every room may ask for
+COMPILING = ("compiled.py", "kernels*.py")
+
+
+def room_of(module: str) -> str:
+    """Room of a module of the package: ``simulator.engine.noc`` is in ``engine``, ``simulator`` itself is the front."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else FRONT
+
+
+def imported_modules(source: str) -> Iterator[tuple[int, str]]:
+    """(line, absolute module) of every import, wherever it stands.
+
+    A name of the front is what is imported, however it is reached: ``from simulator import x``, or ``simulator.x``
+    after ``import simulator``, is ``simulator.x``.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names if alias.name != "simulator" or alias.asname)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "simulator":
+            yield node.lineno, f"simulator.{node.attr}"
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                yield node.lineno, "." * node.level + (node.module or "")
+            elif node.module == "simulator":
+                yield from ((node.lineno, f"simulator.{alias.name}") for alias in node.names)
+            else:
+                yield node.lineno, node.module or ""
+
+
+def import_faults(module: str, source: str) -> list[str]:
+    """Imports of ``module`` that run against the ranks, one line each."""
+    room, faults = room_of(module), []
+    for line, target in imported_modules(source):
+        where = f"{module}:{line}"
+        if target.startswith("."):
+            faults.append(f"{where}: relative import {target}, wanted the full name")
+            continue
+        if target.split(".")[0] != "simulator":
+            continue
+        other = room_of(target)
+        if other == room or target == VERSION:
+            continue
+        if other not in RANK_OF:
+            faults.append(f"{where}: imports {target}, which has no rank")
+        elif room == FRONT:
+            if RANK_OF[other] >= RANK_OF["cli"]:
+                faults.append(f"{where}: imports {target}")
+        elif room not in RANK_OF:
+            faults.append(f"{where}: {room} has no rank")
+        elif RANK_OF[other] >= RANK_OF[room] or (room, other) in FORBIDDEN:
+            faults.append(f"{where}: {room} imports {target}")
+    return faults
+
+
+def compiling_faults(module: str, source: str) -> list[str]:
+    """Uses of numba or of our ``jit`` in a file that is no kernel file."""
+    faults = []
+    for line, target in imported_modules(source):
+        if target.split(".")[0] == "numba" or target == "simulator.compiled":
+            faults.append(f"{module}:{line}: imports {target}")
+    return faults
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_the_package_is_where_this_test_looks() -> None:
+    assert len(FILES) > 50
+
+
+def test_every_module_and_folder_has_a_rank() -> None:
+    rooms = {room_of(module_name(path)) for path in FILES} - {FRONT}
+    assert rooms == set(RANK_OF)
+
+
+def test_imports_run_one_way() -> None:
+    assert [fault for path in FILES for fault in import_faults(module_name(path), path.read_text("utf-8"))] == []
+
+
+def test_only_kernel_files_compile() -> None:
+    others = [path for path in FILES if not any(path.match(pattern) for pattern in COMPILING)]
+    assert len(others) < len(FILES)
+    assert [fault for path in others for fault in compiling_faults(module_name(path), path.read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "fault"),
+    [
+        ("simulator.trace.x", "from simulator.model.ops import y", "trace imports simulator.model.ops"),
+        ("simulator.model.x", "import simulator.mapping.place", "model imports simulator.mapping.place"),
+        ("simulator.mapping.x", "from simulator.model import ops", "mapping imports simulator.model"),
+        ("simulator.engine.x", "from simulator.model.ops import y", "engine imports simulator.model.ops"),
+        ("simulator.energy.x", "from simulator import report", "energy imports simulator.report"),
+        ("simulator.errors", "import simulator.units", "errors imports simulator.units"),
+        (
+            "simulator.config.x",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from simulator.trace.trace import Trace",
+            "config imports simulator.trace.trace",
+        ),
+        ("simulator.sweep.x", "def f():\n    import simulator.cli", "sweep imports simulator.cli"),
+        ("simulator", "from simulator.cli import main", "simulator:1: imports simulator.cli"),
+        ("simulator.report.x", "import simulator.nowhere", "has no rank"),
+        ("simulator.report.x", "from simulator import simulate", "has no rank"),
+        (
+            "simulator.report.x",
+            "import simulator\nsimulator.simulate",
+            "x:2: imports simulator.simulate, which has no rank",
+        ),
+        ("simulator.report.x", "import simulator as s", "imports simulator, which has no rank"),
+        ("simulator.report.x", "from ..cli import main", "relative import ..cli"),
+    ],
+)
+def test_the_check_finds_a_made_up_violation(module: str, source: str, fault: str) -> None:
+    (found,) = import_faults(module, source)
+    assert fault in found
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("simulator.engine.x", "from simulator.config.chip import y\nimport numpy\nfrom simulator.engine.z import q"),
+        ("simulator", "from simulator.report.simulation import simulate"),
+        ("simulator.sweep.x", "from simulator import __version__"),
+        ("simulator.sweep.x", "import simulator\nsimulator.__version__"),
+        ("simulator.cli", "from simulator.sweep.runner import run_sweep"),
+    ],
+)
+def test_the_check_lets_good_imports_pass(module: str, source: str) -> None:
+    assert import_faults(module, source) == []
+
+
+@pytest.mark.parametrize("source", ["import numba", "from numba import njit", "from simulator.compiled import jit"])
+def test_the_check_finds_a_made_up_compilation(source: str) -> None:
+    assert len(compiling_faults("simulator.engine.plan", source)) == 1
+
+
+def in_a_new_python(code: str) -> str:
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def loaded(statement: str) -> set[str]:
+    modules = json.loads(in_a_new_python(f"import json, sys\n{statement}\nprint(json.dumps(list(sys.modules)))"))
+    return {name.split(".")[0] for name in modules}
+
+
+HEAVY = {"numpy", "numba", "pandas", "matplotlib", "pydantic", "tokenizers"}
+
+
+@pytest.mark.parametrize("module", ["simulator", "simulator.cli"])
+def test_importing_loads_no_heavy_package(module: str) -> None:
+    assert loaded(f"import {module}") & HEAVY == set()
+
+
+def test_a_heavy_package_would_be_seen() -> None:
+    assert "numpy" in loaded("import simulator\nsimulator.load_trace")
+
+
+# Every encoding on two kinds of chip, and the kernels of model/ that check a capture, in one process.
+ONE_SPECIALIZATION = """
+import importlib, json, pkgutil
+import numpy as np
+import simulator
+import simulator.engine, simulator.model
+from simulator.model.kernels import accumulate_rows, accumulate_spikes
+from simulator.trace.encoding import Encoding
+
+for code, levels in (("ternary", 3), ("binary", 3), ("bitwise", 127)):
+    trace = simulator.synthetic_trace("poisson", (12, 8, 4), code=code, levels=levels, tokens=2, name=code)
+    for chip in ("loihi-like", "sdllm-asic-45nm"):
+        simulator.simulate(simulator.load_chip(chip), trace, dense_chip=simulator.load_chip("dense-int8-45nm"))
+    counts, rows = np.ones((1, 4), np.int16), np.ones((4, 3), np.int8)
+    assert (accumulate_spikes(counts, rows, Encoding(code, levels)) == accumulate_rows(counts, rows)).all()
+
+names = [f"simulator.engine.{m.name}" for m in pkgutil.iter_modules(simulator.engine.__path__)]
+names = [name for name in names if name.split(".")[-1].startswith("kernels")] + ["simulator.model.kernels"]
+found = {}
+for name in names:
+    for key, value in vars(importlib.import_module(name)).items():
+        if hasattr(value, "signatures") and value.__module__ == name:
+            found[f"{name}.{key}"] = [str(signature) for signature in value.signatures]
+print(json.dumps(found))
+"""
+# Kernels that Python calls; the others are called by these, and have no signature when the machine code came from disk.
+ENTRIES = {
+    "simulator.engine.kernels.run_timesteps",
+    "simulator.engine.kernels_transfer.run_transfer",
+    "simulator.model.kernels.add_count_rows",
+    "simulator.model.kernels.add_spike_rows",
+}
+
+
+def test_each_kernel_is_compiled_for_one_set_of_types() -> None:
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+        pytest.skip("NUMBA_DISABLE_JIT is set: nothing is compiled")
+    found = json.loads(in_a_new_python(ONE_SPECIALIZATION))
+    assert set(found) >= ENTRIES
+    assert {name: signatures for name, signatures in found.items() if len(signatures) > 1} == {}
+    assert {name for name in ENTRIES if len(found[name]) != 1} == set()

@@ -1,0 +1,289 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from simulator.config.files import load_chip
+from simulator.errors import ConfigError, OutputError, TraceError
+from simulator.report.result_json import result_dict
+from simulator.report.simulation import simulate
+from simulator.sweep import objectives, runner
+from simulator.sweep.runner import run_sweep
+from simulator.trace.files import load_trace
+
+LANES, SRAM, HOP, CHIPS = "core.synapse.lanes", "core.sram.capacity", "noc.hop_x", "chip.max_chips"
+
+
+def without_elapsed(folder):
+    """Relative path -> content of every file; of a result all but the seconds of this machine."""
+    files = {}
+    for path in sorted(Path(folder).rglob("*")):
+        if path.name == "result.json":
+            result = json.loads(path.read_text())
+            assert set(result.pop("elapsed")) == {"compile_s", "simulate_s"}
+            files[path.relative_to(folder).as_posix()] = json.dumps(result)
+        elif path.is_file():
+            files[path.relative_to(folder).as_posix()] = path.read_bytes()
+    return files
+
+
+@pytest.fixture
+def simulations(monkeypatch):
+    """The chips that were really simulated, one entry per simulation."""
+    chips = []
+
+    def counted(chip, trace, **more):
+        chips.append(chip)
+        return simulate(chip, trace, **more)
+
+    monkeypatch.setattr(runner, "simulate", counted)
+    return chips
+
+
+def test_every_point_equals_the_direct_simulation(sweep):
+    config = sweep({LANES: [1, 4], SRAM: ["4 KiB", "8 KiB"]})
+    found = run_sweep(config, "out")
+    assert (found.computed, found.reused, found.failed) == (4, 0, 0)
+    for _, row in found.frame.iterrows():
+        chip = load_chip("./toy.yaml", [f"{LANES}={row[LANES]}", f"{SRAM}={row[SRAM]}"])
+        direct = result_dict(simulate(chip, load_trace("small.npz")))
+        assert row["energy.per_token_pj"] == direct["energy"]["per_token_pj"]
+        assert row["latency.total_ps"] == direct["latency"]["total_ps"]
+        assert row["utilization.sram.share"] == direct["utilization"]["sram"]["share"]
+        stored = json.loads(Path(f"out/points/{row['point']}/result.json").read_text())
+        for key in ("command", "elapsed"):
+            stored.pop(key), direct.pop(key)
+        assert stored == json.loads(json.dumps(direct))
+
+
+def test_the_table_is_the_frame(sweep):
+    found = run_sweep(sweep({LANES: [1, 4]}), "out")
+    table = pd.read_csv("out/points.csv", keep_default_na=False)
+    assert list(table.columns) == list(found.frame.columns)
+    assert list(table.columns[:7]) == [
+        "point", LANES, "status", "reason", "front", "energy.per_token_pj", "latency.per_token_ps",
+    ]  # fmt: skip
+    assert table["energy.per_token_pj"].tolist() == found.frame["energy.per_token_pj"].tolist()
+    assert (table["status"] == "ok").all()
+
+
+def test_prices_alone_are_simulated_once_and_equal_the_direct_results(sweep, simulations):
+    config = sweep({HOP: ["1 pJ", "2 pJ"], "chip.static_power": ["1 mW", "3 mW"]})
+    found = run_sweep(config, "out")
+    assert len(simulations) == 1
+    assert found.computed == 4
+    assert found.frame["latency.total_ps"].nunique() == 1
+    assert found.frame["energy.total_pj"].nunique() == 4
+    for _, row in found.frame.iterrows():
+        chip = load_chip("./toy.yaml", [f"{HOP}={row[HOP]}", f"chip.static_power={row['chip.static_power']}"])
+        direct = result_dict(simulate(chip, load_trace("small.npz")))
+        stored = json.loads(Path(f"out/points/{row['point']}/result.json").read_text())
+        for key in ("command", "elapsed"):
+            stored.pop(key), direct.pop(key)
+        assert stored == json.loads(json.dumps(direct))
+
+
+def test_static_power_by_hand(sweep):
+    """1 mW more for t ps on n chips is 0.001 x t x n pJ more."""
+    found = run_sweep(sweep({"chip.static_power": ["1 mW", "2 mW"]}), "out").frame
+    chip_ps = found["latency.total_ps"][0] * found["utilization.chips"][0]
+    assert found["energy.total_pj"][1] - found["energy.total_pj"][0] == pytest.approx(0.001 * chip_ps, rel=1e-9)
+
+
+def test_a_second_call_computes_only_what_is_missing(sweep, simulations):
+    config = sweep({LANES: [1, 2, 4]})
+    first = run_sweep(config, "out")
+    before = without_elapsed("out")
+    shutil.rmtree(f"out/points/{first.frame['point'][1]}")
+    simulations.clear()
+    second = run_sweep(config, "out")
+    assert (second.computed, second.reused, second.failed) == (1, 2, 0)
+    assert [chip.core.synapse.lanes for chip in simulations] == [2]
+    assert without_elapsed("out") == before
+    third = run_sweep(config, "out")
+    assert (third.computed, third.reused) == (0, 3)
+    assert len(simulations) == 1
+
+
+def test_a_torn_result_is_computed_again(sweep):
+    config = sweep({LANES: [1, 2]})
+    point = run_sweep(config, "out").frame["point"][0]
+    before = without_elapsed("out")
+    path = Path(f"out/points/{point}/result.json")
+    path.write_text(path.read_text()[:100])
+    assert run_sweep(config, "out").computed == 1
+    assert without_elapsed("out") == before
+
+
+def test_more_values_reuse_the_points_there(sweep):
+    run_sweep(sweep({LANES: [1, 2]}), "out")
+    found = run_sweep(sweep({LANES: [1, 2, 4]}), "out")
+    assert (found.computed, found.reused) == (1, 2)
+    assert len(found.frame) == 3
+
+
+def test_a_point_that_does_not_fit_is_noted_and_stops_no_other(sweep, simulations):
+    """12 x 8 weights of 8 bits take 96 bytes; the rows of one core would have to shrink below one."""
+    config = sweep({SRAM: ["4 B", "4 KiB"]})
+    found = run_sweep(config, "out")
+    assert (found.computed, found.reused, found.failed) == (1, 0, 1)
+    assert found.frame["status"].tolist() == ["failed", "ok"]
+    assert found.frame["front"].tolist() == [False, True]
+    assert found.frame["reason"][0].startswith("CapacityError: ")
+    error = json.loads(Path(f"out/points/{found.frame['point'][0]}/error.json").read_text())
+    assert (error["kind"], error["values"]) == ("CapacityError", {SRAM: "4 B"})
+    assert found.frame["latency.total_ps"].dtype == "Int64"  # whole beside a missing one
+
+
+def test_a_failed_point_is_tried_again_and_its_fault_forgotten(sweep, monkeypatch):
+    config = sweep({LANES: [1, 2]})
+    with monkeypatch.context() as broken:
+        broken.setattr(runner, "simulate", failing(TraceError("out of luck")))
+        found = run_sweep(config, "out")
+    assert (found.computed, found.failed) == (0, 2)
+    assert found.frame["reason"].tolist() == ["TraceError: out of luck"] * 2
+    assert not found.frame["front"].any()
+    found = run_sweep(config, "out")
+    assert (found.computed, found.reused, found.failed) == (2, 0, 0)
+    assert not list(Path("out").rglob("error.json"))
+
+
+def failing(error):
+    def simulate(*_, **__):
+        raise error
+
+    return simulate
+
+
+def test_two_processes_give_the_bytes_of_one(sweep):
+    config = sweep({LANES: [1, 4], HOP: ["1 pJ", "2 pJ"], SRAM: ["4 B", "4 KiB"]})
+    one = run_sweep(config, "one")
+    two = run_sweep(config, "two", jobs=2)
+    assert (one.computed, one.failed) == (two.computed, two.failed) == (4, 4)
+    assert without_elapsed("one") == without_elapsed("two")
+
+
+def test_ctrl_c_keeps_what_was_done(sweep):
+    config = sweep({LANES: [1, 2, 4]})
+
+    def stop(what, done, total):
+        assert (what, done, total) == ("small", 1, 3)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(config, "out", progress=stop)
+    assert len(list(Path("out").rglob("result.json"))) == 1
+    assert not list(Path("out").rglob("*.tmp"))
+    seen = []
+    found = run_sweep(config, "out", progress=lambda *step: seen.append(step))
+    assert (found.computed, found.reused) == (2, 1)
+    assert seen == [("small", 1, 2), ("small", 2, 2)]
+
+
+def test_ctrl_c_among_processes_keeps_what_was_done(sweep):
+    config = sweep({LANES: [1, 2, 4, 8, 16, 32]})
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(config, "out", jobs=2, progress=stop)
+    kept = len(list(Path("out").rglob("result.json")))
+    found = run_sweep(config, "out")
+    assert kept >= 1
+    assert (found.computed, found.reused, found.failed) == (6 - kept, kept, 0)
+
+
+KILLED = """
+import os, signal, sys
+from simulator.config.sweep import SweepConfig
+from simulator.sweep.runner import run_sweep
+config = SweepConfig.model_validate_json(sys.argv[1])
+run_sweep(config, "out", progress=lambda what, done, total: done == 2 and os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+def test_kill_9_loses_nothing_that_was_done(sweep):
+    config = sweep({LANES: [1, 2, 4]})
+    environment = {**os.environ, "PYTHONPATH": str(Path(runner.__file__).resolve().parents[2])}
+    done = subprocess.run([sys.executable, "-c", KILLED, config.model_dump_json()], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+    found = run_sweep(config, "out")
+    assert (found.computed, found.reused) == (1, 2)
+
+
+WRONG_OBJECTIVES = [
+    ("energy.per_tokn_pj", "found unknown result key 'energy.per_tokn_pj', wanted one such as energy.per_token_pj "
+     "(did you mean 'energy.per_token_pj'?)"),
+    ("chip.name", "found 'chip.name', which is no number, wanted one such as energy.per_token_pj"),
+    ("latency.by_part", "found 'latency.by_part', which holds several numbers, wanted one such as "
+     "latency.by_part.compute_ps"),
+    ("elapsed.simulate_s", "found unknown result key 'elapsed.simulate_s', wanted one such as energy.per_token_pj"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "line"), WRONG_OBJECTIVES)
+def test_a_wrong_objective_is_told_before_any_point_runs(sweep, simulations, key, line):
+    config = sweep({LANES: [1, 2]}, objectives=("energy.total_pj", key))
+    with pytest.raises(ConfigError) as error:
+        run_sweep(config, "out")
+    assert error.value.problems == (f"sweep 'small': objectives: {line}",)
+    assert not simulations
+    assert not Path("out").exists()
+
+
+def test_a_wrong_objective_is_told_on_finished_points_too(sweep):
+    run_sweep(sweep({LANES: [1]}), "out")
+    with pytest.raises(ConfigError, match="found 'energy', which holds several numbers"):
+        run_sweep(sweep({LANES: [1]}, objectives=("energy",)), "out")
+
+
+def test_an_objective_that_a_point_lacks_is_no_zero(sweep):
+    """One chip: no flit ever crosses to another one, and there is no such row."""
+    found = run_sweep(sweep({LANES: [1]}, objectives=("counts.by_action.noc.chip_hop",)), "out").frame
+    assert found["counts.by_action.noc.chip_hop"].isna().all()
+    assert found["reason"].tolist() == ["the result has no number counts.by_action.noc.chip_hop"]
+    assert found["front"].tolist() == [False]
+
+
+def test_the_probe_is_one_token(sweep, monkeypatch):
+    tokens = []
+
+    def counted(chip, trace, **more):
+        tokens.append(trace.n_tokens)
+        return simulate(chip, trace, **more)
+
+    monkeypatch.setattr(objectives, "simulate", counted)
+    run_sweep(sweep({LANES: [1, 2]}), "out")
+    assert tokens == [1]
+
+
+def test_a_folder_of_something_else_is_left_alone(sweep):
+    Path("out").mkdir()
+    Path("out/thesis.tex").write_text("years of work")
+    with pytest.raises(OutputError, match="is not empty and holds no sweep"):
+        run_sweep(sweep({LANES: [1]}), "out")
+    assert [path.name for path in Path("out").iterdir()] == ["thesis.tex"]
+
+
+def test_a_missing_trace_is_one_line(sweep):
+    Path("small.npz").unlink()
+    with pytest.raises(TraceError, match=r"small\.npz: no such file"):
+        run_sweep(sweep({LANES: [1]}), "out")
+
+
+def test_no_jobs(sweep):
+    with pytest.raises(ConfigError, match="found 0, wanted at least 1"):
+        run_sweep(sweep({LANES: [1]}), "out", jobs=0)
+
+
+def test_one_chip_in_two_spellings_is_computed_once_and_shown_twice(sweep, simulations):
+    found = run_sweep(sweep({SRAM: ["4 KiB", "4096 B"]}), "out")
+    assert (found.computed, len(found.frame), len(simulations)) == (1, 2, 1)
+    assert found.frame["front"].all()
