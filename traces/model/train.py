@@ -343,14 +343,14 @@ def write_log(args: argparse.Namespace, run: Run, results: dict[str, object]) ->
     hashes = {name: sha256_of(args.data / name) for name in ("train.txt", "heldout.txt")}
     hashes["model.safetensors"] = sha256_of(args.out / "model.safetensors")
     log = {
-        "args": {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()},
+        "args": {key: value for key, value in vars(args).items() if not isinstance(value, Path)},
         "device": device_name(torch.device(args.device)),
         "torch": torch.__version__,
         "compiled": run.compiled,
         "steps": run.step,
         "tokens_seen": run.step * args.batch * args.context,
         "seconds": round(run.seconds(), 1),
-        "best_heldout_loss_bf16": run.best_loss,
+        "best_heldout_loss_in_training": run.best_loss,
         "sha256": hashes,
     }
     write_json(args.out / "training_log.json", log | results | {"history": run.history})
