@@ -77,7 +77,7 @@ def summary_lines(run: Run) -> list[str]:
         f" {format_count(run.tokens_per_s)} tokens/s",
         f"time utilization (busy / elapsed): mean {format_share(run.time_util_mean)}, busiest core {run.busiest_core}"
         f" at {format_share(run.time_util_busiest)}",
-        f"space: {len(result.cores)} of {result.cores_total} cores on {result.n_chips} chips,"
+        f"space: {len(result.cores)} of {result.cores_total} cores on {_chips(result.n_chips)},"
         f" {format_bytes(run.sram_used_bytes)} of {format_bytes(run.sram_total_bytes)} SRAM"
         f" ({format_share(run.space_util)})",
     ]
@@ -198,10 +198,15 @@ def _records(rows: pd.DataFrame, **total: object) -> list[Mapping[Any, Any]]:
 
 
 def _say(console: Console, line: str, style: Literal["bold", "yellow"] | None = None) -> None:
-    console.print(_printable(console, line), style=style, markup=False)
+    # A pipe gets whole lines: a warning must not lose its tail to grep.
+    console.print(_printable(console, line), style=style, markup=False, soft_wrap=not console.is_terminal)
 
 
 def _printable(console: Console, text: str) -> str:
     """``text`` as the encoding of the output can show it."""
     shown = text.translate(_NOT_ASCII) if console.options.ascii_only else text
     return shown.encode(console.encoding, "replace").decode(console.encoding)
+
+
+def _chips(n: int) -> str:
+    return "1 chip" if n == 1 else f"{n} chips"
