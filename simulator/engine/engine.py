@@ -65,6 +65,7 @@ class _Run:
 
     def __init__(self, trace: Trace, chip: ChipConfig, placement: Placement) -> None:
         self.trace, self.chip, self.placement = trace, chip, placement
+        self.n_timesteps = replay_code(trace.encoding, chip)[1]
         self.tally = Tally()
         self.cores = CoreLoad(placement)
         self.network = Network(placement, chip)
@@ -84,7 +85,7 @@ class _Run:
             run = self.spiking(stage)
             times["compute_ps"] = run.compute_ps + self.soma_after_stage(stage)
             times["network_ps"] = run.network_ps
-            barriers += replay_code(self.trace.encoding, self.chip)[1]
+            barriers += self.n_timesteps
         self.tally.add(CHIP, "sync", "barrier", barriers * self.trace.n_tokens)
         one_barrier = barrier_ps(self.chip.sync.barrier, self.placement.tiles_used)
         times["barrier_ps"] = times["barrier_ps"] + barriers * one_barrier
@@ -127,11 +128,11 @@ class _Run:
         """Count the non-spiking work of a stage; returns its time per token."""
         for op_id in stage.ops:
             op = self.trace.op[op_id]
-            for name in op.counts:
+            for name, times in op.work(self.trace.contexts, self.n_timesteps).items():
                 component, action = name.split(".")
-                self.tally.add(op_id, component, action, int(op.count(name, self.trace.contexts).sum()))
+                self.tally.add(op_id, component, action, int(times.sum()))
         homes = self.placement.of(stage.stage_id)
-        taken = vector_ps(stage, self.trace, self.chip, len(homes))
+        taken = vector_ps(stage, self.trace, self.chip, len(homes), self.n_timesteps)
         for home in homes:
             self.cores.busy_ps[home.core] += int(taken.sum())
         return taken
@@ -150,7 +151,7 @@ class _Run:
 
     def _steps(self) -> int:
         """Spike timesteps of one stage over all tokens."""
-        return self.trace.n_tokens * replay_code(self.trace.encoding, self.chip)[1]
+        return self.trace.n_tokens * self.n_timesteps
 
     def _count_homes(self, stage: Stage, plan: StagePlan, run: SpikeRun) -> None:
         self.spikes += run.spikes

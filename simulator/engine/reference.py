@@ -90,10 +90,14 @@ class _Oracle:
         taken = self.collect(stage) + self.exchange(stage) + self.ops(stage, token)
         if stage.stream is not None:
             counts = [int(n) for n in self.trace.counts(stage.stream)[token]]
-            for t in range(1 if self.chip.replay == "dense" else self.trace.encoding.n_timesteps):
+            for t in range(self.n_timesteps()):
                 taken += self.timestep(stage, token, t, counts) + self.barrier()
             taken += self.soma_after_stage(stage)
         return taken + self.reduce(stage)
+
+    def n_timesteps(self) -> int:
+        """Timesteps in which the chip replays a stream."""
+        return 1 if self.chip.replay == "dense" else self.trace.encoding.n_timesteps
 
     def barrier(self) -> int:
         """One barrier: linear in the tiles in use between the points of the chip file, constant outside them."""
@@ -115,9 +119,11 @@ class _Oracle:
         taken = 0
         for op_id in stage.ops:
             compute = bits = 0
-            for name, (per_token, per_position) in self.trace.op[op_id].counts.items():
+            op = self.trace.op[op_id]
+            for name in {**op.counts, **op.per_timestep}:
                 component, action = name.split(".")
-                times = per_token + per_position * context
+                per_token, per_position = op.counts.get(name, (0, 0))
+                times = per_token + per_position * context + op.per_timestep.get(name, 0) * self.n_timesteps()
                 self.count(op_id, component, action, times)
                 if component == "memory":
                     bits += times

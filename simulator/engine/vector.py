@@ -11,20 +11,20 @@ from simulator.trace.trace import Stage, Trace
 Ints = NDArray[np.int64]
 
 
-def vector_ps(stage: Stage, trace: Trace, chip: ChipConfig, n_homes: int) -> Ints:
+def vector_ps(stage: Stage, trace: Trace, chip: ChipConfig, n_homes: int, n_timesteps: int) -> Ints:
     """Time of all ops of ``stage`` for each token, int64 [tokens].
 
     Ops follow one another; each is spread evenly over the lanes of ``n_homes`` cores, and its memory traffic over their
-    memory ports. Operations and accesses overlap: an op takes as long as the slower of the two.
+    memory ports. Operations and accesses overlap: an op takes as long as the slower of the two. ``n_timesteps`` are
+    those in which the chip replays the stream.
     """
     total = np.zeros(trace.n_tokens, np.int64)
     for op_id in stage.ops:
         op = trace.op[op_id]
         compute = np.zeros(trace.n_tokens, np.int64)
         moved = np.zeros(trace.n_tokens, np.int64)
-        for name in op.counts:
+        for name, count in op.work(trace.contexts, n_timesteps).items():
             component, action = name.split(".")
-            count = op.count(name, trace.contexts)
             if component == "memory":
                 moved += count
             else:

@@ -1,7 +1,7 @@
 """Compiled integer kernels: a spike-driven linear layer as additions of weight rows.
 
-Arrays and scalars in, sums out. `spiking_linear` computes the same sums faster through a matrix product; these kernels
-are what that product means, and the check of every capture.
+Arrays and scalars in, sums out. `linear.SpikingLinear` computes the same sums faster through a matrix product; these
+kernels are what that product means, and the check of every capture.
 """
 
 from __future__ import annotations

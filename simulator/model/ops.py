@@ -24,14 +24,14 @@ STATE_BITS = 16  # residual, KV cache and rotary table as they lie in memory
 CHANNEL_BITS = 32  # one scale (float32), or one column sum (int32), per output channel of a spiking layer
 
 
-def _op(op_id: str, kind: str, **counts: int | tuple[int, int]) -> Op:
+def _op(op_id: str, kind: str, *, per_timestep: Mapping[str, int] | None = None, **counts: int | tuple[int, int]) -> Op:
     """An Op from ``vector_mac=7`` (per token) or ``memory_read=(0, 64)`` (per token, per context position)."""
     table = {
         action.replace("_", ".", 1): count if isinstance(count, tuple) else (count, 0)
         for action, count in counts.items()
         if count
     }
-    return Op(op_id, kind, table)
+    return Op(op_id, kind, table, per_timestep or {})
 
 
 def embedding(config: LlamaConfig, stored_bits: int) -> Op:
@@ -52,7 +52,7 @@ def encode(op_id: str, n: int, encoding: Encoding) -> Op:
 
     Signed: maximum of |x| n compare; step 1 div, 1 compare (silent token), reciprocal 1 div; scale n mul; round n add;
     clip 2n compare. Binary: minimum and maximum 2n compare; range 1 add more; zero point 1 mul, 1 add (round) and, to
-    shift by it, n add more. The buffer: n counts of w bits, written once and read in each of T timesteps; w is the bits
+    shift by it, n add more. The buffer: n counts of w bits, written once and read in each timestep; w is the bits
     of L, plus a sign for signed counts.
     """
     count_bits = encoding.levels.bit_length() + (1 if encoding.signed else 0)
@@ -65,7 +65,7 @@ def encode(op_id: str, n: int, encoding: Encoding) -> Op:
         vector_mul=n + unsigned,
         vector_add=n + unsigned * (n + 2),
         memory_write=n * count_bits,
-        memory_read=n * count_bits * encoding.n_timesteps,
+        per_timestep={"memory.read": n * count_bits},
     )
 
 

@@ -54,7 +54,7 @@ def layer_table(run: Run) -> pd.DataFrame:
 def stage_table(run: Run) -> pd.DataFrame:
     """One row per stage summed over the blocks, then one per component of the chip.
 
-    Columns: ``stage, kinds, spikes, ac_ops`` (accumulates: synops, and partial sums added up between cores),
+    Columns: ``stage, kinds, spikes, ac_ops`` (accumulates, one per native synapse served),
     ``<component>_pj`` of each component with energy, ``energy_pj, share, time_ps, time_share``. Time is NaN for the
     rows of the chip: barriers are inside the time of the stages.
     """
@@ -144,7 +144,7 @@ def _assumption(run: Run, price: UnitPrice) -> dict[str, object]:
 
 
 def _homes(trace: Trace) -> dict[str, tuple[str, str]]:
-    """Layer of the ledger -> (kind, stage id). An op may bear the id of its stage (``head``): its kind wins."""
+    """Layer of the ledger -> (kind, stage id)."""
     homes = {CHIP: (CHIP, CHIP)}
     for stage in trace.stages:
         homes[stage.stage_id] = ("encoder", stage.stage_id)

@@ -95,7 +95,7 @@ def make_manifest(trace: Trace, members: Mapping[str, Member]) -> dict[str, Any]
         "phase": trace.phase,
         "streams": [asdict(stream) for stream in trace.streams],
         "layers": [asdict(layer) for layer in trace.layers],
-        "ops": [{"op_id": op.op_id, "kind": op.kind, "counts": dict(op.counts)} for op in trace.ops],
+        "ops": [_op(op) for op in trace.ops],
         "stages": [asdict(stage) for stage in trace.stages],
         "origin": dict(trace.origin),
         "members": {name: member.model_dump() for name, member in members.items()},
@@ -106,6 +106,12 @@ def make_manifest(trace: Trace, members: Mapping[str, Member]) -> dict[str, Any]
         return values | {"content_hash": manifest_hash(values)}
     except (TypeError, ValueError, RecursionError) as error:
         raise TraceError(f"{trace.name}: the origin is not JSON: {error}") from error
+
+
+def _op(op: Op) -> dict[str, object]:
+    """An op as the file states it: without ``per_timestep`` where there is none."""
+    stated: dict[str, object] = {"op_id": op.op_id, "kind": op.kind, "counts": dict(op.counts)}
+    return stated | ({"per_timestep": dict(op.per_timestep)} if op.per_timestep else {})
 
 
 def manifest_bytes(raw: Mapping[str, object]) -> bytes:

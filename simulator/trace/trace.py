@@ -84,16 +84,22 @@ class Op:
     counts
         Action (``vector.mac``, ``memory.read``, ...) -> (a, b): a token with a context of c positions, itself included,
         does ``a + b*c`` of it. ``vector.*`` are elementary operations, ``memory.*`` are bits.
+    per_timestep
+        Action -> what every timestep in which the stage replays its stream does of it besides. A chip that takes each
+        activation once, as one integer, has one such timestep.
     """
 
     op_id: str
     kind: str
     counts: Mapping[str, tuple[int, int]]
+    per_timestep: Mapping[str, int] = field(default_factory=dict)
 
-    def count(self, action: str, contexts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Operations (or bits) of ``action`` for tokens with these context lengths."""
-        a, b = self.counts[action]
-        return a + b * contexts
+    def work(self, contexts: NDArray[np.int64], n_timesteps: int) -> dict[str, NDArray[np.int64]]:
+        """Operations (or bits) of every action, each int64 [tokens], for these context lengths and timesteps."""
+        done = {action: a + b * contexts for action, (a, b) in self.counts.items()}
+        for action, n in self.per_timestep.items():
+            done[action] = done.get(action, np.zeros_like(contexts)) + n * n_timesteps
+        return done
 
 
 @dataclass(frozen=True)
@@ -284,10 +290,14 @@ class Trace:
 
     def _check_op(self, op: Op) -> None:
         where = f"{self._where}: op {op.op_id}"
-        for action, (a, b) in op.counts.items():
+        for action in (*op.counts, *op.per_timestep):
             if action not in ACTIONS:
                 near = did_you_mean(action, ACTIONS)
                 raise TraceError(f"{where}: unknown action {action!r}, wanted one of {', '.join(ACTIONS)}{near}")
+        for action, n in op.per_timestep.items():
+            if not 0 <= n * self.encoding.n_timesteps * self.n_tokens < 2**63:
+                raise TraceError(f"{where}: {action} {n} per timestep is negative or beyond 64 bits")
+        for action, (a, b) in op.counts.items():
             # A context is at least 1, so a may be negative (c - 1 additions sum c terms) as long as the count is not.
             if b < 0 or a + b < 0:
                 raise TraceError(f"{where}: {action} [{a}, {b}] is negative for some context, wanted a + b*c >= 0")

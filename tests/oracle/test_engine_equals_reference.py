@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from factories import make_chip, make_trace
@@ -78,6 +80,18 @@ def test_layers_split_by_inputs_send_partial_sums():
 
 def test_dense_replay_sends_every_activation_once():
     assert_equal_to_oracle(synthetic_trace("poisson", [9, 7], tokens=2), make_chip(replay="dense"))
+
+
+@pytest.mark.parametrize(("replay", "reads"), [("captured", 3), ("dense", 1)])
+def test_the_spike_buffer_is_read_in_each_timestep_of_the_replay(replay, reads):
+    """Two tokens, 9 x 3 bits a timestep; three timesteps as captured, one as integers."""
+    trace = synthetic_trace("poisson", [9, 7], levels=3, tokens=2)
+    first, *others = trace.ops
+    trace = replace(trace, ops=(replace(first, per_timestep={"memory.read": 27}), *others))
+    chip = make_chip(replay=replay)
+    assert_equal_to_oracle(trace, chip)
+    counts = {row[:3]: row.count for row in simulate(trace, chip, map_trace(trace, chip)).counts}
+    assert counts[first.op_id, "memory", "read"] == 2 * 27 * reads
 
 
 def test_bit_slices_when_weights_are_wider_than_a_synapse():

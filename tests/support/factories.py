@@ -229,7 +229,8 @@ def make_counts(trace: Trace) -> tuple[CountRow, ...]:
     for stage in trace.stages:
         for op_id in stage.ops:
             op = trace.op[op_id]
-            rows += [CountRow(op_id, *a.split("."), int(op.count(a, trace.contexts).sum())) for a in op.counts]
+            work = op.work(trace.contexts, trace.encoding.n_timesteps)
+            rows += [CountRow(op_id, *action.split("."), int(n.sum())) for action, n in work.items()]
         if stage.stream is None:
             continue
         spikes = _stream_spikes(trace, stage)

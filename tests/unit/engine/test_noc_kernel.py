@@ -141,14 +141,20 @@ def test_arrays_may_be_longer_than_the_packets():
 
 
 def test_one_specialization_serves_all():
-    """Families, depths and meshes share one compiled kernel (DESIGN section 6)."""
+    """Families, depths and meshes share one compiled kernel (DESIGN section 6).
+
+    Kernels that call this one may have added specializations of their own before, in the same process.
+    """
     base = {"x": 2, "y": 3, "packets": [(0, 0, 5, 2)], "extra": None, "interval": None}
-    for family in FAMILIES:
+    kernels = (simulate_mesh, simulate_mesh_vc)
+    after_one_family = None
+    for family in ("V", *ONE_VC):
         for depth in (1, 8):
             case = {**base, "family": family, "depth": depth}
             _kernel(case, _workspace(case))
-    for kernel in (simulate_mesh, simulate_mesh_vc):
-        assert len(getattr(kernel, "signatures", [None])) == 1
+        if family in ("V", "P"):
+            after_one_family = [len(getattr(kernel, "signatures", [])) for kernel in kernels]
+    assert [len(getattr(kernel, "signatures", [])) for kernel in kernels] == after_one_family
 
 
 def test_python_without_compilation_gives_the_same():

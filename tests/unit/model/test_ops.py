@@ -29,7 +29,7 @@ def count(op_id: str, encoding: Encoding, contexts: int, bits: int = 16) -> dict
     """Counts of one op of the small model for a token with this context."""
     table = stage_ops(SMALL, encoding, defaultdict(lambda: bits))
     (op,) = (op for stage in table.values() for op in stage if op.op_id == op_id)
-    return {action: a + b * contexts for action, (a, b) in op.counts.items()}
+    return {action: int(n[0]) for action, n in op.work(np.array([contexts]), encoding.n_timesteps).items()}
 
 
 def test_counts_by_hand():
@@ -296,7 +296,8 @@ def test_closed_form_equals_counting_forward(write_model, encoding):
     for position, token_id in enumerate(ids):
         logits.append(counting.token(token_id, position))
         context = np.array([position + 1])
-        said = {i: {a: int(op.count(a, context)[0]) for a in op.counts} for i, op in table.items()}
+        work = {op_id: op.work(context, encoding.n_timesteps) for op_id, op in table.items()}
+        said = {op_id: {action: int(n[0]) for action, n in done.items()} for op_id, done in work.items()}
         assert said == {op_id: dict(tally) for op_id, tally in counting.tally.items()}
     real = forward(checkpoint, np.array(ids), SpikingLinear(checkpoint, encoding))
     assert np.abs(np.array(logits) - real).max() < 1e-3

@@ -111,8 +111,15 @@ def test_accepts_a_residual_stream_and_a_count_that_is_zero_at_the_first_token(t
 
 def test_op_counts_grow_with_the_context():
     op = Op("softmax", "softmax", {"vector.exp": (0, 3), "vector.div": (2, 0)})
-    assert op.count("vector.exp", np.array([1, 2, 10])).tolist() == [3, 6, 30]
-    assert op.count("vector.div", np.array([1, 2, 10])).tolist() == [2, 2, 2]
+    work = op.work(np.array([1, 2, 10]), n_timesteps=7)
+    assert {action: n.tolist() for action, n in work.items()} == {"vector.exp": [3, 6, 30], "vector.div": [2, 2, 2]}
+
+
+def test_work_that_every_timestep_repeats():
+    """A buffer of 40 bits, written once (5 bits of it twice) and read in each of 7 timesteps."""
+    op = Op("encode", "encode", {"memory.write": (40, 0), "memory.read": (5, 0)}, {"memory.read": 40})
+    work = op.work(np.array([1, 9]), n_timesteps=7)
+    assert {action: n.tolist() for action, n in work.items()} == {"memory.write": [40, 40], "memory.read": [285, 285]}
 
 
 def test_context_includes_the_token_itself(trace):
