@@ -27,6 +27,7 @@ from simulator.report.run import Run
 from simulator.report.tables import comparison_table, consumer_table, layer_table, stage_table
 
 WIDTH = 100
+PIPE_WIDTH = 200  # of a plain table in a pipe, where a name cut in two is no name
 TOP = 5
 # component columns of the stage table that share a column on the terminal
 COLUMNS = {
@@ -143,6 +144,8 @@ def print_frame(frame: pd.DataFrame, title: str, console: Console) -> None:
         table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
     for row in cells.rows:
         _add(console, table, *row)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
     console.print(table)
 
 
