@@ -95,6 +95,6 @@ def test_sram_lanes_is_a_small_grid():
     sweep = load_sweep(chips_directory() / "sweeps" / "sram-lanes.yaml")
     assert sweep.base == "sdllm-asic-45nm"
     assert {path: len(values) for path, values in sweep.axes.items()} == {
-        "core.sram.capacity": 2,
-        "core.synapse.lanes": 3,
+        "core.sram.capacity": 3,
+        "core.synapse.lanes": 4,
     }
