@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 INK = "#1a1a1a"
@@ -20,6 +21,7 @@ IDLE_HATCH = "////"
 IDLE_EDGE = "#9a9a9a"
 HOT = "#D55E00"  # outline of the one cell or link named in the text
 WIDTH_IN = 7.5  # 720 CSS px
+PAD_IN = 0.08  # room around a drawing; cropping the finished picture instead would draw everything twice
 FONT_PT = 10.0  # 13.3 CSS px in the SVG; nothing is set below 9 pt (12 px)
 SMALL_PT = 9.0
 HEAT_MAP = "cividis_r"  # light is little, dark is much, also in grey and to the colour-blind
@@ -107,7 +109,7 @@ def styled(draw: Callable[Args, Drawn]) -> Callable[Args, Drawn]:
 def axes_for(ax: Axes | None, height_in: float, width_in: float = WIDTH_IN) -> tuple[Figure, Axes]:
     """The figure of ``ax``, or a new figure of this size with one pair of axes."""
     if ax is None:
-        figure = Figure(figsize=(width_in, height_in), layout="constrained")
+        figure = Figure(figsize=(width_in, height_in), layout=ConstrainedLayoutEngine(w_pad=PAD_IN, h_pad=PAD_IN))
         return figure, figure.add_subplot()
     figure = ax.figure.figure
     if not isinstance(figure, Figure):
@@ -134,7 +136,7 @@ def legend_above(ax: Axes, fills: dict[str, Fill], columns: int = 5) -> None:
 def png_bytes(figure: Figure, dpi: int = 150) -> bytes:
     """The figure as PNG; the same figure gives the same bytes."""
     out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=dpi, bbox_inches="tight", pad_inches=0.08, metadata={"Software": None})
+    figure.savefig(out, format="png", dpi=dpi, metadata={"Software": None})
     return out.getvalue()
 
 
@@ -152,7 +154,7 @@ def svg_text(figure: Figure, prefix: str) -> str:
     out = io.StringIO()
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
     with mpl.rc_context({"svg.hashsalt": f"spikewatt-{prefix}"}):
-        figure.savefig(out, format="svg", bbox_inches="tight", pad_inches=0.08, metadata=nothing)
+        figure.savefig(out, format="svg", metadata=nothing)
     return _embeddable(out.getvalue(), prefix)
 
 
