@@ -278,6 +278,14 @@ def schema() -> None:
 
 
 @app.command()
+def claims() -> None:
+    """Compare energies that papers print with the same op counts made here."""
+    from simulator.energy.claims import claims_table
+
+    _print_table(claims_table(), "published op-count energies, rebuilt from shapes and the 45 nm table")
+
+
+@app.command()
 def warmup() -> None:
     """Compile the kernels, so that the next simulation starts at once."""
     from simulator.engine.warmup import warm_up

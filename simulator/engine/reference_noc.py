@@ -44,6 +44,11 @@ class Flit:
     tail: bool
 
 
+def flits_of(packet: int, dst: int, n_flits: int) -> Iterator[Flit]:
+    """The flits of a packet in their order."""
+    return (Flit(packet, dst, head=k == 0, tail=k == n_flits - 1) for k in range(n_flits))
+
+
 @dataclass(frozen=True)
 class Grant:
     """Input ``input_`` of ``router`` may act on ``output``: send its head, or (``acquire``) become the owner first."""
@@ -101,10 +106,7 @@ class ReferenceMesh:
         while len(self.delivered) < n:
             self.take_due(t)
             while joined < n and cycle[joined] <= t:
-                count = n_flits[joined]
-                self.source[src[joined]].extend(
-                    Flit(joined, dst[joined], head=k == 0, tail=k == count - 1) for k in range(count)
-                )
+                self.source[src[joined]].extend(flits_of(joined, dst[joined], n_flits[joined]))
                 joined += 1
             self.sources_send(t)
             for grant in list(self.grants(t)):

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from simulator.engine.reference_noc import LOCAL, OPPOSITE, PORTS, Flit, OfLink, Port, xy_route
+from simulator.engine.reference_noc import LOCAL, OPPOSITE, PORTS, Flit, OfLink, Port, flits_of, xy_route
 
 Channel = tuple[int, int, int]
 
@@ -70,10 +70,7 @@ class ReferenceMeshVc:
         while len(self.delivered) < n:
             self.take_due(t)
             while joined < n and cycle[joined] <= t:
-                count = n_flits[joined]
-                self.source[src[joined]].extend(
-                    Flit(joined, dst[joined], head=k == 0, tail=k == count - 1) for k in range(count)
-                )
+                self.source[src[joined]].extend(flits_of(joined, dst[joined], n_flits[joined]))
                 joined += 1
             self.sources_send(t)
             for router in self.routers:

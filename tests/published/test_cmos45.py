@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.energy.claims import decoder_macs, energy_ratio, op_energy_j, spikes_per_mac
+from simulator.energy.claims import claims, decoder_macs, energy_ratio, op_energy_j, spikes_per_mac
 from simulator.energy.cmos45 import PRESETS, scaled_ac, scaled_mac
 
 LLAMA2_7B = {"n_blocks": 32, "d_model": 4096, "d_ffn": 11008}
@@ -80,3 +80,12 @@ def test_causal_attention_counts_the_triangle():
     """L = 3: pairs 1 + 2 + 3 = 6 rather than 9; each pair costs 2 d MACs."""
     full, causal = (decoder_macs(1, 8, 16, 3, causal=causal) for causal in (False, True))
     assert full - causal == 2 * 8 * (9 - 6)
+
+
+def test_the_table_of_claims_meets_every_printed_digit_but_the_unrounded_rows():
+    stated = [claim for claim in claims() if claim.published is not None]
+    differences = {claim.quantity: round(claim.ours, claim.digits) - claim.published for claim in stated}
+    assert [quantity for quantity, difference in differences.items() if difference] == [
+        "FP16 MAC over spikes, unrounded",
+        "INT8 MAC over spikes, unrounded",
+    ]
