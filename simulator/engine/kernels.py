@@ -26,7 +26,8 @@ Links = tuple[Ints, Ints, NocWorkspace]
 Scratch = tuple[Packets, Packets, Ints, Ints, Ints, Ints, Ints, Ints, Ints]
 Out = tuple[Ints, Ints, Ints, Ints, Ints, Ints]
 
-UNARY, BITWISE, DENSE = 0, 1, 2  # see simulator.engine.plan
+# How a count turns into packets: timestep by timestep, bit by bit, or once as it is (dense replay).
+UNARY, BITWISE, DENSE = 0, 1, 2
 
 
 @jit
@@ -168,7 +169,7 @@ def run_timesteps(
     counts
         int32 [tokens, n].
     n_timesteps, code
-        Timesteps a count unrolls to, and how (`plan.UNARY` and its like).
+        Timesteps a count unrolls to, and how (`UNARY` and its like).
     soma, packet_ps, cycle_ps
         (lanes, update_ps, idle_ps, fire_ps) of the encoder neurons, time to send a packet, time of a network cycle.
     homes

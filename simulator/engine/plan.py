@@ -14,9 +14,6 @@ from simulator.trace.trace import Layer, Stage, Trace
 
 Ints = NDArray[np.int64]
 
-# How a count turns into spikes inside the kernels: the code of the trace, or one value per activation (dense replay).
-UNARY, BITWISE, DENSE = 0, 1, 2
-
 
 @dataclass(frozen=True)
 class StagePlan:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
-from simulator.engine.kernels import Packets, Scratch, run_timesteps
+from simulator.engine.kernels import BITWISE, DENSE, UNARY, Packets, Scratch, run_timesteps
 from simulator.engine.network import Network
-from simulator.engine.plan import BITWISE, DENSE, UNARY, StagePlan
+from simulator.engine.plan import StagePlan
 from simulator.trace.encoding import Encoding
 
 Ints = NDArray[np.int64]
