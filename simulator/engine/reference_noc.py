@@ -6,6 +6,7 @@ from the neighbour at +x, -x, +y, -y and 4 from the source; outputs 0..3 lead to
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -59,8 +60,42 @@ class Grant:
     acquire: bool
 
 
+class ReferenceNetwork(ABC):
+    """What the oracles of the network share: cycle after cycle until every packet is delivered."""
+
+    source: dict[int, deque[Flit]]
+    delivered: dict[int, int]
+
+    def run(self, cycle: Sequence[int], src: Sequence[int], dst: Sequence[int], n_flits: Sequence[int]) -> list[int]:
+        """Cycle of delivery of each packet; ``cycle`` must ascend."""
+        n = len(cycle)
+        joined = 0
+        t = 0
+        while len(self.delivered) < n:
+            self.take_due(t)
+            while joined < n and cycle[joined] <= t:
+                self.source[src[joined]].extend(flits_of(joined, dst[joined], n_flits[joined]))
+                joined += 1
+            self.sources_send(t)
+            self.routers_act(t)
+            t += 1
+        return [self.delivered[p] for p in range(n)]
+
+    @abstractmethod
+    def take_due(self, t: int) -> None:
+        """Rule 1: credits and flits due at ``t`` take effect."""
+
+    @abstractmethod
+    def sources_send(self, t: int) -> None:
+        """Rule 2: sources send."""
+
+    @abstractmethod
+    def routers_act(self, t: int) -> None:
+        """Rules 3 and 4: all routers decide, then flits move."""
+
+
 @dataclass
-class ReferenceMesh:
+class ReferenceMesh(ReferenceNetwork):
     """State of a network of one-virtual-channel routers in one cycle.
 
     Attributes
@@ -91,28 +126,17 @@ class ReferenceMesh:
         self.owner: dict[Port, int] = {}  # per output: input whose packet holds it
         self.pointer = dict.fromkeys(ports, 0)
         self.sends_from = dict.fromkeys(ports, 0)  # per output: first cycle it may send again
-        self.source: dict[int, deque[Flit]] = {r: deque() for r in routers}
+        self.source = {r: deque() for r in routers}
         self.source_credits = dict.fromkeys(routers, self.buffer_flits)
         self.flits_due: dict[int, list[tuple[Port, Flit]]] = defaultdict(list)
         self.credits_due: dict[int, list[Port]] = defaultdict(list)
         self.source_credits_due: dict[int, list[int]] = defaultdict(list)
-        self.delivered: dict[int, int] = {}
+        self.delivered = {}
 
-    def run(self, cycle: Sequence[int], src: Sequence[int], dst: Sequence[int], n_flits: Sequence[int]) -> list[int]:
-        """Cycle of delivery of each packet; ``cycle`` must ascend."""
-        n = len(cycle)
-        joined = 0
-        t = 0
-        while len(self.delivered) < n:
-            self.take_due(t)
-            while joined < n and cycle[joined] <= t:
-                self.source[src[joined]].extend(flits_of(joined, dst[joined], n_flits[joined]))
-                joined += 1
-            self.sources_send(t)
-            for grant in list(self.grants(t)):
-                self.carry_out(t, grant)
-            t += 1
-        return [self.delivered[p] for p in range(n)]
+    def routers_act(self, t: int) -> None:
+        """Rule 3: every output decides on the state at the start of the cycle, then all that is granted moves."""
+        for grant in list(self.grants(t)):
+            self.carry_out(t, grant)
 
     def take_due(self, t: int) -> None:
         """Rule 1: credits and flits due at ``t`` take effect."""

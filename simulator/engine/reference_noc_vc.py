@@ -7,10 +7,10 @@ A channel is (router, port, vc): as an input a FIFO, as an output the right to t
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from simulator.engine.reference_noc import LOCAL, OPPOSITE, PORTS, Flit, OfLink, Port, flits_of, xy_route
+from simulator.engine.reference_noc import LOCAL, OPPOSITE, PORTS, Flit, OfLink, Port, ReferenceNetwork, xy_route
 
 Channel = tuple[int, int, int]
 
@@ -28,7 +28,7 @@ class Send:
 
 
 @dataclass
-class ReferenceMeshVc:
+class ReferenceMeshVc(ReferenceNetwork):
     """State of the network in one cycle; parameters and ``flits``, ``wait`` as in `ReferenceMesh`."""
 
     mesh_x: int
@@ -54,33 +54,22 @@ class ReferenceMeshVc:
         self.switch_accept_pointer = dict.fromkeys(ports, 0)  # input, over outputs
         self.vc_pointer = dict.fromkeys(ports, 0)  # input, over its channels
         self.sends_from = dict.fromkeys(ports, 0)  # per output: first cycle it may send again
-        self.source: dict[int, deque[Flit]] = {r: deque() for r in self.routers}
+        self.source = {r: deque() for r in self.routers}
         self.source_vc = dict.fromkeys(self.routers, VCS - 1)  # channel used last
         self.source_credits = {(r, v): self.buffer_flits for r in self.routers for v in range(VCS)}
         self.flits_due: dict[int, list[tuple[Channel, Flit]]] = defaultdict(list)
         self.credits_due: dict[int, list[Channel]] = defaultdict(list)
         self.source_credits_due: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        self.delivered: dict[int, int] = {}
+        self.delivered = {}
 
-    def run(self, cycle: Sequence[int], src: Sequence[int], dst: Sequence[int], n_flits: Sequence[int]) -> list[int]:
-        """Cycle of delivery of each packet; ``cycle`` must ascend."""
-        n = len(cycle)
-        joined = 0
-        t = 0
-        while len(self.delivered) < n:
-            self.take_due(t)
-            while joined < n and cycle[joined] <= t:
-                self.source[src[joined]].extend(flits_of(joined, dst[joined], n_flits[joined]))
-                joined += 1
-            self.sources_send(t)
-            for router in self.routers:
-                channels, sends = self.allocate_channels(router), self.allocate_switch(t, router)
-                for input_, output in channels:
-                    self.acquire(input_, output)
-                for send in sends:
-                    self.send(t, send)
-            t += 1
-        return [self.delivered[p] for p in range(n)]
+    def routers_act(self, t: int) -> None:
+        """Both allocators of every router decide on the state at the start of the cycle."""
+        for router in self.routers:
+            channels, sends = self.allocate_channels(router), self.allocate_switch(t, router)
+            for input_, output in channels:
+                self.acquire(input_, output)
+            for send in sends:
+                self.send(t, send)
 
     def take_due(self, t: int) -> None:
         """Credits and flits due at ``t`` take effect."""
