@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from simulator.errors import OutputError
-from simulator.outputs import check_writable
+from simulator.outputs import check_folder
 from simulator.report.manifest import manifest_dict
 from simulator.report.result_json import result_text
 from simulator.report.run import Run
@@ -81,14 +81,7 @@ def _write_text(path: Path, text: str) -> None:
 
 def check_place(out_dir: Path | str) -> None:
     """Raise OutputError where no report can be written: no permission, a file, or a folder of something else."""
-    place = Path(out_dir)
-    check_writable(place)
-    if not place.exists():
-        return
-    if not place.is_dir():
-        raise OutputError(f"{out_dir}: is a file, wanted a folder for the report")
-    if any(place.iterdir()) and not (place / MANIFEST).is_file():
-        raise OutputError(f"{out_dir}: is not empty and holds no report ({MANIFEST}), wanted a new or empty folder")
+    check_folder(Path(out_dir), "report", MANIFEST)
 
 
 @contextmanager

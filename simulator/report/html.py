@@ -15,11 +15,13 @@ from simulator.report.cells import MOST_ROWS, Cells, as_cells
 from simulator.report.figures import FIGURES, DrawnFigure, FigureKind, draw_figures, save_figures
 from simulator.report.format import format_count, format_energy, format_power, format_ratio, format_share, format_time
 from simulator.report.manifest import manifest_dict
+from simulator.report.result_json import leaves
 from simulator.report.run import PS_PER_S, Run
 from simulator.report.tables import assumption_table, comparison_table, layer_table
 
 REPORT = "report.html"
 PJ_PER_J = 1e12
+SHOWN_ELSEWHERE = {"warnings", "files", "schema", "schema_version"}  # keys of records that the page has a place for
 
 
 class Section(NamedTuple):
@@ -230,13 +232,8 @@ def _checks(run: Run) -> Iterator[str]:
     yield "op count + Σ steps of the bridge = total energy"  # bridge_frame has refused to draw anything else
 
 
-def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def _flat(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Key and value of every leaf; what the page shows elsewhere (warnings, files) is left out."""
-    for key, value in record.items():
-        if key in ("warnings", "files", "schema", "schema_version"):
-            continue
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{name}.")
-        elif value is not None:
-            yield name, str(value)
+    for path, value in leaves(record):
+        if value is not None and SHOWN_ELSEWHERE.isdisjoint(path):
+            yield ".".join(path), str(value)

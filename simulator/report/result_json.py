@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from simulator.energy.cmos45 import Cmos45
@@ -35,6 +35,16 @@ def result_dict(run: Run) -> dict[str, Any]:
         "warnings": list(run.all_warnings),
         "elapsed": {name: run.result.elapsed[name] for name in ("compile_s", "simulate_s")},
     }
+
+
+def leaves(record: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """(path of keys, value) of everything in nested mappings that is no mapping itself, in their order."""
+    for key, value in record.items():
+        path = (*above, str(key))
+        if isinstance(value, Mapping):
+            yield from leaves(value, path)
+        else:
+            yield path, value
 
 
 def result_text(run: Run) -> str:

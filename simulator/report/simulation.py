@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from simulator.config.chip import ChipConfig
 from simulator.energy.cmos45 import PAPER_PRECISION, Precision, cmos45_all
-from simulator.energy.ledger import build_ledger
+from simulator.energy.ledger import EnergyLedger, build_ledger
 from simulator.engine.engine import simulate as replay
+from simulator.engine.result import SimResult
 from simulator.mapping.place import map_trace
+from simulator.mapping.placement import Placement
 from simulator.report.run import DenseTwin, Run
 from simulator.trace.trace import Trace
 
@@ -49,10 +52,7 @@ def simulate(
     UncostedError
         When counted work has no price and ``allow_uncosted`` is not set.
     """
-    placement = map_trace(trace, chip)
-    result = replay(trace, chip, placement, _named(progress, chip.name))
-    ledger = build_ledger(result, chip, allow_uncosted)
-    ledger.check()
+    placement, result, ledger = _priced(chip, trace, progress, allow_uncosted)
     return Run(
         chip=chip,
         trace=trace,
@@ -69,14 +69,18 @@ def simulate(
 
 def dense_twin(chip: ChipConfig, trace: Trace, progress: Progress | None = None) -> DenseTwin:
     """The same layers, every activation once as one integer, on ``chip``: same engine, same ledger."""
-    result = replay(trace, chip, map_trace(trace, chip), _named(progress, chip.name))
-    ledger = build_ledger(result, chip)
-    ledger.check()
+    _, result, ledger = _priced(chip, trace, progress)
     return DenseTwin(chip.name, ledger.total_pj, result.total_ps, trace.n_tokens)
 
 
-def _named(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
-    return None if progress is None else lambda done, total: progress(name, done, total)
+def _priced(
+    chip: ChipConfig, trace: Trace, progress: Progress | None, allow_uncosted: bool = False
+) -> tuple[Placement, SimResult, EnergyLedger]:
+    """Map, simulate and price."""
+    placement = map_trace(trace, chip)
+    named = None if progress is None else partial(progress, chip.name)
+    result = replay(trace, chip, placement, named)
+    return placement, result, build_ledger(result, chip, allow_uncosted)
 
 
 def _assumptions(chip: ChipConfig) -> tuple[str, ...]:

@@ -10,23 +10,17 @@ from simulator.config.chip import ChipConfig
 from simulator.config.sweep import SweepConfig
 from simulator.energy.prices import PRICE_PATHS
 from simulator.errors import CapacityError, ConfigError, UncostedError, did_you_mean
-from simulator.report.result_json import result_dict
+from simulator.report.result_json import leaves, result_dict
 from simulator.report.simulation import simulate
 from simulator.trace.trace import Trace
 
 MACHINE = "elapsed."  # seconds of this machine: no property of a chip
 
 
-def flatten(result: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(result: Mapping[str, Any]) -> dict[str, Any]:
     """Dotted key -> value of every leaf of ``result``, in its order, without what is this machine's."""
-    flat: dict[str, Any] = {}
-    for key, value in result.items():
-        path = prefix + str(key)
-        if isinstance(value, Mapping):
-            flat |= flatten(value, path + ".")
-        else:
-            flat[path] = value
-    return {path: value for path, value in flat.items() if not path.startswith(MACHINE)}
+    flat = {".".join(path): value for path, value in leaves(result)}
+    return {key: value for key, value in flat.items() if not key.startswith(MACHINE)}
 
 
 def is_number(value: object) -> bool:

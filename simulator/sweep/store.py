@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ import pandas as pd
 
 from simulator.config.sweep import SweepConfig
 from simulator.errors import OutputError, SpikewattError
-from simulator.outputs import check_writable
+from simulator.outputs import check_folder, replaced_whole
 from simulator.report.result_json import SCHEMA as RESULT_SCHEMA
 from simulator.report.result_json import SCHEMA_VERSION as RESULT_VERSION
 from simulator.report.result_json import result_text
@@ -52,11 +50,7 @@ class Store:
 
     def check(self) -> None:
         """Raise OutputError when the folder cannot be written, or holds something that is not a sweep."""
-        check_writable(self.folder)
-        if self.folder.exists() and not self.folder.is_dir():
-            raise OutputError(f"{self.folder}: is a file, wanted a folder for the sweep")
-        if self.folder.is_dir() and any(self.folder.iterdir()) and not (self.folder / SWEEP).is_file():
-            raise OutputError(f"{self.folder}: is not empty and holds no sweep ({SWEEP}), wanted a new or empty folder")
+        check_folder(self.folder, "sweep", SWEEP)
 
     def open(self, config: SweepConfig, trace_hash: str) -> None:
         """Make the folder, or take up the one that an earlier call left, and note what the sweep is."""
@@ -127,14 +121,10 @@ def commit(path: Path, text: str) -> None:
     OutputError
         When it cannot be written; what stood at ``path`` is unchanged.
     """
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replaced_whole(path) as beside:
             beside.write_text(text, encoding="utf-8", newline="\n")
-            os.replace(beside, path)
-        finally:  # also after Ctrl-C; after the rename there is nothing left to remove
-            beside.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import uuid
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import OutputError, TraceError
+from simulator.outputs import replaced_whole
 from simulator.trace.manifest import (
     POSITIONS,
     Manifest,
@@ -67,19 +66,15 @@ def save_trace(trace: Trace, path: str | Path) -> str:
     """
     path = Path(path)
     trace.check()
-    beside = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
     try:
         if path.is_dir():
             raise OutputError(f"{path}: is a directory, wanted the path of a file such as {path / 'trace.npz'}")
         if not path.parent.is_dir():
             raise OutputError(f"{path}: cannot write: there is no directory {path.parent}, make it first")
-        with zipfile.ZipFile(beside, "x") as archive:
+        with replaced_whole(path) as beside, zipfile.ZipFile(beside, "x") as archive:
             content_hash = _write(trace, archive)
-        os.replace(beside, path)
     except OSError as error:
         raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error
-    finally:  # also after Ctrl-C; after the rename there is nothing left to remove
-        _remove(beside)
     return content_hash
 
 
@@ -122,14 +117,6 @@ def _npy_bytes(array: NDArray[np.integer]) -> bytes:
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, array, version=(1, 0), allow_pickle=False)
     return buffer.getvalue()
-
-
-def _remove(path: Path) -> None:
-    """Remove a file that may not be there, or that cannot be reached (then nothing was written either)."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return
 
 
 # ---------------------------------------------------------------- reading
