@@ -34,19 +34,19 @@ KERNEL_SOURCES = (
 def jit(function: Callable[P, R]) -> Callable[P, R]:
     """Compile ``function`` in nopython mode on its first call, keeping the code between runs where a disk allows it.
 
-    No fastmath and no threads: results are the same bytes on every machine (DESIGN rule 6). With ``NUMBA_DISABLE_JIT``
-    set the function is returned as it is.
+    No fastmath, and no threads inside a kernel, which lets go of Python's lock while it runs: results are the same
+    bytes on every machine (DESIGN rule 6). With ``NUMBA_DISABLE_JIT`` set the function is returned as it is.
     """
     if numba.config.DISABLE_JIT:
         return function
     directory = cache_directory()
     if directory is None:
-        return numba.njit(function)  # type: ignore[no-any-return]
+        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
     # The location is bound when numba decorates, so other users of numba in this process keep theirs.
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(directory)
     try:
-        return numba.njit(cache=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
     finally:
         numba.config.CACHE_DIR = before
 

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
 from simulator.mapping.placement import Placement
 
+Ints = NDArray[np.int64]
 
+
+@dataclass(frozen=True)
 class CoreLoad:
-    """Busy time and traffic of every core in use, int64 [blocks] each; a block's number is its core's."""
+    """Busy time and traffic of every core of the chips in use, int64 [cores] each, by core number."""
 
-    def __init__(self, placement: Placement) -> None:
-        n = len(placement.blocks)
-        self._placement = placement
-        self.busy_ps = np.zeros(n, np.int64)
-        self.packets_in = np.zeros(n, np.int64)
-        self.packets_out = np.zeros(n, np.int64)
-        self.synops = np.zeros(n, np.int64)
+    busy_ps: Ints
+    packets_in: Ints
+    packets_out: Ints
+    synops: Ints
 
-    def frame(self, chip: ChipConfig) -> pd.DataFrame:
+    @classmethod
+    def idle(cls, placement: Placement) -> CoreLoad:
+        """Nothing done yet."""
+        return cls(*(np.zeros(placement.cores_total, np.int64) for _ in fields(cls)))
+
+    def add(self, what: str, cores: Ints, amount: Ints | int) -> None:
+        """Add to one of the fields at ``cores``, which may repeat."""
+        np.add.at(getattr(self, what), cores, amount)
+
+    def add_all(self, other: CoreLoad) -> None:
+        """Add another load."""
+        for field in fields(self):
+            getattr(self, field.name)[:] += getattr(other, field.name)
+
+    def frame(self, placement: Placement, chip: ChipConfig) -> pd.DataFrame:
         """One row per core in use, see `SimResult.cores`."""
-        blocks, mesh_x = self._placement.blocks, self._placement.mesh_x
+        blocks, mesh_x = placement.blocks, placement.mesh_x
         cores = np.array([b.core for b in blocks], dtype=np.int64)
-        router = self._placement.core_router[cores]
+        router = placement.core_router[cores]
         return pd.DataFrame(
             {
                 "core": cores,
@@ -37,9 +54,9 @@ class CoreLoad:
                 "rows": [b.n_rows for b in blocks],
                 "neurons": [b.n_cols for b in blocks],
                 "sram_bytes": [b.sram_bytes for b in blocks],
-                "busy_ps": self.busy_ps,
-                "packets_in": self.packets_in,
-                "packets_out": self.packets_out,
-                "synops": self.synops,
+                "busy_ps": self.busy_ps[cores],
+                "packets_in": self.packets_in[cores],
+                "packets_out": self.packets_out[cores],
+                "synops": self.synops[cores],
             }
         )

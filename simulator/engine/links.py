@@ -60,29 +60,29 @@ def link_timing(placement: Placement, chip: ChipConfig) -> tuple[Ints, Ints]:
 
 def chip_crossing_mask(placement: Placement, chip: ChipConfig) -> NDArray[np.bool_]:
     """Bool [routers, 5]: outputs whose link leaves the chip of its router."""
-    mask = np.zeros((placement.mesh_x * placement.mesh_y, N_PORTS), np.bool_)
-    for router in range(len(mask)):
-        x, y = router % placement.mesh_x, router // placement.mesh_x
-        mask[router, :4] = [crosses_chip(x, y, direction, chip) for direction in range(4)]
+    x, y = _coordinates(placement)
+    mask = np.zeros((len(x), N_PORTS), np.bool_)
+    for direction in range(len(DIRECTIONS)):
+        mask[:, direction] = crosses_chip(x, y, direction, chip)
     return mask
 
 
-def on_mesh(router: int, direction: int, placement: Placement) -> bool:
-    """Whether the link of ``router`` in ``direction`` ends on the mesh (it does not at the edge)."""
-    x, y = router % placement.mesh_x, router // placement.mesh_x
-    return (x < placement.mesh_x - 1, x > 0, y < placement.mesh_y - 1, y > 0)[direction]
+def on_mesh(placement: Placement) -> NDArray[np.bool_]:
+    """Bool [routers, 4]: directions in which a router has a neighbour (it has none beyond the edge)."""
+    x, y = _coordinates(placement)
+    return np.stack([x < placement.mesh_x - 1, x > 0, y < placement.mesh_y - 1, y > 0], axis=1)
+
+
+def _coordinates(placement: Placement) -> tuple[Ints, Ints]:
+    """Column and row of every router, int64 [routers] each."""
+    router = np.arange(placement.mesh_x * placement.mesh_y, dtype=np.int64)
+    return router % placement.mesh_x, router // placement.mesh_x
 
 
 def link_frame(flits: Ints, wait_cycles: Ints, placement: Placement, chip: ChipConfig) -> pd.DataFrame:
     """One row per directed link of the mesh, see `SimResult.links`; both counts are int64 [routers * 5]."""
     crossing = chip_crossing_mask(placement, chip)
-    ports = [
-        (router, direction)
-        for router in range(len(crossing))
-        for direction in range(len(DIRECTIONS))
-        if on_mesh(router, direction, placement)
-    ]
-    router, direction = np.array(ports, dtype=np.int64).reshape(-1, 2).T
+    router, direction = np.nonzero(on_mesh(placement))
     port = router * N_PORTS + direction
     return pd.DataFrame(
         {

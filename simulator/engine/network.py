@@ -41,16 +41,15 @@ class Network:
         """Time of one transfer step in ps; its traffic counts ``times`` times, for it is the same for every token."""
         moved, waited = np.zeros_like(self.flits), np.zeros_like(self.wait)
         taken_ps = run_transfer(
-            arrays.ready_ps,
-            arrays.ptr,
+            arrays.cycle,
+            arrays.source,
             arrays.target_of,
-            arrays.sender_router,
             arrays.receiver_router,
             arrays.service_ps,
             self._cycle_ps,
-            np.full(len(arrays.ready_ps), flits, np.int64),
+            np.full(len(arrays.cycle), flits, np.int64),
             (moved, waited, self._workspace),
         )
         self.flits += moved * times
         self.wait += waited * times
-        return int(taken_ps)
+        return max(arrays.sent_ps, int(taken_ps))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import ceil_div, slices, words_per_row
 from simulator.mapping.placement import Block, Placement
-from simulator.trace.trace import Layer, Stage, Trace
+from simulator.trace.trace import Stage, Trace
 
 Ints = NDArray[np.int64]
 
@@ -23,8 +24,14 @@ class StagePlan:
     ----------
     homes, targets
         The blocks themselves.
+    layers
+        Layer id -> range of its blocks among the targets.
+    home_core, target_core
+        int64 [H], [G].
     home_router, home_start, home_stop
         int64 [H]: router of each home core and the range of neurons it encodes.
+    target_cols
+        int64 [G]: neurons of each target.
     target_router, target_service_ps
         int64 [G]: router of each target and the time it serves one packet (slowest stage plus overhead).
     target_update_ps, target_idle_ps
@@ -38,9 +45,13 @@ class StagePlan:
 
     homes: tuple[Block, ...]
     targets: tuple[Block, ...]
+    layers: dict[str, slice]
+    home_core: Ints
+    target_core: Ints
     home_router: Ints
     home_start: Ints
     home_stop: Ints
+    target_cols: Ints
     target_router: Ints
     target_service_ps: Ints
     target_update_ps: Ints
@@ -55,46 +66,54 @@ class StagePlan:
 def plan_stage(stage: Stage, trace: Trace, placement: Placement, chip: ChipConfig) -> StagePlan:
     """Arrays of one stage of ``trace`` on its cores."""
     homes = placement.of(stage.stage_id)
-    targets = tuple(block for layer_id in stage.layers for block in placement.of(layer_id))
-    pairs = [(block, trace.layer[block.owner]) for block in targets]
-    router = placement.core_router
-    updates = [soma_times(block, chip) for block in targets]
+    blocks = [placement.of(layer_id) for layer_id in stage.layers]
+    targets = tuple(block for of_layer in blocks for block in of_layer)
+    home_core, target_core = _ints([b.core for b in homes]), _ints([b.core for b in targets])
+    columns = _ints([b.n_cols for b in targets])
+    bits = np.repeat(_ints([trace.layer[i].weight_bits for i in stage.layers]), [len(b) for b in blocks])
+    update_ps, idle_ps = soma_ps(columns, chip)
     return StagePlan(
         homes=homes,
         targets=targets,
-        home_router=router[[b.core for b in homes]],
+        layers=_ranges(stage.layers, [len(b) for b in blocks]),
+        home_core=home_core,
+        target_core=target_core,
+        home_router=placement.core_router[home_core],
         home_start=_ints([b.col_start for b in homes]),
         home_stop=_ints([b.col_stop for b in homes]),
-        target_router=router[_ints([b.core for b in targets])],
-        target_service_ps=_ints([service_ps(b, x, chip) for b, x in pairs]),
-        target_update_ps=_ints([update for update, _ in updates]),
-        target_idle_ps=_ints([idle for _, idle in updates]),
-        target_words=_ints([words_per_row(b.n_cols, x.weight_bits, chip) for b, x in pairs]),
-        target_synops=_ints([b.n_cols * slices(x.weight_bits, chip) for b, x in pairs]),
+        target_cols=columns,
+        target_router=placement.core_router[target_core],
+        target_service_ps=service_ps(columns, bits, chip),
+        target_update_ps=update_ps,
+        target_idle_ps=idle_ps,
+        target_words=words_per_row(columns, bits, chip),
+        target_synops=columns * slices(bits, chip),
         **_segments(stage.width, targets),
     )
 
 
-def service_ps(block: Block, layer: Layer, chip: ChipConfig) -> int:
-    """Time one spike packet keeps a target core busy: its slowest stage plus the fixed overhead (DESIGN section 5)."""
+def _ranges(names: tuple[str, ...], sizes: list[int]) -> dict[str, slice]:
+    """Name -> its range, one after another."""
+    stops = np.cumsum([0, *sizes]).tolist()
+    return {name: slice(start, stop) for name, (start, stop) in zip(names, pairwise(stops), strict=True)}
+
+
+def service_ps(columns: Ints, weight_bits: Ints, chip: ChipConfig) -> Ints:
+    """Time one spike packet keeps target cores busy: the slowest stage plus the fixed overhead (DESIGN section 5)."""
     core = chip.core
-    words = words_per_row(block.n_cols, layer.weight_bits, chip)
-    turns = ceil_div(block.n_cols * slices(layer.weight_bits, chip), core.synapse.lanes)
-    slowest = max(
-        core.axon_in.lookup.latency.value,
-        words * core.synapse.word_read.latency.value,
-        turns * core.synapse.synop.latency.value,
-        turns * core.dendrite.accumulate.latency.value,
+    words = words_per_row(columns, weight_bits, chip)
+    turns = ceil_div(columns * slices(weight_bits, chip), core.synapse.lanes)
+    slowest = np.maximum(
+        np.maximum(core.axon_in.lookup.latency.value, words * core.synapse.word_read.latency.value),
+        turns * max(core.synapse.synop.latency.value, core.dendrite.accumulate.latency.value),
     )
     return slowest + core.overhead.value
 
 
-def soma_times(block: Block, chip: ChipConfig) -> tuple[int, int]:
-    """Time to update all neurons of a target at the end of a timestep, with and without input in it."""
+def soma_ps(columns: Ints, chip: ChipConfig) -> tuple[Ints, Ints]:
+    """Time to update all neurons of targets at the end of a timestep, with and without input in it."""
     soma = chip.core.soma
-    if soma.every == "stage":
-        return 0, 0
-    turns = ceil_div(block.n_cols, soma.lanes)
+    turns = ceil_div(columns, soma.lanes) if soma.every == "timestep" else np.zeros_like(columns)
     return turns * soma.update.latency.value, turns * soma.update_idle.latency.value
 
 

@@ -104,9 +104,10 @@ def scratch(most: int) -> Scratch:
     """Work arrays of `run_timesteps` for at most ``most`` packets at a time; every packet has one flit."""
 
     def field() -> Ints:
-        return np.ones(max(most, 1), np.int64)
+        return np.empty(max(most, 1), np.int64)
 
     def packets() -> Packets:
         return field(), field(), field(), field()
 
-    return packets(), packets(), field(), field(), field(), field(), field(), field(), field()
+    one_flit = np.ones(max(most, 1), np.int64)
+    return packets(), packets(), field(), field(), field(), one_flit, field(), field(), field()

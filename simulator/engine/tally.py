@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from simulator.engine.links import Crossings
+import numpy as np
+
+from simulator.engine.links import Crossings, Ints
 from simulator.engine.result import CountRow
 
 
@@ -12,7 +14,7 @@ class Tally:
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str, str], int] = {}
 
-    def add(self, layer: str, component: str, action: str, count: int) -> None:
+    def add(self, layer: str, component: str, action: str, count: int | np.integer) -> None:
         """Count an action ``count`` more times; zero makes no row."""
         count = int(count)
         if count < 0:
@@ -21,15 +23,20 @@ class Tally:
             key = (layer, component, action)
             self._counts[key] = self._counts.get(key, 0) + count
 
-    def add_traffic(self, sender: str, packets: int, flits: int, links: Crossings) -> None:
-        """Count packets that ``sender`` sends to one core, and their flits on links and into that core.
+    def add_all(self, other: Tally) -> None:
+        """Add the counts of another tally; its new homes come after those already here."""
+        for key, count in other._counts.items():
+            self.add(*key, count)
 
-        ``links`` are the crossings of one packet (scalars); links belong to the sender of a packet.
+    def add_traffic(self, sender: str, packets: Ints, flits: int, links: Crossings) -> None:
+        """Count the packets that ``sender`` sends between pairs of cores, and their flits on links and into cores.
+
+        ``packets`` and ``links`` (the crossings of one packet) are int64 of one shape; links belong to the sender.
         """
-        self.add(sender, "axon_out", "packet", packets)
+        self.add(sender, "axon_out", "packet", packets.sum())
         for action, crossed in (("hop_x", links.hop_x), ("hop_y", links.hop_y), ("chip_hop", links.chip_hop)):
-            self.add(sender, "noc", action, packets * flits * int(crossed))
-        self.add(sender, "noc", "local", packets * flits)
+            self.add(sender, "noc", action, flits * (packets * crossed).sum())
+        self.add(sender, "noc", "local", flits * packets.sum())
 
     def total(self, component: str, *actions: str) -> int:
         """Sum over all layers of the named actions of a component."""

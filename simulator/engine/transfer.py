@@ -5,7 +5,6 @@ Element i of a vector of n travels to element ``i * w // n`` of the home of widt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,29 +19,45 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Edge:
-    """``values`` packets from one block to another in one transfer."""
+class Edges:
+    """Value packets from the blocks of one owner to those of another; E edges.
 
-    sender: Block
-    receiver: Block
-    values: int
+    Attributes
+    ----------
+    sender, receiver
+        Owners: ids of layers or stages.
+    from_core, to_core, values
+        int64 [E]: ``values`` packets from one core to another.
+    """
+
+    sender: str
+    receiver: str
+    from_core: Ints
+    to_core: Ints
+    values: Ints
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """One step of value packets, each of ``flits`` flits.
+    """One step of value packets, each of ``flits`` flits, done ``rounds`` times one after another.
 
     Attributes
     ----------
     kind
         ``reduce`` (partial sums), ``collect`` (outputs and residuals to a home), ``exchange`` (a number per home core).
-    edges
-        Who sends how much to whom.
+    parts
+        Who sends how much to whom; the edges of a sender are served in this order.
     """
 
     kind: str
-    edges: tuple[Edge, ...]
+    parts: tuple[Edges, ...]
     flits: int
+    rounds: int = 1
+
+    @property
+    def barriers(self) -> int:
+        """Barriers that end it."""
+        return 0 if self.kind == "exchange" else 1
 
 
 def value_flits(chip: ChipConfig) -> int:
@@ -52,59 +67,78 @@ def value_flits(chip: ChipConfig) -> int:
 
 def transfers_before_ops(stage: Stage, trace: Trace, placement: Placement, chip: ChipConfig) -> list[Transfer]:
     """What reaches the home of ``stage`` before its ops, and what its cores tell each other for them."""
-    homes = placement.of(stage.stage_id)
-    edges: list[Edge] = []
+    parts = []
     for layer_id in stage.sources:
-        roots = [b for b in placement.of(layer_id) if b.row_start == 0]
-        edges += _to_home(roots, trace.layer[layer_id].n_out, homes, stage.width)
+        roots = tuple(b for b in placement.of(layer_id) if b.row_start == 0)
+        parts.append(_to_home(roots, trace.layer[layer_id].n_out, stage, placement))
     for carried in stage.carries:
-        senders = list(placement.of(carried))
-        edges += _to_home(senders, senders[-1].col_stop, homes, stage.width)
-    collect = [Transfer("collect", tuple(edges), value_flits(chip))] if edges else []
-    return collect + _exchanges(stage, trace, homes, chip)
+        senders = placement.of(carried)
+        parts.append(_to_home(senders, senders[-1].col_stop, stage, placement))
+    collect = [Transfer("collect", tuple(parts), value_flits(chip))] if parts else []
+    return collect + _exchanges(stage, trace, placement, chip)
 
 
 def reductions(stage: Stage, placement: Placement, chip: ChipConfig) -> list[Transfer]:
     """Partial sums of the layers whose inputs are split over cores, each to the root block of its outputs."""
-    edges = []
+    parts = []
     for layer_id in stage.layers:
         blocks = placement.of(layer_id)
-        root = {b.col_start: b for b in blocks if b.row_start == 0}
-        edges += [Edge(b, root[b.col_start], b.n_cols) for b in blocks if b.row_start > 0]
-    return [Transfer("reduce", tuple(edges), value_flits(chip))] if edges else []
+        root = {b.col_start: b.core for b in blocks if b.row_start == 0}
+        partial = [b for b in blocks if b.row_start > 0]
+        if partial:
+            to_core = _ints([root[b.col_start] for b in partial])
+            values = _ints([b.n_cols for b in partial])
+            parts.append(Edges(layer_id, layer_id, _ints([b.core for b in partial]), to_core, values))
+    return [Transfer("reduce", tuple(parts), value_flits(chip))] if parts else []
 
 
-def _to_home(senders: list[Block], n: int, homes: tuple[Block, ...], width: int) -> Iterator[Edge]:
-    """Edges of a vector of ``n`` elements, held by ``senders`` column-wise, to the home of ``width`` elements."""
-    starts = [home.col_start for home in homes]
-    for sender in senders:
-        element = np.arange(sender.col_start, sender.col_stop) * width // n
-        home_of = np.searchsorted(starts, element, side="right") - 1
-        for home, values in zip(*np.unique(home_of, return_counts=True), strict=True):
-            yield Edge(sender, homes[home], int(values))
+def _to_home(senders: tuple[Block, ...], n: int, stage: Stage, placement: Placement) -> Edges:
+    """Edges of a vector of ``n`` elements, held by ``senders`` column-wise, to the home of a stage.
+
+    Element i goes to ``i * width // n``, so a home that starts at s takes the elements from ``ceil(s * n / width)`` on.
+    """
+    homes = placement.of(stage.stage_id)
+    edge = _ints([ceil_div(home.col_start * n, stage.width) for home in homes] + [n])
+    start, stop = _ints([b.col_start for b in senders]), _ints([b.col_stop for b in senders])
+    overlap = np.minimum(stop[:, None], edge[None, 1:]) - np.maximum(start[:, None], edge[None, :-1])
+    sender, home = np.nonzero(overlap > 0)
+    from_core, to_core = _ints([b.core for b in senders])[sender], _ints([b.core for b in homes])[home]
+    return Edges(senders[0].owner, stage.stage_id, from_core, to_core, overlap[sender, home])
 
 
-def _exchanges(stage: Stage, trace: Trace, homes: tuple[Block, ...], chip: ChipConfig) -> list[Transfer]:
+def _exchanges(stage: Stage, trace: Trace, placement: Placement, chip: ChipConfig) -> list[Transfer]:
     """For a home on several cores: each norm and each encoder needs one number gathered and spread again."""
-    if len(homes) == 1:
-        return []
-    first, others = homes[0], homes[1:]
+    cores = _ints([b.core for b in placement.of(stage.stage_id)])
     rounds = sum(trace.op[op_id].kind in ("norm", "encode") for op_id in stage.ops)
-    gather = Transfer("exchange", tuple(Edge(b, first, 1) for b in others), value_flits(chip))
-    spread = Transfer("exchange", tuple(Edge(first, b, 1) for b in others), value_flits(chip))
-    return [gather, spread] * rounds
+    if len(cores) == 1 or rounds == 0:
+        return []
+    first, others = np.full(len(cores) - 1, cores[0]), cores[1:]
+    one = np.ones(len(others), np.int64)
+    gather = Edges(stage.stage_id, stage.stage_id, others, first, one)
+    spread = Edges(stage.stage_id, stage.stage_id, first, others, one)
+    return [Transfer("exchange", (edges,), value_flits(chip), rounds) for edges in (gather, spread)]
 
 
 @dataclass(frozen=True)
 class TransferArrays:
-    """A transfer as the kernel takes it: packets grouped by sender, see `kernels_transfer.run_transfer`."""
+    """The packets of a transfer in the order of (injection cycle, sender, sequence), see `run_transfer`.
 
-    ready_ps: Ints
-    ptr: Ints
+    Attributes
+    ----------
+    cycle, source, target_of
+        int64 [packets]: injection cycle, router of the sender, index of the receiver.
+    receiver_router, service_ps
+        int64 [receivers].
+    sent_ps
+        Time at which the last sender has sent its last packet.
+    """
+
+    cycle: Ints
+    source: Ints
     target_of: Ints
-    sender_router: Ints
     receiver_router: Ints
     service_ps: Ints
+    sent_ps: int
 
 
 def transfer_arrays(transfer: Transfer, placement: Placement, chip: ChipConfig) -> TransferArrays:
@@ -112,22 +146,22 @@ def transfer_arrays(transfer: Transfer, placement: Placement, chip: ChipConfig) 
 
     A received partial sum is also added.
     """
-    outgoing: dict[int, list[Edge]] = {}
-    for edge in transfer.edges:
-        outgoing.setdefault(edge.sender.core, []).append(edge)
-    outgoing = dict(sorted(outgoing.items()))  # ties in time go to the lower core
-    receiver = {core: i for i, core in enumerate(dict.fromkeys(edge.receiver.core for edge in transfer.edges))}
-    target_of = [
-        np.repeat([receiver[e.receiver.core] for e in edges], [e.values for e in edges]) for edges in outgoing.values()
-    ]
-    packet_ps = chip.core.axon_out.packet.latency.value
+    from_core = np.concatenate([part.from_core for part in transfer.parts])
+    values = np.concatenate([part.values for part in transfer.parts])
+    receivers, to = np.unique(np.concatenate([part.to_core for part in transfer.parts]), return_inverse=True)
+    by_sender = np.argsort(from_core, kind="stable")  # ties in time go to the lower core
+    edge = np.repeat(by_sender, values[by_sender])
+    sender = from_core[edge]
+    ready_ps = (_place_in_run(sender) + 1) * chip.core.axon_out.packet.latency.value
+    cycle = ceil_div(ready_ps, chip.noc.cycle.value)
+    order = np.argsort(cycle, kind="stable")
     return TransferArrays(
-        ready_ps=np.concatenate([packet_ps * np.arange(1, len(t) + 1) for t in target_of]).astype(np.int64),
-        ptr=np.cumsum([0, *map(len, target_of)]).astype(np.int64),
-        target_of=np.concatenate(target_of).astype(np.int64),
-        sender_router=placement.core_router[list(outgoing)],
-        receiver_router=placement.core_router[list(receiver)],
-        service_ps=np.full(len(receiver), receive_ps(transfer.kind, chip), np.int64),
+        cycle=cycle[order],
+        source=placement.core_router[sender[order]],
+        target_of=to[edge[order]].astype(np.int64),
+        receiver_router=placement.core_router[receivers],
+        service_ps=np.full(len(receivers), receive_ps(transfer.kind, chip), np.int64),
+        sent_ps=int(ready_ps.max()),
     )
 
 
@@ -136,3 +170,13 @@ def receive_ps(kind: str, chip: ChipConfig) -> int:
     core = chip.core
     accumulate = core.dendrite.reduce.latency.value if kind == "reduce" else 0
     return max(core.axon_in.lookup.latency.value, accumulate) + core.overhead.value
+
+
+def _place_in_run(sorted_values: Ints) -> Ints:
+    """Place of each entry among the equal ones before it: 0, 1, 2 for 5, 5, 5."""
+    starts = np.flatnonzero(np.diff(sorted_values, prepend=sorted_values[0] - 1))
+    return np.arange(len(sorted_values)) - np.repeat(starts, np.diff(starts, append=len(sorted_values)))
+
+
+def _ints(values: object) -> Ints:
+    return np.array(values, dtype=np.int64)

@@ -35,5 +35,5 @@ def warm_up() -> float:
         scratch(1),
         (zero.copy(), zero.copy(), zero.copy(), np.zeros((1, 1), np.int64), zero.copy(), np.zeros((0, 9), np.int64)),
     )
-    run_transfer(one, ptr, zero, zero, zero, one, 1, one, network)
+    run_transfer(zero, zero, zero, zero, one, 1, one, network)
     return time.perf_counter() - started

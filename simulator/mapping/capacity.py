@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
 from simulator.errors import CapacityError
 from simulator.trace.trace import Layer
+
+N = TypeVar("N", int, NDArray[np.int64])  # one number, or one for each block
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,12 @@ class Cut:
         return self.row_parts * self.col_parts
 
 
-def ceil_div(a: int, b: int) -> int:
-    """Smallest integer not below a/b."""
+def ceil_div(a: N, b: N | int) -> N:
+    """Smallest integer not below a/b, or such an array."""
     return -(-a // b)
 
 
-def words_per_row(n_cols: int, weight_bits: int, chip: ChipConfig) -> int:
+def words_per_row(n_cols: N, weight_bits: N, chip: ChipConfig) -> N:
     """SRAM words that hold the weights of one input to ``n_cols`` outputs (a row starts at a word)."""
     return ceil_div(n_cols * weight_bits, chip.core.sram.word)
 
@@ -43,7 +49,7 @@ def block_sram_bytes(n_rows: int, n_cols: int, weight_bits: int, chip: ChipConfi
     return ceil_div(n_rows * words_per_row(n_cols, weight_bits, chip) * chip.core.sram.word, 8)
 
 
-def slices(weight_bits: int, chip: ChipConfig) -> int:
+def slices(weight_bits: N, chip: ChipConfig) -> N:
     """Native synapses that one weight takes: a weight wider than a synapse is held in several."""
     return ceil_div(weight_bits, chip.core.synapse.weight_bits)
 

@@ -14,6 +14,8 @@ from simulator.mapping.partition import partition
 from simulator.mapping.placement import Block, Placement
 from simulator.trace.trace import Trace
 
+Ints = NDArray[np.int64]
+
 
 def map_trace(trace: Trace, chip: ChipConfig) -> Placement:
     """Partition and place the program of ``trace`` on as many chips as it takes.
@@ -48,7 +50,7 @@ def place(blocks: tuple[Block, ...], chip: ChipConfig) -> Placement:
     )
 
 
-def _core_routers(n_chips: int, chips_x: int, chip: ChipConfig) -> NDArray[np.int64]:
+def _core_routers(n_chips: int, chips_x: int, chip: ChipConfig) -> Ints:
     """Router of every core: cores fill a tile, tiles follow a snake so that neighbours in number are neighbours."""
     grid = chip.chip
     core = np.arange(n_chips * grid.n_cores, dtype=np.int64)
@@ -60,8 +62,9 @@ def _core_routers(n_chips: int, chips_x: int, chip: ChipConfig) -> NDArray[np.in
     return y * (chips_x * grid.tiles_x) + x
 
 
-def crosses_chip(x: int, y: int, direction: int, chip: ChipConfig) -> bool:
-    """Whether the link of router (x, y) in ``direction`` (0 +x, 1 -x, 2 +y, 3 -y) leaves its chip."""
+def crosses_chip(x: Ints, y: Ints, direction: int, chip: ChipConfig) -> NDArray[np.bool_]:
+    """Whether the links of routers (x, y) in ``direction`` (0 +x, 1 -x, 2 +y, 3 -y) leave their chip."""
     grid = chip.chip
     position, size = (x, grid.tiles_x) if direction < 2 else (y, grid.tiles_y)
-    return position % size == (size - 1 if direction % 2 == 0 else 0)
+    leaves: NDArray[np.bool_] = position % size == (size - 1 if direction % 2 == 0 else 0)
+    return leaves

@@ -145,3 +145,12 @@ def test_a_run_of_the_engine_changes_nothing_in_the_next():
     assert np.array_equal(first.links.to_numpy(), second.links.to_numpy())
     assert first.tokens.equals(second.tokens)
     assert first.cores.equals(second.cores)
+
+
+def test_one_thread_and_two_find_the_same():
+    trace, chip = make_trace(n_tokens=3), make_chip()
+    placement = map_trace(trace, chip)
+    one, two = (simulate(trace, chip, placement, threads=n) for n in (1, 2))
+    assert one.counts == two.counts
+    for table in ("stages", "tokens", "cores", "links"):
+        assert getattr(one, table).to_csv() == getattr(two, table).to_csv()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from factories import make_chip, make_trace
 from hypothesis import given, settings
@@ -80,8 +81,9 @@ def test_chips_tile_into_a_near_square():
 
 def test_links_between_chips():
     chip = make_chip()  # 2 x 4 tiles
-    assert [crosses_chip(1, 0, d, chip) for d in range(4)] == [True, False, False, True]
-    assert [crosses_chip(0, 3, d, chip) for d in range(4)] == [False, True, True, False]
+    x, y = np.array([1, 0]), np.array([0, 3])
+    leaves = np.stack([crosses_chip(x, y, direction, chip) for direction in range(4)], axis=1)
+    assert leaves.tolist() == [[True, False, False, True], [False, True, True, False]]
 
 
 def test_fit_names_the_largest_block():
