@@ -38,6 +38,8 @@ class UnitPrice:
         How well the number is known (DESIGN rule 4).
     note
         What the chip file adds in words.
+    node_nm, voltage
+        Process in nm and supply in V at which the number was found; the voltage is None where the file has none.
     """
 
     name: str
@@ -49,6 +51,8 @@ class UnitPrice:
     source: str
     grade: str
     note: str | None
+    node_nm: float
+    voltage: float | None
 
     def energy_pj(self, count: int) -> float:
         """Energy of ``count`` actions: count x unit, or 0 when another action's price contains it."""
@@ -70,7 +74,20 @@ def find_price(chip: ChipConfig, name: str) -> UnitPrice | None:
         unit_pj, source = math.nan, f"included in {included_in}"
     if unit_pj is None:
         raise TypeError(f"{path} has neither value nor included_in")  # the chip schema lets none through
-    return UnitPrice(name, path, unit_pj, price.low, price.high, included_in, source, price.grade, price.note)
+    at_chip = chip.technology
+    return UnitPrice(
+        name=name,
+        path=path,
+        unit_pj=unit_pj,
+        low_pj=price.low,
+        high_pj=price.high,
+        included_in=included_in,
+        source=source,
+        grade=price.grade,
+        note=price.note,
+        node_nm=price.node_nm or at_chip.node_nm,
+        voltage=price.voltage or (at_chip.voltage if price.node_nm is None else None),
+    )
 
 
 def chip_prices(chip: ChipConfig) -> dict[str, UnitPrice]:

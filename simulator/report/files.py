@@ -28,7 +28,8 @@ def write_report(run: Run, out_dir: Path | str, *, writers: Sequence[Writer] = (
     """Write the report of ``run`` as the folder ``out_dir`` and return its path.
 
     ``result.json``; ``layers.csv`` (`layer_table`); ``components.csv`` (the ledger: layer x component x action);
-    ``assumptions.csv`` (each price used); ``stages.csv``, ``tokens.csv``, ``cores.csv``, ``links.csv``; what
+    ``assumptions.csv`` (each price used); ``bands.csv``, ``tornado.csv`` (what
+    the ranges of the prices do); ``stages.csv``, ``tokens.csv``, ``cores.csv``, ``links.csv``; what
     ``writers`` add; last ``manifest.json``, whose presence says that the report is complete.
 
     Everything is written to a hidden folder beside ``out_dir``, which then takes its place. An earlier report there is
@@ -61,6 +62,8 @@ def _write_files(run: Run, folder: Path) -> None:
         "layers": layer_table(run),
         "components": run.ledger.rows,
         "assumptions": assumption_table(run),
+        "bands": run.uncertainty.bands(),
+        "tornado": run.uncertainty.tornado(),
         "stages": run.result.stages,
         "tokens": run.result.tokens,
         "cores": run.result.cores,

@@ -118,6 +118,13 @@ def _headline(run: Run) -> Iterator[Headline]:
     edp = run.energy_per_token_pj / PJ_PER_J * run.latency_per_token_ps / PS_PER_S
     total = format_energy(run.ledger.total_pj)
     yield Headline("energy per token", format_energy(run.energy_per_token_pj), f"everything counted; {total} in all")
+    band = {name: format_energy(pj / run.n_tokens) for name, pj in run.uncertainty.total.items()}
+    yield Headline(
+        "its range",
+        f"{band['low_pj']} to {band['high_pj']}",
+        f"90 % of draws from the ranges of the prices, median {band['median_pj']};"
+        f" prices with a range are {format_share(run.uncertainty.ranged_share)} of the total",
+    )
     yield Headline(
         "time per token",
         format_time(run.latency_per_token_ps),

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from simulator.energy.cmos45 import Cmos45
+from simulator.energy.uncertainty import TOTAL, Uncertainty
 from simulator.report.manifest import chip_sha256
 from simulator.report.run import DenseTwin, Run
 
@@ -88,9 +89,29 @@ def _energy(run: Run) -> dict[str, Any]:
         "by_component": _floats(ledger.by_component()),
         "by_grade": _floats(ledger.by_grade()),
         "share_by_grade": ledger.grade_shares(),
+        "uncertainty": _uncertainty(run.uncertainty),
         "cmos45": _cmos45(run.op_count, run.cmos45),
         "dense_twin": None if run.dense is None else _dense(run.dense),
     }
+
+
+def _uncertainty(found: Uncertainty) -> dict[str, Any]:
+    """Quantiles of the energy of the whole trace under prices drawn from their ranges."""
+    bands = found.bands().set_index("layer")
+    return {
+        "meaning": "quantiles 5, 50 and 95 % over prices drawn from their ranges; those without one stay",
+        "draws": found.draws,
+        "seed": found.seed,
+        "share_with_range": found.ranged_share,
+        **found.total,
+        "by_layer": {str(layer): _floats(band) for layer, band in bands.drop(TOTAL).iterrows()},
+        "swings": {row["prices"]: {"low_pj": row["low_pj"], "high_pj": row["high_pj"]} for row in _swings(found)},
+    }
+
+
+def _swings(found: Uncertainty) -> list[dict[Any, Any]]:
+    """The tornado as plain rows, widest first."""
+    return list(found.tornado().to_dict("records"))
 
 
 def _cmos45(paper: Cmos45, by_precision: Mapping[str, Cmos45]) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from simulator.config.chip import ChipConfig
 from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45, Precision
 from simulator.energy.ledger import EnergyLedger
+from simulator.energy.uncertainty import Uncertainty, uncertainty
 from simulator.engine.result import SimResult
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Trace
@@ -80,6 +82,11 @@ class Run:
     def op_count(self) -> Cmos45:
         """The 45 nm op count that the chip is set beside first."""
         return self.cmos45[self.precision]
+
+    @cached_property
+    def uncertainty(self) -> Uncertainty:
+        """What the ranges of the prices do to the energies (`simulator.energy.uncertainty`)."""
+        return uncertainty(self.ledger, self.chip)
 
     @property
     def n_tokens(self) -> int:

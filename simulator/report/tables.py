@@ -114,8 +114,9 @@ def comparison_table(run: Run) -> pd.DataFrame:
 def assumption_table(run: Run) -> pd.DataFrame:
     """Every price that was used, with its source and how much of the total rests on it; largest share first.
 
-    Columns: ``action, value_pj`` (NaN when another price contains it), ``unit, low_pj, high_pj, path, grade, source,
-    citation, note, count, energy_pj, share``. The value of ``static.power`` is in W, that is pJ per chip-ps.
+    Columns: ``action, value_pj`` (NaN when another price contains it), ``unit, low_pj, high_pj, path, grade, node_nm,
+    voltage`` (where the number was found), ``source, citation, note, count, energy_pj, share``. The value of
+    ``static.power`` is in W, that is pJ per chip-ps.
     """
     rows = run.ledger.rows
     used = rows[["count", "energy_pj"]].groupby(rows["component"] + "." + rows["action"], sort=False).sum()
@@ -137,6 +138,8 @@ def _assumption(run: Run, price: UnitPrice) -> dict[str, object]:
         "high_pj": math.nan if price.high_pj is None else price.high_pj,
         "path": price.path,
         "grade": price.grade,
+        "node_nm": price.node_nm,
+        "voltage": math.nan if price.voltage is None else price.voltage,
         "source": price.source,
         "citation": citation,
         "note": price.note or "",

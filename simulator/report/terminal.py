@@ -74,6 +74,8 @@ def summary_lines(run: Run) -> list[str]:
     return [
         run.ledger.conservation_line(format_energy),
         f"energy: {_energy_words(run)}, mean power {format_power(run.mean_power_w)}; prices: {shares}",
+        band_line(run),
+        assumed_line(run),
         f"latency: {format_time(run.latency_per_token_ps)} per token, {format_time(result.total_ps)} in all,"
         f" {format_count(run.tokens_per_s)} tokens/s",
         f"time utilization (busy / elapsed): mean {format_share(run.time_util_mean)}, busiest core {run.busiest_core}"
@@ -82,6 +84,19 @@ def summary_lines(run: Run) -> list[str]:
         f" {format_bytes(run.sram_used_bytes)} of {format_bytes(run.sram_total_bytes)} SRAM"
         f" ({format_share(run.space_util)})",
     ]
+
+
+def band_line(run: Run) -> str:
+    """The energy of one token under the ranges of the prices, and how much of it has none."""
+    found = run.uncertainty
+    low, median, high = (format_energy(found.total[f"{q}_pj"] / run.n_tokens) for q in ("low", "median", "high"))
+    ranged = f"prices with a range are {format_share(found.ranged_share)} of the total"
+    return f"range: {median} per token (median), 90 % between {low} and {high}; {ranged}"
+
+
+def assumed_line(run: Run) -> str:
+    """The sentence that a defender of the total must be able to say."""
+    return f"{format_share(run.ledger.assumed_share)} of this total rests on assumed prices"
 
 
 def _title(run: Run) -> str:

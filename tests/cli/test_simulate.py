@@ -20,7 +20,8 @@ Refused = Callable[[Done], str]
 
 DATA = {
     *("result.json", "manifest.json", "report.html"),
-    *(f"{table}.csv" for table in ("layers", "components", "assumptions", "stages", "tokens", "cores", "links")),
+    *(f"{table}.csv" for table in ("layers", "components", "assumptions", "bands", "tornado")),
+    *(f"{table}.csv" for table in ("stages", "tokens", "cores", "links")),
 }
 CHIPS = ("loihi-like", "truenorth-like", "sdllm-asic-45nm", "dense-int8-45nm")
 

@@ -21,6 +21,7 @@ from simulator.report.figures.latency_blocks import draw_latency_blocks, latency
 from simulator.report.figures.links import draw_links, links_finding, links_frame
 from simulator.report.figures.spikes import draw_spikes, spikes_finding, spikes_frame
 from simulator.report.figures.style import png_bytes, svg_text
+from simulator.report.figures.tornado import draw_tornado, tornado_finding, tornado_frame
 from simulator.report.run import Run
 
 
@@ -53,6 +54,15 @@ FIGURES: Mapping[str, FigureKind] = {
         bridge_frame,
         draw_bridge,
         bridge_finding,
+    ),
+    "tornado": FigureKind(
+        "What the ranges of the prices do",
+        "Tornado chart of energy per token",
+        "Each bar runs from the energy at the price's low bound to that at its high one, all other prices at their"
+        " value; the line is the total as reported. Prices without a range in the chip file have no bar.",
+        tornado_frame,
+        draw_tornado,
+        tornado_finding,
     ),
     "energy": FigureKind(
         "Energy by layer",

@@ -98,3 +98,13 @@ def test_sram_lanes_is_a_small_grid():
         "core.sram.capacity": 3,
         "core.synapse.lanes": 4,
     }
+
+
+@pytest.mark.parametrize("name", CHIPS)
+def test_every_number_knows_its_node_and_voltage(name):
+    """A number states where it was found, or it was found at the node and supply that the file states once."""
+    chip = load_chip(name)
+    assert chip.technology.voltage is not None
+    for path, number in numbers(chip):
+        at_node = getattr(number, "node_nm", None) or chip.technology.node_nm
+        assert 5 <= at_node <= 180, path

@@ -24,6 +24,7 @@ from simulator.report.figures.latency_blocks import latency_blocks_finding, late
 from simulator.report.figures.links import _arrows, draw_links, links_finding, links_frame
 from simulator.report.figures.spikes import draw_spikes, spikes_finding, spikes_frame
 from simulator.report.figures.style import png_bytes, svg_text
+from simulator.report.figures.tornado import draw_tornado, tornado_finding, tornado_frame
 
 EXACT = 1e-12  # parts are rounded once each
 
@@ -481,3 +482,26 @@ def test_save_figures_says_what_cannot_be_written(tmp_path):
 def test_no_figure_uses_pyplot():
     folder = Path(__file__).resolve().parents[3] / "simulator" / "report"
     assert not [path for path in folder.rglob("*.py") if "pyplot" in path.read_text(encoding="utf-8")]
+
+
+# ---- tornado
+
+
+def test_tornado_by_hand(run):
+    """The toy's only price with a range is noc.local, 1.7 pJ from 1 to 2: bars of count x (bound - 1.7) per token."""
+    frame = tornado_frame(run)
+    rows = run.ledger.rows
+    n = rows.loc[(rows["component"] == "noc") & (rows["action"] == "local"), "count"].sum() / run.n_tokens
+    assert list(frame["prices"]) == ["noc.local"]
+    assert frame["low_pj"].iloc[0] == pytest.approx(run.energy_per_token_pj - 0.7 * n, rel=1e-12)
+    _, ax = draw_tornado(frame)
+    (bar,) = ax.patches
+    assert (bar.get_x(), bar.get_width()) == pytest.approx((frame["low_pj"].iloc[0], 1.0 * n), rel=1e-9)
+    assert tornado_finding(frame).startswith("The range of noc.local moves the total most, from ")
+
+
+def test_a_tornado_without_ranges_says_so():
+    frame = tornado_frame(make_run(chip=make_chip(noc__local=price("1 pJ"))))
+    assert len(frame) == 0
+    assert "No price that was used has a range" in tornado_finding(frame)
+    draw_tornado(frame)

@@ -11,7 +11,10 @@ from simulator.errors import OutputError
 from simulator.report.files import write_report
 from simulator.report.tables import layer_table
 
-FILES = "assumptions.csv components.csv cores.csv layers.csv links.csv manifest.json result.json stages.csv tokens.csv"
+FILES = (
+    "assumptions.csv bands.csv components.csv cores.csv layers.csv links.csv manifest.json result.json stages.csv"
+    " tokens.csv tornado.csv"
+)
 
 
 @pytest.fixture(scope="module")

@@ -124,3 +124,12 @@ def test_no_commit_outside_a_checkout(tmp_path):
     assert git_commit(tmp_path) is None
     (tmp_path / ".git").mkdir()  # not a repository either
     assert git_commit(tmp_path) is None
+
+
+def test_uncertainty(run):
+    found = result_dict(run)["energy"]["uncertainty"]
+    assert (found["draws"], found["seed"]) == (1000, 0)
+    assert found["value_pj"] == run.ledger.total_pj
+    assert found["low_pj"] < found["median_pj"] < found["high_pj"]
+    assert list(found["by_layer"]) == list(dict.fromkeys(run.ledger.rows["layer"]))
+    assert list(found["swings"]) == ["noc.local"]

@@ -1,0 +1,160 @@
+"""What the ranges of the prices do to an energy: a Monte Carlo over the finished ledger. Nothing is simulated again."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from simulator.config.chip import ChipConfig
+from simulator.energy.ledger import EnergyLedger
+from simulator.energy.prices import UnitPrice, chip_prices
+
+DRAWS = 1000
+SEED = 0
+BAND = (0.05, 0.95)  # quantiles that hold 90 % of the draws
+TOTAL = "total"
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """The energy of a run under prices drawn from their ranges.
+
+    A price with `low` or `high` is drawn from a triangle with its peak at the value; an absent bound is the value
+    itself. Prices without bounds stay at their value, so the band shows the ranges that sources give and nothing else:
+    `ranged_share` says how much of the total has one. Prices that state the same fact (same value, bounds, source
+    and note: both directions of a hop) are drawn as one.
+
+    Attributes
+    ----------
+    ledger
+        What was priced.
+    prices
+        Prices the ledger used, by ``component.action``, in order of first use.
+    draws, seed
+        How many draws, and what they start from; a price's draws depend on the seed and its own path alone.
+    """
+
+    ledger: EnergyLedger
+    prices: dict[str, UnitPrice]
+    draws: int = DRAWS
+    seed: int = SEED
+
+    @property
+    def ranged_share(self) -> float:
+        """Share of the total, in [0, 1], that rests on prices with a range."""
+        total = self.ledger.total_pj
+        ranged = math.fsum(math.fsum(self._counts[name]) * p.unit_pj for name, p in self.prices.items() if _ranged(p))
+        return ranged / total if total else 0.0
+
+    def bands(self) -> pd.DataFrame:
+        """One row per layer in program order, the last one the `TOTAL`, over the whole trace.
+
+        Columns: ``layer, value_pj`` (the ledger's), ``low_pj, median_pj, high_pj``: quantiles 5, 50 and 95 % of the
+        draws. Bands of layers do not add up to that of the total; energies of one draw do.
+        """
+        value = self.ledger.by_layer()
+        rows = np.vstack([self._energies, self._energies.sum(axis=0)])
+        low, median, high = np.quantile(rows, (BAND[0], 0.5, BAND[1]), axis=1)
+        columns = {"layer": [*value.index, TOTAL], "value_pj": [*value, self.ledger.total_pj]}
+        return pd.DataFrame(columns | {"low_pj": low, "median_pj": median, "high_pj": high})
+
+    @cached_property
+    def total(self) -> dict[str, float]:
+        """The last row of `bands`: ``value_pj, low_pj, median_pj, high_pj`` of the whole trace."""
+        last = self.bands().iloc[-1].drop("layer")
+        return {str(name): float(value) for name, value in last.items()}
+
+    def tornado(self) -> pd.DataFrame:
+        """What one fact at a time does to the total, the widest swing first; all others stay at their value.
+
+        Columns: ``prices`` (those that state the fact), ``grade, low_pj, high_pj`` (the total at its bounds),
+        ``value_pj`` (the ledger's total), ``swing_pj`` (high less low). Facts without a range have no row.
+        """
+        total = self.ledger.total_pj
+        rows = []
+        for names in self._facts.values():
+            price = self.prices[names[0]]
+            count = math.fsum(math.fsum(self._counts[name]) for name in names)
+            if _ranged(price) and count > 0:
+                low, high = (total + count * (bound - price.unit_pj) for bound in _bounds(price))
+                rows.append((", ".join(names), price.grade, low, high, total, high - low))
+        frame = pd.DataFrame(rows, columns=["prices", "grade", "low_pj", "high_pj", "value_pj", "swing_pj"])
+        return frame.sort_values("swing_pj", ascending=False, kind="stable", ignore_index=True)
+
+    @cached_property
+    def _facts(self) -> dict[tuple[object, ...], list[str]]:
+        """Prices that state one fact, by what they state, in order of first use."""
+        facts: dict[tuple[object, ...], list[str]] = {}
+        for name, price in self.prices.items():
+            facts.setdefault((price.unit_pj, price.low_pj, price.high_pj, price.source, price.note), []).append(name)
+        return facts
+
+    @cached_property
+    def _counts(self) -> pd.DataFrame:
+        """Counts, float64, one row per layer and one column per price; work of other prices' energy counts 0."""
+        rows = self.ledger.rows
+        names = rows["component"] + "." + rows["action"]
+        sums = rows["count"].groupby([rows["layer"], names.rename("price")], sort=False).sum().unstack(fill_value=0)
+        layers = list(dict.fromkeys(rows["layer"]))
+        return sums.reindex(index=layers, columns=list(self.prices), fill_value=0).astype(np.float64)
+
+    @cached_property
+    def _energies(self) -> Floats:
+        """Energy in pJ of each layer (rows) in each draw (columns)."""
+        units = np.empty((len(self.prices), self.draws))
+        index = {name: i for i, name in enumerate(self.prices)}
+        for names in self._facts.values():
+            units[[index[name] for name in names]] = self._drawn(self.prices[names[0]])
+        # einsum, not BLAS: the order of its sums does not depend on the number of threads
+        return np.asarray(np.einsum("lp,pd->ld", self._counts.to_numpy(), units))
+
+    def _drawn(self, price: UnitPrice) -> Floats:
+        """``draws`` values of a price in pJ; a constant where it has no range."""
+        if not _ranged(price):
+            return np.full(self.draws, price.unit_pj)
+        seed = np.random.SeedSequence([self.seed, zlib.crc32(price.path.encode())])
+        uniform = np.random.Generator(np.random.PCG64(seed)).random(self.draws)
+        low, high = _bounds(price)
+        return triangular(uniform, low, price.unit_pj, high)
+
+
+def uncertainty(ledger: EnergyLedger, chip: ChipConfig, draws: int = DRAWS, seed: int = SEED) -> Uncertainty:
+    """The `Uncertainty` of a ledger under the ranges of the chip file that priced it."""
+    rows = ledger.rows
+    used = dict.fromkeys(rows["component"] + "." + rows["action"])
+    known = chip_prices(chip)
+    prices = {name: known[name] for name in used if name in known and known[name].included_in is None}
+    return Uncertainty(ledger, prices, draws, seed)
+
+
+def triangular(uniform: Floats, low: float, mode: float, high: float) -> Floats:
+    """Values of a triangular distribution at the quantiles ``uniform`` (in [0, 1)), by its inverse distribution.
+
+    ``low <= mode <= high`` and ``low < high``. With ``f = (mode - low) / (high - low)``: ``low + sqrt(u (high - low)
+    (mode - low))`` for ``u < f``, else ``high - sqrt((1 - u) (high - low) (high - mode))``.
+    """
+    width, rise, fall = high - low, mode - low, high - mode
+    left = low + np.sqrt(uniform * width * rise)
+    right = high - np.sqrt((1 - uniform) * width * fall)
+    return np.where(uniform * width < rise, left, right)
+
+
+def _bounds(price: UnitPrice) -> tuple[float, float]:
+    """Low and high of a price in pJ, its value where the chip file gives none."""
+    low = price.unit_pj if price.low_pj is None else price.low_pj
+    high = price.unit_pj if price.high_pj is None else price.high_pj
+    return low, high
+
+
+def _ranged(price: UnitPrice) -> bool:
+    """Whether a price has a range of any width."""
+    low, high = _bounds(price)
+    return low < high
