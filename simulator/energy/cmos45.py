@@ -100,7 +100,7 @@ def scaled_ac(bits: int) -> float:
 
 def _op_counts(trace: Trace) -> pd.DataFrame:
     """Spikes, synops and dense MACs of each layer, int64, in the order of the trace."""
-    spikes = {stream.stream_id: stream_spikes(trace, stream.stream_id) for stream in trace.streams}
+    spikes = {stream_id: stream_spikes(trace, stream_id) for stream_id in dict.fromkeys(x.stream for x in trace.layers)}
     rows = [
         (x.layer_id, x.kind, spikes[x.stream], spikes[x.stream] * x.n_out, trace.n_tokens * x.n_in * x.n_out)
         for x in trace.layers

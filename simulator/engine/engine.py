@@ -100,8 +100,8 @@ class _Run:
         with ThreadPoolExecutor(self.threads) as pool:
             try:
                 for stage in self.setting.trace.stages:
-                    if stage.stream is not None:
-                        self.setting.trace.counts(stage.stream)  # read files here, in order, not in the threads
+                    for stream_id in self.setting.trace.streams_of(stage):
+                        self.setting.trace.counts(stream_id)  # read files here, in order, not in the threads
                     pending.append(pool.submit(simulated, stage))
                     if len(pending) >= 2 * self.threads:
                         yield pending.popleft().result()

@@ -1,11 +1,12 @@
 """The oracle: the whole simulation in plain Python, written to be read; the compiled engine equals it event for event.
 
 It shares nothing with the engine but the records, the cut of layers into blocks and the oracle of the network
-(`reference_noc`). One token after another passes the stages of the program; a stage is
+(`reference_noc`); the ops are in `reference_ops`. One token after another passes the stages of the program; a stage is
 
 1. values arrive at its home cores (`collect`), and where there are several of these, they tell each other one number
    per norm and per encoder (`exchange`);
-2. its ops run on the vector units of the home cores;
+2. its ops run on the vector units of the home cores; an op may be driven by the spikes of a stream of its own, which
+   fire there and are sent nowhere;
 3. in each timestep the home cores update their neurons one by one and send a packet for each spike and target core, the
    network carries the packets, the target cores serve them in order of arrival and update their neurons;
 4. partial sums travel to the block that holds the first rows (`reduce`).
@@ -22,6 +23,7 @@ from itertools import pairwise
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.reference_noc import ReferenceMesh
+from simulator.engine.reference_ops import op_ps, op_work
 from simulator.mapping.placement import Block, Placement
 from simulator.trace.trace import Stage, Trace
 
@@ -113,25 +115,14 @@ class _Oracle:
         return points[-1].value
 
     def ops(self, stage: Stage, token: int) -> int:
-        """The non-spiking work: ops one after another, each spread over lanes and memory ports of all home cores."""
+        """The work of no layer: ops one after another, each spread evenly over all home cores."""
         homes = self.blocks(stage.stage_id)
-        context = int(self.trace.contexts[token])
         taken = 0
         for op_id in stage.ops:
-            compute = bits = 0
-            op = self.trace.op[op_id]
-            for name in {**op.counts, **op.per_timestep}:
-                component, action = name.split(".")
-                per_token, per_position = op.counts.get(name, (0, 0))
-                times = per_token + per_position * context + op.per_timestep.get(name, 0) * self.n_timesteps()
+            work = op_work(self.trace.op[op_id], self.trace, token, self.n_timesteps(), self.fires)
+            for (component, action), times in work.items():
                 self.count(op_id, component, action, times)
-                if component == "memory":
-                    bits += times
-                else:
-                    turns = math.ceil(times / (len(homes) * self.chip.vector.lanes))
-                    compute += turns * getattr(self.chip.vector, action).latency.value
-            accesses = math.ceil(bits / (len(homes) * self.chip.memory.word))
-            taken += max(compute, accesses * self.chip.memory.access.value)
+            taken += op_ps(work, self.chip, len(homes))
         for home in homes:
             self.found.busy_ps[home.core] += taken
         return taken

@@ -27,7 +27,7 @@ from simulator.engine.transfer import (
     transfer_arrays,
     transfers_before_ops,
 )
-from simulator.engine.vector import vector_ps
+from simulator.engine.vector import op_work, vector_ps
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Stage, Trace
@@ -148,14 +148,16 @@ class StageRun:
         self.cores.add("packets_in", to_core, packets)
 
     def _ops(self) -> Ints:
-        """Count the non-spiking work; returns its time per token."""
-        trace, n_timesteps = self._in.trace, self._in.n_timesteps
-        for op_id in self.stage.ops:
-            for name, times in trace.op[op_id].work(trace.contexts, n_timesteps).items():
+        """Count the work that no layer does; returns its time per token."""
+        trace, chip = self._in.trace, self._in.chip
+        works = [op_work(trace.op[op_id], trace, chip) for op_id in self.stage.ops]
+        for op_id, work in zip(self.stage.ops, works, strict=True):
+            for name, times in work.items():
                 component, action = name.split(".")
                 self.tally.add(op_id, component, action, times.sum())
+            self.spikes += int(work["soma.fire"].sum()) if "soma.fire" in work else 0
         homes = np.array([block.core for block in self._in.placement.of(self.stage.stage_id)], dtype=np.int64)
-        taken = vector_ps(self.stage, trace, self._in.chip, len(homes), n_timesteps)
+        taken = vector_ps(works, chip, len(homes), trace.n_tokens)
         self.cores.add("busy_ps", homes, taken.sum())
         return taken
 

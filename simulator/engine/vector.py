@@ -1,4 +1,4 @@
-"""Time of the non-spiking work: the ops of a stage on the vector units of its home cores."""
+"""The work of ops: what a chip does of each action, and how long it takes on the home cores of their stage."""
 
 from __future__ import annotations
 
@@ -6,32 +6,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.config.chip import Action, ChipConfig
-from simulator.trace.trace import Stage, Trace
+from simulator.engine.spikes import replay_code
+from simulator.trace.trace import Op, Trace
 
 Ints = NDArray[np.int64]
 
 
-def vector_ps(stage: Stage, trace: Trace, chip: ChipConfig, n_homes: int, n_timesteps: int) -> Ints:
-    """Time of all ops of ``stage`` for each token, int64 [tokens].
+def op_work(op: Op, trace: Trace, chip: ChipConfig) -> dict[str, Ints]:
+    """Every action of ``op`` as ``chip`` replays the trace, int64 [tokens].
 
-    Ops follow one another; each is spread evenly over the lanes of ``n_homes`` cores, and its memory traffic over their
-    memory ports. Operations and accesses overlap: an op takes as long as the slower of the two. ``n_timesteps`` are
-    those in which the chip replays the stream.
+    An op with a local stream also does the work of the neurons that encode it: ``soma.update`` and ``soma.fire`` for
+    each spike, ``soma.update_idle`` for each live neuron and timestep without one.
     """
-    total = np.zeros(trace.n_tokens, np.int64)
-    for op_id in stage.ops:
-        op = trace.op[op_id]
-        compute = np.zeros(trace.n_tokens, np.int64)
-        moved = np.zeros(trace.n_tokens, np.int64)
-        for name, count in op.work(trace.contexts, n_timesteps).items():
+    n_timesteps = replay_code(trace.encoding, chip)[1]
+    if op.stream is None:
+        return op.work(trace.contexts, n_timesteps)
+    live = trace.live(op.stream)
+    dense = chip.replay == "dense"
+    fired = live if dense else trace.spikes_per_token(op.stream)
+    work = (op.dense() if dense else op).work(trace.contexts, n_timesteps, fired)
+    return work | {"soma.update": fired, "soma.update_idle": live * n_timesteps - fired, "soma.fire": fired}
+
+
+def vector_ps(works: list[dict[str, Ints]], chip: ChipConfig, n_homes: int, n_tokens: int) -> Ints:
+    """Time of the ops of a stage for each token, int64 [tokens]; ``works`` are what each of them does (`op_work`).
+
+    Ops follow one another; each is spread evenly over the vector lanes of ``n_homes`` cores, its memory traffic over
+    their memory ports and the neurons of its local stream over their soma lanes. The three overlap: an op takes as long
+    as the slowest.
+    """
+    total = np.zeros(n_tokens, np.int64)
+    for work in works:
+        compute, moved, neurons = (np.zeros(n_tokens, np.int64) for _ in range(3))
+        for name, count in work.items():
             component, action = name.split(".")
             if component == "memory":
                 moved += count
+            elif component == "soma":
+                neurons += _soma_ps(action, count, chip, n_homes)
             else:
                 compute += -(-count // (n_homes * chip.vector.lanes)) * _action(chip, action).latency.value
         accesses = -(-moved // (n_homes * chip.memory.word))
-        total += np.maximum(compute, accesses * chip.memory.access.value)
+        total += np.maximum(np.maximum(compute, neurons), accesses * chip.memory.access.value)
     return total
+
+
+def _soma_ps(action: str, count: Ints, chip: ChipConfig, n_homes: int) -> Ints:
+    """Time of neuron updates, ``lanes`` at a time on each home core, or of spikes, one at a time."""
+    soma = chip.core.soma
+    if action == "fire":
+        return -(-count // n_homes) * soma.fire.latency.value
+    updates: Action = getattr(soma, action)
+    return -(-count // (n_homes * soma.lanes)) * updates.latency.value
 
 
 def _action(chip: ChipConfig, name: str) -> Action:

@@ -18,13 +18,15 @@ from collections.abc import Mapping
 
 from simulator.model.llama_config import LlamaConfig
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import Op
+from simulator.trace.trace import ClosedForm, Op
 
 STATE_BITS = 16  # residual, KV cache and rotary table as they lie in memory
 CHANNEL_BITS = 32  # one scale (float32), or one column sum (int32), per output channel of a spiking layer
 
 
-def _op(op_id: str, kind: str, *, per_timestep: Mapping[str, int] | None = None, **counts: int | tuple[int, int]) -> Op:
+def _op(
+    op_id: str, kind: str, *, per_timestep: Mapping[str, ClosedForm] | None = None, **counts: int | ClosedForm
+) -> Op:
     """An Op from ``vector_mac=7`` (per token) or ``memory_read=(0, 64)`` (per token, per context position)."""
     table = {
         action.replace("_", ".", 1): count if isinstance(count, tuple) else (count, 0)
@@ -65,7 +67,7 @@ def encode(op_id: str, n: int, encoding: Encoding) -> Op:
         vector_mul=n + unsigned,
         vector_add=n + unsigned * (n + 2),
         memory_write=n * count_bits,
-        per_timestep={"memory.read": n * count_bits},
+        per_timestep={"memory.read": (n * count_bits, 0)},
     )
 
 

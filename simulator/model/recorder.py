@@ -38,7 +38,7 @@ class Recorder:
             ops=program.ops,
             stages=program.stages,
             positions=np.concatenate([np.arange(n, dtype=np.int64) for n in lengths]),
-            phase="prefill",
+            phases=np.zeros(sum(lengths), np.uint8),  # a prompt
             origin=origin,
             load_counts=counts.__getitem__,
         )

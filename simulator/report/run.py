@@ -121,7 +121,7 @@ class Run:
     @property
     def n_activations(self) -> int:
         """Activations that were encoded, over all streams and tokens."""
-        return self.n_tokens * sum(stream.n for stream in self.trace.streams)
+        return sum(int(self.trace.live(stream.stream_id).sum()) for stream in self.trace.streams)
 
     @property
     def spikes_per_activation(self) -> float:

@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from simulator.errors import OutputError, TraceError
 from simulator.outputs import replaced_whole
 from simulator.trace.manifest import (
+    PHASES_MEMBER,
     POSITIONS,
     Manifest,
+    ManifestV1,
     Member,
     check_members,
     counts_dtype,
@@ -32,7 +34,7 @@ from simulator.trace.manifest import (
     member_of,
     parse_manifest,
 )
-from simulator.trace.trace import Trace
+from simulator.trace.trace import PHASES, Trace
 
 MANIFEST = "manifest.json"
 # Room for the header of a .npy file (128 bytes as numpy writes it) beyond its data: more is not one of our arrays.
@@ -88,6 +90,7 @@ def content_hash(trace: Trace) -> str:
 def _arrays(trace: Trace) -> Iterator[tuple[str, NDArray[np.integer]]]:
     """The arrays of the file, in its order and types."""
     yield POSITIONS, trace.positions.astype("<i8")
+    yield PHASES_MEMBER, trace.phases
     dtype = counts_dtype(trace.encoding.levels)
     for stream in trace.streams:
         yield counts_member(stream.stream_id), np.ascontiguousarray(trace.counts(stream.stream_id), dtype=dtype)
@@ -123,7 +126,7 @@ def _npy_bytes(array: NDArray[np.integer]) -> bytes:
 
 
 def load_trace(path: str | Path) -> Trace:
-    """Open a trace: its manifest and positions now, the counts of a stream at the first ``counts()`` of it.
+    """Open a trace: its manifest, positions and phases now, the counts of a stream at the first ``counts()`` of it.
 
     Raises
     ------
@@ -138,6 +141,7 @@ def load_trace(path: str | Path) -> Trace:
         check_members(manifest, str(path))
         _check_archive(archive, manifest, path)
         positions = _read_array(archive, POSITIONS, manifest.members[POSITIONS], path)
+        phases = _read_phases(archive, manifest, path)
     trace = Trace(
         name=manifest.name,
         encoding=encoding,
@@ -146,7 +150,8 @@ def load_trace(path: str | Path) -> Trace:
         ops=manifest.ops,
         stages=manifest.stages,
         positions=positions.astype(np.int64, copy=False),
-        phase=manifest.phase,
+        phases=phases,
+        window=manifest.window,
         origin=manifest.origin,
         load_counts=_CountsReader(path, path.absolute(), manifest.members),
         content_hash=manifest.content_hash,
@@ -154,6 +159,14 @@ def load_trace(path: str | Path) -> Trace:
     )
     trace.check()
     return trace
+
+
+def _read_phases(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> NDArray[np.uint8]:
+    """The phase of each token; a file of version 1 has one for all."""
+    if isinstance(manifest, ManifestV1):
+        n_tokens = manifest.members[POSITIONS].shape[0]
+        return np.full(n_tokens, PHASES.index(manifest.phase), np.uint8)
+    return _read_array(archive, PHASES_MEMBER, manifest.members[PHASES_MEMBER], path).astype(np.uint8, copy=False)
 
 
 def verify_trace(path: str | Path) -> Trace:

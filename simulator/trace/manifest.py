@@ -17,8 +17,9 @@ from simulator.trace.encoding import Code, Encoding
 from simulator.trace.trace import Layer, Op, Phase, Stage, Stream, Trace
 
 FORMAT = "spikewatt-trace"
-SCHEMA_VERSIONS = (1,)
+SCHEMA_VERSIONS = (1, 2)
 POSITIONS = "positions.npy"
+PHASES_MEMBER = "phases.npy"
 
 
 class _Strict(BaseModel):
@@ -42,13 +43,13 @@ class EncodingRecord(_Strict):
 
 
 class Manifest(_Strict):
-    """Schema version 1; ``traces/README.md`` says what each key means."""
+    """Schema version 2; ``traces/README.md`` says what each key means."""
 
     format: str
     schema_version: int
     name: str
     encoding: EncodingRecord
-    phase: Phase
+    window: int | None
     streams: tuple[Stream, ...]
     layers: tuple[Layer, ...]
     ops: tuple[Op, ...]
@@ -56,6 +57,12 @@ class Manifest(_Strict):
     origin: dict[str, Any]
     members: dict[str, Member]
     content_hash: str
+
+
+class ManifestV1(Manifest):
+    """Schema version 1, in the form of `_raised`: one phase for all tokens and no member of phases."""
+
+    phase: Phase
 
 
 def counts_member(stream_id: str) -> str:
@@ -92,8 +99,8 @@ def make_manifest(trace: Trace, members: Mapping[str, Member]) -> dict[str, Any]
         "schema_version": SCHEMA_VERSIONS[-1],
         "name": trace.name,
         "encoding": {"code": encoding.code, "levels": encoding.levels, "timesteps": encoding.n_timesteps},
-        "phase": trace.phase,
-        "streams": [asdict(stream) for stream in trace.streams],
+        "window": trace.window,
+        "streams": [_stream(stream) for stream in trace.streams],
         "layers": [asdict(layer) for layer in trace.layers],
         "ops": [_op(op) for op in trace.ops],
         "stages": [asdict(stage) for stage in trace.stages],
@@ -108,10 +115,22 @@ def make_manifest(trace: Trace, members: Mapping[str, Member]) -> dict[str, Any]
         raise TraceError(f"{trace.name}: the origin is not JSON: {error}") from error
 
 
+def _stream(stream: Stream) -> dict[str, object]:
+    """A stream as the file states it: ``live`` only where it is local."""
+    stated: dict[str, object] = {"stream_id": stream.stream_id, "n": stream.n}
+    return stated | ({"live": list(stream.live)} if stream.live is not None else {})
+
+
 def _op(op: Op) -> dict[str, object]:
-    """An op as the file states it: without ``per_timestep`` where there is none."""
+    """An op as the file states it: without the keys that hold their defaults."""
     stated: dict[str, object] = {"op_id": op.op_id, "kind": op.kind, "counts": dict(op.counts)}
-    return stated | ({"per_timestep": dict(op.per_timestep)} if op.per_timestep else {})
+    optional = {
+        "per_timestep": dict(op.per_timestep),
+        "stream": op.stream,
+        "per_spike": dict(op.per_spike),
+        "operand_bits": op.operand_bits,
+    }
+    return stated | {key: value for key, value in optional.items() if value}
 
 
 def manifest_bytes(raw: Mapping[str, object]) -> bytes:
@@ -134,9 +153,9 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         raise TraceError(f"{where}: not JSON: {error}") from error
     if not isinstance(raw, dict):
         raise TraceError(f"{where}: {type(raw).__name__}, wanted an object")
-    _check_version(raw, where)
+    version = _check_version(raw, where)
     try:
-        manifest = Manifest.model_validate_json(data)
+        manifest = Manifest.model_validate_json(data) if version > 1 else _read_v1(raw)
     except ValidationError as error:
         raise TraceError(f"{where}: {_first_problem(error)}") from error
     try:
@@ -150,13 +169,29 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     return manifest
 
 
-def _check_version(raw: Mapping[str, object], where: str) -> None:
+def _read_v1(raw: Mapping[str, Any]) -> Manifest:
+    """A manifest of schema version 1: it has no window, and what a timestep repeats is one number, a of [a, 0]."""
+    ops = raw.get("ops")
+    raised = [_raised(op) for op in ops] if isinstance(ops, list) else ops
+    return ManifestV1.model_validate_json(json.dumps({**raw, "ops": raised, "window": None}))
+
+
+def _raised(op: object) -> object:
+    """An op of version 1 as one of version 2; what is neither is left for the schema to refuse."""
+    if not isinstance(op, dict) or not isinstance(op.get("per_timestep"), dict):
+        return op
+    return op | {"per_timestep": {action: [n, 0] for action, n in op["per_timestep"].items()}}
+
+
+def _check_version(raw: Mapping[str, object], where: str) -> int:
+    """The schema version, one of those known."""
     if raw.get("format") != FORMAT:
         raise TraceError(f"{where}: format {raw.get('format')!r}, wanted {FORMAT!r}: not a trace")
     version = raw.get("schema_version")
     if type(version) is not int or version not in SCHEMA_VERSIONS:
         known = ", ".join(map(str, SCHEMA_VERSIONS))
         raise TraceError(f"{where}: schema version {version!r}, known: {known}; newer traces need a newer spikewatt")
+    return version
 
 
 def _first_problem(error: ValidationError) -> str:
@@ -194,7 +229,7 @@ def manifest_encoding(record: EncodingRecord, where: str) -> Encoding:
 
 
 def check_members(manifest: Manifest, where: str) -> None:
-    """Check that the manifest lists the positions and each stream's counts, of the right type and shape, and no more.
+    """Check that the manifest lists positions, phases and each stream's counts, of their type and shape, and no more.
 
     Raises
     ------
@@ -205,6 +240,8 @@ def check_members(manifest: Manifest, where: str) -> None:
     tokens = positions.shape[0] if positions is not None and len(positions.shape) == 1 else -1
     counts = counts_dtype(manifest.encoding.levels).str
     wanted: dict[str, tuple[str, tuple[int, ...]]] = {POSITIONS: ("<i8", (tokens,))}
+    if not isinstance(manifest, ManifestV1):
+        wanted[PHASES_MEMBER] = ("|u1", (tokens,))
     wanted |= {counts_member(s.stream_id): (counts, (tokens, s.n)) for s in manifest.streams}
     for name, (dtype, shape) in wanted.items():
         member = manifest.members.get(name)

@@ -19,10 +19,11 @@ def trace_stats(trace: Trace) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``stream``; ``kind`` (last part of its id: attn_in, attn_out, mlp_in, mlp_hidden); ``n`` activations per token;
-        ``tokens``; ``spikes``; ``spikes_per_activation``; ``firing_rate`` = spikes / (n x tokens x T), in [0, 1];
-        ``zero_share`` of activations that never fire; ``max_count``, the largest absolute count; ``synops`` = spikes x
-        the fan-outs of the layers that the stream drives.
+        ``stream``; ``kind`` (last part of its id: attn_in, attn_out, mlp_in, mlp_hidden; attn_q, attn_p for the local
+        streams of attention); ``n`` activations per token (the most of any token, for a local stream); ``tokens``;
+        ``activations`` that were live, over all tokens; ``spikes``; ``spikes_per_activation``; ``firing_rate`` = spikes
+        / (activations x T), in [0, 1]; ``zero_share`` of activations that never fire; ``max_count``, the largest
+        absolute count; ``synops`` = spikes x the fan-outs of the layers that the stream drives, 0 for a local stream.
     """
     import pandas as pd
 
@@ -35,12 +36,13 @@ def trace_stats(trace: Trace) -> pd.DataFrame:
 def _row(trace: Trace, stream: Stream, fan_out: int) -> dict[str, Any]:
     counts = trace.counts(stream.stream_id)
     spikes = stream_spikes(trace, stream.stream_id)
-    activations = stream.n * trace.n_tokens
+    activations = int(trace.live(stream.stream_id).sum())
     return {
         "stream": stream.stream_id,
         "kind": stream.stream_id.rsplit(".", 1)[-1],
         "n": stream.n,
         "tokens": trace.n_tokens,
+        "activations": activations,
         "spikes": spikes,
         "spikes_per_activation": spikes / activations,
         "firing_rate": spikes / (activations * trace.encoding.n_timesteps),
@@ -60,7 +62,7 @@ def stats_by_kind(stats: pd.DataFrame) -> pd.DataFrame:
         ``spikes_per_activation``, ``firing_rate`` and ``zero_share`` over all activations (not means of the streams'
         shares); the largest ``max_count``.
     """
-    weighted = stats.assign(activations=stats["n"] * stats["tokens"])
+    weighted = stats.copy()
     shares = ["spikes_per_activation", "firing_rate", "zero_share"]
     weighted[shares] = weighted[shares].mul(weighted["activations"], axis=0)
     kinds = weighted.groupby("kind", sort=False).agg(

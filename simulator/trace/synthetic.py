@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import TraceError, did_you_mean
 from simulator.trace.encoding import Code, Encoding
-from simulator.trace.trace import Layer, Op, Phase, Stage, Stream, Trace
+from simulator.trace.trace import PHASES, Layer, Op, Phase, Stage, Stream, Trace
 
 Pattern = Literal["silent", "single", "full", "poisson"]
 Rates = float | Sequence[NDArray[np.float64]]
@@ -112,7 +112,7 @@ def synthetic_trace(
         ops=_ops(sizes, head) if ops else (),
         stages=_stages(sizes, ops, head),
         positions=np.arange(tokens, dtype=np.int64),
-        phase=phase,
+        phases=np.full(max(tokens, 0), PHASES.index(phase), np.uint8),
         origin={"kind": "synthetic", "pattern": pattern, "sizes": list(sizes), "seed": seed},
         load_counts=generator,
     )

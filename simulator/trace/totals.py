@@ -7,12 +7,12 @@ from simulator.trace.trace import Trace
 
 def stream_spikes(trace: Trace, stream_id: str) -> int:
     """Spikes of one stream: each -1 or 1 of each timestep of each token counts as one."""
-    return int(trace.encoding.spikes_per_count(trace.counts(stream_id)).sum())
+    return int(trace.spikes_per_token(stream_id).sum())
 
 
 def layer_synops(trace: Trace) -> dict[str, int]:
     """Synops of each layer, by layer id: spikes of its stream x its fan-out (every weight of the row, zeros too)."""
-    spikes = {stream.stream_id: stream_spikes(trace, stream.stream_id) for stream in trace.streams}
+    spikes = {stream_id: stream_spikes(trace, stream_id) for stream_id in dict.fromkeys(x.stream for x in trace.layers)}
     return {layer.layer_id: spikes[layer.stream] * layer.n_out for layer in trace.layers}
 
 
@@ -22,7 +22,7 @@ def layer_macs(trace: Trace) -> dict[str, int]:
 
 
 def total_spikes(trace: Trace) -> int:
-    """Spikes of all streams."""
+    """Spikes of all streams, local ones included."""
     return sum(stream_spikes(trace, stream.stream_id) for stream in trace.streams)
 
 

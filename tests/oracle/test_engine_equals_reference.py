@@ -9,6 +9,7 @@ import pytest
 from factories import make_chip, make_trace
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from local_stream import with_local_stream
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.engine import simulate
@@ -87,11 +88,20 @@ def test_the_spike_buffer_is_read_in_each_timestep_of_the_replay(replay, reads):
     """Two tokens, 9 x 3 bits a timestep; three timesteps as captured, one as integers."""
     trace = synthetic_trace("poisson", [9, 7], levels=3, tokens=2)
     first, *others = trace.ops
-    trace = replace(trace, ops=(replace(first, per_timestep={"memory.read": 27}), *others))
+    trace = replace(trace, ops=(replace(first, per_timestep={"memory.read": (27, 0)}), *others))
     chip = make_chip(replay=replay)
     assert_equal_to_oracle(trace, chip)
     counts = {row[:3]: row.count for row in simulate(trace, chip, map_trace(trace, chip)).counts}
     assert counts[first.op_id, "memory", "read"] == 2 * 27 * reads
+
+
+@pytest.mark.parametrize("replay", ["captured", "dense"])
+@pytest.mark.parametrize("code", ["ternary", "binary", "bitwise"])
+def test_spikes_that_trigger_the_work_of_an_op(code, replay):
+    """A local stream of two activations per position, each spike of which adds a row that grows with the context."""
+    trace = synthetic_trace("poisson", [9, 7], code=code, levels=3, tokens=3)
+    trace = with_local_stream(trace, (1, 2), {"vector.add": (1, 3), "vector.mac": (2, 0), "memory.read": (0, 8)})
+    assert_equal_to_oracle(trace, make_chip(replay=replay, core__soma__lanes=2))
 
 
 def test_bit_slices_when_weights_are_wider_than_a_synapse():
@@ -119,6 +129,7 @@ def cases(draw):
         core__synapse__weight_bits=f"{draw(st.sampled_from([1, 4, 8]))} bit",
         replay=draw(st.sampled_from(["captured", "captured", "dense"])),
     )
+    closed_form = st.tuples(st.integers(0, 5), st.integers(0, 5))
     trace = synthetic_trace(
         draw(st.sampled_from(["poisson", "full", "silent"])),
         draw(st.lists(st.integers(1, 14), min_size=2, max_size=4)),
@@ -127,6 +138,9 @@ def cases(draw):
         tokens=draw(st.integers(1, 2)),
         seed=draw(st.integers(0, 999)),
     )
+    if draw(st.booleans()):
+        actions = st.sampled_from(["vector.add", "vector.mac", "memory.read", "memory.write"])
+        trace = with_local_stream(trace, draw(closed_form), draw(st.dictionaries(actions, closed_form)))
     return trace, chip
 
 

@@ -191,7 +191,7 @@ def make_trace(n_blocks: int = 2, n_tokens: int = 4, seed: int = 0, levels: int 
         ops=(*ops, head),
         stages=(*stages, last),
         positions=np.arange(n_tokens, dtype=np.int64),
-        phase="prefill",
+        phases=np.zeros(n_tokens, np.uint8),
         origin={"model": "toy", "text": "made up", "seed": seed},
         load_counts=counts.__getitem__,
         content_hash="0123456789abcdef" * 4,

@@ -36,7 +36,7 @@ def spikes_frame(run: Run) -> pd.DataFrame:
     tallies: dict[str, dict[int, int]] = {}
     for stream in trace.streams:
         tally = tallies.setdefault(split_block(stream.stream_id)[1], {})
-        for count, times in zip(*np.unique(trace.counts(stream.stream_id), return_counts=True), strict=True):
+        for count, times in zip(*np.unique(trace.live_counts(stream.stream_id), return_counts=True), strict=True):
             tally[int(count)] = tally.get(int(count), 0) + int(times)
     rows = [(kind, count, tally[count]) for kind, tally in tallies.items() for count in sorted(tally)]
     frame = pd.DataFrame(rows, columns=["kind", "count", "activations"])

@@ -18,7 +18,7 @@ def two_layer_trace(code="ternary"):
         ops=(),
         stages=(Stage("in", 3, (), "in", ("a", "b"), ()),),
         positions=np.arange(2, dtype=np.int64),
-        phase="prefill",
+        phases=np.zeros(2, np.uint8),
         origin={},
         load_counts=lambda _: counts,
     )

@@ -21,7 +21,7 @@ from simulator.trace.files import content_hash, load_trace, save_trace, verify_t
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
 
-PROGRAM = ("name", "encoding", "streams", "layers", "ops", "stages", "phase", "origin")
+PROGRAM = ("name", "encoding", "streams", "layers", "ops", "stages", "window", "origin")
 
 
 @st.composite
@@ -38,7 +38,10 @@ def traces(draw: st.DrawFn) -> Trace:
     }
     origin = {"text": draw(st.text(st.characters(codec="utf-8"), max_size=8)), "perplexity": draw(st.floats(0, 1e6))}
     positions = draw(hnp.arrays(np.int64, tokens, elements=st.integers(0, 10**6)))
-    return replace(trace, load_counts=counts.__getitem__, origin=origin, positions=positions)
+    phases = draw(hnp.arrays(np.uint8, tokens, elements=st.integers(0, 1)))
+    window = draw(st.none() | st.integers(1, 9))
+    changes = {"origin": origin, "positions": positions, "phases": phases, "window": window}
+    return replace(trace, load_counts=counts.__getitem__, **changes)
 
 
 @given(trace=traces())
@@ -50,6 +53,7 @@ def test_what_is_saved_is_loaded(trace):
         loaded = verify_trace(path)
     assert {key: getattr(loaded, key) for key in PROGRAM} == {key: getattr(trace, key) for key in PROGRAM}
     assert np.array_equal(loaded.positions, trace.positions)
+    assert np.array_equal(loaded.phases, trace.phases)
     for stream in trace.streams:
         assert np.array_equal(loaded.counts(stream.stream_id), trace.counts(stream.stream_id))
     assert loaded.content_hash == hash_on_file == content_hash(trace) == content_hash(loaded)
@@ -65,7 +69,7 @@ def test_equal_traces_give_equal_bytes_wherever_and_whenever(tmp_path):
 def test_members_carry_no_mark_of_machine_or_moment(trace_file):
     with zipfile.ZipFile(trace_file) as archive:
         infos = archive.infolist()
-    names = ["positions.npy", "counts/layers.0.in.npy", "counts/layers.1.in.npy", "manifest.json"]
+    names = ["positions.npy", "phases.npy", "counts/layers.0.in.npy", "counts/layers.1.in.npy", "manifest.json"]
     assert [info.filename for info in infos] == names
     assert {(i.date_time, i.create_system, i.external_attr >> 16) for i in infos} == {
         ((1980, 1, 1, 0, 0, 0), 3, 0o644),
@@ -76,7 +80,8 @@ def test_members_carry_no_mark_of_machine_or_moment(trace_file):
     "change",
     [
         lambda t: replace(t, name="b"),
-        lambda t: replace(t, phase="decode"),
+        lambda t: replace(t, phases=np.array([0, 0, 0, 1], np.uint8)),
+        lambda t: replace(t, window=2),
         lambda t: replace(t, positions=t.positions + 1),
         lambda t: replace(t, origin={"kind": "other"}),
         lambda t: synthetic_trace("poisson", [5, 4], name="a", weight_bits=4),

@@ -76,7 +76,7 @@ def test_manifest_that_is_no_object(trace_file, breaker, manifest, message):
     assert f"manifest.json: {message}" in refusal(trace_file)
 
 
-KEYS = ["name", "encoding", "phase", "streams", "layers", "ops", "stages", "origin", "members", "content_hash"]
+KEYS = ["name", "encoding", "streams", "layers", "ops", "stages", "origin", "members", "content_hash"]
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -97,8 +97,15 @@ WRONG = {
     "bool for a number": (lambda m: m["streams"][0].update(n=True), "streams.0.n: True, wanted a valid integer"),
     "inner key missing": (lambda m: m["stages"][0].pop("width"), "stages.0.width: missing"),
     "inner key unknown": (lambda m: m["stages"][0].update(widht=5), "stages.0.widht: unknown key"),
-    "key unknown": (lambda m: m.update(phases="prefill"), r"phases: unknown key (did you mean 'phase'?)"),
-    "unknown phase": (lambda m: m.update(phase="train"), "phase: 'train', wanted 'prefill' or 'decode'"),
+    "key unknown": (lambda m: m.update(streems=[]), r"streems: unknown key (did you mean 'streams'?)"),
+    "phase of version 1": (lambda m: m.update(phase="prefill"), "phase: unknown key"),
+    "no window": (lambda m: m.pop("window"), "window: missing"),
+    "window of text": (lambda m: m.update(window="4"), "window: '4', wanted a valid integer"),
+    "half a closed form": (lambda m: m["streams"][0].update(live=[1]), "streams.0.live"),
+    "one number per timestep": (
+        lambda m: m["ops"][0].update(per_timestep={"memory.read": 5}),
+        "ops.0.per_timestep.memory.read",
+    ),
     "unknown encoding": (
         lambda m: m["encoding"].update(code="morse"),
         "encoding.code: 'morse', wanted 'binary', 'ternary' or 'bitwise'",
@@ -109,7 +116,7 @@ WRONG = {
         "encoding.timesteps: 7, wanted 3 (bitwise, 7 levels)",
     ),
     "one number for an action": (lambda m: m["ops"][0].update(counts={"vector.mul": [5]}), "ops.0.counts.vector.mul"),
-    "unknown schema": (lambda m: m.update(schema_version=2), "schema version 2, known: 1"),
+    "unknown schema": (lambda m: m.update(schema_version=3), "schema version 3, known: 1, 2"),
     "schema of another type": (lambda m: m.update(schema_version="1"), "schema version '1', known: 1"),
     "schema as a truth": (lambda m: m.update(schema_version=True), "schema version True, known: 1"),
     "schema missing": (lambda m: m.pop("schema_version"), "schema version None, known: 1"),
@@ -137,6 +144,7 @@ def test_huge_manifest_is_not_unpacked(trace_file, breaker):
 
 MEMBERS = {
     "member not listed": (lambda m: m["members"].pop(COUNTS), f"manifest.json: members: {COUNTS}: missing"),
+    "phases not listed": (lambda m: m["members"].pop("phases.npy"), "members: phases.npy: missing"),
     "positions not listed": (lambda m: m["members"].pop("positions.npy"), "members: positions.npy: missing"),
     "member of no stream": (
         lambda m: m["members"].update({"counts/x.npy": m["members"][COUNTS]}),
@@ -266,10 +274,16 @@ def test_layers_that_do_not_chain(trace_file, breaker):
     assert "stage layers.1.in: layer layers.1 takes 9 inputs" in refusal(trace_file)
 
 
+def test_phase_that_is_none(trace_file, breaker):
+    breaker.member(trace_file, "phases.npy", breaker.npy(np.array([0, 2, 1], np.uint8)))
+    assert "phase 2, wanted 0 (prefill) or 1 (decode)" in refusal(trace_file)
+
+
 def test_trace_without_tokens(trace_file, breaker):
     breaker.manifest(trace_file, lambda m: [x["shape"].__setitem__(0, 0) for x in m["members"].values()])
     for name, shape, dtype in (
         ("positions.npy", 0, np.int64),
+        ("phases.npy", 0, np.uint8),
         (COUNTS, (0, 5), np.int8),
         ("counts/layers.1.in.npy", (0, 4), np.int8),
     ):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from local_stream import with_local_stream
 
 from simulator.trace.encoding import Encoding
 from simulator.trace.stats import stats_by_kind, trace_stats
@@ -86,6 +87,16 @@ def test_kinds_keep_the_order_of_the_program():
     stats = trace_stats(two_streams())
     stats["kind"] = ["mlp_in", "attn_in"]
     assert stats_by_kind(stats)["kind"].tolist() == ["mlp_in", "attn_in"]
+
+
+def test_a_local_stream_has_the_activations_that_are_live():
+    """Live 1 + c at contexts 1 and 2: 5 activations of 2 x 3 stored, 6 spikes, 2 zeros; it drives no layer."""
+    counts = np.array([[3, -1, 0], [0, 0, 2]], np.int16)
+    local = with_local_stream(two_streams(), (1, 1), {"vector.add": (0, 4)}, counts)
+    row = trace_stats(local).set_index("stream").loc["local"]
+    assert (row["n"], row["activations"], row["spikes"], row["synops"]) == (3, 5, 6, 0)
+    assert row["spikes_per_activation"] == pytest.approx(6 / 5)
+    assert row["zero_share"] == pytest.approx(2 / 5)
 
 
 @given(

@@ -9,7 +9,7 @@ import pytest
 
 from simulator.errors import TraceError
 from simulator.trace.synthetic import synthetic_trace
-from simulator.trace.trace import Op, Stage, Trace
+from simulator.trace.trace import Op, Stage, Stream, Trace
 
 
 @pytest.fixture
@@ -22,6 +22,16 @@ def with_stage(trace: Trace, index: int, **changes: object) -> Trace:
     stages = list(trace.stages)
     stages[index] = replace(stages[index], **changes)
     return replace(trace, stages=tuple(stages))
+
+
+def with_ops(trace: Trace, **changes: object) -> Trace:
+    return replace(trace, ops=(replace(trace.ops[0], **changes), *trace.ops[1:]))
+
+
+def local(trace: Trace, live: tuple[int, int] = (1, 1), n: int = 3) -> Trace:
+    """``trace`` with a local stream in its first op; by default 1 + c of 3 activations are live."""
+    with_stream = replace(trace, streams=(*trace.streams, Stream("local", n, live)))
+    return with_ops(with_stream, stream="local", per_spike={"vector.add": (0, 4)})
 
 
 def with_op(trace: Trace, **counts: tuple[int, int]) -> Trace:
@@ -47,6 +57,39 @@ FAULTS = {
         lambda t: replace(t, layers=(replace(t.layers[0], weight_bits=65), t.layers[1])),
         "weight_bits 65, wanted 1 to 64",
     ),
+    "phases of another shape": (
+        lambda t: replace(t, phases=np.zeros(3, np.uint8)),
+        r"uint8 \(3,\), wanted uint8 \(2,\)",
+    ),
+    "unknown phase": (lambda t: replace(t, phases=np.array([0, 2], np.uint8)), "phase 2, wanted 0"),
+    "empty window": (lambda t: replace(t, window=0), "window 0, wanted 1 to"),
+    "operands too wide": (lambda t: with_ops(t, operand_bits=65), "operand_bits 65, wanted 0 to 64"),
+    "local stream in no op": (
+        lambda t: with_ops(local(t), stream=None, per_spike={}),
+        "local stream 'local' is in 0 ops, wanted exactly one",
+    ),
+    "local stream in two ops": (
+        lambda t: replace(local(t), ops=(local(t).ops[0], replace(t.ops[1], stream="local"), t.ops[2])),
+        "local stream 'local' is in 2 ops",
+    ),
+    "local stream of a stage": (
+        lambda t: with_stage(local(t), 2, stream="local", width=3),
+        "stage head: stream 'local' is local, wanted one that drives layers",
+    ),
+    "op driven by the stream of a stage": (lambda t: with_ops(t, stream="layers.0.in"), "'layers.0.in' is not local"),
+    "op driven by no stream of the table": (lambda t: with_ops(local(t), stream="loca"), r"'loca' is not.*'local'"),
+    "work per spike of no stream": (lambda t: with_ops(t, per_spike={"vector.add": (1, 0)}), "without a stream"),
+    "unknown action per spike": (
+        lambda t: with_ops(local(t), per_spike={"vector.ad": (1, 0)}),
+        "per spike: unknown action 'vector.ad'",
+    ),
+    "negative work per timestep": (lambda t: with_ops(t, per_timestep={"memory.read": (-1, 0)}), "negative"),
+    "work per spike beyond 64 bits": (
+        lambda t: with_ops(local(t), per_spike={"vector.add": (2**58, 0)}),  # x 3 neurons x 7 timesteps x 2 tokens
+        "per spike: vector.add .* is beyond 64 bits",
+    ),
+    "more live than stored": (lambda t: local(t, (2, 1)), r"live \[2, 1\] makes 4 activations at a context of 2"),
+    "live falls with the context": (lambda t: local(t, (3, -1)), "wanted b >= 0"),
     "unknown action": (lambda t: with_op(t, vector__macc=(1, 0)), "'vector.macc'.*did you mean 'vector.mac'"),
     "negative slope": (lambda t: with_op(t, vector__mac=(9, -1)), "negative"),
     "negative at context 1": (lambda t: with_op(t, vector__mac=(-2, 1)), "negative"),
@@ -117,9 +160,48 @@ def test_op_counts_grow_with_the_context():
 
 def test_work_that_every_timestep_repeats():
     """A buffer of 40 bits, written once (5 bits of it twice) and read in each of 7 timesteps."""
-    op = Op("encode", "encode", {"memory.write": (40, 0), "memory.read": (5, 0)}, {"memory.read": 40})
+    op = Op("encode", "encode", {"memory.write": (40, 0), "memory.read": (5, 0)}, {"memory.read": (40, 0)})
     work = op.work(np.array([1, 9]), n_timesteps=7)
     assert {action: n.tolist() for action, n in work.items()} == {"memory.write": [40, 40], "memory.read": [285, 285]}
+
+
+def test_work_that_every_spike_triggers():
+    """3, then 0 spikes at contexts of 2 and 5: each adds 4 values and reads 8 bits of each position."""
+    op = Op("qk", "qk", {"vector.mul": (0, 1)}, {}, "q", {"vector.add": (4, 0), "memory.read": (0, 8)})
+    contexts, spikes = np.array([2, 5]), np.array([3, 0])
+    work = {action: n.tolist() for action, n in op.work(contexts, 7, spikes).items()}
+    assert work == {"vector.mul": [2, 5], "vector.add": [12, 0], "memory.read": [48, 0]}
+    with pytest.raises(ValueError, match="no spikes are given"):
+        op.work(contexts, 7)
+
+
+def test_an_integer_multiplies_where_a_spike_adds():
+    op = Op("qk", "qk", {}, {}, "q", {"vector.add": (4, 1), "vector.mac": (2, 0), "memory.read": (0, 8)})
+    assert op.dense().per_spike == {"vector.mac": (6, 1), "memory.read": (0, 8)}
+
+
+def test_only_live_activations_of_a_local_stream_exist(trace):
+    """Contexts 1 and 2, live 1 + c of 3 activations."""
+    counts = np.array([[3, -1, 0], [0, 0, 2]], np.int8)
+    attention = replace(local(trace), load_counts=lambda _: counts)
+    attention.check()
+    assert attention.live("local").tolist() == [2, 3]
+    assert attention.live("layers.0.in").tolist() == [4, 4]
+    assert attention.spikes_per_token("local").tolist() == [4, 2]
+    assert attention.live_counts("local").tolist() == [3, -1, 0, 0, 2]
+    with pytest.raises(TraceError, match="token 0 counts 7 at activation 2, wanted 0 beyond its 2 live ones"):
+        replace(attention, load_counts=lambda _: np.array([[0, 0, 7], [0, 0, 0]], np.int8)).counts("local")
+
+
+def test_phase_of_all_tokens_or_mixed(trace):
+    assert trace.phase == "prefill"
+    assert replace(trace, phases=np.array([1, 1], np.uint8)).phase == "decode"
+    assert replace(trace, phases=np.array([0, 1], np.uint8)).phase == "mixed"
+
+
+def test_a_window_bounds_the_context(trace):
+    sliding = replace(trace, positions=np.array([0, 7]), window=3)
+    assert sliding.contexts.tolist() == [1, 3]
 
 
 def test_context_includes_the_token_itself(trace):

@@ -1,0 +1,223 @@
+"""Whether a Trace holds together: its positions and phases, its program, and the counts of a stream once read.
+
+Every fault is a TraceError of one line that begins with the trace's file or name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import TraceError, did_you_mean
+
+if TYPE_CHECKING:
+    from simulator.trace.trace import ClosedForm, Op, Stage, Stream, Trace
+
+# Elementary operations of the vector unit and bits moved by it: the words a chip file prices (`vector`, `memory`).
+VECTOR_ACTIONS = ("add", "mul", "mac", "compare", "exp", "div")
+MEMORY_ACTIONS = ("read", "write")
+ACTIONS = tuple(f"vector.{a}" for a in VECTOR_ACTIONS) + tuple(f"memory.{a}" for a in MEMORY_ACTIONS)
+
+# Sizes of the program are int32 in the compiled engine; a larger one is a damaged file, not a model.
+MAX_SIZE = 2**31 - 1
+MAX_BITS = 64
+# A stream's id is the name of its file inside the trace.
+STREAM_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+
+
+def check_counts(trace: Trace, stream_id: str, counts: NDArray[np.integer]) -> None:
+    """Check the shape and the range of the counts of one stream, and that nothing fires beyond its live activations."""
+    wanted = (trace.n_tokens, trace.stream[stream_id].n)
+    where = f"{trace.where}: stream {stream_id}"
+    if counts.shape != wanted or counts.dtype.kind not in "iu":
+        raise TraceError(f"{where}: counts {counts.dtype} {counts.shape}, wanted integers {wanted}")
+    low = -trace.encoding.levels if trace.encoding.signed else 0
+    if counts.size and not (low <= int(counts.min()) and int(counts.max()) <= trace.encoding.levels):
+        raise TraceError(
+            f"{where}: counts from {counts.min()} to {counts.max()},"
+            f" wanted {low} to {trace.encoding.levels} ({trace.encoding.code})"
+        )
+    if trace.stream[stream_id].live is not None:
+        live = trace.live(stream_id)
+        beyond = (counts != 0) & (np.arange(counts.shape[1]) >= live[:, None])
+        if beyond.any():
+            token, index = np.argwhere(beyond)[0]
+            raise TraceError(
+                f"{where}: token {token} counts {counts[token, index]} at activation {index},"
+                f" wanted 0 beyond its {live[token]} live ones"
+            )
+
+
+def check_program(trace: Trace) -> None:
+    """Check everything but the counts (`Trace.check`)."""
+    _check_tokens(trace)
+    _check_sizes(trace)
+    for op in trace.ops:
+        _check_op(trace, op)
+    _check_ids(trace)
+    driven: set[str] = set()
+    done: set[str] = set()
+    for stage in trace.stages:
+        _check_stage(trace, stage)
+        _check_order(trace, stage, "sources", stage.sources, driven)
+        _check_order(trace, stage, "carries", stage.carries, done)
+        driven.update(stage.layers)
+        done.add(stage.stage_id)
+
+
+def _check_tokens(trace: Trace) -> None:
+    positions, phases = trace.positions, trace.phases
+    if positions.ndim != 1 or positions.dtype != np.int64:
+        raise TraceError(f"{trace.where}: positions {positions.dtype} {positions.shape}, wanted int64 (tokens,)")
+    if not len(positions):
+        raise TraceError(f"{trace.where}: no tokens, wanted at least one")
+    if not 0 <= int(positions.min()) <= int(positions.max()) < MAX_SIZE:
+        raise TraceError(
+            f"{trace.where}: positions from {positions.min()} to {positions.max()}, wanted 0 to {MAX_SIZE - 1}"
+        )
+    if phases.shape != positions.shape or phases.dtype != np.uint8:
+        raise TraceError(f"{trace.where}: phases {phases.dtype} {phases.shape}, wanted uint8 {positions.shape}")
+    if int(phases.max()) > 1:
+        raise TraceError(f"{trace.where}: phase {phases.max()}, wanted 0 (prefill) or 1 (decode)")
+
+
+def _check_sizes(trace: Trace) -> None:
+    if not trace.streams:
+        raise TraceError(f"{trace.where}: no streams, wanted at least one")
+    for stream in trace.streams:
+        if not STREAM_ID.fullmatch(stream.stream_id):
+            raise TraceError(f"{trace.where}: stream {stream.stream_id!r}: wanted letters, digits, '.', '_' and '-'")
+    sizes = [(f"stream {s.stream_id}: n", s.n, 1, MAX_SIZE) for s in trace.streams]
+    sizes += [(f"layer {x.layer_id}: n_in", x.n_in, 1, MAX_SIZE) for x in trace.layers]
+    sizes += [(f"layer {x.layer_id}: n_out", x.n_out, 1, MAX_SIZE) for x in trace.layers]
+    sizes += [(f"layer {x.layer_id}: weight_bits", x.weight_bits, 1, MAX_BITS) for x in trace.layers]
+    sizes += [(f"stage {s.stage_id}: width", s.width, 1, MAX_SIZE) for s in trace.stages]
+    sizes += [(f"op {o.op_id}: operand_bits", o.operand_bits, 0, MAX_BITS) for o in trace.ops]
+    sizes += [] if trace.window is None else [("window", trace.window, 1, MAX_SIZE)]
+    for what, size, least, most in sizes:
+        if not least <= size <= most:
+            raise TraceError(f"{trace.where}: {what} {size}, wanted {least} to {most}")
+    for stream in trace.streams:
+        _check_live(trace, stream)
+
+
+def _check_live(trace: Trace, stream: Stream) -> None:
+    """A local stream has activations for every context of the trace, and no more than it stores."""
+    if stream.live is None:
+        return
+    (a, b), longest = stream.live, int(trace.contexts.max())
+    if b < 0 or a + b < 0 or a + b * longest > stream.n:
+        raise TraceError(
+            f"{trace.where}: stream {stream.stream_id}: live [{a}, {b}] makes {a + b * longest} activations at a"
+            f" context of {longest}, wanted b >= 0 and 0 to n, {stream.n}"
+        )
+
+
+def _check_op(trace: Trace, op: Op) -> None:
+    where = f"{trace.where}: op {op.op_id}"
+    events = 0
+    if op.stream is not None:
+        if op.stream not in trace.stream:
+            raise TraceError(
+                f"{where}: stream {op.stream!r} is not in the stream table{did_you_mean(op.stream, trace.stream)}"
+            )
+        events = trace.stream[op.stream].n * trace.encoding.n_timesteps
+        if trace.stream[op.stream].live is None:
+            raise TraceError(f"{where}: stream {op.stream!r} is not local, wanted one that says which of it is live")
+    elif op.per_spike:
+        raise TraceError(f"{where}: work per spike without a stream")
+    _check_work(where, op.counts, 1, trace)
+    _check_work(f"{where}: per timestep", op.per_timestep, trace.encoding.n_timesteps, trace)
+    _check_work(f"{where}: per spike", op.per_spike, events, trace)
+
+
+def _check_work(where: str, table: Mapping[str, ClosedForm], times: int, trace: Trace) -> None:
+    """Actions have names in the chip files, and ``times`` their counts are not negative and fit 64 bits."""
+    for action, (a, b) in table.items():
+        if action not in ACTIONS:
+            near = did_you_mean(action, ACTIONS)
+            raise TraceError(f"{where}: unknown action {action!r}, wanted one of {', '.join(ACTIONS)}{near}")
+        # A context is at least 1, so a may be negative (c - 1 additions sum c terms) as long as the count is not.
+        if b < 0 or a + b < 0:
+            raise TraceError(f"{where}: {action} [{a}, {b}] is negative for some context, wanted a + b*c >= 0")
+        if (a + b * int(trace.contexts.max())) * times * trace.n_tokens >= 2**63:
+            raise TraceError(f"{where}: {action} [{a}, {b}] is beyond 64 bits over {trace.n_tokens} tokens")
+
+
+def _check_ids(trace: Trace) -> None:
+    """Ids are unique; each layer and op is in exactly one stage, each stream in one stage or, if local, in one op.
+
+    Stages, layers, ops and the chip share one column of the energy ledger, so their ids differ from each other too;
+    a stream is billed under its stage and may have the same id.
+    """
+    local = [s.stream_id for s in trace.streams if s.live is not None]
+    tables: dict[str, tuple[Iterable[str], Iterable[str], str]] = {
+        "stream": (
+            [s.stream_id for s in trace.streams if s.live is None],
+            [s.stream for s in trace.stages if s.stream is not None],
+            "stages",
+        ),
+        "local stream": (local, [o.stream for o in trace.ops if o.stream is not None], "ops"),
+        "layer": ([x.layer_id for x in trace.layers], [i for s in trace.stages for i in s.layers], "stages"),
+        "op": ([o.op_id for o in trace.ops], [i for s in trace.stages for i in s.ops], "stages"),
+    }
+    _check_unique(trace, ((s.stream_id, "stream") for s in trace.streams))
+    billed = [("chip", "chip")] + [(s.stage_id, "stage") for s in trace.stages]
+    billed += [(i, kind) for kind in ("layer", "op") for i in tables[kind][0]]
+    _check_unique(trace, billed)
+    for kind, (ids, used, where) in tables.items():
+        times = Counter(used)
+        for i in ids:
+            if times[i] != 1:
+                raise TraceError(f"{trace.where}: {kind} {i!r} is in {times[i]} {where}, wanted exactly one")
+
+
+def _check_unique(trace: Trace, ids: Iterable[tuple[str, str]]) -> None:
+    seen: dict[str, str] = {}
+    for i, kind in ids:
+        if i in seen:
+            raise TraceError(f"{trace.where}: {kind} id {i!r} is that of a {seen[i]} already, wanted each id once")
+        seen[i] = kind
+
+
+def _check_stage(trace: Trace, stage: Stage) -> None:
+    where = f"{trace.where}: stage {stage.stage_id}"
+    for kind, ids, known in (
+        ("op", stage.ops, trace.op),
+        ("layer", stage.layers, trace.layer),
+        ("stream", () if stage.stream is None else (stage.stream,), trace.stream),
+    ):
+        for i in ids:
+            if i not in known:
+                raise TraceError(f"{where}: {kind} {i!r} is not in the {kind} table{did_you_mean(i, known)}")
+    if stage.stream is None:
+        if stage.layers:
+            raise TraceError(f"{where}: drives layers without a stream")
+        return
+    if trace.stream[stage.stream].live is not None:
+        raise TraceError(f"{where}: stream {stage.stream!r} is local, wanted one that drives layers")
+    n = trace.stream[stage.stream].n
+    if n != stage.width:
+        raise TraceError(f"{where}: width {stage.width}, wanted {n}, the activations of its stream")
+    for layer_id in stage.layers:
+        layer = trace.layer[layer_id]
+        if layer.stream != stage.stream or layer.n_in != n:
+            raise TraceError(
+                f"{where}: layer {layer_id} takes {layer.n_in} inputs from {layer.stream!r},"
+                f" wanted {n} from {stage.stream!r}"
+            )
+
+
+def _check_order(trace: Trace, stage: Stage, what: str, ids: tuple[str, ...], ready: set[str]) -> None:
+    """What travels to a stage comes from an earlier one, once."""
+    where = f"{trace.where}: stage {stage.stage_id}: {what}"
+    if len(ids) != len(set(ids)):
+        raise TraceError(f"{where} {list(ids)}, wanted each id once")
+    for i in ids:
+        if i not in ready:
+            raise TraceError(f"{where}: {i!r} is not ready, wanted one of an earlier stage{did_you_mean(i, ready)}")
