@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from simulator.mapping.fit import fit
     from simulator.model.capture import capture
     from simulator.model.perplexity import perplexity
+    from simulator.model.statistical import list_shapes, statistical_trace
     from simulator.report.simulation import simulate
     from simulator.trace.files import load_trace, save_trace
     from simulator.trace.synthetic import synthetic_trace
@@ -24,12 +25,14 @@ _HOME = {
     "capture": "simulator.model.capture",
     "fit": "simulator.mapping.fit",
     "list_chips": "simulator.config.files",
+    "list_shapes": "simulator.model.statistical",
     "load_chip": "simulator.config.files",
     "load_sweep": "simulator.config.sweep",
     "load_trace": "simulator.trace.files",
     "perplexity": "simulator.model.perplexity",
     "save_trace": "simulator.trace.files",
     "simulate": "simulator.report.simulation",
+    "statistical_trace": "simulator.model.statistical",
     "synthetic_trace": "simulator.trace.synthetic",
 }
 
@@ -37,12 +40,14 @@ __all__ = [
     "capture",
     "fit",
     "list_chips",
+    "list_shapes",
     "load_chip",
     "load_sweep",
     "load_trace",
     "perplexity",
     "save_trace",
     "simulate",
+    "statistical_trace",
     "synthetic_trace",
 ]
 

@@ -215,6 +215,7 @@ def sweep(
 
 @app.command()
 def synthesize(
+    called: typer.Context,
     out: Annotated[Path, typer.Option(help="trace file to write (.npz)")],
     pattern: Annotated[Literal["silent", "single", "full", "poisson"], typer.Argument()] = "poisson",
     sizes: Annotated[str, typer.Option(help="widths of a chain of layers")] = "64,32,16",
@@ -222,26 +223,54 @@ def synthesize(
     timesteps: Timesteps = 7,
     tokens: Annotated[int, typer.Option(min=1)] = 4,
     mean_count: Annotated[float, typer.Option(min=0, help="mean spike count of the poisson pattern")] = 1.0,
+    shape: Annotated[
+        str | None, typer.Option(help="model instead of a pattern: e.g. llama-2-7b, or path of a config.json")
+    ] = None,
+    like: Annotated[str, typer.Option(help="captured trace whose statistics the counts of --shape have")] = (
+        DEFAULT_TRACE
+    ),
+    phase: Annotated[Literal["prefill", "decode"] | None, typer.Option(help="of the tokens of --shape")] = None,
+    context: Annotated[
+        int | None, typer.Option(min=0, help="tokens before the first of --shape; default: as captured")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Write a synthetic trace."""
-    from simulator.model.encoder import encoding_for
+    """Write a synthetic trace: a pattern through a chain of layers, or a model drawn like a captured trace."""
     from simulator.outputs import check_writable_file
-    from simulator.trace.synthetic import parse_sizes, synthetic_trace
 
     check_writable_file(out)
-    code = encoding_for(encoding, timesteps)
-    trace = synthetic_trace(
-        pattern,
-        parse_sizes(sizes),
-        code=code.code,
-        levels=code.levels,
-        tokens=tokens,
-        mean_count=mean_count,
-        seed=seed,
-        name=out.stem,
-    )
+    if shape is not None:
+        from simulator.model.statistical import statistical_trace
+        from simulator.trace.files import load_trace
+
+        _refuse_options(called, "with --shape", "pattern", "sizes", "encoding", "timesteps", "mean_count")
+        captured = load_trace(find_trace(like))
+        trace = statistical_trace(shape, captured, tokens, phase=phase, context=context, seed=seed, name=out.stem)
+    else:
+        from simulator.model.encoder import encoding_for
+        from simulator.trace.synthetic import parse_sizes, synthetic_trace
+
+        _refuse_options(called, "without --shape", "like", "phase", "context")
+        code = encoding_for(encoding, timesteps)
+        trace = synthetic_trace(
+            pattern,
+            parse_sizes(sizes),
+            code=code.code,
+            levels=code.levels,
+            tokens=tokens,
+            mean_count=mean_count,
+            seed=seed,
+            name=out.stem,
+        )
     typer.echo(f"{out}: {_save_trace(trace, out)}")
+
+
+def _refuse_options(called: typer.Context, when: str, *names: str) -> None:
+    """Raise SpikewattError when one of these options was given, though it has no meaning here."""
+    for name in names:
+        source = called.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise SpikewattError(f"{name} has no meaning {when}, leave it out")
 
 
 @app.command()

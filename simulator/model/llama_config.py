@@ -74,6 +74,8 @@ class LlamaConfig:
         Whether the LM head is the embedding matrix.
     bos_token_id
         Token in front of every passage.
+    dtype
+        Number type of the stored weights, as far as the config says it.
     warnings
         Defaults that stood in for absent fields.
     """
@@ -90,6 +92,7 @@ class LlamaConfig:
     rope_theta: float
     tie_word_embeddings: bool
     bos_token_id: int
+    dtype: str | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -103,15 +106,15 @@ class LlamaConfig:
         return self.num_key_value_heads * self.head_dim
 
 
-def read_config(model_dir: Path) -> LlamaConfig:
-    """Read ``config.json`` of a model directory.
+def read_config(model: Path) -> LlamaConfig:
+    """Read the ``config.json`` of a model directory, or such a file itself.
 
     Raises
     ------
     ModelError
         When the file is missing or not JSON, or with one line for each field that is absent, wrong or not supported.
     """
-    path = model_dir / CONFIG_FILE
+    path = model / CONFIG_FILE if model.suffix != ".json" else model
     fields = _load_json(path)
     problems = _unsupported(fields) + _absent(fields)
     if problems:
@@ -206,6 +209,7 @@ def _build(fields: dict[str, Any]) -> tuple[LlamaConfig, list[str]]:
         rope_theta=positive("rope_theta", _rope_theta(fields, problems, warnings), integer=False),
         tie_word_embeddings=bool(tied),
         bos_token_id=bos,
+        dtype=fields.get("dtype", fields.get("torch_dtype")),
         warnings=tuple(warnings),
     )
     return config, problems

@@ -62,7 +62,7 @@ def simulate(
         cmos45=cmos45_all(trace),
         dense=None if dense_chip is None else dense_twin(dense_chip, trace, progress),
         command=command,
-        warnings=_assumptions(chip),
+        warnings=(*_assumptions(chip), *_drawn(trace)),
         precision=precision,
     )
 
@@ -91,3 +91,11 @@ def _assumptions(chip: ChipConfig) -> tuple[str, ...]:
         "tokens follow one another: no two are in the chip at once",
         *((idle,) if chip.core.soma.every == "timestep" else ()),
     )
+
+
+def _drawn(trace: Trace) -> tuple[str, ...]:
+    """What a trace whose counts were drawn, not captured, takes for granted."""
+    warnings = trace.origin.get("warnings", [])
+    if trace.origin.get("kind") != "statistical" or not isinstance(warnings, list):
+        return ()
+    return tuple(map(str, warnings))

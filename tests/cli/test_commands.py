@@ -103,6 +103,8 @@ def test_synthesize_prints_the_content_hash_and_makes_the_folders(work: Path) ->
         (("--sizes", "a,b"), "sizes 'a,b', wanted whole numbers with commas such as 64,32,16"),
         (("-T", "100000"), "timesteps 100000, wanted 1 to 32767 for ternary"),
         (("--sizes", "0,4"), "s: stream layers.0.in: n 0, wanted 1 to 2147483647"),
+        (("--shape", "llama-2-7b", "--sizes", "4,3"), "sizes has no meaning with --shape, leave it out"),
+        (("--context", "4"), "context has no meaning without --shape, leave it out"),
         (("--out", "/proc/s.npz"), "/proc/s.npz: cannot be written in /proc: No such file or directory"),
         (("--out", "."), ".: is a directory, wanted the path of a file"),
     ],
@@ -112,6 +114,15 @@ def test_synthesize_refuses_in_one_line(
 ) -> None:
     assert refused(run_program("synthesize", "--out", "new/s.npz", *options)) == message
     assert snapshot(work) == {}
+
+
+def test_synthesize_draws_a_shape_like_a_captured_trace(inputs: Path, work: Path) -> None:
+    options = ("--shape", inputs / "model" / "config.json", "--phase", "decode", "--context", 9, "--tokens", 2)
+    done = run_program("synthesize", *options, "--out", "drawn.npz")
+    trace = load_trace(work / "drawn.npz")
+    assert done == Done(0, f"drawn.npz: {trace.content_hash}\n", "")
+    assert (trace.name, trace.positions.tolist(), trace.encoding.levels) == ("drawn", [9, 10], 15)
+    assert (trace.origin["shape"], trace.origin["like"]) == ("model", "shakespeare-ternary-T15")
 
 
 # ---------------------------------------------------------------- capture and perplexity
