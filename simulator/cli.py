@@ -38,7 +38,7 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", help='override, e.
 Model = Annotated[Path, typer.Option("--model", help="Hugging Face directory of a LLaMA model")]
 Text = Annotated[Path, typer.Option("--text", help="text file; passages between lines <|endoftext|>")]
 MaxTokens = Annotated[int | None, typer.Option("--tokens", min=2, help="pass at most so many tokens")]
-Code = Literal["ternary", "binary", "bitwise"]
+Code = Literal["ternary", "binary", "bitwise", "bitwise_twos", "graded"]
 EncodingName = Annotated[Code, typer.Option("--encoding")]
 Timesteps = Annotated[int, typer.Option("--timesteps", "-T", min=1, help="timesteps of one spike train")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="results in one line, no progress")]
@@ -49,6 +49,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="results as JSON on stdout"
 def simulate(
     chip: ChipName = "loihi-like",
     trace: TraceName = DEFAULT_TRACE,
+    encoding: Annotated[Code | None, typer.Option(help="replay the counts under this code")] = None,
     set_: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="report folder; default reports/<chip>/<trace>")] = None,
     dense_twin: Annotated[bool, typer.Option(help=f"simulate the trace on {DENSE_CHIP} as well")] = True,
@@ -64,9 +65,12 @@ def simulate(
     from simulator.report.progress import ProgressLine
     from simulator.report.terminal import make_console, print_report
     from simulator.trace.files import load_trace
+    from simulator.trace.recode import as_encoding
 
     chip_config = load_chip(chip, set_ or [])
     captured = load_trace(find_trace(trace))
+    if encoding is not None:
+        captured = as_encoding(captured, encoding)
     folder = out if out is not None else Path("reports") / chip_config.name / captured.name
     check_place(folder)
     twin = load_chip(DENSE_CHIP) if dense_twin and chip_config.name != DENSE_CHIP else None

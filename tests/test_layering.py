@@ -210,7 +210,7 @@ import simulator.engine, simulator.model
 from simulator.model.kernels import accumulate_rows, accumulate_spikes
 from simulator.trace.encoding import Encoding
 
-for code, levels in (("ternary", 3), ("binary", 3), ("bitwise", 127)):
+for code, levels in (("ternary", 3), ("binary", 3), ("bitwise", 127), ("bitwise_twos", 127)):
     trace = simulator.synthetic_trace("poisson", (12, 8, 4), code=code, levels=levels, tokens=2, name=code)
     for chip in ("loihi-like", "sdllm-asic-45nm"):
         simulator.simulate(simulator.load_chip(chip), trace, dense_chip=simulator.load_chip("dense-int8-45nm"))

@@ -185,6 +185,9 @@ class Dendrite(Frozen):
 
     accumulator_bits: WidthBits
     accumulate: Action
+    multiply_accumulate: Action | None = Field(
+        default=None, description="what `accumulate` is for a graded packet, whose count multiplies each weight"
+    )
     reduce: Action = Field(description="adding one partial sum that came from another core; no AC of the op count")
 
 

@@ -19,7 +19,7 @@ ACTION_PATHS: dict[str, tuple[str, ...]] = {
     for component, actions in (
         ("axon_in", ("lookup",)),
         ("synapse", ("word_read", "synop")),
-        ("dendrite", ("accumulate", "reduce")),
+        ("dendrite", ("accumulate", "multiply_accumulate", "reduce")),
         ("soma", ("update", "update_idle", "fire")),
         ("axon_out", ("packet",)),
     )

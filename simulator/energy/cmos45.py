@@ -79,13 +79,13 @@ def cmos45(trace: Trace, precision: Precision = "fp32") -> Cmos45:
     SiLU, residual, KV cache, head) and everything around an operation (weight fetch, routing, neuron update, leakage)
     is not, for the spiking and the dense number alike.
     """
-    return _priced(_op_counts(trace), precision)
+    return _priced(_op_counts(trace), precision, trace.encoding.multiplies)
 
 
 def cmos45_all(trace: Trace) -> dict[str, Cmos45]:
     """`cmos45` at every precision of `PRESETS`; the spikes are counted once."""
     counts = _op_counts(trace)
-    return {precision: _priced(counts, precision) for precision in PRESETS}
+    return {precision: _priced(counts, precision, trace.encoding.multiplies) for precision in PRESETS}
 
 
 def scaled_mac(bits: int) -> float:
@@ -109,10 +109,15 @@ def _op_counts(trace: Trace) -> pd.DataFrame:
     return frame.astype({"spikes": np.int64, "synops": np.int64, "macs": np.int64})
 
 
-def _priced(counts: pd.DataFrame, precision: Precision) -> Cmos45:
-    """Counts x the two constants of ``precision``; totals are exact sums over the layers, as in the ledger."""
+def _priced(counts: pd.DataFrame, precision: Precision, multiplies: bool) -> Cmos45:
+    """Counts x the two constants of ``precision``; totals are exact sums over the layers, as in the ledger.
+
+    A graded spike multiplies, so it is billed as a MAC.
+    """
     unit = PRESETS[precision]
     synops, macs = int(counts["synops"].sum()), int(counts["macs"].sum())
-    by_layer = counts.assign(ac_pj=counts["synops"] * unit.ac_pj, dense_mac_pj=counts["macs"] * unit.mac_pj)
+    by_layer = counts.assign(
+        ac_pj=counts["synops"] * (unit.mac_pj if multiplies else unit.ac_pj), dense_mac_pj=counts["macs"] * unit.mac_pj
+    )
     ac_pj, dense_mac_pj = math.fsum(by_layer["ac_pj"]), math.fsum(by_layer["dense_mac_pj"])
     return Cmos45(precision, ac_pj, dense_mac_pj, synops, macs, by_layer)

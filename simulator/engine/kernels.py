@@ -26,8 +26,9 @@ Links = tuple[Ints, Ints, NocWorkspace]
 Scratch = tuple[Packets, Packets, Ints, Ints, Ints, Ints, Ints, Ints, Ints]
 Out = tuple[Ints, Ints, Ints, Ints, Ints, Ints]
 
-# How a count turns into packets: timestep by timestep, bit by bit, or once as it is (dense replay).
-UNARY, BITWISE, DENSE = 0, 1, 2
+# How a count turns into packets: timestep by timestep (a graded count in its only one), bit by bit of its size or
+# of its two's complement, or once as it is (dense replay).
+UNARY, BITWISE, DENSE, TWOS = 0, 1, 2, 3
 
 
 @jit
@@ -35,6 +36,8 @@ def fires(count: int, timestep: int, code: int) -> bool:
     """Whether an activation with this count sends a packet in this timestep."""
     if code == DENSE:
         return True
+    if code == TWOS:
+        return (count >> timestep) & 1 == 1
     size = -count if count < 0 else count
     if code == BITWISE:
         return (size >> timestep) & 1 == 1

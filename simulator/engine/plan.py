@@ -8,9 +8,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.config.chip import ChipConfig
+from simulator.config.chip import Action, ChipConfig
+from simulator.errors import ConfigError
 from simulator.mapping.capacity import ceil_div, slices, words_per_row
 from simulator.mapping.placement import Block, Placement
+from simulator.trace.encoding import Encoding
 from simulator.trace.trace import Stage, Trace
 
 Ints = NDArray[np.int64]
@@ -83,7 +85,7 @@ def plan_stage(stage: Stage, trace: Trace, placement: Placement, chip: ChipConfi
         home_stop=_ints([b.col_stop for b in homes]),
         target_cols=columns,
         target_router=placement.core_router[target_core],
-        target_service_ps=service_ps(columns, bits, chip),
+        target_service_ps=service_ps(columns, bits, chip, accumulation(trace.encoding, chip)[1]),
         target_update_ps=update_ps,
         target_idle_ps=idle_ps,
         target_words=words_per_row(columns, bits, chip),
@@ -98,14 +100,38 @@ def _ranges(names: tuple[str, ...], sizes: list[int]) -> dict[str, slice]:
     return {name: slice(start, stop) for name, (start, stop) in zip(names, pairwise(stops), strict=True)}
 
 
-def service_ps(columns: Ints, weight_bits: Ints, chip: ChipConfig) -> Ints:
+def accumulation(encoding: Encoding, chip: ChipConfig) -> tuple[str, Action]:
+    """What a dendrite does per weight of a row, as (name of the action, action).
+
+    ``accumulate``, or ``multiply_accumulate`` where the trace has the receiver multiply by a count. What a chip with
+    ``replay: dense`` calls ``accumulate`` is its multiply-accumulate already.
+
+    Raises
+    ------
+    ConfigError
+        When the trace needs a multiply-accumulate and the chip has none: there is neither time nor price for it.
+    """
+    dendrite = chip.core.dendrite
+    if chip.replay == "dense" or not encoding.multiplies:
+        return "accumulate", dendrite.accumulate
+    if dendrite.multiply_accumulate is None:
+        raise ConfigError(
+            [
+                f"{chip.name}: core.dendrite.multiply_accumulate: found none, wanted one because the trace is"
+                f" {encoding.code}; add it to the chip, or replay the counts as spikes (--encoding ternary)"
+            ]
+        )
+    return "multiply_accumulate", dendrite.multiply_accumulate
+
+
+def service_ps(columns: Ints, weight_bits: Ints, chip: ChipConfig, accumulate: Action) -> Ints:
     """Time one spike packet keeps target cores busy: the slowest stage plus the fixed overhead (DESIGN section 5)."""
     core = chip.core
     words = words_per_row(columns, weight_bits, chip)
     turns = ceil_div(columns * slices(weight_bits, chip), core.synapse.lanes)
     slowest = np.maximum(
         np.maximum(core.axon_in.lookup.latency.value, words * core.synapse.word_read.latency.value),
-        turns * max(core.synapse.synop.latency.value, core.dendrite.accumulate.latency.value),
+        turns * max(core.synapse.synop.latency.value, accumulate.latency.value),
     )
     return slowest + core.overhead.value
 

@@ -21,7 +21,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from simulator.config.chip import ChipConfig
+from simulator.config.chip import Action, ChipConfig
 from simulator.engine.reference_noc import ReferenceMesh
 from simulator.engine.reference_ops import op_ps, op_work
 from simulator.mapping.placement import Block, Placement
@@ -155,6 +155,10 @@ class _Oracle:
             return True
         if self.trace.encoding.code == "bitwise":
             return bool(abs(count) >> t & 1)
+        if self.trace.encoding.code == "bitwise_twos":
+            return bool(count >> t & 1)
+        if self.trace.encoding.code == "graded":
+            return count != 0
         return abs(count) > t
 
     def emit(self, home: Block, stage: Stage, t: int, counts: list[int]) -> tuple[list[Packet], int]:
@@ -175,8 +179,25 @@ class _Oracle:
                     for target in self.blocks(layer_id):
                         if target.row_start <= row < target.row_stop:
                             out_ps = max(out_ps, soma_ps) + self.chip.core.axon_out.packet.latency.value
-                            packets.append(Packet(home, target, row, out_ps, self.service_ps(target)))
+                            packets.append(
+                                Packet(home, target, row, out_ps, self.service_ps(target), self.spike_flits())
+                            )
         return packets, max(soma_ps, out_ps)
+
+    def spike_flits(self) -> int:
+        """Flits of a spike packet: one, or as many as the count fills that it carries."""
+        encoding = self.trace.encoding
+        carries_count = self.chip.replay == "dense" or encoding.code == "graded"
+        bits = len(f"{encoding.levels:b}") + (encoding.code != "binary") if carries_count else 1
+        return math.ceil(bits / self.chip.noc.flit_bits)
+
+    def accumulate(self) -> tuple[str, Action]:
+        """What a dendrite does for each weight: a multiply-accumulate where packets carry counts."""
+        dendrite = self.chip.core.dendrite
+        if self.trace.encoding.code == "graded" and self.chip.replay == "captured":
+            assert dendrite.multiply_accumulate is not None
+            return "multiply_accumulate", dendrite.multiply_accumulate
+        return "accumulate", dendrite.accumulate
 
     def shape(self, block: Block) -> tuple[int, int]:
         """(SRAM words, native synapses) of one row of a layer's block."""
@@ -193,7 +214,7 @@ class _Oracle:
             core.axon_in.lookup.latency.value,
             core.synapse.word_read.latency.value * words,
             core.synapse.synop.latency.value * turns,
-            core.dendrite.accumulate.latency.value * turns,
+            self.accumulate()[1].latency.value * turns,
         )
         return max(stages) + core.overhead.value
 
@@ -204,7 +225,7 @@ class _Oracle:
         self.count(layer, "axon_in", "lookup")
         self.count(layer, "synapse", "word_read", words)
         self.count(layer, "synapse", "synop", synops)
-        self.count(layer, "dendrite", "accumulate", synops)
+        self.count(layer, "dendrite", self.accumulate()[0], synops)
 
     def update(self, block: Block, received: bool) -> int:
         """Neurons of a target at the end of a timestep, on a chip that updates them in each."""

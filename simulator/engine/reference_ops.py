@@ -30,11 +30,11 @@ def op_work(op: Op, trace: Trace, token: int, n_timesteps: int, fires: Fires) ->
         return work
     live = int(trace.live(op.stream)[token])
     counts = [int(n) for n in trace.counts(op.stream)[token]][:live]  # the others do not exist
-    dense = all(fires(0, t) for t in range(n_timesteps))
+    carries_count = trace.encoding.code == "graded" or all(fires(0, t) for t in range(n_timesteps))
     for t in range(n_timesteps):
         for count in counts:
             if fires(count, t):
-                add(multiplied(op.per_spike) if dense else op.per_spike)
+                add(multiplied(op.per_spike) if carries_count else op.per_spike)
                 work["soma", "update"] += 1
                 work["soma", "fire"] += 1
             else:

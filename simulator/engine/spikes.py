@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
-from simulator.engine.kernels import BITWISE, DENSE, UNARY, Packets, Scratch, run_timesteps
+from simulator.engine.kernels import BITWISE, DENSE, TWOS, UNARY, Packets, Scratch, run_timesteps
 from simulator.engine.network import Network
 from simulator.engine.plan import StagePlan
+from simulator.mapping.capacity import ceil_div
 from simulator.trace.encoding import Encoding
 
 Ints = NDArray[np.int64]
@@ -51,7 +52,16 @@ def replay_code(encoding: Encoding, chip: ChipConfig) -> tuple[int, int]:
     """(kernel code, timesteps) under which ``chip`` replays a trace of this encoding."""
     if chip.replay == "dense":
         return DENSE, 1
-    return (BITWISE if encoding.code == "bitwise" else UNARY), encoding.n_timesteps
+    return {"bitwise": BITWISE, "bitwise_twos": TWOS}.get(encoding.code, UNARY), encoding.n_timesteps
+
+
+def flits_per_spike(encoding: Encoding, chip: ChipConfig) -> int:
+    """Flits of a packet that leaves an encoder: as many as its payload fills, and at least the one that says who fired.
+
+    A flit's bits are payload; the address travels beside them. A dense replay sends the whole count.
+    """
+    bits = encoding.levels.bit_length() + encoding.signed if chip.replay == "dense" else encoding.payload_bits
+    return max(1, ceil_div(bits, chip.noc.flit_bits))
 
 
 def run_spikes(
@@ -81,7 +91,7 @@ def run_spikes(
         (plan.target_router, plan.target_service_ps, plan.target_update_ps, plan.target_idle_ps),
         (plan.segment_of_row, plan.segment_ptr, plan.segment_target),
         network.for_kernel(),
-        scratch(most),
+        scratch(most, flits_per_spike(encoding, chip)),
         (compute, waiting, home_busy, flows, active_steps, events),
     )
     recorded = min(n_events, int(flows.sum()))
@@ -100,8 +110,8 @@ def most_packets(plan: StagePlan) -> int:
     return int(targets_of_row.sum())
 
 
-def scratch(most: int) -> Scratch:
-    """Work arrays of `run_timesteps` for at most ``most`` packets at a time; every packet has one flit."""
+def scratch(most: int, flits: int = 1) -> Scratch:
+    """Work arrays of `run_timesteps` for at most ``most`` packets at a time, each of so many ``flits``."""
 
     def field() -> Ints:
         return np.empty(max(most, 1), np.int64)
@@ -109,5 +119,5 @@ def scratch(most: int) -> Scratch:
     def packets() -> Packets:
         return field(), field(), field(), field()
 
-    one_flit = np.ones(max(most, 1), np.int64)
-    return packets(), packets(), field(), field(), field(), one_flit, field(), field(), field()
+    flits_of = np.full(max(most, 1), flits, np.int64)
+    return packets(), packets(), field(), field(), field(), flits_of, field(), field(), field()

@@ -15,9 +15,9 @@ from simulator.engine.barrier import barrier_ps
 from simulator.engine.cores import CoreLoad
 from simulator.engine.links import crossings
 from simulator.engine.network import Network
-from simulator.engine.plan import StagePlan, plan_stage
+from simulator.engine.plan import StagePlan, accumulation, plan_stage
 from simulator.engine.result import CHIP
-from simulator.engine.spikes import SpikeRun, replay_code, run_spikes
+from simulator.engine.spikes import SpikeRun, flits_per_spike, replay_code, run_spikes
 from simulator.engine.tally import Tally
 from simulator.engine.transfer import (
     Edges,
@@ -175,17 +175,19 @@ class StageRun:
     def _count_packets(self, plan: StagePlan, run: SpikeRun) -> None:
         home, target = np.nonzero(run.flows)
         flows = run.flows[home, target]
-        self._traffic(self.stage.stage_id, plan.home_core[home], plan.target_core[target], flows, 1)
+        flits = flits_per_spike(self._in.trace.encoding, self._in.chip)
+        self._traffic(self.stage.stage_id, plan.home_core[home], plan.target_core[target], flows, flits)
 
     def _count_targets(self, plan: StagePlan, run: SpikeRun) -> None:
         """What the targets did for the packets they received, and the updates of their neurons."""
         packets = run.flows.sum(axis=0)
         idle_steps = self._steps() - run.active_steps
+        accumulate = accumulation(self._in.trace.encoding, self._in.chip)[0]
         served = {
             ("axon_in", "lookup"): packets,
             ("synapse", "word_read"): packets * plan.target_words,
             ("synapse", "synop"): packets * plan.target_synops,
-            ("dendrite", "accumulate"): packets * plan.target_synops,
+            ("dendrite", accumulate): packets * plan.target_synops,
         }
         if self._in.chip.core.soma.every == "timestep":
             served["soma", "update"] = run.active_steps * plan.target_cols

@@ -24,7 +24,8 @@ def op_work(op: Op, trace: Trace, chip: ChipConfig) -> dict[str, Ints]:
     live = trace.live(op.stream)
     dense = chip.replay == "dense"
     fired = live if dense else trace.spikes_per_token(op.stream)
-    work = (op.dense() if dense else op).work(trace.contexts, n_timesteps, fired)
+    multiplies = dense or trace.encoding.multiplies
+    work = (op.dense() if multiplies else op).work(trace.contexts, n_timesteps, fired)
     return work | {"soma.update": fired, "soma.update_idle": live * n_timesteps - fired, "soma.fire": fired}
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError, did_you_mean
-from simulator.trace.encoding import Code, Encoding
+from simulator.trace.encoding import CODES, MAX_LEVELS, Code, Encoding
 
-MAX_LEVELS = 32767
+# Levels of a graded count where nothing else is said: what an INT8 activation holds.
+GRADED_LEVELS = 127
 
 
 @dataclass(frozen=True)
@@ -56,25 +56,34 @@ def minmax_range(values: NDArray[np.float32], levels: int) -> tuple[NDArray[np.f
     return (high - low) / np.float32(levels), low
 
 
-RANGES: dict[Code, Range] = {"binary": minmax_range, "ternary": absmax_range, "bitwise": absmax_range}
+RANGES: dict[Code, Range] = {code: minmax_range if code == "binary" else absmax_range for code in CODES}
 
 
 def encoding_for(code: str, timesteps: int) -> Encoding:
-    """The encoding that unrolls over exactly ``timesteps``: T levels, or 2**T - 1 for ``bitwise``.
+    """The encoding that unrolls over exactly ``timesteps``.
+
+    T levels; 2**T - 1 for ``bitwise``, 2**(T-1) - 1 for ``bitwise_twos``. ``graded`` has one timestep whatever its
+    levels; here they are 127, as of an INT8 activation.
 
     Raises
     ------
     ModelError
         When the code is not known or T is out of range.
     """
-    codes = get_args(Code)
-    if code not in codes:
-        raise ModelError(f"encoding {code!r}, wanted {', '.join(codes)}{did_you_mean(code, codes)}")
-    largest = MAX_LEVELS.bit_length() if code == "bitwise" else MAX_LEVELS
-    if not 1 <= timesteps <= largest:
-        raise ModelError(f"timesteps {timesteps}, wanted 1 to {largest} for {code}")
-    known: Code = codes[codes.index(code)]
-    return Encoding(known, (1 << timesteps) - 1 if known == "bitwise" else timesteps)
+    known = next((c for c in CODES if c == code), None)
+    if known is None:
+        raise ModelError(f"encoding {code!r}, wanted {', '.join(CODES)}{did_you_mean(code, CODES)}")
+    bits = MAX_LEVELS.bit_length()
+    least, most = {"bitwise": (1, bits), "bitwise_twos": (2, bits + 1), "graded": (1, 1)}.get(known, (1, MAX_LEVELS))
+    if not least <= timesteps <= most:
+        wanted = f"{least} to {most}" if most > least else f"{least}"
+        raise ModelError(f"timesteps {timesteps}, wanted {wanted} for {code}")
+    levels = {
+        "bitwise": (1 << timesteps) - 1,
+        "bitwise_twos": (1 << timesteps >> 1) - 1,
+        "graded": GRADED_LEVELS,
+    }
+    return Encoding(known, levels.get(known, timesteps))
 
 
 def encode(values: NDArray[np.float32], encoding: Encoding, place: str = "activations") -> SpikeCounts:

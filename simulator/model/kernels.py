@@ -48,10 +48,14 @@ def accumulate_rows(counts: NDArray[np.integer], rows: NDArray[np.int8]) -> NDAr
 
 
 def accumulate_spikes(counts: NDArray[np.integer], rows: NDArray[np.int8], encoding: Encoding) -> NDArray[np.int32]:
-    """The same sums spike by spike: unroll the counts, walk the timesteps, add the signed row of each spike."""
+    """The same sums packet by packet: walk the timesteps, add the shifted row of each spike (graded: multiplied)."""
     sums = np.zeros((counts.shape[0], rows.shape[1]), dtype=np.int32)
     rows = np.ascontiguousarray(rows, np.int8)
     for t in range(encoding.n_timesteps):
-        spikes = np.ascontiguousarray(encoding.spikes_in_timestep(counts, t))
-        add_spike_rows(spikes, rows, encoding.timestep_weight(t).bit_length() - 1, sums)
+        sent, weight = np.ascontiguousarray(encoding.spikes_in_timestep(counts, t)), encoding.timestep_weight(t)
+        if encoding.multiplies:
+            add_count_rows(sent, rows, sums)
+        else:
+            spikes = (sent if weight > 0 else -sent).astype(np.int8)
+            add_spike_rows(spikes, rows, abs(weight).bit_length() - 1, sums)
     return sums

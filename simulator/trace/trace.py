@@ -89,7 +89,8 @@ class Op:
         Id of the local stream whose spikes trigger ``per_spike``, or None.
     per_spike
         Action -> (a, b): each spike of ``stream`` does ``a + b*c`` of it. A chip that takes each activation once, as
-        one integer, does so for each live activation, zeros included, and a ``vector.mac`` for each ``vector.add``.
+        one integer, does so for each live activation, zeros included. There, and under the code ``graded``, a
+        ``vector.add`` is a ``vector.mac``.
     operand_bits
         Width of the operands of its elementary operations, in bits; 0 where the trace does not say.
     """

@@ -134,10 +134,27 @@ def test_op_count_chooses_the_precision(simulate: Simulate, work: Path) -> None:
     assert result["energy"]["cmos45"]["precision"] == "int8"
 
 
+def test_encoding_replays_the_counts_under_another_code(simulate: Simulate, work: Path) -> None:
+    """Ternary counts of 7 levels: three bit planes, and fewer spikes than counts; everything else is the trace's."""
+
+    def result(*more: str) -> dict[str, Any]:
+        return dict(json.loads(simulate("--json", "--out", "r", *more).out))
+
+    captured, bitwise = result()["trace"], result("--encoding", "bitwise")["trace"]
+    assert (captured["encoding"], captured["timesteps"]) == ("ternary", 7)
+    assert (bitwise["encoding"], bitwise["timesteps"], bitwise["levels"]) == ("bitwise", 3, 7)
+    assert bitwise["name"] == "tiny-as-bitwise"
+
+
 # ---------------------------------------------------------------- faults: one line, exit code 2, nothing left
 
 
 BAD_OPTIONS = {
+    "graded on a chip that cannot multiply": (
+        ("--encoding", "graded"),
+        "loihi-like: core.dendrite.multiply_accumulate: found none, wanted one because the trace is graded; add it to"
+        " the chip, or replay the counts as spikes (--encoding ternary)",
+    ),
     "chip": (
         ("--chip", "loihi-lik"),
         "found unknown chip 'loihi-lik', wanted one of dense-int8-45nm, loihi-like, sdllm-asic-45nm, truenorth-like"

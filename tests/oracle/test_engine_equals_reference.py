@@ -17,8 +17,10 @@ from simulator.engine.network import Network
 from simulator.engine.plan import plan_stage
 from simulator.engine.reference import ReferenceResult, reference_simulate
 from simulator.engine.spikes import run_spikes
+from simulator.errors import ConfigError
 from simulator.mapping.place import map_trace
 from simulator.mapping.placement import Placement
+from simulator.trace.encoding import CODES
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
 
@@ -62,7 +64,7 @@ def assert_equal_to_oracle(trace: Trace, chip: ChipConfig) -> None:
     assert sorted(engine_events(trace, chip, placement)) == sorted(oracle_events(found))
 
 
-@pytest.mark.parametrize("code", ["ternary", "binary", "bitwise"])
+@pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("every", ["timestep", "stage"])
 def test_a_chain_of_layers_in_every_code_and_with_both_somas(code, every):
     trace = synthetic_trace("poisson", [9, 7, 5], code=code, levels=3, tokens=2, seed=3)
@@ -96,12 +98,34 @@ def test_the_spike_buffer_is_read_in_each_timestep_of_the_replay(replay, reads):
 
 
 @pytest.mark.parametrize("replay", ["captured", "dense"])
-@pytest.mark.parametrize("code", ["ternary", "binary", "bitwise"])
+@pytest.mark.parametrize("code", CODES)
 def test_spikes_that_trigger_the_work_of_an_op(code, replay):
     """A local stream of two activations per position, each spike of which adds a row that grows with the context."""
     trace = synthetic_trace("poisson", [9, 7], code=code, levels=3, tokens=3)
     trace = with_local_stream(trace, (1, 2), {"vector.add": (1, 3), "vector.mac": (2, 0), "memory.read": (0, 8)})
     assert_equal_to_oracle(trace, make_chip(replay=replay, core__soma__lanes=2))
+
+
+def test_a_graded_count_beyond_a_flit_travels_in_several():
+    """Counts of 300 levels are 9 bits and a sign: two flits of 8 bits each, and a multiply-accumulate per weight."""
+    trace = synthetic_trace("full", [5, 3], code="graded", levels=300, tokens=2)
+    chip = make_chip(noc__flit_bits="8 bit")
+    assert_equal_to_oracle(trace, chip)
+    counts = {row[:3]: row.count for row in simulate(trace, chip, map_trace(trace, chip)).counts}
+    first = trace.stages[0]
+    assert counts[first.stage_id, "axon_out", "packet"] == 2 * 5
+    assert counts[first.stage_id, "noc", "local"] == 2 * 5 * 2
+    assert counts[first.layers[0], "dendrite", "multiply_accumulate"] == 2 * 5 * 3
+    assert (first.layers[0], "dendrite", "accumulate") not in counts
+
+
+def test_a_chip_that_cannot_multiply_refuses_a_graded_trace():
+    trace = synthetic_trace("full", [5, 3], code="graded", tokens=1)
+    chip = make_chip(core__dendrite__multiply_accumulate=None)
+    with pytest.raises(ConfigError, match=r"toy: core.dendrite.multiply_accumulate: found none, .* is graded"):
+        simulate(trace, chip, map_trace(trace, chip))
+    dense = make_chip(core__dendrite__multiply_accumulate=None, replay="dense")
+    simulate(trace, dense, map_trace(trace, dense))
 
 
 def test_bit_slices_when_weights_are_wider_than_a_synapse():
@@ -130,11 +154,12 @@ def cases(draw):
         replay=draw(st.sampled_from(["captured", "captured", "dense"])),
     )
     closed_form = st.tuples(st.integers(0, 5), st.integers(0, 5))
+    code = draw(st.sampled_from(CODES))
     trace = synthetic_trace(
         draw(st.sampled_from(["poisson", "full", "silent"])),
         draw(st.lists(st.integers(1, 14), min_size=2, max_size=4)),
-        code=draw(st.sampled_from(["ternary", "binary", "bitwise"])),
-        levels=draw(st.integers(1, 4)),
+        code=code,
+        levels=draw(st.sampled_from([1, 2, 3, 4, 300])) if code == "graded" else draw(st.integers(1, 4)),
         tokens=draw(st.integers(1, 2)),
         seed=draw(st.integers(0, 999)),
     )

@@ -24,6 +24,10 @@ ENCODINGS = [
     Encoding("bitwise", 15),
     Encoding("bitwise", 5),
     Encoding("bitwise", 127),
+    Encoding("bitwise_twos", 15),
+    Encoding("bitwise_twos", 5),
+    Encoding("bitwise_twos", 127),
+    Encoding("graded", 127),
 ]
 
 

@@ -80,6 +80,7 @@ def chip_fields() -> dict[str, Any]:
             "dendrite": {
                 "accumulator_bits": "24 bit",
                 "accumulate": action("23.6 pJ", "3 ns", "pre-silicon"),
+                "multiply_accumulate": action("31 pJ", "4 ns"),
                 "reduce": action("2 pJ", "1 ns"),
             },
             "soma": {

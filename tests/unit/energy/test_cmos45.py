@@ -69,3 +69,11 @@ def test_scaling_by_width():
     assert (scaled_mac(32), scaled_ac(32)) == (4.6, 0.9)
     assert scaled_mac(4) == pytest.approx(0.575, rel=1e-15)
     assert scaled_ac(4) == pytest.approx(0.1125, rel=1e-15)
+
+
+def test_a_graded_spike_is_billed_as_a_multiply_accumulate():
+    graded = cmos45(two_layer_trace("graded"), "int8")
+    spikes = cmos45(two_layer_trace("ternary"), "int8")
+    # one multiply (0.2 pJ) and one add (0.03 pJ) per weight, Horowitz 2014
+    assert graded.ac_pj == pytest.approx(graded.synops * 0.23)
+    assert graded.synops < spikes.synops

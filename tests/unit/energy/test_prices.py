@@ -10,6 +10,7 @@ PLACES = {
     "synapse.word_read": "core.synapse.word_read.energy",
     "synapse.synop": "core.synapse.synop.energy",
     "dendrite.accumulate": "core.dendrite.accumulate.energy",
+    "dendrite.multiply_accumulate": "core.dendrite.multiply_accumulate.energy",
     "dendrite.reduce": "core.dendrite.reduce.energy",
     "soma.update": "core.soma.update.energy",
     "soma.update_idle": "core.soma.update_idle.energy",

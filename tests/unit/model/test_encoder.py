@@ -10,9 +10,7 @@ from hypothesis.extra import numpy as npst
 
 from simulator.errors import ModelError
 from simulator.model.encoder import encode, encoding_for
-from simulator.trace.encoding import Encoding
-
-CODES = ["binary", "ternary", "bitwise"]
+from simulator.trace.encoding import CODES, Encoding
 
 
 def f32(*rows: list[float]) -> np.ndarray:
@@ -105,7 +103,15 @@ def test_signed_codes_are_odd_and_meet_the_largest(values, levels):
 
 
 @pytest.mark.parametrize(
-    ("code", "timesteps", "levels"), [("ternary", 15, 15), ("binary", 7, 7), ("bitwise", 4, 15), ("bitwise", 15, 32767)]
+    ("code", "timesteps", "levels"),
+    [
+        ("ternary", 15, 15),
+        ("binary", 7, 7),
+        ("bitwise", 4, 15),
+        ("bitwise", 15, 32767),
+        ("bitwise_twos", 5, 15),
+        ("graded", 1, 127),
+    ],
 )
 def test_encoding_for_timesteps(code, timesteps, levels):
     encoding = encoding_for(code, timesteps)
@@ -115,7 +121,11 @@ def test_encoding_for_timesteps(code, timesteps, levels):
 @pytest.mark.parametrize(
     ("code", "timesteps", "message"),
     [
-        ("tenary", 3, "encoding 'tenary', wanted binary, ternary, bitwise .did you mean 'ternary'?"),
+        (
+            "tenary",
+            3,
+            "encoding 'tenary', wanted binary, ternary, bitwise, bitwise_twos, graded .did you mean 'ternary'?",
+        ),
         ("ternary", 0, "timesteps 0, wanted 1 to 32767 for ternary"),
         ("bitwise", 16, "timesteps 16, wanted 1 to 15 for bitwise"),
     ],

@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.trace.encoding import Encoding
-
-CODES = ("binary", "ternary", "bitwise")
+from simulator.trace.encoding import CODES, Encoding
 
 
 def train(encoding: Encoding, n: int) -> list[int]:
@@ -35,6 +33,25 @@ def test_bitwise_count_fires_its_bits_with_its_sign():
     assert encoding.spikes_per_count(np.array([5, -5, 7, 0])).tolist() == [2, 2, 3, 0]
 
 
+def test_twos_complement_fires_the_bits_of_the_residue_with_a_negative_top_plane():
+    # L = 7: T = 4. 5 = 0101b. -5 = 16 - 5 = 11 = 1011b: 1 + 2 - 8.
+    encoding = Encoding("bitwise_twos", 7)
+    assert train(encoding, 5) == [1, 0, 1, 0]
+    assert train(encoding, -5) == [1, 1, 0, 1]
+    assert [encoding.timestep_weight(t) for t in range(4)] == [1, 2, 4, -8]
+    # -1 = 1111b: the smallest negative count makes most spikes
+    assert encoding.spikes_per_count(np.array([5, -5, -1, 0])).tolist() == [2, 3, 4, 0]
+
+
+def test_graded_count_is_one_packet_that_carries_it():
+    encoding = Encoding("graded", 127)
+    assert train(encoding, -5) == [-5]
+    assert encoding.spikes_per_count(np.array([100, -5, 0])).tolist() == [1, 1, 0]
+    assert encoding.payload_bits == 8  # seven bits of 127 and a sign
+    assert encoding.multiplies
+    assert not Encoding("bitwise_twos", 127).multiplies
+
+
 def test_a_spike_only_in_the_last_timestep_is_counted():
     # 4 = 2^(T-1) with T = 3: its one spike is in the last timestep
     encoding = Encoding("bitwise", 7)
@@ -44,7 +61,16 @@ def test_a_spike_only_in_the_last_timestep_is_counted():
 
 @pytest.mark.parametrize(
     ("code", "levels", "timesteps"),
-    [("binary", 15, 15), ("ternary", 7, 7), ("bitwise", 7, 3), ("bitwise", 8, 4), ("bitwise", 1, 1)],
+    [
+        ("binary", 15, 15),
+        ("ternary", 7, 7),
+        ("bitwise", 7, 3),
+        ("bitwise", 8, 4),
+        ("bitwise", 1, 1),
+        ("bitwise_twos", 7, 4),
+        ("bitwise_twos", 8, 5),
+        ("graded", 127, 1),
+    ],
 )
 def test_timesteps_follow_from_code_and_levels(code, levels, timesteps):
     assert Encoding(code, levels).n_timesteps == timesteps
@@ -56,18 +82,19 @@ def test_weighted_spikes_sum_to_the_count_and_their_number_is_spikes_per_count(c
     counts = np.arange(-levels if encoding.signed else 0, levels + 1).astype(dtype)
     trains = np.stack([encoding.spikes_in_timestep(counts, t) for t in range(encoding.n_timesteps)]).astype(int)
     weights = np.array([encoding.timestep_weight(t) for t in range(encoding.n_timesteps)])
-    assert set(np.unique(trains)) <= {-1, 0, 1}
+    assert encoding.multiplies or set(np.unique(trains)) <= {-1, 0, 1}
     assert (weights @ trains).tolist() == counts.tolist()
-    assert np.abs(trains).sum(axis=0).tolist() == encoding.spikes_per_count(counts).tolist()
+    assert np.count_nonzero(trains, axis=0).tolist() == encoding.spikes_per_count(counts).tolist()
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_the_largest_counts_of_the_widest_encoding(code):
     # 32767 levels in int16: abs(-32767) must not wrap
     encoding = Encoding(code, 32767)
-    spikes = 15 if code == "bitwise" else 32767  # 32767 = 2^15 - 1
+    # 32767 = 2^15 - 1; -32767 in 16 bits is 1 and the top bit
+    most, least = {"bitwise": (15, 15), "bitwise_twos": (15, 2), "graded": (1, 1)}.get(code, (32767, 32767))
     counts = np.array([32767, -32767 if encoding.signed else 0], dtype=np.int16)
-    assert encoding.spikes_per_count(counts).tolist() == [spikes, spikes if encoding.signed else 0]
+    assert encoding.spikes_per_count(counts).tolist() == [most, least if encoding.signed else 0]
 
 
 @pytest.mark.parametrize(("code", "levels"), [("morse", 7), ("ternary", 0), ("ternary", 32768), ("bitwise", -1)])

@@ -17,6 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 from simulator.errors import OutputError, TraceError
 from simulator.trace import files
+from simulator.trace.encoding import CODES
 from simulator.trace.files import content_hash, load_trace, save_trace, verify_trace
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
@@ -27,7 +28,7 @@ PROGRAM = ("name", "encoding", "streams", "layers", "ops", "stages", "window", "
 @st.composite
 def traces(draw: st.DrawFn) -> Trace:
     """Any code, levels on both sides of int8, random counts of one to five tokens."""
-    code = draw(st.sampled_from(["binary", "ternary", "bitwise"]))
+    code = draw(st.sampled_from(CODES))
     levels = draw(st.sampled_from([1, 7, 127, 128, 255, 32767]))
     sizes = draw(st.lists(st.integers(1, 6), min_size=2, max_size=4))
     tokens = draw(st.integers(1, 5))

