@@ -11,7 +11,7 @@ from simulator.model.checkpoint import tensor_specs
 from simulator.model.llama_config import CONFIG_FILE, LlamaConfig, read_config
 from simulator.model.program import build_program
 from simulator.trace.statistical import StatisticalCounts, fit_trace, spread, token_activity
-from simulator.trace.trace import Phase, Trace
+from simulator.trace.trace import PHASES, Phase, Trace
 
 SHAPES = Path(__file__).with_name("shapes")
 BITS = {"float32": 32, "float16": 16, "bfloat16": 16}
@@ -90,8 +90,8 @@ def statistical_trace(
     chosen = spread(token_activity(like), tokens)
     positions = like.positions[chosen] if context is None else context + np.arange(tokens, dtype=np.int64)
     _check_positions(int(positions.min()), int(positions.max()), config)
-    phase = phase or like.phase
-    if phase != like.phase:
+    phases = like.phases[chosen] if phase is None else np.full(tokens, PHASES.index(phase), np.uint8)
+    if phase not in (None, like.phase):
         warnings.append(f"{phase} counts are drawn like captured {like.phase} counts")
     warnings.append(f"counts are drawn from the statistics of {like.name}, not captured from a model of this shape")
     program = build_program(config, like.encoding, bits)
@@ -106,7 +106,7 @@ def statistical_trace(
         ops=program.ops,
         stages=program.stages,
         positions=positions,
-        phase=phase,
+        phases=phases,
         origin=origin | {"like_content_hash": like.content_hash, "warnings": warnings},
         load_counts=counts,
     )

@@ -255,6 +255,13 @@ class Trace:
         """What an error line begins with: the file, or the name of a trace made in memory."""
         return self.path or self.name
 
+    def take(self, tokens: slice | NDArray[np.integer] | NDArray[np.bool_]) -> Trace:
+        """The same program with some of the tokens, chosen as numpy chooses; it was never on file."""
+        positions, phases = self.positions[tokens], self.phases[tokens]
+        return replace(
+            self, positions=positions, phases=phases, load_counts=_Taken(self, tokens), content_hash="", path=""
+        )
+
     def streams_of(self, stage: Stage) -> tuple[str, ...]:
         """Ids of the streams of a stage: the local ones of its ops, then its own."""
         ids = (*(self.op[op_id].stream for op_id in stage.ops), stage.stream)
@@ -305,3 +312,14 @@ class Trace:
             unknown, repeated or in no stage, or layers that do not chain.
         """
         check_program(self)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """Counts of some tokens of another trace; a class, so that a trace can be sent to another process."""
+
+    whole: Trace
+    tokens: slice | NDArray[np.integer] | NDArray[np.bool_]
+
+    def __call__(self, stream_id: str) -> NDArray[np.integer]:
+        return np.ascontiguousarray(self.whole.counts(stream_id)[self.tokens])

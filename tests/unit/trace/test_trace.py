@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -197,6 +198,14 @@ def test_phase_of_all_tokens_or_mixed(trace):
     assert trace.phase == "prefill"
     assert replace(trace, phases=np.array([1, 1], np.uint8)).phase == "decode"
     assert replace(trace, phases=np.array([0, 1], np.uint8)).phase == "mixed"
+
+
+def test_some_tokens_of_a_trace():
+    whole = synthetic_trace("poisson", [4, 3, 2], tokens=4, seed=1)
+    part = pickle.loads(pickle.dumps(whole.take(np.array([False, True, False, True]))))
+    part.check()
+    assert part.positions.tolist() == [1, 3]
+    assert np.array_equal(part.counts("layers.1.in"), whole.counts("layers.1.in")[[1, 3]])
 
 
 def test_a_window_bounds_the_context(trace):
