@@ -5,6 +5,8 @@ may choose asks and it may send, or, as a source, a packet waits and a place is 
 event wheel with one slot per cycle, and idle cycles are jumped over. So the cost is that of the flit-hops, and the
 state is empty again when the last credit is home. `reference_noc` is the same model written to be read.
 
+A multicast flit asks every output of its node at once; the flit in the FIFO keeps those that have not granted yet.
+
 Indices are unsigned wherever possible: numba then leaves out its test for a negative index, a fifth of the time.
 """
 
@@ -16,7 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.compiled import jit
-from simulator.engine.kernels_noc_flit import HEAD, SHIFT_PACKET, TAIL, after_hop, make_flit
+from simulator.engine.kernels_cores import Cores, Log, deliver
+from simulator.engine.kernels_noc_flit import (
+    HEAD,
+    NODE_FIRST,
+    NODE_STOP,
+    SHIFT_NODE_PLACES,
+    SHIFT_PACKET,
+    SHIFT_WANTS,
+    TAIL,
+    WANTS,
+    after_branch,
+    after_hop,
+    make_branch,
+    make_flit,
+    node_of,
+)
 from simulator.engine.kernels_noc_wheel import idle_cycles, push_event, wheel_slot
 from simulator.engine.noc_workspace import (
     ANY_INPUT,
@@ -49,6 +66,9 @@ def simulate_mesh(
     link_flits: Ints,
     link_wait: Ints,
     workspace: NocWorkspace,
+    nodes: Indices,
+    cores: Cores,
+    log: Log,
 ) -> int:
     """Carry ``n`` packets to their routers and return the cycle of the last delivery (-1 for no packet).
 
@@ -58,19 +78,31 @@ def simulate_mesh(
         Packets; the arrays may be longer.
     cycle, src, dst, n_flits
         Cycle each packet joins the queue of its source (ascending; array order is queue order), routers, flits (>= 1).
+        For multicast packets ``dst`` is the root of their tree in ``nodes``.
     delivered
-        Out: cycle in which the tail of each packet is delivered. Until a packet leaves its source this array holds the
-        links of the source queues.
+        Out: cycle in which the tail of each packet is delivered (of a multicast packet: work space only). Until a
+        packet leaves its source this array holds the links of the source queues.
     link_flits, link_wait
         Added to, at ``router * 5 + output``: flits sent; cycles that heads wanting this output have asked in vain.
     workspace
         `noc_workspace` of this mesh; empty before and after.
+    nodes
+        The table of `trees`; of no length: each packet goes to one router.
+    cores
+        (cycle_ps, member of each packet (not used for multicast), server of each member, its ps for a packet, when each
+        server is free: in and out). Without members nothing is served.
+    log
+        Out: a row of `kernels_cores.LOG_FIELDS` for each delivery to a member, in the order of the grants, as long as
+        there is room; the rest of the first column is left alone.
     """
     family, ring_mask, wheel_mask, x, y, port, fifo, wheel, first, end, active, winners, used, pick = workspace
     last = -1
     joined = 0
     n_active = 0
     n_used = 0
+    n_log = 0
+    multicast = len(nodes) > 0
+    serving = len(cores[2]) > 0
     t = cycle[0] if n > 0 else 0
     while True:
         # Credits and flits due in this cycle take effect; packets join the queues of their sources.
@@ -91,11 +123,16 @@ def simulate_mesh(
             if family == FAMILY_R and asks and flit & HEAD:
                 push_event(ASK, t + 1, q, wheel, end, wheel_mask)
                 asks = False
-            n_active = _ask(t, q, flit, asks, port, link_wait, active, n_active)
+            if multicast:
+                n_active = _ask_all(t, q, flit, asks, port, link_wait, active, n_active, pick)
+            else:
+                n_active = _ask(t, q, flit & 7, asks, port, link_wait, active, n_active)
         end[slot] = first[slot]
         n_active = _wake(t, port, wheel, first, end, active, n_active, wheel_mask)
         if family == FAMILY_R:
-            n_active = _ask_late(t, port, fifo, link_wait, wheel, first, end, active, n_active, wheel_mask)
+            n_active = _ask_late(
+                t, multicast, port, fifo, link_wait, wheel, first, end, active, n_active, wheel_mask, pick
+            )
         while joined < n and cycle[joined] <= t:
             n_active = _join(joined, src[joined], delivered, port, active, n_active)
             joined += 1
@@ -115,7 +152,10 @@ def simulate_mesh(
                 packet = int(out.queue_head)
                 to = dst[packet]
                 tail = out.queue_sent + 1 == n_flits[packet]
-                flit = make_flit(packet, x[to] - x[o >> 3], y[to] - y[o >> 3], out.queue_sent == 0, tail)
+                if multicast:
+                    flit = make_branch(packet, to, tail, nodes)
+                else:
+                    flit = make_flit(packet, x[to] - x[o >> 3], y[to] - y[o >> 3], out.queue_sent == 0, tail)
                 _store(out.peer, flit, port, fifo, ring_mask)
                 push_event(ARRIVAL, t + out.cycles, out.peer, wheel, end, wheel_mask)
                 n_active = _append(active, n_active, o, _sent(out, tail, delivered[packet]))
@@ -139,28 +179,45 @@ def simulate_mesh(
             arrival = t + out.cycles
             if o & 7 == EJECT:
                 if flit & TAIL:
-                    delivered[flit >> SHIFT_PACKET] = arrival
+                    packet = flit >> SHIFT_PACKET
                     last = max(last, arrival)
+                    if multicast:
+                        places = node_of(flit) << SHIFT_NODE_PLACES
+                        members, stop = np.int64(nodes[places | NODE_FIRST]), np.int64(nodes[places | NODE_STOP])
+                        n_log = deliver(packet, arrival, members, stop, cores, log, n_log)
+                    else:
+                        delivered[packet] = arrival
+                        if serving:
+                            members = cores[1][packet]
+                            n_log = deliver(packet, arrival, members, members + 1, cores, log, n_log)
                 push_event(CREDIT, arrival + out.cycles, o, wheel, end, wheel_mask)
             else:
-                _store(out.peer, after_hop(flit, o), port, fifo, ring_mask)
+                onward = after_branch(flit, o, nodes) if multicast else after_hop(flit, o)
+                _store(out.peer, onward, port, fifo, ring_mask)
                 push_event(ARRIVAL, arrival, out.peer, wheel, end, wheel_mask)
 
             # The output: request served, one credit less, owned until the tail has passed, perhaps a pause.
             bit = 1 << i
             out.asking &= ~bit
-            out.allowed = ANY_INPUT if flit & TAIL else bit
+            free = multicast or flit & TAIL != 0
+            out.allowed = ANY_INPUT if free else bit
             out.credits -= 1
             if family == FAMILY_P:
                 out.pointer = i + 1
-            elif flit & TAIL:
+            elif free:
                 out.credits += FREE
             if out.interval > 1:
                 out.credits -= BLOCKED
                 push_event(WAKE, t + out.interval, o, wheel, end, wheel_mask)
             n_active = _append(active, n_active, o, (out.asking & out.allowed != 0) & (out.credits > 0))
 
-            # The input: the credit goes back up, the next flit becomes head in the next cycle.
+            # The input: when all outputs have granted, the credit goes back up, and the next flit becomes head in the
+            # next cycle.
+            if multicast:
+                flit &= ~(1 << (SHIFT_WANTS + (o & 7)))
+                fifo[inp.ring + inp.read] = flit
+                if flit >> SHIFT_WANTS & WANTS:
+                    continue
             up = inp.peer
             push_event(CREDIT, t + port[up].cycles, up, wheel, end, wheel_mask)
             inp.read = (inp.read + 1) & ring_mask
@@ -170,7 +227,10 @@ def simulate_mesh(
             if family == FAMILY_R and asks and flit & HEAD:
                 push_event(ASK, t + 2, q, wheel, end, wheel_mask)
                 asks = False
-            n_active = _ask(t + 1, q, flit, asks, port, link_wait, active, n_active)
+            if multicast:
+                n_active = _ask_all(t + 1, q, flit, asks, port, link_wait, active, n_active, pick)
+            else:
+                n_active = _ask(t + 1, q, flit & 7, asks, port, link_wait, active, n_active)
 
         # On to the next cycle in which anything happens.
         t += 1
@@ -203,9 +263,9 @@ def _store(q: int, flit: int, port: Records, fifo: Ints, ring_mask: int) -> None
 
 
 @jit
-def _ask(t: int, q: int, flit: int, asks: bool, port: Records, link_wait: Ints, active: Indices, n_active: int) -> int:
-    """Enter the request of FIFO ``q``; an output that can send and had nothing to choose from becomes active."""
-    o = (q >> 3) << 3 | (flit & 7)
+def _ask(t: int, q: int, p: int, asks: bool, port: Records, link_wait: Ints, active: Indices, n_active: int) -> int:
+    """Enter the request of FIFO ``q`` for output ``p``; if that can send and had nothing to choose from it is active."""
+    o = (q >> 3) << 3 | p
     out = port[o]
     bit = np.int64(asks) << (q & 7)
     asking = out.asking
@@ -216,8 +276,29 @@ def _ask(t: int, q: int, flit: int, asks: bool, port: Records, link_wait: Ints, 
 
 
 @jit
+def _ask_all(
+    t: int,
+    q: int,
+    flit: int,
+    asks: bool,
+    port: Records,
+    link_wait: Ints,
+    active: Indices,
+    n_active: int,
+    pick: Indices,
+) -> int:
+    """Enter the requests of a multicast flit for all its outputs."""
+    wants = (flit >> SHIFT_WANTS) & WANTS if asks else 0
+    while wants:
+        n_active = _ask(t, q, np.int64(pick[wants]), True, port, link_wait, active, n_active)
+        wants &= wants - 1
+    return n_active
+
+
+@jit
 def _ask_late(
     t: int,
+    multicast: bool,
     port: Records,
     fifo: Ints,
     link_wait: Ints,
@@ -227,12 +308,17 @@ def _ask_late(
     active: Indices,
     n_active: int,
     wheel_mask: int,
+    pick: Indices,
 ) -> int:
     """Let the heads of packets ask that have spent their routing cycle (family R)."""
     slot = wheel_slot(ASK, t, wheel_mask)
     for k in range(first[slot], end[slot]):
         q = wheel[k]
-        n_active = _ask(t, q, fifo[port[q].ring + port[q].read], True, port, link_wait, active, n_active)
+        flit = fifo[port[q].ring + port[q].read]
+        if multicast:
+            n_active = _ask_all(t, q, flit, True, port, link_wait, active, n_active, pick)
+        else:
+            n_active = _ask(t, q, flit & 7, True, port, link_wait, active, n_active)
     end[slot] = first[slot]
     return n_active
 

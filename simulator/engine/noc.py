@@ -12,16 +12,19 @@ and round-robin arbitration. The families differ in what happens before a flit m
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from simulator.engine.kernels_cores import LOG_FIELDS
 from simulator.engine.kernels_noc import simulate_mesh
 from simulator.engine.kernels_noc_vc import simulate_mesh_vc
 from simulator.engine.noc_workspace import FAMILY_N, FAMILY_P, FAMILY_R, Ints, noc_workspace
 from simulator.engine.noc_workspace_vc import noc_workspace_vc
+from simulator.engine.trees import NO_NODES, TreeTable, xy_tree
 from simulator.errors import SpikewattError
 
 SIDE_MAX = 8191  # hops in one direction that a flit can count
@@ -151,10 +154,85 @@ def simulate_packets(
     else:
         family = _ONE_VC[router.family]
         workspace = noc_workspace(mesh.x, mesh.y, router.buffer_flits, family, mesh.extra, mesh.interval)
-        last = simulate_mesh(*packets, delivered, link_flits, link_wait, workspace)
+        last = simulate_mesh(*packets, delivered, link_flits, link_wait, workspace, NO_NODES, no_cores(), no_log())
     in_given_order = np.empty(n, np.int64)
     in_given_order[order] = delivered
     return Delivered(in_given_order, link_flits.reshape(-1, 5), link_wait.reshape(-1, 5), int(last))
+
+
+def no_cores() -> tuple[int, Ints, Ints, Ints, Ints]:
+    """No core behind the routers: packets are delivered and not served."""
+    none = np.zeros(0, np.int64)
+    return 1, none, none, none, none
+
+
+def no_log(rows: int = 0) -> NDArray[np.int64]:
+    """Room for the deliveries of ``rows`` packets to members."""
+    return np.full((rows, LOG_FIELDS), -1, np.int64)
+
+
+@dataclass(frozen=True)
+class Multicast:
+    """What became of multicast packets; the fields of `Delivered`, but the cycles are those of each copy.
+
+    Attributes
+    ----------
+    cycle
+        ``[n]`` for each packet its routers and the cycle in which its last flit is delivered there.
+    """
+
+    cycle: tuple[dict[int, int], ...]
+    link_flits: Ints
+    link_wait: Ints
+    last_cycle: int
+
+
+def simulate_multicast(
+    cycle: ArrayLike, src: ArrayLike, trees: Sequence[Sequence[int]], n_flits: ArrayLike, mesh: Mesh, router: Router
+) -> Multicast:
+    """Carry packets along XY trees, packet i to all the routers ``trees[i]``; for the rest see `simulate_packets`.
+
+    Raises
+    ------
+    SpikewattError
+        As `simulate_packets`; also for a packet to no router, and for routers that take no multicast (family V).
+    """
+    if router.family == "V":
+        raise SpikewattError("router.family: 'V' takes no multicast, want one of P, N, R")
+    empty = [i for i, routers in enumerate(trees) if not routers]
+    if empty:
+        raise SpikewattError(f"trees[{empty[0]}]: no router, want at least one")
+    cycles, sources, _, flits = _packets(cycle, src, [routers[0] for routers in trees], n_flits, mesh)
+    n = len(cycles)
+    order = np.argsort(cycles, kind="stable")
+    table, roots = TreeTable(), np.zeros(n, np.int64)
+    for i, routers in enumerate(trees):
+        members = np.unique(_column(f"trees[{i}]", routers, 0, mesh.n_routers - 1))
+        roots[i] = table.add(xy_tree(int(sources[i]), members, mesh.x), members)
+    link_flits = np.zeros(mesh.n_routers * 5, np.int64)
+    link_wait = np.zeros(mesh.n_routers * 5, np.int64)
+    router_of = table.members
+    free = np.zeros(mesh.n_routers, np.int64)
+    log = no_log(len(router_of))
+    workspace = noc_workspace(mesh.x, mesh.y, router.buffer_flits, _ONE_VC[router.family], mesh.extra, mesh.interval)
+    last = simulate_mesh(
+        n,
+        cycles[order],
+        sources[order],
+        roots[order],
+        flits[order],
+        np.zeros(n, np.int64),
+        link_flits,
+        link_wait,
+        workspace,
+        table.nodes,
+        (1, np.zeros(0, np.int64), router_of, np.zeros_like(router_of), free),
+        log,
+    )
+    found: tuple[dict[int, int], ...] = tuple({} for _ in range(n))
+    for packet, member, at, *_ in log.tolist():
+        found[order[packet]][int(router_of[member])] = at
+    return Multicast(found, link_flits.reshape(-1, 5), link_wait.reshape(-1, 5), int(last))
 
 
 def _packets(

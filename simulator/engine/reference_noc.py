@@ -1,18 +1,26 @@
 """The mesh network in plain Python, cycle by cycle: the meaning of the compiled kernel (DESIGN rule 7).
 
 It follows TIMING of the BookSim2 reference data rule by rule and is slow. Ports are (router, number): inputs 0..3 come
-from the neighbour at +x, -x, +y, -y and 4 from the source; outputs 0..3 lead to these neighbours and 4 to the core.
+from the neighbour at +x, -x, +y, -y and 4 from the source; outputs 0..3 lead to these neighbours and 4 to the cores.
+
+A multicast packet goes to a set of routers, each by its XY way; so its ways form a tree. Its flit at the head of a FIFO
+asks for every output that leads to one of them, each output grants on its own, a copy leaves through each that grants,
+and the flit leaves the FIFO when all have granted: its place is free then. A flit of a multicast packet holds no output
+for those behind it: two such packets, each holding one output and asking for the other's, would wait for ever. No flit
+waits for an output that XY routing would not let it wait for, so nothing can wait in a circle.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 Port = tuple[int, int]
+Routers = frozenset[int]
 OfLink = Callable[[int, int], int]  # of (router, output)
+Ways = dict[int, Routers]  # output -> the routers that it leads to
 
 PORTS = 5
 LOCAL = 4
@@ -37,17 +45,22 @@ def reference_deliver(
 
 @dataclass(frozen=True)
 class Flit:
-    """A piece of a packet."""
+    """A piece of a packet: from ``head`` to ``tail`` its packet holds the outputs it takes."""
 
     packet: int
-    dst: int
+    dst: Routers
     head: bool
     tail: bool
+    last: bool
 
 
-def flits_of(packet: int, dst: int, n_flits: int) -> Iterator[Flit]:
-    """The flits of a packet in their order."""
-    return (Flit(packet, dst, head=k == 0, tail=k == n_flits - 1) for k in range(n_flits))
+def flits_of(packet: int, dst: int | Routers, n_flits: int) -> Iterator[Flit]:
+    """The flits of a packet to one router, or of a multicast packet to a set of them, in their order."""
+    alone = isinstance(dst, frozenset)
+    routers = dst if isinstance(dst, frozenset) else frozenset((dst,))
+    for k in range(n_flits):
+        last = k == n_flits - 1
+        yield Flit(packet, routers, head=alone or k == 0, tail=alone or last, last=last)
 
 
 @dataclass(frozen=True)
@@ -64,14 +77,22 @@ class ReferenceNetwork(ABC):
     """What the oracles of the network share: cycle after cycle until every packet is delivered."""
 
     source: dict[int, deque[Flit]]
-    delivered: dict[int, int]
+    delivered: dict[tuple[int, int], int]
 
     def run(self, cycle: Sequence[int], src: Sequence[int], dst: Sequence[int], n_flits: Sequence[int]) -> list[int]:
         """Cycle of delivery of each packet; ``cycle`` must ascend."""
+        self.carry(cycle, src, dst, n_flits)
+        return [self.delivered[p, dst[p]] for p in range(len(cycle))]
+
+    def carry(
+        self, cycle: Sequence[int], src: Sequence[int], dst: Sequence[int | Routers], n_flits: Sequence[int]
+    ) -> Mapping[tuple[int, int], int]:
+        """Cycle of delivery of each packet at each of its routers, by (packet, router); ``cycle`` must ascend."""
         n = len(cycle)
+        deliveries = sum(len(to) if isinstance(to, frozenset) else 1 for to in dst)
         joined = 0
         t = 0
-        while len(self.delivered) < n:
+        while len(self.delivered) < deliveries:
             self.take_due(t)
             while joined < n and cycle[joined] <= t:
                 self.source[src[joined]].extend(flits_of(joined, dst[joined], n_flits[joined]))
@@ -79,7 +100,7 @@ class ReferenceNetwork(ABC):
             self.sources_send(t)
             self.routers_act(t)
             t += 1
-        return [self.delivered[p] for p in range(n)]
+        return self.delivered
 
     @abstractmethod
     def take_due(self, t: int) -> None:
@@ -122,6 +143,7 @@ class ReferenceMesh(ReferenceNetwork):
         ports = [(r, p) for r in routers for p in range(PORTS)]
         self.fifo: dict[Port, deque[Flit]] = {port: deque() for port in ports}
         self.asks_from: dict[Port, int] = {}  # per input: cycle from which its head asks
+        self.asks_for: dict[Port, Ways] = {}  # per input: outputs that have not granted yet, and whereto they lead
         self.credits = dict.fromkeys(ports, self.buffer_flits)  # per output
         self.owner: dict[Port, int] = {}  # per output: input whose packet holds it
         self.pointer = dict.fromkeys(ports, 0)
@@ -151,8 +173,9 @@ class ReferenceMesh(ReferenceNetwork):
 
     def head_changed(self, input_: Port, t: int) -> None:
         """The head of this FIFO is visible from ``t`` on; an R router needs a cycle to route the head of a packet."""
-        routing = self.family == "R" and self.fifo[input_][0].head
-        self.asks_from[input_] = t + 1 if routing else t
+        head = self.fifo[input_][0]
+        self.asks_from[input_] = t + 1 if self.family == "R" and head.head else t
+        self.asks_for[input_] = ways(input_[0], head.dst, self.mesh_x)
 
     def sources_send(self, t: int) -> None:
         """Rule 2: each source with a waiting flit and a credit sends one; it can be allocated at t + 2."""
@@ -168,9 +191,7 @@ class ReferenceMesh(ReferenceNetwork):
             asking = [
                 i
                 for i in range(PORTS)
-                if self.fifo[router, i]
-                and self.asks_from[router, i] <= t
-                and xy_route(router, self.fifo[router, i][0].dst, self.mesh_x) == number
+                if self.fifo[router, i] and self.asks_from[router, i] <= t and number in self.asks_for[router, i]
             ]
             owner = self.owner.get(output)
             may_send = self.credits[output] > 0 and self.sends_from[output] <= t
@@ -190,15 +211,18 @@ class ReferenceMesh(ReferenceNetwork):
             return
         if self.family == "P":
             self.pointer[output] = (grant.input_ + 1) % PORTS
-        flit = self.fifo[input_].popleft()
+        copy = replace(self.fifo[input_][0], dst=self.asks_for[input_].pop(grant.output))
         self.flits[output] += 1
         self.wait[output] += t - self.asks_from[input_]
         self.owner[output] = grant.input_
-        if flit.tail:
+        if copy.tail:
             del self.owner[output]
         self.credits[output] -= 1
         self.sends_from[output] = t + self.interval(*output)
-        self.send(t, output, flit)
+        self.send(t, output, copy)
+        if self.asks_for[input_]:
+            return
+        self.fifo[input_].popleft()
         self.return_credit(t, input_)
         if self.fifo[input_]:
             self.head_changed(input_, t + 1)
@@ -209,8 +233,8 @@ class ReferenceMesh(ReferenceNetwork):
         if output[1] != LOCAL:
             self.flits_due[arrival].append((self.other_end(output), flit))
             return
-        if flit.tail:
-            self.delivered[flit.packet] = arrival
+        if flit.last:
+            self.delivered[flit.packet, output[0]] = arrival
         self.credits_due[arrival + 3 + self.extra(*output)].append(output)
 
     def return_credit(self, t: int, input_: Port) -> None:
@@ -226,6 +250,14 @@ class ReferenceMesh(ReferenceNetwork):
         router, number = port
         step = (1, -1, self.mesh_x, -self.mesh_x)[number]
         return router + step, OPPOSITE[number]
+
+
+def ways(router: int, dst: Routers, mesh_x: int) -> Ways:
+    """Outputs that a flit to the routers ``dst`` wants at ``router``, each with those it leads to."""
+    found: dict[int, set[int]] = defaultdict(set)
+    for to in dst:
+        found[xy_route(router, to, mesh_x)].add(to)
+    return {output: frozenset(routers) for output, routers in found.items()}
 
 
 def xy_route(router: int, dst: int, mesh_x: int) -> int:

@@ -157,7 +157,7 @@ class ReferenceMeshVc(ReferenceNetwork):
             self.flits_due[t + cycles].append((self.other_end(output), flit))
             return
         if flit.tail:
-            self.delivered[flit.packet] = t + cycles
+            self.delivered[flit.packet, output[0]] = t + cycles
         self.credits_due[t + 2 * cycles].append(output)
 
     def return_credit(self, t: int, input_: Channel) -> None:
@@ -174,7 +174,8 @@ class ReferenceMeshVc(ReferenceNetwork):
 
     def wants(self, input_: Channel) -> int:
         """Output that the head of this FIFO wants."""
-        return xy_route(input_[0], self.fifo[input_][0].dst, self.mesh_x)
+        (to,) = self.fifo[input_][0].dst  # these routers take no multicast
+        return xy_route(input_[0], to, self.mesh_x)
 
     def other_end(self, channel: Channel) -> Channel:
         """Channel of the neighbour at the other end of the link."""

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from simulator.engine.kernels_noc import simulate_mesh
 from simulator.engine.kernels_noc_vc import simulate_mesh_vc
+from simulator.engine.noc import Mesh, Router, no_cores, no_log, simulate_multicast
 from simulator.engine.noc_workspace import BLOCKED, FAMILY_N, FAMILY_P, FAMILY_R, noc_workspace
 from simulator.engine.noc_workspace_vc import noc_workspace_vc
 from simulator.engine.reference_noc import ReferenceMesh
 from simulator.engine.reference_noc_vc import ReferenceMeshVc
+from simulator.engine.trees import NO_NODES
 
 ONE_VC = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
 FAMILIES = [*ONE_VC, "V"]
@@ -51,10 +53,12 @@ def _kernel(case, workspace, calls=1):
     delivered = np.empty(n, np.int64)
     flits = np.zeros(case["x"] * case["y"] * 5, np.int64)
     wait = np.zeros_like(flits)
-    simulate = simulate_mesh_vc if case["family"] == "V" else simulate_mesh
     last = -1
     for _ in range(calls):
-        last = simulate(n, *columns, delivered, flits, wait, workspace)
+        if case["family"] == "V":
+            last = simulate_mesh_vc(n, *columns, delivered, flits, wait, workspace)
+        else:
+            last = simulate_mesh(n, *columns, delivered, flits, wait, workspace, NO_NODES, no_cores(), no_log())
     return last, delivered, flits.reshape(-1, 5), wait.reshape(-1, 5)
 
 
@@ -136,7 +140,17 @@ def test_arrays_may_be_longer_than_the_packets():
     workspace = noc_workspace(2, 1, 8)
     delivered = np.full(5, -7, np.int64)
     columns = [np.array(c, np.int64) for c in ([0, 1, 99, 99, 99], [0] * 5, [1] * 5, [1] * 5)]
-    last = simulate_mesh(2, *columns, delivered, np.zeros(10, np.int64), np.zeros(10, np.int64), workspace)
+    last = simulate_mesh(
+        2,
+        *columns,
+        delivered,
+        np.zeros(10, np.int64),
+        np.zeros(10, np.int64),
+        workspace,
+        NO_NODES,
+        no_cores(),
+        no_log(),
+    )
     assert (last, delivered.tolist()) == (9, [8, 9, -7, -7, -7])
 
 
@@ -178,3 +192,21 @@ def test_python_without_compilation_gives_the_same():
 def test_pause_outweighs_every_credit():
     """A paused output must never look able to send, however deep its FIFO."""
     assert BLOCKED > 1 << 16
+
+
+@settings(max_examples=200, deadline=None)
+@given(cases(), st.data())
+def test_multicast_equals_oracle(case, data):
+    """Every copy of every packet, every link; packets of several flits too."""
+    family = data.draw(st.sampled_from(list(ONE_VC)))
+    routers = st.frozensets(st.integers(0, case["x"] * case["y"] - 1), min_size=1)
+    trees = [data.draw(routers) for _ in case["packets"]]
+    cycle, src, _, flits = ([p[k] for p in case["packets"]] for k in range(4))
+    mesh = Mesh(case["x"], case["y"], case["extra"], case["interval"])
+    oracle = _oracle({**case, "family": family})
+    expected = oracle.carry(cycle, src, trees, flits)
+    found = simulate_multicast(cycle, src, [list(t) for t in trees], flits, mesh, Router(family, case["depth"]))
+    assert {(p, r): at for p, of_router in enumerate(found.cycle) for r, at in of_router.items()} == expected
+    assert found.last_cycle == max(expected.values(), default=-1)
+    for r, o in np.ndindex(found.link_flits.shape):
+        assert (found.link_flits[r, o], found.link_wait[r, o]) == (oracle.flits[r, o], oracle.wait[r, o])
