@@ -147,7 +147,11 @@ class Noc(Frozen):
     extra_cycles_y: Cycles = Field(default=0, description="cycles a north-south hop takes beyond 3")
     hop_x: Price = Field(description="one flit over an east-west link, its router included")
     hop_y: Price = Field(description="one flit over a north-south link, its router included")
-    local: Price = Field(description="one flit from the router into a core of its tile")
+    multicast: bool = Field(
+        default=False,
+        description="one packet per spike along an XY tree to all cores that need it, instead of one packet per core",
+    )
+    local: Price = Field(description="one flit from the router into a tile, taken by every core it is for")
     chip_link: ChipLink | None = Field(default=None, description="needed when max_chips > 1")
 
 
@@ -202,7 +206,7 @@ class Soma(Frozen):
 
 
 class AxonOut(Frozen):
-    """Sending end: one packet per spike and destination core."""
+    """Sending end: one packet per spike and destination core, with multicast one per spike."""
 
     packet: Action
 

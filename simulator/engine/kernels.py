@@ -2,8 +2,9 @@
 
 `simulator.engine.reference` says the same in plain Python; the two agree event for event.
 
-Packets are a tuple of int64 arrays, one entry per packet of a timestep: (ready_ps, row, home, target). After the
-merge of the home cores the order is by (injection cycle, home core, sequence), and it stays so.
+Packets are a tuple of int64 arrays, one entry per packet of a timestep: (ready_ps, row, home, to). ``to`` is the
+target, or with multicast the segment, whose targets all take the packet. After the merge of the home
+cores the order is by (injection cycle, home core, sequence), and it stays so.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.compiled import jit
+from simulator.engine.kernels_cores import LOG_FIELDS
 from simulator.engine.kernels_noc import simulate_mesh
-from simulator.engine.noc_workspace import NocWorkspace
+from simulator.engine.noc_workspace import Indices, NocWorkspace
 
 Ints = NDArray[np.int64]
 Counts = NDArray[np.int32]
@@ -21,9 +23,10 @@ Packets = tuple[Ints, Ints, Ints, Ints]
 Soma = tuple[int, int, int, int]
 Segments = tuple[Ints, Ints, Ints]
 Homes = tuple[Ints, Ints, Ints]
-Targets = tuple[Ints, Ints, Ints, Ints]
+Targets = tuple[Ints, Ints, Ints, Ints, Ints]
+Routes = tuple[Indices, Ints, Ints, Ints, Ints]
 Links = tuple[Ints, Ints, NocWorkspace]
-Scratch = tuple[Packets, Packets, Ints, Ints, Ints, Ints, Ints, Ints, Ints]
+Scratch = tuple[Packets, Packets, Ints, Ints, Ints, Ints, Ints]
 Out = tuple[Ints, Ints, Ints, Ints, Ints, Ints]
 
 # How a count turns into packets: timestep by timestep (a graded count in its only one), bit by bit of its size or
@@ -54,18 +57,19 @@ def emit_home(
     soma: Soma,
     packet_ps: int,
     segments: Segments,
+    multicast: bool,
     home: int,
     first: int,
     packets: Packets,
 ) -> tuple[int, int, int]:
-    """Encoder neurons of one home core in order: update, fire, one packet per target.
+    """Encoder neurons of one home core in order: update, fire, one packet per target or one to all of them.
 
     ``soma`` is (lanes, update_ps, idle_ps, fire_ps). A group of lanes takes the idle time when none of it fires.
     Returns (packets so far, end of the core's work in ps, spikes).
     """
     lanes, update_ps, idle_ps, fire_ps = soma
     of_row, ptr, targets = segments
-    ready, row_of, home_of, target_of = packets
+    ready, row_of, home_of, to = packets
     n = first
     soma_ps = 0
     out_ps = 0
@@ -84,12 +88,13 @@ def emit_home(
         for row in range(group, end):
             if fires(counts[row], timestep, code):
                 segment = of_row[row]
-                for k in range(ptr[segment], ptr[segment + 1]):
+                copies = ptr[segment + 1] - ptr[segment]
+                for k in range(min(copies, 1) if multicast else copies):
                     out_ps = max(out_ps, soma_ps) + packet_ps
                     ready[n] = out_ps
                     row_of[n] = row
                     home_of[n] = home
-                    target_of[n] = targets[k]
+                    to[n] = segment if multicast else targets[ptr[segment] + k]
                     n += 1
     return n, max(soma_ps, out_ps), spikes
 
@@ -121,33 +126,63 @@ def merge_homes(emitted: Packets, head: Ints, stop: Ints, cycle_ps: int, packets
 
 
 @jit
-def serve(
-    order: Ints,
-    arrival_cycle: Ints,
+def serve_at_once(
+    n: int,
+    packets: Packets,
+    cycle: Ints,
     cycle_ps: int,
-    target_of: Ints,
-    service_ps: Ints,
+    multicast: bool,
+    segments: Segments,
+    targets: Targets,
     free_ps: Ints,
-    start_ps: Ints,
-    done_ps: Ints,
 ) -> None:
-    """Target cores as FIFO servers: packets in ``order`` of arrival; ``free_ps`` ends as the time each core is free."""
+    """Target cores as FIFO servers if every packet were there as it is injected; ``free_ps`` is when each is free."""
+    _, ptr, target_of = segments
+    server, service_ps = targets[1], targets[2]
     free_ps[:] = 0
-    for p in order:
-        target = target_of[p]
-        start_ps[p] = max(arrival_cycle[p] * cycle_ps, free_ps[target])
-        done_ps[p] = start_ps[p] + service_ps[target]
-        free_ps[target] = done_ps[p]
+    for p in range(n):
+        at_ps = cycle[p] * cycle_ps
+        to = packets[3][p]
+        first, stop = (ptr[to], ptr[to + 1]) if multicast else (to, to + 1)
+        for k in range(first, stop):
+            target = target_of[k] if multicast else k
+            core = server[target]
+            free_ps[core] = max(at_ps, free_ps[core]) + service_ps[target]
 
 
 @jit
-def step_end(free_ps: Ints, received: Ints, update_ps: Ints, idle_ps: Ints, emitted_ps: int) -> int:
+def step_end(free_ps: Ints, received: Ints, targets: Targets, emitted_ps: int) -> int:
     """End of a timestep: the last home has sent, the last target has served and updated its neurons."""
+    _, server, _, update_ps, idle_ps = targets
     end = emitted_ps
-    for target in range(len(free_ps)):
+    for target in range(len(server)):
         update = update_ps[target] if received[target] > 0 else idle_ps[target]
-        end = max(end, free_ps[target] + update)
+        end = max(end, free_ps[server[target]] + update)
     return end
+
+
+@jit
+def mark_received(sent: Ints, segments: Segments, received: Ints) -> None:
+    """Set ``received`` to whether each target is in a segment that has sent something."""
+    _, ptr, target_of = segments
+    received[:] = 0
+    for segment in range(len(sent)):
+        if sent[segment] > 0:
+            for k in range(ptr[segment], ptr[segment + 1]):
+                received[target_of[k]] = 1
+
+
+@jit
+def write_events(log: Ints, token: int, timestep: int, packets: Packets, member_target: Ints, events: Ints) -> int:
+    """Turn the deliveries of one timestep into events; returns how many."""
+    n = 0
+    while n < len(log) and log[n, 0] >= 0:
+        p, event = log[n, 0], events[n]
+        event[0], event[1] = token, timestep
+        event[2], event[3], event[4] = packets[1][p], packets[2][p], member_target[log[n, 1]]
+        event[5], event[6], event[7], event[8] = packets[0][p], log[n, 2], log[n, 3], log[n, 4]
+        n += 1
+    return n
 
 
 @jit
@@ -161,6 +196,7 @@ def run_timesteps(
     homes: Homes,
     targets: Targets,
     segments: Segments,
+    routes: Routes,
     network: Links,
     scratch: Scratch,
     out: Out,
@@ -178,18 +214,22 @@ def run_timesteps(
     homes
         (start, stop, router) int64 [H].
     targets
-        (router, service_ps, update_ps, idle_ps) int64 [G].
+        (router, server, service_ps, update_ps, idle_ps) int64 [G]; targets on one core share a server.
     segments
         (segment of each row, CSR pointer, targets of the segments), see `plan.StagePlan`.
+    routes
+        (nodes, root, member_target, member_server, member_service_ps), see `routes.Routes`: without nodes each packet
+        goes to one target.
     network
         (link_flits, link_wait, workspace), see `kernels_noc.simulate_mesh`.
     scratch
-        (emitted, packets, cycle, src, dst, flits, delivered, start_ps, done_ps), each int64 [most packets of a
-        timestep], the first two of four fields.
+        (emitted, packets, cycle, src, dst, flits, delivered), each int64 [most packets of a timestep], the first two of
+        four fields.
     out
-        (compute_ps [tokens], network_ps [tokens], home_busy [H], flows [H, G], active_steps [G], events [E, 9]);
-        all are added to, events are written from the start. `E` = 0 records none. Fields of an event: token, timestep,
-        row, home, target, ready_ps, delivered_cycle, start_ps, done_ps.
+        (compute_ps [tokens], network_ps [tokens], home_busy [H], sent [H, S], active_steps [G], events [E, 9]);
+        all are added to, events are written from the start. `E` = 0 records none. ``sent`` are the spikes of each home
+        in each segment. Fields of an event: token, timestep, row, home, target, ready_ps, delivered_cycle, start_ps,
+        done_ps.
 
     Returns
     -------
@@ -197,13 +237,17 @@ def run_timesteps(
         Spikes.
     """
     start, stop, home_router = homes
-    target_router, service_ps, update_ps, idle_ps = targets
-    emitted, packets, cycle, src, dst, flits, delivered, start_ps, done_ps = scratch
-    compute_out, network_out, home_busy, flows, active_steps, events = out
+    nodes, root, member_target, member_server, member_service = routes
+    multicast = len(nodes) > 0
+    emitted, packets, cycle, src, dst, flits, delivered = scratch
+    compute_out, network_out, home_busy, sent, active_steps, events = out
     head = np.empty(len(start), np.int64)
     tail = np.empty(len(start), np.int64)
-    free_ps = np.empty(len(target_router), np.int64)
-    received = np.empty(len(target_router), np.int64)
+    free_ps = np.empty(len(targets[0]), np.int64)
+    received = np.empty(len(targets[0]), np.int64)
+    sent_now = np.empty(sent.shape[1], np.int64)
+    log = np.empty((len(events), LOG_FIELDS), np.int64)
+    cores = (cycle_ps, packets[3], member_server, member_service, free_ps)
     n_spikes = 0
     n_events = 0
     for token in range(counts.shape[0]):
@@ -214,35 +258,44 @@ def run_timesteps(
             for home in range(len(start)):
                 head[home] = n
                 n, end, spikes = emit_home(
-                    counts[token], start[home], stop[home], timestep, code, soma, packet_ps, segments, home, n, emitted
+                    counts[token],
+                    start[home],
+                    stop[home],
+                    timestep,
+                    code,
+                    soma,
+                    packet_ps,
+                    segments,
+                    multicast,
+                    home,
+                    n,
+                    emitted,
                 )
                 tail[home] = n
                 home_busy[home] += end
                 emitted_ps = max(emitted_ps, end)
                 n_spikes += spikes
             merge_homes(emitted, head, tail, cycle_ps, packets, cycle)
-            # the network carries the packets
-            received[:] = 0
+            sent_now[:] = 0
             for p in range(n):
-                src[p] = home_router[packets[2][p]]
-                dst[p] = target_router[packets[3][p]]
-                received[packets[3][p]] += 1
-                flows[packets[2][p], packets[3][p]] += 1
-            for target in range(len(received)):
-                active_steps[target] += received[target] > 0
+                home, to = packets[2][p], packets[3][p]
+                segment = segments[0][packets[1][p]]
+                src[p] = home_router[home]
+                dst[p] = root[home, to] if multicast else targets[0][to]
+                sent_now[segment] += 1
+                sent[home, segment] += 1
+            mark_received(sent_now, segments, received)
+            active_steps += received
             # without a network first: what the cores alone would take
-            serve(np.arange(n), cycle, cycle_ps, packets[3], service_ps, free_ps, start_ps, done_ps)
-            compute_ps = step_end(free_ps, received, update_ps, idle_ps, emitted_ps)
-            simulate_mesh(n, cycle, src, dst, flits, delivered, network[0], network[1], network[2])
-            order = np.argsort(delivered[:n], kind="mergesort")
-            serve(order, delivered, cycle_ps, packets[3], service_ps, free_ps, start_ps, done_ps)
-            total_ps = step_end(free_ps, received, update_ps, idle_ps, emitted_ps)
+            serve_at_once(n, packets, cycle, cycle_ps, multicast, segments, targets, free_ps)
+            compute_ps = step_end(free_ps, received, targets, emitted_ps)
+            # then the network, which hands each packet to its cores as it comes
+            free_ps[:] = 0
+            log[:, 0] = -1
+            room = log[: len(events) - n_events]
+            simulate_mesh(n, cycle, src, dst, flits, delivered, network[0], network[1], network[2], nodes, cores, room)
+            total_ps = step_end(free_ps, received, targets, emitted_ps)
             compute_out[token] += compute_ps
             network_out[token] += total_ps - compute_ps
-            for p in range(min(n, len(events) - n_events)):
-                event = events[n_events]
-                event[0], event[1] = token, timestep
-                event[2], event[3], event[4] = packets[1][p], packets[2][p], packets[3][p]
-                event[5], event[6], event[7], event[8] = packets[0][p], delivered[p], start_ps[p], done_ps[p]
-                n_events += 1
+            n_events += write_events(room, token, timestep, packets, member_target, events[n_events:])
     return n_spikes

@@ -33,6 +33,7 @@ from simulator.engine.kernels_noc_flit import (
     make_branch,
     make_flit,
     node_of,
+    signed,
 )
 from simulator.engine.kernels_noc_wheel import idle_cycles, push_event, wheel_slot
 from simulator.engine.noc_workspace import (
@@ -183,7 +184,7 @@ def simulate_mesh(
                     last = max(last, arrival)
                     if multicast:
                         places = node_of(flit) << SHIFT_NODE_PLACES
-                        members, stop = np.int64(nodes[places | NODE_FIRST]), np.int64(nodes[places | NODE_STOP])
+                        members, stop = signed(nodes[places | NODE_FIRST]), signed(nodes[places | NODE_STOP])
                         n_log = deliver(packet, arrival, members, stop, cores, log, n_log)
                     else:
                         delivered[packet] = arrival
@@ -264,7 +265,7 @@ def _store(q: int, flit: int, port: Records, fifo: Ints, ring_mask: int) -> None
 
 @jit
 def _ask(t: int, q: int, p: int, asks: bool, port: Records, link_wait: Ints, active: Indices, n_active: int) -> int:
-    """Enter the request of FIFO ``q`` for output ``p``; if that can send and had nothing to choose from it is active."""
+    """Enter the request of FIFO ``q`` for output ``p``, active if it can send and had nothing to choose from."""
     o = (q >> 3) << 3 | p
     out = port[o]
     bit = np.int64(asks) << (q & 7)
@@ -290,7 +291,7 @@ def _ask_all(
     """Enter the requests of a multicast flit for all its outputs."""
     wants = (flit >> SHIFT_WANTS) & WANTS if asks else 0
     while wants:
-        n_active = _ask(t, q, np.int64(pick[wants]), True, port, link_wait, active, n_active)
+        n_active = _ask(t, q, signed(pick[wants]), True, port, link_wait, active, n_active)
         wants &= wants - 1
     return n_active
 

@@ -10,6 +10,8 @@ as a mask, the range of its members (targets on the cores of the router), one un
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from simulator.compiled import jit
@@ -26,6 +28,12 @@ SHIFT_NODE = 10
 NODES_MAX = 1 << 23
 SHIFT_NODE_PLACES = 3
 NODE_WANTS, NODE_FIRST, NODE_STOP = 4, 5, 6  # after the four nodes behind
+
+
+@jit
+def signed(field: Any) -> Any:
+    """A field of a table or record as int64: unsigned and signed together would become float64."""
+    return np.int64(field)
 
 
 @jit
@@ -63,15 +71,15 @@ def wanted_output(flit: int) -> int:
 @jit
 def make_branch(packet: int, node: int, last: bool, nodes: Indices) -> int:
     """A flit of a multicast packet as it stands in the FIFO of the router of ``node``."""
-    wants = np.int64(nodes[node << SHIFT_NODE_PLACES | NODE_WANTS])
-    flit = packet << SHIFT_PACKET | node << SHIFT_NODE | wants << SHIFT_WANTS | HEAD
+    wants = signed(nodes[node << SHIFT_NODE_PLACES | NODE_WANTS])
+    flit: int = packet << SHIFT_PACKET | node << SHIFT_NODE | wants << SHIFT_WANTS | HEAD
     return flit | TAIL if last else flit
 
 
 @jit
 def after_branch(flit: int, o: int, nodes: Indices) -> int:
     """The copy of a flit of a multicast packet that has left through output ``o``, as the next router sees it."""
-    behind = np.int64(nodes[node_of(flit) << SHIFT_NODE_PLACES | (o & 7)])
+    behind = signed(nodes[node_of(flit) << SHIFT_NODE_PLACES | (o & 7)])
     return make_branch(flit >> SHIFT_PACKET, behind, flit & TAIL != 0, nodes)
 
 

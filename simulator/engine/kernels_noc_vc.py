@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.compiled import jit
-from simulator.engine.kernels_noc_flit import SHIFT_PACKET, TAIL, after_hop, make_flit
+from simulator.engine.kernels_noc_flit import SHIFT_PACKET, TAIL, after_hop, make_flit, signed
 from simulator.engine.kernels_noc_wheel import idle_cycles, push_event, wheel_slot
 from simulator.engine.noc_workspace import ARRIVAL, CREDIT, EJECT, SOURCE, WAKE, Indices, Ints
 from simulator.engine.noc_workspace_vc import ALL_VCS, NO_CHANNEL, VCS, NocWorkspaceVc
@@ -166,12 +166,6 @@ def simulate_mesh_vc(
 
 
 @jit
-def _signed(field: Any) -> Any:
-    """A field of a record as int64: unsigned and signed together would become float64."""
-    return np.int64(field)
-
-
-@jit
 def _list_router(r: int, router: Records, active: Indices, n_active: int) -> int:
     """Put router ``r`` into the list of active routers unless it is there."""
     if router[r].listed:
@@ -215,10 +209,10 @@ def _source_vc(r: int, out: Any, channel: Records) -> Any:
     """
     base = (r << 3 | SOURCE) << 2
     if out.queue_sent > 0:
-        vc = _signed(out.vc)
+        vc = signed(out.vc)
         return vc if channel[base + vc].credits > 0 else -1
     for k in range(1, VCS + 1):
-        vc = (_signed(out.vc) + k) & (VCS - 1)
+        vc = (signed(out.vc) + k) & (VCS - 1)
         if channel[base + vc].credits > 0:
             return vc
     return -1
@@ -283,14 +277,14 @@ def _allocate_switch(r: int, router: Records, port: Records, pick: Indices) -> i
             for i in range(N_PORTS):
                 if out.sendable >> (i * VCS) & ALL_VCS:
                     asking |= 1 << i
-            granted |= 1 << (_signed(pick[out.grant_pointer << 5 | asking]) * N_PORTS + o)
+            granted |= 1 << (signed(pick[out.grant_pointer << 5 | asking]) * N_PORTS + o)
     matches = 0
     for i in range(N_PORTS):
         grants = granted >> (i * N_PORTS) & 31
         if grants:
             inp = port[r << 3 | i]
-            o = _signed(pick[inp.accept_pointer << 5 | grants])
-            vc = _signed(pick[inp.vc_pointer << 5 | (port[r << 3 | o].sendable >> (i * VCS) & ALL_VCS)])
+            o = signed(pick[inp.accept_pointer << 5 | grants])
+            vc = signed(pick[inp.vc_pointer << 5 | (port[r << 3 | o].sendable >> (i * VCS) & ALL_VCS)])
             matches = matches << 9 | i << 6 | o << 3 | vc << 1 | 1
     return matches
 
@@ -300,8 +294,8 @@ def _allocate_channels(r: int, o: int, router: Records, port: Records, channel: 
     """One iteration of iSLIP between the input channels that want output ``o`` and its free channels."""
     out = port[r << 3 | o]
     base = r << 5
-    wanting = _signed(out.wanting)
-    free = _signed(out.free)
+    wanting = signed(out.wanting)
+    free = signed(out.free)
     granted = 0  # five bits per channel of the output: the input channel it grants to
     for w in range(VCS):
         if free >> w & 1:
@@ -330,10 +324,10 @@ def _allocate_channels(r: int, o: int, router: Records, port: Records, channel: 
 def _is_accepted(o: int, w: int, granted: int, free: int, pointer: int) -> bool:
     """Whether channel ``w`` of output ``o`` is the first from ``pointer`` on of those that grant to the same input."""
     c = granted >> (w * 5) & 31
-    distance = (o * VCS + w - _signed(pointer)) % N_CHANNELS
+    distance = (o * VCS + w - signed(pointer)) % N_CHANNELS
     for other in range(VCS):
         rival = free >> other & 1 and granted >> (other * 5) & 31 == c
-        if rival and (o * VCS + other - _signed(pointer)) % N_CHANNELS < distance:
+        if rival and (o * VCS + other - signed(pointer)) % N_CHANNELS < distance:
             return False
     return True
 

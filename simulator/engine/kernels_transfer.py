@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.compiled import jit
-from simulator.engine.kernels import Ints, Links, serve
+from simulator.engine.kernels import Ints, Links
+from simulator.engine.kernels_cores import LOG_FIELDS
 from simulator.engine.kernels_noc import simulate_mesh
 
 
@@ -26,11 +27,9 @@ def run_transfer(
     `transfer.TransferArrays`); ``receiver_router`` and ``service_ps`` are int64 [receivers], one packet each.
     """
     n = len(cycle)
-    start_ps = np.empty(n, np.int64)
-    done_ps = np.empty(n, np.int64)
     free_ps = np.zeros(len(receiver_router), np.int64)
-    delivered = np.empty(n, np.int64)
-    simulate_mesh(n, cycle, source, receiver_router[target_of], flits, delivered, network[0], network[1], network[2])
-    order = np.argsort(delivered, kind="mergesort")
-    serve(order, delivered, cycle_ps, target_of, service_ps, free_ps, start_ps, done_ps)
+    cores = (cycle_ps, target_of, np.arange(len(free_ps)), service_ps, free_ps)
+    to, delivered = receiver_router[target_of], np.empty(n, np.int64)
+    nodes, log = np.empty(0, np.uint32), np.empty((0, LOG_FIELDS), np.int64)
+    simulate_mesh(n, cycle, source, to, flits, delivered, network[0], network[1], network[2], nodes, cores, log)
     return int(free_ps.max())

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.config.chip import Action, ChipConfig
+from simulator.engine.routes import Routes, multicast_routes, unicast_routes
 from simulator.errors import ConfigError
 from simulator.mapping.capacity import ceil_div, slices, words_per_row
 from simulator.mapping.placement import Block, Placement
@@ -39,10 +40,14 @@ class StagePlan:
     target_update_ps, target_idle_ps
         int64 [G]: time to update all neurons of the block at the end of a timestep, with and without input in it;
         0 where the soma works once per stage.
+    target_server
+        int64 [G]: number of the core of each target among the cores with targets.
     target_words, target_synops
         int64 [G]: SRAM words read and native synapses served per packet.
     segment_of_row, segment_ptr, segment_target
         int64 [n], [S+1], [...]: rows with the same set of targets form a segment; its targets in CSR form.
+    routes
+        The ways of its spikes.
     """
 
     homes: tuple[Block, ...]
@@ -55,6 +60,7 @@ class StagePlan:
     home_stop: Ints
     target_cols: Ints
     target_router: Ints
+    target_server: Ints
     target_service_ps: Ints
     target_update_ps: Ints
     target_idle_ps: Ints
@@ -63,6 +69,7 @@ class StagePlan:
     segment_of_row: Ints
     segment_ptr: Ints
     segment_target: Ints
+    routes: Routes
 
 
 def plan_stage(stage: Stage, trace: Trace, placement: Placement, chip: ChipConfig) -> StagePlan:
@@ -74,6 +81,9 @@ def plan_stage(stage: Stage, trace: Trace, placement: Placement, chip: ChipConfi
     columns = _ints([b.n_cols for b in targets])
     bits = np.repeat(_ints([trace.layer[i].weight_bits for i in stage.layers]), [len(b) for b in blocks])
     update_ps, idle_ps = soma_ps(columns, chip)
+    service = service_ps(columns, bits, chip, accumulation(trace.encoding, chip)[1])
+    server = np.unique(target_core, return_inverse=True)[1].astype(np.int64)
+    segments = _segments(stage.width, targets)
     return StagePlan(
         homes=homes,
         targets=targets,
@@ -85,12 +95,42 @@ def plan_stage(stage: Stage, trace: Trace, placement: Placement, chip: ChipConfi
         home_stop=_ints([b.col_stop for b in homes]),
         target_cols=columns,
         target_router=placement.core_router[target_core],
-        target_service_ps=service_ps(columns, bits, chip, accumulation(trace.encoding, chip)[1]),
+        target_server=server,
+        target_service_ps=service,
         target_update_ps=update_ps,
         target_idle_ps=idle_ps,
         target_words=words_per_row(columns, bits, chip),
         target_synops=columns * slices(bits, chip),
-        **_segments(stage.width, targets),
+        **segments,
+        routes=_routes(homes, targets, segments, server, service, placement, chip),
+    )
+
+
+def _routes(
+    homes: tuple[Block, ...],
+    targets: tuple[Block, ...],
+    segments: dict[str, Ints],
+    server: Ints,
+    service: Ints,
+    placement: Placement,
+    chip: ChipConfig,
+) -> Routes:
+    """The ways of the spikes, as the chip file wants them: one packet per target, or one per spike."""
+    ptr = segments["segment_ptr"]
+    if not chip.noc.multicast:
+        return unicast_routes(len(homes), len(ptr) - 1, server, service)
+    edges = np.searchsorted(segments["segment_of_row"], np.arange(len(ptr))).tolist()
+    router = placement.core_router
+    return multicast_routes(
+        router[[b.core for b in homes]],
+        [range(b.col_start, b.col_stop) for b in homes],
+        [range(start, stop) for start, stop in pairwise(edges)],
+        np.split(segments["segment_target"], ptr[1:-1]),
+        router[_ints([b.core for b in targets])],
+        server,
+        service,
+        placement,
+        chip,
     )
 
 

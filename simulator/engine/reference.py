@@ -29,29 +29,38 @@ from simulator.trace.trace import Stage, Trace
 
 
 @dataclass
-class Packet:
-    """A packet under way, and in the end the record of what happened to it."""
+class Delivery:
+    """One receiver of a packet, and in the end the record of what happened there."""
 
-    sender: Block
+    packet: Packet
     receiver: Block
-    row: int
-    ready_ps: int
     service_ps: int
-    flits: int = 1
-    cycle: int = 0
     delivered_cycle: int = 0
     start_ps: int = 0
     done_ps: int = 0
 
 
+@dataclass
+class Packet:
+    """A packet under way to one receiver, or with multicast to several."""
+
+    sender: Block
+    row: int
+    ready_ps: int
+    flits: int = 1
+    multicast: bool = False
+    cycle: int = 0
+    deliveries: list[Delivery] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Event:
-    """One spike packet in its token and timestep."""
+    """One delivery of a spike packet in its token and timestep."""
 
     stage: str
     token: int
     timestep: int
-    packet: Packet
+    delivery: Delivery
 
 
 @dataclass
@@ -142,11 +151,12 @@ class _Oracle:
         free = self.serve(packets)
         for layer_id in stage.layers:
             for block in self.blocks(layer_id):
-                received = [p for p in packets if p.receiver is block]
+                received = [d for p in packets for d in p.deliveries if d.receiver is block]
                 end = max(end, free.get(block.core, 0) + self.update(block, bool(received)))
         for p in packets:
-            self.count_served(p)
-            self.found.events.append(Event(stage.stage_id, token, t, p))
+            for delivery in p.deliveries:
+                self.count_served(delivery.receiver)
+                self.found.events.append(Event(stage.stage_id, token, t, delivery))
         return end
 
     def fires(self, count: int, t: int) -> bool:
@@ -175,14 +185,19 @@ class _Oracle:
             self.count(home.owner, "soma", "update_idle", len(group) - len(fired))
             self.count(home.owner, "soma", "fire", len(fired))
             for row in fired:
-                for layer_id in stage.layers:
-                    for target in self.blocks(layer_id):
-                        if target.row_start <= row < target.row_stop:
-                            out_ps = max(out_ps, soma_ps) + self.chip.core.axon_out.packet.latency.value
-                            packets.append(
-                                Packet(home, target, row, out_ps, self.service_ps(target), self.spike_flits())
-                            )
+                for receivers in self.receivers(stage, row):
+                    out_ps = max(out_ps, soma_ps) + self.chip.core.axon_out.packet.latency.value
+                    packet = Packet(home, row, out_ps, self.spike_flits(), multicast=self.chip.noc.multicast)
+                    packet.deliveries += [Delivery(packet, block, self.service_ps(block)) for block in receivers]
+                    packets.append(packet)
         return packets, max(soma_ps, out_ps)
+
+    def receivers(self, stage: Stage, row: int) -> list[list[Block]]:
+        """Receivers of each packet that a spike of this row sends: one each, or with multicast all in one packet."""
+        targets = [b for i in stage.layers for b in self.blocks(i) if b.row_start <= row < b.row_stop]
+        if self.chip.noc.multicast:
+            return [targets] if targets else []
+        return [[target] for target in targets]
 
     def spike_flits(self) -> int:
         """Flits of a spike packet: one, or as many as the count fills that it carries."""
@@ -218,10 +233,10 @@ class _Oracle:
         )
         return max(stages) + core.overhead.value
 
-    def count_served(self, packet: Packet) -> None:
+    def count_served(self, block: Block) -> None:
         """What a target core does for one spike packet."""
-        words, synops = self.shape(packet.receiver)
-        layer = packet.receiver.owner
+        words, synops = self.shape(block)
+        layer = block.owner
         self.count(layer, "axon_in", "lookup")
         self.count(layer, "synapse", "word_read", words)
         self.count(layer, "synapse", "synop", synops)
@@ -259,18 +274,28 @@ class _Oracle:
         for p in packets:
             p.cycle = math.ceil(p.ready_ps / cycle_ps)
             self.count(p.sender.owner, "axon_out", "packet")
-            self.count(p.sender.owner, "noc", "local", p.flits)
-            for kind in self.links(p):
-                self.count(p.sender.owner, "noc", kind, p.flits)
+            self.count(p.sender.owner, "noc", "local", p.flits * len(self.routers(p)))
+            for router, direction in self.links(p):
+                self.count(p.sender.owner, "noc", self.kind(router, direction), p.flits)
         packets.sort(key=lambda p: (p.cycle, p.sender.core))  # stable: the sequence decides last
-        delivered = self.mesh().run(
+        delivered = self.mesh().carry(
             [p.cycle for p in packets],
             [self.router(p.sender) for p in packets],
-            [self.router(p.receiver) for p in packets],
+            [self.destination(p) for p in packets],
             [p.flits for p in packets],
         )
-        for p, at in zip(packets, delivered, strict=True):
-            p.delivered_cycle = at
+        for number, p in enumerate(packets):
+            for delivery in p.deliveries:
+                delivery.delivered_cycle = delivered[number, self.router(delivery.receiver)]
+
+    def routers(self, packet: Packet) -> frozenset[int]:
+        """Routers whose tiles hold receivers; the packet enters each once, however many cores there take it."""
+        return frozenset(self.router(delivery.receiver) for delivery in packet.deliveries)
+
+    def destination(self, packet: Packet) -> int | frozenset[int]:
+        """What the network is told: a set of routers of a spike on a chip with multicast, else one router."""
+        routers = self.routers(packet)
+        return routers if packet.multicast else next(iter(routers))
 
     def mesh(self) -> ReferenceMesh:
         """An idle network with the links of the chip file."""
@@ -286,19 +311,23 @@ class _Oracle:
         """Router of a block's core."""
         return int(self.placement.core_router[block.core])
 
-    def links(self, packet: Packet) -> list[str]:
-        """Kind of every link on the way, x first."""
-        here, there, mesh_x = self.router(packet.sender), self.router(packet.receiver), self.placement.mesh_x
-        x, y = here % mesh_x, here // mesh_x
-        kinds = []
-        while (x, y) != (there % mesh_x, there // mesh_x):
-            direction = self.next_direction(x, y, there % mesh_x, there // mesh_x)
-            if self.leaves_chip(x, y, direction):
-                kinds.append("chip_hop")
-            else:
-                kinds.append("hop_x" if direction < 2 else "hop_y")
-            x, y = x + (1, -1, 0, 0)[direction], y + (0, 0, 1, -1)[direction]
-        return kinds
+    def links(self, packet: Packet) -> set[tuple[int, int]]:
+        """Every link on the way to the receivers, each once, as (router, direction)."""
+        links = set()
+        mesh_x = self.placement.mesh_x
+        for there in self.routers(packet):
+            here = self.router(packet.sender)
+            while here != there:
+                direction = self.next_direction(here % mesh_x, here // mesh_x, there % mesh_x, there // mesh_x)
+                links.add((here, direction))
+                here += (1, -1, mesh_x, -mesh_x)[direction]
+        return links
+
+    def kind(self, router: int, direction: int) -> str:
+        """What crossing a link is called."""
+        if self.leaves_chip(router % self.placement.mesh_x, router // self.placement.mesh_x, direction):
+            return "chip_hop"
+        return "hop_x" if direction < 2 else "hop_y"
 
     def next_direction(self, x: int, y: int, to_x: int, to_y: int) -> int:
         """XY routing: 0 +x, 1 -x, 2 +y, 3 -y."""
@@ -331,11 +360,13 @@ class _Oracle:
     def serve(self, packets: list[Packet]) -> dict[int, int]:
         """Cores serve packets in order of arrival; returns when each core is free."""
         free: dict[int, int] = {}
-        for p in sorted(packets, key=lambda p: p.delivered_cycle):
-            p.start_ps = max(p.delivered_cycle * self.chip.noc.cycle.value, free.get(p.receiver.core, 0))
-            p.done_ps = p.start_ps + p.service_ps
-            free[p.receiver.core] = p.done_ps
-            self.found.busy_ps[p.receiver.core] += p.service_ps
+        deliveries = [delivery for p in packets for delivery in p.deliveries]
+        for d in sorted(deliveries, key=lambda d: d.delivered_cycle):
+            core = d.receiver.core
+            d.start_ps = max(d.delivered_cycle * self.chip.noc.cycle.value, free.get(core, 0))
+            d.done_ps = d.start_ps + d.service_ps
+            free[core] = d.done_ps
+            self.found.busy_ps[core] += d.service_ps
         return free
 
     # ---------------------------------------------------------------- values between timesteps
@@ -352,7 +383,9 @@ class _Oracle:
         packets = []
         for sender, receiver in values:
             sent_ps[sender.core] += core.axon_out.packet.latency.value
-            packets.append(Packet(sender, receiver, 0, sent_ps[sender.core], service, flits))
+            packet = Packet(sender, 0, sent_ps[sender.core], flits)
+            packet.deliveries.append(Delivery(packet, receiver, service))
+            packets.append(packet)
             self.count(receiver.owner, "axon_in", "lookup")
             if kind == "reduce":
                 self.count(receiver.owner, "dendrite", "reduce")

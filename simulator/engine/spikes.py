@@ -31,8 +31,10 @@ class SpikeRun:
         int64 [tokens]: time the cores alone would take, and what the network adds to it.
     home_busy_ps
         int64 [H].
+    sent
+        int64 [H, S]: packets of each home to each segment of its rows.
     flows
-        int64 [H, G]: packets from each home to each target.
+        int64 [H, G]: deliveries from each home to each target.
     active_steps
         int64 [G]: timesteps in which a target received something.
     events
@@ -43,6 +45,7 @@ class SpikeRun:
     compute_ps: Ints
     network_ps: Ints
     home_busy_ps: Ints
+    sent: Ints
     flows: Ints
     active_steps: Ints
     events: Ints
@@ -76,10 +79,10 @@ def run_spikes(
     code, n_timesteps = replay_code(encoding, chip)
     n_tokens, n_homes, n_targets = len(counts), len(plan.homes), len(plan.targets)
     compute, waiting = np.zeros(n_tokens, np.int64), np.zeros(n_tokens, np.int64)
-    home_busy, flows = np.zeros(n_homes, np.int64), np.zeros((n_homes, n_targets), np.int64)
+    home_busy, sent = np.zeros(n_homes, np.int64), np.zeros((n_homes, len(plan.segment_ptr) - 1), np.int64)
     active_steps = np.zeros(n_targets, np.int64)
     events = np.full((n_events, len(EVENT_FIELDS)), -1, np.int64)
-    most = most_packets(plan)
+    most, routes = most_packets(plan), plan.routes
     spikes = run_timesteps(
         np.ascontiguousarray(counts, dtype=np.int32),
         n_timesteps,
@@ -88,14 +91,25 @@ def run_spikes(
         chip.core.axon_out.packet.latency.value,
         chip.noc.cycle.value,
         (plan.home_start, plan.home_stop, plan.home_router),
-        (plan.target_router, plan.target_service_ps, plan.target_update_ps, plan.target_idle_ps),
+        (plan.target_router, plan.target_server, plan.target_service_ps, plan.target_update_ps, plan.target_idle_ps),
         (plan.segment_of_row, plan.segment_ptr, plan.segment_target),
+        (routes.nodes, routes.root, routes.member_target, routes.member_server, routes.member_service_ps),
         network.for_kernel(),
         scratch(most, flits_per_spike(encoding, chip)),
-        (compute, waiting, home_busy, flows, active_steps, events),
+        (compute, waiting, home_busy, sent, active_steps, events),
     )
+    flows = _flows(sent, plan)
     recorded = min(n_events, int(flows.sum()))
-    return SpikeRun(spikes, compute, waiting, home_busy, flows, active_steps, events[:recorded])
+    return SpikeRun(spikes, compute, waiting, home_busy, sent, flows, active_steps, events[:recorded])
+
+
+def _flows(sent: Ints, plan: StagePlan) -> Ints:
+    """Deliveries from each home to each target, int64 [H, G]; in unicast a spike is a packet for each target."""
+    spikes = sent if plan.routes.multicast else sent // np.maximum(np.diff(plan.segment_ptr), 1)
+    flows = np.zeros((len(sent), len(plan.targets)), np.int64)
+    for segment, targets in enumerate(np.split(plan.segment_target, plan.segment_ptr[1:-1])):
+        flows[:, targets] += spikes[:, segment, None]
+    return flows
 
 
 def soma_of(chip: ChipConfig) -> tuple[int, int, int, int]:
@@ -106,6 +120,8 @@ def soma_of(chip: ChipConfig) -> tuple[int, int, int, int]:
 
 def most_packets(plan: StagePlan) -> int:
     """Packets of a timestep in which every neuron fires."""
+    if plan.routes.multicast:
+        return len(plan.segment_of_row)
     targets_of_row = np.diff(plan.segment_ptr)[plan.segment_of_row]
     return int(targets_of_row.sum())
 
@@ -120,4 +136,4 @@ def scratch(most: int, flits: int = 1) -> Scratch:
         return field(), field(), field(), field()
 
     flits_of = np.full(max(most, 1), flits, np.int64)
-    return packets(), packets(), field(), field(), field(), flits_of, field(), field(), field()
+    return packets(), packets(), field(), field(), field(), flits_of, field()

@@ -173,9 +173,15 @@ class StageRun:
         self.cores.add("busy_ps", plan.home_core, run.home_busy_ps)
 
     def _count_packets(self, plan: StagePlan, run: SpikeRun) -> None:
+        flits = flits_per_spike(self._in.trace.encoding, self._in.chip)
+        if plan.routes.multicast:
+            self.tally.add_traffic(self.stage.stage_id, run.sent, flits, plan.routes.links, plan.routes.entries)
+            self.packet_hops += int((run.sent * plan.routes.links.hops).sum())
+            self.cores.add("packets_out", plan.home_core, run.sent.sum(axis=1))
+            self.cores.add("packets_in", plan.target_core, run.flows.sum(axis=0))
+            return
         home, target = np.nonzero(run.flows)
         flows = run.flows[home, target]
-        flits = flits_per_spike(self._in.trace.encoding, self._in.chip)
         self._traffic(self.stage.stage_id, plan.home_core[home], plan.target_core[target], flows, flits)
 
     def _count_targets(self, plan: StagePlan, run: SpikeRun) -> None:

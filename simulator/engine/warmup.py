@@ -11,6 +11,7 @@ from simulator.engine.kernels import run_timesteps
 from simulator.engine.kernels_transfer import run_transfer
 from simulator.engine.noc_workspace import noc_workspace
 from simulator.engine.spikes import scratch
+from simulator.engine.trees import NO_NODES
 
 
 @cache
@@ -29,8 +30,9 @@ def warm_up() -> float:
         1,
         1,
         (zero, one, zero),
-        (zero, one, zero, zero),
+        (zero, zero, one, zero, zero),
         (zero, ptr, zero),
+        (NO_NODES, np.zeros((1, 1), np.int64), zero, zero, one),
         network,
         scratch(1),
         (zero.copy(), zero.copy(), zero.copy(), np.zeros((1, 1), np.int64), zero.copy(), np.zeros((0, 9), np.int64)),

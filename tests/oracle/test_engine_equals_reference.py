@@ -44,9 +44,9 @@ def engine_events(trace: Trace, chip: ChipConfig, placement: Placement) -> list[
 def oracle_events(found: ReferenceResult) -> list[tuple[object, ...]]:
     events = []
     for event in found.events:
-        p = event.packet
-        times = (p.ready_ps, p.delivered_cycle, p.start_ps, p.done_ps)
-        events.append((event.stage, event.token, event.timestep, p.row, p.sender.core, p.receiver.core, *times))
+        d, p = event.delivery, event.delivery.packet
+        times = (p.ready_ps, d.delivered_cycle, d.start_ps, d.done_ps)
+        events.append((event.stage, event.token, event.timestep, p.row, p.sender.core, d.receiver.core, *times))
     return events
 
 
@@ -79,6 +79,23 @@ def test_layers_split_by_inputs_send_partial_sums():
     assert_equal_to_oracle(
         make_trace(n_blocks=1, n_tokens=2), make_chip(chip__max_chips=9, core__limits={"axons_in": 5, "neurons": 7})
     )
+
+
+@pytest.mark.parametrize("cores_per_tile", [1, 3])
+def test_one_packet_per_spike_with_multicast(cores_per_tile):
+    """Three blocks of targets on one to three tiles: one packet per spike, served by each target core."""
+    trace = synthetic_trace("poisson", [7, 20], tokens=2)
+    limits = {"axons_in": 64, "neurons": 7}
+    chip = make_chip(noc__multicast=True, chip__cores_per_tile=cores_per_tile, core__limits=limits, chip__max_chips=9)
+    assert_equal_to_oracle(trace, chip)
+    result = simulate(trace, chip, map_trace(trace, chip))
+    counts = {(r.component, r.action): r.count for r in result.counts if r.layer == trace.stages[0].stage_id}
+    assert counts["axon_out", "packet"] == result.spikes
+    lookups = sum(r.count for r in result.counts if r.layer == trace.layers[0].layer_id and r.action == "lookup")
+    assert lookups == 3 * result.spikes
+    # the home and three targets: on a tile of their own each, or the home and two of them on the first tile
+    entries = {1: 3, 3: 2}[cores_per_tile]
+    assert counts["noc", "local"] == entries * result.spikes
 
 
 def test_dense_replay_sends_every_activation_once():
@@ -143,6 +160,7 @@ def cases(draw):
         chip__max_chips=64,
         noc__buffer_flits=draw(st.integers(1, 5)),
         noc__flit_bits=f"{draw(st.sampled_from([8, 24, 32]))} bit",
+        noc__multicast=draw(st.booleans()),
         noc__extra_cycles_x=draw(st.integers(0, 2)),
         noc__extra_cycles_y=draw(st.integers(0, 2)),
         noc__cycle__value=f"{draw(st.sampled_from([700, 1350, 5000]))} ps",
