@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.model.checkpoint import WEIGHTS_FILE, read_checkpoint
+from simulator.model.checkpoint import read_checkpoint
 from simulator.model.encoder import RANGES
 from simulator.model.kernels import accumulate_spikes
 from simulator.model.linear import FloatLinear, SpikingLinear
@@ -20,6 +20,7 @@ from simulator.model.perplexity import Perplexity, score_passages
 from simulator.model.program import DRIVEN, build_program
 from simulator.model.recorder import Recorder
 from simulator.model.tokenizer import Passage, Tokenizer, split_passages, tokenize
+from simulator.model.weight_files import weight_files
 from simulator.trace.encoding import Encoding
 from simulator.trace.stats import stats_by_kind, trace_stats
 from simulator.trace.trace import Trace
@@ -108,7 +109,9 @@ def capture(
     model = model_dir.resolve().name
     quality = {"float": float_perplexity, "spiking": spiking_perplexity}
     origin = (
-        {"model": model} | _origin(model_dir / WEIGHTS_FILE, text, encoding, quality) | {"warnings": list(warnings)}
+        {"model": model}
+        | _origin(weight_files(model_dir).sha256(), text, encoding, quality)
+        | {"warnings": list(warnings)}
     )
     name = name or f"{model}-{encoding.code}-T{encoding.n_timesteps}"
     program = build_program(config, encoding, checkpoint.stored_bits)
@@ -127,10 +130,10 @@ def capture(
     return trace, report
 
 
-def _origin(weights: Path, text: str, encoding: Encoding, quality: Mapping[str, Perplexity]) -> dict[str, object]:
+def _origin(model_sha256: str, text: str, encoding: Encoding, quality: Mapping[str, Perplexity]) -> dict[str, object]:
     """What the counts follow from, in JSON types and without a path of this machine."""
     return {
-        "model_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "model_sha256": model_sha256,
         "text_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "encoder": f"{RANGES[encoding.code].__name__} per token, rounded to nearest, halves to even",
         "weights": "int8, symmetric per output channel, rounded to nearest",

@@ -1,25 +1,35 @@
-"""The weights of a LLaMA model, read from a Hugging Face directory without torch."""
+"""The weights of a model, read tensor by tensor from the files of a Hugging Face directory, without torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import ml_dtypes  # noqa: F401  registers bfloat16 with numpy, which safetensors needs by name
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from simulator.errors import ModelError, did_you_mean
 from simulator.model.llama_config import LlamaConfig, read_config
+from simulator.model.weight_files import STORED_BITS, WeightFiles, weight_files
 
-WEIGHTS_FILE = "model.safetensors"
-STORED_BITS = {"F32": 32, "F16": 16, "BF16": 16}
 # Suffix of a tensor that old checkpoints carry though it follows from rope_theta.
 DERIVED_SUFFIX = "rotary_emb.inv_freq"
+# A model whose weights take no more in float32 stays in memory once read; of a larger one a tensor is read when used.
+KEPT_BYTES = 512 * 2**20
+# Rows of the head that are held at once take about this much in float32.
+PART_BYTES = 64 * 2**20
+
+F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A tensor as the files must hold it."""
+
+    name: str
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -32,22 +42,91 @@ class Checkpoint:
         Shape.
     weights
         Our id -> float32 array; matrices as [n_out, n_in]. Ids: ``embedding`` [V, d], ``norm_final`` [d], ``head``
-        [V, d], and for block i ``blocks.i.`` + q, k, v, o, gate, up, down, norm_attn [d], norm_mlp [d].
+        [V, d], and for block i ``blocks.i.`` + q, k, v, o, gate, up, down, norm_attn [d], norm_mlp [d], and where the
+        model has them q_bias, k_bias, v_bias. Of a large model each access reads the tensor from its file.
     stored_bits
         Our id -> bits per weight in the file (32 or 16): what a memory that holds the tensor as it is would read.
+    read_rows
+        (id, rows) -> those rows of a matrix, where they can be read without the whole.
     """
 
     config: LlamaConfig
-    weights: Mapping[str, NDArray[np.float32]]
+    weights: Mapping[str, F32]
     stored_bits: Mapping[str, int]
+    read_rows: Callable[[str, slice], F32] | None = None
+
+    @property
+    def kept(self) -> bool:
+        """Whether the model is small enough to stay in memory."""
+        return _float32_bytes(tensor_specs(self.config)) <= KEPT_BYTES
+
+    def rows(self, weight_id: str, rows: slice) -> F32:
+        """Some rows of a matrix."""
+        return self.weights[weight_id][rows] if self.read_rows is None else self.read_rows(weight_id, rows)
+
+    def embed(self, token_ids: NDArray[np.int64]) -> F32:
+        """Rows of the embedding, float32 [tokens, d].
+
+        Raises
+        ------
+        ModelError
+            A token is outside the vocabulary.
+        """
+        vocab = self.config.vocab_size
+        outside = token_ids[(token_ids < 0) | (token_ids >= vocab)]
+        if outside.size:
+            raise ModelError(f"token {outside[0]} is outside the vocabulary, wanted 0 to {vocab - 1}")
+        distinct, place = np.unique(token_ids, return_inverse=True)
+        table = np.concatenate([self.rows("embedding", slice(i, i + 1)) for i in distinct.tolist()])
+        return np.asarray(table[place])
+
+    def head_parts(self) -> Iterator[F32]:
+        """The head [V, d] in parts of some rows, in order."""
+        step = max(1, PART_BYTES // (4 * self.config.hidden_size))
+        for start in range(0, self.config.vocab_size, step):
+            yield self.rows("head", slice(start, min(start + step, self.config.vocab_size)))
 
 
-@dataclass(frozen=True)
-class TensorSpec:
-    """A tensor as the file must hold it."""
+class StoredWeights(Mapping[str, F32]):
+    """Weights by our id, each read from its file when it is asked for; those of a small model are then kept.
 
-    name: str
-    shape: tuple[int, ...]
+    Raises ModelError at the reading of a tensor that holds NaN or infinity.
+    """
+
+    def __init__(self, files: WeightFiles, specs: Mapping[str, TensorSpec], keep: bool) -> None:
+        self._files = files
+        self._specs = specs
+        self._keep = keep
+        self._kept: dict[str, F32] = {}  # by the name in the file
+
+    def __getitem__(self, weight_id: str) -> F32:
+        spec = self._specs[weight_id]
+        if spec.name in self._kept:
+            return self._kept[spec.name]
+        weights = self._checked(spec, self._files.read(spec.name))
+        if self._keep:
+            self._kept[spec.name] = weights
+        return weights
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._specs)
+
+    def __len__(self) -> int:
+        return len(self._specs)
+
+    def rows(self, weight_id: str, rows: slice) -> F32:
+        """Some rows of a matrix, without reading the others."""
+        if self._keep:
+            return self[weight_id][rows]
+        spec = self._specs[weight_id]
+        return self._checked(spec, self._files.read(spec.name, rows))
+
+    def _checked(self, spec: TensorSpec, weights: F32) -> F32:
+        n = int(np.count_nonzero(~np.isfinite(weights)))
+        if n:
+            place = f"{self._files.path_of[spec.name]}: tensor {spec.name}"
+            raise ModelError(f"{place}: {n} of {weights.size} weights are NaN or infinite")
+        return weights
 
 
 def tensor_specs(config: LlamaConfig) -> dict[str, TensorSpec]:
@@ -55,20 +134,25 @@ def tensor_specs(config: LlamaConfig) -> dict[str, TensorSpec]:
     d, f, vocab = config.hidden_size, config.intermediate_size, config.vocab_size
     q, kv = config.q_width, config.kv_width
     in_block = {
-        "norm_attn": TensorSpec("input_layernorm", (d,)),
-        "q": TensorSpec("self_attn.q_proj", (q, d)),
-        "k": TensorSpec("self_attn.k_proj", (kv, d)),
-        "v": TensorSpec("self_attn.v_proj", (kv, d)),
-        "o": TensorSpec("self_attn.o_proj", (d, q)),
-        "norm_mlp": TensorSpec("post_attention_layernorm", (d,)),
-        "gate": TensorSpec("mlp.gate_proj", (f, d)),
-        "up": TensorSpec("mlp.up_proj", (f, d)),
-        "down": TensorSpec("mlp.down_proj", (d, f)),
+        "norm_attn": TensorSpec("input_layernorm.weight", (d,)),
+        "q": TensorSpec("self_attn.q_proj.weight", (q, d)),
+        "k": TensorSpec("self_attn.k_proj.weight", (kv, d)),
+        "v": TensorSpec("self_attn.v_proj.weight", (kv, d)),
+        "o": TensorSpec("self_attn.o_proj.weight", (d, q)),
+        "norm_mlp": TensorSpec("post_attention_layernorm.weight", (d,)),
+        "gate": TensorSpec("mlp.gate_proj.weight", (f, d)),
+        "up": TensorSpec("mlp.up_proj.weight", (f, d)),
+        "down": TensorSpec("mlp.down_proj.weight", (d, f)),
     }
+    if config.qkv_bias:
+        in_block |= {
+            f"{kind}_bias": TensorSpec(f"self_attn.{kind}_proj.bias", (width,))
+            for kind, width in (("q", q), ("k", kv), ("v", kv))
+        }
     specs = {"embedding": TensorSpec("model.embed_tokens.weight", (vocab, d))}
     for i in range(config.num_hidden_layers):
         for short, spec in in_block.items():
-            specs[f"blocks.{i}.{short}"] = TensorSpec(f"model.layers.{i}.{spec.name}.weight", spec.shape)
+            specs[f"blocks.{i}.{short}"] = TensorSpec(f"model.layers.{i}.{spec.name}", spec.shape)
     specs["norm_final"] = TensorSpec("model.norm.weight", (d,))
     if not config.tie_word_embeddings:
         specs["head"] = TensorSpec("lm_head.weight", (vocab, d))
@@ -76,85 +160,75 @@ def tensor_specs(config: LlamaConfig) -> dict[str, TensorSpec]:
 
 
 def read_checkpoint(model_dir: Path) -> Checkpoint:
-    """Read ``config.json`` and ``model.safetensors`` of a directory.
+    """Open a model directory: ``config.json`` and ``model.safetensors``, or its shards and their index.
+
+    A small model is read whole. Of a large one only the headers are read; its tensors follow when they are used, and
+    are not kept.
 
     Raises
     ------
     ModelError
         When a file is missing, damaged or not supported, or with one line for each tensor that is missing, has
-        another shape or type than the config says, holds NaN or infinity, or has no place in the forward pass.
+        another shape or type than the config says, holds NaN or infinity, or has no place in the forward pass. NaN or
+        infinity of a large model is found when the tensor is read.
     """
     config = read_config(model_dir)
-    path = model_dir / WEIGHTS_FILE
+    files = weight_files(model_dir)
     specs = tensor_specs(config)
-    with _open(path) as file:
-        names = set(file.keys())
-        problems = _misplaced(specs, names, config)
-        weights: dict[str, NDArray[np.float32]] = {}
-        bits: dict[str, int] = {}
-        for weight_id, spec in specs.items():
-            if spec.name in names:
-                problem = _misfit(file.get_slice(spec.name), spec)
-                problems += problem
-                if not problem:
-                    bits[weight_id] = STORED_BITS[file.get_slice(spec.name).get_dtype()]
-                    weights[weight_id] = _float32(file.get_tensor(spec.name))
-                    problems += _not_finite(weights[weight_id], spec)
-    if problems:
-        raise ModelError("\n".join(f"{path}: {problem}" for problem in problems))
+    problems = _misplaced(specs, files, config)
+    problems += [problem for spec in specs.values() if spec.name in files.path_of for problem in _misfit(files, spec)]
+    keep = _float32_bytes(specs) <= KEPT_BYTES
     if config.tie_word_embeddings:
-        weights["head"], bits["head"] = weights["embedding"], bits["embedding"]
-    return Checkpoint(config, weights, bits)
+        specs["head"] = specs["embedding"]
+    weights = StoredWeights(files, specs, keep)
+    if keep and not problems:
+        problems = _unreadable(weights)
+    if problems:
+        raise ModelError("\n".join(problems))
+    bits = {weight_id: STORED_BITS[files.tensors[spec.name].dtype] for weight_id, spec in specs.items()}
+    return Checkpoint(config, weights, bits, weights.rows)
 
 
-@contextmanager
-def _open(path: Path) -> Iterator[Any]:
-    """The opened safetensors file, its faults told as ModelError."""
-    if not path.is_file():
-        index = path.with_name(path.name + ".index.json")
-        why = (
-            "the model is split into shards, wanted one file" if index.exists() else "no such file, wanted the weights"
-        )
-        raise ModelError(f"{path}: {why}")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            yield file
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: damaged or cut short: {error}") from None
+def _float32_bytes(specs: Mapping[str, TensorSpec]) -> int:
+    return 4 * sum(math.prod(spec.shape) for spec in specs.values())
 
 
-def _misplaced(specs: Mapping[str, TensorSpec], names: set[str], config: LlamaConfig) -> list[str]:
+def _unreadable(weights: StoredWeights) -> list[str]:
+    """Read every tensor of a small model, and gather what is wrong with it."""
+    problems = []
+    for weight_id in weights:
+        try:
+            weights[weight_id]
+        except ModelError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _misplaced(specs: Mapping[str, TensorSpec], files: WeightFiles, config: LlamaConfig) -> list[str]:
     """Tensors that are missing, and tensors that the forward pass would ignore."""
+    names = set(files.path_of)
     wanted = {spec.name: spec for spec in specs.values()}
     # Files of tied models may hold the head as well; transformers ties it to the embedding then, and so do we.
     spare = {n for n in names if n.endswith(DERIVED_SUFFIX) or (config.tie_word_embeddings and n == "lm_head.weight")}
     unknown = names - set(wanted) - spare
     missing = [
-        f"tensor {name}: missing, wanted shape {list(spec.shape)}{did_you_mean(name, unknown)}"
+        f"{files.listing}: tensor {name}: missing, wanted shape {list(spec.shape)}{did_you_mean(name, unknown)}"
         for name, spec in wanted.items()
         if name not in names
     ]
     return missing + [
-        f"tensor {name}: no place for it in this architecture{did_you_mean(name, set(wanted) - names)}"
+        f"{files.path_of[name]}: tensor {name}: no place for it in this architecture"
+        f"{did_you_mean(name, set(wanted) - names)}"
         for name in sorted(unknown)
     ]
 
 
-def _misfit(stored: Any, spec: TensorSpec) -> list[str]:
+def _misfit(files: WeightFiles, spec: TensorSpec) -> list[str]:
     """Whether the stored tensor has another shape or number type than wanted."""
-    shape, dtype = tuple(stored.get_shape()), stored.get_dtype()
+    stored, place = files.tensors[spec.name], f"{files.path_of[spec.name]}: tensor {spec.name}"
     problems = []
-    if shape != spec.shape:
-        problems.append(f"tensor {spec.name}: shape {list(shape)}, wanted {list(spec.shape)}")
-    if dtype not in STORED_BITS:
-        problems.append(f"tensor {spec.name}: type {dtype}, wanted {', '.join(STORED_BITS)}")
+    if stored.shape != spec.shape:
+        problems.append(f"{place}: shape {list(stored.shape)}, wanted {list(spec.shape)}")
+    if stored.dtype not in STORED_BITS:
+        problems.append(f"{place}: type {stored.dtype}, wanted {', '.join(STORED_BITS)}")
     return problems
-
-
-def _float32(tensor: NDArray[Any]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(tensor, dtype=np.float32)
-
-
-def _not_finite(weights: NDArray[np.float32], spec: TensorSpec) -> list[str]:
-    n = int(np.count_nonzero(~np.isfinite(weights)))
-    return [f"tensor {spec.name}: {n} of {weights.size} weights are NaN or infinite"] if n else []

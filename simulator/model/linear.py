@@ -38,12 +38,20 @@ class FloatLinear:
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self._weights = {i: checkpoint.weights[i].T.astype(np.float64) for i in _linear_ids(checkpoint)}
+        self._checkpoint = checkpoint
+        self._kept: dict[str, NDArray[np.float64]] = {}
+        self._kept = {i: self._matrix(i) for i in _linear_ids(checkpoint)} if checkpoint.kept else {}
 
     def __call__(self, stream_id: str, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Outputs of the layers that the stream drives."""
         wide = values.astype(np.float64)
-        return tuple((wide @ self._weights[layer_id]).astype(np.float32) for layer_id in driven_layers(stream_id))
+        return tuple((wide @ self._matrix(layer_id)).astype(np.float32) for layer_id in driven_layers(stream_id))
+
+    def _matrix(self, layer_id: str) -> NDArray[np.float64]:
+        """float64 [n_in, n_out]; of a large model it is made anew each time."""
+        if layer_id in self._kept:
+            return self._kept[layer_id]
+        return self._checkpoint.weights[layer_id].T.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -80,11 +88,12 @@ class SpikingLinear:
         self._encoding = encoding
         self._record = record
         self._verify_tokens = verify_tokens
-        self._layers = {i: self._layer(i, checkpoint.weights[i]) for i in _linear_ids(checkpoint)}
+        self._checkpoint = checkpoint
+        self._kept = {i: self._layer(i) for i in _linear_ids(checkpoint)} if checkpoint.kept else {}
         self.n_verified = 0
 
-    def _layer(self, layer_id: str, weights: NDArray[np.float32]) -> _SpikingLayer:
-        quantized = quantize_weights(weights)
+    def _layer(self, layer_id: str) -> _SpikingLayer:
+        quantized = quantize_weights(self._checkpoint.weights[layer_id])
         largest = self._encoding.levels * quantized.largest_sum
         if largest > LARGEST_INT32:
             raise ModelError(
@@ -103,14 +112,17 @@ class SpikingLinear:
         return tuple(self._outputs(layer_id, spikes) for layer_id in driven_layers(stream_id))
 
     def _outputs(self, layer_id: str, spikes: SpikeCounts) -> NDArray[np.float32]:
-        layer = self._layers[layer_id]
+        layer = self._kept.get(layer_id) or self._layer(layer_id)
         sums = exact_sums(spikes.counts, layer.matrix)
         if self._verify_tokens:
-            self._verify(layer_id, spikes.counts[: self._verify_tokens], sums[: self._verify_tokens])
+            n = self._verify_tokens
+            self._verify(layer_id, layer.weights.rows, spikes.counts[:n], sums[:n])
         return dequantize(sums, spikes, layer.weights)
 
-    def _verify(self, layer_id: str, counts: NDArray[np.int16], sums: NDArray[np.int32]) -> None:
-        by_spike = accumulate_spikes(counts, self._layers[layer_id].weights.rows, self._encoding)
+    def _verify(
+        self, layer_id: str, rows: NDArray[np.int8], counts: NDArray[np.int16], sums: NDArray[np.int32]
+    ) -> None:
+        by_spike = accumulate_spikes(counts, rows, self._encoding)
         if not np.array_equal(by_spike, sums):
             n = int(np.count_nonzero(by_spike != sums))
             raise ConservationError(f"{layer_id}: {n} sums of weight rows differ from the sums added spike by spike")

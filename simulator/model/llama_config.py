@@ -1,4 +1,4 @@
-"""The shape of a LLaMA model, read strictly from a Hugging Face ``config.json``."""
+"""The shape of a model of the LLaMA family, read strictly from a Hugging Face ``config.json``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import ModelError, did_you_mean
+from simulator.model.rope import UNSCALED, RopeScaling, parse_rope
 
 CONFIG_FILE = "config.json"
 
@@ -20,21 +21,34 @@ SIZES = (
     "num_attention_heads",
     "max_position_embeddings",
 )
+# Families of one forward pass: model_type -> architecture. What differs: Mistral may have a sliding window, Qwen2 has
+# biases on q, k and v.
+FAMILIES = {"llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM"}
 # Fields that change the mathematics, with the only values for which `transformer.forward` is that mathematics.
 FIXED: dict[str, tuple[object, ...]] = {
-    "model_type": ("llama",),
-    "architectures": (["LlamaForCausalLM"], None),
+    "model_type": tuple(FAMILIES),
+    "architectures": (*([name] for name in FAMILIES.values()), None),
     "hidden_act": ("silu",),
     "attention_bias": (False,),
     "mlp_bias": (False,),
     "pretraining_tp": (1,),
     "partial_rotary_factor": (1.0, 1),
-    "rope_scaling": (None, {"rope_type": "default"}, {"type": "default"}),
+    "use_sliding_window": (False,),
     "quantization_config": (None,),
 }
 # Fields without which the model is not known; the others of FIXED have these values when absent (as in transformers).
 REQUIRED = (*SIZES, "rms_norm_eps", "bos_token_id", "model_type", "hidden_act")
-READ = ("num_key_value_heads", "head_dim", "rope_theta", "rope_parameters", "tie_word_embeddings")
+READ = (
+    "num_key_value_heads",
+    "head_dim",
+    "rope_theta",
+    "rope_scaling",
+    "rope_parameters",
+    "tie_word_embeddings",
+    "sliding_window",
+    "max_window_layers",
+    "layer_types",
+)
 # Fields that say nothing about the forward pass of a trained model.
 NEUTRAL = frozenset(
     {
@@ -54,8 +68,9 @@ NEUTRAL = frozenset(
         "use_cache",
     }
 )
-# What transformers' LlamaConfig takes when the field is absent; each use is a warning.
+# What transformers takes when the field is absent; each use is a warning.
 DEFAULT_ROPE_THETA = 10000.0
+DEFAULT_SLIDING_WINDOW = 4096  # of Mistral
 
 
 @dataclass(frozen=True)
@@ -76,6 +91,12 @@ class LlamaConfig:
         Token in front of every passage.
     dtype
         Number type of the stored weights, as far as the config says it.
+    rope_scaling
+        How the rotary frequencies are changed.
+    sliding_window
+        Positions that a token attends to, itself included; None for all.
+    qkv_bias
+        Whether q, k and v add a bias.
     warnings
         Defaults that stood in for absent fields.
     """
@@ -93,6 +114,9 @@ class LlamaConfig:
     tie_word_embeddings: bool
     bos_token_id: int
     dtype: str | None = None
+    rope_scaling: RopeScaling = UNSCALED
+    sliding_window: int | None = None
+    qkv_bias: bool = False
     warnings: tuple[str, ...] = ()
 
     @property
@@ -156,6 +180,9 @@ def _unsupported(fields: dict[str, Any]) -> list[str]:
         for name, allowed in FIXED.items()
         if name in fields and not _is_one_of(fields[name], allowed)
     ]
+    architecture, family = fields.get("architectures"), str(fields.get("model_type"))
+    if not problems and architecture and architecture != [FAMILIES.get(family)]:
+        problems.append(f"architectures: {architecture!r} is not that of model_type {family!r}")
     known = {*FIXED, *REQUIRED, *READ, *NEUTRAL}
     return problems + [
         f"{name}: {value!r} is not a known field{did_you_mean(name, known)}"
@@ -187,9 +214,11 @@ def _build(fields: dict[str, Any]) -> tuple[LlamaConfig, list[str]]:
         return 1
 
     sizes = {name: int(positive(name, fields[name], integer=True)) for name in SIZES}
-    heads = sizes["num_attention_heads"]
+    heads, family = sizes["num_attention_heads"], fields["model_type"]
     kv_heads, head_dim = fields.get("num_key_value_heads"), fields.get("head_dim")
-    if kv_heads is None:
+    if kv_heads is None and family != "llama":
+        problems.append(f"num_key_value_heads: absent, wanted it for model_type {family!r}")
+    elif kv_heads is None:
         warnings.append(f"{CONFIG_FILE}: no num_key_value_heads, took num_attention_heads = {heads}")
     if head_dim is None and sizes["hidden_size"] % heads:
         problems.append(f"head_dim: absent, and hidden_size {sizes['hidden_size']} is not a multiple of {heads} heads")
@@ -201,6 +230,7 @@ def _build(fields: dict[str, Any]) -> tuple[LlamaConfig, list[str]]:
     bos = fields["bos_token_id"]
     if not isinstance(bos, int) or isinstance(bos, bool) or not 0 <= bos < sizes["vocab_size"]:
         problems.append(f"bos_token_id: {bos!r}, wanted an integer from 0 to {sizes['vocab_size'] - 1}")
+    window = _sliding_window(fields, problems, warnings)
     config = LlamaConfig(
         **sizes,
         num_key_value_heads=heads if kv_heads is None else int(positive("num_key_value_heads", kv_heads, True)),
@@ -210,27 +240,51 @@ def _build(fields: dict[str, Any]) -> tuple[LlamaConfig, list[str]]:
         tie_word_embeddings=bool(tied),
         bos_token_id=bos,
         dtype=fields.get("dtype", fields.get("torch_dtype")),
+        rope_scaling=_rope_scaling(fields, problems),
+        sliding_window=None if window is None else int(positive("sliding_window", window, True)),
+        qkv_bias=family == "qwen2",
         warnings=tuple(warnings),
     )
     return config, problems
 
 
+def _sliding_window(fields: dict[str, Any], problems: list[str], warnings: list[str]) -> object:
+    """Positions that a token attends to: Mistral's ``sliding_window``; Qwen2 states one that it does not use."""
+    family, window = fields["model_type"], fields.get("sliding_window")
+    layers = fields.get("layer_types") or []
+    kind = "sliding_attention" if family == "mistral" and window is not None else "full_attention"
+    if any(layer != kind for layer in layers):
+        problems.append(f"layer_types: {layers!r} is not supported, wanted {kind!r} everywhere")
+    if family == "mistral":
+        if "sliding_window" in fields:
+            return window
+        warnings.append(f"{CONFIG_FILE}: no sliding_window, took {DEFAULT_SLIDING_WINDOW}")
+        return DEFAULT_SLIDING_WINDOW
+    if family == "llama" and window:
+        problems.append(f"sliding_window: {window!r} is not supported for model_type 'llama', wanted none")
+    return None
+
+
+def _rope_scaling(fields: dict[str, Any], problems: list[str]) -> RopeScaling:
+    """``rope_scaling``, or ``rope_parameters`` of transformers 5; both only when they say the same."""
+    found = []
+    for field in ("rope_parameters", "rope_scaling"):
+        if fields.get(field) is not None:
+            scaling, wrong = parse_rope(field, fields[field])
+            problems += wrong
+            found.append(scaling)
+    if len(found) == 2 and found[0] != found[1]:
+        problems.append(f"rope_scaling: {fields['rope_scaling']!r}, but rope_parameters says otherwise")
+    return found[0] if found else UNSCALED
+
+
 def _rope_theta(fields: dict[str, Any], problems: list[str], warnings: list[str]) -> object:
     """Base of the rotary angles: ``rope_theta``, or the same key inside ``rope_parameters`` (transformers 5)."""
     nested = fields.get("rope_parameters")
-    if nested is not None:
-        if not isinstance(nested, dict) or nested.get("rope_type", "default") != "default":
-            problems.append(f"rope_parameters: {nested!r} is not supported, wanted rope_type 'default'")
-            return DEFAULT_ROPE_THETA
-        extra = {k: v for k, v in nested.items() if k not in ("rope_type", "rope_theta") and v is not None}
-        if extra:
-            problems.append(f"rope_parameters: {extra!r} is not supported, wanted rope_theta only")
-        if "rope_theta" in nested:
-            if fields.get("rope_theta", nested["rope_theta"]) != nested["rope_theta"]:
-                problems.append(
-                    f"rope_theta: {fields['rope_theta']!r}, but rope_parameters says {nested['rope_theta']!r}"
-                )
-            return nested["rope_theta"]
+    if isinstance(nested, dict) and "rope_theta" in nested:
+        if fields.get("rope_theta", nested["rope_theta"]) != nested["rope_theta"]:
+            problems.append(f"rope_theta: {fields['rope_theta']!r}, but rope_parameters says {nested['rope_theta']!r}")
+        return nested["rope_theta"]
     if fields.get("rope_theta") is None:
         warnings.append(f"{CONFIG_FILE}: no rope_theta, took {DEFAULT_ROPE_THETA}")
         return DEFAULT_ROPE_THETA

@@ -71,10 +71,11 @@ def encode(op_id: str, n: int, encoding: Encoding) -> Op:
     )
 
 
-def dequantize(op_id: str, n: int, encoding: Encoding) -> Op:
+def dequantize(op_id: str, n: int, encoding: Encoding, bias_bits: int = 0) -> Op:
     """Integer sums to floats ``S * scale_token * scale_channel``: 2n mul, n scales read.
 
-    Binary: ``S - zero_point * column_sum`` first: n mac and n column sums more.
+    Binary: ``S - zero_point * column_sum`` first: n mac and n column sums more. With a bias, of ``bias_bits`` each: n
+    add and n biases more.
     """
     unsigned = 0 if encoding.signed else 1
     return _op(
@@ -82,7 +83,8 @@ def dequantize(op_id: str, n: int, encoding: Encoding) -> Op:
         "dequantize",
         vector_mul=2 * n,
         vector_mac=unsigned * n,
-        memory_read=(1 + unsigned) * n * CHANNEL_BITS,
+        vector_add=n if bias_bits else 0,
+        memory_read=(1 + unsigned) * n * CHANNEL_BITS + n * bias_bits,
     )
 
 
@@ -174,7 +176,7 @@ def _block_ops(
             encode(f"{b}.encode_attn_in", d, encoding),
         ),
         f"{b}.attn_out": (
-            dequantize(f"{b}.dequant_qkv", q + 2 * config.kv_width, encoding),
+            dequantize(f"{b}.dequant_qkv", q + 2 * config.kv_width, encoding, stored_bits.get(f"{b}.q_bias", 0)),
             rotary(f"{b}.rotary", config),
             kv_cache(f"{b}.kv_cache", config),
             qk(f"{b}.qk", config),

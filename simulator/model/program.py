@@ -25,12 +25,13 @@ RESIDUAL = ("attn_in", "mlp_in")
 
 @dataclass(frozen=True)
 class Program:
-    """Streams, layers, ops and stages of a Trace, which do not depend on the text."""
+    """Streams, layers, ops, stages and window of a Trace, which do not depend on the text."""
 
     streams: tuple[Stream, ...]
     layers: tuple[Layer, ...]
     ops: tuple[Op, ...]
     stages: tuple[Stage, ...]
+    window: int | None = None
 
 
 def driven_layers(stream_id: str) -> tuple[str, ...]:
@@ -76,4 +77,5 @@ def build_program(config: LlamaConfig, encoding: Encoding, stored_bits: Mapping[
             sources = driven
     head_ops = tuple(op.op_id for op in ops["head"])
     stages.append(Stage("head", config.hidden_size, head_ops, None, (), sources, residual))
-    return Program(tuple(streams), tuple(layers), tuple(op for stage in ops.values() for op in stage), tuple(stages))
+    every_op = tuple(op for stage in ops.values() for op in stage)
+    return Program(tuple(streams), tuple(layers), every_op, tuple(stages), config.sliding_window)

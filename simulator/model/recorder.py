@@ -37,6 +37,7 @@ class Recorder:
             layers=program.layers,
             ops=program.ops,
             stages=program.stages,
+            window=program.window,
             positions=np.concatenate([np.arange(n, dtype=np.int64) for n in lengths]),
             phases=np.zeros(sum(lengths), np.uint8),  # a prompt
             origin=origin,

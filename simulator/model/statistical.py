@@ -105,6 +105,7 @@ def statistical_trace(
         layers=program.layers,
         ops=program.ops,
         stages=program.stages,
+        window=program.window,
         positions=positions,
         phases=phases,
         origin=origin | {"like_content_hash": like.content_hash, "warnings": warnings},

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.linear import Linear
 from simulator.model.llama_config import LlamaConfig
+from simulator.model.rope import inverse_frequencies
 
 F32 = NDArray[np.float32]
 
@@ -28,16 +29,18 @@ def forward(checkpoint: Checkpoint, token_ids: NDArray[np.int64], linear: Linear
     eps = config.rms_norm_eps
     cos, sin = rotary_tables(config, len(token_ids))  # [n, hd]
 
-    x = weights["embedding"][token_ids]  # [n, d]: the residual
+    x = checkpoint.embed(token_ids)  # [n, d]: the residual
     for i in range(config.num_hidden_layers):
         b = f"blocks.{i}"
 
         # Attention: queries, keys and values of the normed residual, turned by their position.
         normed = rms_norm(x, weights[f"{b}.norm_attn"], eps)  # [n, d]
         q, k, v = linear(f"{b}.attn_in", normed)  # [n, h*hd], [n, kv*hd], [n, kv*hd]
+        if config.qkv_bias:
+            q, k, v = (y + weights[f"{b}.{kind}_bias"] for y, kind in zip((q, k, v), "qkv", strict=True))
         q = rotate(split_heads(q, config), cos, sin)  # [h, n, hd]
         k = rotate(split_heads(k, config), cos, sin)  # [kv, n, hd]
-        mixed = attend(q, k, split_heads(v, config))  # [n, h*hd]
+        mixed = attend(q, k, split_heads(v, config), config.sliding_window)  # [n, h*hd]
         (o,) = linear(f"{b}.attn_out", mixed)  # [n, d]
         x = x + o
 
@@ -49,8 +52,9 @@ def forward(checkpoint: Checkpoint, token_ids: NDArray[np.int64], linear: Linear
 
     # Head: one logit per word of the vocabulary.
     normed = rms_norm(x, weights["norm_final"], eps)
-    logits = normed.astype(np.float64) @ weights["head"].T.astype(np.float64)  # [n, V]
-    return np.asarray(logits, dtype=np.float32)
+    wide = normed.astype(np.float64)
+    parts = [(wide @ part.T.astype(np.float64)).astype(np.float32) for part in checkpoint.head_parts()]
+    return np.concatenate(parts, axis=1)  # [n, V]
 
 
 def rms_norm(x: F32, gain: F32, eps: float) -> F32:
@@ -61,9 +65,9 @@ def rms_norm(x: F32, gain: F32, eps: float) -> F32:
 
 
 def rotary_tables(config: LlamaConfig, n: int) -> tuple[F32, F32]:
-    """Cosines and sines [n, hd] of the angles ``position / theta**(2j / hd)``; both halves of hd hold the same."""
-    exponents = np.arange(0, config.head_dim, 2) / config.head_dim
-    angles = np.outer(np.arange(n), config.rope_theta**-exponents)
+    """Cosines and sines [n, hd] of the angles ``position * frequency``; both halves of hd hold the same."""
+    frequencies = inverse_frequencies(config.head_dim, config.rope_theta, config.rope_scaling)
+    angles = np.outer(np.arange(n), frequencies)
     both = np.concatenate([angles, angles], axis=1)
     return np.cos(both).astype(np.float32), np.sin(both).astype(np.float32)
 
@@ -81,15 +85,16 @@ def split_heads(x: F32, config: LlamaConfig) -> F32:
     return x.reshape(len(x), -1, config.head_dim).transpose(1, 0, 2)
 
 
-def attend(q: F32, k: F32, v: F32) -> F32:
+def attend(q: F32, k: F32, v: F32, window: int | None = None) -> F32:
     """Causal grouped-query attention: [h, n, hd], [kv, n, hd], [kv, n, hd] -> [n, h*hd].
 
-    Query head i reads key/value head i // g.
+    Query head i reads key/value head i // g. A token sees itself and those before it, ``window`` in all at most.
     """
     h, n, hd = q.shape
     groups = q.reshape(len(k), h // len(k), n, hd)  # [kv, g, n, hd]
     scores = np.einsum("kgqd,kcd->kgqc", groups, k) * np.float32(hd**-0.5)  # [kv, g, n, n]
-    scores[..., np.triu(np.ones((n, n), dtype=bool), 1)] = -np.inf  # no token sees a later one
+    distance = np.arange(n)[:, None] - np.arange(n)  # of the key behind the query
+    scores[..., (distance < 0) | (distance >= (window or n))] = -np.inf
     mixed: F32 = np.einsum("kgqc,kdc->kgqd", softmax(scores), v.transpose(0, 2, 1).copy())
     return mixed.reshape(h, n, hd).transpose(1, 0, 2).reshape(n, h * hd)
 

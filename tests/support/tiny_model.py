@@ -56,6 +56,9 @@ def tiny_tensors(config: dict[str, Any], seed: int = 0) -> dict[str, np.ndarray]
             layer + "mlp.up_proj.weight": matrix(f, d),
             layer + "mlp.down_proj.weight": matrix(d, f),
         }
+        if config["model_type"] == "qwen2":
+            for kind, width in (("q", q), ("k", kv), ("v", kv)):
+                tensors[layer + f"self_attn.{kind}_proj.bias"] = rng.standard_normal(width).astype(np.float32)
     tensors["model.norm.weight"] = gain()
     if not config["tie_word_embeddings"]:
         tensors["lm_head.weight"] = matrix(vocab, d)
@@ -76,6 +79,6 @@ def write_tiny_model(folder: Path, tensors: dict[str, np.ndarray] | None = None,
     folder.mkdir(parents=True, exist_ok=True)
     kept = {name: value for name, value in config.items() if value is not None}
     (folder / "config.json").write_text(json.dumps(kept), encoding="utf-8")
-    save_file(tiny_tensors(config) if tensors is None else tensors, folder / "model.safetensors")
+    save_file(tiny_tensors(config) if tensors is None else tensors, folder / "model.safetensors", {"format": "pt"})
     write_tokenizer(folder)
     return folder

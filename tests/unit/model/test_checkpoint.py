@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import ml_dtypes
 import numpy as np
 import pytest
+from families import write_shards
 
 from simulator.errors import ModelError
-from simulator.model.checkpoint import read_checkpoint
+from simulator.model import checkpoint as checkpoint_module
+from simulator.model.checkpoint import read_checkpoint, tensor_specs
+from simulator.model.linear import FloatLinear
+from simulator.model.transformer import forward
+from simulator.model.weight_files import weight_files
 
 
 @pytest.mark.parametrize(
@@ -86,11 +94,89 @@ def test_truncated_file(write_model, kept):
         read_checkpoint(path.parent)
 
 
-def test_missing_and_sharded_file(write_model):
+def test_missing_file(write_model):
     path = write_model() / "model.safetensors"
     path.unlink()
     with pytest.raises(ModelError, match="no such file, wanted the weights"):
         read_checkpoint(path.parent)
-    path.with_name("model.safetensors.index.json").write_text("{}")
-    with pytest.raises(ModelError, match="split into shards, wanted one file"):
-        read_checkpoint(path.parent)
+
+
+@pytest.fixture
+def sharded(write_model, tiny_tensors_of):
+    folder = write_model()
+    write_shards(folder, tiny_tensors_of())
+    return folder
+
+
+def test_shards_are_one_model(sharded, tiny_tensors_of):
+    checkpoint = read_checkpoint(sharded)
+    for weight_id, spec in tensor_specs(checkpoint.config).items():
+        assert np.array_equal(checkpoint.weights[weight_id], tiny_tensors_of()[spec.name])
+
+
+def test_missing_shard(sharded):
+    (sharded / "model-00002-of-00002.safetensors").unlink()
+    message = r"index\.json: shard model-00002-of-00002\.safetensors: no such file, wanted 10 tensors in it"
+    with pytest.raises(ModelError, match=message):
+        read_checkpoint(sharded)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m | {NORM: "../model.safetensors"}, "'../model.safetensors', wanted the name of a file beside"),
+        (lambda m: m | {NORM: "model-00001-of-00002.safetensors"}, "norm.weight: missing, the index has it here"),
+        (lambda m: {}, "weight_map: {}, wanted tensors and their shards"),
+    ],
+)
+def test_an_index_that_is_not_that_of_its_shards(sharded, change, message):
+    path = sharded / "model.safetensors.index.json"
+    index = json.loads(path.read_text())
+    path.write_text(json.dumps(index | {"weight_map": change(index["weight_map"])}))
+    with pytest.raises(ModelError) as error:
+        read_checkpoint(sharded)
+    assert message in str(error.value)
+
+
+def test_an_index_that_is_no_index(sharded):
+    (sharded / "model.safetensors.index.json").write_text("[]")
+    with pytest.raises(ModelError, match="not an index of shards"):
+        read_checkpoint(sharded)
+
+
+def test_the_hash_of_one_file_is_that_of_the_file(write_model):
+    folder = write_model()
+    assert weight_files(folder).sha256() == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Every model counts as too large to stay in memory, and its head comes in parts of 3 rows."""
+    monkeypatch.setattr(checkpoint_module, "KEPT_BYTES", 0)
+    monkeypatch.setattr(checkpoint_module, "PART_BYTES", 3 * 4 * 12)
+
+
+def test_a_large_model_is_read_tensor_by_tensor_to_the_same_logits(write_model, request):
+    folder, ids = write_model(), np.array([1, 5, 9, 5])
+    small = read_checkpoint(folder)
+    assert small.kept
+    wanted = forward(small, ids, FloatLinear(small))
+    request.getfixturevalue("large")
+    large = read_checkpoint(folder)
+    assert not large.kept
+    assert len(list(large.head_parts())) == 14
+    assert large.weights["blocks.0.q"] is not large.weights["blocks.0.q"]
+    np.testing.assert_allclose(forward(large, ids, FloatLinear(large)), wanted, rtol=1e-6)
+
+
+def test_not_a_number_in_a_large_model_is_told_when_it_is_read(write_model, tiny_tensors_of, large):
+    checkpoint = read_checkpoint(write_model(tiny_tensors_of() | {Q: np.full((16, 12), np.inf, np.float32)}))
+    with pytest.raises(ModelError, match=r"q_proj\.weight: 192 of 192 weights are NaN or infinite"):
+        checkpoint.weights["blocks.0.q"]
+
+
+@pytest.mark.parametrize("token", [-1, 40])
+def test_a_token_outside_the_vocabulary(write_model, token):
+    checkpoint = read_checkpoint(write_model())
+    with pytest.raises(ModelError, match=f"token {token} is outside the vocabulary, wanted 0 to 39"):
+        checkpoint.embed(np.array([1, token]))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from simulator.errors import ModelError
 from simulator.model.llama_config import read_config
+from simulator.model.rope import UNSCALED, inverse_frequencies, parse_rope
 
 
 def test_reads_the_shape(write_model):
@@ -22,14 +24,22 @@ def test_reads_the_shape(write_model):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("model_type", "mistral"),
+        ("model_type", "gemma"),
+        ("architectures", ["MistralForCausalLM"]),
         ("architectures", ["GPT2LMHeadModel"]),
         ("hidden_act", "gelu"),
         ("attention_bias", True),
         ("mlp_bias", True),
         ("mlp_bias", 1),
         ("pretraining_tp", 2),
-        ("rope_scaling", {"rope_type": "llama3", "factor": 8.0}),
+        ("rope_scaling", {"rope_type": "yarn", "factor": 8.0}),
+        ("rope_scaling", {"rope_type": "linear", "type": "dynamic", "factor": 8.0}),
+        ("rope_scaling", {"rope_type": "linear", "factor": -1}),
+        ("rope_scaling", {"rope_type": "linear"}),
+        ("rope_scaling", {"rope_type": "linear", "factor": 2.0, "beta_fast": 32}),
+        ("rope_scaling", "linear"),
+        ("use_sliding_window", True),
+        ("layer_types", ["full_attention", "sliding_attention"]),
         ("rope_parameters", {"rope_type": "yarn", "rope_theta": 1e4}),
         ("rope_parameters", {"rope_type": "default", "rope_theta": 1e4, "factor": 2.0}),
         ("partial_rotary_factor", 0.5),
@@ -57,7 +67,55 @@ def test_refuses_by_name_and_value(write_model, field, value):
     lines = [line for line in str(error.value).splitlines() if field in line]
     assert lines, f"no line names {field}: {error.value}"
     shown = value["rope_type"] if isinstance(value, dict) and field == "rope_parameters" else value
-    assert any(str(shown) in line or repr(shown) in line or "factor" in line for line in lines)
+    assert any(str(shown) in line or repr(shown) in line or "factor" in line or "beta_fast" in line for line in lines)
+
+
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 8192,
+}
+
+
+def test_llama3_frequencies_by_hand():
+    # Llama 3.1: theta 500000, hd 128. Pair 0 turns once in 2 pi positions, far below 8192 / 4: kept. Pair 63 turns once
+    # in 2 pi * 500000**(126/128) = 2559195 positions, far above 8192: divided by 8.
+    scaling, problems = parse_rope("rope_scaling", LLAMA3)
+    assert problems == []
+    found, plain = (inverse_frequencies(128, 5e5, s) for s in (scaling, UNSCALED))
+    assert found[0] == plain[0] == 1
+    assert found[63] == pytest.approx(5e5 ** (-126 / 128) / 8)
+    # Pair 34: wavelength 2 pi * 500000**(68/128) = 6697 positions, so 8192 / 6697 turns; of the way from 1 to 4.
+    turns = 8192 / (2 * math.pi * 5e5 ** (68 / 128))
+    kept = (turns - 1) / 3
+    assert 0 < kept < 1
+    assert found[34] == pytest.approx(plain[34] * (kept + (1 - kept) / 8))
+
+
+def test_llama3_bounds_in_the_wrong_order_are_refused(write_model):
+    wrong = LLAMA3 | {"low_freq_factor": 4.0}
+    with pytest.raises(
+        ModelError, match=r"rope_scaling\.low_freq_factor: 4\.0, wanted less than high_freq_factor 4\.0"
+    ):
+        read_config(write_model(rope_scaling=wrong))
+
+
+def test_two_statements_of_one_scaling_must_agree(write_model):
+    linear = {"rope_type": "linear", "factor": 2.0}
+    assert read_config(write_model(rope_scaling=linear, rope_parameters=linear)).rope_scaling.factor == 2.0
+    with pytest.raises(ModelError, match=r"rope_scaling: .* but rope_parameters says otherwise"):
+        read_config(write_model(rope_scaling=linear, rope_parameters=linear | {"factor": 3.0}))
+
+
+def test_mistral_without_a_window_takes_that_of_transformers(write_model):
+    mistral = {"model_type": "mistral", "architectures": ["MistralForCausalLM"]}
+    config = read_config(write_model(**mistral))
+    assert config.sliding_window == 4096
+    assert config.warnings == ("config.json: no sliding_window, took 4096",)
+    with pytest.raises(ModelError, match="num_key_value_heads: absent, wanted it for model_type 'mistral'"):
+        read_config(write_model(tensors={}, num_key_value_heads=None, **mistral))
 
 
 def test_lists_every_problem_and_suggests(write_model):
