@@ -1,6 +1,7 @@
 """Quantities with units, as a chip file writes them: ``23.6 pJ``, ``3.5 ns``, ``128 KiB``.
 
-Inside the program an energy is float pJ, a time int ps, a size int bytes, a width int bits and a power float W.
+Inside the program an energy is float pJ, a time int ps, a size int bytes, a width int bits and a power float W and an
+area float mm2.
 """
 
 from __future__ import annotations
@@ -29,12 +30,20 @@ UNITS: dict[str, dict[str, Fraction]] = {
     | {f"{p}iB": Fraction(1024) ** (i + 1) for i, p in enumerate("KMGT")}
     | {f"{p}B": Fraction(1000) ** (i + 1) for i, p in enumerate("kMGT")},
     "width": {"bit": Fraction(1), "bits": Fraction(1), "B": Fraction(8), "byte": Fraction(8), "bytes": Fraction(8)},
+    "area": {"um2": Fraction(1, 10**6), "µm2": Fraction(1, 10**6), "mm2": Fraction(1), "cm2": Fraction(100)},
 }
-EXAMPLE = {"energy": "23.6 pJ", "time": "3.5 ns", "power": "74 mW", "size": "128 KiB", "width": "64 bit"}
-INSIDE = {"energy": "pJ", "time": "ps", "power": "W", "size": "B", "width": "bit"}
+EXAMPLE = {
+    "energy": "23.6 pJ",
+    "time": "3.5 ns",
+    "power": "74 mW",
+    "size": "128 KiB",
+    "width": "64 bit",
+    "area": "60 mm2",
+}
+INSIDE = {"energy": "pJ", "time": "ps", "power": "W", "size": "B", "width": "bit", "area": "mm2"}
 INTEGER = {"time", "size", "width"}
 
-_QUANTITY = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*([A-Za-zµ]*)\s*")
+_QUANTITY = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*([A-Za-zµ]*2?)\s*")
 _LONGEST = 64  # characters; longer ones would only serve to make exact arithmetic slow
 
 
@@ -52,7 +61,8 @@ def parse_quantity(text: object, dimension: str) -> float | int:
         What the file holds: ``"23.6 pJ"``. Anything else is refused, a bare number too: a number without its unit is
         the mistake this function exists for.
     dimension
-        One of ``energy`` (to pJ), ``time`` (to ps), ``power`` (to W), ``size`` (to bytes), ``width`` (to bits).
+        One of ``energy`` (to pJ), ``time`` (to ps), ``power`` (to W), ``size`` (to bytes), ``width`` (to bits),
+        ``area`` (to mm2).
 
     Raises
     ------
@@ -74,6 +84,12 @@ def parse_quantity(text: object, dimension: str) -> float | int:
     if unit not in UNITS[dimension]:
         raise ValueError(_wrong_unit(text, unit, dimension, wanted))
     return _inside(Fraction(number) * UNITS[dimension][unit], dimension, text)
+
+
+def split_quantity(text: str) -> tuple[str, str]:
+    """Number and unit of ``text`` as they are written, the unit not checked; both empty when it is no quantity."""
+    match = _QUANTITY.fullmatch(text.replace("\u03bc", "µ")) if len(text) <= _LONGEST else None
+    return (match[1], match[2]) if match else ("", "")
 
 
 def _wrong_unit(text: str, unit: str, dimension: str, wanted: str) -> str:

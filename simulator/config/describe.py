@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from simulator.config.fields import Quantity
+from simulator.config.fields import Quantity, Wanted
 
 _SAID_OF = {str: "text", float: "a number", int: "a whole number", dict: "a mapping", tuple: "a list"}
 
@@ -28,7 +28,8 @@ def field_at(model: type[BaseModel], path: Sequence[str | int]) -> Any:
 def model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel] | None:
     """The record at ``path`` below ``model``, or None where there is none."""
     bare = _bare(field_at(model, path))
-    return bare if isinstance(bare, type) and issubclass(bare, BaseModel) else None
+    kinds = [_bare(kind) for kind in get_args(bare)] if get_origin(bare) in (Union, UnionType) else [bare]
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def known_keys(model: type[BaseModel], path: Sequence[str | int]) -> tuple[str, ...]:
@@ -41,7 +42,7 @@ def wanted(annotation: Any) -> str:
     """What a field of ``annotation`` wants, as the end of a sentence."""
     bare, constraints = _bare(annotation), tuple(_constraints(annotation))
     for constraint in constraints:
-        if isinstance(constraint, Quantity):
+        if isinstance(constraint, (Quantity, Wanted)):
             return constraint.wanted
     origin = get_origin(bare) or bare
     if origin is Literal:
@@ -64,6 +65,8 @@ def choices(annotation: Any) -> tuple[str, ...]:
 def _below(annotation: Any, part: str | int) -> Any:
     """Annotation one step below ``annotation``."""
     bare = _bare(annotation)
+    if get_origin(bare) in (Union, UnionType):
+        return next((below for kind in get_args(bare) if (below := _below(kind, part)) is not None), None)
     if isinstance(bare, type) and issubclass(bare, BaseModel):
         field = bare.model_fields.get(str(part))
         return None if field is None else _with_metadata(field)

@@ -61,6 +61,13 @@ class Quantity:
         }
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Says what a field wants where its type does not: the end of an error line."""
+
+    wanted: str
+
+
 EnergyPj = Annotated[float, Quantity("energy")]
 TimePs = Annotated[int, Quantity("time", most="1 s")]
 PowerW = Annotated[float, Quantity("power")]
@@ -70,6 +77,9 @@ Count = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 Cycles = Annotated[int, Field(ge=0, le=1_000_000_000, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True)]
 Text = Annotated[str, Field(min_length=1)]
+
+
+RULES_APART = "rules apart"  # context of a validation whose caller checks the rules between distant fields itself
 
 
 class Frozen(BaseModel):

@@ -1,39 +1,41 @@
-"""The sweep file: a base chip, a trace, and the chip values to try on it, all checked before anything runs."""
+"""The sweep file: base chips, traces, and the values to try on them, all checked before anything runs."""
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, PrivateAttr
 
-from simulator.config.chip import ChipConfig
-from simulator.config.extends import find_chip, is_path, read_chip_tree
-from simulator.config.fields import Frozen, Text
-from simulator.config.files import chip_from_tree, chips_directory
-from simulator.config.overrides import Override, apply_override
-from simulator.config.place import Problem, in_order
-from simulator.config.rules import broken_chip_rules
+from simulator.config.constraints import parse_constraint
+from simulator.config.extends import is_path
+from simulator.config.fields import Count, Frozen, Text, Wanted
+from simulator.config.files import chips_directory
+from simulator.config.place import Place, Problem, in_order
+from simulator.config.sweep_axes import Axis, AxisValue, Range
+from simulator.config.sweep_checks import CHIP_AXIS, chip_problems
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import beside, check, node_at
-from simulator.config.yaml_marks import ListNode, MapNode, Node, Scalar, ScalarNode, read_marked
+from simulator.config.yaml_marks import ListNode, MapNode, Node, ScalarNode, read_marked
 from simulator.errors import ConfigError
 
-
-def _axis_value(value: object) -> str | int | float:
-    """A text or a number, as it stands in the file."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ValueError("found another value, wanted text or a number")
-    return value
+Mode = Literal["grid", "zip", "sobol", "lhs", "optuna"]
+DRAWING = ("sobol", "lhs", "optuna")  # modes that draw samples; the others take every value of their lists
 
 
-Value = Annotated[
-    str | int | float, PlainValidator(_axis_value), WithJsonSchema({"type": ["string", "integer", "number"]})
-]
-Values = Annotated[tuple[Value, ...], Field(min_length=1)]
+def _one_or_more(value: object) -> object:
+    """A single text as a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
+def _constraint(text: object) -> str:
+    """A constraint that can be read, as it stands in the file."""
+    if not isinstance(text, str):
+        raise ValueError("found no text, wanted a constraint such as 'latency.per_token < 1 ms'")
+    parse_constraint(text)
+    return text
 
 
 class SweepConfig(Frozen):
@@ -41,13 +43,38 @@ class SweepConfig(Frozen):
 
     name: Text
     summary: Text
-    base: Text = Field(description="a shipped chip, or the path of a chip file")
-    trace: Text = Field(description="path of a trace")
-    axes: dict[str, Values] = Field(min_length=1, description="dotted path of a chip value -> values to try")
-    mode: Literal["grid", "zip"] = Field(default="grid", description="grid: all combinations; zip: side by side")
+    base: Text | None = Field(default=None, description="a shipped chip, or the path of a chip file; or axes.chip")
+    trace: Annotated[
+        tuple[Text, ...], BeforeValidator(_one_or_more), Field(min_length=1), Wanted("text, or a list of texts")
+    ] = Field(description="path of a trace, or of several, each tried with every point")
+    axes: dict[str, Axis] = Field(
+        min_length=1, description="dotted path of a chip value, or `chip` -> values to try, or their range"
+    )
+    mode: Mode = Field(
+        default="grid",
+        description="grid: all combinations; zip: side by side; sobol, lhs: samples that cover the space evenly;"
+        " optuna: samples that NSGA-II steers towards the front",
+    )
+    samples: Count | None = Field(default=None, description="how many points sobol, lhs and optuna draw")
+    seed: Annotated[int, Field(ge=0, strict=True)] = Field(default=0, description="of the drawing modes")
     objectives: Annotated[tuple[Text, ...], Field(min_length=1)] = Field(
         description="result keys to minimize, such as energy.per_token_pj"
     )
+    constraints: tuple[Annotated[str, BeforeValidator(_constraint)], ...] = Field(
+        default=(), description="bounds on result keys, such as 'latency.per_token < 1 ms'"
+    )
+    _places: dict[str, Place] = PrivateAttr(default_factory=dict)
+
+    def place(self, path: str) -> str:
+        """``file:line:column`` of what stands at ``path`` (``objectives.0``), or the name of the sweep."""
+        place = self._places.get(path)
+        return f"sweep '{self.name}'" if place is None else str(place)
+
+    def value_place(self, axis: str, value: AxisValue) -> Place:
+        """Where ``value`` stands in the file; of a drawn one or a sweep without a file, what the value is."""
+        entry = self.axes.get(axis)
+        at = f"axes.{axis}.{entry.index(value)}" if isinstance(entry, tuple) and value in entry else ""
+        return self._places.get(at) or Place(f"--set {axis}={value}")
 
 
 def is_sweep(path: Path) -> bool:
@@ -59,7 +86,7 @@ def is_sweep(path: Path) -> bool:
 def load_sweep(path: str | Path, directory: Path | None = None) -> SweepConfig:
     """Load a sweep file.
 
-    Each value of each axis is set on the base chip, one at a time, and the chip validated.
+    Each value of each axis is set on each base chip, one at a time, and the chip validated.
 
     Parameters
     ----------
@@ -71,17 +98,33 @@ def load_sweep(path: str | Path, directory: Path | None = None) -> SweepConfig:
     Raises
     ------
     ConfigError
-        With every problem of the file, one line each; or those of the base chip when it has any.
+        With every problem of the file, one line each; or those of a base chip when it has any.
     """
     file, shown = Path(path), str(path)
     root, problems = read_marked(file, shown)
     sweep, found = check(SweepConfig, root, _broken_sweep_rules)
-    found += _chip_problems(root, file, directory or chips_directory())
+    found += chip_problems(root, file, directory or chips_directory())
+    found += _missing_traces(root, file)
     found = beside(problems, found)
     if found or sweep is None:
         raise ConfigError(in_order(found))
-    base = _beside(file, sweep.base) if is_path(sweep.base) else sweep.base
-    return sweep.model_copy(update={"base": base, "trace": _beside(file, sweep.trace)})
+    loaded = sweep.model_copy(update=_from_here(sweep, file))
+    loaded._places.update(_places(root))
+    return loaded
+
+
+def _from_here(sweep: SweepConfig, file: Path) -> dict[str, Any]:
+    """The fields that hold paths, relative to the working directory."""
+    axes = dict(sweep.axes)
+    chips = axes.get(CHIP_AXIS)
+    if isinstance(chips, tuple):
+        axes[CHIP_AXIS] = tuple(_chip_from_here(file, str(chip)) for chip in chips)
+    base = None if sweep.base is None else _chip_from_here(file, sweep.base)
+    return {"base": base, "axes": axes, "trace": tuple(_beside(file, trace) for trace in sweep.trace)}
+
+
+def _chip_from_here(file: Path, chip: str) -> str:
+    return _beside(file, chip) if is_path(chip) else chip
 
 
 def _beside(file: Path, named: str) -> str:
@@ -89,17 +132,58 @@ def _beside(file: Path, named: str) -> str:
     return os.path.normpath(file.parent / named)
 
 
+def _missing_traces(root: Node, file: Path) -> list[Problem]:
+    """Traces that are no file."""
+    node = node_at(root, ("trace",))
+    nodes = node.items if isinstance(node, ListNode) else [node]
+    return [
+        Problem(named.place, ("trace",), f"found '{named.value}', wanted a trace; there is no file {path}")
+        for named in nodes
+        if isinstance(named, ScalarNode) and isinstance(named.value, str) and named.value
+        if not Path(path := _beside(file, named.value)).is_file()
+    ]
+
+
+def _places(root: Node) -> dict[str, Place]:
+    """Place of every objective, constraint and axis value, by ``axes.<path>.<index>`` and the like."""
+    axes = node_at(root, ("axes",))
+    lists = {"objectives": node_at(root, ("objectives",)), "constraints": node_at(root, ("constraints",))}
+    if isinstance(axes, MapNode):
+        lists |= {f"axes.{key}": entry.node for key, entry in axes.items.items()}
+    return {
+        f"{path}.{i}": item.place
+        for path, node in lists.items()
+        if isinstance(node, ListNode)
+        for i, item in enumerate(node.items)
+    }
+
+
 def _broken_sweep_rules(sweep: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
-    """No value twice on an axis; as many on each when they go side by side."""
-    axes = sweep.get("axes")
+    """What ties the fields together: one source of chips, what each mode needs, no value twice on an axis."""
+    axes, mode = sweep.get("axes"), sweep.get("mode", "grid")
     if not isinstance(axes, Mapping):
         return
-    lists = {key: values for key, values in axes.items() if isinstance(values, tuple)}
+    if (CHIP_AXIS in axes) == (sweep.get("base") is not None):
+        found = "both base and axes.chip" if CHIP_AXIS in axes else "neither base nor axes.chip"
+        yield ("base",), f"found {found}, wanted one of them"
+    if mode in DRAWING and sweep.get("samples") is None:
+        yield ("samples",), f"found no such key, wanted a whole number because mode is {mode}"
+    if mode in ("grid", "zip"):
+        if sweep.get("samples") is not None:
+            yield ("samples",), f"found a number of samples, wanted none because mode is {mode}"
+        for key, values in axes.items():
+            if isinstance(values, Mapping):
+                yield ("axes", key), f"found a range, wanted a list of values because mode is {mode}"
+    yield from _broken_lists({key: values for key, values in axes.items() if isinstance(values, tuple)}, mode)
+
+
+def _broken_lists(lists: Mapping[str, tuple[Any, ...]], mode: object) -> Iterator[tuple[Keys, str]]:
+    """No value twice on an axis; as many on each when they go side by side."""
     for key, values in lists.items():
         for i, value in enumerate(values):
             if value in values[:i]:
                 yield ("axes", key, i), f"found {value!r} a second time, wanted each value once"
-    if sweep.get("mode") == "zip" and lists:
+    if mode == "zip" and lists:
         first, *others = lists
         for key in others:
             if len(lists[key]) != len(lists[first]):
@@ -107,40 +191,4 @@ def _broken_sweep_rules(sweep: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
                 yield ("axes", key), f"{text}, wanted as many because mode is zip"
 
 
-def _chip_problems(root: Node, file: Path, directory: Path) -> list[Problem]:
-    """What is wrong with the base chip's name, and with each value of each axis when set on it."""
-    base = node_at(root, ("base",))
-    if not isinstance(base, ScalarNode) or not isinstance(base.value, str):
-        return []
-    try:
-        path, shown = find_chip(base.value, file.parent, file.parent, directory)
-    except LookupError as error:
-        return [Problem(base.place, ("base",), str(error))]
-    chip, problems = read_chip_tree(path, shown, directory)
-    chip_from_tree(chip, problems, ())
-    axes = node_at(root, ("axes",))
-    return list(_axis_problems(axes, chip)) if isinstance(axes, MapNode) else []
-
-
-def _axis_problems(axes: MapNode, chip: Node) -> Iterator[Problem]:
-    """What is wrong with each value of ``axes`` when it is set on the valid ``chip``."""
-    for key, entry in axes.items.items():
-        path = tuple(key.split("."))
-        if not all(path):
-            yield Problem(entry.place, ("axes", key), "found an empty part, wanted a path such as core.sram.capacity")
-        elif isinstance(entry.node, ListNode):
-            for value in entry.node.items:
-                if isinstance(value, ScalarNode) and _is_tried(value.value):
-                    yield from _set_problems(chip, Override(path, value, entry.place))
-
-
-def _is_tried(value: Scalar) -> bool:
-    """Whether to set a value at all; of the others it is already said that no axis can hold them."""
-    if value is None or isinstance(value, bool):
-        return False
-    return isinstance(value, str) or math.isfinite(value)
-
-
-def _set_problems(chip: Node, override: Override) -> list[Problem]:
-    """What is wrong with the valid ``chip`` once ``override`` is applied."""
-    return check(ChipConfig, apply_override(chip, override), broken_chip_rules)[1]
+__all__ = ["DRAWING", "AxisValue", "Mode", "Range", "SweepConfig", "is_sweep", "load_sweep"]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from simulator.config.describe import choices, field_at, known_keys, wanted
+from simulator.config.fields import RULES_APART
 from simulator.config.place import Place, Problem, in_order
 from simulator.config.yaml_marks import MapNode, Node, ScalarNode, numbers_not_finite, plain, shown_value
 from simulator.errors import ConfigError, did_you_mean
@@ -70,15 +71,14 @@ def _read(
 ) -> tuple[Record | None, list[Problem]]:
     """Pydantic's verdict, each error at its place. Rules between distant fields are left to `validate`."""
     try:
-        return model.model_validate(values), []
+        return model.model_validate(values, context=RULES_APART), []
     except ValidationError as error:
-        details = [detail for detail in error.errors() if detail["type"] != "chip_rules"]
-        return None, [_problem(model, root, detail, more_keys) for detail in details]
+        return None, [_problem(model, root, detail, more_keys) for detail in error.errors()]
 
 
 def _problem(model: type[BaseModel], root: Node, detail: Any, more_keys: Sequence[str]) -> Problem:
     """One error of pydantic in our words."""
-    path: Path = tuple(detail["loc"])
+    path: Path = tuple(part for part in detail["loc"] if not str(part).startswith("<"))  # tags of a union, no keys
     kind = detail["type"]
     if kind == "rule":
         path = (*path, *(int(part) if part.isdigit() else part for part in detail["ctx"]["at"].split(".") if part))

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from simulator.errors import ConservationError, OutputError
-from simulator.report.cells import MOST_ROWS, Cells, as_cells
-from simulator.report.figures import FIGURES, DrawnFigure, FigureKind, draw_figures, save_figures
+from simulator.report.cells import as_cells
+from simulator.report.figures import FIGURES, DrawnFigure, draw_figures, save_figures
 from simulator.report.format import format_count, format_energy, format_power, format_ratio, format_share, format_time
 from simulator.report.manifest import manifest_dict
+from simulator.report.page import Section, make_section, render_page
 from simulator.report.result_json import leaves
 from simulator.report.run import PS_PER_S, Run
 from simulator.report.tables import assumption_table, comparison_table, layer_table
@@ -22,18 +21,6 @@ from simulator.report.tables import assumption_table, comparison_table, layer_ta
 REPORT = "report.html"
 PJ_PER_J = 1e12
 SHOWN_ELSEWHERE = {"warnings", "files", "schema", "schema_version"}  # keys of records that the page has a place for
-
-
-class Section(NamedTuple):
-    """One figure of the page with its words and its data."""
-
-    name: str
-    kind: FigureKind
-    finding: str
-    alt: str
-    svg: Markup
-    width_pt: float
-    cells: Cells
 
 
 class Headline(NamedTuple):
@@ -46,24 +33,17 @@ class Headline(NamedTuple):
 
 def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
     """The whole report as one offline page around its figures (`draw_figures`); the same run gives the same text."""
-    environment = Environment(
-        loader=PackageLoader("simulator.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     checks = list(_checks(run))  # first: a report that does not add up is not drawn
     comparison = comparison_table(run)
-    return environment.get_template("report.html.j2").render(
+    return render_page(
+        "report.html.j2",
         run=run,
         facts=list(_facts(run)),
         headline=list(_headline(run)),
         comparison=as_cells(comparison.drop(columns=["energy_pj", "scope"])),
         comparison_finding=_comparison_finding(comparison, run.precision),
         scopes=_scopes(comparison),
-        sections=[_section(name, FIGURES[name], drawn[name]) for name in drawn],
+        sections=[_section(name, drawn[name]) for name in drawn],
         layers=as_cells(_layers(run)),
         layers_finding=_layers_finding(run),
         assumptions=as_cells(_assumptions(run)),
@@ -92,13 +72,10 @@ def write_page(run: Run, directory: Path) -> Path:
     return path
 
 
-def _section(name: str, kind: FigureKind, drawn: DrawnFigure) -> Section:
+def _section(name: str, drawn: DrawnFigure) -> Section:
     """One figure with its words beside it."""
-    frame = drawn.frame
-    svg = Markup(drawn.svg)  # svg_text escapes every name; the rest of the SVG is matplotlib's own
-    width_pt = float(svg.partition('width="')[2].partition("pt")[0])
-    cells = as_cells(frame, MOST_ROWS)
-    return Section(name, kind, kind.finding(frame), kind.alt(frame), svg, width_pt, cells)
+    kind, frame = FIGURES[name], drawn.frame
+    return make_section(name, kind.title, kind.picture, kind.reading, kind.finding(frame), drawn.svg, frame)
 
 
 def _facts(run: Run) -> Iterator[str]:

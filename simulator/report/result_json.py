@@ -16,12 +16,13 @@ SCHEMA = "spikewatt/result"
 SCHEMA_VERSION = 1
 
 
-def result_dict(run: Run) -> dict[str, Any]:
+def result_dict(run: Run, *, bands: bool = True) -> dict[str, Any]:
     """Everything a program wants of ``run``, in a fixed order of keys.
 
     Energies are float pJ, times int ps (per token: float ps, the mean), shares in [0, 1], sizes bytes; null is a rate
     over no time. ``energy.cmos45`` shows the precision chosen (fp32 is what most papers print), its ``precisions`` all.
-    Only ``elapsed`` (seconds of this machine) differs between two runs of the same inputs.
+    Only ``elapsed`` (seconds of this machine) differs between two runs of the same inputs. Without ``bands`` it has no
+    ``energy.uncertainty``, whose draws take several times as long as everything else.
     """
     return {
         "schema": SCHEMA,
@@ -29,7 +30,7 @@ def result_dict(run: Run) -> dict[str, Any]:
         "command": run.command,
         "chip": _chip(run),
         "trace": _trace(run),
-        "energy": _energy(run),
+        "energy": _energy(run, bands),
         "latency": _latency(run),
         "counts": _counts(run),
         "utilization": _utilization(run),
@@ -79,7 +80,7 @@ def _trace(run: Run) -> dict[str, Any]:
     }
 
 
-def _energy(run: Run) -> dict[str, Any]:
+def _energy(run: Run, bands: bool) -> dict[str, Any]:
     ledger = run.ledger
     return {
         "total_pj": ledger.total_pj,
@@ -89,7 +90,7 @@ def _energy(run: Run) -> dict[str, Any]:
         "by_component": _floats(ledger.by_component()),
         "by_grade": _floats(ledger.by_grade()),
         "share_by_grade": ledger.grade_shares(),
-        "uncertainty": _uncertainty(run.uncertainty),
+        **({"uncertainty": _uncertainty(run.uncertainty)} if bands else {}),
         "cmos45": _cmos45(run.op_count, run.cmos45),
         "dense_twin": None if run.dense is None else _dense(run.dense),
     }
@@ -142,21 +143,25 @@ def _dense(dense: DenseTwin) -> dict[str, Any]:
 def _latency(run: Run) -> dict[str, Any]:
     stages = run.result.stages
     parts = [column for column in stages.columns if column != "stage"]
+    times = stages[parts].to_numpy()
+    totals = dict(zip(parts, times.sum(axis=0).tolist(), strict=True))
     return {
         "total_ps": run.result.total_ps,
         "per_token_ps": run.latency_per_token_ps,
         "tokens_per_s": _rate(run.tokens_per_s),
-        "by_part": {part: int(stages[part].sum()) for part in parts if part != "total_ps"},
+        "by_part": {part: total for part, total in totals.items() if part != "total_ps"},
         "by_stage": {
-            str(stage): {part: int(value) for part, value in zip(parts, values, strict=True)}
-            for stage, *values in stages[["stage", *parts]].itertuples(index=False)
+            str(stage): dict(zip(parts, row, strict=True))
+            for stage, row in zip(stages["stage"].tolist(), times.tolist(), strict=True)
         },
     }
 
 
 def _counts(run: Run) -> dict[str, Any]:
     rows = run.ledger.rows
-    by_action = rows["count"].groupby(rows["component"] + "." + rows["action"], sort=False).sum()
+    by_action: dict[str, int] = {}
+    for component, action, count in zip(*(rows[c].tolist() for c in ("component", "action", "count")), strict=True):
+        by_action[f"{component}.{action}"] = by_action.get(f"{component}.{action}", 0) + count
     return {
         "spikes": run.result.spikes,
         "synops": run.result.synops,
@@ -165,7 +170,7 @@ def _counts(run: Run) -> dict[str, Any]:
         "activations": run.n_activations,
         "spikes_per_activation": run.spikes_per_activation,
         "firing_rate": run.firing_rate,
-        "by_action": {str(action): int(count) for action, count in by_action.items()},
+        "by_action": by_action,
     }
 
 

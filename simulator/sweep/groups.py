@@ -1,4 +1,4 @@
-"""Points that differ in nothing but energies: the counts and times of one are those of all (DESIGN rule 1)."""
+"""Points of one trace that differ in nothing but energies: the counts and times of one are those of all (rule 1)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ PRICED = "priced"
 
 def price_groups(points: Iterable[Point]) -> list[tuple[Point, ...]]:
     """Points in groups that one simulation serves, in order of first appearance."""
-    groups: dict[str, list[Point]] = {}
+    groups: dict[tuple[str, str], list[Point]] = {}
     for point in points:
-        groups.setdefault(timing_key(point.chip), []).append(point)
+        groups.setdefault((point.trace_hash, timing_key(point.chip)), []).append(point)
     return [tuple(group) for group in groups.values()]
 
 

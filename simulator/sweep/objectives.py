@@ -1,12 +1,13 @@
-"""Objectives: dotted keys of ``result.json`` with a number to minimize, checked before the first long simulation."""
+"""Objectives and constraints: dotted keys of ``result.json`` with a number, checked before a long simulation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.config.chip import ChipConfig
+from simulator.config.constraints import Constraint, parse_constraint
 from simulator.config.sweep import SweepConfig
 from simulator.energy.prices import PRICE_PATHS
 from simulator.errors import CapacityError, ConfigError, UncostedError, did_you_mean
@@ -15,6 +16,30 @@ from simulator.report.simulation import simulate
 from simulator.trace.trace import Trace
 
 MACHINE = "elapsed."  # seconds of this machine: no property of a chip
+SUCH_AS = "wanted one such as energy.per_token_pj"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A constraint on a key that results have."""
+
+    key: str
+    constraint: Constraint
+
+    @property
+    def text(self) -> str:
+        """The constraint as written."""
+        return self.constraint.text
+
+    def holds(self, result: Mapping[str, Any]) -> bool:
+        """Whether a flat result keeps the bound; one without the number does not."""
+        value = result.get(self.key)
+        return is_number(value) and self.constraint.holds(float(value))  # type: ignore[arg-type]
+
+    def excess(self, result: Mapping[str, Any]) -> float:
+        """How far a flat result is beyond the bound, at most 0 where it keeps it; infinite without the number."""
+        value = result.get(self.key)
+        return self.constraint.excess(float(value)) if is_number(value) else float("inf")  # type: ignore[arg-type]
 
 
 def flatten(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,31 +53,46 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def check_objectives(config: SweepConfig, flat: Mapping[str, Any] | None, trace: Trace) -> None:
-    """Compare the objectives with the flat keys of a result; without one nothing long will run, nothing is checked.
+def checked_bounds(config: SweepConfig, flat: Mapping[str, Any] | None, traces: Iterable[Trace]) -> tuple[Bound, ...]:
+    """Check objectives and constraints against the flat keys of a result; returns the bounds.
+
+    Without a result nothing long will run, and keys are taken as they are written.
 
     Raises
     ------
     ConfigError
-        Every objective that is no number of a result.
+        Every objective and constraint that is on no number of a result, each with its place.
     """
+    constraints = [parse_constraint(text) for text in config.constraints]
     if flat is None:
-        return
+        return tuple(Bound(constraint.key, constraint) for constraint in constraints)
     numbers = {key: None for key, value in flat.items() if value is None or is_number(value)}
-    numbers |= dict.fromkeys(_possible(trace))
-    problems = [_problem(key, flat, list(numbers)) for key in config.objectives if key not in numbers]
+    for trace in traces:
+        numbers |= dict.fromkeys(_possible(trace))
+    problems = [
+        f"{config.place(f'objectives.{i}')}: objectives: {_problem(key, flat, list(numbers))}"
+        for i, key in enumerate(config.objectives)
+        if key not in numbers
+    ]
+    keys = [constraint.full_key(numbers) for constraint in constraints]
+    problems += [
+        f"{config.place(f'constraints.{i}')}: constraints: {_problem(constraints[i].key, flat, list(numbers))}"
+        for i, key in enumerate(keys)
+        if key is None
+    ]
     if problems:
-        raise ConfigError(f"sweep '{config.name}': objectives: {problem}" for problem in problems)
+        raise ConfigError(problems)
+    return tuple(Bound(str(key), constraint) for key, constraint in zip(keys, constraints, strict=True))
 
 
 def _problem(key: str, flat: Mapping[str, Any], numbers: list[str]) -> str:
     """What ``key`` is instead of a number."""
     if key in flat:
-        return f"found '{key}', which is no number, wanted one such as energy.per_token_pj"
+        return f"found '{key}', which is no number, {SUCH_AS}"
     inside = next((name for name in numbers if name.startswith(f"{key}.")), None)
     if inside is not None:
         return f"found '{key}', which holds several numbers, wanted one such as {inside}"
-    return f"found unknown result key '{key}', wanted one such as energy.per_token_pj{did_you_mean(key, numbers)}"
+    return f"found unknown result key '{key}', {SUCH_AS}{did_you_mean(key, numbers)}"
 
 
 def _possible(trace: Trace) -> Iterator[str]:
@@ -68,11 +108,15 @@ def _possible(trace: Trace) -> Iterator[str]:
 def probe(chips: Iterable[ChipConfig], trace: Trace) -> dict[str, Any] | None:
     """Flat keys of the result of the last token alone on the first chip that takes it; None when none does."""
     token = replace(
-        trace, positions=trace.positions[-1:], load_counts=lambda stream: trace.counts(stream)[-1:], content_hash=""
+        trace,
+        positions=trace.positions[-1:],
+        phases=trace.phases[-1:],
+        load_counts=lambda stream: trace.counts(stream)[-1:],
+        content_hash="",
     )
     for chip in chips:
         try:
-            return flatten(result_dict(simulate(chip, token)))
+            return flatten(result_dict(simulate(chip, token), bands=False))
         except (CapacityError, UncostedError):
             continue  # it will be told at its point
     return None

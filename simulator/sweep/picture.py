@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullFormatter
 
 from simulator.errors import OutputError
+from simulator.report.cells import as_cells
 from simulator.report.figures.style import HOT, INK, RULE, SMALL_PT, axes_for, png_bytes, styled, svg_text
 from simulator.sweep.runner import SweepResult
 
@@ -29,7 +30,7 @@ def save_picture(result: SweepResult) -> tuple[Path, ...]:
     OutputError
         When a file cannot be written.
     """
-    if _known(result).empty:
+    if not has_picture(result):
         return ()
     figure, _ = draw_front(result)
     svg, png = result.folder / f"{NAME}.svg", result.folder / f"{NAME}.png"
@@ -39,6 +40,31 @@ def save_picture(result: SweepResult) -> tuple[Path, ...]:
     except OSError as fault:
         raise OutputError(f"{fault.filename}: cannot write: {fault.strerror}") from fault
     return svg, png
+
+
+def has_picture(result: SweepResult) -> bool:
+    """Whether any point has a place in the picture."""
+    return not _known(result).empty
+
+
+def front_frame(result: SweepResult) -> pd.DataFrame:
+    """The data of the picture: one row per point with a result, those of the front first."""
+    known = _known(result)[["point", *result.axes, *result.objectives, "front"]]
+    return known.sort_values("front", ascending=False, kind="stable", ignore_index=True)
+
+
+def front_finding(result: SweepResult) -> str:
+    """The cheapest points of the front in each of the first two objectives, in words."""
+    known = _known(result)
+    front = known[known["front"].astype(bool)]
+    if front.empty:
+        return "No point is on the front."
+    parts = []
+    for key in result.objectives[:2]:
+        best = front.iloc[int(front[key].to_numpy(dtype=float).argmin())]
+        [(amount,)] = as_cells(pd.DataFrame({key: [best[key]]})).rows
+        parts.append(f"the least {words(key)} is {amount} at {_changes(best, result.axes)}")
+    return f"{len(front)} of {len(known)} points are on the Pareto front; {', '.join(parts)}."
 
 
 @styled
@@ -88,7 +114,7 @@ def _name_axes(ax: Axes, objectives: tuple[str, ...], x: np.ndarray, y: np.ndarr
         symbol, _ = _unit(name)
         if symbol:
             axis.set_major_formatter(EngFormatter(unit=symbol))
-        axis.set_label_text(_words(name))
+        axis.set_label_text(words(name))
 
 
 def _number(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:
@@ -105,7 +131,7 @@ def _unit(key: str) -> tuple[str, float]:
     return next((unit for suffix, unit in UNITS.items() if key.endswith(suffix)), ("", 1.0))
 
 
-def _words(key: str) -> str:
+def words(key: str) -> str:
     """``energy.per_token_pj`` as ``energy per token``."""
     suffix = next((suffix for suffix in UNITS if key.endswith(suffix)), "")
     return key.removesuffix(suffix).replace(".", " ").replace("_", " ")
@@ -113,10 +139,11 @@ def _words(key: str) -> str:
 
 def _changes(row: pd.Series, axes: tuple[str, ...]) -> str:
     """The values of one point, each axis by the shortest end of its path that no other axis has."""
-    return ", ".join(f"{_short(axis, axes)} = {row[axis]}" for axis in axes)
+    return ", ".join(f"{short_name(axis, axes)} = {row[axis]}" for axis in axes)
 
 
-def _short(axis: str, axes: tuple[str, ...]) -> str:
+def short_name(axis: str, axes: tuple[str, ...]) -> str:
+    """The shortest end of the path ``axis`` that no other of ``axes`` has: ``core.sram.capacity`` as ``capacity``."""
     parts = axis.split(".")
     for n in range(1, len(parts)):
         end = ".".join(parts[-n:])

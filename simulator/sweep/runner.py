@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from joblib import Parallel, delayed
 
 from simulator.config.sweep import SweepConfig
-from simulator.energy.ledger import build_ledger
-from simulator.engine.warmup import warm_up
-from simulator.errors import ConfigError, SpikewattError, TraceError
-from simulator.report.run import Run
-from simulator.report.simulation import simulate
+from simulator.errors import ConfigError
+from simulator.sweep.adaptive import search
+from simulator.sweep.compute import Group
 from simulator.sweep.groups import price_groups
-from simulator.sweep.objectives import check_objectives, probe
-from simulator.sweep.space import Point, sweep_points
-from simulator.sweep.store import TABLE, Store, commit
+from simulator.sweep.index import save_tables
+from simulator.sweep.objectives import checked_bounds, probe
+from simulator.sweep.sampling import TRACE_AXIS, trace_value, value_at
+from simulator.sweep.space import Point, Space, sweep_points
+from simulator.sweep.store import Store
+from simulator.sweep.workers import Outcome, dask_outcomes, local_outcomes
 from simulator.trace.files import load_trace, verify_trace
 from simulator.trace.trace import Trace
 
 Progress = Callable[[str, int, int], None]
-Group = tuple[Point, ...]
+WHOLE = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class SweepResult:
     Attributes
     ----------
     frame
-        One row per point (`Store.table`); also in ``points.csv``.
+        One row per point (`Store.table`); also in ``points.csv`` and its like (`save_tables`).
     axes, objectives
         Columns of ``frame`` that were changed, and that are to be small.
     computed, reused, failed
@@ -60,7 +57,14 @@ class SweepResult:
         return self.frame[[*self.axes, *self.objectives, "front", "status", "reason"]]
 
 
-def run_sweep(config: SweepConfig, out_dir: Path | str, jobs: int = 1, progress: Progress | None = None) -> SweepResult:
+def run_sweep(
+    config: SweepConfig,
+    out_dir: Path | str,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    shard: tuple[int, int] = WHOLE,
+    dask: str | None = None,
+) -> SweepResult:
     """Compute the points of a sweep that ``out_dir`` does not hold yet.
 
     Every point is committed on its own as soon as it is done, so that an end at any moment loses only the points in
@@ -77,117 +81,119 @@ def run_sweep(config: SweepConfig, out_dir: Path | str, jobs: int = 1, progress:
         Processes; the results do not depend on it.
     progress
         Called with (what, points done, points to do).
+    shard
+        (i, n): compute only the i-th of n parts, 1 <= i <= n; the parts may run at the same time on one folder.
+    dask
+        Address of a Dask scheduler whose workers compute the points, in place of ``jobs``.
 
     Raises
     ------
     ConfigError
-        Values that are wrong together, an objective that is no number of a result, or ``jobs`` below 1.
+        Values that are wrong together, an objective or constraint that is on no number of a result, ``jobs`` below 1,
+        a part that is none.
     TraceError
-        The trace cannot be read.
+        A trace cannot be read.
     OutputError
         The folder cannot be written, or holds something that is not a sweep.
     """
-    if jobs < 1:
-        raise ConfigError([f"sweep '{config.name}': jobs: found {jobs}, wanted at least 1"])
-    trace = load_trace(config.trace)
-    points = sweep_points(config, trace.content_hash)
+    _check_call(config, jobs, shard)
     store = Store(Path(out_dir))
-    unique = list({point.point_id: point for point in points}.values())
+    traces = {path: load_trace(path) for path in config.trace}
+    space = Space(config, {path: trace.content_hash for path, trace in traces.items()})
+    points = [] if config.mode == "optuna" else sweep_points(space)
     store.check()
-    stored = {point.point_id: store.result(point.point_id) for point in unique}
-    missing = [point for point in unique if stored[point.point_id] is None]
-    example = next((result for result in stored.values() if result is not None), None)
-    del stored  # a result holds every layer; thousands of them would fill the memory
-    if missing:
-        trace = verify_trace(config.trace)
-        example = example or probe([point.chip for point in missing], trace)
-    check_objectives(config, example, trace)
-    store.open(config, trace.content_hash)
-    failed = _compute(missing, trace, config, store, jobs, progress)
-    table = store.table(points, config.objectives)
-    commit(store.folder / TABLE, table.to_csv(index=False, lineterminator="\n"))
-    computed, reused = len(missing) - failed, len(unique) - len(missing)
-    return SweepResult(table, tuple(config.axes), config.objectives, computed, reused, failed, store.folder)
+    example = _example(space, points, store, traces)
+    bounds = checked_bounds(config, example, traces.values())
+    store.open(config, {path: trace.content_hash for path, trace in traces.items()})
+    work = Work(config, store, jobs, shard, dask, progress)
+    refused = 0
+    if config.mode == "optuna":
+        points, refused = search(space, bounds, work.evaluate)
+    else:
+        work.compute(points)
+    frame = store.table(points, config.objectives, bounds)
+    save_tables(frame, store.folder)
+    axes = tuple(axis for axis in frame.columns if axis in config.axes or axis == TRACE_AXIS)
+    failed = work.failed + refused
+    return SweepResult(frame, axes, config.objectives, work.computed, work.reused, failed, store.folder)
 
 
-def _compute(
-    points: list[Point], trace: Trace, config: SweepConfig, store: Store, jobs: int, progress: Progress | None
-) -> int:
-    """Compute and commit ``points``; returns how many failed."""
-    done = failed = 0
-    groups = price_groups(points)
-    for n_points, n_failed in _outcomes(groups, trace, config, store, jobs):
-        done, failed = done + n_points, failed + n_failed
-        if progress is not None:
-            progress(config.name, done, len(points))
-    return failed
+def parse_shard(text: str) -> tuple[int, int]:
+    """``2/8`` as (2, 8); raises ConfigError for anything else."""
+    i, slash, n = text.partition("/")
+    if not (slash and i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
+        raise ConfigError([f"--shard: found '{text}', wanted i/N with 1 <= i <= N, such as 2/8"])
+    return int(i), int(n)
 
 
-def _outcomes(
-    groups: list[Group], trace: Trace, config: SweepConfig, store: Store, jobs: int
-) -> Iterator[tuple[int, int]]:
-    """(points, failed ones) of each group as it is done, in any order."""
-    if jobs == 1 or len(groups) < 2:
-        yield from (compute_group(group, trace, config, store) for group in groups)
-        return
-    warm_up()  # compiled once here, loaded by the workers
-    absolute = Store(store.folder.absolute())  # workers outlive a change of the working directory
-    path = os.path.abspath(config.trace)
-    work = (delayed(_compute_elsewhere)(group, path, trace.content_hash, config, absolute) for group in groups)
-    outcomes = Parallel(n_jobs=jobs, backend="loky", batch_size=1, return_as="generator_unordered")(work)
-    try:
-        for outcome in outcomes:  # noqa: UP028 - `yield from` would close it before the warning is silenced
-            yield outcome
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # joblib's advice on tasks that Ctrl-C has cancelled
-            outcomes.close()
+def _check_call(config: SweepConfig, jobs: int, shard: tuple[int, int]) -> None:
+    """Raise ConfigError for a number of processes or a part that means nothing."""
+    what = f"sweep '{config.name}'"
+    if jobs < 1:
+        raise ConfigError([f"{what}: jobs: found {jobs}, wanted at least 1"])
+    i, n = shard
+    if config.mode == "optuna" and shard != WHOLE:
+        raise ConfigError([f"{what}: shard: found {i}/{n}, wanted none: each point of optuna follows from the others"])
 
 
-def _compute_elsewhere(
-    group: Group, trace_path: str, trace_hash: str, config: SweepConfig, store: Store
-) -> tuple[int, int]:
-    """`compute_group` in a worker, which opens the trace itself instead of being sent all its counts."""
-    return compute_group(group, _opened(trace_path, trace_hash), config, store)
+def _example(space: Space, points: Sequence[Point], store: Store, traces: Mapping[str, Trace]) -> dict[str, Any] | None:
+    """A flat result to compare the objectives with: one that is there, or that of one token."""
+    points = points or list(_corners(space))
+    found = next((result for point in points if (result := store.result(point.point_id)) is not None), None)
+    return found or probe([point.chip for point in points], traces[space.config.trace[0]])
 
 
-@lru_cache(maxsize=1)
-def _opened(path: str, content_hash: str) -> Trace:
-    """The trace, opened once per worker."""
-    trace = load_trace(path)
-    if trace.content_hash != content_hash:
-        raise TraceError(f"{path}: changed while the sweep was running, start it again")
-    return trace
-
-
-def compute_group(group: Sequence[Point], trace: Trace, config: SweepConfig, store: Store) -> tuple[int, int]:
-    """Simulate a trace once and price it for every point of a price group; returns (points, failed ones).
-
-    The first simulation that succeeds serves the rest. Each point is committed before the next one begins.
-    """
-    run: Run | None = None
-    failed = 0
-    for point in group:
-        command = _command(point, config)
+def _corners(space: Space) -> Iterator[Point]:
+    """Points at the lower end, middle and upper end of every axis, of which most sweeps have one that works."""
+    config = space.config
+    for fraction in (0.0, 0.5, 1.0):
+        values = {name: value_at(axis, fraction) for name, axis in config.axes.items()}
         try:
-            run = simulate(point.chip, trace, command=command) if run is None else _repriced(run, point, command)
-        except SpikewattError as error:
-            failed += 1
-            store.keep_error(point, error)
-        else:
-            store.keep_result(point, run)
-    return len(group), failed
+            yield space.point(values | trace_value(config, config.trace[0]))
+        except ConfigError:
+            continue
 
 
-def _repriced(run: Run, point: Point, command: str) -> Run:
-    """``run`` with the counts and times it has, at the prices of ``point``."""
-    ledger = build_ledger(run.result, point.chip)
-    return replace(run, chip=point.chip, ledger=ledger, command=command)
+@dataclass
+class Work:
+    """The computing of points: where it is done, and how many were computed, reused and failed so far."""
 
+    config: SweepConfig
+    store: Store
+    jobs: int
+    shard: tuple[int, int]
+    dask: str | None
+    progress: Progress | None
+    computed: int = 0
+    reused: int = 0
+    failed: int = 0
+    _known: set[str] = field(default_factory=set)
 
-def _command(point: Point, config: SweepConfig) -> str:
-    """Command line that makes the report of this point alone."""
-    words = ["spikewatt", "simulate", "--chip", config.base, "--trace", config.trace, "--no-dense-twin"]
-    for override in point.overrides:
-        words += ["--set", override]
-    return shlex.join(words)
+    def evaluate(self, points: Sequence[Point]) -> list[dict[str, Any] | None]:
+        """Compute what is missing of ``points``; returns their flat results."""
+        self.compute(points)
+        return [self.store.result(point.point_id) for point in points]
+
+    def compute(self, points: Sequence[Point]) -> None:
+        """Compute and commit the missing points of this part of the sweep."""
+        unique = {point.point_id: point for point in points if point.point_id not in self._known}
+        self._known |= set(unique)
+        i, n = self.shard
+        mine = price_groups(unique.values())[i - 1 :: n]
+        missing = [tuple(point for point in group if self.store.result(point.point_id) is None) for group in mine]
+        todo = [group for group in missing if group]
+        for trace in dict.fromkeys(point.trace for group in todo for point in group):
+            verify_trace(trace)
+        n_todo = sum(map(len, todo))
+        self.reused += sum(map(len, mine)) - n_todo
+        done = 0
+        for n_points, n_failed in self._outcomes(todo):
+            done, self.failed, self.computed = done + n_points, self.failed + n_failed, self.computed + n_points
+            self.computed -= n_failed
+            if self.progress is not None:
+                self.progress(self.config.name, done, n_todo)
+
+    def _outcomes(self, groups: Sequence[Group]) -> Iterator[Outcome]:
+        if self.dask is not None and groups:
+            return dask_outcomes(groups, self.store, self.dask)
+        return local_outcomes(groups, self.store, self.jobs)

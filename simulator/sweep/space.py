@@ -1,35 +1,38 @@
-"""The points of a sweep: every combination of axis values as a validated chip with an identity of its own."""
+"""The points of a sweep: axis values as a validated chip and a trace, with an identity of their own."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
 from pathlib import Path
 
 import simulator
 from simulator.config.chip import ChipConfig
 from simulator.config.files import chip_from_tree, chip_tree
 from simulator.config.overrides import Override
-from simulator.config.place import Place
+from simulator.config.place import Problem
 from simulator.config.sweep import SweepConfig
-from simulator.config.yaml_marks import ScalarNode
+from simulator.config.sweep_checks import CHIP_AXIS
+from simulator.config.yaml_marks import Node, ScalarNode
 from simulator.errors import ConfigError
 from simulator.report.manifest import chip_sha256
+from simulator.sweep.sampling import TRACE_AXIS, Values, combinations
 
 ID_DIGITS = 16  # 64 bits: two of a million points coincide once in 10^7 sweeps
 
 ROOMS = ("config", "trace", "mapping", "engine", "energy", "report")
+NOT_CHIP = (CHIP_AXIS, TRACE_AXIS)  # axes that are no value inside a chip
 
-AxisValue = str | int | float
+Tree = tuple[Node, tuple[Problem, ...]]
 
 
 @dataclass(frozen=True)
 class Point:
-    """One chip of a sweep.
+    """One chip and one trace of a sweep.
 
     Attributes
     ----------
@@ -37,79 +40,114 @@ class Point:
         Hash of what its result depends on: the resolved chip, the trace, the code that computes it.
     values
         Axis -> its value here, as written in the sweep file.
+    base
+        Name or path of the chip that the values are set on.
     chip
-        The base chip with the values set.
+        That chip with the values set.
+    trace, trace_hash
+        Path of the trace, and its content hash.
     """
 
     point_id: str
-    values: dict[str, AxisValue]
+    values: Values
+    base: str
     chip: ChipConfig
+    trace: str
+    trace_hash: str
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        """The values as ``path=value`` texts of ``--set``."""
-        return tuple(f"{axis}={value}" for axis, value in self.values.items())
+        """The values inside the chip as ``path=value`` texts of ``--set``."""
+        return tuple(f"{axis}={value}" for axis, value in self.values.items() if axis not in NOT_CHIP)
+
+    @property
+    def command(self) -> str:
+        """Command line that makes the report of this point alone."""
+        words = ["spikewatt", "simulate", "--chip", self.base, "--trace", self.trace, "--no-dense-twin"]
+        for override in self.overrides:
+            words += ["--set", override]
+        return shlex.join(words)
 
 
-def sweep_points(config: SweepConfig, trace_hash: str, directory: Path | None = None) -> list[Point]:
-    """All points of a sweep, the last axis changing fastest (grid) or all axes together (zip).
-
-    Two points have one id when their values mean the same chip (``1 KiB`` and ``1024 B``).
+class Space:
+    """Makes points of a sweep from values.
 
     Parameters
     ----------
     config
         From `load_sweep`.
-    trace_hash
-        Content hash of the trace.
+    trace_hashes
+        Path of each of its traces -> content hash.
     directory
         Where the shipped chips are, when not at `simulator.config.files.chips_directory`.
 
     Raises
     ------
     ConfigError
+        What is wrong with a base chip.
+    """
+
+    def __init__(self, config: SweepConfig, trace_hashes: Mapping[str, str], directory: Path | None = None) -> None:
+        self.config = config
+        self._hashes = trace_hashes
+        chips = config.axes.get(CHIP_AXIS, (config.base,))
+        self._trees: dict[str, Tree] = {str(chip): chip_tree(str(chip), directory) for chip in chips}
+        for tree, marks in self._trees.values():
+            chip_from_tree(tree, marks, ())  # what is wrong with a base is told once, not at every point
+
+    def point(self, values: Values) -> Point:
+        """The point of these values; raises ConfigError when they are wrong together, each line with its place."""
+        base = str(values.get(CHIP_AXIS, self.config.base))
+        trace = str(values.get(TRACE_AXIS, self.config.trace[0]))
+        tree, marks = self._trees[base]
+        overrides = [self._override(axis, value) for axis, value in values.items() if axis not in NOT_CHIP]
+        try:
+            chip = chip_from_tree(tree, marks, overrides)
+        except ConfigError as error:
+            where = f"(sweep '{self.config.name}', point {values_text(values)})"
+            raise ConfigError(f"{line} {where}" for line in error.problems) from None
+        trace_hash = self._hashes[trace]
+        return Point(_point_id(chip, trace_hash), values, base, chip, trace, trace_hash)
+
+    def _override(self, axis: str, value: str | int | float) -> Override:
+        place = self.config.value_place(axis, value)
+        return Override(tuple(axis.split(".")), ScalarNode(place, value, str(value)), place)
+
+
+def sweep_points(space: Space) -> list[Point]:
+    """All points of a sweep, in the order of `combinations`.
+
+    Two points have one id when their values mean the same chip (``1 KiB`` and ``1024 B``).
+
+    Raises
+    ------
+    ConfigError
         Values that are right one by one and wrong together: all such points, one line each.
     """
-    tree, marks = chip_tree(config.base, directory)
-    chip_from_tree(tree, marks, ())  # what is wrong with the base is told once, not at every point
     points: list[Point] = []
     problems: list[str] = []
-    for values in combinations(config):
+    for values in combinations(space.config):
         try:
-            chip = chip_from_tree(tree, marks, [_override(axis, value) for axis, value in values.items()])
+            points.append(space.point(values))
         except ConfigError as error:
-            problems += (f"sweep '{config.name}': point {values_text(values)}: {line}" for line in error.problems)
-        else:
-            points.append(Point(_point_id(chip, trace_hash), values, chip))
+            problems += error.problems
     if problems:
         raise ConfigError(problems)
     return points
 
 
-def combinations(config: SweepConfig) -> Iterator[dict[str, AxisValue]]:
-    """Axis -> value of each point, in order."""
-    rows = zip(*config.axes.values(), strict=True) if config.mode == "zip" else product(*config.axes.values())
-    for row in rows:
-        yield dict(zip(config.axes, row, strict=True))
-
-
-def values_text(values: dict[str, AxisValue]) -> str:
+def values_text(values: Values) -> str:
     """``core.synapse.lanes=16, core.sram.capacity=128 KiB``."""
     return ", ".join(f"{axis}={value}" for axis, value in values.items())
 
 
-def _override(axis: str, value: AxisValue) -> Override:
-    place = Place(f"--set {axis}={value}")
-    return Override(tuple(axis.split(".")), ScalarNode(place, value, str(value)), place)
-
-
 def _point_id(chip: ChipConfig, trace_hash: str) -> str:
-    content = json.dumps([chip_sha256(chip), trace_hash, _code_sha256()])
+    content = json.dumps([chip_sha256(chip), trace_hash, code_sha256()])
     return hashlib.sha256(content.encode()).hexdigest()[:ID_DIGITS]
 
 
 @cache
-def _code_sha256() -> str:
+def code_sha256() -> str:
     """Hash of the rooms whose code a result depends on: a point computed by other code is another point."""
     package = Path(simulator.__file__).parent
     digest = hashlib.sha256()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,20 @@ import numpy as np
 import pandas as pd
 
 from simulator.config.sweep import SweepConfig
-from simulator.errors import OutputError, SpikewattError
+from simulator.errors import OutputError
 from simulator.outputs import check_folder, replaced_whole
 from simulator.report.result_json import SCHEMA as RESULT_SCHEMA
 from simulator.report.result_json import SCHEMA_VERSION as RESULT_VERSION
-from simulator.report.result_json import result_text
+from simulator.report.result_json import result_dict
 from simulator.report.run import Run
-from simulator.sweep.objectives import flatten, is_number
+from simulator.sweep.objectives import Bound, flatten, is_number
 from simulator.sweep.pareto import pareto_mask
-from simulator.sweep.space import Point
+from simulator.sweep.space import Point, code_sha256
 
-SWEEP, POINTS, TABLE = "sweep.json", "points", "points.csv"
+SWEEP, POINTS = "sweep.json", "points"
 RESULT, ERROR = "result.json", "error.json"
-SCHEMA_VERSION = 1
+ORIGIN = "point"  # key of a result: values, chip, trace and code of its point
+SCHEMA_VERSION = 2
 
 # What of a result the table shows beside the objectives, whole branches included.
 SHOWN = (
@@ -39,12 +41,13 @@ SHOWN = (
     "latency.by_part",
     "utilization",
 )
+_BRANCHES = tuple(f"{name}." for name in SHOWN)
 OK, FAILED, MISSING = "ok", "failed", "missing"
 
 
 @dataclass(frozen=True)
 class Store:
-    """The folder of one sweep: ``sweep.json``, ``points.csv`` and ``points/<id>/{result,error}.json``."""
+    """The folder of one sweep: ``sweep.json``, its tables, and ``points/<id>/{result,error}.json``."""
 
     folder: Path
 
@@ -52,65 +55,96 @@ class Store:
         """Raise OutputError when the folder cannot be written, or holds something that is not a sweep."""
         check_folder(self.folder, "sweep", SWEEP)
 
-    def open(self, config: SweepConfig, trace_hash: str) -> None:
+    def open(self, config: SweepConfig, trace_hashes: Mapping[str, str]) -> None:
         """Make the folder, or take up the one that an earlier call left, and note what the sweep is."""
         about = {"schema": "spikewatt/sweep", "schema_version": SCHEMA_VERSION, **config.model_dump(mode="json")}
-        commit(self.folder / SWEEP, _json(about | {"trace_content_hash": trace_hash}))
+        commit(self.folder / SWEEP, _json(about | {"trace_content_hashes": dict(trace_hashes)}))
 
     def result(self, point_id: str) -> dict[str, Any] | None:
         """The result of a point as flat keys; None when there is none, or not a whole one of this schema."""
-        result = _read(self.folder / POINTS / point_id / RESULT)
+        result = read_json(self.folder / POINTS / point_id / RESULT)
         if result is None or (result.get("schema"), result.get("schema_version")) != (RESULT_SCHEMA, RESULT_VERSION):
             return None
-        return flatten(result)
+        return flatten({key: part for key, part in result.items() if key != ORIGIN})
 
     def error(self, point_id: str) -> str | None:
         """Why a point failed, or None when it did not."""
-        found = _read(self.folder / POINTS / point_id / ERROR)
+        found = read_json(self.folder / POINTS / point_id / ERROR)
         return None if found is None else f"{found.get('kind')}: {found.get('reason')}"
 
     def keep_result(self, point: Point, run: Run) -> None:
         """Commit the result of a point; an earlier failure of it is forgotten."""
         folder = self.folder / POINTS / point.point_id
-        commit(folder / RESULT, result_text(run))
+        commit(folder / RESULT, point_text(point, run))
         (folder / ERROR).unlink(missing_ok=True)
 
-    def keep_error(self, point: Point, error: SpikewattError) -> None:
+    def keep_error(self, point: Point, error: Exception) -> None:
         """Commit why a point failed."""
         about = {"schema": "spikewatt/sweep-error", "schema_version": SCHEMA_VERSION, "values": point.values}
         about |= {"kind": type(error).__name__, "reason": str(error)}
         commit(self.folder / POINTS / point.point_id / ERROR, _json(about))
 
-    def table(self, points: Sequence[Point], objectives: Sequence[str]) -> pd.DataFrame:
+    def table(self, points: Sequence[Point], objectives: Sequence[str], bounds: Sequence[Bound] = ()) -> pd.DataFrame:
         """One row per point, in their order.
 
         Columns: ``point``; the axes; ``status`` (ok, failed, missing) and ``reason``; ``front``, whether no other point
-        is better in one objective and as good in all; the objectives; then the `SHOWN` keys of the result. An objective
-        that the result of a point lacks is NaN there, and ``reason`` says so.
+        that keeps the constraints is better in one objective and as good in all; with constraints, ``feasible``,
+        whether it keeps them; the objectives; then the `SHOWN` keys of the result. An objective that the result of a
+        point lacks is NaN there, and ``reason`` says so.
         """
-        rows = [self._row(point, objectives) for point in points]
+        more = [*objectives, *(bound.key for bound in bounds)]
+        rows = [self._row(point, objectives, bounds) for point in points]
         table = pd.DataFrame(rows, dtype=object)  # or whole numbers beside missing ones would pass through floats
-        numbers = [name for name in table.columns if _is_shown(name, objectives)]
+        numbers = [name for name in table.columns if _is_shown(name, more)]
         for name in numbers:
             table[name] = _number_column(table[name])
         costs = table[list(objectives)].to_numpy(dtype=np.float64, na_value=np.nan)
+        if bounds:
+            table["feasible"] = table["feasible"].astype(bool)
+            costs[~table["feasible"].to_numpy()] = np.nan
         table.insert(list(table.columns).index("reason") + 1, "front", pareto_mask(costs))
         return table
 
-    def _row(self, point: Point, objectives: Sequence[str]) -> dict[str, Any]:
+    def _row(self, point: Point, objectives: Sequence[str], bounds: Sequence[Bound]) -> dict[str, Any]:
         result = self.result(point.point_id)
         error = None if result is not None else self.error(point.point_id)
         row: dict[str, Any] = {"point": point.point_id, **point.values}
         row["status"] = OK if result is not None else MISSING if error is None else FAILED
         row["reason"] = error or ""
+        feasible = {"feasible": False} if bounds else {}
         if result is None:
-            return row | dict.fromkeys(objectives)
+            return row | feasible | dict.fromkeys(objectives)
         lacking = [key for key in objectives if not is_number(result.get(key))]
-        if lacking:
-            row["reason"] = f"the result has no number {', '.join(lacking)}"
+        broken = [bound.text for bound in bounds if not bound.holds(result)]
+        reasons = [f"the result has no number {', '.join(lacking)}"] if lacking else []
+        row["reason"] = "; ".join([*reasons, *(f"breaks {text}" for text in broken)])
+        row |= {"feasible": not broken} if bounds else {}
         row |= {key: None if key in lacking else result[key] for key in objectives}
-        shown = {key: value for key, value in result.items() if _is_shown(key) and (value is None or is_number(value))}
+        more = [bound.key for bound in bounds]
+        shown = {k: v for k, v in result.items() if _is_shown(k, more) and (v is None or is_number(v))}
         return row | {key: value for key, value in shown.items() if key not in objectives}
+
+
+def point_text(point: Point, run: Run) -> str:
+    """The result of a point and what it takes to compute it again, as text.
+
+    The seconds of this machine are left out, so that the same point has the same bytes, and so are the bands of the
+    energy, whose draws would take most of the time of a price point (the report of a rerun has them). The text is one
+    line: thousands of files so written are read and written several times faster.
+    """
+    result = result_dict(run, bands=False)
+    del result["elapsed"]
+    return json.dumps(result | {ORIGIN: _origin(point)}, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _origin(point: Point) -> dict[str, Any]:
+    return {
+        "values": point.values,
+        "base": point.base,
+        "trace": point.trace,
+        "trace_content_hash": point.trace_hash,
+        "code_sha256": code_sha256(),
+    }
 
 
 def commit(path: Path, text: str) -> None:
@@ -122,14 +156,14 @@ def commit(path: Path, text: str) -> None:
         When it cannot be written; what stood at ``path`` is unchanged.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        os.makedirs(path.parent, exist_ok=True)
         with replaced_whole(path) as beside:
             beside.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
     """A JSON object; None when there is no such file or its content is anything else."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -146,7 +180,7 @@ def _json(content: dict[str, Any]) -> str:
 
 def _is_shown(key: str, more: Iterable[str] = ()) -> bool:
     """Whether ``key`` is one of `SHOWN` or ``more``, or on one of those branches."""
-    return any(key == shown or key.startswith(f"{shown}.") for shown in (*SHOWN, *more))
+    return f"{key}.".startswith((*_BRANCHES, *(f"{name}." for name in more)))
 
 
 def _number_column(column: pd.Series[Any]) -> pd.Series[Any]:

@@ -21,8 +21,10 @@ objectives: [energy.per_token_pj]
 
 @pytest.fixture
 def sweep_file(write, toy):
-    """Write a sweep file beside a toy chip."""
+    """Write a sweep file beside a toy chip and what stands for its trace."""
     write(toy, "chips/toy.yaml")
+    for name in ("traces/t.npz", "sweeps/traces/t.npz"):
+        write("", name)
     return lambda text=SWEEP, name="sweep.yaml": write(text, name)
 
 
@@ -35,13 +37,13 @@ def problems(name):
 def test_a_sweep_file_loads(sweep_file):
     sweep = load_sweep(sweep_file())
     assert sweep.axes == {"core.synapse.lanes": (1, 2, 4), "core.sram.capacity": ("4 KiB", "8 KiB")}
-    assert (sweep.base, sweep.trace, sweep.mode) == ("chips/toy.yaml", "traces/t.npz", "grid")
+    assert (sweep.base, sweep.trace, sweep.mode) == ("chips/toy.yaml", ("traces/t.npz",), "grid")
     assert sweep.objectives == ("energy.per_token_pj",)
 
 
 def test_paths_are_relative_to_the_sweep_file(sweep_file):
     sweep = load_sweep(sweep_file(SWEEP.replace("chips/toy", "../chips/toy"), "sweeps/s.yaml"))
-    assert (sweep.base, sweep.trace) == ("chips/toy.yaml", "sweeps/traces/t.npz")
+    assert (sweep.base, sweep.trace) == ("chips/toy.yaml", ("sweeps/traces/t.npz",))
 
 
 ONE_PROBLEM = [
@@ -52,7 +54,7 @@ ONE_PROBLEM = [
     ("[1, 2, 4]", "[1, ~]", "sweep.yaml:6:27: axes.core.synapse.lanes[1]: found nothing, wanted text or a number"),
     ("[1, 2, 4]", "[1, .nan]", "sweep.yaml:6:27: axes.core.synapse.lanes[1]: found .nan, wanted a finite number"),
     ("[1, 2, 4]", "[]", "sweep.yaml:6:3: axes.core.synapse.lanes: found a list without entries, wanted at least one"),
-    ("[1, 2, 4]", "4", "sweep.yaml:6:23: axes.core.synapse.lanes: found 4, wanted a list"),
+    ("[1, 2, 4]", "4", "sweep.yaml:6:23: axes.core.synapse.lanes: found 4, wanted a list of values, or a mapping with the keys low, high"),
     ("    - 8 KiB", "    - 8 pJ", "sweep.yaml:9:7: core.sram.capacity: found '8 pJ', which is an energy, wanted a size such as '128 KiB'"),
     ("    - 8 KiB", "    - 8", "sweep.yaml:9:7: core.sram.capacity: found 8 without a unit, wanted a size such as '128 KiB'"),
     ("core.sram.capacity", "core.sram.capcity",
@@ -61,9 +63,9 @@ ONE_PROBLEM = [
      "sweep.yaml:7:3: axes.core..capacity: found an empty part, wanted a path such as core.sram.capacity"),
     ("mode: grid", "mode: zip",
      "sweep.yaml:7:3: axes.core.sram.capacity: found 2 values beside 3 of core.synapse.lanes, wanted as many because mode is zip"),
-    ("mode: grid", "mode: gird", "sweep.yaml:10:7: mode: found text 'gird', wanted one of grid, zip (did you mean 'grid'?)"),
+    ("mode: grid", "mode: gird", "sweep.yaml:10:7: mode: found text 'gird', wanted one of grid, zip, sobol, lhs, optuna (did you mean 'grid'?)"),
     ("mode: grid", "mod: grid",
-     "sweep.yaml:10:1: mod: found an unknown key, wanted one of name, summary, base, trace, axes, mode, objectives (did you mean 'mode'?)"),
+     "sweep.yaml:10:1: mod: found an unknown key, wanted one of name, summary, base, trace, axes, mode, samples, seed, objectives, constraints (did you mean 'mode'?)"),
     ("base: chips/toy.yaml", "base: chips/tyo.yaml",
      "sweep.yaml:3:7: base: found 'chips/tyo.yaml', wanted the name of a shipped chip or a path to a .yaml file; "
      "there is no file chips/tyo.yaml"),
@@ -71,7 +73,20 @@ ONE_PROBLEM = [
      "sweep.yaml:3:7: base: found unknown chip 'loihi-lik', wanted one of dense-int8-45nm, loihi-like, sdllm-asic-45nm, "
      "truenorth-like or a .yaml file (did you mean 'loihi-like'?)"),
     ("[energy.per_token_pj]", "[]", "sweep.yaml:11:1: objectives: found a list without entries, wanted at least one"),
-    ("trace: traces/t.npz\n", "", "sweep.yaml:1:1: trace: found no such key, wanted text"),
+    ("trace: traces/t.npz\n", "", "sweep.yaml:1:1: trace: found no such key, wanted text, or a list of texts"),
+    ("trace: traces/t.npz", "trace: [traces/t.npz, t.npz]",
+     "sweep.yaml:4:23: trace: found 't.npz', wanted a trace; there is no file t.npz"),
+    ("base: chips/toy.yaml\n", "", "sweep.yaml:1:1: base: found neither base nor axes.chip, wanted one of them"),
+    ("mode: grid", "mode: grid\nsamples: 4",
+     "sweep.yaml:11:10: samples: found a number of samples, wanted none because mode is grid"),
+    ("mode: grid", "mode: sobol", "sweep.yaml:1:1: samples: found no such key, wanted a whole number because mode is sobol"),
+    ("[1, 2, 4]", "{low: 1, high: 4}",
+     "sweep.yaml:6:3: axes.core.synapse.lanes: found a range, wanted a list of values because mode is grid"),
+    ("[energy.per_token_pj]", "[energy.per_token_pj]\nconstraints: [latency.per_token < 1 furlong]",
+     "sweep.yaml:12:15: constraints[0]: found '1 furlong' in 'latency.per_token < 1 furlong', wanted a result key, one of "
+     "<, <=, >, >= and a number or quantity, such as 'latency.per_token < 1 ms'"),
+    ("[energy.per_token_pj]", "[energy.per_token_pj]\nconstraints: [latency.per_token_ps < 1 mm2]",
+     "sweep.yaml:12:15: constraints[0]: found an area '1 mm2' for latency.per_token_ps, wanted a time"),
 ]  # fmt: skip
 
 
@@ -87,8 +102,56 @@ def test_all_problems_come_at_once(sweep_file):
         "sweep.yaml:6:24: core.synapse.lanes: found 0, wanted a whole number of at least 1",
         "sweep.yaml:6:27: core.synapse.lanes: found text 'x', wanted a whole number of at least 1",
         "sweep.yaml:9:7: axes.core.sram.capacity[1]: found '4 KiB' a second time, wanted each value once",
-        "sweep.yaml:10:7: mode: found text 'all', wanted one of grid, zip",
+        "sweep.yaml:10:7: mode: found text 'all', wanted one of grid, zip, sobol, lhs, optuna",
     ]
+
+
+RANGED = """\
+name: lanes
+summary: Lanes against memory
+base: chips/toy.yaml
+trace: traces/t.npz
+axes:
+  core.synapse.lanes: {low: 1, high: 64, scale: log}
+  core.sram.capacity: {low: 1 KiB, high: 8 KiB}
+mode: lhs
+samples: 8
+objectives: [energy.per_token_pj]
+"""
+
+
+def test_a_range_is_written_with_the_unit_used_inside(sweep_file):
+    lanes, capacity = load_sweep(sweep_file(RANGED)).axes.values()
+    assert (lanes.at(0.0), lanes.at(0.5), lanes.at(1.0)) == (1, 8, 64)
+    assert (capacity.at(0.0), capacity.at(0.5), capacity.at(1.0)) == ("1024 B", "4608 B", "8192 B")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("low: 1,", "low: 0,", "sweep.yaml:6:29: core.synapse.lanes: found 0, wanted a whole number of at least 1"),
+        ("high: 64", "high: 1", "sweep.yaml:6:38: axes.core.synapse.lanes.high: found '1', wanted more than low: '1'"),
+        ("high: 8 KiB", "high: 8 pJ",
+         "sweep.yaml:7:42: axes.core.sram.capacity.high: found '8 pJ', wanted the same kind of value as low: '1 KiB'"),
+        ("low: 1 KiB", "lo: 1 KiB",
+         "sweep.yaml:7:24: axes.core.sram.capacity.lo: found an unknown key, wanted one of low, high, scale (did you mean 'low'?)"),
+    ],
+)  # fmt: skip
+def test_a_wrong_range_is_told_at_its_place(sweep_file, old, new, line):
+    assert RANGED.count(old) == 1
+    assert line in problems(sweep_file(RANGED.replace(old, new)))
+
+
+def test_chips_as_an_axis_are_checked_like_the_base(sweep_file):
+    text = SWEEP.replace("base: chips/toy.yaml\n", "").replace(
+        "axes:\n", "axes:\n  chip: [chips/toy.yaml, chips/tyo.yaml]\n"
+    )
+    assert problems(sweep_file(text)) == [
+        "sweep.yaml:5:26: axes.chip[1]: found 'chips/tyo.yaml', wanted the name of a shipped chip or a path to a .yaml file; "
+        "there is no file chips/tyo.yaml"
+    ]
+    write_good = text.replace(", chips/tyo.yaml", "")
+    assert load_sweep(sweep_file(write_good)).axes["chip"] == ("chips/toy.yaml",)
 
 
 def test_a_price_as_an_axis(sweep_file):

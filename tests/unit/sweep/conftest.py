@@ -17,8 +17,8 @@ def sweep(tmp_path, monkeypatch):
     (tmp_path / "toy.yaml").write_text(json.dumps(chip_fields(), indent=1))  # JSON is YAML
     save_trace(synthetic_trace("poisson", [12, 8, 6], levels=3, tokens=2), "small.npz")
 
-    def make(axes, mode="grid", objectives=("energy.per_token_pj", "latency.per_token_ps")):
+    def make(axes, mode="grid", objectives=("energy.per_token_pj", "latency.per_token_ps"), **more):
         fields = {"name": "small", "summary": "A small sweep", "base": "./toy.yaml", "trace": "small.npz"}
-        return SweepConfig.model_validate({**fields, "axes": axes, "mode": mode, "objectives": objectives})
+        return SweepConfig.model_validate({**fields, "axes": axes, "mode": mode, "objectives": objectives} | more)
 
     return make

@@ -1,9 +1,12 @@
+import importlib.util
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -13,23 +16,21 @@ from simulator.config.files import load_chip
 from simulator.errors import ConfigError, OutputError, TraceError
 from simulator.report.result_json import result_dict
 from simulator.report.simulation import simulate
-from simulator.sweep import objectives, runner
+from simulator.sweep import compute, objectives, runner
 from simulator.sweep.runner import run_sweep
-from simulator.trace.files import load_trace
+from simulator.trace.files import load_trace, save_trace
+from simulator.trace.synthetic import synthetic_trace
 
 LANES, SRAM, HOP, CHIPS = "core.synapse.lanes", "core.sram.capacity", "noc.hop_x", "chip.max_chips"
 
 
-def without_elapsed(folder):
-    """Relative path -> content of every file; of a result all but the seconds of this machine."""
+def files_of(folder):
+    """Relative path -> content of every file; SQLite counts its writes in a header, so of it the rows."""
     files = {}
-    for path in sorted(Path(folder).rglob("*")):
-        if path.name == "result.json":
-            result = json.loads(path.read_text())
-            assert set(result.pop("elapsed")) == {"compile_s", "simulate_s"}
-            files[path.relative_to(folder).as_posix()] = json.dumps(result)
-        elif path.is_file():
-            files[path.relative_to(folder).as_posix()] = path.read_bytes()
+    for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+        with closing(sqlite3.connect(path)) as database:
+            content = database.execute("select * from points").fetchall() if path.suffix == ".sqlite" else None
+        files[path.relative_to(folder).as_posix()] = content or path.read_bytes()
     return files
 
 
@@ -42,7 +43,7 @@ def simulations(monkeypatch):
         chips.append(chip)
         return simulate(chip, trace, **more)
 
-    monkeypatch.setattr(runner, "simulate", counted)
+    monkeypatch.setattr(compute, "simulate", counted)
     return chips
 
 
@@ -52,13 +53,15 @@ def test_every_point_equals_the_direct_simulation(sweep):
     assert (found.computed, found.reused, found.failed) == (4, 0, 0)
     for _, row in found.frame.iterrows():
         chip = load_chip("./toy.yaml", [f"{LANES}={row[LANES]}", f"{SRAM}={row[SRAM]}"])
-        direct = result_dict(simulate(chip, load_trace("small.npz")))
+        direct = result_dict(simulate(chip, load_trace("small.npz")), bands=False)
         assert row["energy.per_token_pj"] == direct["energy"]["per_token_pj"]
         assert row["latency.total_ps"] == direct["latency"]["total_ps"]
         assert row["utilization.sram.share"] == direct["utilization"]["sram"]["share"]
         stored = json.loads(Path(f"out/points/{row['point']}/result.json").read_text())
+        assert "elapsed" not in stored
+        stored.pop("point")
         for key in ("command", "elapsed"):
-            stored.pop(key), direct.pop(key)
+            stored.pop(key, None), direct.pop(key)
         assert stored == json.loads(json.dumps(direct))
 
 
@@ -82,10 +85,12 @@ def test_prices_alone_are_simulated_once_and_equal_the_direct_results(sweep, sim
     assert found.frame["energy.total_pj"].nunique() == 4
     for _, row in found.frame.iterrows():
         chip = load_chip("./toy.yaml", [f"{HOP}={row[HOP]}", f"chip.static_power={row['chip.static_power']}"])
-        direct = result_dict(simulate(chip, load_trace("small.npz")))
+        direct = result_dict(simulate(chip, load_trace("small.npz")), bands=False)
         stored = json.loads(Path(f"out/points/{row['point']}/result.json").read_text())
+        assert "elapsed" not in stored
+        stored.pop("point")
         for key in ("command", "elapsed"):
-            stored.pop(key), direct.pop(key)
+            stored.pop(key, None), direct.pop(key)
         assert stored == json.loads(json.dumps(direct))
 
 
@@ -99,13 +104,13 @@ def test_static_power_by_hand(sweep):
 def test_a_second_call_computes_only_what_is_missing(sweep, simulations):
     config = sweep({LANES: [1, 2, 4]})
     first = run_sweep(config, "out")
-    before = without_elapsed("out")
+    before = files_of("out")
     shutil.rmtree(f"out/points/{first.frame['point'][1]}")
     simulations.clear()
     second = run_sweep(config, "out")
     assert (second.computed, second.reused, second.failed) == (1, 2, 0)
     assert [chip.core.synapse.lanes for chip in simulations] == [2]
-    assert without_elapsed("out") == before
+    assert files_of("out") == before
     third = run_sweep(config, "out")
     assert (third.computed, third.reused) == (0, 3)
     assert len(simulations) == 1
@@ -114,11 +119,11 @@ def test_a_second_call_computes_only_what_is_missing(sweep, simulations):
 def test_a_torn_result_is_computed_again(sweep):
     config = sweep({LANES: [1, 2]})
     point = run_sweep(config, "out").frame["point"][0]
-    before = without_elapsed("out")
+    before = files_of("out")
     path = Path(f"out/points/{point}/result.json")
     path.write_text(path.read_text()[:100])
     assert run_sweep(config, "out").computed == 1
-    assert without_elapsed("out") == before
+    assert files_of("out") == before
 
 
 def test_more_values_reuse_the_points_there(sweep):
@@ -144,7 +149,7 @@ def test_a_point_that_does_not_fit_is_noted_and_stops_no_other(sweep, simulation
 def test_a_failed_point_is_tried_again_and_its_fault_forgotten(sweep, monkeypatch):
     config = sweep({LANES: [1, 2]})
     with monkeypatch.context() as broken:
-        broken.setattr(runner, "simulate", failing(TraceError("out of luck")))
+        broken.setattr(compute, "simulate", failing(TraceError("out of luck")))
         found = run_sweep(config, "out")
     assert (found.computed, found.failed) == (0, 2)
     assert found.frame["reason"].tolist() == ["TraceError: out of luck"] * 2
@@ -166,7 +171,7 @@ def test_two_processes_give_the_bytes_of_one(sweep):
     one = run_sweep(config, "one")
     two = run_sweep(config, "two", jobs=2)
     assert (one.computed, one.failed) == (two.computed, two.failed) == (4, 4)
-    assert without_elapsed("one") == without_elapsed("two")
+    assert files_of("one") == files_of("two")
 
 
 def test_ctrl_c_keeps_what_was_done(sweep):
@@ -287,3 +292,41 @@ def test_one_chip_in_two_spellings_is_computed_once_and_shown_twice(sweep, simul
     found = run_sweep(sweep({SRAM: ["4 KiB", "4096 B"]}), "out")
     assert (found.computed, len(found.frame), len(simulations)) == (1, 2, 1)
     assert found.frame["front"].all()
+
+
+def test_a_point_that_breaks_a_bound_is_not_on_the_front(sweep):
+    whole = run_sweep(sweep({LANES: [1, 4]}), "out").frame
+    bound = whole["latency.per_token_ps"].mean()
+    found = run_sweep(sweep({LANES: [1, 4]}, constraints=[f"latency.per_token < {bound} ps"]), "out").frame
+    assert found["feasible"].tolist() == [False, True]
+    assert found["front"].tolist() == [False, True]
+    assert found["reason"].tolist() == [f"breaks latency.per_token < {bound} ps", ""]
+
+
+def test_a_bound_on_nothing_is_told_before_any_point_runs(sweep, simulations):
+    with pytest.raises(ConfigError, match=r"constraints: found unknown result key 'latency\.per_tken'"):
+        run_sweep(sweep({LANES: [1, 2]}, constraints=["latency.per_tken < 1 ms"]), "out")
+    assert not simulations
+
+
+def test_several_chips_and_traces(sweep):
+    save_trace(synthetic_trace("full", [12, 8, 6], levels=3, tokens=2), "full.npz")
+    config = sweep({"chip": ["./toy.yaml", "sdllm-asic-45nm"]}, base=None, trace=["small.npz", "full.npz"])
+    found = run_sweep(config, "out")
+    assert found.axes == ("chip", "trace")
+    assert found.computed == 4
+    for _, row in found.frame.iterrows():
+        direct = simulate(load_chip(row["chip"]), load_trace(row["trace"]))
+        assert row["energy.total_pj"] == direct.ledger.total_pj
+
+
+def test_every_table_holds_the_frame(sweep):
+    found = run_sweep(sweep({LANES: [1, 4], "core.sram.capacity": ["4 B", "4 KiB"]}), "out")
+    with closing(sqlite3.connect("out/points.sqlite")) as database:
+        rows = pd.read_sql("select * from points", database)
+    assert rows["point"].tolist() == found.frame["point"].tolist()
+    known = found.frame["status"] == "ok"
+    assert rows["energy.total_pj"][known].tolist() == found.frame["energy.total_pj"][known].tolist()
+    if importlib.util.find_spec("pyarrow") is not None:
+        columns = pd.read_parquet("out/points.parquet")
+        assert columns["energy.total_pj"][known].tolist() == found.frame["energy.total_pj"][known].tolist()

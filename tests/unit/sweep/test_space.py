@@ -2,13 +2,17 @@ import pytest
 
 from simulator.errors import ConfigError
 from simulator.sweep.groups import price_groups, timing_key
-from simulator.sweep.space import sweep_points
+from simulator.sweep.space import Space, sweep_points
 
 LANES, SRAM = "core.synapse.lanes", "core.sram.capacity"
 
 
+def points(config, trace="hash"):
+    return sweep_points(Space(config, dict.fromkeys(config.trace, trace)))
+
+
 def values(config):
-    return [tuple(point.values.values()) for point in sweep_points(config, "hash")]
+    return [tuple(point.values.values()) for point in points(config)]
 
 
 def test_a_grid_has_all_combinations_the_last_axis_fastest(sweep):
@@ -22,7 +26,7 @@ def test_a_zip_takes_the_values_side_by_side(sweep):
 
 
 def test_the_values_are_set_on_the_chip(sweep):
-    [point] = sweep_points(sweep({LANES: [2], SRAM: ["8 KiB"], "noc.hop_x": ["7 pJ"]}), "hash")
+    [point] = points(sweep({LANES: [2], SRAM: ["8 KiB"], "noc.hop_x": ["7 pJ"]}))
     assert (point.chip.core.synapse.lanes, point.chip.core.sram.capacity) == (2, 8192)
     assert (point.chip.noc.hop_x.value, point.chip.noc.hop_x.grade) == (7.0, "assumed")
     assert point.overrides == (f"{LANES}=2", f"{SRAM}=8 KiB", "noc.hop_x=7 pJ")
@@ -30,18 +34,18 @@ def test_the_values_are_set_on_the_chip(sweep):
 
 def test_the_id_follows_chip_trace_and_code_alone(sweep, monkeypatch):
     def ids(config, trace="hash"):
-        return [point.point_id for point in sweep_points(config, trace)]
+        return [point.point_id for point in points(config, trace)]
 
     both = ids(sweep({LANES: [1, 2]}))
     assert len(set(both)) == 2
     assert ids(sweep({LANES: [2, 1]})) == both[::-1]  # the place in the sweep is no part of it
     assert set(ids(sweep({LANES: [1, 2]}), "other")).isdisjoint(both)
-    monkeypatch.setattr("simulator.sweep.space._code_sha256", lambda: "other code")
+    monkeypatch.setattr("simulator.sweep.space.code_sha256", lambda: "other code")
     assert set(ids(sweep({LANES: [1, 2]}))).isdisjoint(both)
 
 
 def test_two_spellings_of_one_chip_have_one_id(sweep):
-    one, other = sweep_points(sweep({SRAM: ["4 KiB", "4096 B"]}), "hash")
+    one, other = points(sweep({SRAM: ["4 KiB", "4096 B"]}))
     assert one.point_id == other.point_id
 
 
@@ -49,10 +53,10 @@ def test_values_that_are_wrong_together_are_told_before_anything_runs(sweep):
     """A lower bound of 1.65 pJ is right on the base (1.7 pJ), and not beside 1.6 pJ."""
     config = sweep({"noc.local": ["1.6 pJ"], "noc.local.low": ["0.5 pJ", "1.65 pJ"]})
     with pytest.raises(ConfigError) as error:
-        sweep_points(config, "hash")
+        points(config)
     assert error.value.problems == (
-        "sweep 'small': point noc.local=1.6 pJ, noc.local.low=1.65 pJ: --set noc.local.low=1.65 pJ: "
-        "found a bound above `value`, wanted low <= value",
+        "--set noc.local.low=1.65 pJ: found a bound above `value`, wanted low <= value "
+        "(sweep 'small', point noc.local=1.6 pJ, noc.local.low=1.65 pJ)",
     )
 
 
@@ -67,14 +71,14 @@ def test_values_that_are_wrong_together_are_told_before_anything_runs(sweep):
     ],
 )
 def test_only_points_that_differ_in_prices_share_a_simulation(sweep, axes, groups):
-    points = sweep_points(sweep(axes), "hash")
-    found = price_groups(points)
+    made = points(sweep(axes))
+    found = price_groups(made)
     assert [len(group) for group in found] == groups
-    assert sorted(point.point_id for group in found for point in group) == sorted(point.point_id for point in points)
+    assert sorted(point.point_id for group in found for point in group) == sorted(point.point_id for point in made)
 
 
 def test_the_timing_key_keeps_every_number_that_is_no_price(sweep):
-    [point] = sweep_points(sweep({LANES: [2]}), "hash")
+    [point] = points(sweep({LANES: [2]}))
     key = timing_key(point.chip)
     # static power; hops x, y, local and chip; actions of the core and of the vector unit; memory; barrier
     assert key.count("priced") == 1 + 4 + 9 + 6 + 2 + 1

@@ -1,0 +1,109 @@
+"""The axes of a sweep: lists of values, or a range to draw values from."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema, model_validator
+
+from simulator.config.fields import Frozen, Wanted, broken_rule
+from simulator.units import INSIDE, INTEGER, UNITS, parse_quantity, split_quantity
+
+AxisValue = str | int | float
+LIST, RANGE = "<list>", "<range>"  # tags of the two kinds of axis; no key of a file can be one
+
+
+def _axis_value(value: object) -> AxisValue:
+    """A text or a number, as it stands in the file."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError("found another value, wanted text or a number")
+    return value
+
+
+Value = Annotated[
+    str | int | float, PlainValidator(_axis_value), WithJsonSchema({"type": ["string", "integer", "number"]})
+]
+Values = Annotated[tuple[Value, ...], Field(min_length=1)]
+
+
+class Range(Frozen):
+    """All values between two ends, of which a sampling mode draws some.
+
+    Ends with a unit give values with the unit used inside (``pJ``, ``ps``, ``B``); two whole ends give whole values.
+    """
+
+    low: Value
+    high: Value
+    scale: Literal["linear", "log"] = "linear"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.unit(self.low) != self.unit(self.high):
+            raise broken_rule("high", f"found '{self.high}', wanted the same kind of value as low: '{self.low}'")
+        low, high = self.number(self.low), self.number(self.high)
+        if not low < high:
+            raise broken_rule("high", f"found '{self.high}', wanted more than low: '{self.low}'")
+        if self.scale == "log" and low <= 0:
+            raise broken_rule("low", f"found '{self.low}', wanted more than 0 because scale is log")
+        return self
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Both ends as numbers, in the unit used inside where they have one."""
+        return self.number(self.low), self.number(self.high)
+
+    @property
+    def whole(self) -> bool:
+        """Whether values between are whole: between whole plain ends, or of a unit that is counted in whole ones."""
+        dimension = _dimension(self.low)
+        return dimension in INTEGER if dimension else all(isinstance(end, int) for end in (self.low, self.high))
+
+    def unit(self, end: AxisValue) -> str:
+        """Unit used inside for the dimension of ``end``; empty for a plain number."""
+        dimension = _dimension(end)
+        return INSIDE[dimension] if dimension else ""
+
+    def number(self, end: AxisValue) -> float:
+        """``end`` as a number, in the unit used inside."""
+        dimension = _dimension(end)
+        if dimension:
+            return float(parse_quantity(end, dimension))
+        if isinstance(end, str):
+            raise broken_rule(
+                "low" if end == self.low else "high", f"found text '{end}', wanted a number or a quantity"
+            )
+        return float(end)
+
+    def at(self, fraction: float) -> AxisValue:
+        """The value at a ``fraction`` of the way from low to high, in [0, 1]; its text is the same everywhere."""
+        low, high = self.ends
+        if self.scale == "log":
+            number = math.exp(math.log(low) + fraction * (math.log(high) - math.log(low)))
+        else:
+            number = low + fraction * (high - low)
+        return self.written(min(max(number, low), high))
+
+    def written(self, number: float) -> AxisValue:
+        """``number`` as a value of the axis: rounded to whole ones or to six digits, with its unit."""
+        rounded: int | float = round(number) if self.whole else float(f"{number:.6g}")
+        unit = self.unit(self.low)
+        return f"{rounded} {unit}" if unit else rounded
+
+
+def _dimension(end: AxisValue) -> str | None:
+    """Dimension of a quantity; None for a plain number or text that is no quantity."""
+    unit = split_quantity(end)[1] if isinstance(end, str) else ""
+    return next((name for name, units in UNITS.items() if unit in units), None) if unit else None
+
+
+def _kind(axis: Any) -> str:
+    """Which kind of axis ``axis`` means to be."""
+    return RANGE if isinstance(axis, (dict, Range)) else LIST
+
+
+Axis = Annotated[
+    Annotated[Values, Tag(LIST)] | Annotated[Range, Tag(RANGE)],
+    Discriminator(_kind),
+    Wanted("a list of values, or a mapping with the keys low, high"),
+]

@@ -1,0 +1,80 @@
+"""What is wrong with the chips of a sweep file, and with each value of each axis when it is set on them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from simulator.config.chip import ChipConfig
+from simulator.config.extends import find_chip, read_chip_tree
+from simulator.config.files import chip_from_tree
+from simulator.config.overrides import Override, apply_override
+from simulator.config.place import Problem
+from simulator.config.rules import broken_chip_rules
+from simulator.config.validate import Path as Keys
+from simulator.config.validate import check, node_at
+from simulator.config.yaml_marks import Entry, ListNode, MapNode, Node, Scalar, ScalarNode
+
+CHIP_AXIS = "chip"  # the axis of whole chips; every other one is the path of a value inside a chip
+
+
+def chip_problems(root: Node, file: Path, directory: Path) -> list[Problem]:
+    """What is wrong with the names of the base chips, and with each value of each axis when set on each of them."""
+    problems: list[Problem] = []
+    chips: list[Node] = []
+    for path, node in _named_chips(root):
+        try:
+            where, shown = find_chip(str(node.value), file.parent, file.parent, directory)
+        except LookupError as error:
+            problems.append(Problem(node.place, path, str(error)))
+            continue
+        chip, marks = read_chip_tree(where, shown, directory)
+        chip_from_tree(chip, marks, ())
+        chips.append(chip)
+    axes = node_at(root, ("axes",))
+    if isinstance(axes, MapNode):
+        problems += [problem for chip in chips for problem in _axis_problems(axes, chip)]
+    return problems
+
+
+def _named_chips(root: Node) -> Iterator[tuple[Keys, ScalarNode]]:
+    """Every base chip of the file that is a text, with its path."""
+    base, more = node_at(root, ("base",)), node_at(root, ("axes", CHIP_AXIS))
+    if isinstance(base, ScalarNode) and isinstance(base.value, str):
+        yield ("base",), base
+    for i, item in enumerate(more.items if isinstance(more, ListNode) else ()):
+        if isinstance(item, ScalarNode) and isinstance(item.value, str):
+            yield ("axes", CHIP_AXIS, i), item
+
+
+def _axis_problems(axes: MapNode, chip: Node) -> Iterator[Problem]:
+    """What is wrong with each value of ``axes`` when it is set on the valid ``chip``."""
+    for key, entry in axes.items.items():
+        path = tuple(key.split("."))
+        if not all(path):
+            yield Problem(entry.place, ("axes", key), "found an empty part, wanted a path such as core.sram.capacity")
+        elif key != CHIP_AXIS:
+            for value in _tried(entry.node):
+                yield from _set_problems(chip, Override(path, value, entry.place))
+
+
+def _tried(axis: Node) -> Iterator[ScalarNode]:
+    """The values of a list, or the ends of a range, that can be set at all; what is wrong with others is told apart."""
+    items = axis.items if isinstance(axis, ListNode) else ()
+    entries: list[Entry | None] = [axis.items.get(end) for end in ("low", "high")] if isinstance(axis, MapNode) else []
+    for value in (*items, *(entry.node for entry in entries if entry is not None)):
+        if isinstance(value, ScalarNode) and _is_tried(value.value):
+            yield value
+
+
+def _is_tried(value: Scalar) -> bool:
+    """Whether to set a value at all; of the others it is already said that no axis can hold them."""
+    if value is None or isinstance(value, bool):
+        return False
+    return isinstance(value, str) or math.isfinite(value)
+
+
+def _set_problems(chip: Node, override: Override) -> list[Problem]:
+    """What is wrong with the valid ``chip`` once ``override`` is applied."""
+    return check(ChipConfig, apply_override(chip, override), broken_chip_rules)[1]

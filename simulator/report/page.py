@@ -1,0 +1,53 @@
+"""What every page of the program shares: its templates, and a figure with its words and its data."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from simulator.report.cells import MOST_ROWS, Cells, as_cells
+
+
+class Section(NamedTuple):
+    """One figure of a page with its words and its data.
+
+    ``picture`` says what kind of picture it is and opens caption and alternative text; ``reading`` says how to read it.
+    """
+
+    name: str
+    title: str
+    picture: str
+    reading: str
+    finding: str
+    svg: Markup
+    width_pt: float
+    cells: Cells
+
+    @property
+    def alt(self) -> str:
+        """Alternative text: what kind of picture it is and what it shows."""
+        return f"{self.picture}. {self.finding}"
+
+
+def make_section(
+    name: str, title: str, picture: str, reading: str, finding: str, svg: str, frame: pd.DataFrame
+) -> Section:
+    """A section around an ``<svg>`` element of `svg_text`, which escapes every name; the rest is matplotlib's own."""
+    width_pt = float(svg.partition('width="')[2].partition("pt")[0])
+    return Section(name, title, picture, reading, finding, Markup(svg), width_pt, as_cells(frame, MOST_ROWS))
+
+
+def render_page(template: str, **content: object) -> str:
+    """A page of ``simulator/report/templates`` with its content; the same content gives the same text."""
+    environment = Environment(
+        loader=PackageLoader("simulator.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template).render(**content)

@@ -1,0 +1,58 @@
+"""Compute a price group: one simulation, then a price for each of its points, each committed before the next begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from simulator.energy.ledger import build_ledger
+from simulator.errors import TraceError
+from simulator.report.run import Run
+from simulator.report.simulation import simulate
+from simulator.sweep.space import Point
+from simulator.sweep.store import Store
+from simulator.trace.files import load_trace
+from simulator.trace.trace import Trace
+
+Group = tuple[Point, ...]
+
+
+def compute_group(group: Sequence[Point], store: Store, root: Path) -> tuple[int, int]:
+    """Simulate a trace once and price it for every point of a price group; returns (points, failed ones).
+
+    The paths of the traces are relative to ``root``: a worker may have another working directory.
+    The first simulation that succeeds serves the rest. A point that fails, for whatever reason, is noted with it and
+    stops no other: in a sweep of thousands a fault of this program must not cost the other points either.
+    """
+    run: Run | None = None
+    failed = 0
+    for point in group:
+        try:
+            run = simulate_point(point, root) if run is None else repriced(run, point)
+            store.keep_result(point, run)
+        except Exception as error:
+            failed += 1
+            store.keep_error(point, error)
+    return len(group), failed
+
+
+def simulate_point(point: Point, root: Path) -> Run:
+    """The run of one point, without a dense twin."""
+    return simulate(point.chip, opened(str(root / point.trace), point.trace_hash), command=point.command)
+
+
+def repriced(run: Run, point: Point) -> Run:
+    """``run`` with the counts and times it has, at the prices of ``point``."""
+    ledger = build_ledger(run.result, point.chip)
+    return replace(run, chip=point.chip, ledger=ledger, command=point.command)
+
+
+@lru_cache(maxsize=2)
+def opened(path: str, content_hash: str) -> Trace:
+    """A trace, opened once per process instead of being sent with all its counts; raises TraceError when it changed."""
+    trace = load_trace(path)
+    if trace.content_hash != content_hash:
+        raise TraceError(f"{path}: changed since the sweep began, start it again")
+    return trace

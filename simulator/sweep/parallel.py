@@ -1,0 +1,89 @@
+"""Picture of a sweep: every point as a line across its values and its costs (parallel coordinates, Inselberg 1985)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from simulator.report.cells import as_cells
+from simulator.report.figures.style import HOT, INK, SMALL_PT, axes_for, styled
+from simulator.report.format import format_share
+from simulator.sweep.picture import short_name, words
+from simulator.sweep.runner import SweepResult
+
+HEIGHT_IN = 3.6
+LISTED_UP_TO = 8  # different values that an axis names one by one
+RASTER_ABOVE = 400  # lines; more of them are an image inside the SVG
+
+
+def parallel_frame(result: SweepResult) -> pd.DataFrame:
+    """One row per point with a result: its axes, its objectives and ``front``; points of the front last."""
+    known = result.frame.dropna(subset=list(result.objectives))
+    columns = [*result.axes, *result.objectives, "front"]
+    return known[columns].sort_values("front", kind="stable", ignore_index=True)
+
+
+def parallel_finding(frame: pd.DataFrame, axes: tuple[str, ...]) -> str:
+    """How many points are on the front, and the value that most of them share, in words."""
+    front = frame[frame["front"].astype(bool)]
+    head = f"{len(front)} of {len(frame)} points are on the Pareto front"
+    shared = [(float(front[axis].value_counts(normalize=True).iloc[0]), axis) for axis in axes if len(front)]
+    if len(front) < 2 or not shared:
+        return f"{head}."
+    share, axis = max(shared, key=lambda pair: pair[0])
+    value = front[axis].value_counts().index[0]
+    return f"{head}; {format_share(share)} of those have {short_name(axis, axes)} = {value}."
+
+
+@styled
+def draw_parallel(frame: pd.DataFrame, axes: tuple[str, ...], ax: Axes | None = None) -> tuple[Figure, Axes]:
+    """One vertical axis per column, lowest value at the bottom; lines of the front are drawn above the others."""
+    figure, ax = axes_for(ax, HEIGHT_IN)
+    names = [name for name in frame.columns if name != "front"]
+    heights = np.stack([_heights(frame[name]) for name in names], axis=1)
+    front = frame["front"].to_numpy(dtype=bool)
+    lines = np.stack([np.broadcast_to(np.arange(len(names)), heights.shape), heights], axis=2)
+    for chosen, color, width in ((~front, "#9a9a9a", 0.7), (front, HOT, 1.6)):
+        label = "Pareto front" if width > 1 else "dominated"
+        collection = LineCollection(list(lines[chosen]), colors=color, linewidths=width, label=label)
+        collection.set_rasterized(len(frame) > RASTER_ABOVE)
+        ax.add_collection(collection)
+    for x, name in enumerate(names):
+        ax.plot([x, x], [0, 1], color=INK, linewidth=0.9, zorder=3)
+        _name_values(ax, x, frame[name])
+    ax.set_xlim(-0.35, len(names) - 0.4)
+    ax.set_ylim(-0.06, 1.06)
+    labels = [words(name) if name not in axes else short_name(name, axes) for name in names]
+    ax.set_xticks(range(len(names)), [label.replace(" ", "\n", 1) for label in labels])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.02), ncols=2)
+    return figure, ax
+
+
+def _heights(column: pd.Series) -> np.ndarray:
+    """Where the values of one axis stand, in [0, 1]: numbers to scale, texts in the order of the sweep file."""
+    if pd.api.types.is_numeric_dtype(column):
+        numbers = column.to_numpy(dtype=float)
+    else:
+        numbers = pd.factorize(column)[0].astype(float)
+    span = float(numbers.max() - numbers.min()) if len(numbers) else 0.0
+    return np.full(len(numbers), 0.5) if span == 0 else (numbers - numbers.min()) / span
+
+
+def _name_values(ax: Axes, x: int, column: pd.Series) -> None:
+    """Write the values of one axis beside it; of many different numbers only the ends."""
+    heights = _heights(column)
+    texts = [row[0] for row in as_cells(column.to_frame()).rows]
+    places = dict(zip(heights.tolist(), texts, strict=True))
+    if len(places) > LISTED_UP_TO:
+        places = {height: places[height] for height in (min(places), max(places))}
+    for height, text in places.items():
+        ax.annotate(
+            text, (x, height), xytext=(4, 0), textcoords="offset points", va="center", fontsize=SMALL_PT, zorder=4,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
+        )  # fmt: skip

@@ -1,0 +1,113 @@
+"""Compute one point of a finished sweep again, and compare the bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simulator.config.files import load_chip
+from simulator.errors import OutputError, did_you_mean
+from simulator.report.result_json import leaves
+from simulator.report.run import Run
+from simulator.sweep.compute import simulate_point
+from simulator.sweep.space import NOT_CHIP, Point, code_sha256
+from simulator.sweep.store import ORIGIN, POINTS, RESULT, SWEEP, point_text, read_json
+from simulator.trace.files import load_trace
+
+MOST_DIFFERENCES = 10
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A point computed again.
+
+    Attributes
+    ----------
+    path
+        Its stored result.
+    run
+        The new run.
+    same_bytes
+        Whether the new result is the stored one, byte for byte.
+    differences
+        Otherwise the first keys that differ, ``key: before, after``.
+    same_code
+        Whether the stored result was computed by the code of this program.
+    """
+
+    path: Path
+    run: Run
+    same_bytes: bool
+    differences: tuple[str, ...]
+    same_code: bool
+
+
+def rerun_point(name: str, root: Path) -> Rerun:
+    """Compute a point again from what its result says of it: base chip, values, trace.
+
+    Parameters
+    ----------
+    name
+        Its folder, or the beginning of its id.
+    root
+        Where to look for sweeps when ``name`` is an id: a sweep folder, or a folder of them.
+
+    Raises
+    ------
+    OutputError
+        No such point, several, or a damaged one.
+    SpikewattError
+        As the chip, the trace or the simulation find.
+    """
+    path = _find(name, root)
+    stored = path.read_text(encoding="utf-8")
+    point, code = _point(path)
+    run = simulate_point(point, Path.cwd())
+    text = point_text(point, run)
+    # the hash of the code is no finding: another program may well compute the same numbers
+    again = text.replace(code_sha256(), code) if code else text
+    differences = () if again == stored else tuple(_differences(json.loads(stored), json.loads(again)))
+    return Rerun(path, run, again == stored, differences, code == code_sha256())
+
+
+def _find(name: str, root: Path) -> Path:
+    """The stored result of one point."""
+    direct = Path(name) / RESULT
+    if direct.is_file():
+        return direct
+    sweeps = [root] if (root / SWEEP).is_file() else sorted(path.parent for path in root.glob(f"*/{SWEEP}"))
+    results = [path for sweep in sweeps for path in (sweep / POINTS).glob(f"*/{RESULT}")]
+    found = sorted(path for path in results if path.parent.name.startswith(name))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise OutputError(f"point '{name}': found {len(found)} such points ({_some(found)}), wanted one")
+    near = did_you_mean(name, [path.parent.name for path in results])
+    raise OutputError(f"point '{name}': found none below {root}, wanted the id of one with a result{near}")
+
+
+def _some(paths: Iterable[Path]) -> str:
+    return ", ".join(str(path.parent) for path in list(paths)[:3])
+
+
+def _point(path: Path) -> tuple[Point, str]:
+    """The point that a stored result is of, and the hash of the code that computed it."""
+    origin = (read_json(path) or {}).get(ORIGIN, {})
+    try:
+        values, base, trace = dict(origin["values"]), str(origin["base"]), str(origin["trace"])
+        code = str(origin["code_sha256"])
+    except (KeyError, TypeError, ValueError):
+        raise OutputError(f"{path}: damaged: does not say what it was computed from") from None
+    overrides = [f"{axis}={value}" for axis, value in values.items() if axis not in NOT_CHIP]
+    chip = load_chip(base, overrides)
+    return Point(path.parent.name, values, base, chip, trace, load_trace(trace).content_hash), code
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """The first keys whose values differ."""
+    old, new = ({".".join(path): value for path, value in leaves(record)} for record in (before, after))
+    keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
+    return [f"{key}: {old.get(key)!r}, now {new.get(key)!r}" for key in keys[:MOST_DIFFERENCES]]
