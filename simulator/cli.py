@@ -31,6 +31,7 @@ MODEL = TRACES / "model"
 DEFAULT_TRACE = "shakespeare-ternary-T15"
 DENSE_CHIP = "dense-int8-45nm"
 INTERRUPTED = 130
+SHOWN_CHANGES = 12  # of a comparison on the terminal
 SHOWN_POINTS = 40  # of a sweep on the terminal
 
 ChipName = Annotated[str, typer.Option("--chip", help="shipped chip name, or path of a chip file")]
@@ -111,6 +112,23 @@ def report(
         _print_json(_json_rows(table))
     else:
         _print_table(table, "reports")
+
+
+@app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(help="report folders; each is compared with the first")],
+    out: Annotated[Path, typer.Option(help="page to write")] = Path("reports/compare.html"),
+) -> None:
+    """Say what changed between reports, and what that did to energy and time."""
+    from simulator.report.compare import changes, read_reports
+    from simulator.report.compare_page import write_comparison
+    from simulator.report.terminal import make_console, print_comparison
+
+    first, *others = read_reports(folders)
+    for other in others:
+        print_comparison(first, other, make_console())
+        _print_table(changes(first, other).head(SHOWN_CHANGES), "what was changed (the page has all)")
+    typer.echo(f"comparison: {write_comparison([first, *others], out)}")
 
 
 @app.command()

@@ -19,7 +19,7 @@ from simulator.report.result_json import result_text
 from simulator.report.run import Run
 from simulator.report.tables import assumption_table, layer_table
 
-MANIFEST = "manifest.json"
+MANIFEST, CHIP_FILE = "manifest.json", "chip.json"
 
 Writer = Callable[[Run, Path], object]  # adds files of its own (figures, html) to the folder it is given
 
@@ -27,10 +27,10 @@ Writer = Callable[[Run, Path], object]  # adds files of its own (figures, html) 
 def write_report(run: Run, out_dir: Path | str, *, writers: Sequence[Writer] = ()) -> Path:
     """Write the report of ``run`` as the folder ``out_dir`` and return its path.
 
-    ``result.json``; ``layers.csv`` (`layer_table`); ``components.csv`` (the ledger: layer x component x action);
-    ``assumptions.csv`` (each price used); ``bands.csv``, ``tornado.csv`` (what
-    the ranges of the prices do); ``stages.csv``, ``tokens.csv``, ``cores.csv``, ``links.csv``; what
-    ``writers`` add; last ``manifest.json``, whose presence says that the report is complete.
+    ``result.json``; ``chip.json`` (the chip as resolved); ``layers.csv`` (`layer_table`); ``components.csv`` (the
+    ledger: layer x component x action); ``assumptions.csv`` (each price used); ``bands.csv``, ``tornado.csv`` (what the
+    ranges of the prices do); ``stages.csv``, ``tokens.csv``, ``cores.csv``, ``links.csv``; what ``writers`` add; last
+    ``manifest.json``, whose presence says that the report is complete.
 
     Everything is written to a hidden folder beside ``out_dir``, which then takes its place. An earlier report there is
     replaced only then: a failure or Ctrl-C on the way leaves it as it was, and leaves nothing else behind.
@@ -58,6 +58,7 @@ def write_report(run: Run, out_dir: Path | str, *, writers: Sequence[Writer] = (
 def _write_files(run: Run, folder: Path) -> None:
     """Everything but the manifest and what other writers add."""
     _write_text(folder / "result.json", result_text(run))
+    _write_text(folder / CHIP_FILE, json.dumps(run.chip.model_dump(mode="json"), indent=2, allow_nan=False) + "\n")
     tables: dict[str, pd.DataFrame] = {
         "layers": layer_table(run),
         "components": run.ledger.rows,

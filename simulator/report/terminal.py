@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report.cells import as_cells
+from simulator.report.compare import Finished, energy_causes, energy_difference, headline, time_causes
 from simulator.report.format import (
     format_bytes,
     format_count,
@@ -29,6 +30,7 @@ from simulator.report.tables import comparison_table, consumer_table, layer_tabl
 WIDTH = 100
 PIPE_WIDTH = 200  # of a plain table in a pipe, where a name cut in two is no name
 TOP = 5
+DIFFERENCES = 15  # rows of a comparison
 # component columns of the stage table that share a column on the terminal
 COLUMNS = {
     "synapse": ("axon_in_pj", "synapse_pj", "dendrite_pj"),
@@ -149,6 +151,22 @@ def _comparison(run: Run, console: Console) -> Table:
         numbers = format_energy(row["energy_per_token_pj"]), format_ratio(row["chip_over"])
         _add(console, table, row["model"], *numbers, _time(row["latency_per_token_ps"]))
     return table
+
+
+def print_comparison(before: Finished, after: Finished, console: Console) -> None:
+    """Print what differs between two reports and why: a headline, energy by layer and component, causes in words."""
+    _say(console, headline(before, after), style="bold")
+    for title, causes in (("energy", energy_causes(before, after)), ("time", time_causes(before, after))):
+        _say(console, f"largest causes, {title}:" if causes else f"{title}: no difference")
+        for i, cause in enumerate(causes, start=1):
+            _say(console, f"  {i}. {cause}")
+    print_frame(_signed(energy_difference(before, after)), "energy per token, by layer and component", console)
+
+
+def _signed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows that differ, the largest difference first."""
+    rows = frame[frame["difference_pj"] != 0]
+    return rows.loc[rows["difference_pj"].abs().sort_values(ascending=False, kind="stable").index[:DIFFERENCES]]
 
 
 def print_frame(frame: pd.DataFrame, title: str, console: Console) -> None:

@@ -13,7 +13,7 @@ import pytest
 from program import run_program
 
 COMMANDS = (
-    *("simulate", "report", "capture", "perplexity", "fit", "sweep", "rerun"),
+    *("simulate", "report", "compare", "capture", "perplexity", "fit", "sweep", "rerun"),
     *("synthesize", "validate", "chips", "schema", "claims", "warmup"),
 )
 COLOUR = re.compile(r"\x1b\[[0-9;]*\b(3[0-7]|4[0-7]|9[0-7]|10[0-7]|38|48)[;m]")

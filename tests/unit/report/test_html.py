@@ -1,9 +1,9 @@
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 from factories import make_chip, make_run, make_trace
+from page import Page
 
 from simulator.errors import ConservationError, OutputError
 from simulator.report.cells import as_cells, write_number
@@ -12,47 +12,7 @@ from simulator.report.format import format_energy, format_power, format_share, f
 from simulator.report.html import render_html, write_page
 from simulator.report.tables import assumption_table, layer_table
 
-VOID = {"meta", "br", "link", "img", "hr", "input"}
 EVIL = "<b>&\"'$x$"
-
-
-class Page(HTMLParser):
-    """Elements with their attributes and text, and proof that every tag is closed in its place."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements = []  # [tag, attributes, text, tags around it]
-        self.open = []
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append([tag, dict(attrs), "", [self.elements[i][0] for i in self.open]])
-        if tag not in VOID:
-            self.open.append(len(self.elements) - 1)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append([tag, dict(attrs), "", [self.elements[i][0] for i in self.open]])
-
-    def handle_endtag(self, tag):
-        if tag in ("td", "th"):
-            self.handle_data(" ")
-        assert self.elements[self.open.pop()][0] == tag
-
-    def handle_data(self, data):
-        for i in self.open:
-            self.elements[i][2] += data
-
-    def all(self, tag, **attributes):
-        return [
-            (attrs, " ".join(text.split()))
-            for name, attrs, text, _ in self.elements
-            if name == tag and all(attrs.get(key) == value for key, value in attributes.items())
-        ]
-
-    def texts(self, tag, **attributes):
-        return [text for _, text in self.all(tag, **attributes)]
 
 
 def page_of(run):

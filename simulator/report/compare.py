@@ -1,0 +1,192 @@
+"""Two finished reports side by side: what was changed, what that did to energy and time, and why, in words."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from simulator.errors import OutputError
+from simulator.report.files import CHIP_FILE
+from simulator.report.format import format_energy, format_ratio, format_time
+from simulator.report.overview import read_result
+from simulator.report.result_json import leaves
+from simulator.report.tables import split_block
+
+CAUSES = 5
+NOT_A_CHANGE = {"source", "note", "sources", "summary"}  # keys of a chip file that say why, not what
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A report as read from its folder.
+
+    Attributes
+    ----------
+    label
+        ``<trace> on <chip>``, with the folder where two reports are of the same pair.
+    result, chip
+        ``result.json``, and the chip file as resolved.
+    ledger
+        ``layer, component, action, count, unit_pj, energy_pj``, counts and energies of the whole trace.
+    stages
+        ``stage`` and the times of the whole trace.
+    """
+
+    label: str
+    folder: Path
+    result: dict[str, Any]
+    chip: dict[str, Any]
+    ledger: pd.DataFrame
+    stages: pd.DataFrame
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of the trace."""
+        return int(self.result["trace"]["tokens"])
+
+
+def read_reports(folders: list[Path]) -> list[Finished]:
+    """Read finished reports; raises OutputError for fewer than two, or a folder without a whole one."""
+    if len(folders) < 2:
+        raise OutputError(f"compare: found {len(folders)} report, wanted two or more")
+    found = [_read(folder) for folder in folders]
+    labels = [report.label for report in found]
+    if len(set(labels)) == len(labels):
+        return found
+    return [Finished(f"{x.label} ({x.folder})", x.folder, x.result, x.chip, x.ledger, x.stages) for x in found]
+
+
+def _read(folder: Path) -> Finished:
+    result = read_result(folder)
+    try:
+        chip = json.loads((folder / CHIP_FILE).read_text(encoding="utf-8"))
+        ledger, stages = pd.read_csv(folder / "components.csv"), pd.read_csv(folder / "stages.csv")
+        label = f"{result['trace']['name']} on {result['chip']['name']}"
+        return Finished(label, folder, result, chip, ledger, stages)
+    except (OSError, ValueError, KeyError) as error:
+        raise OutputError(f"{folder}: is no whole report: {error}; `spikewatt simulate` writes one") from error
+
+
+def changes(before: Finished, after: Finished) -> pd.DataFrame:
+    """What differs in the chips and in the traces: ``where, before, after``; nothing of sources and notes."""
+    rows = [(f"chip {key}", old, new) for key, old, new in _differences(before.chip, after.chip)]
+    rows += [
+        (f"trace {key}", old, new)
+        for key, old, new in _differences(before.result["trace"], after.result["trace"])
+        if key != "content_hash"
+    ]
+    return pd.DataFrame(rows, columns=["where", "before", "after"])
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(path, before, after) of every leaf that differs."""
+    old, new = dict(leaves(before)), dict(leaves(after))
+    for path in dict.fromkeys([*old, *new]):
+        if old.get(path) != new.get(path) and NOT_A_CHANGE.isdisjoint(path):
+            yield ".".join(path), _shown(old.get(path)), _shown(new.get(path))
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value)
+
+
+def energy_difference(before: Finished, after: Finished) -> pd.DataFrame:
+    """Energy of one token by kind of layer and component: ``layer, component, before_pj, after_pj, difference_pj``.
+
+    Layers are summed over the blocks, in the order of the first report; what only one of them has is 0 in the other.
+    """
+    sums = [_per_token(report, ["layer", "component"])["energy_pj"] for report in (before, after)]
+    table = pd.concat(sums, axis=1, keys=["before_pj", "after_pj"]).fillna(0.0)
+    table["difference_pj"] = table["after_pj"] - table["before_pj"]
+    return table.reset_index()
+
+
+def time_difference(before: Finished, after: Finished) -> pd.DataFrame:
+    """Time of one token by stage (summed over blocks) and part: ``stage, part, before_ps, after_ps, difference_ps``."""
+    tables = []
+    for report in (before, after):
+        long = report.stages.drop(columns="total_ps").melt("stage", var_name="part", value_name="time_ps")
+        long["stage"] = [split_block(stage)[1] for stage in long["stage"]]
+        long["part"] = long["part"].str.removesuffix("_ps")
+        tables.append(long.groupby(["stage", "part"], sort=False)["time_ps"].sum() / report.n_tokens)
+    table = pd.concat(tables, axis=1, keys=["before_ps", "after_ps"]).fillna(0.0)
+    table["difference_ps"] = table["after_ps"] - table["before_ps"]
+    return table.reset_index()
+
+
+def energy_causes(before: Finished, after: Finished, most: int = CAUSES) -> list[str]:
+    """The largest differences of energy per token by layer, component and action, each with its reason, in words."""
+    keys = ["layer", "component", "action"]
+    old, new = _per_token(before, keys).add_suffix("_before"), _per_token(after, keys).add_suffix("_after")
+    table = old.join(new, how="outer", sort=False).fillna(0.0)
+    table["difference"] = table["energy_pj_after"] - table["energy_pj_before"]
+    table = table[table["difference"] != 0]
+    order = table["difference"].abs().sort_values(ascending=False, kind="stable").index[:most]
+    return [_energy_cause(".".join(key[1:]), str(key[0]), table.loc[key]) for key in order]
+
+
+def time_causes(before: Finished, after: Finished, most: int = CAUSES) -> list[str]:
+    """The largest differences of time per token by stage and part, in words."""
+    table = time_difference(before, after)
+    table = table[table["difference_ps"] != 0]
+    order = table["difference_ps"].abs().sort_values(ascending=False, kind="stable").index[:most]
+    words = []
+    for row in table.loc[order].to_dict("records"):
+        change = _change(row["before_ps"], row["after_ps"])
+        amount = format_time(abs(row["difference_ps"]))
+        words.append(f"{row['part']} of {row['stage']}: {amount} {_more(row['difference_ps'])} per token ({change})")
+    return words
+
+
+def headline(before: Finished, after: Finished) -> str:
+    """Energy and time per token of the second over the first, in words."""
+    old, new = before.result, after.result
+    energies = old["energy"]["per_token_pj"], new["energy"]["per_token_pj"]
+    times = old["latency"]["per_token_ps"], new["latency"]["per_token_ps"]
+    return (
+        f"{after.label} takes {format_energy(energies[1])} and {format_time(times[1])} per token,"
+        f" {format_ratio(_ratio(*energies))} the energy and {format_ratio(_ratio(*times))} the time of {before.label}"
+        f" ({format_energy(energies[0])}, {format_time(times[0])})."
+    )
+
+
+def _per_token(report: Finished, keys: list[str]) -> pd.DataFrame:
+    """Counts and energies of one token by ``keys``, layers summed over the blocks."""
+    rows = report.ledger.assign(layer=[split_block(layer)[1] for layer in report.ledger["layer"]])
+    return rows.groupby(keys, sort=False)[["count", "energy_pj"]].sum() / report.n_tokens
+
+
+def _energy_cause(action: str, layer: str, row: pd.Series) -> str:
+    """One difference and whether more was done or each cost more."""
+    counts, energies = (row["count_before"], row["count_after"]), (row["energy_pj_before"], row["energy_pj_after"])
+    reasons = []
+    if counts[0] and counts[1]:
+        prices = energies[0] / counts[0], energies[1] / counts[1]
+        what = "chip time" if action == "static.power" else "count"
+        reasons = [f"{format_ratio(_ratio(*counts))} the {what}"] if counts[0] != counts[1] else []
+        if not math.isclose(*prices, rel_tol=1e-9):
+            reasons.append(f"{format_ratio(_ratio(*prices))} the price" if prices[0] else "priced now, not before")
+    change = ", ".join(reasons) or _change(*counts)
+    amount = format_energy(abs(row["difference"]))
+    return f"{action} of {layer}: {amount} {_more(row['difference'])} per token ({change})"
+
+
+def _change(before: float, after: float) -> str:
+    """``1.20x``, or that one of the two has none."""
+    if not before:
+        return "none before"
+    return format_ratio(after / before) if after else "none now"
+
+
+def _more(difference: float) -> str:
+    return "more" if difference > 0 else "less"
+
+
+def _ratio(before: float, after: float) -> float:
+    return after / before if before else math.nan

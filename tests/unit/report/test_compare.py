@@ -1,0 +1,113 @@
+"""Comparisons of finished reports of the toy model."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from factories import make_chip, make_run
+from page import Page
+
+from simulator.energy.ledger import build_ledger
+from simulator.errors import OutputError
+from simulator.report.compare import (
+    changes,
+    energy_causes,
+    energy_difference,
+    headline,
+    read_reports,
+    time_causes,
+    time_difference,
+)
+from simulator.report.compare_page import render_comparison
+from simulator.report.files import write_report
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """The toy run; the same with accumulates at twice the price; the same with a stage that takes 1 us longer."""
+    root = tmp_path_factory.mktemp("reports")
+    run = make_run()
+    dear = make_chip(core__dendrite__accumulate__energy__value="47.2 pJ")
+    stages = run.result.stages.copy()
+    stages.loc[stages["stage"] == "head", ["vector_ps", "total_ps"]] += 4_000_000
+    slow = replace(run.result, stages=stages, total_ps=run.result.total_ps + 4_000_000)
+    runs = [run, replace(run, chip=dear, ledger=build_ledger(run.result, dear)), replace(run, result=slow)]
+    return [write_report(each, root / name) for each, name in zip(runs, "abc", strict=True)]
+
+
+@pytest.fixture(scope="module")
+def reports(folders):
+    return read_reports(folders)
+
+
+def test_a_changed_price_is_the_one_change(reports):
+    assert changes(reports[0], reports[1]).to_numpy().tolist() == [
+        ["chip core.dendrite.accumulate.energy.value", "23.6", "47.2"]
+    ]
+    assert changes(reports[0], reports[2]).empty
+
+
+def test_the_difference_of_a_price_is_count_times_difference(reports):
+    """Twice 23.6 pJ: each accumulate of a token takes 23.6 pJ more."""
+    table = energy_difference(reports[0], reports[1])
+    counts = reports[0].ledger.query("component == 'dendrite'")["count"].sum()
+    assert table["difference_pj"].sum() == pytest.approx(counts / reports[0].n_tokens * 23.6)
+    assert set(table.loc[table["difference_pj"] != 0, "component"]) == {"dendrite"}
+
+
+def test_the_five_largest_causes_come_with_their_reason(reports):
+    causes = energy_causes(reports[0], reports[1])
+    assert len(causes) == 5
+    for cause in causes:
+        assert re.fullmatch(r"dendrite\.accumulate of \w+: [\d.]+ nJ more per token \(2\.00x the price\)", cause)
+    assert energy_causes(reports[1], reports[0])[0].endswith("less per token (0.500x the price)")
+
+
+def test_time_is_told_by_stage_and_part(reports):
+    """4 us over 4 tokens are 1 us per token, all of it in the vector unit at the head."""
+    [cause] = time_causes(reports[0], reports[2])
+    assert cause.startswith("vector of head: 1.000 µs more per token")
+    table = time_difference(reports[0], reports[2])
+    assert table["difference_ps"].sum() == 1_000_000
+
+
+def test_equal_reports_have_no_cause(reports):
+    assert energy_causes(reports[0], reports[2]) == []
+    assert time_causes(reports[0], reports[1]) == []
+
+
+def test_what_only_one_report_has_is_compared_with_nothing(reports):
+    less = replace(reports[0], ledger=reports[0].ledger.query("component != 'soma'"))
+    assert "none before" in " ".join(energy_causes(less, reports[0], 50))
+    assert "none now" in " ".join(energy_causes(reports[0], less, 50))
+
+
+def test_headline(reports):
+    ratio = reports[1].result["energy"]["per_token_pj"] / reports[0].result["energy"]["per_token_pj"]
+    assert f"{ratio:.2f}x the energy and 1.00x the time" in headline(reports[0], reports[1])
+
+
+def test_the_page_is_accessible_and_says_the_causes(reports):
+    html = render_comparison(reports)
+    page = Page(html)
+    assert render_comparison(reports) == html
+    items = page.texts("li")
+    assert all(cause in items for cause in energy_causes(reports[0], reports[1]))
+    assert len(page.all("div", role="img")) == 4
+    assert len(page.all("table")) == len(page.all("caption"))
+    assert not page.all("script")
+
+
+def test_one_report_or_none(folders, tmp_path):
+    with pytest.raises(OutputError, match="found 1 report, wanted two or more"):
+        read_reports(folders[:1])
+    with pytest.raises(OutputError, match="cannot read the report"):
+        read_reports([folders[0], tmp_path])
+
+
+def test_an_older_report_without_its_chip(folders, tmp_path):
+    older = tmp_path / "older"
+    older.mkdir()
+    (older / "result.json").write_text((folders[0] / "result.json").read_text())
+    with pytest.raises(OutputError, match="is no whole report"):
+        read_reports([folders[0], older])
