@@ -19,7 +19,7 @@ Snapshot = Callable[[Path], dict[str, bytes | None]]
 Refused = Callable[[Done], str]
 
 DATA = {
-    *("result.json", "manifest.json", "report.html"),
+    *("result.json", "manifest.json", "report.html", "chip.json"),
     *(f"{table}.csv" for table in ("layers", "components", "assumptions", "bands", "tornado")),
     *(f"{table}.csv" for table in ("stages", "tokens", "cores", "links")),
 }
