@@ -1,7 +1,7 @@
 """Quantities with units, as a chip file writes them: ``23.6 pJ``, ``3.5 ns``, ``128 KiB``.
 
-Inside the program an energy is float pJ, a time int ps, a size int bytes, a width int bits and a power float W and an
-area float mm2.
+Inside the program an energy is float pJ, a time int ps, a size int bytes, a width int bits, a power float W, a length
+float nm and an area float mm2.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ UNITS: dict[str, dict[str, Fraction]] = {
     "size": {"B": Fraction(1), "byte": Fraction(1), "bytes": Fraction(1)}
     | {f"{p}iB": Fraction(1024) ** (i + 1) for i, p in enumerate("KMGT")}
     | {f"{p}B": Fraction(1000) ** (i + 1) for i, p in enumerate("kMGT")},
+    "length": _scaled("m", "nuµm", -9),
     "width": {"bit": Fraction(1), "bits": Fraction(1), "B": Fraction(8), "byte": Fraction(8), "bytes": Fraction(8)},
     "area": {"um2": Fraction(1, 10**6), "µm2": Fraction(1, 10**6), "mm2": Fraction(1), "cm2": Fraction(100)},
 }
@@ -37,10 +38,11 @@ EXAMPLE = {
     "time": "3.5 ns",
     "power": "74 mW",
     "size": "128 KiB",
+    "length": "45 nm",
+    "area": "0.4 mm2",
     "width": "64 bit",
-    "area": "60 mm2",
 }
-INSIDE = {"energy": "pJ", "time": "ps", "power": "W", "size": "B", "width": "bit", "area": "mm2"}
+INSIDE = {"length": "nm", "area": "mm2", "energy": "pJ", "time": "ps", "power": "W", "size": "B", "width": "bit"}
 INTEGER = {"time", "size", "width"}
 
 _QUANTITY = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*([A-Za-zµ]*2?)\s*")
@@ -61,8 +63,8 @@ def parse_quantity(text: object, dimension: str) -> float | int:
         What the file holds: ``"23.6 pJ"``. Anything else is refused, a bare number too: a number without its unit is
         the mistake this function exists for.
     dimension
-        One of ``energy`` (to pJ), ``time`` (to ps), ``power`` (to W), ``size`` (to bytes), ``width`` (to bits),
-        ``area`` (to mm2).
+        One of ``energy`` (to pJ), ``time`` (to ps), ``power`` (to W), ``size`` (to bytes), ``length`` (to nm), ``area``
+        (to mm2), ``width`` (to bits).
 
     Raises
     ------

@@ -13,10 +13,12 @@ from pydantic_core import PydanticCustomError
 
 from simulator.config.fields import (
     RULES_APART,
+    AreaMm2,
     Count,
     Cycles,
     EnergyPj,
     Frozen,
+    LengthNm,
     Positive,
     PowerW,
     SizeBytes,
@@ -47,6 +49,7 @@ class Price(Provenance):
     low: EnergyPj | None = None
     high: EnergyPj | None = None
     included_in: str | None = Field(default=None, description="component.action whose energy contains this one")
+    model: Text | None = Field(default=None, description="the description a value was made from; not for files")
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
@@ -104,6 +107,27 @@ class Technology(Frozen):
 
     node_nm: Positive
     voltage: Positive | None = None
+
+
+class Area(Provenance):
+    """Silicon of one part, in mm2."""
+
+    value: AreaMm2
+
+
+class SramArea(Frozen):
+    """Memory cells by which the area of a core's synaptic memory follows its capacity (CACTI 7)."""
+
+    node: LengthNm
+    cell: Literal["HP", "LSTP", "LOP"]
+
+
+class Areas(Frozen):
+    """Silicon of one chip, where sources allow."""
+
+    core: Area = Field(description="one core, without its synaptic memory where `sram` is given")
+    sram: SramArea | None = None
+    router: Area | None = Field(default=None, description="router of one tile, where `core` does not hold it")
 
 
 class ChipGrid(Frozen):
@@ -273,6 +297,7 @@ class ChipConfig(Frozen):
     summary: Text = Field(description="one line for `spikewatt chips`")
     sources: dict[str, Text] = Field(description="short key -> citation")
     technology: Technology
+    area: Areas | None = Field(default=None, description="absent where no source gives it")
     replay: Literal["captured", "dense"] = Field(
         default="captured",
         description="captured: spikes as the trace encodes them; dense: every activation once, as one integer (MAC)",

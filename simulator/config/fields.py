@@ -71,6 +71,8 @@ class Wanted:
 EnergyPj = Annotated[float, Quantity("energy")]
 TimePs = Annotated[int, Quantity("time", most="1 s")]
 PowerW = Annotated[float, Quantity("power")]
+LengthNm = Annotated[float, Quantity("length")]
+AreaMm2 = Annotated[float, Quantity("area")]
 SizeBytes = Annotated[int, Quantity("size", least=1, most="1 TiB")]
 WidthBits = Annotated[int, Quantity("width", least=1, most="1000000 bit")]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simulator.config.chip import ChipConfig
+from simulator.config.expand import expand
 from simulator.config.extends import KEY, find_chip, is_path, read_chip_tree, shipped_chips
 from simulator.config.overrides import Override, apply_override, parse_overrides
 from simulator.config.place import Problem
@@ -57,7 +58,8 @@ def chip_from_tree(tree: Node, problems: Sequence[Problem], overrides: Sequence[
     """Validate a tree with overrides on top."""
     for override in overrides:
         tree = apply_override(tree, override)
-    return validate(ChipConfig, tree, problems, broken_chip_rules, more_keys=(KEY,))
+    tree, described = expand(tree)
+    return validate(ChipConfig, tree, (*problems, *described), broken_chip_rules, more_keys=(KEY,))
 
 
 def list_chips(directory: Path | None = None) -> list[tuple[str, str]]:

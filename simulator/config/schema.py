@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from simulator.config.chip import ChipConfig
+from simulator.config.expand import KEY as MODEL
+from simulator.config.expand import MODELS
 from simulator.config.extends import KEY
 from simulator.config.files import chips_directory
 from simulator.errors import OutputError
@@ -19,6 +21,7 @@ def chip_schema() -> dict[str, Any]:
     whole = ChipConfig.model_json_schema()
     records: dict[str, Any] = whole.pop("$defs")
     records["ChipConfig"] = whole
+    records["Price"] = _stated_or_described(records["Price"])
     parts = {name + _PART: _part(record) for name, record in records.items()}
     extends = {"type": "string", "description": "a shipped chip, or a path relative to this file, to build on"}
     part = parts["ChipConfig" + _PART]
@@ -32,6 +35,12 @@ def chip_schema() -> dict[str, Any]:
         "else": {"$ref": "#/$defs/ChipConfig"},
         "$defs": dict(sorted({**records, **parts}.items())),
     }
+
+
+def _stated_or_described(price: dict[str, Any]) -> dict[str, Any]:
+    """A price as a file may write it: stated, or described by one of the models (`simulator.config.expand`)."""
+    stated = {**price, "properties": {name: of for name, of in price["properties"].items() if name != MODEL}}
+    return {"anyOf": [stated, *(model.model_json_schema() for model in MODELS.values())]}
 
 
 def _part(record: Any) -> Any:

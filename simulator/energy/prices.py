@@ -38,6 +38,8 @@ class UnitPrice:
         How well the number is known (DESIGN rule 4).
     note
         What the chip file adds in words.
+    model
+        The description that the value was made from (`simulator.config.expand`), or None.
     node_nm, voltage
         Process in nm and supply in V at which the number was found; the voltage is None where the file has none.
     """
@@ -51,6 +53,7 @@ class UnitPrice:
     source: str
     grade: str
     note: str | None
+    model: str | None
     node_nm: float
     voltage: float | None
 
@@ -85,6 +88,7 @@ def find_price(chip: ChipConfig, name: str) -> UnitPrice | None:
         source=source,
         grade=price.grade,
         note=price.note,
+        model=price.model if isinstance(price, Price) else None,
         node_nm=price.node_nm or at_chip.node_nm,
         voltage=price.voltage or (at_chip.voltage if price.node_nm is None else None),
     )

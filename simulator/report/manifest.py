@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.config.chip import ChipConfig
+from simulator.energy.prices import chip_prices
 from simulator.report.run import Run
 
 SCHEMA = "spikewatt/manifest"
@@ -30,6 +31,7 @@ def manifest_dict(run: Run, files: list[str]) -> dict[str, Any]:
         "command": run.command,
         "chip": {"name": run.chip.name, "sha256": chip_sha256(run.chip)},
         "trace": {"name": run.trace.name, "content_hash": run.trace.content_hash},
+        "made_prices": _made_prices(run.chip),
         "dense_twin": None if run.dense is None else run.dense.name,
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
@@ -37,6 +39,12 @@ def manifest_dict(run: Run, files: list[str]) -> dict[str, Any]:
         "warnings": list(run.all_warnings),
         "files": files,
     }
+
+
+def _made_prices(chip: ChipConfig) -> dict[str, dict[str, Any]]:
+    """Path of every price that the chip file describes -> the description, and the number it became."""
+    prices = {price.path: price for price in chip_prices(chip).values() if price.model is not None}
+    return {path: {"model": price.model, "value_pj": price.unit_pj} for path, price in prices.items()}
 
 
 def chip_sha256(chip: ChipConfig) -> str:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from simulator.energy.area import chip_area
 from simulator.energy.cmos45 import Cmos45
 from simulator.energy.uncertainty import TOTAL, Uncertainty
 from simulator.report.manifest import chip_sha256
@@ -31,6 +32,7 @@ def result_dict(run: Run, *, bands: bool = True) -> dict[str, Any]:
         "chip": _chip(run),
         "trace": _trace(run),
         "energy": _energy(run, bands),
+        "area": _area(run),
         "latency": _latency(run),
         "counts": _counts(run),
         "utilization": _utilization(run),
@@ -113,6 +115,12 @@ def _uncertainty(found: Uncertainty) -> dict[str, Any]:
 def _swings(found: Uncertainty) -> list[dict[Any, Any]]:
     """The tornado as plain rows, widest first."""
     return list(found.tornado().to_dict("records"))
+
+
+def _area(run: Run) -> dict[str, float] | None:
+    """Silicon in mm2 of one chip and of all in use; null where the chip file has no source for it."""
+    found = chip_area(run.chip)
+    return None if found is None else {**found._asdict(), "all_chips_mm2": found.chip_mm2 * run.result.n_chips}
 
 
 def _cmos45(paper: Cmos45, by_precision: Mapping[str, Cmos45]) -> dict[str, Any]:

@@ -101,7 +101,7 @@ LINES = [
      "--set core.synapse.lanes=010: found 010, which YAML 1.1 reads as octal and YAML 1.2 as decimal, "
      "wanted 10 without the leading zero"),
     ("extends=loihi-like",
-     "--set extends=loihi-like: found an unknown key, wanted one of name, summary, sources, technology, replay, chip, "
+     "--set extends=loihi-like: found an unknown key, wanted one of name, summary, sources, technology, area, replay, chip, "
      "noc, core, vector, memory, sync"),
 ]  # fmt: skip
 

@@ -1,0 +1,81 @@
+"""A described price becomes a number, follows the fields it names, and is refused in one line where it is wrong."""
+
+import pytest
+from factories import make_run
+
+from simulator.config import load_chip
+from simulator.energy.area import chip_area
+from simulator.errors import ConfigError
+from simulator.report.manifest import manifest_dict
+
+SRAM = "{model: sram, capacity: core.sram.capacity, word: core.sram.word, node: 45 nm, cell: LSTP}"
+WORD_READ = "core.synapse.word_read.energy"
+
+
+def described(text=SRAM, *more, chip="loihi-like"):
+    return load_chip(chip, [f"{WORD_READ}={text}", *more])
+
+
+def test_a_described_price_becomes_a_number_with_source_bounds_and_note():
+    price = described().core.synapse.word_read.energy
+    assert (price.value, price.low, price.high) == (20.6, 10.0, 20.6)
+    assert (price.source, price.grade) == ("cacti2017", "published-model")
+    assert "CACTI 7" in described().sources["cacti2017"]
+    assert price.model == "model sram, capacity 128 KiB, word 64 bit, node 45 nm, cell LSTP"
+
+
+def test_it_follows_the_fields_it_names():
+    price = described(SRAM, "core.sram.capacity=32 KiB").core.synapse.word_read.energy
+    assert price.value == 9.97
+
+
+def test_a_stated_number_takes_the_place_of_a_description():
+    chip = load_chip("loihi-like", [f"{WORD_READ}=7 pJ"])
+    assert (chip.core.synapse.word_read.energy.value, chip.core.synapse.word_read.energy.model) == (7.0, None)
+
+
+def test_a_published_energy_is_scaled_with_its_own_source():
+    text = (
+        "{model: scaled, energy: 0.4 pJ, high: 0.8 pJ, node: 45 nm, voltage: 0.9, to_node: 14 nm, to_voltage: 0.75,"
+        " source: horowitz2014}"
+    )
+    price = described(text).core.synapse.word_read.energy
+    assert price.value == pytest.approx(0.0392, abs=1e-4)
+    assert price.high == pytest.approx(2 * price.value)
+    assert (price.source, price.grade) == ("horowitz2014", "scaled")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{model: srem}", "model: found 'srem', wanted one of sram, dram, wire, router, scaled"),
+        (SRAM.replace("cell", "cel"), "cel: found an unknown key, wanted one of"),
+        (SRAM.replace("45 nm", "45"), "node: found 45 without a unit, wanted a length such as '45 nm'"),
+        (SRAM.replace("core.sram.capacity", "256 B"), "found 0.25 KiB in each of 1 memories, wanted 0.5 to 16384 KiB"),
+    ],
+)
+def test_a_wrong_description_is_refused_with_its_place(text, words):
+    with pytest.raises(ConfigError) as fault:
+        described(text)
+    assert words in str(fault.value)
+    assert "sources" not in str(fault.value)
+
+
+def test_the_manifest_shows_the_number_it_became():
+    run = make_run(chip=described(), allow_uncosted=True)
+    made = manifest_dict(run, [])["made_prices"]
+    assert made == {WORD_READ: {"model": described().core.synapse.word_read.energy.model, "value_pj": 20.6}}
+
+
+def test_area_follows_the_capacity_where_the_file_names_cells():
+    """64 cores of 1 mm2 with 8 x 32 KiB of 0.103 mm2, and 64 routers of 0.474 mm2."""
+    area = [
+        "area.core={value: 1 mm2, source: assumption, grade: assumed, note: for this test}",
+        "area.router={value: 0.474 mm2, source: cacti2017, grade: published-model}",
+        "area.sram={node: 45 nm, cell: LSTP}",
+    ]
+    found = chip_area(load_chip("sdllm-asic-45nm", area))
+    assert found.sram_mm2 == pytest.approx(0.824)
+    assert found.chip_mm2 == pytest.approx(64 * (1 + 0.824 + 0.474))
+    larger = chip_area(load_chip("sdllm-asic-45nm", [*area, "core.sram.capacity=512 KiB"]))
+    assert larger.sram_mm2 == pytest.approx(8 * 0.246)
