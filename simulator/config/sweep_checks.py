@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simulator.config.chip import ChipConfig
+from simulator.config.expand import expand
 from simulator.config.extends import find_chip, read_chip_tree
 from simulator.config.files import chip_from_tree
 from simulator.config.overrides import Override, apply_override
@@ -77,4 +78,5 @@ def _is_tried(value: Scalar) -> bool:
 
 def _set_problems(chip: Node, override: Override) -> list[Problem]:
     """What is wrong with the valid ``chip`` once ``override`` is applied."""
-    return check(ChipConfig, apply_override(chip, override), broken_chip_rules)[1]
+    tree, described = expand(apply_override(chip, override))
+    return [*described, *check(ChipConfig, tree, broken_chip_rules)[1]]

@@ -197,8 +197,8 @@ def test_cacti_7_row_read_of_512_bits(asic):
     price = asic.core.synapse.word_read.energy
     ports = asic.core.sram.word // 64
     assert price.value == pytest.approx(ports * 9.97, rel=0.001)  # 8 banks of 32 KiB, LSTP
-    assert price.low == pytest.approx(ports * 8.42, rel=0.001)  # the same in HP cells
-    assert price.high == pytest.approx(ports * 30.3, rel=0.001)  # one memory of 256 KiB
+    assert price.low == pytest.approx(ports * 5.22, rel=0.001)  # the same in LOP cells
+    assert price.high == price.value  # HP cells take less, 8.42 pJ
     assert ports * 32 * 1024 == asic.core.sram.capacity
 
 

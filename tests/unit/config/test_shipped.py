@@ -22,8 +22,10 @@ def numbers(record, path=""):
             yield from numbers(value, f"{path}.{name}".lstrip("."))
 
 
-def test_the_four_chips_are_there():
-    assert CHIPS == ["dense-int8-45nm", "loihi-like", "sdllm-asic-45nm", "truenorth-like"]
+def test_the_chips_are_there():
+    twins = [f"{kind}-{node}nm" for kind in ("dense-int8", "sdllm-asic") for node in (22, 45, 7)]
+    brains = ["loihi", "loihi2", "odin", "seneca", "spinnaker2", "truenorth"]
+    assert sorted(CHIPS) == sorted([*twins, *(f"{name}-like" for name in brains)])
 
 
 @pytest.mark.parametrize("name", CHIPS)
