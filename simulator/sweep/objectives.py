@@ -107,13 +107,7 @@ def _possible(trace: Trace) -> Iterator[str]:
 
 def probe(chips: Iterable[ChipConfig], trace: Trace) -> dict[str, Any] | None:
     """Flat keys of the result of the last token alone on the first chip that takes it; None when none does."""
-    token = replace(
-        trace,
-        positions=trace.positions[-1:],
-        phases=trace.phases[-1:],
-        load_counts=lambda stream: trace.counts(stream)[-1:],
-        content_hash="",
-    )
+    token = trace.take(slice(-1, None))
     for chip in chips:
         try:
             return flatten(result_dict(simulate(chip, token), bands=False))

@@ -15,7 +15,7 @@ from tiny_model import TINY, tiny_tensors, write_tiny_model
 from simulator.trace.files import load_trace
 
 ROOT = Path(__file__).resolve().parents[2]
-CHIPS = ["dense-int8-45nm", "loihi-like", "sdllm-asic-45nm", "truenorth-like"]
+CHIPS = sorted(path.stem for path in (ROOT / "chip_configs").glob("*.yaml"))
 Refused = Callable[[Done], str]
 Snapshot = Callable[[Path], dict[str, bytes | None]]
 

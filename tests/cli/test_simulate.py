@@ -157,7 +157,9 @@ BAD_OPTIONS = {
     ),
     "chip": (
         ("--chip", "loihi-lik"),
-        "found unknown chip 'loihi-lik', wanted one of dense-int8-45nm, loihi-like, sdllm-asic-45nm, truenorth-like"
+        "found unknown chip 'loihi-lik', wanted one of dense-int8-22nm, dense-int8-45nm, dense-int8-7nm,"
+        " loihi-like, loihi2-like, odin-like, sdllm-asic-22nm, sdllm-asic-45nm, sdllm-asic-7nm, seneca-like,"
+        " spinnaker2-like, truenorth-like"
         " or a .yaml file (did you mean 'loihi-like'?)",
     ),
     "trace": (("--trace", "nosuch.npz"), "nosuch.npz: no such file, wanted a trace (.npz)"),

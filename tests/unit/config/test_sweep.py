@@ -70,8 +70,9 @@ ONE_PROBLEM = [
      "sweep.yaml:3:7: base: found 'chips/tyo.yaml', wanted the name of a shipped chip or a path to a .yaml file; "
      "there is no file chips/tyo.yaml"),
     ("base: chips/toy.yaml", "base: loihi-lik",
-     "sweep.yaml:3:7: base: found unknown chip 'loihi-lik', wanted one of dense-int8-45nm, loihi-like, sdllm-asic-45nm, "
-     "truenorth-like or a .yaml file (did you mean 'loihi-like'?)"),
+     "sweep.yaml:3:7: base: found unknown chip 'loihi-lik', wanted one of dense-int8-22nm, dense-int8-45nm, "
+     "dense-int8-7nm, loihi-like, loihi2-like, odin-like, sdllm-asic-22nm, sdllm-asic-45nm, sdllm-asic-7nm, "
+     "seneca-like, spinnaker2-like, truenorth-like or a .yaml file (did you mean 'loihi-like'?)"),
     ("[energy.per_token_pj]", "[]", "sweep.yaml:11:1: objectives: found a list without entries, wanted at least one"),
     ("trace: traces/t.npz\n", "", "sweep.yaml:1:1: trace: found no such key, wanted text, or a list of texts"),
     ("trace: traces/t.npz", "trace: [traces/t.npz, t.npz]",
