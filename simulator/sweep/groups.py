@@ -22,7 +22,7 @@ def price_groups(points: Iterable[Point]) -> list[tuple[Point, ...]]:
 
 
 def timing_key(chip: ChipConfig) -> str:
-    """Everything of a chip that its counts and times can depend on: all but energies, static power, area and citations."""
+    """Everything of a chip that its counts and times can depend on: all but prices, area and citations."""
     return json.dumps(_without_prices(chip.model_copy(update={"sources": {}, "area": None})), sort_keys=True)
 
 
