@@ -1,6 +1,7 @@
 """One token of a large language model on as many chips as hold its weights: time, memory and what was simulated.
 
-    python benchmarks/llm_scale.py [--shape llama-2-7b] [--chip loihi-like] [--phase decode|prefill] [--chunk 64] [--json]
+    python benchmarks/llm_scale.py [--shape llama-2-7b] [--chip loihi-like] [--phase decode|prefill] [--chunk 64]
+                                   [--json]
 
 The trace is statistical (`spikewatt synthesize`): its counts are drawn like those of a captured trace of the same
 encoding. Weights are resident, the network is cycle-accurate, one multicast packet is sent per spike. A decoded token

@@ -42,6 +42,10 @@ Text = Annotated[Path, typer.Option("--text", help="text file; passages between 
 MaxTokens = Annotated[int | None, typer.Option("--tokens", min=2, help="pass at most so many tokens")]
 Code = Literal["ternary", "binary", "bitwise", "bitwise_twos", "graded"]
 EncodingName = Annotated[Code, typer.Option("--encoding")]
+AttentionMode = Annotated[
+    Literal["dense", "spiking"], typer.Option("--attention", help="spikes in QK^T and PV, or dense products")
+]
+KvBits = Annotated[int | None, typer.Option("--kv-bits", help="KV cache: 16 (floats), 8 or 4; default 16, spiking 8")]
 Timesteps = Annotated[int, typer.Option("--timesteps", "-T", min=1, help="timesteps of one spike train")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="results in one line, no progress")]
 AsJson = Annotated[bool, typer.Option("--json", help="results as JSON on stdout")]
@@ -136,19 +140,37 @@ def capture(
     out: Annotated[Path, typer.Option(help="trace file to write (.npz)")],
     model: Model = MODEL,
     text: Text = MODEL / "heldout_sample.txt",
+    prefill: Annotated[Path | None, typer.Option(help="text file that is one prompt, in place of --text")] = None,
+    decode: Annotated[int | None, typer.Option(min=1, help="tokens to generate after --prefill")] = None,
+    temperature: Annotated[float, typer.Option(min=0, help="of --decode; 0 takes the most likely token")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="of the draws of --temperature")] = 0,
     encoding: EncodingName = "ternary",
     timesteps: Timesteps = 15,
+    attention: AttentionMode = "dense",
+    kv_bits: KvBits = None,
     tokens: MaxTokens = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Pass a text through the spike-driven model and keep its spikes as a trace."""
+    """Pass a text through the spike-driven model, generate on, and keep the spikes as a trace."""
+    from simulator.model.attention_rule import rule_for
     from simulator.model.capture import capture as run_capture
     from simulator.model.encoder import encoding_for
+    from simulator.model.generation import Decode
     from simulator.outputs import check_writable_file
 
     check_writable_file(out)
-    trace, found = run_capture(model, _read_text(text), encoding_for(encoding, timesteps), tokens, out.stem)
+    if (prefill is None) != (decode is None):
+        raise typer.BadParameter("found one of --prefill and --decode, wanted both or neither")
+    trace, found = run_capture(
+        model,
+        _read_text(prefill or text),
+        encoding_for(encoding, timesteps),
+        tokens,
+        out.stem,
+        rule=rule_for(attention, kv_bits),
+        decode=None if decode is None else Decode(decode, temperature, seed),
+    )
     _save_trace(trace, out)
     summary = {
         "trace": str(out),
@@ -156,6 +178,7 @@ def capture(
         "tokens_per_s": found.tokens_per_s,
         "perplexity_float": found.float_perplexity.perplexity,
         "perplexity_spiking": found.spiking_perplexity.perplexity,
+        "generated": found.generated,
         "warnings": list(found.warnings),
     }
     if as_json:
@@ -166,6 +189,8 @@ def capture(
         f" perplexity {found.float_perplexity.perplexity:.3f} float,"
         f" {found.spiking_perplexity.perplexity:.3f} spiking ({encoding}, T={timesteps})"
     )
+    if found.generated:
+        typer.echo(f"generated {decode} tokens: {found.generated!r}")
     if not quiet:
         columns = ["kind", "spikes_per_activation", "firing_rate", "zero_share", "max_count"]
         _print_table(found.activity[columns], "spikes by the type of the layers that they drive")
@@ -179,16 +204,21 @@ def perplexity(
     text: Text = MODEL / "heldout_sample.txt",
     encoding: Annotated[Code | None, typer.Option(help="float when not given")] = None,
     timesteps: Timesteps = 15,
+    attention: AttentionMode = "dense",
+    kv_bits: KvBits = None,
     tokens: MaxTokens = None,
     as_json: AsJson = False,
 ) -> None:
     """Perplexity of a model on a text, float or spiking."""
+    from simulator.model.attention_rule import rule_for
     from simulator.model.encoder import encoding_for
     from simulator.model.perplexity import perplexity as run_perplexity
 
     code = None if encoding is None else encoding_for(encoding, timesteps)
-    found = run_perplexity(model, _read_text(text), code, tokens)
+    found = run_perplexity(model, _read_text(text), code, tokens, rule_for(attention, kv_bits))
     mode = "float" if encoding is None else f"{encoding}, T={timesteps}"
+    mode += f", {attention} attention" if attention == "spiking" else ""
+    mode += f", {kv_bits}-bit KV cache" if kv_bits is not None else ""
     if as_json:
         _print_json({"mode": mode, "perplexity": found.perplexity, "bits_per_byte": found.bits_per_byte})
     else:

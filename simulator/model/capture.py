@@ -5,21 +5,28 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simulator.model.checkpoint import read_checkpoint
+from simulator.errors import ModelError
+from simulator.model.attention import SpikingAttention, dense_attention
+from simulator.model.attention_rule import DENSE, AttentionRule
+from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.encoder import RANGES
+from simulator.model.generation import Decode, generate
 from simulator.model.kernels import accumulate_spikes
+from simulator.model.kv_cache import KVCache
 from simulator.model.linear import FloatLinear, SpikingLinear
 from simulator.model.perplexity import Perplexity, score_passages
 from simulator.model.program import DRIVEN, build_program
 from simulator.model.recorder import Recorder
 from simulator.model.tokenizer import Passage, Tokenizer, split_passages, tokenize
+from simulator.model.transformer import forward
 from simulator.model.weight_files import weight_files
 from simulator.trace.encoding import Encoding
 from simulator.trace.stats import stats_by_kind, trace_stats
@@ -32,6 +39,8 @@ VERSIONED = ("numpy", "numba", "safetensors", "tokenizers", "ml_dtypes")
 # Digits of a perplexity that the last bits of the linear algebra library cannot reach.
 PERPLEXITY_DECIMALS = 4
 VERIFY_TOKENS = 1
+# Local streams by the op that their spikes trigger.
+LOCAL = {"attn_q": "qk", "attn_p": "pv"}
 
 
 @dataclass(frozen=True, eq=False)  # a table has no truth value
@@ -41,7 +50,7 @@ class CaptureReport:
     Attributes
     ----------
     n_tokens, n_passages
-        Tokens passed (BOS included) and passages they come from.
+        Tokens passed (BOS and generated ones included) and passages they come from.
     seconds
         Wall time of the spiking forward pass, without loading and compiling.
     float_perplexity, spiking_perplexity
@@ -50,6 +59,8 @@ class CaptureReport:
         Spikes by layer type, see `layer_activity`.
     n_sums_verified
         Outputs whose integer sum was formed again spike by spike, and was equal.
+    generated
+        Text of the generated tokens.
     warnings
         Defaults taken and text cut.
     """
@@ -61,6 +72,7 @@ class CaptureReport:
     spiking_perplexity: Perplexity
     activity: pd.DataFrame
     n_sums_verified: int
+    generated: str
     warnings: tuple[str, ...]
 
     @property
@@ -70,7 +82,14 @@ class CaptureReport:
 
 
 def capture(
-    model_dir: Path, text: str, encoding: Encoding, max_tokens: int | None = None, name: str | None = None
+    model_dir: Path,
+    text: str,
+    encoding: Encoding,
+    max_tokens: int | None = None,
+    name: str | None = None,
+    *,
+    rule: AttentionRule = DENSE,
+    decode: Decode | None = None,
 ) -> tuple[Trace, CaptureReport]:
     """Pass ``text`` through the model with spike-driven linear layers and keep every spike count.
 
@@ -83,40 +102,46 @@ def capture(
     encoding
         Code and levels, see `encoder.encoding_for`.
     max_tokens
-        Tokens in all, BOS included; None for the whole text.
+        Tokens of the text in all, BOS included; None for the whole text.
     name
         Of the trace; by default model, code and timesteps.
+    rule
+        How attention is computed.
+    decode
+        What to generate after the text, which is then one passage, the prompt; None for nothing.
 
     Raises
     ------
     ModelError
-        When the model cannot be read, the text is empty, or an activation is not finite.
+        When the model cannot be read, the text is empty, the context too short, or an activation is not finite.
     """
     checkpoint = read_checkpoint(model_dir)
     config = checkpoint.config
     tokenizer = Tokenizer(model_dir, config)
     passages = tokenize(tokenizer, text, config.max_position_embeddings, max_tokens)
-    recorder = Recorder(encoding)
-    spiking = SpikingLinear(checkpoint, encoding, recorder.record, VERIFY_TOKENS)
-    accumulate_spikes(np.ones((1, 1), np.int16), np.ones((1, 1), np.int8), Encoding("ternary", 1))  # compiles
+    if decode is not None:
+        _check_passages(text)
+        prompt = passages[0]
+        decode.check(len(prompt.token_ids) + (prompt.n_cut if max_tokens is None else 0), config)
+    run = _Run(checkpoint, encoding, rule)
 
     start = time.perf_counter()
-    spiking_perplexity = score_passages(checkpoint, passages, spiking)
+    spiking_perplexity, generated = run.passed(passages, decode)
     seconds = time.perf_counter() - start
     float_perplexity = score_passages(checkpoint, passages, FloatLinear(checkpoint))
 
     warnings = (*config.warnings, *_left_out(passages, text))
     model = model_dir.resolve().name
     quality = {"float": float_perplexity, "spiking": spiking_perplexity}
-    origin = (
-        {"model": model}
-        | _origin(weight_files(model_dir).sha256(), text, encoding, quality)
-        | {"warnings": list(warnings)}
-    )
-    name = name or f"{model}-{encoding.code}-T{encoding.n_timesteps}"
-    program = build_program(config, encoding, checkpoint.stored_bits)
+    origin = {"model": model} | _origin(weight_files(model_dir).sha256(), text, encoding, quality)
+    origin |= {"attention": asdict(rule)}
+    if decode is not None:
+        origin |= {"decode": asdict(decode), "generated_ids": generated.tolist()}
     lengths = [len(p.token_ids) for p in passages]
-    trace = recorder.trace(name, program, lengths, origin)
+    lengths[-1] += len(generated)
+    program = build_program(config, encoding, checkpoint.stored_bits, rule, max(lengths))
+    name = name or f"{model}-{encoding.code}-T{encoding.n_timesteps}"
+    trace = run.recorder.trace(name, program, lengths, origin | {"warnings": list(warnings)}, len(generated))
     report = CaptureReport(
         n_tokens=sum(lengths),
         n_passages=len(passages),
@@ -124,10 +149,45 @@ def capture(
         float_perplexity=float_perplexity,
         spiking_perplexity=spiking_perplexity,
         activity=layer_activity(trace),
-        n_sums_verified=spiking.n_verified,
+        n_sums_verified=run.n_verified,
+        generated=tokenizer.text(generated),
         warnings=warnings,
     )
     return trace, report
+
+
+class _Run:
+    """A spike-driven model under recording."""
+
+    def __init__(self, checkpoint: Checkpoint, encoding: Encoding, rule: AttentionRule) -> None:
+        self._checkpoint = checkpoint
+        self.recorder = Recorder(encoding)
+        self._linear = SpikingLinear(checkpoint, encoding, self.recorder.record, VERIFY_TOKENS)
+        spiking = SpikingAttention(rule, encoding, self.recorder.record, VERIFY_TOKENS) if rule.integer else None
+        self._spiking, self._attention = spiking, spiking or dense_attention
+        accumulate_spikes(np.ones((1, 1), np.int16), np.ones((1, 1), np.int8), Encoding("ternary", 1))  # compiles
+
+    @property
+    def n_verified(self) -> int:
+        """Sums formed again spike by spike."""
+        return self._linear.n_verified + (self._spiking.n_verified if self._spiking is not None else 0)
+
+    def passed(self, passages: tuple[Passage, ...], decode: Decode | None) -> tuple[Perplexity, NDArray[np.int64]]:
+        """Perplexity of the passages, passed once, and the ids generated after them."""
+        if decode is None:
+            quality = score_passages(self._checkpoint, passages, self._linear, self._attention)
+            return quality, np.zeros(0, np.int64)
+        cache = KVCache()
+        return generate(
+            passages[0], decode, lambda ids: forward(self._checkpoint, ids, self._linear, self._attention, cache)
+        )
+
+
+def _check_passages(text: str) -> None:
+    """A prompt is one passage."""
+    n_passages = len(split_passages(text))
+    if n_passages > 1:
+        raise ModelError(f"a prompt of {n_passages} passages, wanted one: what is generated follows a single text")
 
 
 def _origin(model_sha256: str, text: str, encoding: Encoding, quality: Mapping[str, Perplexity]) -> dict[str, object]:
@@ -158,11 +218,11 @@ def _left_out(passages: tuple[Passage, ...], text: str) -> list[str]:
 def layer_activity(trace: Trace) -> pd.DataFrame:
     """Spike statistics by the type of the layers that a stream drives: the columns of `stats_by_kind`.
 
-    One row for each of ``q/k/v``, ``o``, ``gate/up``, ``down``, then ``all``.
+    One row for each of ``q/k/v``, ``o``, ``gate/up``, ``down``, of the local streams ``qk`` and ``pv``, then ``all``.
     """
     import pandas as pd
 
     stats = trace_stats(trace)
-    names = {short: "/".join(kinds) for short, kinds in DRIVEN.items()}
+    names = {short: "/".join(kinds) for short, kinds in DRIVEN.items()} | LOCAL
     by_type = stats_by_kind(stats.assign(kind=stats["kind"].map(names)))
     return pd.concat([by_type, stats_by_kind(stats.assign(kind="all"))], ignore_index=True)

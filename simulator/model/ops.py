@@ -9,13 +9,16 @@ Conventions, the same for every op:
 * a value that must wait for a later stage is written to memory and read back: KV cache, residual, spike counts. What a
   stage computes from the sums that arrive at it stays in its registers.
 
-The formulas follow `transformer.py` and `encoder.py` line by line; a test runs one block with counting arithmetic.
+The formulas follow `transformer.py`, `attention.py` and `encoder.py` line by line; a test runs one block with counting
+arithmetic. The width of an op's operands is that in which a chip would hold them, not the float32 of this model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from simulator.model.attention_rule import DENSE, AttentionRule
 from simulator.model.llama_config import LlamaConfig
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace import ClosedForm, Op
@@ -24,29 +27,26 @@ STATE_BITS = 16  # residual, KV cache and rotary table as they lie in memory
 CHANNEL_BITS = 32  # one scale (float32), or one column sum (int32), per output channel of a spiking layer
 
 
-def _op(
-    op_id: str, kind: str, *, per_timestep: Mapping[str, ClosedForm] | None = None, **counts: int | ClosedForm
-) -> Op:
+def _op(op_id: str, kind: str, operand_bits: int, /, **counts: int | ClosedForm) -> Op:
     """An Op from ``vector_mac=7`` (per token) or ``memory_read=(0, 64)`` (per token, per context position)."""
     table = {
         action.replace("_", ".", 1): count if isinstance(count, tuple) else (count, 0)
         for action, count in counts.items()
-        if count
+        if count not in (0, (0, 0))
     }
-    return Op(op_id, kind, table, per_timestep or {})
+    return Op(op_id, kind, table, operand_bits=operand_bits)
 
 
 def embedding(config: LlamaConfig, stored_bits: int) -> Op:
     """Row of the embedding table: reads d weights, writes d residual values."""
     d = config.hidden_size
-    return _op("embedding", "embedding", memory_read=d * stored_bits, memory_write=d * STATE_BITS)
+    return _op("embedding", "embedding", stored_bits, memory_read=d * stored_bits, memory_write=d * STATE_BITS)
 
 
 def norm(op_id: str, n: int, stored_bits: int) -> Op:
     """RMSNorm ``x * rsqrt(sum(x*x) * (1/n) + eps) * gain``: n mac; 1 mul, 1 add, 1 div; 2n mul; n gains read."""
-    return _op(
-        op_id, "norm", vector_mac=n, vector_mul=1 + 2 * n, vector_add=1, vector_div=1, memory_read=n * stored_bits
-    )
+    counts = {"vector_mac": n, "vector_mul": 1 + 2 * n, "vector_add": 1, "vector_div": 1}
+    return _op(op_id, "norm", STATE_BITS, **counts, memory_read=n * stored_bits)
 
 
 def encode(op_id: str, n: int, encoding: Encoding) -> Op:
@@ -57,18 +57,48 @@ def encode(op_id: str, n: int, encoding: Encoding) -> Op:
     shift by it, n add more. The buffer: n counts of w bits, written once and read in each timestep; w is the bits
     of L, plus a sign for signed counts.
     """
-    count_bits = encoding.levels.bit_length() + (1 if encoding.signed else 0)
+    return _buffered(_op(op_id, "encode", STATE_BITS, **_encoding((n, 0), 1, encoding)), (n, 0), encoding)
+
+
+def encode_heads(op_id: str, n: ClosedForm, heads: int, encoding: Encoding, weighted: bool = False) -> Op:
+    """The same for a local stream of ``n`` values, with a threshold for each head: no core waits for another's.
+
+    ``weighted``: each value is multiplied first, by the scale of the cached row that it will add.
+    """
+    counts = _encoding(n, heads, encoding)
+    if weighted:
+        counts["vector_mul"] = _sum(counts["vector_mul"], n)
+    return _buffered(_op(op_id, "encode_heads", STATE_BITS, **counts), n, encoding)
+
+
+def _buffered(op: Op, n: ClosedForm, encoding: Encoding) -> Op:
+    """An encoder with the buffer of its n counts: written once, read in each timestep."""
+    bits = _times(n, count_bits(encoding))
+    return replace(op, counts={**op.counts, "memory.write": bits}, per_timestep={"memory.read": bits})
+
+
+def count_bits(encoding: Encoding) -> int:
+    """Width of one spike count: the bits of L, plus a sign for signed counts."""
+    return encoding.levels.bit_length() + (1 if encoding.signed else 0)
+
+
+def _encoding(n: ClosedForm, rows: int, encoding: Encoding) -> dict[str, ClosedForm]:
+    """Operations of an encoder of n values in rows with a threshold each (`encode` has the formula of one row)."""
     unsigned = 0 if encoding.signed else 1
-    return _op(
-        op_id,
-        "encode",
-        vector_compare=3 * n + 1 + unsigned * n,
-        vector_div=2,
-        vector_mul=n + unsigned,
-        vector_add=n + unsigned * (n + 2),
-        memory_write=n * count_bits,
-        per_timestep={"memory.read": (n * count_bits, 0)},
-    )
+    return {
+        "vector_compare": _sum(_times(n, 3 + unsigned), (rows, 0)),
+        "vector_div": (2 * rows, 0),
+        "vector_mul": _sum(n, (unsigned * rows, 0)),
+        "vector_add": _sum(_times(n, 1 + unsigned), (2 * unsigned * rows, 0)),
+    }
+
+
+def _times(n: ClosedForm, k: int) -> ClosedForm:
+    return n[0] * k, n[1] * k
+
+
+def _sum(n: ClosedForm, m: ClosedForm) -> ClosedForm:
+    return n[0] + m[0], n[1] + m[1]
 
 
 def dequantize(op_id: str, n: int, encoding: Encoding, bias_bits: int = 0) -> Op:
@@ -81,6 +111,7 @@ def dequantize(op_id: str, n: int, encoding: Encoding, bias_bits: int = 0) -> Op
     return _op(
         op_id,
         "dequantize",
+        CHANNEL_BITS,
         vector_mul=2 * n,
         vector_mac=unsigned * n,
         vector_add=n if bias_bits else 0,
@@ -94,18 +125,55 @@ def rotary(op_id: str, config: LlamaConfig) -> Op:
     The table holds a cosine and a sine for each of hd/2 angles of this position: hd values read.
     """
     n = config.q_width + config.kv_width
-    return _op(op_id, "rotary", vector_mul=n, vector_mac=n, memory_read=config.head_dim * STATE_BITS)
+    return _op(op_id, "rotary", STATE_BITS, vector_mul=n, vector_mac=n, memory_read=config.head_dim * STATE_BITS)
 
 
-def kv_cache(op_id: str, config: LlamaConfig) -> Op:
-    """Key and value of this token written, those of all c positions read: 2*kv*hd values each."""
-    n_bits = 2 * config.kv_width * STATE_BITS
-    return _op(op_id, "kv_cache", memory_write=n_bits, memory_read=(0, n_bits))
+def quantize_kv(op_id: str, config: LlamaConfig, encoding: Encoding, rule: AttentionRule) -> Op:
+    """Key and value of this token to integers of the cache, with a scale for each of kv heads (`encode`'s formula).
+
+    Each scale of a key takes in the factor 1/sqrt(hd): kv mul. Counts with a zero point are centred: kv*hd add for keys
+    and for values. Where the queries have one, the sum of each key is kept: kv*hd add.
+    """
+    width, heads = config.kv_width, config.num_key_value_heads
+    rounded = Encoding("ternary", rule.largest)
+    counts: dict[str, ClosedForm] = {"vector_mul": (heads, 0)}
+    centred = 0
+    for encoded in (rule.keys, rule.values):
+        code = encoding if encoded else rounded
+        centred += 0 if code.signed else width
+        for action, n in _encoding((width, 0), heads, code).items():
+            counts[action] = _sum(counts.get(action, (0, 0)), n)
+    summed = width if rule.queries and not encoding.signed else 0
+    counts["vector_add"] = _sum(counts["vector_add"], (centred + summed, 0))
+    return _op(op_id, "requantize", STATE_BITS, **counts)
 
 
-def qk(op_id: str, config: LlamaConfig) -> Op:
-    """Dense scores ``q . k / sqrt(hd)``: for each head and position hd mac and 1 mul (by the constant 1/sqrt(hd))."""
-    return _op(op_id, "qk", vector_mac=(0, config.q_width), vector_mul=(0, config.num_attention_heads))
+def kv_cache(op_id: str, config: LlamaConfig, encoding: Encoding, rule: AttentionRule) -> Op:
+    """Key and value of this token written, those of all c positions read: 2*kv*hd values each.
+
+    Rows that spikes trigger are not read here but once per spike, like weights (`qk`, `pv`). Integer rows have a 32-bit
+    scale per position and head, read once per token, and so has the sum of a key where the queries have a zero point.
+    """
+    row, per_head = config.kv_width * rule.kv_bits, config.num_key_value_heads * CHANNEL_BITS
+    scales = 2 * per_head if rule.integer else 0
+    scales += per_head if rule.queries and not encoding.signed else 0
+    read = row * (2 - rule.queries - rule.probabilities)
+    return _op(op_id, "kv_cache", rule.kv_bits, memory_write=2 * row + scales, memory_read=(0, read + scales))
+
+
+def qk(op_id: str, config: LlamaConfig, encoding: Encoding, rule: AttentionRule) -> Op:
+    """Scores ``q . k / sqrt(hd)`` for each head and position.
+
+    Dense: hd mac, and 1 mul (by 1/sqrt(hd), or by the scale of an integer key). Spiking: each spike of one query
+    element reads and adds the elements of the c cached keys; then 2 mul (threshold, scale), and before them 1 mac where
+    the queries have a zero point.
+    """
+    h = config.num_attention_heads
+    if not rule.queries:
+        return _op(op_id, "qk", rule.kv_bits, vector_mac=(0, config.q_width), vector_mul=(0, h))
+    op = _op(op_id, "qk", rule.kv_bits, vector_mul=(0, 2 * h), vector_mac=(0, 0 if encoding.signed else h))
+    added = {"vector.add": (0, 1), "memory.read": (0, rule.kv_bits)}
+    return replace(op, stream=op_id.replace(".qk", ".attn_q"), per_spike=added)
 
 
 def softmax(op_id: str, config: LlamaConfig) -> Op:
@@ -114,6 +182,7 @@ def softmax(op_id: str, config: LlamaConfig) -> Op:
     return _op(
         op_id,
         "softmax",
+        STATE_BITS,
         vector_compare=(0, h),
         vector_add=(0, 2 * h),
         vector_exp=(0, h),
@@ -122,30 +191,58 @@ def softmax(op_id: str, config: LlamaConfig) -> Op:
     )
 
 
-def pv(op_id: str, config: LlamaConfig) -> Op:
-    """Dense mix of the values by the probabilities: for each head and position hd mac."""
-    return _op(op_id, "pv", vector_mac=(0, config.q_width))
+def pv(op_id: str, config: LlamaConfig, rule: AttentionRule) -> Op:
+    """Mix of the values by the probabilities.
+
+    Dense: for each head and position hd mac, and 1 mul before them by the scale of an integer row. Spiking: each spike
+    of the probability of one position reads and adds its cached row of hd elements; then h*hd mul by the threshold.
+    """
+    h, hd = config.num_attention_heads, config.head_dim
+    if not rule.probabilities:
+        scaled = h if rule.integer else 0
+        return _op(op_id, "pv", rule.kv_bits, vector_mac=(0, config.q_width), vector_mul=(0, scaled))
+    op = _op(op_id, "pv", rule.kv_bits, vector_mul=config.q_width)
+    added = {"vector.add": (hd, 0), "memory.read": (hd * rule.kv_bits, 0)}
+    return replace(op, stream=op_id.replace(".pv", ".attn_p"), per_spike=added)
+
+
+def attention_ops(b: str, config: LlamaConfig, encoding: Encoding, rule: AttentionRule) -> tuple[Op, ...]:
+    """Ops of the attention of block ``b``, from the queries, keys and values to the mixed values."""
+    h = config.num_attention_heads
+    ops = [rotary(f"{b}.rotary", config)]
+    if rule.queries:
+        ops.append(encode_heads(f"{b}.encode_attn_q", (config.q_width, 0), h, encoding))
+    if rule.integer:
+        ops.append(quantize_kv(f"{b}.quantize_kv", config, encoding, rule))
+    ops.append(kv_cache(f"{b}.kv_cache", config, encoding, rule))
+    ops += [qk(f"{b}.qk", config, encoding, rule), softmax(f"{b}.softmax", config)]
+    if rule.probabilities:
+        ops.append(encode_heads(f"{b}.encode_attn_p", (0, h), h, encoding, weighted=True))
+    return (*ops, pv(f"{b}.pv", config, rule))
 
 
 def silu(op_id: str, config: LlamaConfig) -> Op:
     """``gate / (1 + exp(-gate)) * up`` of f values: exp, add, div, mul each."""
     f = config.intermediate_size
-    return _op(op_id, "silu", vector_exp=f, vector_add=f, vector_div=f, vector_mul=f)
+    return _op(op_id, "silu", STATE_BITS, vector_exp=f, vector_add=f, vector_div=f, vector_mul=f)
 
 
 def residual(op_id: str, config: LlamaConfig, last: bool) -> Op:
     """Residual connection: d add; the old values read back and, but for the last one, the new ones written to wait."""
     d = config.hidden_size
-    return _op(op_id, "residual", vector_add=d, memory_read=d * STATE_BITS, memory_write=0 if last else d * STATE_BITS)
+    written = 0 if last else d * STATE_BITS
+    return _op(op_id, "residual", STATE_BITS, vector_add=d, memory_read=d * STATE_BITS, memory_write=written)
 
 
 def head(config: LlamaConfig, stored_bits: int) -> Op:
     """Dense LM head: V*d mac and as many weights read. Its id is not ``head``, which is the id of its stage."""
     n = config.vocab_size * config.hidden_size
-    return _op("lm_head", "head", vector_mac=n, memory_read=n * stored_bits)
+    return _op("lm_head", "head", stored_bits, vector_mac=n, memory_read=n * stored_bits)
 
 
-def stage_ops(config: LlamaConfig, encoding: Encoding, stored_bits: Mapping[str, int]) -> dict[str, tuple[Op, ...]]:
+def stage_ops(
+    config: LlamaConfig, encoding: Encoding, stored_bits: Mapping[str, int], rule: AttentionRule = DENSE
+) -> dict[str, tuple[Op, ...]]:
     """Stage id -> its ops, both in the order of execution.
 
     ``stored_bits`` holds, by weight id, the bits per stored weight of the embedding, the head and the norm gains.
@@ -154,7 +251,7 @@ def stage_ops(config: LlamaConfig, encoding: Encoding, stored_bits: Mapping[str,
     ops: dict[str, tuple[Op, ...]] = {}
     arriving: tuple[Op, ...] = (embedding(config, stored_bits["embedding"]),)
     for i in range(config.num_hidden_layers):
-        ops |= _block_ops(f"blocks.{i}", arriving, config, encoding, stored_bits)
+        ops |= _block_ops(f"blocks.{i}", arriving, config, encoding, stored_bits, rule)
         last = i == config.num_hidden_layers - 1
         arriving = (
             dequantize(f"blocks.{i}.dequant_down", d, encoding),
@@ -165,7 +262,12 @@ def stage_ops(config: LlamaConfig, encoding: Encoding, stored_bits: Mapping[str,
 
 
 def _block_ops(
-    b: str, arriving: tuple[Op, ...], config: LlamaConfig, encoding: Encoding, stored_bits: Mapping[str, int]
+    b: str,
+    arriving: tuple[Op, ...],
+    config: LlamaConfig,
+    encoding: Encoding,
+    stored_bits: Mapping[str, int],
+    rule: AttentionRule,
 ) -> dict[str, tuple[Op, ...]]:
     """Ops of the four stages of block ``b``; ``arriving`` make the residual that enters it."""
     d, f, q = config.hidden_size, config.intermediate_size, config.q_width
@@ -177,11 +279,7 @@ def _block_ops(
         ),
         f"{b}.attn_out": (
             dequantize(f"{b}.dequant_qkv", q + 2 * config.kv_width, encoding, stored_bits.get(f"{b}.q_bias", 0)),
-            rotary(f"{b}.rotary", config),
-            kv_cache(f"{b}.kv_cache", config),
-            qk(f"{b}.qk", config),
-            softmax(f"{b}.softmax", config),
-            pv(f"{b}.pv", config),
+            *attention_ops(b, config, encoding, rule),
             encode(f"{b}.encode_attn_out", q, encoding),
         ),
         f"{b}.mlp_in": (

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError
+from simulator.model.attention import Attention, attention_for, dense_attention
+from simulator.model.attention_rule import DENSE, AttentionRule
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.linear import FloatLinear, Linear, SpikingLinear
 from simulator.model.tokenizer import Passage, Tokenizer, tokenize
@@ -52,7 +54,11 @@ class Perplexity:
 
 
 def perplexity(
-    model_dir: Path, text: str, encoding: Encoding | None = None, max_tokens: int | None = None
+    model_dir: Path,
+    text: str,
+    encoding: Encoding | None = None,
+    max_tokens: int | None = None,
+    rule: AttentionRule = DENSE,
 ) -> Perplexity:
     """Perplexity of the model in ``model_dir`` on ``text``.
 
@@ -69,20 +75,27 @@ def perplexity(
         Spike-driven linear layers under this encoding, with INT8 weights; None for the float model.
     max_tokens
         Tokens to pass in all, BOS included; None for the whole text.
+    rule
+        How attention is computed under an encoding.
 
     Raises
     ------
     ModelError
-        When the model cannot be read or the text is empty.
+        When the model cannot be read, the text is empty, or the float model is to have an attention that is not dense.
     """
+    if encoding is None and rule != DENSE:
+        raise ModelError("the float model has dense attention on floats, wanted an encoding beside another rule")
     checkpoint = read_checkpoint(model_dir)
     tokenizer = Tokenizer(model_dir, checkpoint.config)
     passages = tokenize(tokenizer, text, checkpoint.config.max_position_embeddings, max_tokens)
-    linear = FloatLinear(checkpoint) if encoding is None else SpikingLinear(checkpoint, encoding)
-    return score_passages(checkpoint, passages, linear)
+    if encoding is None:
+        return score_passages(checkpoint, passages, FloatLinear(checkpoint))
+    return score_passages(checkpoint, passages, SpikingLinear(checkpoint, encoding), attention_for(rule, encoding))
 
 
-def score_passages(checkpoint: Checkpoint, passages: tuple[Passage, ...], linear: Linear) -> Perplexity:
+def score_passages(
+    checkpoint: Checkpoint, passages: tuple[Passage, ...], linear: Linear, attention: Attention = dense_attention
+) -> Perplexity:
     """Perplexity of the passages, each passed through the model once.
 
     Raises
@@ -90,14 +103,25 @@ def score_passages(checkpoint: Checkpoint, passages: tuple[Passage, ...], linear
     ModelError
         When an activation or a logit overflows.
     """
-    nats = 0.0
-    for number, passage in enumerate(passages, 1):
-        logits = forward(checkpoint, passage.token_ids, linear)
-        if not np.isfinite(logits).all():
-            raise ModelError(f"passage {number}: the logits hold NaN or infinity, wanted finite ones")
-        nats += negative_log_likelihood(logits, passage.token_ids)
-    n_tokens = sum(len(p.token_ids) - 1 for p in passages)
-    return Perplexity(nats, n_tokens, sum(p.n_bytes for p in passages))
+    scores = [
+        score_logits(forward(checkpoint, passage.token_ids, linear, attention), passage, number)
+        for number, passage in enumerate(passages, 1)
+    ]
+    n_tokens, n_bytes = sum(s.n_tokens for s in scores), sum(s.n_bytes for s in scores)
+    return Perplexity(sum((s.nats for s in scores), 0.0), n_tokens, n_bytes)
+
+
+def score_logits(logits: NDArray[np.float32], passage: Passage, number: int) -> Perplexity:
+    """Perplexity of one passage, the ``number``-th, from its logits [n, V].
+
+    Raises
+    ------
+    ModelError
+        When a logit overflows.
+    """
+    if not np.isfinite(logits).all():
+        raise ModelError(f"passage {number}: the logits hold NaN or infinity, wanted finite ones")
+    return Perplexity(negative_log_likelihood(logits, passage.token_ids), len(passage.token_ids) - 1, passage.n_bytes)
 
 
 def negative_log_likelihood(logits: NDArray[np.float32], token_ids: NDArray[np.int64]) -> float:

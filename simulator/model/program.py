@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from simulator.model.attention_rule import DENSE, AttentionRule
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.ops import stage_ops
 from simulator.model.weights import WEIGHT_BITS
@@ -52,15 +53,38 @@ def layer_width(config: LlamaConfig, kind: str) -> int:
     return {"q": q, "k": kv, "v": kv, "gate": f, "up": f}.get(kind, config.hidden_size)
 
 
-def build_program(config: LlamaConfig, encoding: Encoding, stored_bits: Mapping[str, int]) -> Program:
+def local_streams(b: str, config: LlamaConfig, rule: AttentionRule, longest: int) -> list[Stream]:
+    """Streams of the attention of block ``b``, whose spikes add cached rows."""
+    q, h = config.q_width, config.num_attention_heads
+    longest = min(longest, config.sliding_window or longest)
+    queries = [Stream(f"{b}.attn_q", q, (q, 0))] if rule.queries else []
+    return queries + ([Stream(f"{b}.attn_p", h * longest, (0, h))] if rule.probabilities else [])
+
+
+def build_program(
+    config: LlamaConfig,
+    encoding: Encoding,
+    stored_bits: Mapping[str, int],
+    rule: AttentionRule = DENSE,
+    longest: int = 1,
+) -> Program:
     """The program of a model of this config under this encoding.
 
-    ``stored_bits`` holds, by weight id, the bits per stored weight of the dense tensors (`Checkpoint.stored_bits`).
+    Parameters
+    ----------
+    config, encoding
+        Sizes of the model, code of its streams.
+    stored_bits
+        By weight id, the bits per stored weight of the dense tensors (`Checkpoint.stored_bits`).
+    rule
+        How attention is computed.
+    longest
+        Longest context of the trace, for the width of the local streams of attention.
     """
     streams: list[Stream] = []
     layers: list[Layer] = []
     stages: list[Stage] = []
-    ops = stage_ops(config, encoding, stored_bits)
+    ops = stage_ops(config, encoding, stored_bits, rule)
     sources: tuple[str, ...] = ()
     residual: tuple[str, ...] = ()  # the stage at whose home cores the residual waits
     for i in range(config.num_hidden_layers):
@@ -68,6 +92,7 @@ def build_program(config: LlamaConfig, encoding: Encoding, stored_bits: Mapping[
             stream_id = f"blocks.{i}.{short}"
             width, driven = stream_width(config, stream_id), driven_layers(stream_id)
             op_ids = tuple(op.op_id for op in ops[stream_id])
+            streams += local_streams(f"blocks.{i}", config, rule, longest) if short == "attn_out" else []
             streams.append(Stream(stream_id, width))
             carries = residual if short in RESIDUAL else ()
             stages.append(Stage(stream_id, width, op_ids, stream_id, driven, sources, carries))

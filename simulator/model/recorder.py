@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulator.model.program import Program
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import Trace
+from simulator.trace.trace import PHASES, Trace
 
 
 class Recorder:
@@ -24,12 +24,18 @@ class Recorder:
         """Keep the counts [tokens, n] of a stream for one passage."""
         self._parts.setdefault(stream_id, []).append(counts.astype(self._dtype))
 
-    def trace(self, name: str, program: Program, lengths: Sequence[int], origin: Mapping[str, object]) -> Trace:
+    def trace(
+        self, name: str, program: Program, lengths: Sequence[int], origin: Mapping[str, object], n_decoded: int = 0
+    ) -> Trace:
         """The Trace of what was recorded.
 
-        ``lengths`` are the tokens of each passage, in order: positions start at 0 in each.
+        ``lengths`` are the tokens of each passage, in order: positions start at 0 in each. The last ``n_decoded`` of
+        them were generated.
         """
-        counts = {stream_id: np.concatenate(parts) for stream_id, parts in self._parts.items()}
+        widths = {stream.stream_id: stream.n for stream in program.streams}
+        counts = {i: np.concatenate([_widened(part, widths[i]) for part in parts]) for i, parts in self._parts.items()}
+        phases = np.zeros(sum(lengths), np.uint8)
+        phases[len(phases) - n_decoded :] = PHASES.index("decode")
         trace = Trace(
             name=name,
             encoding=self._encoding,
@@ -39,9 +45,14 @@ class Recorder:
             stages=program.stages,
             window=program.window,
             positions=np.concatenate([np.arange(n, dtype=np.int64) for n in lengths]),
-            phases=np.zeros(sum(lengths), np.uint8),  # a prompt
+            phases=phases,
             origin=origin,
             load_counts=counts.__getitem__,
         )
         trace.check()
         return trace
+
+
+def _widened(counts: NDArray[np.integer], n: int) -> NDArray[np.integer]:
+    """Counts [tokens, m] with zeros up to n: a local stream is as wide as the longest context makes it."""
+    return np.pad(counts, ((0, 0), (0, n - counts.shape[1])))

@@ -61,6 +61,10 @@ class Tokenizer:
         end = encoded.offsets[len(ids) - 2][1] if len(ids) > 1 else 0
         return Passage(np.array(ids, dtype=np.int64), len(text[:end].encode()), len(encoded.ids) + 1 - len(ids))
 
+    def text(self, token_ids: NDArray[np.int64]) -> str:
+        """The text of tokens, special ones written out."""
+        return str(self._tokenizer.decode(token_ids.tolist(), skip_special_tokens=False))
+
 
 def split_passages(text: str) -> tuple[str, ...]:
     """The passages of ``text``: what stands between lines ``<|endoftext|>``, stripped; empty ones are left out."""

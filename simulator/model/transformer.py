@@ -1,9 +1,9 @@
 """The forward pass of a LLaMA model, in the order of the mathematics.
 
 Shapes: n tokens, d hidden, h heads, kv key/value heads, g = h / kv heads to a group, hd head width, f intermediate,
-V vocabulary. Linear layers are called through a `Linear`, which decides whether they see floats or spikes; attention,
-norms, activation, embedding and head are dense float. Nothing here rests on the order in which BLAS adds in float32,
-which changes with its thread count: attention is einsum, the head a float64 product.
+V vocabulary. Linear layers are called through a `Linear`, attention through an `Attention`; these decide whether their
+operands are floats or spikes. Norms, activation, embedding and head are dense float. Nothing here rests on the order in
+which BLAS adds in float32, which changes with its thread count: the head is a float64 product.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.errors import ModelError
+from simulator.model.attention import Attention, dense_attention
 from simulator.model.checkpoint import Checkpoint
+from simulator.model.kv_cache import KVCache
 from simulator.model.linear import Linear
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.rope import inverse_frequencies
@@ -20,14 +23,27 @@ F32 = NDArray[np.float32]
 
 
 @np.errstate(over="ignore", invalid="ignore")  # refused by name where it is used, rather than warned of here
-def forward(checkpoint: Checkpoint, token_ids: NDArray[np.int64], linear: Linear) -> F32:
-    """Logits [n, V] of one passage, token_ids [n], which starts at position 0.
+def forward(
+    checkpoint: Checkpoint,
+    token_ids: NDArray[np.int64],
+    linear: Linear,
+    attention: Attention = dense_attention,
+    cache: KVCache | None = None,
+) -> F32:
+    """Logits [n, V] of the tokens token_ids [n], which follow those in the cache (none: they start at position 0).
 
     An overflow is refused by the encoder of a spiking `Linear`, or shows as NaN or infinity in the logits.
+
+    Raises
+    ------
+    ModelError
+        When a token is outside the vocabulary, or the context of the model is too short.
     """
     config, weights = checkpoint.config, checkpoint.weights
+    cache = KVCache() if cache is None else cache
+    check_tokens(config, token_ids, cache.length)
     eps = config.rms_norm_eps
-    cos, sin = rotary_tables(config, len(token_ids))  # [n, hd]
+    cos, sin = rotary_tables(config, len(token_ids), cache.length)  # [n, hd]
 
     x = checkpoint.embed(token_ids)  # [n, d]: the residual
     for i in range(config.num_hidden_layers):
@@ -40,7 +56,7 @@ def forward(checkpoint: Checkpoint, token_ids: NDArray[np.int64], linear: Linear
             q, k, v = (y + weights[f"{b}.{kind}_bias"] for y, kind in zip((q, k, v), "qkv", strict=True))
         q = rotate(split_heads(q, config), cos, sin)  # [h, n, hd]
         k = rotate(split_heads(k, config), cos, sin)  # [kv, n, hd]
-        mixed = attend(q, k, split_heads(v, config), config.sliding_window)  # [n, h*hd]
+        mixed = attention(b, q, k, split_heads(v, config), cache, config.sliding_window)  # [n, h*hd]
         (o,) = linear(f"{b}.attn_out", mixed)  # [n, d]
         x = x + o
 
@@ -50,11 +66,25 @@ def forward(checkpoint: Checkpoint, token_ids: NDArray[np.int64], linear: Linear
         (down,) = linear(f"{b}.mlp_hidden", silu(gate) * up)  # [n, d]
         x = x + down
 
+    cache.length += len(token_ids)
+
     # Head: one logit per word of the vocabulary.
     normed = rms_norm(x, weights["norm_final"], eps)
     wide = normed.astype(np.float64)
     parts = [(wide @ part.T.astype(np.float64)).astype(np.float32) for part in checkpoint.head_parts()]
     return np.concatenate(parts, axis=1)  # [n, V]
+
+
+def check_tokens(config: LlamaConfig, token_ids: NDArray[np.int64], start: int) -> None:
+    """Refuse tokens that the model does not know, and more of them, after ``start`` others, than its context holds."""
+    if not len(token_ids):
+        raise ModelError("no tokens, wanted at least one")
+    outside = token_ids[(token_ids < 0) | (token_ids >= config.vocab_size)]
+    if len(outside):
+        raise ModelError(f"token {outside[0]} is outside the vocabulary, wanted 0 to {config.vocab_size - 1}")
+    needed, limit = start + len(token_ids), config.max_position_embeddings
+    if needed > limit:
+        raise ModelError(f"{needed} tokens, the context of the model holds {limit} ({needed - limit} over)")
 
 
 def rms_norm(x: F32, gain: F32, eps: float) -> F32:
@@ -64,10 +94,13 @@ def rms_norm(x: F32, gain: F32, eps: float) -> F32:
     return normed
 
 
-def rotary_tables(config: LlamaConfig, n: int) -> tuple[F32, F32]:
-    """Cosines and sines [n, hd] of the angles ``position * frequency``; both halves of hd hold the same."""
+def rotary_tables(config: LlamaConfig, n: int, start: int = 0) -> tuple[F32, F32]:
+    """Cosines and sines [n, hd] of the angles ``position * frequency``; both halves of hd hold the same.
+
+    Positions are those of n tokens after ``start`` others.
+    """
     frequencies = inverse_frequencies(config.head_dim, config.rope_theta, config.rope_scaling)
-    angles = np.outer(np.arange(n), frequencies)
+    angles = np.outer(np.arange(start, start + n), frequencies)
     both = np.concatenate([angles, angles], axis=1)
     return np.cos(both).astype(np.float32), np.sin(both).astype(np.float32)
 
@@ -83,27 +116,6 @@ def rotate(x: F32, cos: F32, sin: F32) -> F32:
 def split_heads(x: F32, config: LlamaConfig) -> F32:
     """[n, heads*hd] -> [heads, n, hd]."""
     return x.reshape(len(x), -1, config.head_dim).transpose(1, 0, 2)
-
-
-def attend(q: F32, k: F32, v: F32, window: int | None = None) -> F32:
-    """Causal grouped-query attention: [h, n, hd], [kv, n, hd], [kv, n, hd] -> [n, h*hd].
-
-    Query head i reads key/value head i // g. A token sees itself and those before it, ``window`` in all at most.
-    """
-    h, n, hd = q.shape
-    groups = q.reshape(len(k), h // len(k), n, hd)  # [kv, g, n, hd]
-    scores = np.einsum("kgqd,kcd->kgqc", groups, k) * np.float32(hd**-0.5)  # [kv, g, n, n]
-    distance = np.arange(n)[:, None] - np.arange(n)  # of the key behind the query
-    scores[..., (distance < 0) | (distance >= (window or n))] = -np.inf
-    mixed: F32 = np.einsum("kgqc,kdc->kgqd", softmax(scores), v.transpose(0, 2, 1).copy())
-    return mixed.reshape(h, n, hd).transpose(1, 0, 2).reshape(n, h * hd)
-
-
-def softmax(scores: F32) -> F32:
-    """``exp(s - max(s)) / sum`` along the last axis."""
-    powers: F32 = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    shares: F32 = powers * (np.float32(1) / powers.sum(axis=-1, keepdims=True))
-    return shares
 
 
 def silu(x: F32) -> F32:

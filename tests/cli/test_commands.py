@@ -180,7 +180,8 @@ def test_a_captured_trace_can_be_simulated(of_model: tuple[object, ...], work: P
 
 MISSING = {
     "config.json": "model/config.json: no such file, wanted a Hugging Face model directory",
-    "model.safetensors": "model/model.safetensors: no such file, wanted the weights (or model.safetensors.index.json and the shards it names)",
+    "model.safetensors": "model/model.safetensors: no such file, wanted the weights (or"
+    " model.safetensors.index.json and the shards it names)",
     "tokenizer.json": "model/tokenizer.json: no such file, wanted the tokenizer",
 }
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simulator.model.attention import dense_attention, softmax
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
+from simulator.model.kv_cache import KVCache
 from simulator.model.linear import FloatLinear, SpikingLinear
-from simulator.model.transformer import attend, forward, rms_norm, rotary_tables, rotate, silu, softmax
+from simulator.model.transformer import forward, rms_norm, rotary_tables, rotate, silu
 from simulator.trace.encoding import Encoding
 
 
@@ -149,7 +151,7 @@ def test_rotary_by_hand(write_model):
 def test_attention_by_hand():
     # One head, hd 1. Token 1: scores (0, ln 3) -> shares (1/4, 3/4) of the values 4 and 8 -> 7. Token 0 sees itself.
     q, k, v = np.float32([[[1], [1]]]), np.float32([[[0], [np.log(3)]]]), np.float32([[[4], [8]]])
-    assert attend(q, k, v).ravel().tolist() == pytest.approx([4, 7])
+    assert dense_attention("b", q, k, v, KVCache()).ravel().tolist() == pytest.approx([4, 7])
 
 
 def test_far_out_values_stay_finite():

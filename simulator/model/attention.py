@@ -1,0 +1,208 @@
+"""Attention of one block, in two ways: float products, or additions of cached integer rows triggered by spikes.
+
+Shapes: n new tokens, c cached positions (the new ones included), h heads, kv key/value heads, g = h / kv query heads to
+each of them, hd head width. Query head i reads key/value head i // g. Products of floats are formed in float64 and
+rounded: in float32 their last bits depend on the number of BLAS threads and on what else is in the batch.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import ConservationError, ModelError
+from simulator.model.attention_rule import AttentionRule
+from simulator.model.encoder import SpikeCounts, encode
+from simulator.model.kernels import accumulate_spikes
+from simulator.model.kv_cache import CachedRows, KVCache
+from simulator.model.linear import EXACT_FLOAT32, LARGEST_INT32, Record
+from simulator.trace.encoding import Encoding
+
+F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
+
+
+class Attention(Protocol):
+    """Attention of block ``blocks.0`` and so on, for n new tokens."""
+
+    def __call__(self, block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None = None) -> F32:
+        """Mixed values [n, h*hd] for q [h, n, hd], after adding k and v [kv, n, hd] to the cache.
+
+        A token sees itself and those before it, ``window`` in all at most.
+        """
+        ...
+
+
+def dense_attention(block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None = None) -> F32:
+    """Attention in floats, its cache too (`Attention`)."""
+    keys = cache.append(f"{block}.keys", CachedRows.floats(k)).rows
+    values = cache.append(f"{block}.values", CachedRows.floats(v)).rows
+    scores = product(group(q, len(keys)), keys.swapaxes(1, 2)) * np.float32(q.shape[-1] ** -0.5)  # [kv, g*n, c]
+    return merge(product(softmax(causal(scores, q.shape[1], window)), values), q)
+
+
+def attention_for(rule: AttentionRule, encoding: Encoding) -> Attention:
+    """Attention by a rule, nothing recorded."""
+    return SpikingAttention(rule, encoding) if rule.integer else dense_attention
+
+
+class SpikingAttention:
+    """Attention whose operands are spike counts where the rule says so, on a cache of integers.
+
+    Parameters
+    ----------
+    rule
+        What is encoded, and the width of the cache.
+    encoding
+        Code and levels of every local stream.
+    record
+        Called with the counts of each local stream: ``blocks.0.attn_q`` [n, h*hd] and ``blocks.0.attn_p`` [n, c*h],
+        position after position, in each of them one per head; under a window position p takes the place p % window.
+    verify_tokens
+        For so many tokens of each call the sums are formed again spike by spike and compared.
+
+    Raises
+    ------
+    ModelError
+        When the cache cannot hold the counts.
+    """
+
+    def __init__(
+        self, rule: AttentionRule, encoding: Encoding, record: Record | None = None, verify_tokens: int = 0
+    ) -> None:
+        rule.check(encoding)
+        self._rule, self._encoding, self._record, self._verify_tokens = rule, encoding, record, verify_tokens
+        self.n_verified = 0
+
+    def __call__(self, block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None = None) -> F32:
+        """Remember the keys and values of the new tokens, score their queries against all keys, mix the values."""
+        n, hd = q.shape[1:]
+        for name, values in (("attn_q", q), ("attn_k", k), ("attn_v", v)):
+            _check_finite(values, f"{block}.{name}")
+        new = self._rows(k, self._rule.keys)
+        scaled = CachedRows(new.rows, new.scale * np.float32(hd**-0.5))  # the factor of the scores, folded in
+        keys = cache.append(f"{block}.keys", scaled)
+        cached_values = cache.append(f"{block}.values", self._rows(v, self._rule.values))
+        shares = softmax(causal(self._scores(block, q, keys), n, window))  # [kv, g*n, c]
+        return merge(self._mix(block, shares, cached_values, n, window), q)
+
+    def _rows(self, x: F32, encoded: bool) -> CachedRows:
+        """Keys or values [kv, n, hd] as integers with one scale per token and head, zero points taken off."""
+        encoding = self._encoding if encoded else Encoding("ternary", self._rule.largest)
+        spikes = encode(x.reshape(-1, x.shape[-1]), encoding)
+        centred = (spikes.counts - spikes.zero_point[:, None]).astype(np.int8)
+        return CachedRows(centred.reshape(x.shape), spikes.v_threshold.reshape(x.shape[:2]))
+
+    def _scores(self, block: str, q: F32, keys: CachedRows) -> F32:
+        """Scores [kv, g*n, c]: each spike of query element j adds the c cached integers of key element j."""
+        queries, columns = group(q, len(keys.rows)), keys.rows.swapaxes(1, 2)  # [kv, g*n, hd], [kv, hd, c]
+        if not self._rule.queries:
+            return product(queries, columns) * keys.scale[:, None, :]
+        stream_id, (h, n, hd) = f"{block}.attn_q", q.shape
+        spikes = encode(queries.reshape(-1, hd), self._encoding, stream_id)
+        counts = spikes.counts.reshape(queries.shape)
+        self._keep(stream_id, counts.reshape(h, n, hd).transpose(1, 0, 2).reshape(n, -1))
+        sums = self._sums(stream_id, counts, columns, n)
+        zero_point = spikes.zero_point.reshape(*queries.shape[:2], 1)
+        centred: I32 = sums - zero_point * columns.astype(np.int32).sum(axis=1, keepdims=True)
+        scores: F32 = centred.astype(np.float32) * _per_row(spikes, queries) * keys.scale[:, None, :]
+        return scores
+
+    def _mix(self, block: str, shares: F32, values: CachedRows, n: int, window: int | None) -> F32:
+        """Mixed values [kv, g*n, hd]: each spike of the probability of a position adds its cached row of hd integers.
+
+        The scale of a row is the position's own, so it goes into the probability before that is encoded.
+        """
+        weighted = shares * values.scale[:, None, :]
+        if not self._rule.probabilities:
+            return product(weighted, values.rows)
+        stream_id, c = f"{block}.attn_p", shares.shape[-1]
+        spikes = encode(weighted.reshape(-1, c), self._encoding, stream_id)
+        counts = spikes.counts.reshape(shares.shape)
+        self._keep(stream_id, fold(counts.reshape(-1, n, c), window).transpose(1, 2, 0).reshape(n, -1))
+        sums = self._sums(stream_id, counts, values.rows, n)
+        return sums.astype(np.float32) * _per_row(spikes, shares)
+
+    def _keep(self, stream_id: str, counts: NDArray[np.int16]) -> None:
+        if self._record is not None:
+            self._record(stream_id, counts)
+
+    def _sums(self, stream_id: str, counts: NDArray[np.int16], rows: NDArray[np.int8] | F32, n: int) -> I32:
+        """Integer sums counts @ rows, [kv, g*n, m] from [kv, g*n, k] and [kv, k, m], exact, some checked by spikes."""
+        largest = self._encoding.levels * self._rule.largest * rows.shape[1]  # of any partial sum, in any order
+        if largest > LARGEST_INT32:
+            raise ModelError(
+                f"{stream_id}: sums may reach {largest}, an int32 accumulator holds {LARGEST_INT32}"
+                f" ({largest - LARGEST_INT32} over); take fewer than {self._encoding.levels} levels"
+            )
+        dtype = np.float32 if largest < EXACT_FLOAT32 else np.float64
+        sums = np.asarray(np.matmul(counts.astype(dtype), rows.astype(dtype)), dtype=np.int32)
+        for token in range(min(self._verify_tokens, n)):
+            for head in range(len(rows)):
+                self._verify(stream_id, counts[head, token::n], rows[head], sums[head, token::n])
+        return sums
+
+    def _verify(self, stream_id: str, counts: NDArray[np.int16], rows: NDArray[np.int8] | F32, sums: I32) -> None:
+        """The sums of one token for the g queries of a head, formed spike by spike."""
+        by_spike = accumulate_spikes(counts, rows.astype(np.int8), self._encoding)
+        if not np.array_equal(by_spike, sums):
+            n = int(np.count_nonzero(by_spike != sums))
+            raise ConservationError(f"{stream_id}: {n} sums of cached rows differ from the sums added spike by spike")
+        self.n_verified += sums.size
+
+
+def group(q: F32, kv: int) -> F32:
+    """Queries [h, n, hd] by the head they read: [kv, g*n, hd]."""
+    return q.reshape(kv, -1, q.shape[-1])
+
+
+def merge(mixed: F32, q: F32) -> F32:
+    """Values [kv, g*n, hd], mixed for queries q [h, n, hd], as rows of tokens: [n, h*hd]."""
+    h, n, hd = q.shape
+    return mixed.reshape(h, n, hd).transpose(1, 0, 2).reshape(n, h * hd)
+
+
+def causal(scores: F32, n: int, window: int | None = None) -> F32:
+    """Scores [kv, g*n, c] of the last n of c positions, in place, with those of positions out of sight at -infinity."""
+    c = scores.shape[-1]
+    distance = np.arange(c - n, c)[:, None] - np.arange(c)  # of the key behind the query
+    scores.reshape(len(scores), -1, n, c)[..., (distance < 0) | (distance >= (window or c))] = -np.inf
+    return scores
+
+
+def fold(counts: NDArray[np.int16], window: int | None) -> NDArray[np.int16]:
+    """Counts [h, n, c] by place in a window of w: [h, n, w]; of the positions at one place a token sees one at most."""
+    h, n, c = counts.shape
+    if window is None or c <= window:
+        return counts
+    padded = np.pad(counts, ((0, 0), (0, 0), (0, -c % window)))
+    folded: NDArray[np.int16] = padded.reshape(h, n, -1, window).sum(axis=2, dtype=np.int16)
+    return folded
+
+
+def product(a: F32, b: NDArray[np.int8] | F32) -> F32:
+    """Matrix products, formed in float64."""
+    return np.asarray(np.matmul(a.astype(np.float64), b.astype(np.float64)), dtype=np.float32)
+
+
+def softmax(scores: F32) -> F32:
+    """``exp(s - max(s)) / sum`` along the last axis."""
+    powers: F32 = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    total = powers.sum(axis=-1, keepdims=True, dtype=np.float64).astype(np.float32)
+    shares: F32 = powers * (np.float32(1) / total)
+    return shares
+
+
+def _per_row(spikes: SpikeCounts, like: F32) -> F32:
+    """Thresholds of the encoded rows as [kv, g*n, 1]."""
+    return spikes.v_threshold.reshape(*like.shape[:2], 1)
+
+
+def _check_finite(x: F32, place: str) -> None:
+    """Refuse NaN and infinity in [heads, n, hd] by the token that holds them."""
+    wrong = ~np.isfinite(x).all(axis=(0, 2))
+    if wrong.any():
+        token = int(np.flatnonzero(wrong)[0])
+        raise ModelError(f"{place}: token {token} holds NaN or infinity, wanted finite activations")

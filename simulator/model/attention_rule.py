@@ -1,0 +1,75 @@
+"""Which operands of attention are spike-encoded, and how wide the rows of the KV cache are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from simulator.errors import ModelError
+from simulator.trace.encoding import Encoding
+
+FLOAT_BITS = 16
+INTEGER_BITS = (4, 8)
+
+
+@dataclass(frozen=True)
+class AttentionRule:
+    """How attention is computed (`ENCODING.md`, section "Attention").
+
+    Attributes
+    ----------
+    queries
+        Queries are spike-encoded, one threshold per token and head: QK^T is additions of cached keys, triggered by
+        their spikes. Otherwise each query is multiplied.
+    keys, values
+        Keys (values) are encoded as spike counts of the trace's encoding, one threshold per token and head, and the
+        counts are what the cache holds. Otherwise they are rounded to the width of the cache.
+    probabilities
+        Probabilities are spike-encoded, one threshold per token and head: PV is additions of cached values.
+    kv_bits
+        Width of a number in the KV cache: 16 for floats, 8 or 4 for integers with one float scale per token and head.
+    """
+
+    queries: bool = False
+    keys: bool = False
+    values: bool = False
+    probabilities: bool = False
+    kv_bits: int = FLOAT_BITS
+
+    def __post_init__(self) -> None:
+        if self.kv_bits not in (*INTEGER_BITS, FLOAT_BITS):
+            raise ModelError(f"kv_bits {self.kv_bits}, wanted 4, 8 or {FLOAT_BITS}")
+        encoded = [name for name in ("queries", "keys", "values", "probabilities") if getattr(self, name)]
+        if encoded and not self.integer:
+            raise ModelError(
+                f"attention: spikes of {', '.join(encoded)} need integer rows, the KV cache has floats of {FLOAT_BITS}"
+                " bits; take kv_bits 8 or 4"
+            )
+
+    @property
+    def integer(self) -> bool:
+        """Whether the cache holds integers."""
+        return self.kv_bits != FLOAT_BITS
+
+    @property
+    def largest(self) -> int:
+        """Largest integer of the cache."""
+        return (1 << (self.kv_bits - 1)) - 1
+
+    def check(self, encoding: Encoding) -> None:
+        """Raise ModelError when the cache cannot hold the counts of an encoding."""
+        if (self.keys or self.values) and encoding.levels > self.largest:
+            raise ModelError(
+                f"attention: counts up to {encoding.levels}, a {self.kv_bits}-bit KV cache holds {self.largest}"
+                f" ({encoding.levels - self.largest} over); take fewer levels or wider rows"
+            )
+
+
+DENSE = AttentionRule()
+SPIKING = AttentionRule(queries=True, keys=True, values=True, probabilities=True, kv_bits=8)
+
+
+def rule_for(attention: Literal["dense", "spiking"], kv_bits: int | None) -> AttentionRule:
+    """All four operands as spikes on a cache of 8 bits (or so many), or dense products on one of 16 (or so many)."""
+    rule = SPIKING if attention == "spiking" else DENSE
+    return rule if kv_bits is None else replace(rule, kv_bits=kv_bits)
