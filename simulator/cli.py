@@ -398,6 +398,21 @@ def claims() -> None:
     _print_table(claims_table(), "published op-count energies, rebuilt from shapes and the 45 nm table")
 
 
+@app.command(name="validate-silicon")
+def validate_silicon(as_json: AsJson = False) -> None:
+    """Replay measurements on real chips whose events are published: measured, simulated, error."""
+    from simulator.energy.silicon import run_case, silicon_notes, silicon_table
+    from simulator.energy.silicon_cases import silicon_cases
+
+    verdicts = [run_case(case) for case in silicon_cases()]
+    if as_json:
+        _print_json({"cases": _json_rows(silicon_table(verdicts)), "notes": silicon_notes(verdicts)})
+        return
+    _print_table(silicon_table(verdicts), "measured on silicon and simulated; nothing is tuned on the case tested")
+    for line in silicon_notes(verdicts):
+        typer.echo(f"- {line}")
+
+
 @app.command()
 def warmup() -> None:
     """Compile the kernels, so that the next simulation starts at once."""
