@@ -290,6 +290,23 @@ class Sync(Frozen):
     barrier: Barrier
 
 
+class Mapping(Frozen):
+    """How layers are cut into blocks, and where these go."""
+
+    strategy: Literal["by_output", "by_input", "blocks_2d"] = Field(
+        default="by_output",
+        description="by_output: outputs are cut first, few partial sums travel; by_input: inputs; blocks_2d: both",
+    )
+    placement: Literal["snake", "in_order", "min_hops"] = Field(
+        default="snake",
+        description="tiles along a snake, row by row, or annealed from the snake for the fewest flits x hops",
+    )
+    seed: int = Field(default=0, ge=0, description="of the annealing")
+    share_cores: bool = Field(
+        default=False, description="several blocks on one core where they fit; in a stage it serves them one by one"
+    )
+
+
 class ChipConfig(Frozen):
     """A chip file. Everything that the mapping, the engine and the energy ledger know of the hardware."""
 
@@ -308,6 +325,7 @@ class ChipConfig(Frozen):
     vector: Vector
     memory: Memory
     sync: Sync
+    mapping: Mapping = Mapping()
 
     @model_validator(mode="after")
     def _rules(self, info: ValidationInfo) -> Self:

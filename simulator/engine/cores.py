@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
-from simulator.mapping.placement import Placement
+from simulator.mapping.placement import Block, Placement
 
 Ints = NDArray[np.int64]
 
@@ -39,21 +39,24 @@ class CoreLoad:
 
     def frame(self, placement: Placement, chip: ChipConfig) -> pd.DataFrame:
         """One row per core in use, see `SimResult.cores`."""
-        blocks, mesh_x = placement.blocks, placement.mesh_x
-        cores = np.array([b.core for b in blocks], dtype=np.int64)
+        held: dict[int, list[Block]] = {}
+        for block in placement.blocks:
+            held.setdefault(block.core, []).append(block)
+        held = dict(sorted(held.items()))
+        cores, blocks, mesh_x = np.array(list(held), dtype=np.int64), list(held.values()), placement.mesh_x
         router = placement.core_router[cores]
         return pd.DataFrame(
             {
                 "core": cores,
-                "chip": cores // chip.chip.n_cores,
+                "chip": placement.chip_of(router, chip),
                 "router": router,
                 "x": router % mesh_x,
                 "y": router // mesh_x,
-                "role": [b.role for b in blocks],
-                "owner": [b.owner for b in blocks],
-                "rows": [b.n_rows for b in blocks],
-                "neurons": [b.n_cols for b in blocks],
-                "sram_bytes": [b.sram_bytes for b in blocks],
+                "role": ["+".join(dict.fromkeys(b.role for b in of_core)) for of_core in blocks],
+                "owner": ["+".join(dict.fromkeys(b.owner for b in of_core)) for of_core in blocks],
+                "rows": [sum(b.n_rows for b in of_core) for of_core in blocks],
+                "neurons": [sum(b.n_cols for b in of_core) for of_core in blocks],
+                "sram_bytes": [sum(b.sram_bytes for b in of_core) for of_core in blocks],
                 "busy_ps": self.busy_ps[cores],
                 "packets_in": self.packets_in[cores],
                 "packets_out": self.packets_out[cores],

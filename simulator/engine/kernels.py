@@ -152,12 +152,16 @@ def serve_at_once(
 
 @jit
 def step_end(free_ps: Ints, received: Ints, targets: Targets, emitted_ps: int) -> int:
-    """End of a timestep: the last home has sent, the last target has served and updated its neurons."""
+    """End of a timestep: the last home has sent, the last target has served and updated its neurons.
+
+    A core updates its targets one after another; ``free_ps`` ends as the time when it has.
+    """
     _, server, _, update_ps, idle_ps = targets
     end = emitted_ps
     for target in range(len(server)):
         update = update_ps[target] if received[target] > 0 else idle_ps[target]
-        end = max(end, free_ps[server[target]] + update)
+        free_ps[server[target]] += update
+        end = max(end, free_ps[server[target]])
     return end
 
 

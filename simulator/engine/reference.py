@@ -152,7 +152,8 @@ class _Oracle:
         for layer_id in stage.layers:
             for block in self.blocks(layer_id):
                 received = [d for p in packets for d in p.deliveries if d.receiver is block]
-                end = max(end, free.get(block.core, 0) + self.update(block, bool(received)))
+                free[block.core] = free.get(block.core, 0) + self.update(block, bool(received))
+                end = max(end, free[block.core])
         for p in packets:
             for delivery in p.deliveries:
                 self.count_served(delivery.receiver)
@@ -256,15 +257,15 @@ class _Oracle:
     def soma_after_stage(self, stage: Stage) -> int:
         """Neurons of the blocks that hold the sums, on a chip that updates them once per stage."""
         soma = self.chip.core.soma
-        slowest = 0
+        core_ps: Counter[int] = Counter()  # a core updates its blocks one after another
         for layer_id in stage.layers if soma.every == "stage" else ():
             for block in self.blocks(layer_id):
                 if block.row_start == 0:
                     taken = math.ceil(block.n_cols / soma.lanes) * soma.update.latency.value
                     self.count(layer_id, "soma", "update", block.n_cols)
                     self.found.busy_ps[block.core] += taken
-                    slowest = max(slowest, taken)
-        return slowest
+                    core_ps[block.core] += taken
+        return max(core_ps.values(), default=0)
 
     # ---------------------------------------------------------------- network and cores
 

@@ -11,7 +11,7 @@ from simulator.config.chip import ChipConfig
 from simulator.engine.kernels import BITWISE, DENSE, TWOS, UNARY, Packets, Scratch, run_timesteps
 from simulator.engine.network import Network
 from simulator.engine.plan import StagePlan
-from simulator.mapping.capacity import ceil_div
+from simulator.mapping.traffic import flits_per_spike
 from simulator.trace.encoding import Encoding
 
 Ints = NDArray[np.int64]
@@ -56,15 +56,6 @@ def replay_code(encoding: Encoding, chip: ChipConfig) -> tuple[int, int]:
     if chip.replay == "dense":
         return DENSE, 1
     return {"bitwise": BITWISE, "bitwise_twos": TWOS}.get(encoding.code, UNARY), encoding.n_timesteps
-
-
-def flits_per_spike(encoding: Encoding, chip: ChipConfig) -> int:
-    """Flits of a packet that leaves an encoder: as many as its payload fills, and at least the one that says who fired.
-
-    A flit's bits are payload; the address travels beside them. A dense replay sends the whole count.
-    """
-    bits = encoding.levels.bit_length() + encoding.signed if chip.replay == "dense" else encoding.payload_bits
-    return max(1, ceil_div(bits, chip.noc.flit_bits))
 
 
 def run_spikes(

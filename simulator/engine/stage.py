@@ -17,7 +17,7 @@ from simulator.engine.links import crossings
 from simulator.engine.network import Network
 from simulator.engine.plan import StagePlan, accumulation, plan_stage
 from simulator.engine.result import CHIP
-from simulator.engine.spikes import SpikeRun, flits_per_spike, replay_code, run_spikes
+from simulator.engine.spikes import SpikeRun, replay_code, run_spikes
 from simulator.engine.tally import Tally
 from simulator.engine.transfer import (
     Edges,
@@ -30,6 +30,7 @@ from simulator.engine.transfer import (
 from simulator.engine.vector import op_work, vector_ps
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Placement
+from simulator.mapping.traffic import flits_per_spike
 from simulator.trace.trace import Stage, Trace
 
 Ints = NDArray[np.int64]
@@ -212,12 +213,13 @@ class StageRun:
         soma = self._in.chip.core.soma
         if soma.every == "timestep":
             return 0
-        slowest, n_tokens = 0, self._in.trace.n_tokens
+        n_tokens = self._in.trace.n_tokens
+        core_ps = np.zeros(len(plan.targets), np.int64)  # a core updates its blocks one after another
         for layer_id, blocks in plan.layers.items():
             root = np.array([b.row_start == 0 for b in plan.targets[blocks]])  # partial sums are updated at their root
             columns = plan.target_cols[blocks][root]
             taken = ceil_div(columns, soma.lanes) * soma.update.latency.value
-            slowest = max(slowest, int(taken.max()))
+            np.add.at(core_ps, plan.target_server[blocks][root], taken)
             self.tally.add(layer_id, "soma", "update", columns.sum() * n_tokens)
             self.cores.add("busy_ps", plan.target_core[blocks][root], taken * n_tokens)
-        return slowest
+        return int(core_ps.max())

@@ -59,29 +59,21 @@ def part_size(total: int, parts: int) -> int:
     return ceil_div(total, parts)
 
 
-def cut_layer(layer: Layer, chip: ChipConfig) -> Cut:
-    """Fewest blocks that respect the limits of a core; outputs are cut before inputs, for partial sums cost traffic.
-
-    Raises
-    ------
-    CapacityError
-        When not even one row of one output fits the synaptic memory of a core.
-    """
-    row_parts = ceil_div(layer.n_in, chip.core.limits.axons_in)
-    while (cols := _cols_that_fit(part_size(layer.n_in, row_parts), layer, chip)) == 0:
-        if row_parts >= layer.n_in:
-            raise _nothing_fits(layer, chip)
-        row_parts = min(2 * row_parts, layer.n_in)
-    return Cut(row_parts, ceil_div(layer.n_out, cols))
+def cols_that_fit(n_rows: N, layer: Layer, chip: ChipConfig) -> N:
+    """Most outputs whose weights from ``n_rows`` inputs fit one core, within its neuron limit; 0 when none does."""
+    words = 8 * chip.core.sram.capacity // (n_rows * chip.core.sram.word)
+    cols: N = np.minimum(words * chip.core.sram.word // layer.weight_bits, chip.core.limits.neurons)
+    return cols
 
 
-def _cols_that_fit(n_rows: int, layer: Layer, chip: ChipConfig) -> int:
-    """Most outputs whose weights from ``n_rows`` inputs fit one core, within its neuron limit."""
-    words = (8 * chip.core.sram.capacity) // (n_rows * chip.core.sram.word)
-    return min(words * chip.core.sram.word // layer.weight_bits, chip.core.limits.neurons)
+def rows_that_fit(n_cols: int, layer: Layer, chip: ChipConfig) -> int:
+    """Most inputs whose weights to ``n_cols`` outputs fit one core, within its axon limit; 0 when none does."""
+    words = 8 * chip.core.sram.capacity // chip.core.sram.word
+    return min(words // words_per_row(n_cols, layer.weight_bits, chip), chip.core.limits.axons_in)
 
 
-def _nothing_fits(layer: Layer, chip: ChipConfig) -> CapacityError:
+def nothing_fits(layer: Layer, chip: ChipConfig) -> CapacityError:
+    """The fault of a core that cannot hold one synapse of a layer."""
     demand = block_sram_bytes(1, 1, layer.weight_bits, chip)
     bound = chip.core.sram.capacity
     return CapacityError(

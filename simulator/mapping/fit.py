@@ -36,7 +36,8 @@ def fit(trace: Trace, chip: ChipConfig) -> Fit:
     placement = map_trace(trace, chip)
     owners = dict.fromkeys(block.owner for block in placement.blocks)
     rows = [_row(owner, placement.of(owner), chip) for owner in owners]
-    return Fit(pd.DataFrame(rows), len(placement.blocks), placement.cores_total, placement.n_chips)
+    used = len({block.core for block in placement.blocks})
+    return Fit(pd.DataFrame(rows), used, placement.cores_total, placement.n_chips)
 
 
 def _row(owner: str, blocks: tuple[Block, ...], chip: ChipConfig) -> dict[str, object]:

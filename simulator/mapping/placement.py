@@ -9,10 +9,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.config.chip import ChipConfig
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Block:
-    """The part of a layer, or of the home of a stage, that lives on one core (a core holds one block).
+    """The part of a layer, or of the home of a stage, that lives on one core.
 
     Attributes
     ----------
@@ -57,7 +59,8 @@ class Placement:
     Attributes
     ----------
     blocks
-        In core order.
+        In program order. Those of one owner are on cores of rising numbers; a core holds one block, or several with
+        `mapping.share_cores`.
     n_chips
         Chips in use.
     chips_x, chips_y
@@ -81,10 +84,15 @@ class Placement:
         """Cores of all chips in use."""
         return len(self.core_router)
 
-    @property
+    @cached_property
     def tiles_used(self) -> int:
         """Tiles with at least one block."""
-        return len({int(self.core_router[b.core]) for b in self.blocks})
+        return len(np.unique(self.core_router[[b.core for b in self.blocks]]))
+
+    def chip_of(self, router: NDArray[np.int64], chip: ChipConfig) -> NDArray[np.int64]:
+        """Number of the chip on which each of these routers stands, chip rows one after another."""
+        x, y = router % self.mesh_x // chip.chip.tiles_x, router // self.mesh_x // chip.chip.tiles_y
+        return y * self.chips_x + x
 
     def of(self, owner: str) -> tuple[Block, ...]:
         """Blocks of one layer or stage, in core order."""

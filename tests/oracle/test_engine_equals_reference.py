@@ -20,6 +20,8 @@ from simulator.engine.spikes import run_spikes
 from simulator.errors import ConfigError
 from simulator.mapping.place import map_trace
 from simulator.mapping.placement import Placement
+from simulator.mapping.placements import PLACEMENTS
+from simulator.mapping.strategies import STRATEGIES
 from simulator.trace.encoding import CODES
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
@@ -170,6 +172,12 @@ def cases(draw):
         core__synapse__lanes=draw(st.integers(1, 4)),
         core__synapse__weight_bits=f"{draw(st.sampled_from([1, 4, 8]))} bit",
         replay=draw(st.sampled_from(["captured", "captured", "dense"])),
+        mapping={
+            "strategy": draw(st.sampled_from(list(STRATEGIES))),
+            "placement": draw(st.sampled_from(list(PLACEMENTS))),
+            "seed": draw(st.integers(0, 9)),
+            "share_cores": draw(st.booleans()),
+        },
     )
     closed_form = st.tuples(st.integers(0, 5), st.integers(0, 5))
     code = draw(st.sampled_from(CODES))

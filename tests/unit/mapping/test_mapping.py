@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,11 +13,16 @@ from factories import make_chip, make_trace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator.config.chip import Mapping
+from simulator.engine.engine import simulate
 from simulator.errors import CapacityError
-from simulator.mapping.capacity import Cut, cut_layer
+from simulator.mapping.capacity import Cut
 from simulator.mapping.fit import fit
-from simulator.mapping.partition import even_ranges, partition
+from simulator.mapping.partition import even_ranges
 from simulator.mapping.place import crosses_chip, map_trace
+from simulator.mapping.placements import PLACEMENTS
+from simulator.mapping.strategies import STRATEGIES, cut_layer
+from simulator.mapping.traffic import traffic
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Layer
 
@@ -92,33 +99,117 @@ def test_fit_names_the_largest_block():
     assert (down["rows"], down["neurons"], down["sram_bytes"], down["sram_util"]) == (32, 16, 512, 0.125)
 
 
-@settings(max_examples=60, deadline=None)
+def test_the_chip_file_knows_every_strategy_and_placement():
+    fields = Mapping.model_fields
+    assert set(get_args(fields["strategy"].annotation)) == set(STRATEGIES)
+    assert set(get_args(fields["placement"].annotation)) == set(PLACEMENTS)
+
+
+def test_inputs_first_keeps_all_outputs_on_one_core():
+    """100 outputs on 64 neurons: 2 x 50; rows of 7 words, 512 words hold 73, axons 64: 200 inputs take 4."""
+    chip = make_chip(mapping={"strategy": "by_input"})
+    assert cut_layer(layer(200, 100), chip) == Cut(4, 2)
+
+
+def test_blocks_in_two_dimensions_are_nearly_square():
+    """200 x 40 on 64 axons needs 4 row parts; 50 x 40 is as square as 4 cores get."""
+    chip = make_chip(mapping={"strategy": "blocks_2d"})
+    assert cut_layer(layer(200, 40), chip) == Cut(4, 1)
+    # 4 KiB: 64 x 512 needs 8 parts of 64 outputs, which are square already
+    assert cut_layer(layer(64, 512), chip) == Cut(1, 8)
+
+
+def test_small_layers_share_a_core_and_a_home_is_never_on_a_core_that_it_drives():
+    """A chain 4-4-4: home 0 takes core 0, layer 0 core 1; home 1 fits beside them on core 0, layer 1 on core 1."""
+    placement = map_trace(synthetic_trace("silent", [4, 4, 4]), make_chip(mapping={"share_cores": True}))
+    assert [(b.owner, b.core) for b in placement.blocks] == [
+        ("layers.0.in", 0),
+        ("layers.0", 1),
+        ("layers.1.in", 0),
+        ("layers.1", 1),
+        ("head", 0),
+    ]
+
+
+def test_annealing_lowers_the_flit_hops_and_the_engine_moves_what_the_objective_counts():
+    """One core per tile: a home, 6 blocks of its layer, 6 cores of the head."""
+    chip = make_chip(chip__cores_per_tile=1, core__limits={"axons_in": 64, "neurons": 4})
+    trace = synthetic_trace("poisson", [4, 24], tokens=2, seed=1)
+    hops = {}
+    for name in PLACEMENTS:
+        placed = chip.model_copy(update={"mapping": Mapping(placement=name)})
+        placement = map_trace(trace, placed)
+        hops[name] = flit_hops(trace, placed)
+        assert simulate(trace, placed, placement).packet_hops == hops[name]
+    assert hops["min_hops"] < hops["snake"]
+
+
+def flit_hops(trace, chip):
+    placement = map_trace(trace, chip)
+    found = traffic(trace, placement.blocks, chip)
+    a, b = placement.core_router[found.from_core], placement.core_router[found.to_core]
+    x, y = abs(a % placement.mesh_x - b % placement.mesh_x), abs(a // placement.mesh_x - b // placement.mesh_x)
+    return int((found.flits * (x + y)).sum())
+
+
+@settings(max_examples=80, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 90), min_size=2, max_size=4),
     axons=st.integers(1, 64),
     neurons=st.integers(1, 64),
     sram=st.integers(8, 4096),
+    strategy=st.sampled_from(list(STRATEGIES)),
+    share=st.booleans(),
 )
-def test_blocks_cover_every_synapse_once_within_every_limit(sizes, axons, neurons, sram):
+def test_blocks_cover_every_synapse_once_within_every_limit(sizes, axons, neurons, sram, strategy, share):
     chip = make_chip(
-        core__limits={"axons_in": axons, "neurons": neurons}, core__sram={"capacity": f"{sram} B", "word": "64 bit"}
+        chip__max_chips=100_000,
+        core__limits={"axons_in": axons, "neurons": neurons},
+        core__sram={"capacity": f"{sram} B", "word": "64 bit"},
+        mapping={"strategy": strategy, "share_cores": share},
     )
     trace = synthetic_trace("silent", sizes)
-    blocks = partition(trace, chip)
-    assert [b.core for b in blocks] == list(range(len(blocks)))
+    blocks = map_trace(trace, chip).blocks
+    rows, columns, memory = Counter(), Counter(), Counter()
     for b in blocks:
-        assert b.n_rows <= axons
-        assert b.n_cols <= neurons
-        assert b.sram_bytes <= sram
+        rows[b.core] += b.n_rows
+        columns[b.core] += b.n_cols
+        memory[b.core] += b.sram_bytes
+    assert max(rows.values()) <= axons
+    assert max(columns.values()) <= neurons
+    assert max(memory.values()) <= sram
+    assert share or [b.core for b in blocks] == list(range(len(blocks)))
+    for stage in trace.stages:
+        home = [b.core for b in blocks if b.owner == stage.stage_id]
+        driven = {b.core for b in blocks if b.owner in stage.layers}
+        assert len(set(home)) == len(home)
+        assert not driven & set(home)
     for x in trace.layers:
-        cells = [
-            (r, c)
-            for b in blocks
-            if b.owner == x.layer_id
-            for r in range(b.row_start, b.row_stop)
-            for c in range(b.col_start, b.col_stop)
-        ]
-        assert sorted(cells) == [(r, c) for r in range(x.n_in) for c in range(x.n_out)]
+        of_layer = [b for b in blocks if b.owner == x.layer_id]
+        assert [b.core for b in of_layer] == sorted(b.core for b in of_layer)
+        held = np.zeros((x.n_in, x.n_out), np.int64)
+        for b in of_layer:
+            held[b.row_start : b.row_stop, b.col_start : b.col_stop] += 1
+        assert (held == 1).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_every_placement_gives_each_tile_its_cores_and_no_seed_makes_it_worse_than_the_snake(data):
+    chip = make_chip(
+        chip__tiles_x=data.draw(st.integers(1, 3)),
+        chip__cores_per_tile=data.draw(st.integers(1, 3)),
+        chip__max_chips=60,
+        core__limits={"axons_in": 20, "neurons": 5},
+    )
+    trace = synthetic_trace("poisson", data.draw(st.lists(st.integers(1, 30), min_size=2, max_size=3)), seed=2)
+    hops = {}
+    for name in PLACEMENTS:
+        placed = chip.model_copy(update={"mapping": Mapping(placement=name, seed=data.draw(st.integers(0, 99)))})
+        routers = Counter(map_trace(trace, placed).core_router.tolist())
+        assert set(routers.values()) == {chip.chip.cores_per_tile}
+        hops[name] = flit_hops(trace, placed)
+    assert hops["min_hops"] <= hops["snake"]
 
 
 @given(st.integers(1, 500), st.integers(1, 40))

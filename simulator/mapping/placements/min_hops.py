@@ -1,0 +1,112 @@
+"""Cores where their traffic wants them: swaps of cores, annealed, that lower the sum of flits x hops.
+
+Every round each core looks at the place where its traffic balances (the mean place of its partners, weighted by
+flits) and asks to swap with whoever stands near it. The change of each swap is computed as if no other were
+made; those that lower the sum, or raise it by less than the temperature allows, are made together, and the best
+placement met is kept. Rounds are array work over the pairs of cores that talk, so the time grows with their number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.mapping.placements.curves import snake
+from simulator.mapping.placements.site import Ints, Site
+
+ROUNDS = 240
+WARMTH = 0.5  # first temperature, in mean cost of a core
+Floats = NDArray[np.float64]
+
+
+def min_hops(site: Site) -> Ints:
+    """Routers of the cores after annealing from the snake; the same for the same seed, never worse than the snake."""
+    place = snake(site)
+    traffic = site.traffic()
+    if not len(traffic.flits):
+        return place
+    search = _Search(traffic.from_core, traffic.to_core, traffic.flits, site.mesh_x, len(place))
+    generator = np.random.Generator(np.random.PCG64(site.chip.mapping.seed))
+    best, best_cost = place, search.cost(place).sum()
+    reach = max(site.mesh_x, len(place) // (site.mesh_x * site.chip.chip.cores_per_tile) + 1)
+    for round_no in range(ROUNDS):
+        cooled = 1 - round_no / ROUNDS
+        temperature = WARMTH * cooled**2 * best_cost / len(place)
+        place = search.swap(place, temperature, max(1.0, reach * cooled**2 / 4), generator)
+        cost = search.cost(place).sum()
+        if cost < best_cost:
+            best, best_cost = place, cost
+    return best
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Pairs of cores that talk, each pair once from either side, and the mesh they stand on."""
+
+    from_core: Ints
+    to_core: Ints
+    flits: Ints
+    mesh_x: int
+    n: int
+
+    def cost(self, place: Ints) -> Floats:
+        """Flits x hops of each pair."""
+        x, y = place % self.mesh_x, place // self.mesh_x
+        a, b = self.from_core, self.to_core
+        hops: Floats = (np.abs(x[a] - x[b]) + np.abs(y[a] - y[b])) * self.flits.astype(np.float64)
+        return hops
+
+    def swap(self, place: Ints, temperature: float, jitter: float, generator: np.random.Generator) -> Ints:
+        """One round: the placement after all swaps that were granted."""
+        one, other = self._pairs(place, jitter, generator)
+        partner = np.arange(self.n)
+        partner[one], partner[other] = other, one
+        change = self._change(place, partner)
+        gain = change[one] + change[other]
+        granted = gain < temperature * generator.standard_exponential(len(one))
+        moved = place.copy()
+        moved[one[granted]], moved[other[granted]] = place[other[granted]], place[one[granted]]
+        return moved
+
+    def _pairs(self, place: Ints, jitter: float, generator: np.random.Generator) -> tuple[Ints, Ints]:
+        """Disjoint pairs of cores: each one that asks, in random order, with one that stands where it wants to be."""
+        want = self._wanted(place, jitter, generator)
+        order = np.argsort(place, kind="stable")
+        at = np.searchsorted(place[order], want)
+        other = order[np.minimum(at + generator.integers(0, 4, self.n), self.n - 1)]
+        one = generator.permutation(self.n)
+        other = other[one]
+        rank = np.full(self.n, 2 * self.n)
+        np.minimum.at(rank, one, np.arange(self.n))
+        np.minimum.at(rank, other, np.arange(self.n))
+        free = (rank[one] == np.arange(self.n)) & (rank[other] == np.arange(self.n)) & (one != other)
+        return one[free], other[free]
+
+    def _wanted(self, place: Ints, jitter: float, generator: np.random.Generator) -> Ints:
+        """The router near which the traffic of each core balances; cores without traffic want to stay."""
+        ends, partners = np.concatenate([self.from_core, self.to_core]), np.concatenate([self.to_core, self.from_core])
+        weight = np.concatenate([self.flits, self.flits]).astype(np.float64)
+        total = np.bincount(ends, weight, self.n)
+        axes = []
+        for axis in (place % self.mesh_x, place // self.mesh_x):
+            mean = np.bincount(ends, weight * axis[partners], self.n) / np.maximum(total, 1e-300)
+            mean = np.where(total > 0, mean, axis) + generator.normal(0, jitter, self.n)
+            axes.append(np.clip(np.rint(mean).astype(np.int64), 0, axis.max()))
+        return axes[1] * self.mesh_x + axes[0]
+
+    def _change(self, place: Ints, partner: Ints) -> Floats:
+        """By how much the cost of the pairs of each core changes when it alone stands where its partner stands.
+
+        A pair of cores that swap with each other keeps its distance and does not count.
+        """
+        x, y = place % self.mesh_x, place // self.mesh_x
+        moved_x, moved_y = x[partner], y[partner]
+        change = np.zeros(self.n)
+        together = partner[self.from_core] == self.to_core
+        for one, other in ((self.from_core, self.to_core), (self.to_core, self.from_core)):
+            before = np.abs(x[one] - x[other]) + np.abs(y[one] - y[other])
+            after = np.abs(moved_x[one] - x[other]) + np.abs(moved_y[one] - y[other])
+            change += np.bincount(one, np.where(together, 0, after - before) * self.flits, self.n)
+        return change

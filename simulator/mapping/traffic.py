@@ -1,0 +1,119 @@
+"""Flits between cores over a whole trace, from its spike counts: what a placement wants to keep short.
+
+Counted as unicast, one packet per spike and block; with multicast the branches of a tree share links, so the same
+blocks want the same places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.config.chip import ChipConfig
+from simulator.mapping.capacity import ceil_div
+from simulator.mapping.placement import Block
+from simulator.trace.encoding import Encoding
+from simulator.trace.trace import Stage, Trace
+
+Ints = NDArray[np.int64]
+Owned = dict[str, list[Block]]
+Entry = tuple[Ints, Ints, Ints]
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Flits between pairs of cores, each pair at most once: int64 [pairs] each.
+
+    Attributes
+    ----------
+    from_core, to_core, flits
+        ``flits`` over all tokens from one core to another.
+    """
+
+    from_core: Ints
+    to_core: Ints
+    flits: Ints
+
+
+def traffic(trace: Trace, blocks: tuple[Block, ...], chip: ChipConfig) -> Traffic:
+    """Spikes, outputs, residuals, partial sums and exchanged numbers of ``trace`` between the cores of ``blocks``."""
+    owned: Owned = {}
+    for block in blocks:
+        owned.setdefault(block.owner, []).append(block)
+    value_flits = ceil_div(chip.core.dendrite.accumulator_bits, chip.noc.flit_bits) * trace.n_tokens
+    entries: list[Entry] = []
+    for stage in trace.stages:
+        entries += _spikes(stage, trace, owned, chip)
+        entries += [(a, b, n * value_flits) for a, b, n in _values(stage, trace, owned)]
+    from_core, to_core, flits = (np.concatenate(field) for field in zip(*entries, strict=True))
+    n_cores = 1 + max(block.core for block in blocks)
+    pairs, which = np.unique(from_core * n_cores + to_core, return_inverse=True)
+    total = np.zeros(len(pairs), np.int64)
+    np.add.at(total, which, flits)
+    return Traffic(pairs // n_cores, pairs % n_cores, total)
+
+
+def flits_per_spike(encoding: Encoding, chip: ChipConfig) -> int:
+    """Flits of a packet that leaves an encoder: as many as its payload fills, and at least the one that says who fired.
+
+    A flit's bits are payload; the address travels beside them. A dense replay sends the whole count.
+    """
+    bits = encoding.levels.bit_length() + encoding.signed if chip.replay == "dense" else encoding.payload_bits
+    return max(1, ceil_div(bits, chip.noc.flit_bits))
+
+
+def _spikes(stage: Stage, trace: Trace, owned: Owned, chip: ChipConfig) -> Iterator[Entry]:
+    """Spikes of a stage's home cores to the blocks that they drive."""
+    if stage.stream is None or not stage.layers:
+        return
+    counts = trace.counts(stage.stream)
+    spikes = np.ones_like(counts, np.int64) if chip.replay == "dense" else trace.encoding.spikes_per_count(counts)
+    before = np.concatenate([[0], np.cumsum(spikes.sum(axis=0))])
+    targets = [block for layer_id in stage.layers for block in owned[layer_id]]
+    yield _overlap(
+        owned[stage.stage_id],
+        _ints([b.col_start for b in owned[stage.stage_id]]),
+        _ints([b.col_stop for b in owned[stage.stage_id]]),
+        targets,
+        _ints([b.row_start for b in targets]),
+        _ints([b.row_stop for b in targets]),
+        before * flits_per_spike(trace.encoding, chip),
+    )
+
+
+def _values(stage: Stage, trace: Trace, owned: Owned) -> Iterator[Entry]:
+    """Values of one token that travel between timesteps, see `docs/DESIGN.md`: collect, exchange and reduce."""
+    homes = owned[stage.stage_id]
+    for source in (*stage.sources, *stage.carries):
+        senders = [b for b in owned[source] if b.row_start == 0]
+        n = max(b.col_stop for b in senders)
+        edge = _ints([ceil_div(home.col_start * n, stage.width) for home in homes] + [n])
+        start, stop = _ints([b.col_start for b in senders]), _ints([b.col_stop for b in senders])
+        yield _overlap(senders, start, stop, homes, edge[:-1], edge[1:], np.arange(n + 1))
+    rounds = sum(trace.op[op_id].kind in ("norm", "encode") for op_id in stage.ops)
+    first, others = _ints([b.core for b in homes[:1]]), _ints([b.core for b in homes[1:]])
+    yield np.repeat(first, len(others)), others, np.full(len(others), rounds)
+    yield others, np.repeat(first, len(others)), np.full(len(others), rounds)
+    for layer_id in stage.layers:
+        root = {b.col_start: b.core for b in owned[layer_id] if b.row_start == 0}
+        partial = [b for b in owned[layer_id] if b.row_start > 0]
+        to_core = _ints([root[b.col_start] for b in partial])
+        yield _ints([b.core for b in partial]), to_core, _ints([b.n_cols for b in partial])
+
+
+def _overlap(
+    senders: list[Block], start: Ints, stop: Ints, receivers: list[Block], first: Ints, last: Ints, before: Ints
+) -> Entry:
+    """Pairs whose ranges overlap, with what lies in the overlap; ``before[i]`` is what lies before element i."""
+    low, high = np.maximum(start[:, None], first[None, :]), np.minimum(stop[:, None], last[None, :])
+    sender, receiver = np.nonzero(high > low)
+    flits = before[high[sender, receiver]] - before[low[sender, receiver]]
+    from_core, to_core = _ints([b.core for b in senders]), _ints([b.core for b in receivers])
+    return from_core[sender], to_core[receiver], flits.astype(np.int64)
+
+
+def _ints(values: list[int]) -> Ints:
+    return np.array(values, dtype=np.int64)
