@@ -10,6 +10,7 @@ Per file and router it prints
 - batch: runs with a fixed traffic pattern whose time is exact;
 - sweep: mean and worst absolute error of the mean packet latency over the rows with ``compare`` = 1. Injection is
   Bernoulli with our own random numbers, so the sampling of both sides is part of the error;
+- the same for ``--noc estimate``, in three ranges of the load at which the network saturates;
 - million flit-hops per CPU second, after the kernels are compiled.
 """
 
@@ -30,13 +31,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engine.noc import Delivered, Mesh, Router, simulate_packets
+from simulator.engine.noc import Delivered, Mesh, Model, Router, simulate_packets
 from simulator.errors import SpikewattError
 
 Ints = NDArray[np.int64]
 Row = dict[str, str]
 
 RANDOM_TRAFFIC = ("uniform", "hotspot")
+ESTIMATE_RANGES = (0.4, 0.7, 0.905)  # of the load of saturation
 WARM_UP_SHARE = 0.25  # of the measured cycles
 COOL_DOWN_CYCLES = 2000  # injection goes on so that the last packets measured meet the same load
 
@@ -56,11 +58,11 @@ class Score:
     flit_hops: int = 0
     cpu_seconds: float = 0.0
 
-    def simulate(self, cycle: Ints, src: Ints, dst: Ints, side: int) -> Delivered:
+    def simulate(self, cycle: Ints, src: Ints, dst: Ints, side: int, model: Model = "cycle") -> Delivered:
         """Run the packets through this router on a square mesh and add to the time spent."""
         router = Router.named(self.router)
         before = time.process_time()
-        found = simulate_packets(cycle, src, dst, self.flits, Mesh(side, side), router)
+        found = simulate_packets(cycle, src, dst, self.flits, Mesh(side, side), router, model)
         self.cpu_seconds += time.process_time() - before
         self.flit_hops += found.flit_hops
         return found
@@ -78,7 +80,7 @@ class Score:
         """The record for people."""
         record = self.summary()
         parts = [f"{self.file:<6} {self.router:<4} {self.flits} flit", f"{self.runs:>4} runs"]
-        if self.file != "sweep":
+        if not self.errors_percent:
             parts.append(f"{self.runs_exact:>4} exact")
         if self.packets:
             parts.append(f"{self.packets_exact} of {self.packets} packets in the very cycle")
@@ -170,15 +172,19 @@ def score_batches(directory: Path, scores: Scores) -> None:
 
 def score_sweeps(directory: Path, scores: Scores, packets: int) -> None:
     for row in read_rows(directory / "booksim_mesh.csv"):
-        score = scores.of("sweep", row) if row["compare"] == "1" else None
-        if score is None:
+        if row.get("compare") != "1":
             continue
-        latency = open_loop_latency(score, row, packets)
-        score.runs += 1
-        score.errors_percent.append(100 * abs(latency / float(row["avg_packet_latency"]) - 1))
+        load = float(row["injection_rate_pkt"]) / float(row["sat_rate_est"])
+        share = next(limit for limit in (*ESTIMATE_RANGES, math.inf) if load < limit)
+        for file, model in (("sweep", "cycle"), (f"estimate, load < {share:.2f} of saturation", "estimate")):
+            score = scores.of(file, row)
+            if score is not None:
+                latency = open_loop_latency(score, row, packets, model)
+                score.runs += 1
+                score.errors_percent.append(100 * abs(latency / float(row["avg_packet_latency"]) - 1))
 
 
-def open_loop_latency(score: Score, row: Row, packets: int) -> float:
+def open_loop_latency(score: Score, row: Row, packets: int, model: Model) -> float:
     """Mean latency of about ``packets`` packets under Bernoulli injection, with random numbers fixed by the row."""
     side, rate = int(row["k"]), float(row["injection_rate_pkt"])
     nodes = side * side
@@ -191,7 +197,7 @@ def open_loop_latency(score: Score, row: Row, packets: int) -> float:
     hits = np.cumsum(gaps) - 1
     hits = hits[hits < trials]
     cycle, src = hits // nodes, hits % nodes
-    found = score.simulate(cycle, src, destinations(row["traffic"], side, src, generator), side)
+    found = score.simulate(cycle, src, destinations(row["traffic"], side, src, generator), side, model)
     inside = (cycle >= warm_up_cycles) & (cycle < warm_up_cycles + measured)
     return float((found.cycle - cycle)[inside].mean())
 

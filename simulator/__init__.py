@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from simulator.model.capture import capture
     from simulator.model.perplexity import perplexity
     from simulator.model.statistical import list_shapes, statistical_trace
-    from simulator.model.torch_capture import capture_torch
     from simulator.report.simulation import simulate
     from simulator.trace.files import load_trace, save_trace
     from simulator.trace.synthetic import synthetic_trace
@@ -24,7 +23,6 @@ __version__ = "0.1.0"
 
 _HOME = {
     "capture": "simulator.model.capture",
-    "capture_torch": "simulator.model.torch_capture",
     "fit": "simulator.mapping.fit",
     "list_chips": "simulator.config.files",
     "list_shapes": "simulator.model.statistical",
@@ -40,7 +38,6 @@ _HOME = {
 
 __all__ = [
     "capture",
-    "capture_torch",
     "fit",
     "list_chips",
     "list_shapes",

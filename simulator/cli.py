@@ -59,6 +59,12 @@ def simulate(
     set_: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="report folder; default reports/<chip>/<trace>")] = None,
     dense_twin: Annotated[bool, typer.Option(help=f"simulate the trace on {DENSE_CHIP} as well")] = True,
+    noc: Annotated[
+        Literal["cycle", "estimate", "ideal"] | None,
+        typer.Option(
+            help="model of the network, for noc.model of the chip file: flit by flit, closed form, lower bound"
+        ),
+    ] = None,
     op_count: Annotated[Literal["fp32", "fp16", "int8"], typer.Option(help="precision of the 45 nm op count")] = "fp32",
     allow_uncosted: Annotated[bool, typer.Option(help="name work without a price instead of refusing it")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="one row per layer")] = False,
@@ -73,7 +79,8 @@ def simulate(
     from simulator.trace.files import load_trace
     from simulator.trace.recode import as_encoding
 
-    chip_config = load_chip(chip, set_ or [])
+    overrides = [*(set_ or []), *([f"noc.model={noc}"] if noc is not None else [])]
+    chip_config = load_chip(chip, overrides)
     captured = load_trace(find_trace(trace))
     if encoding is not None:
         captured = as_encoding(captured, encoding)

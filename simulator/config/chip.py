@@ -162,14 +162,22 @@ class ChipLink(Frozen):
 
 
 class Noc(Frozen):
-    """Mesh of one-virtual-channel routers (TIMING rules, family P): XY routing, finite FIFOs, credits, round-robin."""
+    """Mesh of routers (TIMING rules of the BookSim2 reference data): XY routing, finite FIFOs, credits, round-robin."""
 
-    router: Literal["P"] = "P"
-    buffer_flits: Count = 8
+    model: Literal["cycle", "estimate", "ideal"] = Field(
+        default="cycle",
+        description="cycle: flit by flit; estimate: mean waiting in closed form; ideal: no contention, a lower bound",
+    )
+    router: Literal["P", "N", "R", "V"] = Field(
+        default="P",
+        description="P: 3 cycles per hop; N: 4, a packet first acquires its output; R: 5, a routing cycle before; V: 4,"
+        " four virtual channels per link, no multicast",
+    )
+    buffer_flits: Count = Field(default=8, description="depth of each FIFO; with V, of each channel", le=255)
     flit_bits: WidthBits
     cycle: Delay = Field(description="time of one router cycle; an asynchronous chip gives its flit time")
-    extra_cycles_x: Cycles = Field(default=0, description="cycles an east-west hop takes beyond 3")
-    extra_cycles_y: Cycles = Field(default=0, description="cycles a north-south hop takes beyond 3")
+    extra_cycles_x: Cycles = Field(default=0, description="cycles an east-west hop takes beyond the router's own")
+    extra_cycles_y: Cycles = Field(default=0, description="cycles a north-south hop takes beyond the router's own")
     hop_x: Price = Field(description="one flit over an east-west link, its router included")
     hop_y: Price = Field(description="one flit over a north-south link, its router included")
     multicast: bool = Field(

@@ -41,6 +41,7 @@ def broken_chip_rules(chip: Mapping[str, Any]) -> list[tuple[Path, str]]:
         *_unpriced_targets(chip),
         *_missing_chip_link(chip),
         *_unsorted_barriers(chip),
+        *_multicast_over_channels(chip),
     ]
 
 
@@ -97,6 +98,12 @@ def _unsorted_barriers(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     for i, (before, after) in enumerate(pairwise(tiles), start=1):
         if isinstance(before, int) and isinstance(after, int) and after <= before:
             yield (*path, i, "tiles"), f"found {after} after {before}, wanted more and more tiles"
+
+
+def _multicast_over_channels(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Routers with virtual channels take no multicast."""
+    if _at(chip, ("noc", "multicast")) is True and _at(chip, ("noc", "router")) == "V":
+        yield ("noc", "multicast"), "found true with router V, wanted false or a router of one channel (P, N, R)"
 
 
 def _nearest_action(target: str) -> str:

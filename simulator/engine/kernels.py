@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from simulator.compiled import jit
 from simulator.engine.kernels_cores import LOG_FIELDS
-from simulator.engine.kernels_noc import simulate_mesh
-from simulator.engine.noc_workspace import Indices, NocWorkspace
+from simulator.engine.kernels_noc_models import Links, carry
+from simulator.engine.noc_workspace import Indices
 
 Ints = NDArray[np.int64]
 Counts = NDArray[np.int32]
@@ -25,7 +25,6 @@ Segments = tuple[Ints, Ints, Ints]
 Homes = tuple[Ints, Ints, Ints]
 Targets = tuple[Ints, Ints, Ints, Ints, Ints]
 Routes = tuple[Indices, Ints, Ints, Ints, Ints]
-Links = tuple[Ints, Ints, NocWorkspace]
 Scratch = tuple[Packets, Packets, Ints, Ints, Ints, Ints, Ints]
 Out = tuple[Ints, Ints, Ints, Ints, Ints, Ints]
 
@@ -225,7 +224,7 @@ def run_timesteps(
         (nodes, root, member_target, member_server, member_service_ps), see `routes.Routes`: without nodes each packet
         goes to one target.
     network
-        (link_flits, link_wait, workspace), see `kernels_noc.simulate_mesh`.
+        See `kernels_noc_models.carry`.
     scratch
         (emitted, packets, cycle, src, dst, flits, delivered), each int64 [most packets of a timestep], the first two of
         four fields.
@@ -297,8 +296,8 @@ def run_timesteps(
             free_ps[:] = 0
             log[:, 0] = -1
             room = log[: len(events) - n_events]
-            simulate_mesh(n, cycle, src, dst, flits, delivered, network[0], network[1], network[2], nodes, cores, room)
-            total_ps = step_end(free_ps, received, targets, emitted_ps)
+            last_ps = carry(n, cycle, src, dst, flits, delivered, network, nodes, cores, room)
+            total_ps = max(step_end(free_ps, received, targets, emitted_ps), last_ps)
             compute_out[token] += compute_ps
             network_out[token] += total_ps - compute_ps
             n_events += write_events(room, token, timestep, packets, member_target, events[n_events:])

@@ -19,14 +19,13 @@ LOG_FIELDS = 5  # packet, member, cycle of delivery, start and end of its servic
 
 
 @jit
-def deliver(packet: int, cycle: int, first: int, stop: int, cores: Cores, log: Log, n_log: int) -> int:
-    """Hand a packet to its members ``first..stop``, each a target on a core; returns the length of the log.
+def deliver(packet: int, cycle: int, at_ps: int, first: int, stop: int, cores: Cores, log: Log, n_log: int) -> int:
+    """Hand a packet, there since ``at_ps``, to its members ``first..stop``, targets on cores; returns the log's length.
 
     ``cores`` is (cycle_ps, member of each packet, server of each member, its time for a packet, when each server is
     free), see `kernels_noc.simulate_mesh`. Members of one server are served one after another.
     """
-    cycle_ps, _, server, service_ps, free_ps = cores
-    at_ps = cycle * cycle_ps
+    _, _, server, service_ps, free_ps = cores
     for k in range(np.uint64(first), np.uint64(stop)):
         s = server[k]
         start_ps = max(at_ps, free_ps[s])

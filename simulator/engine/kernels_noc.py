@@ -185,12 +185,14 @@ def simulate_mesh(
                     if multicast:
                         places = node_of(flit) << SHIFT_NODE_PLACES
                         members, stop = signed(nodes[places | NODE_FIRST]), signed(nodes[places | NODE_STOP])
-                        n_log = deliver(packet, arrival, members, stop, cores, log, n_log)
+                        n_log = deliver(packet, arrival, arrival * cores[0], members, stop, cores, log, n_log)
                     else:
                         delivered[packet] = arrival
                         if serving:
                             members = cores[1][packet]
-                            n_log = deliver(packet, arrival, members, members + 1, cores, log, n_log)
+                            n_log = deliver(
+                                packet, arrival, arrival * cores[0], members, members + 1, cores, log, n_log
+                            )
                 push_event(CREDIT, arrival + out.cycles, o, wheel, end, wheel_mask)
             else:
                 onward = after_branch(flit, o, nodes) if multicast else after_hop(flit, o)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.compiled import jit
+from simulator.engine.kernels_cores import Cores, Log, deliver
 from simulator.engine.kernels_noc_flit import SHIFT_PACKET, TAIL, after_hop, make_flit, signed
 from simulator.engine.kernels_noc_wheel import idle_cycles, push_event, wheel_slot
 from simulator.engine.noc_workspace import ARRIVAL, CREDIT, EJECT, SOURCE, WAKE, Indices, Ints
@@ -36,10 +37,12 @@ def simulate_mesh_vc(
     link_flits: Ints,
     link_wait: Ints,
     workspace: NocWorkspaceVc,
+    cores: Cores,
+    log: Log,
 ) -> int:
     """Carry ``n`` packets to their routers and return the cycle of the last delivery (-1 for no packet).
 
-    Parameters and results are those of `kernels_noc.simulate_mesh`, with a `noc_workspace_vc`.
+    Parameters and results are those of `kernels_noc.simulate_mesh`, with a `noc_workspace_vc`; no multicast.
     """
     ring_mask, wheel_mask, x, y, router, port, channel, fifo, wheel, first, end, active, now, sources, used, pick = (
         workspace
@@ -49,6 +52,7 @@ def simulate_mesh_vc(
     n_active = 0
     n_sources = 0
     n_used = 0
+    n_log = 0
     t = cycle[0] if n > 0 else 0
     while True:
         # Credits and flits due in this cycle take effect; packets join the queues of their sources.
@@ -134,8 +138,12 @@ def simulate_mesh_vc(
                 link_wait[out.link] += t
                 if o == EJECT:
                     if flit & TAIL:
-                        delivered[flit >> SHIFT_PACKET] = arrival
+                        packet = flit >> SHIFT_PACKET
+                        delivered[packet] = arrival
                         last = max(last, arrival)
+                        if len(cores[2]) > 0:
+                            member = cores[1][packet]
+                            n_log = deliver(packet, arrival, arrival * cores[0], member, member + 1, cores, log, n_log)
                     push_event(CREDIT, arrival + out.cycles, (r << 3 | o) << 2 | to_vc, wheel, end, wheel_mask)
                 else:
                     _store(out.peer << 2 | to_vc, after_hop(flit, o), channel, fifo, ring_mask)

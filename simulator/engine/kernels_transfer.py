@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.compiled import jit
-from simulator.engine.kernels import Ints, Links
-from simulator.engine.kernels_cores import LOG_FIELDS
-from simulator.engine.kernels_noc import simulate_mesh
+from simulator.engine.kernels_cores import LOG_FIELDS, Ints
+from simulator.engine.kernels_noc_models import Links, carry
 
 
 @jit
@@ -31,5 +30,5 @@ def run_transfer(
     cores = (cycle_ps, target_of, np.arange(len(free_ps)), service_ps, free_ps)
     to, delivered = receiver_router[target_of], np.empty(n, np.int64)
     nodes, log = np.empty(0, np.uint32), np.empty((0, LOG_FIELDS), np.int64)
-    simulate_mesh(n, cycle, source, to, flits, delivered, network[0], network[1], network[2], nodes, cores, log)
-    return int(free_ps.max())
+    last_ps = carry(n, cycle, source, to, flits, delivered, network, nodes, cores, log)
+    return max(int(free_ps.max()), last_ps)

@@ -1,4 +1,4 @@
-"""The network as the engine's kernels take it: mesh, link timing and reusable work space."""
+"""The network as the engine's kernels take it: mesh, link timing, model and reusable work space."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
+from simulator.engine.kernels_noc_models import CYCLE, CYCLE_VC, ESTIMATE, IDEAL, Links
 from simulator.engine.kernels_transfer import run_transfer
 from simulator.engine.links import N_PORTS, link_timing
-from simulator.engine.noc_workspace import NocWorkspace, noc_workspace
+from simulator.engine.noc_workspace import ONE_VC, noc_workspace
+from simulator.engine.noc_workspace_closed import TICKS, closed_workspace
+from simulator.engine.noc_workspace_vc import noc_workspace_vc
 from simulator.engine.transfer import TransferArrays
 from simulator.mapping.placement import Placement
 
@@ -21,25 +24,28 @@ class Network:
     Attributes
     ----------
     flits, wait
-        int64 [routers * 5]: flits that each output sent, and cycles in which a head waited for it.
+        int64 [routers * 5]: flits that each output sent; cycles in which heads waited for it, in `wait_units` a cycle
+        (in closed form, what they wait on average).
     """
 
     def __init__(self, placement: Placement, chip: ChipConfig) -> None:
-        extra, interval = link_timing(placement, chip)
-        self._workspace = noc_workspace(
-            placement.mesh_x, placement.mesh_y, chip.noc.buffer_flits, extra=extra, interval=interval
-        )
+        self._kernel = network_for_kernel(placement, chip)
         self._cycle_ps = chip.noc.cycle.value
-        self.flits = np.zeros(placement.mesh_x * placement.mesh_y * N_PORTS, np.int64)
-        self.wait = np.zeros_like(self.flits)
+        self.flits, self.wait = self._kernel[:2]
+        self.wait_units = TICKS if self._kernel[2] in (ESTIMATE, IDEAL) else 1
 
-    def for_kernel(self) -> tuple[Ints, Ints, NocWorkspace]:
+    @property
+    def peak_load(self) -> float:
+        """Highest share of time in which an output was busy in any step; 0 but in the closed forms."""
+        return float(self._kernel[5].peak[0])
+
+    def for_kernel(self) -> Links:
         """What the kernels take; flits and waiting add to this network's."""
-        return self.flits, self.wait, self._workspace
+        return self._kernel
 
     def transfer(self, arrays: TransferArrays, flits: int, times: int) -> int:
         """Time of one transfer step in ps; its traffic counts ``times`` times, for it is the same for every token."""
-        moved, waited = np.zeros_like(self.flits), np.zeros_like(self.wait)
+        moved, waited = np.zeros_like(self.flits), np.zeros_like(self.flits)
         taken_ps = run_transfer(
             arrays.cycle,
             arrays.source,
@@ -48,8 +54,23 @@ class Network:
             arrays.service_ps,
             self._cycle_ps,
             np.full(len(arrays.cycle), flits, np.int64),
-            (moved, waited, self._workspace),
+            (moved, waited, *self._kernel[2:]),
         )
         self.flits += moved * times
         self.wait += waited * times
         return max(arrays.sent_ps, int(taken_ps))
+
+
+def network_for_kernel(placement: Placement, chip: ChipConfig) -> Links:
+    """Arrays of the chip's model of the network; those of the other models have one router."""
+    noc = chip.noc
+    extra, interval = link_timing(placement, chip)
+    mesh = (placement.mesh_x, placement.mesh_y, noc.buffer_flits)
+    cycle_vc = noc.model == "cycle" and noc.router == "V"
+    cycle = noc.model == "cycle" and not cycle_vc
+    model = {"estimate": ESTIMATE, "ideal": IDEAL}.get(noc.model, CYCLE_VC if cycle_vc else CYCLE)
+    flits = np.zeros(placement.mesh_x * placement.mesh_y * N_PORTS, np.int64)
+    one_vc = noc_workspace(*mesh, ONE_VC[noc.router], extra, interval) if cycle else noc_workspace(1, 1, 1)
+    vc = noc_workspace_vc(*mesh, extra, interval) if cycle_vc else noc_workspace_vc(1, 1, 1)
+    closed = closed_workspace(1, 1, 1) if cycle or cycle_vc else closed_workspace(*mesh, noc.router, extra, interval)
+    return flits, np.zeros_like(flits), model, one_vc, vc, closed

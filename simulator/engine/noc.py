@@ -21,20 +21,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from simulator.engine.kernels_cores import LOG_FIELDS
 from simulator.engine.kernels_noc import simulate_mesh
+from simulator.engine.kernels_noc_closed import carry_closed
 from simulator.engine.kernels_noc_vc import simulate_mesh_vc
-from simulator.engine.noc_workspace import FAMILY_N, FAMILY_P, FAMILY_R, Ints, noc_workspace
+from simulator.engine.noc_workspace import ONE_VC, Ints, noc_workspace
+from simulator.engine.noc_workspace_closed import TICKS, closed_workspace
 from simulator.engine.noc_workspace_vc import noc_workspace_vc
 from simulator.engine.trees import NO_NODES, TreeTable, xy_tree
 from simulator.errors import SpikewattError
 
 SIDE_MAX = 8191  # hops in one direction that a flit can count
 PACKETS_MAX = 1 << 30
-BUFFER_FLITS_MAX = 1 << 16
+BUFFER_FLITS_MAX = 255
 CYCLE_MAX = 1 << 62
 LINK_CYCLES_MAX = 1 << 16
 
-_ONE_VC = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
-_FAMILIES = (*_ONE_VC, "V")
+Model = Literal["cycle", "estimate", "ideal"]
+_FAMILIES = (*ONE_VC, "V")
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ class Delivered:
     Attributes
     ----------
     cycle
-        ``[n]`` cycle in which the last flit of each packet is delivered, in the order of the input.
+        ``[n]`` cycle in which the last flit of each packet is delivered, in the order of the input; a float of
+        1/1024 cycle where the model gives means (``estimate``).
     link_flits
         ``[n_routers, 5]`` flits sent per output (+x, -x, +y, -y, core).
     link_wait
@@ -108,10 +111,10 @@ class Delivered:
         Cycle of the last delivery; -1 without packets.
     """
 
-    cycle: Ints
+    cycle: Ints | NDArray[np.float64]
     link_flits: Ints
-    link_wait: Ints
-    last_cycle: int
+    link_wait: Ints | NDArray[np.float64]
+    last_cycle: int | float
 
     @property
     def flit_hops(self) -> int:
@@ -120,7 +123,13 @@ class Delivered:
 
 
 def simulate_packets(
-    cycle: ArrayLike, src: ArrayLike, dst: ArrayLike, n_flits: ArrayLike, mesh: Mesh, router: Router
+    cycle: ArrayLike,
+    src: ArrayLike,
+    dst: ArrayLike,
+    n_flits: ArrayLike,
+    mesh: Mesh,
+    router: Router,
+    model: Model = "cycle",
 ) -> Delivered:
     """Carry packets from router to router.
 
@@ -135,6 +144,9 @@ def simulate_packets(
         ``[n]`` flits per packet, or one number for all.
     mesh, router
         The network.
+    model
+        ``cycle``: flit by flit. ``estimate``: with the mean waiting of steady traffic, in closed form. ``ideal``: no
+        packet waits, a lower bound (`reference_noc_closed` says what both are).
 
     Raises
     ------
@@ -148,15 +160,23 @@ def simulate_packets(
     link_flits = np.zeros(mesh.n_routers * 5, np.int64)
     link_wait = np.zeros(mesh.n_routers * 5, np.int64)
     packets = (n, cycles[order], sources[order], destinations[order], flits[order])
-    if router.family == "V":
+    if model != "cycle":
+        closed = closed_workspace(mesh.x, mesh.y, router.buffer_flits, router.family, mesh.extra, mesh.interval)
+        last = carry_closed(
+            *packets, delivered, link_flits, link_wait, model == "estimate", closed, NO_NODES, no_cores(), no_log()
+        )
+    elif router.family == "V":
         state = noc_workspace_vc(mesh.x, mesh.y, router.buffer_flits, mesh.extra, mesh.interval)
-        last = simulate_mesh_vc(*packets, delivered, link_flits, link_wait, state)
+        last = simulate_mesh_vc(*packets, delivered, link_flits, link_wait, state, no_cores(), no_log())
     else:
-        family = _ONE_VC[router.family]
+        family = ONE_VC[router.family]
         workspace = noc_workspace(mesh.x, mesh.y, router.buffer_flits, family, mesh.extra, mesh.interval)
         last = simulate_mesh(*packets, delivered, link_flits, link_wait, workspace, NO_NODES, no_cores(), no_log())
     in_given_order = np.empty(n, np.int64)
     in_given_order[order] = delivered
+    if model != "cycle":
+        ticks = (in_given_order / TICKS, link_flits.reshape(-1, 5), link_wait.reshape(-1, 5) / TICKS, last / TICKS)
+        return Delivered(*ticks)
     return Delivered(in_given_order, link_flits.reshape(-1, 5), link_wait.reshape(-1, 5), int(last))
 
 
@@ -214,7 +234,7 @@ def simulate_multicast(
     router_of = table.members
     free = np.zeros(mesh.n_routers, np.int64)
     log = no_log(len(router_of))
-    workspace = noc_workspace(mesh.x, mesh.y, router.buffer_flits, _ONE_VC[router.family], mesh.extra, mesh.interval)
+    workspace = noc_workspace(mesh.x, mesh.y, router.buffer_flits, ONE_VC[router.family], mesh.extra, mesh.interval)
     last = simulate_mesh(
         n,
         cycles[order],

@@ -18,6 +18,7 @@ Ints = NDArray[np.int64]
 Indices = NDArray[np.uint32]
 
 FAMILY_P, FAMILY_N, FAMILY_R = 0, 1, 2
+ONE_VC = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
 EJECT, SOURCE = 4, 5
 LINK_CYCLES = 3  # switch allocation, switch traversal, channel (TIMING rule 4)
 SOURCE_CYCLES = 2  # from a source to the first allocation, and for its credit on the way back (TIMING rules 2 and 4)

@@ -22,35 +22,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from simulator.config.chip import Action, ChipConfig
-from simulator.engine.reference_noc import ReferenceMesh
+from simulator.engine.reference_network import Delivery, Packet, ReferenceChipNetwork
 from simulator.engine.reference_ops import op_ps, op_work
 from simulator.mapping.placement import Block, Placement
 from simulator.trace.trace import Stage, Trace
-
-
-@dataclass
-class Delivery:
-    """One receiver of a packet, and in the end the record of what happened there."""
-
-    packet: Packet
-    receiver: Block
-    service_ps: int
-    delivered_cycle: int = 0
-    start_ps: int = 0
-    done_ps: int = 0
-
-
-@dataclass
-class Packet:
-    """A packet under way to one receiver, or with multicast to several."""
-
-    sender: Block
-    row: int
-    ready_ps: int
-    flits: int = 1
-    multicast: bool = False
-    cycle: int = 0
-    deliveries: list[Delivery] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -85,6 +60,7 @@ class _Oracle:
     def __init__(self, trace: Trace, chip: ChipConfig, placement: Placement) -> None:
         self.trace, self.chip, self.placement = trace, chip, placement
         self.found = ReferenceResult()
+        self.network = ReferenceChipNetwork(placement, chip)
 
     def count(self, layer: str, component: str, action: str, times: int = 1) -> None:
         """Note that an action was done."""
@@ -147,7 +123,7 @@ class _Oracle:
             packets += sent
             end = max(end, emitted)
             self.found.busy_ps[home.core] += emitted
-        self.carry(packets)
+        end = max(end, self.carry(packets))
         free = self.serve(packets)
         for layer_id in stage.layers:
             for block in self.blocks(layer_id):
@@ -269,102 +245,27 @@ class _Oracle:
 
     # ---------------------------------------------------------------- network and cores
 
-    def carry(self, packets: list[Packet]) -> None:
-        """Sort packets by (cycle, core, sequence), let the network deliver them, count senders' axons and links."""
-        cycle_ps = self.chip.noc.cycle.value
+    def carry(self, packets: list[Packet]) -> int:
+        """Sort packets by (cycle, core, sequence), let the network deliver them, count senders' axons and links.
+
+        Returns the time before which the network is not done.
+        """
         for p in packets:
-            p.cycle = math.ceil(p.ready_ps / cycle_ps)
+            p.cycle = math.ceil(p.ready_ps / self.chip.noc.cycle.value)
             self.count(p.sender.owner, "axon_out", "packet")
-            self.count(p.sender.owner, "noc", "local", p.flits * len(self.routers(p)))
-            for router, direction in self.links(p):
-                self.count(p.sender.owner, "noc", self.kind(router, direction), p.flits)
+            self.count(p.sender.owner, "noc", "local", p.flits * len(self.network.routers(p)))
+            for router, direction in self.network.links(p):
+                self.count(p.sender.owner, "noc", self.network.kind(router, direction), p.flits)
         packets.sort(key=lambda p: (p.cycle, p.sender.core))  # stable: the sequence decides last
-        delivered = self.mesh().carry(
-            [p.cycle for p in packets],
-            [self.router(p.sender) for p in packets],
-            [self.destination(p) for p in packets],
-            [p.flits for p in packets],
-        )
-        for number, p in enumerate(packets):
-            for delivery in p.deliveries:
-                delivery.delivered_cycle = delivered[number, self.router(delivery.receiver)]
-
-    def routers(self, packet: Packet) -> frozenset[int]:
-        """Routers whose tiles hold receivers; the packet enters each once, however many cores there take it."""
-        return frozenset(self.router(delivery.receiver) for delivery in packet.deliveries)
-
-    def destination(self, packet: Packet) -> int | frozenset[int]:
-        """What the network is told: a set of routers of a spike on a chip with multicast, else one router."""
-        routers = self.routers(packet)
-        return routers if packet.multicast else next(iter(routers))
-
-    def mesh(self) -> ReferenceMesh:
-        """An idle network with the links of the chip file."""
-        return ReferenceMesh(
-            self.placement.mesh_x,
-            self.placement.mesh_y,
-            self.chip.noc.buffer_flits,
-            extra=self.extra_cycles,
-            interval=self.interval,
-        )
-
-    def router(self, block: Block) -> int:
-        """Router of a block's core."""
-        return int(self.placement.core_router[block.core])
-
-    def links(self, packet: Packet) -> set[tuple[int, int]]:
-        """Every link on the way to the receivers, each once, as (router, direction)."""
-        links = set()
-        mesh_x = self.placement.mesh_x
-        for there in self.routers(packet):
-            here = self.router(packet.sender)
-            while here != there:
-                direction = self.next_direction(here % mesh_x, here // mesh_x, there % mesh_x, there // mesh_x)
-                links.add((here, direction))
-                here += (1, -1, mesh_x, -mesh_x)[direction]
-        return links
-
-    def kind(self, router: int, direction: int) -> str:
-        """What crossing a link is called."""
-        if self.leaves_chip(router % self.placement.mesh_x, router // self.placement.mesh_x, direction):
-            return "chip_hop"
-        return "hop_x" if direction < 2 else "hop_y"
-
-    def next_direction(self, x: int, y: int, to_x: int, to_y: int) -> int:
-        """XY routing: 0 +x, 1 -x, 2 +y, 3 -y."""
-        if x != to_x:
-            return 0 if to_x > x else 1
-        return 2 if to_y > y else 3
-
-    def leaves_chip(self, x: int, y: int, direction: int) -> bool:
-        """Whether the link in this direction ends on another chip."""
-        to_x, to_y = x + (1, -1, 0, 0)[direction], y + (0, 0, 1, -1)[direction]
-        tiles_x, tiles_y = self.chip.chip.tiles_x, self.chip.chip.tiles_y
-        return (x // tiles_x, y // tiles_y) != (to_x // tiles_x, to_y // tiles_y)
-
-    def extra_cycles(self, router: int, output: int) -> int:
-        """Cycles a link takes beyond a router's own three; output 4 leads to the core."""
-        if output == 4:
-            return 0
-        noc = self.chip.noc
-        extra = noc.extra_cycles_x if output < 2 else noc.extra_cycles_y
-        x, y = router % self.placement.mesh_x, router // self.placement.mesh_x
-        leaves = noc.chip_link is not None and self.leaves_chip(x, y, output)
-        return extra + (noc.chip_link.extra_cycles if noc.chip_link is not None and leaves else 0)
-
-    def interval(self, router: int, output: int) -> int:
-        """Cycles from one flit of an output to the next."""
-        x, y = router % self.placement.mesh_x, router // self.placement.mesh_x
-        link = self.chip.noc.chip_link
-        return link.cycles_per_flit if link is not None and output < 4 and self.leaves_chip(x, y, output) else 1
+        return self.network.deliver(packets)
 
     def serve(self, packets: list[Packet]) -> dict[int, int]:
         """Cores serve packets in order of arrival; returns when each core is free."""
         free: dict[int, int] = {}
         deliveries = [delivery for p in packets for delivery in p.deliveries]
-        for d in sorted(deliveries, key=lambda d: d.delivered_cycle):
+        for d in sorted(deliveries, key=lambda d: d.arrival_ps):
             core = d.receiver.core
-            d.start_ps = max(d.delivered_cycle * self.chip.noc.cycle.value, free.get(core, 0))
+            d.start_ps = max(d.arrival_ps, free.get(core, 0))
             d.done_ps = d.start_ps + d.service_ps
             free[core] = d.done_ps
             self.found.busy_ps[core] += d.service_ps
@@ -394,8 +295,8 @@ class _Oracle:
                 self.count(receiver.owner, "memory", "write", core.dendrite.accumulator_bits)
         for number, busy in sent_ps.items():
             self.found.busy_ps[number] += busy
-        self.carry(packets)
-        return max(*self.serve(packets).values(), *sent_ps.values())
+        carried = self.carry(packets)
+        return max(carried, *self.serve(packets).values(), *sent_ps.values())
 
     def collect(self, stage: Stage) -> int:
         """Outputs of the source layers and carried residuals travel to the home, element i of n to element i*w//n."""

@@ -8,8 +8,11 @@ from functools import cache
 import numpy as np
 
 from simulator.engine.kernels import run_timesteps
+from simulator.engine.kernels_noc_models import CYCLE
 from simulator.engine.kernels_transfer import run_transfer
 from simulator.engine.noc_workspace import noc_workspace
+from simulator.engine.noc_workspace_closed import closed_workspace
+from simulator.engine.noc_workspace_vc import noc_workspace_vc
 from simulator.engine.spikes import scratch
 from simulator.engine.trees import NO_NODES
 
@@ -20,7 +23,8 @@ def warm_up() -> float:
     started = time.perf_counter()
     zero, one = np.zeros(1, np.int64), np.ones(1, np.int64)
     ptr = np.array([0, 1], np.int64)
-    network = (np.zeros(5, np.int64), np.zeros(5, np.int64), noc_workspace(1, 1, 1))
+    workspaces = (noc_workspace(1, 1, 1), noc_workspace_vc(1, 1, 1), closed_workspace(1, 1, 1))
+    network = (np.zeros(5, np.int64), np.zeros(5, np.int64), CYCLE, *workspaces)
 
     run_timesteps(
         np.ones((1, 1), np.int32),

@@ -155,6 +155,7 @@ def test_bit_slices_when_weights_are_wider_than_a_synapse():
 @st.composite
 def cases(draw):
     """A small chip and a small trace."""
+    router = draw(st.sampled_from("PPNRV"))
     chip = make_chip(
         chip__tiles_x=draw(st.integers(1, 3)),
         chip__tiles_y=draw(st.integers(1, 3)),
@@ -162,7 +163,9 @@ def cases(draw):
         chip__max_chips=64,
         noc__buffer_flits=draw(st.integers(1, 5)),
         noc__flit_bits=f"{draw(st.sampled_from([8, 24, 32]))} bit",
-        noc__multicast=draw(st.booleans()),
+        noc__model=draw(st.sampled_from(["cycle", "cycle", "estimate", "ideal"])),
+        noc__router=router,
+        noc__multicast=router != "V" and draw(st.booleans()),
         noc__extra_cycles_x=draw(st.integers(0, 2)),
         noc__extra_cycles_y=draw(st.integers(0, 2)),
         noc__cycle__value=f"{draw(st.sampled_from([700, 1350, 5000]))} ps",

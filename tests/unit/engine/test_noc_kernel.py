@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from simulator.engine.kernels_noc import simulate_mesh
 from simulator.engine.kernels_noc_vc import simulate_mesh_vc
-from simulator.engine.noc import Mesh, Router, no_cores, no_log, simulate_multicast
+from simulator.engine.noc import Mesh, Router, no_cores, no_log, simulate_multicast, simulate_packets
 from simulator.engine.noc_workspace import BLOCKED, FAMILY_N, FAMILY_P, FAMILY_R, noc_workspace
 from simulator.engine.noc_workspace_vc import noc_workspace_vc
 from simulator.engine.reference_noc import ReferenceMesh
+from simulator.engine.reference_noc_closed import TICKS, ReferenceClosed
 from simulator.engine.reference_noc_vc import ReferenceMeshVc
 from simulator.engine.trees import NO_NODES
 
@@ -56,7 +57,7 @@ def _kernel(case, workspace, calls=1):
     last = -1
     for _ in range(calls):
         if case["family"] == "V":
-            last = simulate_mesh_vc(n, *columns, delivered, flits, wait, workspace)
+            last = simulate_mesh_vc(n, *columns, delivered, flits, wait, workspace, no_cores(), no_log())
         else:
             last = simulate_mesh(n, *columns, delivered, flits, wait, workspace, NO_NODES, no_cores(), no_log())
     return last, delivered, flits.reshape(-1, 5), wait.reshape(-1, 5)
@@ -210,3 +211,18 @@ def test_multicast_equals_oracle(case, data):
     assert found.last_cycle == max(expected.values(), default=-1)
     for r, o in np.ndindex(found.link_flits.shape):
         assert (found.link_flits[r, o], found.link_wait[r, o]) == (oracle.flits[r, o], oracle.wait[r, o])
+
+
+@settings(max_examples=200, deadline=None)
+@given(cases(), st.sampled_from(["estimate", "ideal"]))
+def test_closed_forms_equal_their_oracle(case, model):
+    links = (lambda r, o: int(case["extra"][r, o]), lambda r, o: int(case["interval"][r, o]))
+    oracle = ReferenceClosed(case["x"], case["y"], case["depth"], case["family"], *links, model)
+    cycle, src, dst, flits = ([p[k] for p in case["packets"]] for k in range(4))
+    expected = oracle.carry(cycle, src, dst, flits)
+    mesh = Mesh(case["x"], case["y"], case["extra"], case["interval"])
+    found = simulate_packets(cycle, src, dst, flits, mesh, Router(case["family"], case["depth"]), model)
+    assert (found.cycle * TICKS).tolist() == [expected[p, to] for p, to in enumerate(dst)]
+    assert found.last_cycle * TICKS == oracle.last
+    for r, o in np.ndindex(found.link_flits.shape):
+        assert (found.link_flits[r, o], found.link_wait[r, o] * TICKS) == (oracle.flits[r, o], oracle.wait[r, o])
