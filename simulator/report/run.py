@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from simulator.config.chip import ChipConfig
 from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45, Precision
@@ -13,6 +14,11 @@ from simulator.energy.uncertainty import Uncertainty, uncertainty
 from simulator.engine.result import SimResult
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Trace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from simulator.report.plot import Plot
 
 PS_PER_S = 1_000_000_000_000
 
@@ -77,6 +83,26 @@ class Run:
     command: str
     warnings: tuple[str, ...]
     precision: Precision = PAPER_PRECISION
+
+    @property
+    def layers(self) -> pd.DataFrame:
+        """One row per layer, operation and stage: counts, and energies in pJ (`simulator.report.tables.layer_table`)."""
+        from simulator.report.tables import layer_table
+
+        return layer_table(self)
+
+    @property
+    def plot(self) -> Plot:
+        """The figures of the report: ``run.plot.energy()`` returns (figure, axes)."""
+        from simulator.report.plot import Plot
+
+        return Plot(self)
+
+    def _repr_html_(self) -> str:
+        """The headline of the run for a notebook."""
+        from simulator.report.headline import headline_html
+
+        return headline_html(self)
 
     @property
     def op_count(self) -> Cmos45:

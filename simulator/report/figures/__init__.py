@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from simulator.errors import OutputError
 from simulator.report.bridge import bridge_frame
+from simulator.report.figures.break_even import break_even_finding, break_even_frame, draw_break_even
 from simulator.report.figures.bridge import bridge_finding, draw_bridge
 from simulator.report.figures.cores import cores_finding, cores_frame, draw_cores
 from simulator.report.figures.energy import draw_energy, energy_finding, energy_frame
@@ -19,6 +20,8 @@ from simulator.report.figures.energy_blocks import draw_energy_blocks, energy_bl
 from simulator.report.figures.latency import draw_latency, latency_finding, latency_frame
 from simulator.report.figures.latency_blocks import draw_latency_blocks, latency_blocks_finding, latency_blocks_frame
 from simulator.report.figures.links import draw_links, links_finding, links_frame
+from simulator.report.figures.raster import draw_raster, raster_finding, raster_frame
+from simulator.report.figures.roofline import draw_roofline, roofline_finding, roofline_frame
 from simulator.report.figures.spikes import draw_spikes, spikes_finding, spikes_frame
 from simulator.report.figures.style import png_bytes, svg_text
 from simulator.report.figures.tornado import draw_tornado, tornado_finding, tornado_frame
@@ -99,6 +102,24 @@ FIGURES: Mapping[str, FigureKind] = {
         draw_latency_blocks,
         latency_blocks_finding,
     ),
+    "break_even": FigureKind(
+        "Energy against spike rate",
+        "Line chart of energy per token over spikes per activation, with the break-even",
+        "A straight line through this run, not further simulations: what a spike causes follows the rate, and so does"
+        " the static energy of the time spent on spikes; the rest stays.",
+        break_even_frame,
+        draw_break_even,
+        break_even_finding,
+    ),
+    "roofline": FigureKind(
+        "Roofline",
+        "Roofline chart of synaptic operations per second over operations per byte of weights read, by kind of stage",
+        "A mark is what a stage reached over its whole time, the bar above it what the cores of its layers could do;"
+        " both axes are logarithmic.",
+        roofline_frame,
+        draw_roofline,
+        roofline_finding,
+    ),
     "cores": FigureKind(
         "Use of the cores",
         "Map of the mesh with the busy share of every core",
@@ -115,6 +136,15 @@ FIGURES: Mapping[str, FigureKind] = {
         links_frame,
         draw_links,
         links_finding,
+    ),
+    "raster": FigureKind(
+        "Spikes",
+        "Raster of the spikes of a few neurons, by kind of stream, over the timesteps of the last tokens",
+        "One row per neuron, one mark per spike; negative spikes are shorter. The neurons stand at even distances in"
+        " the first stream of their kind.",
+        raster_frame,
+        draw_raster,
+        raster_finding,
     ),
     "spikes": FigureKind(
         "Spike counts",

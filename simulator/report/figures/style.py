@@ -141,6 +141,15 @@ def png_bytes(figure: Figure, dpi: int = 150) -> bytes:
 
 
 @styled
+def pdf_bytes(figure: Figure) -> bytes:
+    """The figure as PDF with its text as text; the same figure gives the same bytes."""
+    out = io.BytesIO()
+    with mpl.rc_context({"pdf.fonttype": 42}):
+        figure.savefig(out, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return out.getvalue()
+
+
+@styled
 def svg_text(figure: Figure, prefix: str) -> str:
     """The figure as an ``<svg>`` element that can stand inside HTML beside others; the same figure, the same text.
 

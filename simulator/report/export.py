@@ -1,0 +1,91 @@
+"""Figures and tables as files for papers: SVG, PNG and PDF; CSV and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from simulator.errors import OutputError, did_you_mean
+from simulator.outputs import replaced_whole
+from simulator.report.cells import as_cells
+from simulator.report.figures.style import pdf_bytes, png_bytes, svg_text
+
+Writer = TypeVar("Writer")
+
+FIGURE_FORMATS: Mapping[str, Callable[[Figure], bytes]] = {
+    ".svg": lambda figure: svg_text(figure, "figure").encode(),
+    ".png": png_bytes,
+    ".pdf": pdf_bytes,
+}
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_LATEX |= {letter: f"\\{letter}" for letter in "&%$#_{}"}
+
+
+def save_figure(figure: Figure, path: Path | str) -> Path:
+    """Write a figure as ``.svg``, ``.png`` or ``.pdf``; the same figure gives the same bytes.
+
+    Raises
+    ------
+    OutputError
+        For another ending, or when the file cannot be written.
+    """
+    file = Path(path)
+    write = _known(FIGURE_FORMATS, file)
+    _write(file, write(figure))
+    return file
+
+
+def save_table(frame: pd.DataFrame, path: Path | str) -> Path:
+    """Write a table as ``.csv`` (plain numbers, units in the names) or ``.tex`` (for people, see `latex_table`).
+
+    Raises
+    ------
+    OutputError
+        For another ending, or when the file cannot be written.
+    """
+    file = Path(path)
+    formats: dict[str, Callable[[pd.DataFrame], str]] = {
+        ".csv": lambda table: table.to_csv(index=False, lineterminator="\n"),
+        ".tex": latex_table,
+    }
+    _write(file, _known(formats, file)(frame).encode())
+    return file
+
+
+def latex_table(frame: pd.DataFrame) -> str:
+    """A ``tabular`` with the rules of booktabs; every value with its unit, as on the page (`as_cells`)."""
+    cells = as_cells(frame)
+    columns = "".join("r" if numeric else "l" for numeric in cells.numeric)
+    lines = [_latex_row(row) for row in cells.rows]
+    head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _latex_row(cells.headings), r"\midrule"]
+    return "\n".join([*head, *lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _latex_row(cells: tuple[str, ...]) -> str:
+    return " & ".join(_latex(cell) for cell in cells) + r" \\"
+
+
+def _latex(text: str) -> str:
+    """``text`` with the letters that LaTeX reads as commands written out."""
+    escaped = "".join(_LATEX.get(letter, letter) for letter in text)
+    return escaped.replace("µ", r"\textmu{}").replace("\u202f", r"\,").replace("÷", r"$\div$").replace("–", "--")
+
+
+def _known(formats: Mapping[str, Writer], file: Path) -> Writer:
+    """The writer of the ending of ``file``."""
+    if file.suffix not in formats:
+        guess = did_you_mean(file.suffix, formats)
+        raise OutputError(f"{file}: found the ending '{file.suffix}', wanted one of {', '.join(formats)}{guess}")
+    return formats[file.suffix]
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        with replaced_whole(file) as beside:
+            beside.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"{file}: cannot be written: {error.strerror or error}") from error

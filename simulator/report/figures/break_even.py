@@ -1,0 +1,104 @@
+"""Figure: energy of a token against its spike rate, and the rate at which the chip would cost what the twin costs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from simulator.engine.result import CHIP
+from simulator.report.figures.stack import si_axis
+from simulator.report.figures.style import HOT, INK, axes_for, styled
+from simulator.report.format import format_energy
+from simulator.report.run import Run
+
+POINTS = 31  # every tenth of the rate of this run up to three times, itself included
+OF_LAYERS = ("axon_in", "synapse", "dendrite")  # what a spike costs where it arrives
+OF_STAGES = ("axon_out", "noc", "soma")  # and where it is sent from
+CHIP_LINE, OP_COUNT, TWIN = "chip", "45 nm op count", "dense twin"
+
+
+def break_even_frame(run: Run) -> pd.DataFrame:
+    """Energy per token at 0 to 3 times the spikes of this run: ``spikes_per_activation, model, energy_pj, this_run``.
+
+    A straight line through this run, not further simulations: what a spike causes (its sending, its way, the rows it
+    fetches and adds) follows the rate, and so does the static energy of the time that stages spend on spikes; neuron
+    updates of idle neurons, values, non-spiking operations and barriers stay. The op count follows the rate alone, the
+    dense twin does not know it. ``attrs["break_even"]`` is the rate at which chip and twin cost the same, NaN where no
+    rate above 0 does or there is no twin.
+    """
+    spikes, fixed = _split(run)
+    rate = run.spikes_per_activation
+    rates = np.linspace(0.0, 3.0, POINTS) * (rate or 1.0)
+    scale = rates / rate if rate else np.zeros(POINTS)
+    lines = {CHIP_LINE: fixed + spikes * scale, OP_COUNT: run.op_count.ac_pj / run.n_tokens * scale}
+    if run.dense is not None:
+        lines[TWIN] = np.full(POINTS, run.dense.energy_per_token_pj)
+    frames = [pd.DataFrame({"spikes_per_activation": rates, "model": m, "energy_pj": e}) for m, e in lines.items()]
+    frame = pd.concat(frames, ignore_index=True)
+    frame["this_run"] = np.isclose(frame["spikes_per_activation"], rate) if rate else False
+    twin = math.nan if run.dense is None else run.dense.energy_per_token_pj
+    crossing = rate * (twin - fixed) / spikes if spikes else math.nan
+    frame.attrs.update(rate=rate, break_even=crossing if crossing > 0 else math.nan, twin=twin, fixed=fixed)
+    return frame
+
+
+def _split(run: Run) -> tuple[float, float]:
+    """Energy of one token that follows the spike rate, and the rest, pJ."""
+    rows = run.ledger.rows
+    layers, stages = set(run.trace.layer), {stage.stage_id for stage in run.trace.stages}
+    of_layer = rows["layer"].isin(layers) & rows["component"].isin(OF_LAYERS) & (rows["action"] != "reduce")
+    of_stage = rows["layer"].isin(stages) & rows["component"].isin(OF_STAGES) & (rows["action"] != "update_idle")
+    dynamic = math.fsum(rows.loc[of_layer | of_stage, "energy_pj"])
+    static = math.fsum(rows.loc[(rows["layer"] == CHIP) & (rows["component"] == "static"), "energy_pj"])
+    stage_times = run.result.stages
+    on_spikes = int(stage_times["compute_ps"].sum() + stage_times["network_ps"].sum())
+    share = min(1.0, on_spikes / run.result.total_ps) if run.result.total_ps else 0.0
+    spikes = (dynamic + static * share) / run.n_tokens
+    return spikes, run.energy_per_token_pj - spikes
+
+
+def break_even_finding(frame: pd.DataFrame) -> str:
+    """The break-even rate beside the rate of this run, in words."""
+    rate, crossing, twin, fixed = (frame.attrs[key] for key in ("rate", "break_even", "twin", "fixed"))
+    if math.isnan(twin):
+        return f"Without spikes a token would still take {format_energy(fixed)}; this run has no dense twin."
+    if math.isnan(crossing):
+        return (
+            f"No spike rate breaks even: what does not follow the spikes, {format_energy(fixed)} per token,"
+            f" is more than the dense twin takes, {format_energy(twin)}."
+        )
+    side = "below" if rate < crossing else "above"
+    return (
+        f"The chip would cost what the dense twin costs at {crossing:.3g} spikes per activation;"
+        f" this run has {rate:.3g}, {side} it."
+    )
+
+
+@styled
+def draw_break_even(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axes]:
+    """Lines of energy over spike rate, a dot at this run and a cross where chip and twin meet."""
+    figure, ax = axes_for(ax, height_in=3.4)
+    looks = {CHIP_LINE: (HOT, "-", 2.0), TWIN: (INK, "--", 1.6), OP_COUNT: ("#0072B2", ":", 1.8)}
+    for model, part in frame.groupby("model", sort=False):
+        color, style, width = looks[str(model)]
+        x, y = part["spikes_per_activation"], part["energy_pj"]
+        ax.plot(x, y, color=color, linestyle=style, linewidth=width, label=str(model))
+    chip = frame[(frame["model"] == CHIP_LINE) & frame["this_run"]]
+    if len(chip):
+        ax.plot(chip["spikes_per_activation"], chip["energy_pj"], "o", color=HOT, ms=8, mec=INK, label="this run")
+    crossing = frame.attrs["break_even"]
+    if crossing <= float(frame["spikes_per_activation"].max()):
+        label = f"break-even: {crossing:.3g}"
+        ax.plot([crossing], [frame.attrs["twin"]], "X", color="white", mec=INK, ms=10, label=label)
+    largest = float(frame["energy_pj"].max()) or 1.0
+    ax.set_xlim(0.0, float(frame["spikes_per_activation"].max()))
+    ax.set_ylim(0.0, 1.05 * largest)
+    ax.grid(axis="both")
+    ax.set_xlabel("spikes per activation")
+    ax.set_ylabel(f"energy per token ({si_axis(ax.yaxis, largest, 'J')})")
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.3)
+    return figure, ax

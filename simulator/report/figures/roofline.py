@@ -1,0 +1,126 @@
+"""Figure: synaptic operations per second against bytes of weights per operation, under the roof of the cores.
+
+Williams, Waterman, Patterson, Roofline, Communications of the ACM 52 (4), 2009: the roof is the lower of the peak rate
+and of bandwidth times intensity.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, FuncFormatter, NullFormatter
+
+from simulator.config.chip import ChipConfig
+from simulator.report.figures.style import INK, SMALL_PT, axes_for, styled
+from simulator.report.format import format_count, format_share
+from simulator.report.run import PS_PER_S, Run
+from simulator.report.tables import split_block
+
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6e6e6e", "#000000")
+
+
+def roofline_frame(run: Run) -> pd.DataFrame:
+    """One row per kind of stage that drives layers, summed over blocks.
+
+    ``stage, layers, cores`` (mean over the blocks of the cores that hold its layers), ``synops_per_byte``,
+    ``synops_per_s`` (over the whole time of the stage), ``roof_per_s`` (what those cores could do at this intensity,
+    NaN where the chip file gives no time), ``share`` of that roof. ``attrs["cores"]`` holds ``(peak, bandwidth)`` of
+    one core in synops and bytes per second.
+    """
+    peak, bandwidth = core_roof(run.chip)
+    counts = _counts(run)
+    cores = run.result.cores.query("role == 'layer'").groupby("owner").size()
+    times = run.result.stages.set_index("stage")["total_ps"]
+    rows = []
+    for stage in run.trace.stages:
+        if stage.layers:
+            synops, words = (sum(counts.get((layer, c), 0) for layer in stage.layers) for c in ("dendrite", "synapse"))
+            n_cores = int(sum(cores.get(layer, 0) for layer in stage.layers))
+            kinds = " ".join(run.trace.layer[layer].kind for layer in stage.layers)
+            time_ps = int(times.get(stage.stage_id, 0))
+            rows.append((split_block(stage.stage_id)[1], kinds, n_cores, synops, words, time_ps))
+    frame = pd.DataFrame(rows, columns=["stage", "layers", "cores", "synops", "words", "time_ps"])
+    sums = frame.groupby(["stage", "layers"], sort=False).agg(
+        cores=("cores", "mean"), synops=("synops", "sum"), words=("words", "sum"), time_ps=("time_ps", "sum")
+    )
+    sums = sums.reset_index()
+    n_bytes = sums["words"] * run.chip.core.sram.word / 8
+    sums["synops_per_byte"] = sums["synops"] / n_bytes.where(n_bytes > 0)
+    sums["synops_per_s"] = sums["synops"] / sums["time_ps"].where(sums["time_ps"] > 0) * PS_PER_S
+    roofs = np.minimum(peak, bandwidth * sums["synops_per_byte"].to_numpy()) * sums["cores"].to_numpy()
+    sums["roof_per_s"] = np.where(np.isfinite(roofs), roofs, np.nan)
+    sums["share"] = sums["synops_per_s"] / sums["roof_per_s"]
+    table = sums[["stage", "layers", "cores", "synops_per_byte", "synops_per_s", "roof_per_s", "share"]].copy()
+    table.attrs["cores"] = (peak, bandwidth)
+    return table
+
+
+def core_roof(chip: ChipConfig) -> tuple[float, float]:
+    """Synops and bytes of weights that one core serves in a second at most; infinite where no time is given."""
+    core = chip.core
+    synop_ps = max(core.synapse.synop.latency.value, core.dendrite.accumulate.latency.value)
+    read_ps = core.synapse.word_read.latency.value
+    peak = core.synapse.lanes / synop_ps * PS_PER_S if synop_ps else math.inf
+    return peak, core.sram.word / 8 / read_ps * PS_PER_S if read_ps else math.inf
+
+
+def _counts(run: Run) -> dict[tuple[str, str], int]:
+    """(layer, ``dendrite`` or ``synapse``) -> accumulates, or words read."""
+    rows = run.ledger.rows
+    rows = rows[rows["action"].isin(["accumulate", "multiply_accumulate", "word_read"])]
+    done: dict[tuple[str, str], int] = {}
+    for layer, component, count in zip(rows["layer"], rows["component"], rows["count"], strict=True):
+        done[layer, component] = done.get((layer, component), 0) + int(count)
+    return done
+
+
+def roofline_finding(frame: pd.DataFrame) -> str:
+    """The stage nearest to its roof and the one farthest from it, in words."""
+    known = frame.dropna(subset=["share"])
+    if known.empty:
+        return "No stage has a roof: the chip file gives no time for reading weights and adding them."
+    shares = known["share"].to_numpy(dtype=float)
+    top, low = known.iloc[int(shares.argmax())], known.iloc[int(shares.argmin())]
+    return (
+        f"{top['stage']} comes nearest to what its cores could do, {format_count(float(top['synops_per_s']))} synaptic"
+        f" operations per second, {format_share(float(top['share']))} of its roof; {low['stage']} reaches"
+        f" {format_share(float(low['share']))}. Stages take turns: the other cores wait meanwhile."
+    )
+
+
+@styled
+def draw_roofline(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axes]:
+    """Achieved rate of each stage over its intensity, both logarithmic, and a bar at the roof of its own cores."""
+    figure, ax = axes_for(ax, height_in=3.9)
+    known = frame[(frame["synops_per_byte"] > 0) & (frame["synops_per_s"] > 0)]
+    for i, row in enumerate(known.to_dict("records")):
+        color = COLORS[i % len(COLORS)]
+        label = f"{row['stage']} ({row['layers']})"
+        ax.plot(row["synops_per_byte"], row["synops_per_s"], MARKERS[i % len(MARKERS)], color=color, ms=8, label=label)
+        if row["roof_per_s"] == row["roof_per_s"]:
+            ax.plot(row["synops_per_byte"], row["roof_per_s"], "_", color=color, ms=22, mew=2.4)
+            ends = [row["synops_per_s"], row["roof_per_s"]]
+            ax.plot([row["synops_per_byte"]] * 2, ends, color=color, linewidth=0.8, linestyle=":")
+    peak, bandwidth = frame.attrs["cores"]
+    if len(known) and math.isfinite(peak) and math.isfinite(bandwidth):
+        n = float(known["cores"].max())
+        middle = known["synops_per_byte"].to_numpy(dtype=float)
+        x = np.geomspace(min(middle.min(), peak / bandwidth) / 6, max(middle.max(), peak / bandwidth) * 6, 200)
+        ax.plot(x, n * np.minimum(peak, bandwidth * x), color=INK, linewidth=1.3, label=f"roof of {n:.0f} cores")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_major_formatter(EngFormatter(sep=" "))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel("synaptic operations per byte of weights read")
+    ax.set_ylabel("synaptic operations per second")
+    ax.grid(axis="both")
+    if len(known):
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=SMALL_PT, borderaxespad=0.3)
+    return figure, ax
