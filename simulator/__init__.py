@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from simulator.model.capture import capture
     from simulator.model.perplexity import perplexity
     from simulator.model.statistical import list_shapes, statistical_trace
+    from simulator.report.compare import read_reports
+    from simulator.report.export import save_figure, save_table
     from simulator.report.simulation import simulate
+    from simulator.sweep.runner import run_sweep
     from simulator.trace.files import load_trace, save_trace
     from simulator.trace.synthetic import synthetic_trace
 
@@ -30,6 +33,10 @@ _HOME = {
     "load_sweep": "simulator.config.sweep",
     "load_trace": "simulator.trace.files",
     "perplexity": "simulator.model.perplexity",
+    "read_reports": "simulator.report.compare",
+    "run_sweep": "simulator.sweep.runner",
+    "save_figure": "simulator.report.export",
+    "save_table": "simulator.report.export",
     "save_trace": "simulator.trace.files",
     "simulate": "simulator.report.simulation",
     "statistical_trace": "simulator.model.statistical",
@@ -45,6 +52,10 @@ __all__ = [
     "load_sweep",
     "load_trace",
     "perplexity",
+    "read_reports",
+    "run_sweep",
+    "save_figure",
+    "save_table",
     "save_trace",
     "simulate",
     "statistical_trace",

@@ -7,6 +7,8 @@ import json
 import os
 import shlex
 import sys
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -16,6 +18,14 @@ from simulator.errors import OutputError, SpikewattError, TraceError, did_you_me
 
 if TYPE_CHECKING:
     from simulator.trace.trace import Trace
+
+
+class FigureFile(StrEnum):
+    """Kinds of figure files that are made on request."""
+
+    png = "png"
+    pdf = "pdf"
+
 
 app = typer.Typer(
     name="spikewatt",
@@ -67,6 +77,8 @@ def simulate(
     ] = None,
     op_count: Annotated[Literal["fp32", "fp16", "int8"], typer.Option(help="precision of the 45 nm op count")] = "fp32",
     allow_uncosted: Annotated[bool, typer.Option(help="name work without a price instead of refusing it")] = False,
+    figures: Annotated[list[FigureFile] | None, typer.Option(help="figures as files of this kind besides SVG")] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="tables for a paper as well, in tables/*.tex")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="one row per layer")] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -89,6 +101,7 @@ def simulate(
     twin = load_chip(DENSE_CHIP) if dense_twin and chip_config.name != DENSE_CHIP else None
     with ProgressLine(quiet=quiet or as_json) as progress:
         progress.say(f"{captured} on {chip_config.name}; the first run on a machine compiles the kernels")
+        from simulator.report.export import write_latex
         from simulator.report.html import write_page
         from simulator.report.simulation import simulate as run_simulation
 
@@ -102,7 +115,8 @@ def simulate(
             progress=progress,
         )
         progress.say("writing the report")
-        write_report(run, folder, writers=[write_page])
+        pages = [partial(write_page, formats=[kind.value for kind in figures]) if figures else write_page]
+        write_report(run, folder, writers=[*pages, write_latex] if latex else pages)
     if as_json:
         typer.echo((folder / "result.json").read_text(), nl=False)
         return

@@ -13,6 +13,8 @@ from simulator.errors import OutputError, did_you_mean
 from simulator.outputs import replaced_whole
 from simulator.report.cells import as_cells
 from simulator.report.figures.style import pdf_bytes, png_bytes, svg_text
+from simulator.report.run import Run
+from simulator.report.tables import assumption_table, comparison_table, consumer_table, stage_table
 
 Writer = TypeVar("Writer")
 
@@ -54,6 +56,19 @@ def save_table(frame: pd.DataFrame, path: Path | str) -> Path:
     }
     _write(file, _known(formats, file)(frame).encode())
     return file
+
+
+def write_latex(run: Run, directory: Path) -> tuple[Path, ...]:
+    """Write tables for a paper into ``tables/`` of a report folder: comparison, stages, largest consumers, prices."""
+    folder = directory / "tables"
+    folder.mkdir(exist_ok=True)
+    tables = {
+        "comparison": comparison_table(run).drop(columns="scope"),
+        "stages": stage_table(run),
+        "consumers": consumer_table(run).head(10),
+        "prices": assumption_table(run)[["action", "value_pj", "unit", "grade", "citation", "share"]],
+    }
+    return tuple(save_table(table, folder / f"{name}.tex") for name, table in tables.items())
 
 
 def latex_table(frame: pd.DataFrame) -> str:

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import pandas as pd
 
 from simulator.errors import ConservationError, OutputError
 from simulator.report.cells import as_cells
 from simulator.report.figures import FIGURES, DrawnFigure, draw_figures, save_figures
-from simulator.report.format import format_count, format_energy, format_power, format_ratio, format_share, format_time
+from simulator.report.format import format_energy, format_power, format_ratio, format_share, format_time
+from simulator.report.headline import headline
 from simulator.report.manifest import manifest_dict
 from simulator.report.page import Section, make_section, render_page
 from simulator.report.result_json import leaves
-from simulator.report.run import PS_PER_S, Run
+from simulator.report.run import Run
 from simulator.report.tables import assumption_table, comparison_table, layer_table
 
 REPORT = "report.html"
-PJ_PER_J = 1e12
 SHOWN_ELSEWHERE = {"warnings", "files", "schema", "schema_version"}  # keys of records that the page has a place for
-
-
-class Headline(NamedTuple):
-    """One line of the headline table."""
-
-    quantity: str
-    value: str
-    meaning: str
 
 
 def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
@@ -39,7 +31,7 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         "report.html.j2",
         run=run,
         facts=list(_facts(run)),
-        headline=list(_headline(run)),
+        headline=list(headline(run)),
         comparison=as_cells(comparison.drop(columns=["energy_pj", "scope"])),
         comparison_finding=_comparison_finding(comparison, run.precision),
         scopes=_scopes(comparison),
@@ -54,8 +46,10 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
     )
 
 
-def write_page(run: Run, directory: Path) -> Path:
+def write_page(run: Run, directory: Path, formats: Sequence[Literal["png", "pdf"]] = ()) -> Path:
     """Write the page as ``report.html`` and its figures as files of ``figures/`` into ``directory``, which must exist.
+
+    The figures are SVG; ``formats`` names further ones.
 
     Raises
     ------
@@ -64,7 +58,7 @@ def write_page(run: Run, directory: Path) -> Path:
     """
     path = directory / REPORT
     drawn = draw_figures(run)
-    save_figures(drawn, directory / "figures")
+    save_figures(drawn, directory / "figures", formats)
     try:
         path.write_text(render_html(run, drawn), encoding="utf-8", newline="\n")
     except OSError as fault:
@@ -87,38 +81,6 @@ def _facts(run: Run) -> Iterator[str]:
     yield f"{len(result.cores)} of {result.cores_total} cores on {chips}"
     voltage = f", {run.chip.technology.voltage:g} V" if run.chip.technology.voltage is not None else ""
     yield f"{run.chip.technology.node_nm:g} nm{voltage}"
-
-
-def _headline(run: Run) -> Iterator[Headline]:
-    """The numbers a reader came for."""
-    ops = run.op_count
-    edp = run.energy_per_token_pj / PJ_PER_J * run.latency_per_token_ps / PS_PER_S
-    total = format_energy(run.ledger.total_pj)
-    yield Headline("energy per token", format_energy(run.energy_per_token_pj), f"everything counted; {total} in all")
-    band = {name: format_energy(pj / run.n_tokens) for name, pj in run.uncertainty.total.items()}
-    yield Headline(
-        "its range",
-        f"{band['low_pj']} to {band['high_pj']}",
-        f"90 % of draws from the ranges of the prices, median {band['median_pj']};"
-        f" prices with a range are {format_share(run.uncertainty.ranged_share)} of the total",
-    )
-    yield Headline(
-        "time per token",
-        format_time(run.latency_per_token_ps),
-        f"start to end, mean; {format_count(run.tokens_per_s)} tokens per second",
-    )
-    yield Headline("average power", format_power(run.mean_power_w), "energy over elapsed time, static power included")
-    yield Headline("energy-delay product", f"{edp:.3e} J·s", "energy per token times time per token")
-    yield Headline(
-        "spikes per activation",
-        f"{run.spikes_per_activation:.3f}",
-        f"firing rate {format_share(run.firing_rate)} of neurons and timesteps",
-    )
-    yield Headline(
-        "synaptic operations",
-        f"{format_count(run.result.synops / run.n_tokens)} per token",
-        f"{format_count(ops.macs / run.n_tokens)} MACs per token in the dense layers they replace",
-    )
 
 
 def _comparison_finding(table: pd.DataFrame, precision: str) -> str:

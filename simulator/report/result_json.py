@@ -120,7 +120,7 @@ def _swings(found: Uncertainty) -> list[dict[Any, Any]]:
 def _area(run: Run) -> dict[str, float] | None:
     """Silicon in mm2 of one chip and of all in use; null where the chip file has no source for it."""
     found = chip_area(run.chip)
-    return None if found is None else {**found._asdict(), "all_chips_mm2": found.chip_mm2 * run.result.n_chips}
+    return None if found is None else {**found._asdict(), "total_mm2": found.chip_mm2 * run.result.n_chips}
 
 
 def _cmos45(paper: Cmos45, by_precision: Mapping[str, Cmos45]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class Run:
 
     @property
     def layers(self) -> pd.DataFrame:
-        """One row per layer, operation and stage: counts, and energies in pJ (`simulator.report.tables.layer_table`)."""
+        """One row per layer, operation and stage: counts, and energies in pJ (`report.tables.layer_table`)."""
         from simulator.report.tables import layer_table
 
         return layer_table(self)

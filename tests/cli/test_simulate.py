@@ -40,17 +40,17 @@ def without_elapsed(text: bytes) -> dict[str, object]:
 def full_report(trace_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
     """The one report of these tests with its figures and the dense twin."""
     folder = tmp_path_factory.mktemp("full") / "report"
-    return folder, run_program("simulate", "--chip", "loihi-like", "--trace", trace_file, "--out", folder)
+    paper = ["--figures", "pdf", "--latex"]
+    return folder, run_program("simulate", "--chip", "loihi-like", "--trace", trace_file, "--out", folder, *paper)
 
 
 def test_a_full_report_has_every_file(full_report: tuple[Path, Done]) -> None:
     folder, done = full_report
     assert done.code == 0
     drawn = {path for path in files(folder) if path.startswith("figures/")}
-    assert drawn == {f"figures/{Path(p).stem}.{kind}" for p in drawn for kind in ("svg", "png")}
-    assert {Path(path).stem for path in drawn} >= {"bridge", "energy", "latency", "cores"}
-    assert len(drawn) >= 2 * len(FIGURES)
-    assert files(folder) == DATA | drawn
+    assert drawn == {f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "pdf")}
+    tables = {f"tables/{name}.tex" for name in ("comparison", "consumers", "prices", "stages")}
+    assert files(folder) == DATA | drawn | tables
     assert json.loads((folder / "manifest.json").read_text())["files"] == sorted(files(folder) - {"manifest.json"})
     assert (folder / "report.html").stat().st_size > 10_000
 

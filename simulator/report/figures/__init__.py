@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ from simulator.report.figures.links import draw_links, links_finding, links_fram
 from simulator.report.figures.raster import draw_raster, raster_finding, raster_frame
 from simulator.report.figures.roofline import draw_roofline, roofline_finding, roofline_frame
 from simulator.report.figures.spikes import draw_spikes, spikes_finding, spikes_frame
-from simulator.report.figures.style import png_bytes, svg_text
+from simulator.report.figures.style import pdf_bytes, png_bytes, svg_text
 from simulator.report.figures.tornado import draw_tornado, tornado_finding, tornado_frame
 from simulator.report.run import Run
 
@@ -158,6 +158,9 @@ FIGURES: Mapping[str, FigureKind] = {
 }
 
 
+_BYTES: Mapping[str, Callable[[Figure], bytes]] = {"png": png_bytes, "pdf": pdf_bytes}  # slow: on request only
+
+
 class DrawnFigure(NamedTuple):
     """A figure of one run: its frame, the figure, and its SVG element."""
 
@@ -178,8 +181,10 @@ def draw_figures(run: Run) -> dict[str, DrawnFigure]:
     return drawn
 
 
-def save_figures(drawn: Mapping[str, DrawnFigure], directory: Path) -> tuple[Path, ...]:
-    """Write every figure as ``<name>.svg`` and ``<name>.png`` into ``directory``, which is made when missing.
+def save_figures(
+    drawn: Mapping[str, DrawnFigure], directory: Path, formats: Sequence[Literal["png", "pdf"]] = ()
+) -> tuple[Path, ...]:
+    """Write every figure as ``<name>.svg``, and in the other ``formats``, into ``directory``, made when missing.
 
     Returns
     -------
@@ -195,10 +200,10 @@ def save_figures(drawn: Mapping[str, DrawnFigure], directory: Path) -> tuple[Pat
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name, (_, figure, text) in drawn.items():
-            svg, png = directory / f"{name}.svg", directory / f"{name}.png"
-            svg.write_text(text, encoding="utf-8")
-            png.write_bytes(png_bytes(figure))
-            written += [svg, png]
+            files = {"svg": text.encode()} | {kind: _BYTES[kind](figure) for kind in formats}
+            for kind, content in files.items():
+                written.append(directory / f"{name}.{kind}")
+                written[-1].write_bytes(content)
     except OSError as fault:
         raise OutputError(f"{fault.filename}: {fault.strerror}, wanted a directory to write figures to") from fault
     return tuple(written)

@@ -17,10 +17,12 @@ from simulator.report.figures.matrix import color_bar
 from simulator.report.figures.mesh import RASTER_ABOVE, draw_chip_edges, frame_map, map_axes, mesh_size
 from simulator.report.figures.style import HEAT_MAP, HOT, IDLE_EDGE, INK, styled
 from simulator.report.format import format_count, format_ratio
+from simulator.report.link_load import link_loaders
 from simulator.report.run import Run
 
 STEP = {"+x": (1, 0), "-x": (-1, 0), "+y": (0, 1), "-y": (0, -1)}
 ROUTER_SIDE = 0.26
+NAMED_LAYERS = 4  # of those that load the hottest link
 # An arrow along +x from router to router, as (along, across), moved to the right-hand side of its way. On a large mesh,
 # where an arrow is a few pixels long, it is a bar as broad as there is room.
 TO_THE_RIGHT = np.array([0.0, 0.1])
@@ -33,7 +35,8 @@ BAR = np.array([(0.12, 0.09), (0.88, 0.09), (0.88, -0.09), (0.12, -0.09)])
 def links_frame(run: Run) -> pd.DataFrame:
     """One row per directed link: ``link, x, y, direction, crosses_chip, flits_per_token``.
 
-    ``link`` is its name, ``(x,y) -> (x,y)``. ``attrs["mesh"]`` holds the size of the mesh and of one chip.
+    ``link`` is its name, ``(x,y) -> (x,y)``. ``attrs["mesh"]`` holds the size of the mesh and of one chip,
+    ``attrs["loaders"]`` the layers whose spikes cross the hottest link, the largest share first.
     """
     links = run.result.links
     frame = links[["x", "y", "direction", "crosses_chip"]].reset_index(drop=True)
@@ -41,7 +44,16 @@ def links_frame(run: Run) -> pd.DataFrame:
     frame.insert(0, "link", names)
     frame["flits_per_token"] = links["flits"].to_numpy() / run.n_tokens
     frame.attrs["mesh"] = mesh_size(run)
+    frame.attrs["loaders"] = _loaders(run, frame)
     return frame
+
+
+def _loaders(run: Run, frame: pd.DataFrame) -> list[str]:
+    """Layers whose spikes cross the hottest link."""
+    if len(frame) == 0 or float(frame["flits_per_token"].max()) <= 0:
+        return []
+    top = frame.iloc[int(frame["flits_per_token"].to_numpy().argmax())]
+    return list(link_loaders(run, int(top["x"]), int(top["y"]), str(top["direction"])))
 
 
 def _link_name(x: int, y: int, direction: str) -> str:
@@ -57,9 +69,12 @@ def links_finding(frame: pd.DataFrame) -> str:
         return "No flit crossed a link between two tiles."
     top, most, used = frame.iloc[int(flits.to_numpy().argmax())], float(flits.max()), flits[flits > 0]
     crossing = ", which leaves its chip," if top["crosses_chip"] else ""
+    loaders = frame.attrs.get("loaders", [])
+    others = f" and {len(loaders) - NAMED_LAYERS} more" if len(loaders) > NAMED_LAYERS else ""
+    load = f" Spikes for {', '.join(loaders[:NAMED_LAYERS])}{others} cross it." if loaders else " Only values cross it."
     return (
         f"The hottest link is {top['link']}{crossing} with {format_count(most)} flits per token,"
-        f" {format_ratio(most / float(used.mean()))} the mean of the links in use ({len(used)} of {len(frame)})."
+        f" {format_ratio(most / float(used.mean()))} the mean of the links in use ({len(used)} of {len(frame)}).{load}"
     )
 
 

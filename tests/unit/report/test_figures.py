@@ -466,8 +466,12 @@ def test_names_are_taken_literally(run):
 def test_save_figures(run, tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "FIGURES", {name: FIGURES[name] for name in ("spikes", "links")})
     folder = tmp_path / "made" / "here"
-    written = save_figures(draw_figures(run), folder)
-    assert [path.name for path in written] == ["spikes.svg", "spikes.png", "links.svg", "links.png"]
+    drawn = draw_figures(run)
+    assert [path.name for path in save_figures(drawn, folder)] == ["spikes.svg", "links.svg"]
+    written = save_figures(drawn, folder, ["png", "pdf"])
+    names = ["spikes.svg", "spikes.png", "spikes.pdf", "links.svg", "links.png", "links.pdf"]
+    assert [path.name for path in written] == names
+    assert (folder / "links.pdf").read_bytes().startswith(b"%PDF")
     assert all(path.stat().st_size > 2000 for path in written)
     assert (folder / "links.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "links.svg").read_text(encoding="utf-8").startswith("<svg ")

@@ -1,0 +1,130 @@
+"""The headline of a run: the numbers a reader came for, chip, 45 nm op count and dense twin side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from html import escape
+from typing import NamedTuple
+
+from simulator.energy.area import chip_area
+from simulator.report.format import format_count, format_energy, format_power, format_share, format_time
+from simulator.report.run import PS_PER_S, Run
+
+PJ_PER_J = 1e12
+NONE = "–"
+
+
+class Headline(NamedTuple):
+    """One line: the quantity, its value for the chip, the op count and the dense twin, and what it covers."""
+
+    quantity: str
+    chip: str
+    op_count: str
+    twin: str
+    meaning: str
+
+
+def headline(run: Run) -> Iterator[Headline]:
+    """The lines of the table. An op count knows no time and no hardware; the twin is simulated like the chip."""
+    twin = run.dense
+    op_count_pj = run.op_count.ac_pj / run.n_tokens
+    yield Headline(
+        "energy per token",
+        format_energy(run.energy_per_token_pj),
+        format_energy(op_count_pj),
+        NONE if twin is None else format_energy(twin.energy_per_token_pj),
+        f"everything counted; {format_energy(run.ledger.total_pj)} in all",
+    )
+    yield _range(run)
+    yield Headline(
+        "time per token",
+        format_time(run.latency_per_token_ps),
+        NONE,
+        NONE if twin is None else format_time(twin.latency_per_token_ps),
+        f"start to end, mean; {format_count(run.tokens_per_s)} tokens per second",
+    )
+    power = math.nan if twin is None or not twin.latency_ps else twin.energy_pj / twin.latency_ps
+    yield Headline(
+        "average power",
+        format_power(run.mean_power_w),
+        NONE,
+        NONE if math.isnan(power) else format_power(power),
+        "energy over elapsed time, static power included",
+    )
+    yield Headline(
+        "energy-delay product",
+        _edp(run.energy_per_token_pj, run.latency_per_token_ps),
+        NONE,
+        NONE if twin is None else _edp(twin.energy_per_token_pj, twin.latency_per_token_ps),
+        "energy per token times time per token",
+    )
+    yield from _hardware(run)
+    yield from _activity(run)
+
+
+def headline_html(run: Run) -> str:
+    """The headline as a small table for a notebook."""
+    head = "".join(f"<th scope='col'>{name}</th>" for name in ("", "chip", "45 nm op count", "dense twin"))
+    rows = "".join(
+        f"<tr><th scope='row' style='text-align:left'>{escape(line.quantity)}</th>"
+        + "".join(f"<td style='text-align:right'>{escape(cell)}</td>" for cell in line[1:4])
+        + "</tr>"
+        for line in headline(run)
+    )
+    caption = f"{run.trace.name} on {run.chip.name}, {run.n_tokens} tokens"
+    return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _range(run: Run) -> Headline:
+    """The band that the ranges of the prices make."""
+    band = {name: format_energy(pj / run.n_tokens) for name, pj in run.uncertainty.total.items()}
+    return Headline(
+        "its range",
+        f"{band['low_pj']} to {band['high_pj']}",
+        NONE,
+        NONE,
+        f"90 % of draws from the ranges of the prices, median {band['median_pj']};"
+        f" prices with a range are {format_share(run.uncertainty.ranged_share)} of the total",
+    )
+
+
+def _hardware(run: Run) -> Iterator[Headline]:
+    """Area and utilization."""
+    area, chips = chip_area(run.chip), run.result.n_chips
+    if area is not None:
+        per_chip = "" if chips == 1 else f"{chips} chips of {area.chip_mm2:.4g} mm²"
+        yield Headline("area", f"{area.chip_mm2 * chips:.4g} mm²", NONE, NONE, per_chip or "cores, memory and routers")
+    used = len(run.result.cores)
+    yield Headline(
+        "utilization",
+        format_share(run.time_util_mean),
+        NONE,
+        NONE,
+        f"busy over elapsed time, mean of all cores; {used} of {run.result.cores_total} cores in use,"
+        f" {format_share(run.space_util)} of their synaptic memory holds weights",
+    )
+
+
+def _activity(run: Run) -> Iterator[Headline]:
+    """Spikes and what they do."""
+    macs = run.op_count.macs
+    yield Headline(
+        "spikes per activation",
+        f"{run.spikes_per_activation:.3f}",
+        f"{run.spikes_per_activation:.3f}",
+        NONE if run.dense is None else "1 integer",
+        f"firing rate {format_share(run.firing_rate)} of neurons and timesteps",
+    )
+    yield Headline(
+        "spikes per synapse",
+        f"{run.op_count.synops / macs:.3f}" if macs else NONE,
+        f"{run.op_count.synops / macs:.3f}" if macs else NONE,
+        NONE if run.dense is None else "1 MAC",
+        f"{format_count(run.result.synops / run.n_tokens)} synaptic operations per token in place of"
+        f" {format_count(macs / run.n_tokens)} MACs",
+    )
+
+
+def _edp(energy_pj: float, latency_ps: float) -> str:
+    return f"{energy_pj / PJ_PER_J * latency_ps / PS_PER_S:.3e} J·s"

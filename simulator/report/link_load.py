@@ -1,0 +1,62 @@
+"""Which layers load a link of the mesh with spikes: XY routes between homes and the cores of their layers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.mapping.placement import Block
+from simulator.report.run import Run
+from simulator.trace.trace import Stage
+
+Ints = NDArray[np.int64]
+
+
+def link_loaders(run: Run, x: int, y: int, direction: str) -> dict[str, int]:
+    """Layer -> spike packets over the whole trace that cross the link of router (x, y) in ``direction``, most first.
+
+    Packets of values (outputs, residuals, partial sums) are not among them. On a chip with multicast a packet that
+    serves several cores beyond the link is counted once for each.
+    """
+    homes: dict[str, list[Block]] = {}
+    for block in run.placement.blocks:
+        homes.setdefault(block.owner, []).append(block)
+    loads: dict[str, int] = {}
+    for stage in run.trace.stages:
+        for layer in stage.layers:
+            packets = _packets(run, stage, homes.get(stage.stage_id, []), homes.get(layer, []), (x, y, direction))
+            if packets:
+                loads[layer] = packets
+    return dict(sorted(loads.items(), key=lambda item: -item[1]))
+
+
+def _packets(run: Run, stage: Stage, homes: list[Block], targets: list[Block], link: tuple[int, int, str]) -> int:
+    """Spikes of the stage's stream times the targets behind the link that take them."""
+    crossing = [(home, target) for home in homes for target in targets if _crosses(run, home, target, link)]
+    if not crossing or stage.stream is None:
+        return 0
+    spikes = run.trace.encoding.spikes_per_count(run.trace.counts(stage.stream)).sum(axis=0)
+    reached: Ints = np.concatenate([[0], np.cumsum(spikes)])
+    total = 0
+    for home, target in crossing:
+        first, last = max(home.col_start, target.row_start), min(home.col_stop, target.row_stop)
+        total += int(reached[last] - reached[first]) if last > first else 0
+    return total
+
+
+def _crosses(run: Run, home: Block, target: Block, link: tuple[int, int, str]) -> bool:
+    """Whether the XY route from home to target, first along x, then along y, takes the link."""
+    x, y, direction = link
+    (sx, sy), (tx, ty) = _place(run, home), _place(run, target)
+    if direction == "+x":
+        return sy == y and sx <= x < tx
+    if direction == "-x":
+        return sy == y and tx < x <= sx
+    if direction == "+y":
+        return tx == x and sy <= y < ty
+    return tx == x and ty < y <= sy
+
+
+def _place(run: Run, block: Block) -> tuple[int, int]:
+    router = int(run.placement.core_router[block.core])
+    return router % run.placement.mesh_x, router // run.placement.mesh_x

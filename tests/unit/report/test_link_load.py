@@ -1,0 +1,51 @@
+"""The layers that load a link, against the flits that the engine counted on it."""
+
+import pytest
+
+from simulator.config.files import load_chip
+from simulator.report.figures.links import links_finding, links_frame
+from simulator.report.link_load import link_loaders
+from simulator.report.simulation import simulate
+from simulator.trace.synthetic import synthetic_trace
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Cores of few neurons spread 24 x 16 x 8 over several tiles; T = 3."""
+    trace = synthetic_trace("poisson", [24, 16, 8], levels=3, tokens=2)
+    small = ["chip.cores_per_tile=1", "core.limits.neurons=6", "core.limits.axons_in=64"]
+    return simulate(load_chip("loihi-like", small), trace)
+
+
+def test_no_link_carries_fewer_flits_than_the_spikes_of_its_layers(run):
+    """What the engine counted beyond the spikes are values: outputs and residuals, two flits each at most."""
+    links = run.result.links
+    used = links[links["flits"] > 0]
+    assert len(used) > 5
+    loads = [sum(link_loaders(run, row.x, row.y, row.direction).values()) for row in used.itertuples()]
+    assert sum(loads) > 0
+    assert all(load <= row.flits for load, row in zip(loads, used.itertuples(), strict=True))
+
+
+def test_the_spikes_of_all_links_are_the_hops_of_all_spike_packets(run):
+    """Each spike packet crosses as many links as its home and its target are apart."""
+    x, mesh = run.placement.core_router, run.placement.mesh_x
+    blocks = {}
+    for block in run.placement.blocks:
+        blocks.setdefault(block.owner, []).append(block)
+    hops = 0
+    for stage in run.trace.stages:
+        for layer in stage.layers:
+            spikes = run.trace.encoding.spikes_per_count(run.trace.counts(stage.stream)).sum(axis=0)
+            for home in blocks[stage.stage_id]:
+                for target in blocks[layer]:
+                    a, b = int(x[home.core]), int(x[target.core])
+                    apart = abs(a % mesh - b % mesh) + abs(a // mesh - b // mesh)
+                    first, last = max(home.col_start, target.row_start), min(home.col_stop, target.row_stop)
+                    hops += apart * int(spikes[first : max(first, last)].sum())
+    links = run.result.links.itertuples()
+    assert sum(sum(link_loaders(run, row.x, row.y, row.direction).values()) for row in links) == hops
+
+
+def test_the_finding_names_the_layers(run):
+    assert "Spikes for " in links_finding(links_frame(run))

@@ -1,0 +1,65 @@
+"""What a notebook uses of a run: its table, its figures, its headline, and files for papers."""
+
+import pandas as pd
+import pytest
+from factories import make_run
+from matplotlib.figure import Figure
+from page import Page
+
+import simulator as sw
+from simulator.errors import OutputError
+from simulator.report.export import latex_table, write_latex
+from simulator.report.figures import FIGURES
+from simulator.report.format import format_energy
+from simulator.report.tables import layer_table
+
+
+@pytest.fixture(scope="module")
+def run():
+    return make_run()
+
+
+def test_layers_is_the_layer_table(run):
+    pd.testing.assert_frame_equal(run.layers, layer_table(run))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_has_a_method_that_draws_into_axes_of_ones_own(run, name):
+    figure = Figure()
+    own = figure.add_subplot()
+    assert getattr(run.plot, name)(ax=own) == (figure, own)
+
+
+def test_the_headline_of_a_notebook(run):
+    page = Page(run._repr_html_())
+    assert page.texts("caption") == ["toy-trace on toy, 4 tokens"]
+    assert format_energy(run.energy_per_token_pj) in page.texts("td")
+    assert {attrs.get("scope") for attrs, _ in page.all("th")} == {"col", "row"}
+
+
+@pytest.mark.parametrize(("ending", "start"), [(".svg", b"<svg "), (".png", b"\x89PNG"), (".pdf", b"%PDF")])
+def test_a_figure_is_saved_as_the_ending_says_the_same_bytes_each_time(run, tmp_path, ending, start):
+    files = []
+    for name in ("one", "two"):
+        figure, _ = run.plot.energy()
+        files.append(sw.save_figure(figure, tmp_path / f"{name}{ending}").read_bytes())
+    assert files[0].startswith(start)
+    assert files[0] == files[1]
+
+
+def test_tables_for_papers(run, tmp_path):
+    frame = pd.DataFrame({"layer": ["a_b", "100%"], "energy_pj": [1.5, 2e6], "share": [0.25, 0.75]})
+    assert latex_table(frame).splitlines() == [
+        r"\begin{tabular}{lrr}", r"\toprule", r"layer & energy & share \\", r"\midrule",
+        r"a\_b & 1.500 pJ & 25.0\% \\", r"100\% & 2.000 \textmu{}J & 75.0\% \\", r"\bottomrule", r"\end{tabular}",
+    ]  # fmt: skip
+    assert sw.save_table(frame, tmp_path / "t.csv").read_text().splitlines()[1] == "a_b,1.5,0.25"
+    written = write_latex(run, tmp_path)
+    assert [path.name for path in written] == ["comparison.tex", "stages.tex", "consumers.tex", "prices.tex"]
+
+
+def test_another_ending(run, tmp_path):
+    with pytest.raises(OutputError, match=r"found the ending '\.jpg', wanted one of \.svg, \.png, \.pdf"):
+        sw.save_figure(run.plot.energy()[0], tmp_path / "x.jpg")
+    with pytest.raises(OutputError, match="cannot be written"):
+        sw.save_table(run.layers, tmp_path / "nowhere" / "x.csv")
