@@ -62,7 +62,7 @@ def simulate(
         cmos45=cmos45_all(trace),
         dense=None if dense_chip is None else dense_twin(dense_chip, trace, progress),
         command=command,
-        warnings=(*_assumptions(chip), *_drawn(trace)),
+        warnings=(*_assumptions(chip, trace), *_drawn(trace)),
         precision=precision,
     )
 
@@ -83,11 +83,16 @@ def _priced(
     return placement, result, build_ledger(result, chip, allow_uncosted)
 
 
-def _assumptions(chip: ChipConfig) -> tuple[str, ...]:
+def _assumptions(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
     """What every number of a run takes for granted."""
+    spiking = {"qk": "QK^T", "pv": "PV"}
+    added = [name for kind, name in spiking.items() if any(op.kind == kind and op.stream for op in trace.ops)]
+    dense = [name for name in spiking.values() if name not in added]
+    products = f"attention products ({', '.join(dense)}), " if dense else ""
     idle = "cores without work in a stage take no neuron updates in it; their leakage is in the static power"
     return (
-        "attention products (QK^T, PV), softmax, norms and the head are dense work of the vector unit, not spikes",
+        f"{products}softmax, norms and the head are dense work of the vector unit, not spikes",
+        *((f"{' and '.join(added)}: each spike reads its cached row anew, as a weight row is read",) if added else ()),
         "tokens follow one another: no two are in the chip at once",
         *((idle,) if chip.core.soma.every == "timestep" else ()),
     )

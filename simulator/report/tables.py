@@ -28,9 +28,10 @@ def split_block(name: str) -> tuple[int | None, str]:
 def layer_table(run: Run) -> pd.DataFrame:
     """One row per layer of the ledger (linear layer, op, encoder of a stage, chip), in program order.
 
-    Columns: ``layer, kind, stage, block``, then the count of each action as ``n_<component>.<action>`` (int64), then
-    the energy of each component as ``<component>_pj``, then ``energy_pj`` (float64). The columns are the same for every
-    chip; ``uncosted_pj`` comes last but one when there is uncosted work.
+    Columns: ``layer, kind, stage, block, operand_bits`` (width of the operands of an op, of the weights of a linear
+    layer; missing where the trace does not say), then the count of each action as ``n_<component>.<action>`` (int64),
+    then the energy of each component as ``<component>_pj``, then ``energy_pj`` (float64). The columns are the same for
+    every chip; ``uncosted_pj`` comes last but one when there is uncosted work.
     """
     rows = run.ledger.rows
     homes = _homes(run.trace)
@@ -42,6 +43,7 @@ def layer_table(run: Run) -> pd.DataFrame:
     table["kind"] = [homes[layer][0] for layer in layers]
     table["stage"] = [homes[layer][1] for layer in layers]
     table["block"] = pd.array([split_block(layer)[0] for layer in layers], dtype="Int64")
+    table["operand_bits"] = pd.array([_operand_bits(run.trace, layer) for layer in layers], dtype="Int64")
     # an uncosted row keeps component.action in its action
     actions = rows["action"].where(rows["component"] == UNCOSTED, rows["component"] + "." + rows["action"])
     counts = _pivot(rows, actions, "count").reindex(columns=_known_first(PRICE_PATHS, actions), fill_value=0)
@@ -144,6 +146,13 @@ def _assumption(run: Run, price: UnitPrice) -> dict[str, object]:
         "citation": citation,
         "note": price.note or "",
     }
+
+
+def _operand_bits(trace: Trace, layer: str) -> int | None:
+    """Width of the operands of a row of `layer_table`, where it is known."""
+    if layer in trace.layer:
+        return trace.layer[layer].weight_bits
+    return trace.op[layer].operand_bits or None if layer in trace.op else None
 
 
 def _homes(trace: Trace) -> dict[str, tuple[str, str]]:

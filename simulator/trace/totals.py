@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from simulator.trace.trace import Trace
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.trace.trace import Op, Trace
 
 
 def stream_spikes(trace: Trace, stream_id: str) -> int:
@@ -34,3 +37,31 @@ def total_synops(trace: Trace) -> int:
 def total_macs(trace: Trace) -> int:
     """Dense MACs of all spike-driven layers; the ops (attention, norms, head) are not in it."""
     return sum(layer_macs(trace).values())
+
+
+def op_synops(trace: Trace) -> dict[str, int]:
+    """Additions that spikes of local streams trigger, by the id of their op (QK^T and PV of spiking attention)."""
+    return {
+        op.op_id: int(_triggered(op, trace, trace.spikes_per_token(op.stream), "vector.add"))
+        for op in trace.ops
+        if op.stream is not None
+    }
+
+
+def op_macs(trace: Trace) -> dict[str, int]:
+    """Multiply-accumulates of QK^T and PV, by op id: those dense ones, or what spikes stand for."""
+    found: dict[str, int] = {}
+    for op in trace.ops:
+        if op.stream is not None:
+            found[op.op_id] = int(_triggered(op.dense(), trace, trace.live(op.stream), "vector.mac"))
+        elif op.kind in ("qk", "pv"):
+            a, b = op.counts.get("vector.mac", (0, 0))
+            found[op.op_id] = int((a + b * trace.contexts).sum())
+    return found
+
+
+def _triggered(op: Op, trace: Trace, events: NDArray[np.int64], action: str) -> np.int64:
+    """How often all events of all tokens do an action."""
+    a, b = op.per_spike.get(action, (0, 0))
+    total: np.int64 = ((a + b * trace.contexts) * events).sum()
+    return total

@@ -42,7 +42,7 @@ def test_layer_table_has_every_layer_once_and_loses_nothing(run):
 def test_layer_table_row_by_hand(run):
     """blocks.0.q: 42 spikes into 16 neurons: 42 lookups x 5 pJ, 42 x 2 words x 10 pJ, 672 accumulates x 23.6 pJ."""
     row = layer_table(run).set_index("layer").loc["blocks.0.q"]
-    assert (row["kind"], row["stage"], row["block"]) == ("q", "blocks.0.attn_in", 0)
+    assert (row["kind"], row["stage"], row["block"], row["operand_bits"]) == ("q", "blocks.0.attn_in", 0, 8)
     assert (row["n_axon_in.lookup"], row["n_synapse.word_read"], row["n_dendrite.accumulate"]) == (42, 84, 672)
     assert (row["axon_in_pj"], row["synapse_pj"], row["noc_pj"]) == (210.0, 840.0, 0.0)
     assert row["dendrite_pj"] == pytest.approx(15859.2, rel=1e-15)

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+from local_stream import with_local_stream
+
 from simulator.trace.synthetic import synthetic_trace
-from simulator.trace.totals import layer_macs, layer_synops, stream_spikes, total_macs, total_spikes, total_synops
+from simulator.trace.totals import (
+    layer_macs,
+    layer_synops,
+    op_macs,
+    op_synops,
+    stream_spikes,
+    total_macs,
+    total_spikes,
+    total_synops,
+)
+from simulator.trace.trace import Op
 
 
 def test_one_count_of_three_is_three_spikes_and_three_rows_of_synapses():
@@ -35,3 +50,15 @@ def test_totals_are_python_integers_without_a_bound():
     trace = synthetic_trace("full", [10, 2**31 - 1], tokens=1000, head=False)
     assert total_synops(trace) == 1000 * 10 * 7 * (2**31 - 1)
     assert type(total_synops(trace)) is int
+
+
+def test_additions_and_products_of_attention_by_hand():
+    """Contexts 1, 2; 1 + c live, spikes 4 and 2: each adds 3c values. Taken densely 2 x 3 and 3 x 6; dense PV 8 + 8."""
+    counts = np.array([[3, -1, 0], [0, 0, 2]], np.int16)
+    trace = with_local_stream(synthetic_trace("silent", [3, 2], tokens=2), (1, 1), {"vector.add": (0, 3)}, counts)
+    products = Op("dense", "pv", {"vector.mac": (8, 0)})
+    last = trace.stages[-1]
+    stages = (*trace.stages[:-1], replace(last, ops=(*last.ops, "dense")))
+    trace = replace(trace, ops=(*trace.ops, products), stages=stages)
+    assert op_synops(trace) == {"scores": 4 * 3 + 2 * 6}
+    assert op_macs(trace) == {"scores": 2 * 3 + 3 * 6, "dense": 16}
