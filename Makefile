@@ -21,10 +21,10 @@ report: .venv/ready
 sweep: .venv/ready
 	@$(BIN)/spikewatt sweep "$(SWEEP)" --jobs 2 $(if $(OUT),--out "$(OUT)")
 
-test: .venv/ready
+test: .venv/dev
 	@$(BIN)/python -m pytest -q
 
-lint: .venv/ready
+lint: .venv/dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 bench: .venv/ready
@@ -36,7 +36,12 @@ warmup: .venv/ready
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
+# What it takes to run the program; what the checks take besides, torch for the most part, comes with `make test`.
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/dev: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	touch $@

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from simulator.model.capture import capture
     from simulator.model.perplexity import perplexity
     from simulator.model.statistical import list_shapes, statistical_trace
+    from simulator.model.torch_capture import capture_torch
     from simulator.report.compare import read_reports
     from simulator.report.export import save_figure, save_table
     from simulator.report.simulation import simulate
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "capture": "simulator.model.capture",
+    "capture_torch": "simulator.model.torch_capture",
     "fit": "simulator.mapping.fit",
     "list_chips": "simulator.config.files",
     "list_shapes": "simulator.model.statistical",
@@ -45,6 +47,7 @@ _HOME = {
 
 __all__ = [
     "capture",
+    "capture_torch",
     "fit",
     "list_chips",
     "list_shapes",

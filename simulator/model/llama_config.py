@@ -139,14 +139,18 @@ def read_config(model: Path) -> LlamaConfig:
         When the file is missing or not JSON, or with one line for each field that is absent, wrong or not supported.
     """
     path = model / CONFIG_FILE if model.suffix != ".json" else model
-    fields = _load_json(path)
+    return parse_config(_load_json(path), str(path))
+
+
+def parse_config(fields: dict[str, Any], where: str) -> LlamaConfig:
+    """The config that the fields of a ``config.json`` state; the lines of its ModelError begin with ``where``."""
     problems = _unsupported(fields) + _absent(fields)
     if problems:
-        raise ModelError("\n".join(f"{path}: {problem}" for problem in problems))
+        raise ModelError("\n".join(f"{where}: {problem}" for problem in problems))
     config, problems = _build(fields)
     problems += _inconsistent(config)
     if problems:
-        raise ModelError("\n".join(f"{path}: {problem}" for problem in problems))
+        raise ModelError("\n".join(f"{where}: {problem}" for problem in problems))
     return config
 
 

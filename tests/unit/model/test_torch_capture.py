@@ -1,0 +1,180 @@
+"""A torch model gives the trace that the same weights give from files."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simulator.errors import ModelError
+from simulator.mapping.place import map_trace
+from simulator.model.checkpoint import read_checkpoint
+from simulator.model.encoder import encode
+from simulator.model.linear import SpikingLinear
+from simulator.model.torch_capture import capture_torch
+from simulator.model.transformer import forward
+from simulator.model.weights import quantize_weights
+from simulator.trace.encoding import Encoding
+
+torch = pytest.importorskip("torch", reason="needs the extra torch")
+MODEL = Path(__file__).parents[3] / "traces" / "model"
+T15 = Encoding("ternary", 15)
+TOKENS = np.array([1, 17, 300, 42, 511, 8, 99, 1000, 3, 17, 64, 640])
+
+
+@pytest.fixture(scope="module")
+def llama():
+    """``traces/model/llama.py``: the module that the sample model was trained with."""
+    spec = importlib.util.spec_from_file_location("sample_llama", MODEL / "llama.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+@pytest.fixture(scope="module")
+def sample(llama):
+    """The sample model as a torch module with the weights of its file."""
+    from safetensors.torch import load_file
+
+    model = llama.Llama(llama.LlamaConfig())
+    model.load_state_dict({name: t.float() for name, t in load_file(MODEL / "model.safetensors").items()})
+    return model
+
+
+def recorded(folder: Path, encoding: Encoding) -> dict[str, np.ndarray]:
+    checkpoint, counts = read_checkpoint(folder), {}
+    forward(checkpoint, TOKENS, SpikingLinear(checkpoint, encoding, counts.__setitem__))
+    return counts
+
+
+@pytest.mark.parametrize("encoding", [T15, Encoding("binary", 14)], ids=str)
+def test_the_sample_model_counts_as_from_its_files(llama, sample, encoding) -> None:
+    trace = capture_torch(sample, torch.from_numpy(TOKENS)[None], encoding, llama.LlamaConfig().to_hf())
+    counts = recorded(MODEL, encoding)
+    assert set(counts) == {stream.stream_id for stream in trace.streams}
+    for stream_id, wanted in counts.items():
+        np.testing.assert_array_equal(trace.counts(stream_id), wanted, err_msg=stream_id)
+    assert trace.positions.tolist() == list(range(len(TOKENS)))
+    assert {op.kind for op in trace.ops} >= {"softmax", "silu", "rotary", "kv_cache", "head"}
+
+
+def test_a_batch_is_sequences_from_position_0(llama, sample) -> None:
+    batch = torch.from_numpy(np.stack([TOKENS, TOKENS[::-1].copy()]))
+    trace = capture_torch(sample, {"ids": batch}, T15, llama.LlamaConfig().to_hf())
+    alone = capture_torch(sample, batch[1:], T15, llama.LlamaConfig().to_hf())
+    n = len(TOKENS)
+    assert trace.positions.tolist() == [*range(n), *range(n)]
+    np.testing.assert_array_equal(trace.counts("blocks.0.attn_in")[n:], alone.counts("blocks.0.attn_in"))
+
+
+def test_biases_of_a_qwen2_tree_are_added(llama, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    torch.manual_seed(3)
+    sizes = llama.LlamaConfig(hidden_size=64, intermediate_size=96, num_hidden_layers=2, head_dim=16)
+    model = llama.Llama(sizes)
+    for layer in model.model.layers:
+        for kind in ("q_proj", "k_proj", "v_proj"):
+            plain = getattr(layer.self_attn, kind)
+            setattr(layer.self_attn, kind, torch.nn.Linear(plain.in_features, plain.out_features))
+    fields = sizes.to_hf() | {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}
+    (tmp_path / "config.json").write_text(json.dumps(fields))
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    trace = capture_torch(model, torch.from_numpy(TOKENS)[None], T15, fields)
+    for stream_id, wanted in recorded(tmp_path, T15).items():
+        np.testing.assert_array_equal(trace.counts(stream_id), wanted, err_msg=stream_id)
+    (dequantize,) = (op for op in trace.ops if op.op_id == "blocks.1.dequant_qkv")
+    assert dequantize.counts["vector.add"] == (128, 0)
+
+
+class Branches(torch.nn.Module):
+    """Two layers on one input, a third on their product: 6 -> 4, 4 -> 3."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.left, self.right, self.out = (
+            torch.nn.Linear(6, 4),
+            torch.nn.Linear(6, 4, bias=False),
+            torch.nn.Linear(4, 3),
+        )
+
+    def forward(self, x):
+        return self.out(torch.relu(self.left(x)) * self.right(x))
+
+
+def test_any_module_is_a_chain_of_its_linear_layers() -> None:
+    model, x = Branches(), torch.randn(5, 6, generator=torch.Generator().manual_seed(1))
+    before = model(x)
+    trace = capture_torch(model, x, T15, name="branches")
+    assert [(layer.layer_id, layer.stream) for layer in trace.layers] == [
+        ("left", "left.in"),
+        ("right", "left.in"),
+        ("out", "out.in"),
+    ]
+    assert [stage.sources for stage in trace.stages] == [(), ("left", "right"), ("out",)]
+    assert "the program of this model is not known" in trace.origin["warnings"][0]
+    np.testing.assert_array_equal(trace.counts("left.in"), encode(x.numpy(), T15).counts)
+    torch.testing.assert_close(model(x), before)  # no hook is left
+
+
+def test_what_follows_a_layer_sees_its_spiking_outputs() -> None:
+    model, x = Branches(), torch.randn(5, 6, generator=torch.Generator().manual_seed(1))
+    trace = capture_torch(model, x, T15)
+    spikes = encode(x.numpy(), T15)
+    decoded = spikes.counts * spikes.v_threshold[:, None]
+    left, right = (quantize_weights(layer.weight.detach().numpy()) for layer in (model.left, model.right))
+    hidden = np.maximum(decoded @ (left.rows * left.scale) + model.left.bias.detach().numpy(), 0)
+    wanted = encode((hidden * (decoded @ (right.rows * right.scale))).astype(np.float32), T15)
+    np.testing.assert_allclose(trace.counts("out.in"), wanted.counts, atol=1)
+    assert (trace.counts("out.in") == wanted.counts).mean() > 0.9
+
+
+def test_a_captured_module_can_be_placed() -> None:
+    from simulator.config import load_chip
+
+    trace = capture_torch(Branches(), torch.ones(2, 6), T15)
+    assert len(map_trace(trace, load_chip("loihi-like")).blocks) >= 3
+
+
+class Twice(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.layer(self.layer(x))
+
+
+class Pooled(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.second(self.first(x).mean(dim=0, keepdim=True))
+
+
+@pytest.mark.parametrize(
+    ("model", "value", "message"),
+    [
+        (torch.nn.ReLU(), 1.0, "ReLU holds no nn.Linear, wanted at least one"),
+        (Twice(), 1.0, "layer: its module is called twice, wanted one pass without a cache"),
+        (Pooled(), 1.0, "second: 1 tokens, wanted 2 as the first linear layer has"),
+        (Twice(), float("nan"), r"layer\.in: token 0 holds NaN or infinity"),
+    ],
+)
+def test_what_cannot_be_captured_is_refused(model, value, message) -> None:
+    with pytest.raises(ModelError, match=message):
+        capture_torch(model, torch.full((2, 3), value), T15)
+
+
+def test_a_tree_that_is_not_llama_is_refused(llama) -> None:
+    with pytest.raises(ModelError, match=r"the module tree has no model\.embed_tokens\.weight \(47 weights missing\)"):
+        capture_torch(Branches(), torch.ones(2, 6), T15, llama.LlamaConfig().to_hf())
