@@ -17,6 +17,7 @@ import typer
 from simulator.errors import OutputError, SpikewattError, TraceError, did_you_mean
 
 if TYPE_CHECKING:
+    from simulator.model.preset import Preset
     from simulator.trace.trace import Trace
 
 
@@ -54,6 +55,11 @@ Code = Literal["ternary", "binary", "bitwise", "bitwise_twos", "graded"]
 EncodingName = Annotated[Code, typer.Option("--encoding")]
 AttentionMode = Annotated[
     Literal["dense", "spiking"], typer.Option("--attention", help="spikes in QK^T and PV, or dense products")
+]
+PresetName = Annotated[str | None, typer.Option("--preset", help="shipped preset name, or path of a preset file")]
+OfCode = Annotated[Code | None, typer.Option("--encoding", help="absmax counts under this code; default ternary")]
+TimestepsOf = Annotated[
+    int | None, typer.Option("--timesteps", "-T", min=1, help="timesteps of a spike train; default 15, or the preset's")
 ]
 KvBits = Annotated[int | None, typer.Option("--kv-bits", help="KV cache: 16 (floats), 8 or 4; default 16, spiking 8")]
 Timesteps = Annotated[int, typer.Option("--timesteps", "-T", min=1, help="timesteps of one spike train")]
@@ -165,8 +171,9 @@ def capture(
     decode: Annotated[int | None, typer.Option(min=1, help="tokens to generate after --prefill")] = None,
     temperature: Annotated[float, typer.Option(min=0, help="of --decode; 0 takes the most likely token")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="of the draws of --temperature")] = 0,
-    encoding: EncodingName = "ternary",
-    timesteps: Timesteps = 15,
+    preset: PresetName = None,
+    encoding: OfCode = None,
+    timesteps: TimestepsOf = None,
     attention: AttentionMode = "dense",
     kv_bits: KvBits = None,
     tokens: MaxTokens = None,
@@ -176,17 +183,17 @@ def capture(
     """Pass a text through the spike-driven model, generate on, and keep the spikes as a trace."""
     from simulator.model.attention_rule import rule_for
     from simulator.model.capture import capture as run_capture
-    from simulator.model.encoder import encoding_for
     from simulator.model.generation import Decode
     from simulator.outputs import check_writable_file
 
     check_writable_file(out)
     if (prefill is None) != (decode is None):
         raise typer.BadParameter("found one of --prefill and --decode, wanted both or neither")
+    chosen = _chosen_preset(preset, encoding, timesteps)
     trace, found = run_capture(
         model,
         _read_text(prefill or text),
-        encoding_for(encoding, timesteps),
+        chosen,
         tokens,
         out.stem,
         rule=rule_for(attention, kv_bits),
@@ -208,7 +215,7 @@ def capture(
     typer.echo(
         f"{out}: {found.n_tokens} tokens at {found.tokens_per_s:.0f} tokens/s;"
         f" perplexity {found.float_perplexity.perplexity:.3f} float,"
-        f" {found.spiking_perplexity.perplexity:.3f} spiking ({encoding}, T={timesteps})"
+        f" {found.spiking_perplexity.perplexity:.3f} spiking ({chosen.name}, T={chosen.encoding.n_timesteps})"
     )
     if found.generated:
         typer.echo(f"generated {decode} tokens: {found.generated!r}")
@@ -223,8 +230,9 @@ def capture(
 def perplexity(
     model: Model = MODEL,
     text: Text = MODEL / "heldout_sample.txt",
-    encoding: Annotated[Code | None, typer.Option(help="float when not given")] = None,
-    timesteps: Timesteps = 15,
+    preset: PresetName = None,
+    encoding: Annotated[Code | None, typer.Option(help="float when neither this nor a preset is given")] = None,
+    timesteps: TimestepsOf = None,
     attention: AttentionMode = "dense",
     kv_bits: KvBits = None,
     tokens: MaxTokens = None,
@@ -232,12 +240,11 @@ def perplexity(
 ) -> None:
     """Perplexity of a model on a text, float or spiking."""
     from simulator.model.attention_rule import rule_for
-    from simulator.model.encoder import encoding_for
     from simulator.model.perplexity import perplexity as run_perplexity
 
-    code = None if encoding is None else encoding_for(encoding, timesteps)
-    found = run_perplexity(model, _read_text(text), code, tokens, rule_for(attention, kv_bits))
-    mode = "float" if encoding is None else f"{encoding}, T={timesteps}"
+    chosen = None if preset is None and encoding is None else _chosen_preset(preset, encoding, timesteps)
+    found = run_perplexity(model, _read_text(text), chosen, tokens, rule_for(attention, kv_bits))
+    mode = "float" if chosen is None else f"{chosen.name}, T={chosen.encoding.n_timesteps}"
     mode += f", {attention} attention" if attention == "spiking" else ""
     mode += f", {kv_bits}-bit KV cache" if kv_bits is not None else ""
     if as_json:
@@ -452,6 +459,19 @@ def find_trace(name: str) -> Path:
         wanted = f"a file or one of {', '.join(shipped)}" if shipped else "a file"
         raise TraceError(f"{name}: no such trace, wanted {wanted}{did_you_mean(name, shipped)}")
     return shipped[name]
+
+
+def _chosen_preset(preset: str | None, encoding: str | None, timesteps: int | None) -> Preset:
+    """The preset, by its name or file or by a plain encoding, with its own timesteps or these."""
+    from simulator.model.encoder import encoding_for
+    from simulator.model.preset import as_preset, load_preset
+
+    if preset is None:
+        return as_preset(encoding_for(encoding or "ternary", timesteps or 15))
+    if encoding is not None:
+        raise typer.BadParameter("found --preset and --encoding, wanted one of them")
+    loaded = load_preset(preset)
+    return loaded if timesteps is None else loaded.with_timesteps(timesteps)
 
 
 def _read_text(path: Path) -> str:

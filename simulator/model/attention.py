@@ -7,6 +7,7 @@ rounded: in float32 their last bits depend on the number of BLAS threads and on 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Protocol
 
 import numpy as np
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 
 from simulator.errors import ConservationError, ModelError
 from simulator.model.attention_rule import AttentionRule
-from simulator.model.encoder import SpikeCounts, encode
+from simulator.model.encoder import Encoder, SpikeCounts
 from simulator.model.kernels import accumulate_spikes
 from simulator.model.kv_cache import CachedRows, KVCache
 from simulator.model.linear import EXACT_FLOAT32, LARGEST_INT32, Record
+from simulator.model.preset import Preset, as_preset
 from simulator.trace.encoding import Encoding
 
 F32 = NDArray[np.float32]
@@ -43,9 +45,9 @@ def dense_attention(block: str, q: F32, k: F32, v: F32, cache: KVCache, window: 
     return merge(product(softmax(causal(scores, q.shape[1], window)), values), q)
 
 
-def attention_for(rule: AttentionRule, encoding: Encoding) -> Attention:
+def attention_for(rule: AttentionRule, preset: Encoding | Preset) -> Attention:
     """Attention by a rule, nothing recorded."""
-    return SpikingAttention(rule, encoding) if rule.integer else dense_attention
+    return SpikingAttention(rule, preset) if rule.integer else dense_attention
 
 
 class SpikingAttention:
@@ -55,8 +57,8 @@ class SpikingAttention:
     ----------
     rule
         What is encoded, and the width of the cache.
-    encoding
-        Code and levels of every local stream.
+    preset
+        Encoder of every local stream, or just its code and levels.
     record
         Called with the counts of each local stream: ``blocks.0.attn_q`` [n, h*hd] and ``blocks.0.attn_p`` [n, c*h],
         position after position, in each of them one per head; under a window position p takes the place p % window.
@@ -70,10 +72,13 @@ class SpikingAttention:
     """
 
     def __init__(
-        self, rule: AttentionRule, encoding: Encoding, record: Record | None = None, verify_tokens: int = 0
+        self, rule: AttentionRule, preset: Encoding | Preset, record: Record | None = None, verify_tokens: int = 0
     ) -> None:
-        rule.check(encoding)
-        self._rule, self._encoding, self._record, self._verify_tokens = rule, encoding, record, verify_tokens
+        self._preset = as_preset(preset)
+        self._encoding = self._preset.encoding
+        rule.check(self._encoding)
+        self._rule, self._record, self._verify_tokens = rule, record, verify_tokens
+        self.n_clipped: Counter[str] = Counter()
         self.n_verified = 0
 
     def __call__(self, block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None = None) -> F32:
@@ -81,17 +86,24 @@ class SpikingAttention:
         n, hd = q.shape[1:]
         for name, values in (("attn_q", q), ("attn_k", k), ("attn_v", v)):
             _check_finite(values, f"{block}.{name}")
-        new = self._rows(k, self._rule.keys)
+        new = self._rows(f"{block}.attn_k", k, self._rule.keys)
         scaled = CachedRows(new.rows, new.scale * np.float32(hd**-0.5))  # the factor of the scores, folded in
         keys = cache.append(f"{block}.keys", scaled)
-        cached_values = cache.append(f"{block}.values", self._rows(v, self._rule.values))
+        cached_values = cache.append(f"{block}.values", self._rows(f"{block}.attn_v", v, self._rule.values))
         shares = softmax(causal(self._scores(block, q, keys), n, window))  # [kv, g*n, c]
         return merge(self._mix(block, shares, cached_values, n, window), q)
 
-    def _rows(self, x: F32, encoded: bool) -> CachedRows:
+    def _encode(self, stream_id: str, values: F32) -> SpikeCounts:
+        """Counts of rows [tokens and heads, n] by the encoder of a stream."""
+        spikes = self._preset.encoder_of(stream_id)(values, stream_id)
+        self.n_clipped[stream_id.rsplit(".", 1)[-1]] += spikes.n_clipped
+        return spikes
+
+    def _rows(self, stream_id: str, x: F32, encoded: bool) -> CachedRows:
         """Keys or values [kv, n, hd] as integers with one scale per token and head, zero points taken off."""
-        encoding = self._encoding if encoded else Encoding("ternary", self._rule.largest)
-        spikes = encode(x.reshape(-1, x.shape[-1]), encoding)
+        rows = x.reshape(-1, x.shape[-1])
+        rounded = Encoder(Encoding("ternary", self._rule.largest))
+        spikes = self._encode(stream_id, rows) if encoded else rounded(rows, stream_id)
         centred = (spikes.counts - spikes.zero_point[:, None]).astype(np.int8)
         return CachedRows(centred.reshape(x.shape), spikes.v_threshold.reshape(x.shape[:2]))
 
@@ -101,7 +113,7 @@ class SpikingAttention:
         if not self._rule.queries:
             return product(queries, columns) * keys.scale[:, None, :]
         stream_id, (h, n, hd) = f"{block}.attn_q", q.shape
-        spikes = encode(queries.reshape(-1, hd), self._encoding, stream_id)
+        spikes = self._encode(stream_id, queries.reshape(-1, hd))
         counts = spikes.counts.reshape(queries.shape)
         self._keep(stream_id, counts.reshape(h, n, hd).transpose(1, 0, 2).reshape(n, -1))
         sums = self._sums(stream_id, counts, columns, n)
@@ -119,7 +131,7 @@ class SpikingAttention:
         if not self._rule.probabilities:
             return product(weighted, values.rows)
         stream_id, c = f"{block}.attn_p", shares.shape[-1]
-        spikes = encode(weighted.reshape(-1, c), self._encoding, stream_id)
+        spikes = self._encode(stream_id, weighted.reshape(-1, c))
         counts = spikes.counts.reshape(shares.shape)
         self._keep(stream_id, fold(counts.reshape(-1, n, c), window).transpose(1, 2, 0).reshape(n, -1))
         sums = self._sums(stream_id, counts, values.rows, n)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -17,12 +18,13 @@ from simulator.errors import ModelError
 from simulator.model.attention import SpikingAttention, dense_attention
 from simulator.model.attention_rule import DENSE, AttentionRule
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
-from simulator.model.encoder import RANGES
 from simulator.model.generation import Decode, generate
 from simulator.model.kernels import accumulate_spikes
 from simulator.model.kv_cache import KVCache
 from simulator.model.linear import FloatLinear, SpikingLinear
 from simulator.model.perplexity import Perplexity, score_passages
+from simulator.model.prepare import prepared
+from simulator.model.preset import Preset, as_preset
 from simulator.model.program import DRIVEN, build_program
 from simulator.model.recorder import Recorder
 from simulator.model.tokenizer import Passage, Tokenizer, split_passages, tokenize
@@ -57,6 +59,8 @@ class CaptureReport:
         The same tokens through the float model and through the spiking one.
     activity
         Spikes by layer type, see `layer_activity`.
+    n_clipped
+        Type of stream -> values beyond the largest count, which took that count instead.
     n_sums_verified
         Outputs whose integer sum was formed again spike by spike, and was equal.
     generated
@@ -71,6 +75,7 @@ class CaptureReport:
     float_perplexity: Perplexity
     spiking_perplexity: Perplexity
     activity: pd.DataFrame
+    n_clipped: Mapping[str, int]
     n_sums_verified: int
     generated: str
     warnings: tuple[str, ...]
@@ -84,7 +89,7 @@ class CaptureReport:
 def capture(
     model_dir: Path,
     text: str,
-    encoding: Encoding,
+    preset: Encoding | Preset,
     max_tokens: int | None = None,
     name: str | None = None,
     *,
@@ -99,8 +104,8 @@ def capture(
         Hugging Face directory of a LLaMA model.
     text
         Passages between lines ``<|endoftext|>``; each is a sequence of its own, cut to the model's context.
-    encoding
-        Code and levels, see `encoder.encoding_for`.
+    preset
+        Encoders, rotation and weights; of an encoding alone (`encoder.encoding_for`) absmax and INT8.
     max_tokens
         Tokens of the text in all, BOS included; None for the whole text.
     name
@@ -123,24 +128,27 @@ def capture(
         _check_passages(text)
         prompt = passages[0]
         decode.check(len(prompt.token_ids) + (prompt.n_cut if max_tokens is None else 0), config)
-    run = _Run(checkpoint, encoding, rule)
+    chosen = as_preset(preset)
+    encoding = chosen.encoding
+    ready, settled, notes = prepared(checkpoint, chosen, passages)
+    run = _Run(ready, settled, rule)
 
     start = time.perf_counter()
     spiking_perplexity, generated = run.passed(passages, decode)
     seconds = time.perf_counter() - start
     float_perplexity = score_passages(checkpoint, passages, FloatLinear(checkpoint))
 
-    warnings = (*config.warnings, *_left_out(passages, text))
+    warnings = (*config.warnings, *notes, *_clips(run.n_clipped), *_left_out(passages, text))
     model = model_dir.resolve().name
     quality = {"float": float_perplexity, "spiking": spiking_perplexity}
-    origin = {"model": model} | _origin(weight_files(model_dir).sha256(), text, encoding, quality)
-    origin |= {"attention": asdict(rule)}
+    origin = {"model": model} | _origin(weight_files(model_dir).sha256(), text, settled, quality)
+    origin |= {"attention": asdict(rule), "clipped": dict(run.n_clipped)}
     if decode is not None:
         origin |= {"decode": asdict(decode), "generated_ids": generated.tolist()}
     lengths = [len(p.token_ids) for p in passages]
     lengths[-1] += len(generated)
-    program = build_program(config, encoding, checkpoint.stored_bits, rule, max(lengths))
-    name = name or f"{model}-{encoding.code}-T{encoding.n_timesteps}"
+    program = build_program(config, settled, checkpoint.stored_bits, rule, max(lengths))
+    name = name or f"{model}-{chosen.name}-T{encoding.n_timesteps}"
     trace = run.recorder.trace(name, program, lengths, origin | {"warnings": list(warnings)}, len(generated))
     report = CaptureReport(
         n_tokens=sum(lengths),
@@ -149,6 +157,7 @@ def capture(
         float_perplexity=float_perplexity,
         spiking_perplexity=spiking_perplexity,
         activity=layer_activity(trace),
+        n_clipped=run.n_clipped,
         n_sums_verified=run.n_verified,
         generated=tokenizer.text(generated),
         warnings=warnings,
@@ -159,11 +168,11 @@ def capture(
 class _Run:
     """A spike-driven model under recording."""
 
-    def __init__(self, checkpoint: Checkpoint, encoding: Encoding, rule: AttentionRule) -> None:
+    def __init__(self, checkpoint: Checkpoint, preset: Preset, rule: AttentionRule) -> None:
         self._checkpoint = checkpoint
-        self.recorder = Recorder(encoding)
-        self._linear = SpikingLinear(checkpoint, encoding, self.recorder.record, VERIFY_TOKENS)
-        spiking = SpikingAttention(rule, encoding, self.recorder.record, VERIFY_TOKENS) if rule.integer else None
+        self.recorder = Recorder(preset.encoding)
+        self._linear = SpikingLinear(checkpoint, preset, self.recorder.record, VERIFY_TOKENS)
+        spiking = SpikingAttention(rule, preset, self.recorder.record, VERIFY_TOKENS) if rule.integer else None
         self._spiking, self._attention = spiking, spiking or dense_attention
         accumulate_spikes(np.ones((1, 1), np.int16), np.ones((1, 1), np.int8), Encoding("ternary", 1))  # compiles
 
@@ -171,6 +180,12 @@ class _Run:
     def n_verified(self) -> int:
         """Sums formed again spike by spike."""
         return self._linear.n_verified + (self._spiking.n_verified if self._spiking is not None else 0)
+
+    @property
+    def n_clipped(self) -> dict[str, int]:
+        """Clipped values by type of stream, where there are any."""
+        found = self._linear.n_clipped + (self._spiking.n_clipped if self._spiking is not None else Counter())
+        return {kind: n for kind, n in found.items() if n}
 
     def passed(self, passages: tuple[Passage, ...], decode: Decode | None) -> tuple[Perplexity, NDArray[np.int64]]:
         """Perplexity of the passages, passed once, and the ids generated after them."""
@@ -190,13 +205,22 @@ def _check_passages(text: str) -> None:
         raise ModelError(f"a prompt of {n_passages} passages, wanted one: what is generated follows a single text")
 
 
-def _origin(model_sha256: str, text: str, encoding: Encoding, quality: Mapping[str, Perplexity]) -> dict[str, object]:
+def _clips(n_clipped: Mapping[str, int]) -> list[str]:
+    """Counts beyond the levels, in words."""
+    if not n_clipped:
+        return []
+    by_kind = ", ".join(f"{kind} {n}" for kind, n in n_clipped.items())
+    return [f"{sum(n_clipped.values())} values were beyond the largest count and clipped to it ({by_kind})"]
+
+
+def _origin(model_sha256: str, text: str, preset: Preset, quality: Mapping[str, Perplexity]) -> dict[str, object]:
     """What the counts follow from, in JSON types and without a path of this machine."""
     return {
         "model_sha256": model_sha256,
         "text_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "encoder": f"{RANGES[encoding.code].__name__} per token, rounded to nearest, halves to even",
-        "weights": "int8, symmetric per output channel, rounded to nearest",
+        "encoder": {kind: str(preset.encoder_of(kind).rule) for kind in DRIVEN},
+        "weights": preset.weights.in_words,
+        "preset": preset.model_dump(exclude_none=True),
         "perplexity": {mode: round(p.perplexity, PERPLEXITY_DECIMALS) for mode, p in quality.items()},
         "bits_per_byte": {mode: round(p.bits_per_byte, PERPLEXITY_DECIMALS) for mode, p in quality.items()},
         "versions": {package: version(package) for package in VERSIONED},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,10 +11,12 @@ from numpy.typing import NDArray
 
 from simulator.errors import ConservationError, ModelError
 from simulator.model.checkpoint import Checkpoint
-from simulator.model.encoder import SpikeCounts, encode
+from simulator.model.encoder import SpikeCounts
 from simulator.model.kernels import accumulate_spikes
+from simulator.model.preset import Preset, as_preset
 from simulator.model.program import DRIVEN, driven_layers
-from simulator.model.weights import QuantizedWeights, quantize_weights
+from simulator.model.rotation import online_rotations
+from simulator.model.weights import FLOAT_BITS, QuantizedWeights, bfloat16, quantize_weights, weight_groups
 from simulator.trace.encoding import Encoding
 
 # Stream id, its values [tokens, n] -> outputs [tokens, n_out] of each layer that the stream drives, in order.
@@ -55,9 +58,10 @@ class FloatLinear:
 
 
 @dataclass(frozen=True)
-class _SpikingLayer:
-    """INT8 weights of a layer, and the same as a float matrix wide enough that products with counts are exact."""
+class _Group:
+    """Integer weights of some inputs of a layer, and the same as a float matrix that makes products exact."""
 
+    inputs: slice
     weights: QuantizedWeights
     matrix: Matrix
 
@@ -68,9 +72,9 @@ class SpikingLinear:
     Parameters
     ----------
     checkpoint
-        The model; its linear weights are rounded to INT8 (`quantize_weights`).
-    encoding
-        Code and levels of every stream.
+        The model, prepared for the preset (`prepare.prepared`); its linear weights are rounded as the preset says.
+    preset
+        Encoders, online rotations and weights; of an encoding alone see `preset.as_preset`.
     record
         Called with each stream's counts, int16 [tokens, n].
     verify_tokens
@@ -83,41 +87,74 @@ class SpikingLinear:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, encoding: Encoding, record: Record | None = None, verify_tokens: int = 0
+        self, checkpoint: Checkpoint, preset: Encoding | Preset, record: Record | None = None, verify_tokens: int = 0
     ) -> None:
-        self._encoding = encoding
+        self._preset = as_preset(preset)
+        found = getattr(checkpoint.weights, "rotation", "none")
+        if found != self._preset.rotation:
+            raise ValueError(f"preset {self._preset.name}: rotation {self._preset.rotation}, but weights of {found}")
+        self._encoding = self._preset.encoding
+        self._online = online_rotations(checkpoint.config, self._preset.rotation)
         self._record = record
         self._verify_tokens = verify_tokens
         self._checkpoint = checkpoint
-        self._kept = {i: self._layer(i) for i in _linear_ids(checkpoint)} if checkpoint.kept else {}
+        keep = checkpoint.kept and self._integer
+        self._kept = {i: self._layer(i) for i in _linear_ids(checkpoint)} if keep else {}
         self.n_verified = 0
+        self.n_clipped: Counter[str] = Counter()
 
-    def _layer(self, layer_id: str) -> _SpikingLayer:
-        quantized = quantize_weights(self._checkpoint.weights[layer_id])
+    @property
+    def _integer(self) -> bool:
+        """Whether the weights are integers."""
+        return self._preset.weights.bits < FLOAT_BITS
+
+    def _layer(self, layer_id: str) -> tuple[_Group, ...]:
+        weights, fields = self._checkpoint.weights[layer_id], self._preset.weights
+        return tuple(self._group(layer_id, weights, part) for part in weight_groups(weights.shape[1], fields.group))
+
+    def _group(self, layer_id: str, weights: NDArray[np.float32], inputs: slice) -> _Group:
+        quantized = quantize_weights(weights[:, inputs], self._preset.weights.bits)
         largest = self._encoding.levels * quantized.largest_sum
         if largest > LARGEST_INT32:
             raise ModelError(
                 f"{layer_id}: sums may reach {largest}, an int32 accumulator holds {LARGEST_INT32}"
                 f" ({largest - LARGEST_INT32} over); take fewer than {self._encoding.levels} levels"
             )
-        if largest < EXACT_FLOAT32:
-            return _SpikingLayer(quantized, quantized.rows.astype(np.float32))
-        return _SpikingLayer(quantized, quantized.rows.astype(np.float64))
+        rows = quantized.rows
+        exact = rows.astype(np.float32) if largest < EXACT_FLOAT32 else rows.astype(np.float64)
+        return _Group(inputs, quantized, exact)
 
     def __call__(self, stream_id: str, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Encode the stream, hand its counts to ``record``, and return the outputs of the layers it drives."""
-        spikes = encode(values, self._encoding, stream_id)
+        kind = stream_id.rsplit(".", 1)[-1]
+        if kind in self._online:
+            values = self._online[kind](values)
+        spikes = self._preset.encoder_of(stream_id)(values, stream_id)
+        self.n_clipped[kind] += spikes.n_clipped
         if self._record is not None:
             self._record(stream_id, spikes.counts)
-        return tuple(self._outputs(layer_id, spikes) for layer_id in driven_layers(stream_id))
+        outputs = self._outputs if self._integer else self._float_outputs
+        return tuple(outputs(layer_id, spikes) for layer_id in driven_layers(stream_id))
+
+    def _float_outputs(self, layer_id: str, spikes: SpikeCounts) -> NDArray[np.float32]:
+        """The outputs of a layer whose weights stay bfloat16: products of the decoded counts, in float64."""
+        weights = bfloat16(self._checkpoint.weights[layer_id]).astype(np.float64)
+        centred = (spikes.counts - spikes.zero_point[:, None]).astype(np.float64)
+        return np.asarray((centred * spikes.v_threshold[:, None]) @ weights.T, dtype=np.float32)
 
     def _outputs(self, layer_id: str, spikes: SpikeCounts) -> NDArray[np.float32]:
-        layer = self._kept.get(layer_id) or self._layer(layer_id)
-        sums = exact_sums(spikes.counts, layer.matrix)
-        if self._verify_tokens:
-            n = self._verify_tokens
-            self._verify(layer_id, layer.weights.rows, spikes.counts[:n], sums[:n])
-        return dequantize(sums, spikes, layer.weights)
+        """The outputs of a layer: integer sums per group of inputs, each scaled and then added up in float32."""
+        outputs = None
+        for group in self._kept.get(layer_id) or self._layer(layer_id):
+            counts = spikes.counts[:, group.inputs]
+            sums = exact_sums(counts, group.matrix)
+            if self._verify_tokens:
+                n = self._verify_tokens
+                self._verify(layer_id, group.weights.rows, counts[:n], sums[:n])
+            part = dequantize(sums, spikes, group.weights)
+            outputs = part if outputs is None else outputs + part
+        assert outputs is not None
+        return outputs
 
     def _verify(
         self, layer_id: str, rows: NDArray[np.int8], counts: NDArray[np.int16], sums: NDArray[np.int32]

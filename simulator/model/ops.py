@@ -19,7 +19,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from simulator.model.attention_rule import DENSE, AttentionRule
+from simulator.model.encoder import Encoder
+from simulator.model.encoder_ops import count_bits, encoder_work
 from simulator.model.llama_config import LlamaConfig
+from simulator.model.preset import Preset, as_preset
+from simulator.model.rotation import OnlineRotation, online_rotations
+from simulator.model.weights import weight_groups
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace import ClosedForm, Op
 
@@ -43,79 +48,72 @@ def embedding(config: LlamaConfig, stored_bits: int) -> Op:
     return _op("embedding", "embedding", stored_bits, memory_read=d * stored_bits, memory_write=d * STATE_BITS)
 
 
-def norm(op_id: str, n: int, stored_bits: int) -> Op:
-    """RMSNorm ``x * rsqrt(sum(x*x) * (1/n) + eps) * gain``: n mac; 1 mul, 1 add, 1 div; 2n mul; n gains read."""
-    counts = {"vector_mac": n, "vector_mul": 1 + 2 * n, "vector_add": 1, "vector_div": 1}
-    return _op(op_id, "norm", STATE_BITS, **counts, memory_read=n * stored_bits)
+def norm(op_id: str, n: int, stored_bits: int, gain: bool = True) -> Op:
+    """RMSNorm ``x * rsqrt(sum(x*x) * (1/n) + eps) * gain``: n mac; 1 mul, 1 add, 1 div; 2n mul; n gains read.
 
-
-def encode(op_id: str, n: int, encoding: Encoding) -> Op:
-    """Float to spike counts (`encoder.encode`), then the buffer the spikes are sent from.
-
-    Signed: maximum of |x| n compare; step 1 div, 1 compare (silent token), reciprocal 1 div; scale n mul; round n add;
-    clip 2n compare. Binary: minimum and maximum 2n compare; range 1 add more; zero point 1 mul, 1 add (round) and, to
-    shift by it, n add more. The buffer: n counts of w bits, written once and read in each timestep; w is the bits
-    of L, plus a sign for signed counts.
+    Without a gain, which a rotation folds into the layers behind the norm: n mul and n gains less.
     """
-    return _buffered(_op(op_id, "encode", STATE_BITS, **_encoding((n, 0), 1, encoding)), (n, 0), encoding)
+    counts = {"vector_mac": n, "vector_mul": 1 + n + n * gain, "vector_add": 1, "vector_div": 1}
+    return _op(op_id, "norm", STATE_BITS, **counts, memory_read=n * stored_bits * gain)
 
 
-def encode_heads(op_id: str, n: ClosedForm, heads: int, encoding: Encoding, weighted: bool = False) -> Op:
+def encode(op_id: str, n: int, encoder: Encoder) -> Op:
+    """Float to spike counts (`encoder_ops`), then the buffer the spikes are sent from.
+
+    The buffer: n counts of w bits, written once and read in each timestep; w is the bits of L, plus a sign for signed
+    counts.
+    """
+    op = _op(op_id, "encode", STATE_BITS, **encoder_work((n, 0), 1, encoder))
+    return _buffered(op, (n, 0), encoder.encoding)
+
+
+def encode_heads(op_id: str, n: ClosedForm, heads: int, encoder: Encoder, weighted: bool = False) -> Op:
     """The same for a local stream of ``n`` values, with a threshold for each head: no core waits for another's.
 
     ``weighted``: each value is multiplied first, by the scale of the cached row that it will add.
     """
-    counts = _encoding(n, heads, encoding)
+    counts = encoder_work(n, heads, encoder)
     if weighted:
         counts["vector_mul"] = _sum(counts["vector_mul"], n)
-    return _buffered(_op(op_id, "encode_heads", STATE_BITS, **counts), n, encoding)
+    return _buffered(_op(op_id, "encode_heads", STATE_BITS, **counts), n, encoder.encoding)
 
 
 def _buffered(op: Op, n: ClosedForm, encoding: Encoding) -> Op:
     """An encoder with the buffer of its n counts: written once, read in each timestep."""
-    bits = _times(n, count_bits(encoding))
+    w = count_bits(encoding)
+    bits = (n[0] * w, n[1] * w)
     return replace(op, counts={**op.counts, "memory.write": bits}, per_timestep={"memory.read": bits})
-
-
-def count_bits(encoding: Encoding) -> int:
-    """Width of one spike count: the bits of L, plus a sign for signed counts."""
-    return encoding.levels.bit_length() + (1 if encoding.signed else 0)
-
-
-def _encoding(n: ClosedForm, rows: int, encoding: Encoding) -> dict[str, ClosedForm]:
-    """Operations of an encoder of n values in rows with a threshold each (`encode` has the formula of one row)."""
-    unsigned = 0 if encoding.signed else 1
-    return {
-        "vector_compare": _sum(_times(n, 3 + unsigned), (rows, 0)),
-        "vector_div": (2 * rows, 0),
-        "vector_mul": _sum(n, (unsigned * rows, 0)),
-        "vector_add": _sum(_times(n, 1 + unsigned), (2 * unsigned * rows, 0)),
-    }
-
-
-def _times(n: ClosedForm, k: int) -> ClosedForm:
-    return n[0] * k, n[1] * k
 
 
 def _sum(n: ClosedForm, m: ClosedForm) -> ClosedForm:
     return n[0] + m[0], n[1] + m[1]
 
 
-def dequantize(op_id: str, n: int, encoding: Encoding, bias_bits: int = 0) -> Op:
+def hadamard(op_id: str, rotation: OnlineRotation) -> Op:
+    """Online rotation of a stream: n log2 n add by butterflies, b - 1 add per value more for a base of order b.
+
+    It is not normalized: the factor goes into the weights behind it.
+    """
+    return _op(op_id, "hadamard", STATE_BITS, vector_add=rotation.adds)
+
+
+def dequantize(op_id: str, n: int, encoding: Encoding, bias_bits: int = 0, groups: int = 1) -> Op:
     """Integer sums to floats ``S * scale_token * scale_channel``: 2n mul, n scales read.
 
     Binary: ``S - zero_point * column_sum`` first: n mac and n column sums more. With a bias, of ``bias_bits`` each: n
-    add and n biases more.
+    add and n biases more. With scales for ``groups`` groups of inputs, each output has as many sums: all of it (but the
+    bias) that many times, and ``groups - 1`` add to join them.
     """
     unsigned = 0 if encoding.signed else 1
+    sums = n * groups
     return _op(
         op_id,
         "dequantize",
         CHANNEL_BITS,
-        vector_mul=2 * n,
-        vector_mac=unsigned * n,
-        vector_add=n if bias_bits else 0,
-        memory_read=(1 + unsigned) * n * CHANNEL_BITS + n * bias_bits,
+        vector_mul=2 * sums,
+        vector_mac=unsigned * sums,
+        vector_add=sums - n + (n if bias_bits else 0),
+        memory_read=(1 + unsigned) * sums * CHANNEL_BITS + n * bias_bits,
     )
 
 
@@ -128,20 +126,20 @@ def rotary(op_id: str, config: LlamaConfig) -> Op:
     return _op(op_id, "rotary", STATE_BITS, vector_mul=n, vector_mac=n, memory_read=config.head_dim * STATE_BITS)
 
 
-def quantize_kv(op_id: str, config: LlamaConfig, encoding: Encoding, rule: AttentionRule) -> Op:
+def quantize_kv(op_id: str, config: LlamaConfig, preset: Preset, rule: AttentionRule) -> Op:
     """Key and value of this token to integers of the cache, with a scale for each of kv heads (`encode`'s formula).
 
     Each scale of a key takes in the factor 1/sqrt(hd): kv mul. Counts with a zero point are centred: kv*hd add for keys
     and for values. Where the queries have one, the sum of each key is kept: kv*hd add.
     """
     width, heads = config.kv_width, config.num_key_value_heads
-    rounded = Encoding("ternary", rule.largest)
+    encoding, rounded = preset.encoding, Encoder(Encoding("ternary", rule.largest))
     counts: dict[str, ClosedForm] = {"vector_mul": (heads, 0)}
     centred = 0
-    for encoded in (rule.keys, rule.values):
-        code = encoding if encoded else rounded
-        centred += 0 if code.signed else width
-        for action, n in _encoding((width, 0), heads, code).items():
+    for kind, encoded in (("attn_k", rule.keys), ("attn_v", rule.values)):
+        encoder = preset.encoder_of(kind) if encoded else rounded
+        centred += 0 if encoder.encoding.signed else width
+        for action, n in encoder_work((width, 0), heads, encoder).items():
             counts[action] = _sum(counts.get(action, (0, 0)), n)
     summed = width if rule.queries and not encoding.signed else 0
     counts["vector_add"] = _sum(counts["vector_add"], (centred + summed, 0))
@@ -206,18 +204,18 @@ def pv(op_id: str, config: LlamaConfig, rule: AttentionRule) -> Op:
     return replace(op, stream=op_id.replace(".pv", ".attn_p"), per_spike=added)
 
 
-def attention_ops(b: str, config: LlamaConfig, encoding: Encoding, rule: AttentionRule) -> tuple[Op, ...]:
+def attention_ops(b: str, config: LlamaConfig, preset: Preset, rule: AttentionRule) -> tuple[Op, ...]:
     """Ops of the attention of block ``b``, from the queries, keys and values to the mixed values."""
-    h = config.num_attention_heads
+    h, encoding = config.num_attention_heads, preset.encoding
     ops = [rotary(f"{b}.rotary", config)]
     if rule.queries:
-        ops.append(encode_heads(f"{b}.encode_attn_q", (config.q_width, 0), h, encoding))
+        ops.append(encode_heads(f"{b}.encode_attn_q", (config.q_width, 0), h, preset.encoder_of(f"{b}.attn_q")))
     if rule.integer:
-        ops.append(quantize_kv(f"{b}.quantize_kv", config, encoding, rule))
+        ops.append(quantize_kv(f"{b}.quantize_kv", config, preset, rule))
     ops.append(kv_cache(f"{b}.kv_cache", config, encoding, rule))
     ops += [qk(f"{b}.qk", config, encoding, rule), softmax(f"{b}.softmax", config)]
     if rule.probabilities:
-        ops.append(encode_heads(f"{b}.encode_attn_p", (0, h), h, encoding, weighted=True))
+        ops.append(encode_heads(f"{b}.encode_attn_p", (0, h), h, preset.encoder_of(f"{b}.attn_p"), weighted=True))
     return (*ops, pv(f"{b}.pv", config, rule))
 
 
@@ -241,23 +239,26 @@ def head(config: LlamaConfig, stored_bits: int) -> Op:
 
 
 def stage_ops(
-    config: LlamaConfig, encoding: Encoding, stored_bits: Mapping[str, int], rule: AttentionRule = DENSE
+    config: LlamaConfig, choice: Encoding | Preset, stored_bits: Mapping[str, int], rule: AttentionRule = DENSE
 ) -> dict[str, tuple[Op, ...]]:
     """Stage id -> its ops, both in the order of execution.
 
     ``stored_bits`` holds, by weight id, the bits per stored weight of the embedding, the head and the norm gains.
     """
+    preset = as_preset(choice)
     d = config.hidden_size
     ops: dict[str, tuple[Op, ...]] = {}
     arriving: tuple[Op, ...] = (embedding(config, stored_bits["embedding"]),)
     for i in range(config.num_hidden_layers):
-        ops |= _block_ops(f"blocks.{i}", arriving, config, encoding, stored_bits, rule)
+        ops |= _block_ops(f"blocks.{i}", arriving, config, preset, stored_bits, rule)
         last = i == config.num_hidden_layers - 1
+        groups = len(weight_groups(config.intermediate_size, preset.weights.group))
         arriving = (
-            dequantize(f"blocks.{i}.dequant_down", d, encoding),
+            dequantize(f"blocks.{i}.dequant_down", d, preset.encoding, groups=groups),
             residual(f"blocks.{i}.residual_mlp", config, last),
         )
-    ops["head"] = (*arriving, norm("norm_final", d, stored_bits["norm_final"]), head(config, stored_bits["head"]))
+    final = norm("norm_final", d, stored_bits["norm_final"], preset.rotation == "none")
+    ops["head"] = (*arriving, final, head(config, stored_bits["head"]))
     return ops
 
 
@@ -265,32 +266,43 @@ def _block_ops(
     b: str,
     arriving: tuple[Op, ...],
     config: LlamaConfig,
-    encoding: Encoding,
+    preset: Preset,
     stored_bits: Mapping[str, int],
     rule: AttentionRule,
 ) -> dict[str, tuple[Op, ...]]:
     """Ops of the four stages of block ``b``; ``arriving`` make the residual that enters it."""
     d, f, q = config.hidden_size, config.intermediate_size, config.q_width
+    online = online_rotations(config, preset.rotation)
+    gain = preset.rotation == "none" or preset.smooth is not None
+
+    def encoded(kind: str, n: int) -> tuple[Op, ...]:
+        rotated = (hadamard(f"{b}.hadamard_{kind}", online[kind]),) if kind in online else ()
+        return (*rotated, encode(f"{b}.encode_{kind}", n, preset.encoder_of(f"{b}.{kind}")))
+
+    def dequantized(name: str, n: int, n_in: int, bias_bits: int = 0) -> Op:
+        groups = len(weight_groups(n_in, preset.weights.group))
+        return dequantize(f"{b}.dequant_{name}", n, preset.encoding, bias_bits, groups)
+
     return {
         f"{b}.attn_in": (
             *arriving,
-            norm(f"{b}.norm_attn", d, stored_bits[f"{b}.norm_attn"]),
-            encode(f"{b}.encode_attn_in", d, encoding),
+            norm(f"{b}.norm_attn", d, stored_bits[f"{b}.norm_attn"], gain),
+            *encoded("attn_in", d),
         ),
         f"{b}.attn_out": (
-            dequantize(f"{b}.dequant_qkv", q + 2 * config.kv_width, encoding, stored_bits.get(f"{b}.q_bias", 0)),
-            *attention_ops(b, config, encoding, rule),
-            encode(f"{b}.encode_attn_out", q, encoding),
+            dequantized("qkv", q + 2 * config.kv_width, d, stored_bits.get(f"{b}.q_bias", 0)),
+            *attention_ops(b, config, preset, rule),
+            *encoded("attn_out", q),
         ),
         f"{b}.mlp_in": (
-            dequantize(f"{b}.dequant_o", d, encoding),
+            dequantized("o", d, q),
             residual(f"{b}.residual_attn", config, last=False),
-            norm(f"{b}.norm_mlp", d, stored_bits[f"{b}.norm_mlp"]),
-            encode(f"{b}.encode_mlp_in", d, encoding),
+            norm(f"{b}.norm_mlp", d, stored_bits[f"{b}.norm_mlp"], gain),
+            *encoded("mlp_in", d),
         ),
         f"{b}.mlp_hidden": (
-            dequantize(f"{b}.dequant_gate_up", 2 * f, encoding),
+            dequantized("gate_up", 2 * f, d),
             silu(f"{b}.silu", config),
-            encode(f"{b}.encode_mlp_hidden", f, encoding),
+            *encoded("mlp_hidden", f),
         ),
     }

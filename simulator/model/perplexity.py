@@ -14,6 +14,8 @@ from simulator.model.attention import Attention, attention_for, dense_attention
 from simulator.model.attention_rule import DENSE, AttentionRule
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.linear import FloatLinear, Linear, SpikingLinear
+from simulator.model.prepare import prepared
+from simulator.model.preset import Preset, as_preset
 from simulator.model.tokenizer import Passage, Tokenizer, tokenize
 from simulator.model.transformer import forward
 from simulator.trace.encoding import Encoding
@@ -56,7 +58,7 @@ class Perplexity:
 def perplexity(
     model_dir: Path,
     text: str,
-    encoding: Encoding | None = None,
+    preset: Encoding | Preset | None = None,
     max_tokens: int | None = None,
     rule: AttentionRule = DENSE,
 ) -> Perplexity:
@@ -71,26 +73,27 @@ def perplexity(
         Hugging Face directory of a LLaMA model.
     text
         The passages.
-    encoding
-        Spike-driven linear layers under this encoding, with INT8 weights; None for the float model.
+    preset
+        Spike-driven linear layers under this preset (an encoding alone: absmax, INT8 weights); None: the float model.
     max_tokens
         Tokens to pass in all, BOS included; None for the whole text.
     rule
-        How attention is computed under an encoding.
+        How attention is computed under a preset.
 
     Raises
     ------
     ModelError
         When the model cannot be read, the text is empty, or the float model is to have an attention that is not dense.
     """
-    if encoding is None and rule != DENSE:
+    if preset is None and rule != DENSE:
         raise ModelError("the float model has dense attention on floats, wanted an encoding beside another rule")
     checkpoint = read_checkpoint(model_dir)
     tokenizer = Tokenizer(model_dir, checkpoint.config)
     passages = tokenize(tokenizer, text, checkpoint.config.max_position_embeddings, max_tokens)
-    if encoding is None:
+    if preset is None:
         return score_passages(checkpoint, passages, FloatLinear(checkpoint))
-    return score_passages(checkpoint, passages, SpikingLinear(checkpoint, encoding), attention_for(rule, encoding))
+    ready, settled, _ = prepared(checkpoint, as_preset(preset), passages)
+    return score_passages(ready, passages, SpikingLinear(ready, settled), attention_for(rule, settled))
 
 
 def score_passages(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from simulator.model.attention_rule import DENSE, AttentionRule
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.ops import stage_ops
-from simulator.model.weights import WEIGHT_BITS
+from simulator.model.preset import Preset, as_preset
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace import Layer, Op, Stage, Stream
 
@@ -63,17 +63,17 @@ def local_streams(b: str, config: LlamaConfig, rule: AttentionRule, longest: int
 
 def build_program(
     config: LlamaConfig,
-    encoding: Encoding,
+    choice: Encoding | Preset,
     stored_bits: Mapping[str, int],
     rule: AttentionRule = DENSE,
     longest: int = 1,
 ) -> Program:
-    """The program of a model of this config under this encoding.
+    """The program of a model of this config under this preset (or plain encoding).
 
     Parameters
     ----------
-    config, encoding
-        Sizes of the model, code of its streams.
+    config, choice
+        Sizes of the model; encoders, rotation and weights.
     stored_bits
         By weight id, the bits per stored weight of the dense tensors (`Checkpoint.stored_bits`).
     rule
@@ -84,7 +84,8 @@ def build_program(
     streams: list[Stream] = []
     layers: list[Layer] = []
     stages: list[Stage] = []
-    ops = stage_ops(config, encoding, stored_bits, rule)
+    preset = as_preset(choice)
+    ops = stage_ops(config, preset, stored_bits, rule)
     sources: tuple[str, ...] = ()
     residual: tuple[str, ...] = ()  # the stage at whose home cores the residual waits
     for i in range(config.num_hidden_layers):
@@ -98,7 +99,7 @@ def build_program(
             stages.append(Stage(stream_id, width, op_ids, stream_id, driven, sources, carries))
             residual = (stream_id,) if short in RESIDUAL else residual
             for layer_id, kind in zip(driven, DRIVEN[short], strict=True):
-                layers.append(Layer(layer_id, kind, width, layer_width(config, kind), WEIGHT_BITS, stream_id))
+                layers.append(Layer(layer_id, kind, width, layer_width(config, kind), preset.weights.bits, stream_id))
             sources = driven
     head_ops = tuple(op.op_id for op in ops["head"])
     stages.append(Stage("head", config.hidden_size, head_ops, None, (), sources, residual))

@@ -1,14 +1,15 @@
-"""INT8 weights: what one synapse holds."""
+"""Integer weights: what one synapse holds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
 WEIGHT_BITS = 8
-WEIGHT_MAX = 127
+FLOAT_BITS = 16  # weights of so many bits are no integers: they stay bfloat16
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class QuantizedWeights:
     Attributes
     ----------
     rows
-        int8 [n_in, n_out], from -127 to 127; row i is what a spike of input i adds.
+        int8 [n_in, n_out], from -127 to 127 (4 bits: -7 to 7); row i is what a spike of input i adds.
     scale
         float32 [n_out]: the float weight of input i and output j is about ``rows[i, j] * scale[j]``.
     column_sums
@@ -34,15 +35,27 @@ class QuantizedWeights:
     largest_sum: int
 
 
-def quantize_weights(weights: NDArray[np.float32]) -> QuantizedWeights:
-    """Quantize float weights [n_out, n_in] to INT8: symmetric, one scale per output channel, rounded to nearest.
+def quantize_weights(weights: NDArray[np.float32], bits: int = WEIGHT_BITS) -> QuantizedWeights:
+    """Quantize float weights [n_out, n_in] to INT8 or INT4: symmetric, a scale per output channel, rounded to nearest.
 
-    ``scale = max|w| / 127`` and ``q = rint(w / scale)`` (halves to even). A channel of zeros gets scale 1.
+    ``scale = max|w| / 127`` (4 bits: 7) and ``q = rint(w / scale)`` (halves to even). A channel of zeros gets scale 1.
     """
+    most = (1 << (bits - 1)) - 1
     largest = np.abs(weights).max(axis=1)
-    scale = (largest / np.float32(WEIGHT_MAX)).astype(np.float32)
+    scale = (largest / np.float32(most)).astype(np.float32)
     scale = np.where(scale > 0, scale, np.float32(1))
-    quantized = np.clip(np.rint(weights / scale[:, None]), -WEIGHT_MAX, WEIGHT_MAX)
+    quantized = np.clip(np.rint(weights / scale[:, None]), -most, most)
     rows = np.ascontiguousarray(quantized.T.astype(np.int8))
     wide = rows.astype(np.int64)
     return QuantizedWeights(rows, scale, wide.sum(axis=0), int(np.abs(wide).sum(axis=0).max()))
+
+
+def bfloat16(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weights rounded to bfloat16 (nearest, halves to even), as float32."""
+    return weights.astype(ml_dtypes.bfloat16).astype(np.float32)
+
+
+def weight_groups(n_in: int, group: int | None) -> list[slice]:
+    """Ranges of inputs that share a scale: groups of ``group`` inputs (the last may be shorter), or all inputs."""
+    step = n_in if group is None else group
+    return [slice(start, min(start + step, n_in)) for start in range(0, n_in, step)]

@@ -1,0 +1,191 @@
+"""Presets: everything that makes a model spike-driven, in a YAML file by name: code, encoder, rotation, weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from simulator.config.extends import is_path
+from simulator.config.fields import Count, Frozen, Positive, Text
+from simulator.config.validate import Path as Keys
+from simulator.config.validate import validate
+from simulator.config.yaml_marks import read_marked
+from simulator.errors import ConfigError, ModelError, did_you_mean
+from simulator.model.encoder import Encoder, encoding_for
+from simulator.model.rotation import Rotation
+from simulator.model.threshold import EncoderRule, Rounding, Rule
+from simulator.model.weights import FLOAT_BITS
+from simulator.trace.encoding import MAX_LEVELS, Code, Encoding
+
+# Last parts of the ids of streams: those of the linear layers, and those of attention.
+STREAM_KINDS = ("attn_in", "attn_out", "mlp_in", "mlp_hidden", "attn_q", "attn_k", "attn_v", "attn_p")
+STREAM_KEY = re.compile(rf"(blocks\.[0-9]+\.)?({'|'.join(STREAM_KINDS)})")
+Share = Annotated[float, Field(gt=0, le=1, strict=True)]
+NotNegative = Annotated[float, Field(ge=0, strict=True)]
+
+
+class EncoderFields(Frozen):
+    """How values become counts; what a stream does not say is as in the preset's `encoder`."""
+
+    threshold: Rule | None = Field(default=None, description="what sets the step of a token (default absmax)")
+    gamma: Share | None = Field(
+        default=None, description="of `quantile`: share of |x| within the levels; of `static`: of the calibration"
+    )
+    k: Positive | None = Field(default=None, description="of `mean`: steps in the mean of |x|")
+    step: Positive | None = Field(default=None, description="of `static`: value of a spike; when absent, from a text")
+    clip: Count | None = Field(default=None, description="largest absolute count, when below the levels")
+    dead_zone: NotNegative | None = Field(default=None, description="steps below which a value is silent (default 0)")
+    rounding: Rounding | None = Field(default=None, description="default nearest")
+
+    def over(self, base: EncoderFields) -> EncoderFields:
+        """These fields, and those of ``base`` where these are silent."""
+        return EncoderFields(**(base.model_dump(exclude_none=True) | self.model_dump(exclude_none=True)))
+
+    def rule(self) -> EncoderRule:
+        """The rule that the fields make, with the defaults of `EncoderRule`."""
+        return EncoderRule(**self.model_dump(exclude_none=True))
+
+
+class WeightFields(Frozen):
+    """Weights of the linear layers."""
+
+    bits: Literal[4, 8, 16] = Field(default=8, description="8 or 4: integers; 16: rounded to bfloat16")
+    group: Count | None = Field(default=None, description="inputs that share a scale; all of an output when absent")
+
+    @property
+    def in_words(self) -> str:
+        """For the origin of a trace."""
+        if self.bits == FLOAT_BITS:
+            return "bfloat16"
+        scale = "per output channel" if self.group is None else f"for every {self.group} inputs of an output channel"
+        return f"int{self.bits}, symmetric {scale}, rounded to nearest"
+
+
+class Preset(Frozen):
+    """What each stream and each weight of a model uses."""
+
+    name: Text
+    summary: Text
+    code: Code = "ternary"
+    timesteps: Count | None = Field(default=None, description="T of the code; say this or `levels`")
+    levels: Count | None = Field(default=None, description="largest absolute count; say this or `timesteps`")
+    rotation: Rotation = "none"
+    seed: Annotated[int, Field(ge=0, strict=True)] = Field(
+        default=0, description="of the signs, or of the random rotation"
+    )
+    smooth: Share | None = Field(default=None, description="alpha: part of the activations' range moved into weights")
+    encoder: EncoderFields = EncoderFields()
+    streams: dict[str, EncoderFields] = Field(
+        default={}, description="what a type of streams (mlp_hidden) or one stream (blocks.0.mlp_hidden) does otherwise"
+    )
+    weights: WeightFields = WeightFields()
+
+    @property
+    def encoding(self) -> Encoding:
+        """Code and levels of every stream."""
+        if self.levels is not None:
+            return Encoding(self.code, self.levels)
+        return encoding_for(self.code, self.timesteps or 1)
+
+    def encoder_of(self, stream_id: str) -> Encoder:
+        """The encoder of a stream: its own fields, over those of its type, over those of all."""
+        kind = stream_id.rsplit(".", 1)[-1]
+        fields = self.streams.get(kind, EncoderFields()).over(self.encoder)
+        return Encoder(self.encoding, self.streams.get(stream_id, EncoderFields()).over(fields).rule())
+
+    def with_steps(self, steps: Mapping[str, float]) -> Preset:
+        """The same with a step for each of these streams, by id."""
+        own = {i: EncoderFields(step=step).over(self.streams.get(i, EncoderFields())) for i, step in steps.items()}
+        return self.model_copy(update={"streams": {**self.streams, **own}})
+
+    def with_timesteps(self, timesteps: int) -> Preset:
+        """The same under another T; clips stay as they are. Raises ModelError when the code has no such T."""
+        encoding_for(self.code, timesteps)
+        return self.model_copy(update={"timesteps": timesteps, "levels": None})
+
+
+def as_preset(choice: Encoding | Preset) -> Preset:
+    """A preset as it is; of an encoding: absmax counts (minimum and maximum for unsigned ones) on INT8 weights."""
+    return choice if isinstance(choice, Preset) else _plain(choice)
+
+
+def _plain(encoding: Encoding) -> Preset:
+    summary = "absmax thresholds, INT8 weights, no rotation"
+    return Preset(name=encoding.code, summary=summary, code=encoding.code, levels=encoding.levels)
+
+
+def presets_directory() -> Path:
+    """The shipped presets, inside the package."""
+    return Path(__file__).resolve().parent / "presets"
+
+
+def shipped_presets() -> dict[str, Path]:
+    """Name -> file of every shipped preset, sorted."""
+    return {path.stem: path for path in sorted(presets_directory().glob("*.yaml"), key=lambda path: path.stem)}
+
+
+def load_preset(name_or_path: str) -> Preset:
+    """Load a shipped preset by name, or a preset file by its path (it ends in ``.yaml`` or has a slash).
+
+    Raises
+    ------
+    ConfigError
+        With every problem of the file, one line each.
+    """
+    shipped = shipped_presets()
+    if is_path(name_or_path):
+        path = Path(name_or_path)
+    elif name_or_path in shipped:
+        path = shipped[name_or_path]
+    else:
+        names = ", ".join(shipped)
+        guess = did_you_mean(name_or_path, shipped)
+        raise ConfigError([f"found unknown preset '{name_or_path}', wanted one of {names} or a .yaml file{guess}"])
+    root, problems = read_marked(path, name_or_path if is_path(name_or_path) else path.name)
+    return validate(Preset, root, problems, broken_preset_rules)
+
+
+def broken_preset_rules(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    """Rules between fields: one of timesteps and levels, in range for the code; fields that the threshold reads."""
+    yield from _broken_length(preset)
+    base = preset.get("encoder") if isinstance(preset.get("encoder"), Mapping) else {}
+    streams = preset.get("streams") if isinstance(preset.get("streams"), Mapping) else {}
+    assert isinstance(base, Mapping)
+    assert isinstance(streams, Mapping)
+    yield from _broken_encoder(base, ("encoder",), preset.get("code"))
+    for kind, own in streams.items():
+        if not STREAM_KEY.fullmatch(str(kind)):
+            wanted = f"wanted one of {', '.join(STREAM_KINDS)}, or the id of one stream such as blocks.0.mlp_hidden"
+            yield ("streams", kind), f"found no such stream, {wanted}{did_you_mean(str(kind), STREAM_KINDS)}"
+        if isinstance(own, Mapping):
+            yield from _broken_encoder({**base, **own}, ("streams", kind), preset.get("code"))
+
+
+def _broken_length(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    code, timesteps, levels = (preset.get(key) for key in ("code", "timesteps", "levels"))
+    if (timesteps is None) == (levels is None):
+        found = "neither `timesteps` nor `levels`" if timesteps is None else "both `timesteps` and `levels`"
+        yield ("timesteps",), f"found {found}, wanted one of them"
+    elif isinstance(timesteps, int) and isinstance(code, str):
+        try:
+            encoding_for(code, timesteps)
+        except ModelError as error:
+            yield ("timesteps",), str(error)
+    elif isinstance(levels, int) and levels > MAX_LEVELS:
+        yield ("levels",), f"found {levels}, wanted 1 to {MAX_LEVELS}"
+
+
+def _broken_encoder(fields: Mapping[str, Any], at: Keys, code: object) -> Iterator[tuple[Keys, str]]:
+    threshold = fields.get("threshold", "absmax")
+    for needed, rule in (("gamma", "quantile"), ("k", "mean")):
+        if threshold == rule and fields.get(needed) is None:
+            yield (*at, "threshold"), f"found '{rule}' without `{needed}`, wanted both"
+    if code == "binary":
+        if threshold not in ("absmax", "quantile"):
+            yield (*at, "threshold"), f"found '{threshold}' for unsigned counts, wanted absmax or quantile"
+        if fields.get("clip") is not None:
+            yield (*at, "clip"), "found a clip for unsigned counts, wanted none: their range holds its zero point"

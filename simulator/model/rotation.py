@@ -1,0 +1,177 @@
+"""Rotations of the activations, folded into the weights: the float model stays what it is, its outliers are spread.
+
+RMSNorm without a gain commutes with an orthogonal Q, ``norm(x Q) = norm(x) Q``, so the residual can live in rotated
+coordinates for free (Ashkboos et al., SliceGPT 2024 and QuaRot 2024): the gains go into the layers behind the norms,
+the embedding and the layers that write to the residual are multiplied by Q, those that read it by Q too. The values of
+a head are rotated through v and back through o. What stands between SiLU and down, and across the heads in front of o,
+cannot be folded: it is rotated at run time by a Hadamard transform (additions only), whose inverse is folded into the
+weights behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.model.checkpoint import Checkpoint
+from simulator.model.hadamard import Hadamard, hadamard_of
+from simulator.model.llama_config import LlamaConfig
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+Rotation = Literal["none", "hadamard", "random"]
+
+# Layer -> the norm whose gain goes into it.
+READERS = {"q": "norm_attn", "k": "norm_attn", "v": "norm_attn", "gate": "norm_mlp", "up": "norm_mlp"}
+NORMS = ("norm_attn", "norm_mlp", "norm_final")
+
+
+@dataclass(frozen=True)
+class OnlineRotation:
+    """A Hadamard transform of a stream at run time, along an axis of its values.
+
+    Attributes
+    ----------
+    hadamard
+        The transform.
+    inner
+        Values that stay side by side: 1, or the width of a head where only the heads are mixed.
+    """
+
+    hadamard: Hadamard
+    inner: int = 1
+
+    @property
+    def adds(self) -> int:
+        """Additions per token."""
+        return self.hadamard.adds * self.inner
+
+    def __call__(self, values: F32) -> F32:
+        """Rotated values, same shape [tokens, n]."""
+        grouped = values.reshape(len(values), -1, self.inner).transpose(0, 2, 1)
+        mixed: F32 = self.hadamard(np.ascontiguousarray(grouped)).transpose(0, 2, 1).reshape(values.shape)
+        return mixed
+
+
+def online_rotations(config: LlamaConfig, rotation: Rotation) -> dict[str, OnlineRotation]:
+    """What is rotated at run time, by the last part of the stream's id; nothing without a rotation."""
+    if rotation == "none":
+        return {}
+    return {
+        "attn_out": OnlineRotation(hadamard_of(config.num_attention_heads), config.head_dim),
+        "mlp_hidden": OnlineRotation(hadamard_of(config.intermediate_size)),
+    }
+
+
+def fold_rotation(checkpoint: Checkpoint, rotation: Rotation, seed: int = 0) -> Checkpoint:
+    """The model in rotated coordinates, for use with `online_rotations`; without a rotation the model as it is.
+
+    ``hadamard``: Q is a Hadamard matrix with seeded signs of its rows. ``random``: Q is a seeded orthogonal
+    matrix of the Haar measure (QR of a normal matrix). Rotations at run time are Hadamard transforms in both.
+    """
+    if rotation == "none":
+        return checkpoint
+    weights = RotatedWeights(checkpoint, rotation, seed)
+    return replace(checkpoint, weights=weights, read_rows=weights.rows)
+
+
+def residual_rotation(width: int, rotation: Rotation, seed: int) -> F64:
+    """The orthogonal Q of the residual, float64 [width, width]."""
+    rng = np.random.default_rng(seed)
+    if rotation == "hadamard":
+        transform = hadamard_of(width)
+        signs = rng.choice([-1.0, 1.0], width)[:, None]
+        return np.asarray(signs * transform.matrix() / np.sqrt(transform.order), np.float64)
+    q, r = np.linalg.qr(rng.standard_normal((width, width)))
+    return np.asarray(q * np.sign(np.diag(r)), np.float64)
+
+
+class RotatedWeights(Mapping[str, F32]):
+    """The weights of a checkpoint in rotated coordinates, each folded in float64 when it is asked for.
+
+    Parameters
+    ----------
+    checkpoint
+        The model as it is.
+    rotation, seed
+        See `residual_rotation`.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, rotation: Rotation, seed: int) -> None:
+        config = checkpoint.config
+        self._checkpoint, self._weights, self.rotation = checkpoint, checkpoint.weights, rotation
+        self._q = residual_rotation(config.hidden_size, rotation, seed)
+        head = hadamard_of(config.head_dim)
+        self._head = head.matrix() / np.sqrt(head.order)
+        heads = hadamard_of(config.num_attention_heads)
+        self._heads = np.kron(heads.matrix(), self._head) / heads.order  # inverse of the transposed of the transform
+        self._hidden = hadamard_of(config.intermediate_size)
+        self._kept: dict[str, F32] = {}
+
+    def __len__(self) -> int:
+        return len(self._weights)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._weights)
+
+    def __getitem__(self, weight_id: str) -> F32:
+        """The folded weight, float32, of the shape that the checkpoint has; a small model is folded once."""
+        if weight_id in self._kept:
+            return self._kept[weight_id]
+        folded = np.ascontiguousarray(self._folded(weight_id), dtype=np.float32)
+        if self._checkpoint.kept:
+            self._kept[weight_id] = folded
+        return folded
+
+    def rows(self, weight_id: str, rows: slice) -> F32:
+        """Some rows of the embedding or the head, without folding the others of a large model."""
+        if self._checkpoint.kept:
+            return self[weight_id][rows]
+        part = self._checkpoint.rows(weight_id, rows).astype(np.float64)
+        return (self._residual_columns(weight_id, part)).astype(np.float32)
+
+    def _folded(self, weight_id: str) -> F64:
+        block, _, short = weight_id.rpartition(".")
+        weight = self._weights[weight_id].astype(np.float64)
+        if short in NORMS:
+            return np.ones_like(weight)
+        if short in ("embedding", "head"):
+            return self._residual_columns(short, weight)
+        if short in ("q_bias", "k_bias"):
+            return weight
+        if short == "v_bias":
+            return self._rotate_heads(weight[:, None])[:, 0]
+        if short in READERS:
+            weight = weight * self._weights[f"{block}.{READERS[short]}"] @ self._q
+            return self._rotate_heads(weight) if short == "v" else weight
+        if short == "o":
+            return self._q.T @ weight @ self._heads
+        if short == "down":
+            return self._q.T @ self._times_hidden(weight)
+        raise KeyError(f"{weight_id}: no rule how to rotate it")
+
+    def _residual_columns(self, weight_id: str, rows: F64) -> F64:
+        """Rows [rows, d] of the embedding, or of the head behind its norm, in rotated coordinates."""
+        rotated: F64 = (rows * self._weights["norm_final"] if weight_id == "head" else rows) @ self._q
+        return rotated
+
+    def _rotate_heads(self, rows: F64) -> F64:
+        """The rows [kv*hd, ...] of v, those of each head rotated."""
+        by_head = rows.reshape(-1, len(self._head), rows.shape[1])
+        return np.asarray(np.einsum("hij,ik->hkj", by_head, self._head).reshape(rows.shape), np.float64)
+
+    def _times_hidden(self, weight: F64) -> F64:
+        """``weight H / order`` without forming H of the intermediate width."""
+        hidden = self._hidden
+        doubled = Hadamard(1, hidden.doublings)
+        by_part = weight.reshape(len(weight), hidden.blocks, 1 << hidden.doublings, hidden.base)
+        mixed = np.einsum("mgab,ac->mgcb", by_part, doubled.matrix())
+        return np.asarray((mixed @ _base(hidden)).reshape(weight.shape) / hidden.order, np.float64)
+
+
+def _base(hadamard: Hadamard) -> F64:
+    return Hadamard(hadamard.base, 0).matrix()

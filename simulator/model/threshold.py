@@ -1,0 +1,105 @@
+"""Rules that find the step of a token's counts: the value of one spike, from the token's activations.
+
+A rule maps values [tokens, n] and the levels L to (step [tokens], low [tokens]): ``low`` is the value that count 0
+stands for. Signed codes have low 0; the unsigned one reaches down to its smallest value. What each rule computes at run
+time is counted in `simulator.model.ops.encode`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import ModelError
+
+F32 = NDArray[np.float32]
+Rule = Literal["absmax", "quantile", "mean", "static"]
+Rounding = Literal["nearest", "floor"]
+
+
+@dataclass(frozen=True)
+class EncoderRule:
+    """How the values of a stream become counts; each attribute is one reading of gamma-SQP (``ENCODING.md``).
+
+    Attributes
+    ----------
+    threshold
+        ``absmax``: L steps reach the largest |x| of the token. ``quantile``: they reach its quantile ``gamma``.
+        ``mean``: a step is ``mean|x| / k``. ``static``: a step is ``step``, found beforehand.
+    gamma
+        Share of the token's activations that do not exceed L steps, in (0, 1].
+    k
+        Steps in the mean of |x|.
+    step
+        Value of one spike of the rule ``static``.
+    clip
+        Largest absolute count, where lower than L: the clip of the membrane potential. None for L.
+    dead_zone
+        Values of less than so many steps make no spike; 0 leaves it to the rounding.
+    rounding
+        ``nearest`` (halves to even), or ``floor`` of the size, as a neuron fires that starts from rest.
+    """
+
+    threshold: Rule = "absmax"
+    gamma: float = 1.0
+    k: float = 3.0
+    step: float = 0.0
+    clip: int | None = None
+    dead_zone: float = 0.0
+    rounding: Rounding = "nearest"
+
+    def __str__(self) -> str:
+        """In words, for the origin of a trace."""
+        named = {
+            "absmax": "absmax",
+            "quantile": f"quantile {self.gamma:g} of |x|",
+            "mean": f"mean|x| / {self.k:g}",
+            "static": f"static step {self.step:g}",
+        }
+        words = [f"{named[self.threshold]} per token", f"rounded to {self.rounding}"]
+        words += [f"counts clipped at {self.clip}"] if self.clip is not None else []
+        words += [f"silent below {self.dead_zone:g} steps"] if self.dead_zone else []
+        return ", ".join(words)
+
+
+ABSMAX = EncoderRule()
+
+
+def signed_step(values: F32, levels: int, rule: EncoderRule) -> F32:
+    """Step of each token [tokens] for counts -L to L."""
+    if rule.threshold == "static":
+        if not rule.step > 0:
+            raise ModelError("static threshold without a step, wanted one in the preset, or one found on a text")
+        return np.full(len(values), rule.step, np.float32)
+    size = np.abs(values)
+    if rule.threshold == "mean":
+        return np.asarray(size.mean(axis=1) / np.float32(rule.k), np.float32)
+    return order_statistic(size, rule.gamma if rule.threshold == "quantile" else 1.0) / np.float32(levels)
+
+
+def unsigned_step(values: F32, levels: int, rule: EncoderRule) -> tuple[F32, F32]:
+    """(step, low) [tokens] for counts 0 to L: from the quantile 1 - gamma to the quantile gamma, 0.0 inside."""
+    gamma = rule.gamma if rule.threshold == "quantile" else 1.0
+    high = np.maximum(order_statistic(values, gamma), np.float32(0))
+    low = np.minimum(-order_statistic(-values, gamma), np.float32(0))
+    step: F32 = ((high - low) / np.float32(levels)).astype(np.float32)
+    return step, low.astype(np.float32)
+
+
+def order_statistic(values: F32, gamma: float) -> F32:
+    """The smallest value [tokens] that at least the share ``gamma`` of each row [tokens, n] does not exceed."""
+    place = rank(gamma, values.shape[1])
+    if place == values.shape[1] - 1:
+        largest: F32 = values.max(axis=1)
+        return largest
+    chosen: F32 = np.partition(values, place, axis=1)[:, place]
+    return chosen
+
+
+def rank(gamma: float, n: int) -> int:
+    """Place, from 0, of the quantile in n sorted values: ``ceil(gamma n) - 1``."""
+    return max(math.ceil(gamma * n) - 1, 0)

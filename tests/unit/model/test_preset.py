@@ -1,0 +1,78 @@
+"""Presets: the shipped ones, and every rule of the file."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.errors import ConfigError, ModelError
+from simulator.model.preset import load_preset, shipped_presets
+from simulator.model.threshold import EncoderRule
+from simulator.trace.encoding import Encoding
+
+WANTED = {"sdllm", "sdllm-bitwise", "spikingbrain", "unidirectional", "int8", "int4", "int4-group"}
+
+
+def test_every_shipped_preset_loads_under_its_name():
+    assert set(shipped_presets()) == WANTED
+    for name in WANTED:
+        assert load_preset(name).name == name
+
+
+def test_what_the_shipped_presets_say():
+    sdllm = load_preset("sdllm")
+    assert (sdllm.encoding, sdllm.rotation) == (Encoding("ternary", 15), "hadamard")
+    assert sdllm.encoder_of("blocks.3.mlp_in").rule.threshold == "quantile"
+    assert load_preset("sdllm-bitwise").encoding == Encoding("bitwise", 15)
+    assert load_preset("spikingbrain").encoder_of("attn_in").rule == EncoderRule("mean", k=3.0)
+    assert load_preset("int4-group").weights.in_words.startswith("int4, symmetric for every 32 inputs")
+    assert sdllm.with_timesteps(7).encoding == Encoding("ternary", 7)
+    with pytest.raises(ModelError, match="timesteps 7, wanted 1 for graded"):
+        load_preset("int8").with_timesteps(7)
+
+
+def write(tmp_path, text: str) -> str:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nsummary: a test\n" + text, encoding="utf-8")
+    return str(path)
+
+
+def test_a_stream_says_only_in_what_it_differs(tmp_path):
+    preset = load_preset(
+        write(
+            tmp_path,
+            "timesteps: 7\nencoder: {threshold: quantile, gamma: 0.99, dead_zone: 0.6}\n"
+            "streams:\n  mlp_hidden: {gamma: 0.9, clip: 5}\n  blocks.1.mlp_hidden: {threshold: static, step: 0.5}\n",
+        )
+    )
+    assert preset.encoder_of("blocks.0.attn_in").rule == EncoderRule("quantile", gamma=0.99, dead_zone=0.6)
+    assert preset.encoder_of("blocks.0.mlp_hidden").rule == EncoderRule("quantile", gamma=0.9, dead_zone=0.6, clip=5)
+    assert preset.encoder_of("blocks.1.mlp_hidden").rule == EncoderRule(
+        "static", gamma=0.9, dead_zone=0.6, clip=5, step=0.5
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "timesteps: found neither `timesteps` nor `levels`, wanted one of them"),
+        ("timesteps: 3\nlevels: 3\n", "timesteps: found both `timesteps` and `levels`, wanted one of them"),
+        ("code: bitwise\ntimesteps: 16\n", "timesteps: timesteps 16, wanted 1 to 15 for bitwise"),
+        ("levels: 40000\n", "levels: found 40000, wanted 1 to 32767"),
+        ("timesteps: 3\nencoder: {threshold: quantile}\n", "found 'quantile' without `gamma`, wanted both"),
+        ("timesteps: 3\nencoder: {threshold: mean}\n", "found 'mean' without `k`, wanted both"),
+        ("timesteps: 3\nencoder: {thresold: mean}\n", r"found an unknown key.*did you mean 'threshold'"),
+        ("timesteps: 3\nencoder: {gamma: 1.5}\n", "encoder.gamma: found 1.5, wanted"),
+        ("timesteps: 3\nstreams: {mlp_hiden: {clip: 3}}\n", r"found no such stream, .*did you mean 'mlp_hidden'"),
+        ("code: binary\ntimesteps: 3\nencoder: {clip: 2}\n", "found a clip for unsigned counts, wanted none"),
+        ("code: binary\ntimesteps: 3\nencoder: {threshold: mean, k: 3.0}\n", "found 'mean' for unsigned counts"),
+        ("timesteps: 3\nweights: {bits: 5}\n", "weights.bits: found 5, wanted"),
+    ],
+)
+def test_refuses(tmp_path, text, line):
+    with pytest.raises(ConfigError, match=line):
+        load_preset(write(tmp_path, text))
+
+
+def test_an_unknown_name_lists_the_known():
+    with pytest.raises(ConfigError, match=r"unknown preset 'sdlm', wanted one of int4, .*did you mean 'sdllm'"):
+        load_preset("sdlm")

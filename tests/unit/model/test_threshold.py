@@ -1,0 +1,120 @@
+"""Every threshold rule by hand, what it clips, and what it costs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from simulator.errors import ModelError
+from simulator.model.encoder import Encoder
+from simulator.model.encoder_ops import encoder_work
+from simulator.model.threshold import EncoderRule, order_statistic
+from simulator.trace.encoding import Encoding
+
+TERNARY = Encoding("ternary", 3)
+ROW = np.array([[6.0, -3.5, 0.9, 1.1]], dtype=np.float32)
+
+
+def counts(rule: EncoderRule, encoding: Encoding = TERNARY) -> tuple[list[int], float, int]:
+    spikes = Encoder(encoding, rule)(ROW)
+    return spikes.counts[0].tolist(), float(spikes.v_threshold[0]), spikes.n_clipped
+
+
+def test_quantile_reaches_the_share_of_the_values_and_counts_the_clipped():
+    # 3 of 4 values are at most 3.5: step 3.5/3. 6 * 3 / 3.5 = 5.1 -> clipped to 3; 0.9 -> .77 -> 1; 1.1 -> .94 -> 1.
+    assert counts(EncoderRule("quantile", gamma=0.75)) == ([3, -3, 1, 1], pytest.approx(3.5 / 3), 1)
+
+
+def test_mean_takes_k_steps_in_the_mean():
+    # mean|x| = 11.5 / 4 = 2.875; k = 2: step 1.4375. 4.17 -> 4 -> clipped to 3; -2.43 -> -2; .63 -> 1; .77 -> 1.
+    assert counts(EncoderRule("mean", k=2.0)) == ([3, -2, 1, 1], 1.4375, 1)
+
+
+def test_static_step_is_the_same_for_every_token():
+    assert counts(EncoderRule("static", step=2.0)) == ([3, -2, 0, 1], 2.0, 0)
+    with pytest.raises(ModelError, match="static threshold without a step"):
+        counts(EncoderRule("static"))
+
+
+def test_clip_dead_zone_and_floor():
+    # absmax: step 2; 3, -1.75, .45, .55 steps.
+    assert counts(EncoderRule(clip=2)) == ([2, -2, 0, 1], 2.0, 1)
+    assert counts(EncoderRule(dead_zone=0.6)) == ([3, -2, 0, 0], 2.0, 0)
+    assert counts(EncoderRule(rounding="floor")) == ([3, -1, 0, 0], 2.0, 0)
+
+
+def test_quantile_of_unsigned_counts_cuts_both_ends():
+    # 3 of 4 at most 1.1 and 3 of 4 at least 0.9 (-3.5 below): low 0, high 1.1 in 3 steps; 6.0 and -3.5 are clipped.
+    assert counts(EncoderRule("quantile", gamma=0.75), Encoding("binary", 3)) == (
+        [3, 0, 2, 3],
+        pytest.approx(1.1 / 3),
+        2,
+    )
+
+
+@given(
+    values=npst.arrays(np.float32, (3, 17), elements=st.floats(-100, 100, width=32)),
+    gamma=st.floats(0.01, 1),
+)
+def test_order_statistic_is_the_smallest_that_enough_values_do_not_exceed(values, gamma):
+    found = order_statistic(values, gamma)
+    for row, chosen in zip(values, found, strict=True):
+        assert np.mean(row <= chosen) >= gamma - 1e-12
+        assert all(np.mean(row <= smaller) < gamma for smaller in row if smaller < chosen)
+
+
+@given(
+    values=npst.arrays(np.float32, (2, 9), elements=st.floats(-1000, 1000, width=32)),
+    rule=st.builds(
+        EncoderRule,
+        threshold=st.sampled_from(["absmax", "quantile", "mean"]),
+        gamma=st.floats(0.3, 1),
+        k=st.floats(0.5, 5),
+        clip=st.none() | st.integers(1, 7),
+        dead_zone=st.sampled_from([0.0, 0.5, 0.9]),
+        rounding=st.sampled_from(["nearest", "floor"]),
+    ),
+    levels=st.integers(1, 15),
+)
+def test_signed_counts_are_odd_within_the_clip_and_the_clipped_are_counted(values, rule, levels):
+    spikes = Encoder(Encoding("ternary", levels), rule)(values)
+    negated = Encoder(Encoding("ternary", levels), rule)(-values)
+    assert np.array_equal(negated.counts, -spikes.counts)
+    most = levels if rule.clip is None else min(levels, rule.clip)
+    assert np.abs(spikes.counts).max() <= most
+    wide = Encoder(Encoding("ternary", 32767), EncoderRule("static", step=1.0, rounding=rule.rounding))
+    for row, counted, step in zip(values, spikes.counts, spikes.v_threshold, strict=True):
+        free = wide((row * (np.float32(1) / step))[None]).counts[0]
+        free[np.abs(row * (np.float32(1) / step)) < np.float32(rule.dead_zone)] = 0
+        assert np.array_equal(counted, np.clip(free, -most, most))
+    assert spikes.n_clipped == negated.n_clipped
+
+
+def test_work_of_each_rule_by_hand():
+    """A row of 8 values; after the threshold: silent? and 1/step; 8 mul, 8 rounded, 16 compares of the clip."""
+
+    def work(rule: EncoderRule, code: str = "ternary") -> dict[str, int]:
+        return {a: n for a, (n, b) in encoder_work((8, 0), 1, Encoder(Encoding(code, 3), rule)).items() if n and not b}
+
+    assert work(EncoderRule()) == {"vector_compare": 8 + 1 + 16, "vector_div": 2, "vector_mul": 8, "vector_add": 8}
+    # 15 rounds of 8 compares and 8 counting adds
+    assert work(EncoderRule("quantile", gamma=0.5)) == {
+        "vector_compare": 120 + 1 + 16, "vector_div": 2, "vector_mul": 8, "vector_add": 120 + 8,
+    }  # fmt: skip
+    # 0.95 of 8 values: rank 8 of 8, the largest
+    assert work(EncoderRule("quantile", gamma=0.95)) == work(EncoderRule())
+    assert work(EncoderRule("mean")) == {
+        "vector_add": 8 + 8, "vector_mul": 1 + 8, "vector_compare": 1 + 16, "vector_div": 1,
+    }  # fmt: skip
+    assert work(EncoderRule("static", step=1.0)) == {
+        "memory_read": 32, "vector_mul": 8, "vector_add": 8, "vector_compare": 16,
+    }  # fmt: skip
+    assert work(EncoderRule(dead_zone=1.0, rounding="floor")) == {
+        "vector_compare": 8 + 1 + 8 + 16, "vector_div": 2, "vector_mul": 8,
+    }  # fmt: skip
+    assert work(EncoderRule("quantile", gamma=0.5), "binary") == {
+        "vector_compare": 240 + 1 + 16, "vector_div": 2, "vector_mul": 8 + 1, "vector_add": 240 + 1 + 8 + 1 + 8,
+    }  # fmt: skip
