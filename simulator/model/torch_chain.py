@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError
-from simulator.model.encoder import SpikeCounts, encode
+from simulator.model.encoder import Encoder, SpikeCounts, encode
 from simulator.model.linear import Record, dequantize, exact_sums
 from simulator.model.ops import dequantize as dequantize_op
 from simulator.model.ops import encode as encode_op
@@ -53,7 +53,10 @@ class ChainLinear:
         ops: list[Op] = []
         before: list[Layer] = []
         for stream_id, layers in driven.items():
-            done = [*self._dequantize(before), encode_op(f"{stream_id}.encode", layers[0].n_in, self._encoding)]
+            done = [
+                *self._dequantize(before),
+                encode_op(f"{stream_id}.encode", layers[0].n_in, Encoder(self._encoding)),
+            ]
             ids = tuple(layer.layer_id for layer in layers)
             sources = tuple(layer.layer_id for layer in before)
             stages.append(Stage(stream_id, layers[0].n_in, tuple(op.op_id for op in done), stream_id, ids, sources))
