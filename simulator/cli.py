@@ -419,11 +419,25 @@ def schema() -> None:
 
 
 @app.command()
-def claims() -> None:
+def claims(
+    model: Annotated[str | None, typer.Option(help="op count of a shape instead: llama-2-7b, -13b, llama-3-8b")] = None,
+    tokens: Annotated[int, typer.Option(min=1, help="length of the prompt")] = 1024,
+    batch: Annotated[int, typer.Option(min=1, help="prompts")] = 1,
+    causal: Annotated[bool, typer.Option(help="attention over the positions before each token, not over all")] = False,
+    head: Annotated[bool, typer.Option(help="count the LM head")] = False,
+    spikes: Annotated[float, typer.Option(min=1e-6, help="spikes per multiply-accumulate")] = 1.0,
+) -> None:
     """Compare energies that papers print with the same op counts made here."""
-    from simulator.energy.claims import claims_table
+    from simulator.energy.claims import SHAPES, claims_table, shape_table
 
-    _print_table(claims_table(), "published op-count energies, rebuilt from shapes and the 45 nm table")
+    if model is None:
+        _print_table(claims_table(), "published op-count energies, rebuilt from shapes and the 45 nm table")
+        return
+    if model not in SHAPES:
+        raise SpikewattError(f"--model {model}: wanted one of {', '.join(SHAPES)}{did_you_mean(model, SHAPES)}")
+    attention, with_head = "causal" if causal else "full", "in" if head else "out"
+    table = shape_table(model, tokens, spikes, batch=batch, causal=causal, head=head)
+    _print_table(table, f"{model}, {batch} x {tokens} tokens, {attention} attention, head {with_head}")
 
 
 @app.command(name="validate-silicon")

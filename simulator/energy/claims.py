@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from simulator.energy.cmos45 import PRESETS, scaled_ac, scaled_mac
+from simulator.energy.cmos45 import PRESETS, OpEnergy, scaled_ac, scaled_mac
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,6 +94,49 @@ def decoder_macs(
     linear = 2 * d_model * d_model + 2 * d_model * kv + 3 * d_model * d_ffn
     pairs = context * (context + 1) // 2 if causal else context * context
     return n_blocks * (context * linear + 2 * pairs * d_model)
+
+
+class Shape(NamedTuple):
+    """A LLaMA-like model: blocks, width, width of keys and values, feed-forward width, vocabulary."""
+
+    n_blocks: int
+    d_model: int
+    d_kv: int
+    d_ffn: int
+    vocabulary: int
+
+
+SHAPES = {
+    "llama-2-7b": Shape(32, 4096, 4096, 11008, 32000),
+    "llama-2-13b": Shape(40, 5120, 5120, 13824, 32000),
+    "llama-3-8b": Shape(32, 4096, 1024, 14336, 128256),
+}
+
+
+def llama_macs(model: str, context: int, *, batch: int = 1, causal: bool = False, head: bool = False) -> int:
+    """`decoder_macs` of a model of `SHAPES` for ``batch`` prompts of ``context`` tokens, with or without its head."""
+    shape = SHAPES[model]
+    blocks = decoder_macs(shape.n_blocks, shape.d_model, shape.d_ffn, context, d_kv=shape.d_kv, causal=causal)
+    return batch * (blocks + head * context * shape.d_model * shape.vocabulary)
+
+
+def shape_table(
+    model: str, context: int, spikes: float, *, batch: int = 1, causal: bool = False, head: bool = False
+) -> pd.DataFrame:
+    """Op-count energies of a model at every precision and at 8 and 4 bits by linear scaling.
+
+    Columns: ``precision, macs, dense_pj, spiking_pj, ratio``; ``spikes`` are per MAC, and drive every one of them.
+    """
+    import pandas as pd
+
+    macs = llama_macs(model, context, batch=batch, causal=causal, head=head)
+    units: dict[str, OpEnergy] = dict(PRESETS.items())
+    units |= {f"{bits} bits, linear": OpEnergy(scaled_mac(bits), scaled_ac(bits)) for bits in (8, 4)}
+    rows = [
+        (name, macs, macs * unit.mac_pj, spikes * macs * unit.ac_pj, unit.mac_pj / (spikes * unit.ac_pj))
+        for name, unit in units.items()
+    ]
+    return pd.DataFrame(rows, columns=["precision", "macs", "dense_pj", "spiking_pj", "ratio"])
 
 
 def op_energy_j(ops: float, op_pj: float) -> float:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from simulator.errors import OutputError
 from simulator.outputs import check_folder
+from simulator.report.analytic import analytic_table
 from simulator.report.manifest import manifest_dict
 from simulator.report.result_json import result_text
 from simulator.report.run import Run
@@ -63,6 +64,7 @@ def _write_files(run: Run, folder: Path) -> None:
         "layers": layer_table(run),
         "components": run.ledger.rows,
         "assumptions": assumption_table(run),
+        "analytic": analytic_table(run),
         "bands": run.uncertainty.bands(),
         "tornado": run.uncertainty.tornado(),
         "stages": run.result.stages,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from simulator.errors import ConservationError, OutputError
+from simulator.report.analytic import analytic_table, threshold_sources, thresholds_finding
 from simulator.report.cells import as_cells
 from simulator.report.figures import FIGURES, DrawnFigure, draw_figures, save_figures
 from simulator.report.format import format_energy, format_power, format_ratio, format_share, format_time
@@ -36,6 +37,9 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         comparison_finding=_comparison_finding(comparison, run.precision),
         scopes=_scopes(comparison),
         sections=[_section(name, drawn[name]) for name in drawn],
+        thresholds=as_cells(_thresholds(run)),
+        thresholds_finding=thresholds_finding(analytic_table(run)),
+        threshold_sources=threshold_sources(),
         layers=as_cells(_layers(run)),
         layers_finding=_layers_finding(run),
         assumptions=as_cells(_assumptions(run)),
@@ -110,6 +114,14 @@ def _layers(run: Run) -> pd.DataFrame:
     frame["accumulates"] = (frame["accumulates"] / run.n_tokens).round().astype("int64")
     frame[[*energies, "energy_pj"]] /= run.n_tokens
     return frame
+
+
+def _thresholds(run: Run) -> pd.DataFrame:
+    """`analytic_table` without what is the same for every layer, energies per token."""
+    table = analytic_table(run).drop(columns=["timesteps", "twin_bits"])
+    energies = ["lemaire_spiking_pj", "lemaire_dense_pj", "chip_pj"]
+    table[energies] /= run.n_tokens
+    return table
 
 
 def _layers_finding(run: Run) -> str:

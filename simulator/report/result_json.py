@@ -10,6 +10,7 @@ from typing import Any
 from simulator.energy.area import chip_area
 from simulator.energy.cmos45 import Cmos45
 from simulator.energy.uncertainty import TOTAL, Uncertainty
+from simulator.report.analytic import analytic_dict
 from simulator.report.manifest import chip_sha256
 from simulator.report.run import DenseTwin, Run
 
@@ -32,6 +33,7 @@ def result_dict(run: Run, *, bands: bool = True) -> dict[str, Any]:
         "chip": _chip(run),
         "trace": _trace(run),
         "energy": _energy(run, bands),
+        "analytic": analytic_dict(run),
         "area": _area(run),
         "latency": _latency(run),
         "counts": _counts(run),

@@ -8,6 +8,7 @@ import re
 import pandas as pd
 
 from simulator.energy.ledger import UNCOSTED
+from simulator.energy.lemaire import memory_inclusive
 from simulator.energy.prices import COUNTED_UNITS, PRICE_PATHS, UnitPrice, chip_prices
 from simulator.engine.result import CHIP
 from simulator.errors import ConservationError
@@ -15,6 +16,10 @@ from simulator.report.run import Run
 from simulator.trace.trace import Trace
 
 COMPONENTS = tuple(dict.fromkeys(name.split(".")[0] for name in PRICE_PATHS))
+LEMAIRE_SCOPE = (
+    "Linear layers: arithmetic, weights, potentials, buffers and addresses, 8 KB banks at 10 pJ per 64 bits; no"
+    " network, other operations or static power."
+)
 _TWIN_SCOPE = "the same trace, every activation once as one integer, same accounting as the chip"
 _BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
 
@@ -105,6 +110,9 @@ def comparison_table(run: Run) -> pd.DataFrame:
     for precision, ops in run.cmos45.items():
         rows.append((f"45 nm {precision} AC (spiking)", ops.ac_pj, math.nan, ops.scope))
         rows.append((f"45 nm {precision} MAC (dense)", ops.dense_mac_pj, math.nan, ops.scope))
+    memory = memory_inclusive(run.trace)
+    for column, kind in (("spiking_pj", "spiking"), ("dense_pj", "dense")):
+        rows.append((f"memory-inclusive, Lemaire 2022 ({kind})", memory[column].sum(), math.nan, LEMAIRE_SCOPE))
     if run.dense is not None:
         rows.append((f"dense twin {run.dense.name}", run.dense.energy_pj, run.dense.latency_per_token_ps, _TWIN_SCOPE))
     table = pd.DataFrame(rows, columns=["model", "energy_pj", "latency_per_token_ps", "scope"])

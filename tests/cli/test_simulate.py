@@ -20,7 +20,7 @@ Refused = Callable[[Done], str]
 
 DATA = {
     *("result.json", "manifest.json", "report.html", "chip.json"),
-    *(f"{table}.csv" for table in ("layers", "components", "assumptions", "bands", "tornado")),
+    *(f"{table}.csv" for table in ("layers", "components", "assumptions", "bands", "tornado", "analytic")),
     *(f"{table}.csv" for table in ("stages", "tokens", "cores", "links")),
 }
 CHIPS = ("loihi-like", "truenorth-like", "sdllm-asic-45nm", "dense-int8-45nm")

@@ -12,8 +12,8 @@ from simulator.report.files import write_report
 from simulator.report.tables import layer_table
 
 FILES = (
-    "assumptions.csv bands.csv chip.json components.csv cores.csv layers.csv links.csv manifest.json result.json"
-    " stages.csv tokens.csv tornado.csv"
+    "analytic.csv assumptions.csv bands.csv chip.json components.csv cores.csv layers.csv links.csv manifest.json"
+    " result.json stages.csv tokens.csv tornado.csv"
 )
 
 

@@ -103,7 +103,7 @@ def test_consumers_come_largest_first_and_lose_nothing(run):
 
 def test_comparison_by_hand(run):
     table = comparison_table(run).set_index("model")
-    assert len(table) == 1 + 2 * 3 + 1
+    assert len(table) == 1 + 2 * 3 + 2 + 1
     spiking = table.loc["45 nm fp32 AC (spiking)"]
     assert spiking["energy_pj"] == run.cmos45["fp32"].ac_pj
     assert spiking["energy_per_token_pj"] == run.cmos45["fp32"].ac_pj / 4

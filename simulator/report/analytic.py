@@ -1,0 +1,67 @@
+"""The analytic models of the literature on the trace of a run, layer by layer, beside what the chip spent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from simulator.energy.capacity_twin import YAN_22NM, break_even_rate, twin_bits
+from simulator.energy.lemaire import memory_inclusive
+from simulator.energy.thresholds import THRESHOLDS, threshold_table
+from simulator.report.format import format_share
+from simulator.report.run import Run
+from simulator.report.tables import LEMAIRE_SCOPE
+
+
+def analytic_table(run: Run) -> pd.DataFrame:
+    """One row per linear layer, over the whole trace.
+
+    Columns: ``layer, spikes_per_synapse, spike_rate, timesteps``; a column per published threshold with the cheaper
+    side by its source (`simulator.energy.thresholds`); ``twin_bits, twin_break_even_rate, twin_side`` of the
+    capacity-matched twin at the costs of Yan et al. 2024 (22 nm, one hop); ``lemaire_spiking_pj, lemaire_dense_pj``;
+    ``chip_pj`` (rows of the layer in the ledger: what its encoder and network cost is in the row of the stage).
+    """
+    table = threshold_table(run.trace)
+    timesteps = run.trace.encoding.n_timesteps
+    fan_out = [run.trace.layer[layer].n_out for layer in table["layer"]]
+    table["twin_bits"] = twin_bits(timesteps)
+    table["twin_break_even_rate"] = [break_even_rate(timesteps, n, YAN_22NM) for n in fan_out]
+    cheaper = table["spike_rate"] <= table["twin_break_even_rate"]
+    table["twin_side"] = cheaper.map({True: "spiking", False: "dense"})
+    by_memory = memory_inclusive(run.trace).set_index("layer").loc[table["layer"]]
+    table["lemaire_spiking_pj"] = by_memory["spiking_pj"].to_numpy()
+    table["lemaire_dense_pj"] = by_memory["dense_pj"].to_numpy()
+    table["chip_pj"] = run.ledger.by_layer().reindex(table["layer"], fill_value=0.0).to_numpy()
+    return table
+
+
+def analytic_dict(run: Run) -> dict[str, Any]:
+    """Sums over the layers, and how many stand on each side of each threshold."""
+    table = analytic_table(run)
+    sides = [threshold.name for threshold in THRESHOLDS] + ["twin_side"]
+    return {
+        "lemaire_2022": {
+            "spiking_pj": float(table["lemaire_spiking_pj"].sum()),
+            "dense_pj": float(table["lemaire_dense_pj"].sum()),
+            "scope": LEMAIRE_SCOPE,
+        },
+        "thresholds": {
+            name: {side: int((table[name] == side).sum()) for side in ("spiking", "depends", "dense")} for name in sides
+        },
+    }
+
+
+def thresholds_finding(table: pd.DataFrame) -> str:
+    """How many layers the published thresholds call cheaper as spikes, in words."""
+    counts = [f"{(table[t.name] == 'spiking').sum()} by {t.name}" for t in THRESHOLDS]
+    rate = format_share(float(table["spike_rate"].mean()))
+    return f"Mean spike rate {rate}; of {len(table)} layers spikes are cheaper in {', '.join(counts)}."
+
+
+def threshold_sources() -> list[tuple[str, str]]:
+    """Name of each threshold, and its bounds, conditions and citation."""
+    return [
+        (t.name, f"{t.measure} {t.low:g}" + ("" if t.low == t.high else f" to {t.high:g}") + f": {t.note}. {t.source}")
+        for t in THRESHOLDS
+    ]

@@ -1,0 +1,31 @@
+import pytest
+from factories import make_run
+
+from simulator.energy.lemaire import memory_inclusive
+from simulator.energy.thresholds import THRESHOLDS
+from simulator.report.analytic import analytic_dict, analytic_table, threshold_sources, thresholds_finding
+
+
+@pytest.fixture(scope="module")
+def run():
+    return make_run()
+
+
+def test_one_row_per_linear_layer_beside_what_the_chip_spent(run):
+    table = analytic_table(run).set_index("layer")
+    assert list(table.index) == [layer.layer_id for layer in run.trace.layers]
+    assert table["chip_pj"].to_dict() == {k: v for k, v in run.ledger.by_layer().items() if k in table.index}
+    assert (table["twin_bits"] == 2).all()  # ceil(log2(3 + 1))
+
+
+def test_sums_and_sides(run):
+    found = analytic_dict(run)
+    assert found["lemaire_2022"]["spiking_pj"] == pytest.approx(memory_inclusive(run.trace)["spiking_pj"].sum())
+    for sides in found["thresholds"].values():
+        assert sum(sides.values()) == len(run.trace.layers)
+
+
+def test_every_threshold_is_cited_and_in_the_finding(run):
+    assert [name for name, _ in threshold_sources()] == [t.name for t in THRESHOLDS]
+    finding = thresholds_finding(analytic_table(run))
+    assert all(t.name in finding for t in THRESHOLDS)
