@@ -7,7 +7,7 @@ SWEEP ?= chip_configs/sweeps/sram-lanes.yaml
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: simulate capture report sweep test lint bench warmup clean
+.PHONY: simulate capture report sweep test lint bench docs warmup clean
 
 simulate: .venv/ready
 	@$(BIN)/spikewatt simulate --chip "$(CHIP)" --trace "$(TRACE)" $(foreach s,$(SET),--set '$(s)') $(if $(OUT),--out "$(OUT)")
@@ -30,11 +30,15 @@ lint: .venv/dev
 bench: .venv/ready
 	@$(BIN)/python benchmarks/simulate.py
 
+docs: .venv/ready
+	@$(BIN)/python -c "import furo, myst_parser" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	@$(BIN)/python -m sphinx -q -W -b html docs docs/_build && echo "docs: docs/_build/index.html"
+
 warmup: .venv/ready
 	@$(BIN)/spikewatt warmup
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist docs/_build docs/generated *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # What it takes to run the program; what the checks take besides, torch for the most part, comes with `make test`.
 .venv/ready: pyproject.toml
