@@ -213,6 +213,7 @@ class Synapse(Frozen):
 
     weight_bits: WidthBits = Field(description="widest weight held in one synapse; wider ones take several (slices)")
     lanes: Count = Field(description="synops served at once")
+    tile: Count = Field(default=1, description="prompt tokens that share one fetch of a row; dense replay alone")
     word_read: Action
     synop: Action
 

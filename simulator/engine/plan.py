@@ -14,7 +14,7 @@ from simulator.errors import ConfigError
 from simulator.mapping.capacity import ceil_div, slices, words_per_row
 from simulator.mapping.placement import Block, Placement
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import Stage, Trace
+from simulator.trace.trace import PHASES, Stage, Trace
 
 Ints = NDArray[np.int64]
 
@@ -81,7 +81,8 @@ def plan_stage(stage: Stage, trace: Trace, placement: Placement, chip: ChipConfi
     columns = _ints([b.n_cols for b in targets])
     bits = np.repeat(_ints([trace.layer[i].weight_bits for i in stage.layers]), [len(b) for b in blocks])
     update_ps, idle_ps = soma_ps(columns, chip)
-    service = service_ps(columns, bits, chip, accumulation(trace.encoding, chip)[1])
+    fetching = (fetches(trace, chip), trace.n_tokens)
+    service = service_ps(columns, bits, chip, accumulation(trace.encoding, chip)[1], fetching)
     server = np.unique(target_core, return_inverse=True)[1].astype(np.int64)
     segments = _segments(stage.width, targets)
     return StagePlan(
@@ -164,13 +165,30 @@ def accumulation(encoding: Encoding, chip: ChipConfig) -> tuple[str, Action]:
     return "multiply_accumulate", dendrite.multiply_accumulate
 
 
-def service_ps(columns: Ints, weight_bits: Ints, chip: ChipConfig, accumulate: Action) -> Ints:
-    """Time one spike packet keeps target cores busy: the slowest stage plus the fixed overhead (DESIGN section 5)."""
+def fetches(trace: Trace, chip: ChipConfig) -> int:
+    """Tokens for which the weights are read: all, but for a dense replay in tiles one for each tile of a prompt.
+
+    A generated token waits for the one before it and fetches its weights alone.
+    """
+    if chip.replay != "dense":
+        return trace.n_tokens
+    generated = int(np.count_nonzero(trace.phases == PHASES.index("decode")))
+    return int(ceil_div(trace.n_tokens - generated, chip.core.synapse.tile)) + generated
+
+
+def service_ps(
+    columns: Ints, weight_bits: Ints, chip: ChipConfig, accumulate: Action, fetching: tuple[int, int]
+) -> Ints:
+    """Time one spike packet keeps target cores busy: the slowest stage plus the fixed overhead (DESIGN section 5).
+
+    The time of a fetch is spread over the tokens that share it: ``fetching`` of so many tokens read the weights.
+    """
     core = chip.core
     words = words_per_row(columns, weight_bits, chip)
+    reads_ps = ceil_div(words * core.synapse.word_read.latency.value * fetching[0], fetching[1])
     turns = ceil_div(columns * slices(weight_bits, chip), core.synapse.lanes)
     slowest = np.maximum(
-        np.maximum(core.axon_in.lookup.latency.value, words * core.synapse.word_read.latency.value),
+        np.maximum(core.axon_in.lookup.latency.value, reads_ps),
         turns * max(core.synapse.synop.latency.value, accumulate.latency.value),
     )
     return slowest + core.overhead.value

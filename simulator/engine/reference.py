@@ -25,7 +25,7 @@ from simulator.config.chip import Action, ChipConfig
 from simulator.engine.reference_network import Delivery, Packet, ReferenceChipNetwork
 from simulator.engine.reference_ops import op_ps, op_work
 from simulator.mapping.placement import Block, Placement
-from simulator.trace.trace import Stage, Trace
+from simulator.trace.trace import PHASES, Stage, Trace
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class _Oracle:
                 end = max(end, free[block.core])
         for p in packets:
             for delivery in p.deliveries:
-                self.count_served(delivery.receiver)
+                self.count_served(delivery.receiver, token)
                 self.found.events.append(Event(stage.stage_id, token, t, delivery))
         return end
 
@@ -204,18 +204,27 @@ class _Oracle:
         turns = math.ceil(synops / core.synapse.lanes)
         stages = (
             core.axon_in.lookup.latency.value,
-            core.synapse.word_read.latency.value * words,
+            math.ceil(core.synapse.word_read.latency.value * words * len(self.fetching()) / self.trace.n_tokens),
             core.synapse.synop.latency.value * turns,
             self.accumulate()[1].latency.value * turns,
         )
         return max(stages) + core.overhead.value
 
-    def count_served(self, block: Block) -> None:
+    def fetching(self) -> list[int]:
+        """Tokens that read weights: in a dense replay the first of each tile of a prompt, and each generated one."""
+        tokens = list(range(self.trace.n_tokens))
+        if self.chip.replay == "captured":
+            return tokens
+        prompt = [token for token in tokens if PHASES[self.trace.phases[token]] == "prefill"]
+        first = prompt[:: self.chip.core.synapse.tile]
+        return [token for token in tokens if token in first or token not in prompt]
+
+    def count_served(self, block: Block, token: int) -> None:
         """What a target core does for one spike packet."""
         words, synops = self.shape(block)
         layer = block.owner
         self.count(layer, "axon_in", "lookup")
-        self.count(layer, "synapse", "word_read", words)
+        self.count(layer, "synapse", "word_read", words if token in self.fetching() else 0)
         self.count(layer, "synapse", "synop", synops)
         self.count(layer, "dendrite", self.accumulate()[0], synops)
 

@@ -15,7 +15,7 @@ from simulator.engine.barrier import barrier_ps
 from simulator.engine.cores import CoreLoad
 from simulator.engine.links import crossings
 from simulator.engine.network import Network
-from simulator.engine.plan import StagePlan, accumulation, plan_stage
+from simulator.engine.plan import StagePlan, accumulation, fetches, plan_stage
 from simulator.engine.result import CHIP
 from simulator.engine.spikes import SpikeRun, replay_code, run_spikes
 from simulator.engine.tally import Tally
@@ -189,10 +189,11 @@ class StageRun:
         """What the targets did for the packets they received, and the updates of their neurons."""
         packets = run.flows.sum(axis=0)
         idle_steps = self._steps() - run.active_steps
-        accumulate = accumulation(self._in.trace.encoding, self._in.chip)[0]
+        trace, chip = self._in.trace, self._in.chip
+        accumulate = accumulation(trace.encoding, chip)[0]
         served = {
             ("axon_in", "lookup"): packets,
-            ("synapse", "word_read"): packets * plan.target_words,
+            ("synapse", "word_read"): packets * plan.target_words * fetches(trace, chip) // trace.n_tokens,
             ("synapse", "synop"): packets * plan.target_synops,
             ("dendrite", accumulate): packets * plan.target_synops,
         }

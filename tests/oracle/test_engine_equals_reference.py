@@ -147,6 +147,16 @@ def test_a_chip_that_cannot_multiply_refuses_a_graded_trace():
     simulate(trace, dense, map_trace(trace, dense))
 
 
+def test_a_tile_of_prompt_tokens_shares_a_fetch_and_generated_tokens_do_not():
+    """5 tokens, the last 2 generated; tiles of 2: fetches by tokens 0, 2, 3 and 4 of 9 rows x 1 word each, 36 reads."""
+    trace = synthetic_trace("poisson", [9, 7], tokens=5)
+    trace = replace(trace, phases=np.array([0, 0, 0, 1, 1], np.uint8))
+    chip = make_chip(replay="dense", core__synapse__tile=2)
+    assert_equal_to_oracle(trace, chip)
+    counts = {row.action: row.count for row in simulate(trace, chip, map_trace(trace, chip)).counts}
+    assert (counts["word_read"], counts["accumulate"]) == (36, 5 * 9 * 7)
+
+
 def test_bit_slices_when_weights_are_wider_than_a_synapse():
     trace = synthetic_trace("poisson", [9, 7], levels=2, tokens=2)
     assert_equal_to_oracle(trace, make_chip(core__synapse__weight_bits="3 bit"))
@@ -173,6 +183,7 @@ def cases(draw):
         core__soma__every=draw(st.sampled_from(["timestep", "stage"])),
         core__soma__lanes=draw(st.integers(1, 4)),
         core__synapse__lanes=draw(st.integers(1, 4)),
+        core__synapse__tile=draw(st.sampled_from([1, 2, 3])),
         core__synapse__weight_bits=f"{draw(st.sampled_from([1, 4, 8]))} bit",
         replay=draw(st.sampled_from(["captured", "captured", "dense"])),
         mapping={
