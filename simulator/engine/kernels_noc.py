@@ -35,7 +35,7 @@ from simulator.engine.kernels_noc_flit import (
     node_of,
     signed,
 )
-from simulator.engine.kernels_noc_wheel import idle_cycles, push_event, wheel_slot
+from simulator.engine.kernels_noc_wheel import idle_cycles, push_event, push_flit, wheel_slot
 from simulator.engine.noc_workspace import (
     ANY_INPUT,
     ARRIVAL,
@@ -96,7 +96,10 @@ def simulate_mesh(
         Out: a row of `kernels_cores.LOG_FIELDS` for each delivery to a member, in the order of the grants, as long as
         there is room; the rest of the first column is left alone.
     """
-    family, ring_mask, wheel_mask, x, y, port, fifo, wheel, first, end, active, winners, used, pick = workspace
+    family, ring_bits, wheel_mask, x, y, port, queue, fifo, cargo, wheel, first, end, active, winners, used, pick = (
+        workspace
+    )
+    ring_mask = (1 << ring_bits) - 1
     last = -1
     joined = 0
     n_active = 0
@@ -118,24 +121,27 @@ def simulate_mesh(
         for k in range(first[slot], end[slot]):
             q = wheel[k]
             inp = port[q]
-            inp.stored += 1
-            flit = fifo[inp.ring + inp.read]
-            asks = inp.stored == 1
+            stored = inp.stored + 1
+            inp.stored = stored
+            inp.peak = max(inp.peak, stored)
+            flit = cargo[k]
+            fifo[_place(q, (inp.read + stored - 1) & ring_mask, ring_bits)] = flit
+            asks = stored == 1
             if family == FAMILY_R and asks and flit & HEAD:
                 push_event(ASK, t + 1, q, wheel, end, wheel_mask)
                 asks = False
             if multicast:
-                n_active = _ask_all(t, q, flit, asks, port, link_wait, active, n_active, pick)
+                n_active = _ask_all(t, q, flit, asks, port, active, n_active, pick)
             else:
-                n_active = _ask(t, q, flit & 7, asks, port, link_wait, active, n_active)
+                n_active = _ask(t, q, flit & 7, asks, port, active, n_active)
         end[slot] = first[slot]
         n_active = _wake(t, port, wheel, first, end, active, n_active, wheel_mask)
         if family == FAMILY_R:
             n_active = _ask_late(
-                t, multicast, port, fifo, link_wait, wheel, first, end, active, n_active, wheel_mask, pick
+                t, multicast, port, fifo, ring_bits, wheel, first, end, active, n_active, wheel_mask, pick
             )
         while joined < n and cycle[joined] <= t:
-            n_active = _join(joined, src[joined], delivered, port, active, n_active)
+            n_active = _join(joined, src[joined], delivered, port, queue, active, n_active)
             joined += 1
 
         # Every active port chooses with the state at the start of the cycle; then all choices are carried out.
@@ -143,23 +149,23 @@ def simulate_mesh(
         for k in range(n_winners):
             o = active[k]
             out = port[o]
-            winners[k] = o << 3 | pick[out.pointer << 5 | (out.asking & out.allowed)]
+            winners[k] = o << 3 | pick[np.uint32(out.pointer << 5 | (out.asking & out.allowed))]
         n_active = 0
         for k in range(n_winners):
             o = winners[k] >> 3
             i = winners[k] & 7
             out = port[o]
             if o & 7 == SOURCE:
-                packet = int(out.queue_head)
+                waiting = queue[o >> 3]
+                packet = signed(waiting.head)
                 to = dst[packet]
-                tail = out.queue_sent + 1 == n_flits[packet]
+                tail = waiting.sent + 1 == n_flits[packet]
                 if multicast:
                     flit = make_branch(packet, to, tail, nodes)
                 else:
-                    flit = make_flit(packet, x[to] - x[o >> 3], y[to] - y[o >> 3], out.queue_sent == 0, tail)
-                _store(out.peer, flit, port, fifo, ring_mask)
-                push_event(ARRIVAL, t + out.cycles, out.peer, wheel, end, wheel_mask)
-                n_active = _append(active, n_active, o, _sent(out, tail, delivered[packet]))
+                    flit = make_flit(packet, x[to] - x[o >> 3], y[to] - y[o >> 3], waiting.sent == 0, tail)
+                push_flit(t + out.cycles, out.peer, flit, cargo, wheel, end, wheel_mask)
+                n_active = _append(active, n_active, o, _sent(out, waiting, tail, delivered[packet]))
                 continue
             if out.pointer == 0:
                 used[n_used] = o
@@ -174,9 +180,9 @@ def simulate_mesh(
             # The flit leaves on the link, or to the core.
             q = (o >> 3) << 3 | i
             inp = port[q]
-            flit = fifo[inp.ring + inp.read]
-            link_flits[out.link] += 1
-            link_wait[out.link] += t
+            flit = fifo[_place(q, inp.read, ring_bits)]
+            out.flits += 1
+            out.wait += t
             arrival = t + out.cycles
             if o & 7 == EJECT:
                 if flit & TAIL:
@@ -196,8 +202,7 @@ def simulate_mesh(
                 push_event(CREDIT, arrival + out.cycles, o, wheel, end, wheel_mask)
             else:
                 onward = after_branch(flit, o, nodes) if multicast else after_hop(flit, o)
-                _store(out.peer, onward, port, fifo, ring_mask)
-                push_event(ARRIVAL, arrival, out.peer, wheel, end, wheel_mask)
+                push_flit(arrival, out.peer, onward, cargo, wheel, end, wheel_mask)
 
             # The output: request served, one credit less, owned until the tail has passed, perhaps a pause.
             bit = 1 << i
@@ -218,22 +223,21 @@ def simulate_mesh(
             # next cycle.
             if multicast:
                 flit &= ~(1 << (SHIFT_WANTS + (o & 7)))
-                fifo[inp.ring + inp.read] = flit
+                fifo[_place(q, inp.read, ring_bits)] = flit
                 if flit >> SHIFT_WANTS & WANTS:
                     continue
-            up = inp.peer
-            push_event(CREDIT, t + port[up].cycles, up, wheel, end, wheel_mask)
+            push_event(CREDIT, t + inp.back, inp.peer, wheel, end, wheel_mask)
             inp.read = (inp.read + 1) & ring_mask
             inp.stored -= 1
-            flit = fifo[inp.ring + inp.read]
+            flit = fifo[_place(q, inp.read, ring_bits)]
             asks = inp.stored > 0
             if family == FAMILY_R and asks and flit & HEAD:
                 push_event(ASK, t + 2, q, wheel, end, wheel_mask)
                 asks = False
             if multicast:
-                n_active = _ask_all(t + 1, q, flit, asks, port, link_wait, active, n_active, pick)
+                n_active = _ask_all(t + 1, q, flit, asks, port, active, n_active, pick)
             else:
-                n_active = _ask(t + 1, q, flit & 7, asks, port, link_wait, active, n_active)
+                n_active = _ask(t + 1, q, flit & 7, asks, port, active, n_active)
 
         # On to the next cycle in which anything happens.
         t += 1
@@ -243,7 +247,14 @@ def simulate_mesh(
                 break
             t += idle
     for k in range(n_used):
-        port[used[k]].pointer = 0
+        o = used[k]
+        out = port[o]
+        link = (o >> 3) * 5 + (o & 7)
+        link_flits[link] += out.flits
+        link_wait[link] += out.wait
+        out.flits = 0
+        out.wait = 0
+        out.pointer = 0
     return last
 
 
@@ -258,15 +269,13 @@ def _append(active: Indices, n_active: int, item: int, really: bool) -> int:
 
 
 @jit
-def _store(q: int, flit: int, port: Records, fifo: Ints, ring_mask: int) -> None:
-    """Write a flit behind the last one of FIFO ``q``, where its credit keeps the place; it counts once it arrives."""
-    inp = port[q]
-    fifo[inp.ring + inp.write] = flit
-    inp.write = (inp.write + 1) & ring_mask
+def _place(q: int, place: int, ring_bits: int) -> np.uint64:
+    """Index of a place in the FIFO of port ``q``."""
+    return np.uint64(q) << np.uint64(ring_bits) | np.uint64(place)
 
 
 @jit
-def _ask(t: int, q: int, p: int, asks: bool, port: Records, link_wait: Ints, active: Indices, n_active: int) -> int:
+def _ask(t: int, q: int, p: int, asks: bool, port: Records, active: Indices, n_active: int) -> int:
     """Enter the request of FIFO ``q`` for output ``p``, active if it can send and had nothing to choose from."""
     o = (q >> 3) << 3 | p
     out = port[o]
@@ -274,7 +283,7 @@ def _ask(t: int, q: int, p: int, asks: bool, port: Records, link_wait: Ints, act
     asking = out.asking
     allowed = out.allowed
     out.asking = asking | bit
-    link_wait[out.link] -= t & -np.int64(asks)
+    out.wait -= t & -np.int64(asks)
     return _append(active, n_active, o, (asking & allowed == 0) & (bit & allowed != 0) & (out.credits > 0))
 
 
@@ -285,7 +294,6 @@ def _ask_all(
     flit: int,
     asks: bool,
     port: Records,
-    link_wait: Ints,
     active: Indices,
     n_active: int,
     pick: Indices,
@@ -293,7 +301,7 @@ def _ask_all(
     """Enter the requests of a multicast flit for all its outputs."""
     wants = (flit >> SHIFT_WANTS) & WANTS if asks else 0
     while wants:
-        n_active = _ask(t, q, signed(pick[wants]), True, port, link_wait, active, n_active)
+        n_active = _ask(t, q, signed(pick[wants]), True, port, active, n_active)
         wants &= wants - 1
     return n_active
 
@@ -304,7 +312,7 @@ def _ask_late(
     multicast: bool,
     port: Records,
     fifo: Ints,
-    link_wait: Ints,
+    ring_bits: int,
     wheel: Indices,
     first: Indices,
     end: Indices,
@@ -317,11 +325,11 @@ def _ask_late(
     slot = wheel_slot(ASK, t, wheel_mask)
     for k in range(first[slot], end[slot]):
         q = wheel[k]
-        flit = fifo[port[q].ring + port[q].read]
+        flit = fifo[_place(q, port[q].read, ring_bits)]
         if multicast:
-            n_active = _ask_all(t, q, flit, True, port, link_wait, active, n_active, pick)
+            n_active = _ask_all(t, q, flit, True, port, active, n_active, pick)
         else:
-            n_active = _ask(t, q, flit & 7, True, port, link_wait, active, n_active)
+            n_active = _ask(t, q, flit & 7, True, port, active, n_active)
     end[slot] = first[slot]
     return n_active
 
@@ -343,28 +351,29 @@ def _wake(
 
 
 @jit
-def _join(packet: int, r: int, delivered: Ints, port: Records, active: Indices, n_active: int) -> int:
+def _join(packet: int, r: int, delivered: Ints, port: Records, queue: Records, active: Indices, n_active: int) -> int:
     """Append ``packet`` to the queue of source ``r``."""
     o = r << 3 | SOURCE
     out = port[o]
+    waiting = queue[r]
     delivered[packet] = -1
     if out.asking:
-        delivered[out.queue_tail] = packet
+        delivered[waiting.tail] = packet
     else:
         out.asking = 1
-        out.queue_head = packet
+        waiting.head = packet
         n_active = _append(active, n_active, o, out.credits > 0)
-    out.queue_tail = packet
+    waiting.tail = packet
     return n_active
 
 
 @jit
-def _sent(source: Any, tail: bool, following: int) -> Any:
+def _sent(source: Any, waiting: Any, tail: bool, following: int) -> Any:
     """Book a flit that a source has sent; whether it can send again. ``following`` is the next packet of its queue."""
     source.credits -= 1
-    source.queue_sent += 1
+    waiting.sent += 1
     if tail:
-        source.queue_sent = 0
+        waiting.sent = 0
         source.asking = following >= 0
-        source.queue_head = max(following, 0)
+        waiting.head = max(following, 0)
     return (source.credits > 0) & (source.asking != 0)

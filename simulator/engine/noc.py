@@ -23,7 +23,7 @@ from simulator.engine.kernels_cores import LOG_FIELDS
 from simulator.engine.kernels_noc import simulate_mesh
 from simulator.engine.kernels_noc_closed import carry_closed
 from simulator.engine.kernels_noc_vc import simulate_mesh_vc
-from simulator.engine.noc_workspace import ONE_VC, Ints, noc_workspace
+from simulator.engine.noc_workspace import LINK_CYCLES, LINK_CYCLES_MAX, ONE_VC, Ints, noc_workspace
 from simulator.engine.noc_workspace_closed import TICKS, closed_workspace
 from simulator.engine.noc_workspace_vc import noc_workspace_vc
 from simulator.engine.trees import NO_NODES, TreeTable, xy_tree
@@ -33,7 +33,6 @@ SIDE_MAX = 8191  # hops in one direction that a flit can count
 PACKETS_MAX = 1 << 30
 BUFFER_FLITS_MAX = 255
 CYCLE_MAX = 1 << 62
-LINK_CYCLES_MAX = 1 << 16
 
 Model = Literal["cycle", "estimate", "ideal"]
 _FAMILIES = (*ONE_VC, "V")
@@ -65,7 +64,7 @@ class Mesh:
             if np.shape(links) != (self.n_routers, 5):
                 raise SpikewattError(f"mesh.{name}: shape {np.shape(links)}, want ({self.n_routers}, 5)")
             for extreme in (np.min(links), np.max(links)):
-                _in_range(f"mesh.{name}", int(extreme), least, LINK_CYCLES_MAX)
+                _in_range(f"mesh.{name}", int(extreme), least, LINK_CYCLES_MAX - LINK_CYCLES)
 
     @property
     def n_routers(self) -> int:

@@ -33,29 +33,30 @@ KINDS = 4
 PORTS_DUE = 6  # ports of a router that can have an event of one kind in one cycle
 WHEEL_ENTRIES_MAX = 1 << 28
 
-PORT = np.dtype(
+PORT = np.dtype(  # two to a cache line: on a large mesh the time goes into fetching them
     [
         # as an output
+        ("wait", np.int64),  # cycles that heads have asked in vain in this call
+        ("flits", np.uint32),  # sent in this call
         ("credits", np.int32),  # free places in the FIFO at the other end
-        ("asking", np.uint32),  # bit i: the head of input i wants this output; a source: 1 while packets wait
-        ("allowed", np.uint32),  # bit i: input i may be chosen; all of them, or only the owner
-        ("pointer", np.uint32),  # round-robin: 0 = not moved in this call, else last winner + 1
-        ("link", np.uint32),  # router * 5 + output
-        ("cycles", np.int32),  # from grant to arrival; the credit takes as long
-        ("interval", np.int32),  # least distance of two flits
         ("peer", np.uint32),  # other end of the link
+        ("cycles", np.uint16),  # from grant to arrival; the credit takes as long
+        ("interval", np.uint16),  # least distance of two flits
+        ("back", np.uint16),  # as an input: cycles of the link that ends here, which a credit takes back
+        ("asking", np.uint8),  # bit i: the head of input i wants this output; a source: 1 while packets wait
+        ("allowed", np.uint8),  # bit i: input i may be chosen; all of them, or only the owner
+        ("pointer", np.uint8),  # round-robin: 0 = not moved in this call, else last winner + 1
         # as an input
-        ("ring", np.uint32),  # where its FIFO starts
-        ("read", np.uint32),  # place of the head in the FIFO
-        ("write", np.uint32),  # place of the next flit
-        ("stored", np.uint32),  # flits that have arrived
-        # as a source
-        ("queue_head", np.uint32),  # first packet that waits
-        ("queue_tail", np.uint32),  # last packet that waits
-        ("queue_sent", np.uint32),  # flits of the first one already sent
-        ("unused", np.uint32),  # one cache line per port
+        ("read", np.uint8),  # place of the head in the FIFO
+        ("stored", np.uint8),  # flits in it
+        ("peak", np.uint8),  # most of them at once in this call
     ]
 )
+QUEUE = np.dtype(  # the packets that wait at the source of a router
+    [("head", np.uint32), ("tail", np.uint32), ("sent", np.uint32), ("unused", np.uint32)]  # sent: flits of the head
+)
+LINK = np.dtype([("link", np.uint32), ("cycles", np.int32), ("interval", np.int32), ("peer", np.uint32)])
+LINK_CYCLES_MAX = (1 << 16) - 1
 
 
 class NocWorkspace(NamedTuple):
@@ -65,16 +66,20 @@ class NocWorkspace(NamedTuple):
     ----------
     family
         Router family: 0 = P, 1 = N, 2 = R.
-    ring_mask
-        A FIFO is a ring of ``ring_mask + 1`` flits.
+    ring_bits
+        A FIFO is a ring of ``1 << ring_bits`` flits; that of port q starts at ``q << ring_bits``.
     wheel_mask
         The event wheel has ``wheel_mask + 1`` slots for each kind of event.
     x, y
         Coordinates of each router.
     port
         `PORT` record of each port.
+    queue
+        `QUEUE` record of each router.
     fifo
         Rings of the input ports.
+    cargo
+        The flit of each arrival in the wheel, at the same place.
     wheel, first, end
         Slot ``s = kind * (wheel_mask + 1) + (cycle & wheel_mask)`` holds the ports ``wheel[first[s]:end[s]]``.
     active, winners, used
@@ -84,12 +89,14 @@ class NocWorkspace(NamedTuple):
     """
 
     family: int
-    ring_mask: int
+    ring_bits: int
     wheel_mask: int
     x: Ints
     y: Ints
     port: NDArray[Any]
+    queue: NDArray[Any]
     fifo: Ints
+    cargo: Ints
     wheel: Indices
     first: Indices
     end: Indices
@@ -130,19 +137,21 @@ def noc_workspace(
     n = mesh_x * mesh_y
     ring = power_of_two(buffer_flits)
     port = link_records(PORT, mesh_x, n, extra, interval)
+    port["back"] = port["cycles"].reshape(-1)[port["peer"] % port.size]
     port["credits"] = buffer_flits
     port["credits"][:, :SOURCE] += 0 if family == FAMILY_P else FREE
     port["allowed"] = ANY_INPUT
-    port["ring"] = np.arange(n * 8).reshape(n, 8) * ring
     wheel_mask, first = event_wheel(port, KINDS)
     return NocWorkspace(
         family=family,
-        ring_mask=ring - 1,
+        ring_bits=ring.bit_length() - 1,
         wheel_mask=wheel_mask,
         x=np.arange(n, dtype=np.int64) % mesh_x,
         y=np.arange(n, dtype=np.int64) // mesh_x,
         port=port.reshape(-1).view(np.recarray),
+        queue=np.zeros(n, QUEUE).view(np.recarray),
         fifo=np.zeros(n * 8 * ring, np.int64),
+        cargo=np.zeros(len(first) // KINDS * (ARRIVAL + 1) * PORTS_DUE * n, np.int64),
         wheel=np.zeros(len(first) * PORTS_DUE * n, np.uint32),
         first=first,
         end=first.copy(),
@@ -154,10 +163,22 @@ def noc_workspace(
 
 
 def link_records(dtype: np.dtype[Any], mesh_x: int, n: int, extra: Ints | None, interval: Ints | None) -> NDArray[Any]:
-    """Zeroed records ``[router, port]`` with the fields ``link``, ``cycles``, ``interval`` and ``peer`` filled in."""
+    """Zeroed records ``[router, port]`` with the fields of `LINK`, as far as ``dtype`` has them, filled in.
+
+    Raises
+    ------
+    SpikewattError
+        When a link takes more cycles than a record holds.
+    """
     port = np.zeros((n, 8), dtype)
     router = np.arange(n)[:, None]
-    port["link"] = router * 5 + np.arange(8)
+    for name, cycles in (("extra cycles", extra), ("cycles per flit", interval)):
+        if cycles is not None and np.max(cycles) > LINK_CYCLES_MAX - LINK_CYCLES:
+            raise SpikewattError(
+                f"network: a link of {np.max(cycles)} {name}, want at most {LINK_CYCLES_MAX - LINK_CYCLES}"
+            )
+    if "link" in (dtype.names or ()):
+        port["link"] = router * 5 + np.arange(8)
     port["cycles"] = LINK_CYCLES
     port["cycles"][:, SOURCE] = SOURCE_CYCLES
     port["interval"] = 1
@@ -166,7 +187,7 @@ def link_records(dtype: np.dtype[Any], mesh_x: int, n: int, extra: Ints | None, 
     other_end = np.array([1, 0, 3, 2, SOURCE, EJECT, 6, 7])
     port["peer"] = (router + step) * 8 + other_end
     if extra is not None:
-        port["cycles"][:, :5] += np.asarray(extra, np.int32).reshape(n, 5)
+        port["cycles"][:, :5] = np.asarray(extra).reshape(n, 5) + LINK_CYCLES
     if interval is not None:
         port["interval"][:, :5] = np.asarray(interval, np.int32).reshape(n, 5)
     return port

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engine.noc_workspace import PORT, Ints, link_records
+from simulator.engine.noc_workspace import LINK, Ints, link_records
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ class ClosedWorkspace(NamedTuple):
     x, y
         Coordinates of each router.
     port
-        `PORT` record of each port; only the fields of the links are used.
+        `LINK` record of each port.
     work, packets, moved
         Per ``port * 8 + input``: cycles that packets keep the output busy, packets, flits.
     source_flits, source_packets, source_first
@@ -77,7 +77,7 @@ def closed_workspace(
         buffer_flits=buffer_flits,
         x=np.arange(n, dtype=np.int64) % mesh_x,
         y=np.arange(n, dtype=np.int64) // mesh_x,
-        port=link_records(PORT, mesh_x, n, extra, interval).reshape(-1).view(np.recarray),
+        port=link_records(LINK, mesh_x, n, extra, interval).reshape(-1).view(np.recarray),
         work=np.zeros(n * 64),
         packets=ints(64),
         moved=ints(64),

@@ -79,9 +79,10 @@ def _oracle(case):
 def _state(workspace):
     """Copies of everything a call changes and must put back; places in rings may differ."""
     wheel = [("first", workspace.first), ("end", workspace.end)]
-    kept = [(name, getattr(workspace, name)) for name in ("port", "router", "channel") if hasattr(workspace, name)]
+    parts = ("port", "queue", "router", "channel")
+    kept = [(name, getattr(workspace, name)) for name in parts if hasattr(workspace, name)]
     fields = [(f"{name}.{f}", records[f]) for name, records in kept for f in records.dtype.names]
-    passing = ("read", "write", "queue_head", "queue_tail")
+    passing = ("read", "write", "head", "tail", "peak")
     return {name: values.copy() for name, values in wheel + fields if not name.endswith(passing)}
 
 
