@@ -440,6 +440,30 @@ def claims(
     _print_table(table, f"{model}, {batch} x {tokens} tokens, {attention} attention, head {with_head}")
 
 
+@app.command()
+def breakeven(
+    chip: ChipName = "sdllm-asic-45nm",
+    trace: TraceName = DEFAULT_TRACE,
+    dense: Annotated[str, typer.Option(help="chip with replay: dense")] = DENSE_CHIP,
+    set_: Overrides = None,
+    tokens: Annotated[int, typer.Option(min=1, help="prompt tokens simulated per layer")] = 16,
+    as_json: AsJson = False,
+) -> None:
+    """Find the spikes per activation at which each layer costs as much as on the dense twin."""
+    from simulator.config import load_chip
+    from simulator.energy.breakeven import break_even_lines, break_even_table
+    from simulator.trace.files import load_trace
+
+    captured = load_trace(find_trace(trace))
+    table = break_even_table(captured, load_chip(chip, set_ or []), load_chip(dense), tokens)
+    if as_json:
+        _print_json([{k: None if v == float("inf") else v for k, v in row.items()} for row in _json_rows(table)])
+    else:
+        _print_table(table, f"{captured.name}: {chip} against {dense}, each layer alone, energies per token")
+        for line in break_even_lines(table):
+            typer.echo(line)
+
+
 @app.command(name="validate-silicon")
 def validate_silicon(as_json: AsJson = False) -> None:
     """Replay measurements on real chips whose events are published: measured, simulated, error."""

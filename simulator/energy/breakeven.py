@@ -1,0 +1,150 @@
+"""The spike rate at which a layer costs as much as on its dense twin: bisection on the simulated chips.
+
+A layer is simulated alone, encoder, network, static power and barriers included, once on the dense chip and at several
+rates on the other one. At a higher rate no activation sends fewer spikes, so the energy rises with the rate and there
+is one crossing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from simulator.config.chip import ChipConfig
+from simulator.energy.ledger import build_ledger
+from simulator.energy.thresholds import THRESHOLDS
+from simulator.engine.engine import simulate
+from simulator.mapping.place import map_trace
+from simulator.trace.encoding import Encoding
+from simulator.trace.synthetic import synthetic_trace
+from simulator.trace.trace import Trace
+
+STEPS = 12  # bisections; the answer is then within 1/4000 of the range
+SEED = 0
+
+
+class BreakEven(NamedTuple):
+    """Energies in pJ per token of a layer on both chips, and where they meet.
+
+    ``spikes`` are per activation: 0 when the twin is cheaper even than silence, infinite when it is at no rate.
+    """
+
+    spikes: float
+    silent_pj: float
+    full_pj: float
+    dense_pj: float
+
+
+def break_even(
+    n_in: int, n_out: int, bits: int, encoding: Encoding, chip: ChipConfig, dense_chip: ChipConfig, tokens: int = 16
+) -> BreakEven:
+    """Where a layer of this shape costs the same on ``chip``, driven by spikes, and on ``dense_chip``."""
+    energy = partial(_energy, n_in, n_out, bits, encoding, tokens)
+    dense, silent = energy(dense_chip, None), energy(chip, 0.0)
+    most = most_spikes(encoding)
+    full = energy(chip, math.inf)
+    if silent >= dense or full <= dense:
+        return BreakEven(0.0 if silent >= dense else math.inf, silent, full, dense)
+    low, high = 0.0, most
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if energy(chip, middle) < dense else (low, middle)
+    return BreakEven((low + high) / 2, silent, full, dense)
+
+
+def most_spikes(encoding: Encoding) -> float:
+    """Most spikes that one activation can send."""
+    counts = np.arange(encoding.levels + 1)
+    return float(encoding.spikes_per_count(counts).max())
+
+
+def break_even_table(trace: Trace, chip: ChipConfig, dense_chip: ChipConfig, tokens: int = 16) -> pd.DataFrame:
+    """One row per shape and kind of linear layer of a trace.
+
+    Columns: ``kind, n_in, n_out, spikes_per_activation`` (of the trace), ``break_even_spikes`` (per activation),
+    ``break_even_rate`` (over timesteps), ``cheaper`` (spiking | dense), ``silent_pj, full_pj, dense_pj`` (per token).
+    """
+    found: dict[tuple[int, int, int], BreakEven] = {}
+    rows = []
+    for kind, n_in, n_out, bits, spikes in _kinds(trace):
+        shape = (n_in, n_out, bits)
+        if shape not in found:
+            found[shape] = break_even(*shape, trace.encoding, chip, dense_chip, tokens)
+        at = found[shape]
+        rate = at.spikes / trace.encoding.n_timesteps
+        side = "spiking" if spikes < at.spikes else "dense"
+        rows.append((kind, n_in, n_out, spikes, at.spikes, rate, side, at.silent_pj, at.full_pj, at.dense_pj))
+    columns = ["kind", "n_in", "n_out", "spikes_per_activation", "break_even_spikes", "break_even_rate", "cheaper"]
+    return pd.DataFrame(rows, columns=[*columns, "silent_pj", "full_pj", "dense_pj"])
+
+
+def break_even_lines(table: pd.DataFrame) -> list[str]:
+    """What the simulation finds beside each published threshold, and whether it lies within its bounds."""
+    lines = []
+    for threshold in THRESHOLDS:
+        column = {"spikes_per_synapse": "break_even_spikes", "spike_rate": "break_even_rate"}.get(threshold.measure)
+        if column is None:
+            continue
+        low, high = float(table[column].min()), float(table[column].max())
+        if high < threshold.low:
+            word = "the simulated chip asks for fewer spikes"
+        elif low > threshold.high:
+            word = "the simulated chip allows more spikes"
+        else:
+            word = "they agree"
+        bounds = f"{threshold.low:g} to {threshold.high:g}"
+        lines.append(f"{threshold.name}: {threshold.measure} {bounds}, simulated {low:.3g} to {high:.3g}: {word}")
+    return lines
+
+
+def _kinds(trace: Trace) -> list[tuple[str, int, int, int, float]]:
+    """Kind, shape, weight bits and mean spikes per activation of the layers; those alike but for spikes are one."""
+    groups: dict[tuple[str, int, int, int], list[int]] = {}
+    for layer in trace.layers:
+        key = (layer.kind, layer.n_in, layer.n_out, layer.weight_bits)
+        groups.setdefault(key, []).append(int(trace.spikes_per_token(layer.stream).sum()))
+    return [(*key, sum(n) / (len(n) * trace.n_tokens * key[1])) for key, n in groups.items()]
+
+
+def _energy(
+    n_in: int, n_out: int, bits: int, encoding: Encoding, tokens: int, chip: ChipConfig, spikes: float | None
+) -> float:
+    """Energy per token in pJ of a layer whose activations send so many spikes; None where it does not matter."""
+    trace = _layer_trace(n_in, n_out, bits, encoding, tokens, 0.0 if spikes is None else spikes)
+    return build_ledger(simulate(trace, chip, map_trace(trace, chip)), chip).total_pj / tokens
+
+
+def _layer_trace(n_in: int, n_out: int, bits: int, encoding: Encoding, tokens: int, spikes: float) -> Trace:
+    """A layer alone, its activations with ``spikes`` spikes each on average."""
+    trace = synthetic_trace(
+        "silent",
+        (n_in, n_out),
+        code=encoding.code,
+        levels=encoding.levels,
+        tokens=tokens,
+        weight_bits=bits,
+        ops=False,
+        head=False,
+    )
+    counts = _counts((tokens, n_in), encoding, spikes)
+    return replace(trace, load_counts=lambda stream: counts)
+
+
+def _counts(shape: tuple[int, int], encoding: Encoding, spikes: float) -> NDArray[np.int16]:
+    """Counts whose spikes number ``spikes`` per activation: the total is met exactly, spread by fixed random numbers.
+
+    Each activation sends the whole part, and those with the smallest numbers one spike more, by the smallest count that
+    has so many.
+    """
+    table = encoding.spikes_per_count(np.arange(encoding.levels + 1))
+    most = int(table.max())
+    number = np.random.Generator(np.random.PCG64(SEED)).random(shape)
+    wanted = np.full(shape, most) if spikes >= most else np.floor(spikes) + (number < spikes - math.floor(spikes))
+    smallest = np.array([int(np.argmax(table >= k)) for k in range(most + 1)])
+    return smallest[wanted.astype(np.int64)].astype(np.int16)

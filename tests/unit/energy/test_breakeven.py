@@ -1,0 +1,77 @@
+"""Break-even by bisection on the simulated chips: by hand where prices leave one term, else what must hold."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from factories import chip_fields, make_trace
+
+from simulator.config.chip import ChipConfig
+from simulator.energy.breakeven import _counts, break_even, break_even_lines, break_even_table
+from simulator.energy.prices import PRICE_PATHS
+from simulator.trace.encoding import Encoding
+
+TERNARY = Encoding("ternary", 7)
+
+
+def chip(replay="captured", **prices):
+    """The toy with every price 0 but these, component__action=pJ."""
+    fields = chip_fields()
+    fields["replay"] = replay
+    for name, path in PRICE_PATHS.items():
+        *above, last = path.split(".")
+        record = fields
+        for key in above:
+            record = record.get(key) or {}
+        if last in record:
+            unit = "W" if name == "static.power" else "pJ"
+            value = f"{prices.get(name.replace('.', '__'), 0)} {unit}"
+            record[last] = {"value": value, "source": "toy", "grade": "assumed"}
+    return ChipConfig.model_validate(fields)
+
+
+def test_with_accumulates_alone_priced_it_is_the_ratio_of_the_prices():
+    """8 x 4 synapses: 32 x s x 1 pJ against 32 x 3 pJ: three spikes per activation."""
+    found = break_even(8, 4, 8, TERNARY, chip(dendrite__accumulate=1), chip("dense", dendrite__accumulate=3))
+    assert found.dense_pj == pytest.approx(96)
+    assert (found.silent_pj, found.full_pj) == (0.0, pytest.approx(7 * 32))
+    assert found.spikes == pytest.approx(3, abs=7 / 2**12 + 1 / 128)  # one spike of 16 tokens x 8 activations
+
+
+def test_never_and_always():
+    dear, cheap = chip("dense", dendrite__accumulate=100), chip("dense", dendrite__accumulate=0.001)
+    spiking = chip(dendrite__accumulate=1, soma__update_idle=1)
+    assert break_even(8, 4, 8, TERNARY, spiking, cheap).spikes == 0.0
+    assert break_even(8, 4, 8, TERNARY, spiking, dear).spikes == math.inf
+
+
+@pytest.mark.parametrize("code", ["ternary", "binary", "bitwise"])
+@pytest.mark.parametrize("spikes", [0.0, 0.4, 1.0, 2.25])
+def test_the_counts_send_as_many_spikes_as_asked(code, spikes):
+    encoding = Encoding(code, 7)
+    counts = _counts((40, 50), encoding, spikes)
+    assert encoding.spikes_per_count(counts).mean() == pytest.approx(spikes, abs=0.03)
+    more = _counts((40, 50), encoding, spikes + 0.5)
+    assert (encoding.spikes_per_count(more) >= encoding.spikes_per_count(counts)).all()
+
+
+def test_the_table_has_one_row_per_kind_and_says_which_side():
+    trace = make_trace()
+    table = break_even_table(trace, chip(dendrite__accumulate=1), chip("dense", dendrite__accumulate=0.5), tokens=2)
+    assert list(table["kind"]) == ["q", "k", "v", "o", "gate", "up", "down"]
+    assert (table["break_even_spikes"] < 1).all()
+    by_hand = np.where(table["spikes_per_activation"] < table["break_even_spikes"], "spiking", "dense")
+    assert list(table["cheaper"]) == list(by_hand)
+    spikes = sum(int(trace.spikes_per_token(f"blocks.{b}.attn_in").sum()) for b in (0, 1)) / (2 * 4 * 16)
+    assert table["spikes_per_activation"].iloc[0] == spikes
+
+
+def test_a_crossing_is_set_beside_the_published_ones():
+    table = pd.DataFrame({"break_even_spikes": [0.5, 0.7], "break_even_rate": [0.04, 0.05]})
+    lines = break_even_lines(table)
+    assert "davidson_furber_2021: spikes_per_synapse 1.72 to 1.72, simulated 0.5 to 0.7: the simulated chip" in lines[0]
+    assert lines[0].endswith("asks for fewer spikes")
+    assert lines[1].endswith("they agree")
+    assert lines[2].endswith("they agree")
+    assert break_even_lines(table + 10)[3].endswith("allows more spikes")
