@@ -164,6 +164,7 @@ def compare(
 
 @app.command()
 def capture(
+    called: typer.Context,
     out: Annotated[Path, typer.Option(help="trace file to write (.npz)")],
     model: Model = MODEL,
     text: Text = MODEL / "heldout_sample.txt",
@@ -188,7 +189,11 @@ def capture(
 
     check_writable_file(out)
     if (prefill is None) != (decode is None):
-        raise typer.BadParameter("found one of --prefill and --decode, wanted both or neither")
+        raise SpikewattError("found one of --prefill and --decode, wanted both or neither")
+    if prefill is None:
+        _refuse_options(called, "without --decode", "temperature", "seed")
+    else:
+        _refuse_options(called, "with --prefill", "text")
     chosen = _chosen_preset(preset, encoding, timesteps)
     trace, found = run_capture(
         model,

@@ -162,6 +162,46 @@ def test_capture_as_json_and_what_perplexity_says_of_the_same(of_model: tuple[ob
     assert spiking["perplexity"] == summary["perplexity_spiking"]
 
 
+def test_capture_of_a_prompt_and_what_follows_it(of_model: tuple[object, ...], work: Path) -> None:
+    """The prompt is BOS and 11 letters; five tokens are generated, attention is spiking."""
+    (work / "prompt.txt").write_text("the cat sat")
+    model = of_model[:2]
+    options = ("--prefill", "prompt.txt", "--decode", 5, "--attention", "spiking", "-T", 7)
+    done = run_program("capture", *model, *options, "--out", "cap.npz")
+    assert (done.code, done.err) == (0, "")
+    trace = load_trace(work / "cap.npz")
+    assert (trace.n_tokens, trace.phases.tolist()) == (17, [0] * 12 + [1] * 5)
+    assert done.out.splitlines()[1].startswith("generated 5 tokens: '")
+    kinds = [line.split()[0] for line in done.out.splitlines() if "%" in line]
+    assert kinds == ["q/k/v", "qk", "pv", "o", "gate/up", "down", "all"]
+    again = json.loads(run_program("capture", *model, *options, "--out", "again.npz", "--json").out)
+    assert repr(again["generated"]) in done.out
+    drawn = run_program("capture", *model, *options, "--temperature", 1.5, "--seed", 3, "--out", "drawn.npz", "--json")
+    assert json.loads(drawn.out)["generated"] != again["generated"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--prefill", "prompt.txt"), "found one of --prefill and --decode, wanted both or neither"),
+        (("--decode", 2), "found one of --prefill and --decode, wanted both or neither"),
+        (("--seed", 2), "seed has no meaning without --decode, leave it out"),
+        (("--prefill", "prompt.txt", "--decode", 2, "--text", "x"), "text has no meaning with --prefill, leave it out"),
+        (("--kv-bits", 5), "kv_bits 5, wanted 4, 8 or 16"),
+        (("--attention", "spiking", "--kv-bits", 4), "attention: counts up to 15, a 4-bit KV cache holds 7 (8 over)"),
+        (("--prefill", "long.txt", "--decode", 2), "a prompt of 101 tokens and 2 to generate need a context of 103"),
+    ],
+)
+def test_captures_that_cannot_be(
+    inputs: Path, work: Path, refused: Callable[[Done], str], options: tuple[object, ...], message: str
+) -> None:
+    (work / "prompt.txt").write_text("the cat sat")
+    (work / "long.txt").write_text("a" * 100)
+    line = refused(run_program("capture", "--model", inputs / "model", *options, "--out", "cap.npz"))
+    assert line.startswith(message)
+    assert not (work / "cap.npz").exists()
+
+
 def test_perplexity_is_one_line(of_model: tuple[object, ...]) -> None:
     done = run_program("perplexity", *of_model, "--tokens", 10)
     line = r"perplexity \S+ \(float\), \S+ nats per token, \S+ bits per byte, 9 tokens predicted\n"

@@ -10,6 +10,7 @@ from factories import make_chip, make_trace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_stream import with_local_stream
+from tiny_model import write_tiny_model
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.engine import simulate
@@ -22,6 +23,10 @@ from simulator.mapping.place import map_trace
 from simulator.mapping.placement import Placement
 from simulator.mapping.placements import PLACEMENTS
 from simulator.mapping.strategies import STRATEGIES
+from simulator.model.attention_rule import SPIKING
+from simulator.model.capture import capture
+from simulator.model.encoder import encoding_for
+from simulator.model.generation import Decode
 from simulator.trace.encoding import CODES
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
@@ -155,6 +160,16 @@ def test_a_tile_of_prompt_tokens_shares_a_fetch_and_generated_tokens_do_not():
     assert_equal_to_oracle(trace, chip)
     counts = {row.action: row.count for row in simulate(trace, chip, map_trace(trace, chip)).counts}
     assert (counts["word_read"], counts["accumulate"]) == (36, 5 * 9 * 7)
+
+
+@pytest.mark.parametrize("replay", ["captured", "dense"])
+def test_a_captured_model_with_spiking_attention_in_both_phases(tmp_path, replay):
+    """Two blocks, two tokens of prompt and two generated: every op of a program, all spikes of it."""
+    model = write_tiny_model(tmp_path / "model", hidden_size=8, intermediate_size=10)
+    trace, _ = capture(model, "a", encoding_for("ternary", 3), rule=SPIKING, decode=Decode(2))
+    assert trace.phase == "mixed"
+    assert {"blocks.0.attn_q", "blocks.0.attn_p"} <= set(trace.stream)
+    assert_equal_to_oracle(trace, make_chip(replay=replay, chip__max_chips=9))
 
 
 def test_bit_slices_when_weights_are_wider_than_a_synapse():
