@@ -54,7 +54,8 @@ MaxTokens = Annotated[int | None, typer.Option("--tokens", min=2, help="pass at 
 Code = Literal["ternary", "binary", "bitwise", "bitwise_twos", "graded"]
 EncodingName = Annotated[Code, typer.Option("--encoding")]
 AttentionMode = Annotated[
-    Literal["dense", "spiking"], typer.Option("--attention", help="spikes in QK^T and PV, or dense products")
+    Literal["dense", "spiking"] | None,
+    typer.Option("--attention", help="spikes in QK^T and PV, or dense products; default as in the preset"),
 ]
 PresetName = Annotated[str | None, typer.Option("--preset", help="shipped preset name, or path of a preset file")]
 OfCode = Annotated[Code | None, typer.Option("--encoding", help="absmax counts under this code; default ternary")]
@@ -175,14 +176,13 @@ def capture(
     preset: PresetName = None,
     encoding: OfCode = None,
     timesteps: TimestepsOf = None,
-    attention: AttentionMode = "dense",
+    attention: AttentionMode = None,
     kv_bits: KvBits = None,
     tokens: MaxTokens = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Pass a text through the spike-driven model, generate on, and keep the spikes as a trace."""
-    from simulator.model.attention_rule import rule_for
     from simulator.model.capture import capture as run_capture
     from simulator.model.generation import Decode
     from simulator.outputs import check_writable_file
@@ -194,14 +194,13 @@ def capture(
         _refuse_options(called, "without --decode", "temperature", "seed")
     else:
         _refuse_options(called, "with --prefill", "text")
-    chosen = _chosen_preset(preset, encoding, timesteps)
+    chosen = _with_attention(_chosen_preset(preset, encoding, timesteps), attention, kv_bits)
     trace, found = run_capture(
         model,
         _read_text(prefill or text),
         chosen,
         tokens,
         out.stem,
-        rule=rule_for(attention, kv_bits),
         decode=None if decode is None else Decode(decode, temperature, seed),
     )
     _save_trace(trace, out)
@@ -238,19 +237,22 @@ def perplexity(
     preset: PresetName = None,
     encoding: Annotated[Code | None, typer.Option(help="float when neither this nor a preset is given")] = None,
     timesteps: TimestepsOf = None,
-    attention: AttentionMode = "dense",
+    attention: AttentionMode = None,
     kv_bits: KvBits = None,
     tokens: MaxTokens = None,
     as_json: AsJson = False,
 ) -> None:
     """Perplexity of a model on a text, float or spiking."""
-    from simulator.model.attention_rule import rule_for
     from simulator.model.perplexity import perplexity as run_perplexity
 
     chosen = None if preset is None and encoding is None else _chosen_preset(preset, encoding, timesteps)
-    found = run_perplexity(model, _read_text(text), chosen, tokens, rule_for(attention, kv_bits))
+    if chosen is not None:
+        chosen = _with_attention(chosen, attention, kv_bits)
+    elif attention is not None or kv_bits is not None:
+        raise SpikewattError("the float model has dense attention on floats, wanted --encoding or --preset as well")
+    found = run_perplexity(model, _read_text(text), chosen, tokens)
     mode = "float" if chosen is None else f"{chosen.name}, T={chosen.encoding.n_timesteps}"
-    mode += f", {attention} attention" if attention == "spiking" else ""
+    mode += f", {attention} attention" if attention is not None else ""
     mode += f", {kv_bits}-bit KV cache" if kv_bits is not None else ""
     if as_json:
         _print_json({"mode": mode, "perplexity": found.perplexity, "bits_per_byte": found.bits_per_byte})
@@ -515,6 +517,15 @@ def _chosen_preset(preset: str | None, encoding: str | None, timesteps: int | No
         raise typer.BadParameter("found --preset and --encoding, wanted one of them")
     loaded = load_preset(preset)
     return loaded if timesteps is None else loaded.with_timesteps(timesteps)
+
+
+def _with_attention(preset: Preset, attention: Literal["dense", "spiking"] | None, kv_bits: int | None) -> Preset:
+    """The preset with its own attention, or with that of the options."""
+    from simulator.model.attention_rule import rule_for
+
+    if attention is None and kv_bits is None:
+        return preset
+    return preset.with_attention(rule_for(preset.attention.rule() if attention is None else attention, kv_bits))
 
 
 def _read_text(path: Path) -> str:

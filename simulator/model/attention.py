@@ -99,6 +99,19 @@ class SpikingAttention:
         self.n_clipped[stream_id.rsplit(".", 1)[-1]] += spikes.n_clipped
         return spikes
 
+    def _encode_seen(self, stream_id: str, weighted: F32, window: int | None) -> SpikeCounts:
+        """Counts of rows [h, n, c], of which each token sees a part: the rest is not in its threshold."""
+        h, n, c = weighted.shape
+        if self._preset.encoder_of(stream_id).rule.threshold in ("absmax", "static"):  # zeros change neither
+            return self._encode(stream_id, weighted.reshape(h * n, c))
+        counts, step = np.zeros(weighted.shape, np.int16), np.zeros((h, n), np.float32)
+        for token in range(n):
+            stop = c - n + token + 1
+            seen = slice(max(0, stop - (window or c)), stop)
+            spikes = self._encode(stream_id, weighted[:, token, seen])
+            counts[:, token, seen], step[:, token] = spikes.counts, spikes.v_threshold
+        return SpikeCounts(counts.reshape(h * n, c), step.reshape(h * n), np.zeros(h * n, np.int32))
+
     def _rows(self, stream_id: str, x: F32, encoded: bool) -> CachedRows:
         """Keys or values [kv, n, hd] as integers with one scale per token and head, zero points taken off."""
         rows = x.reshape(-1, x.shape[-1])
@@ -131,7 +144,7 @@ class SpikingAttention:
         if not self._rule.probabilities:
             return product(weighted, values.rows)
         stream_id, c = f"{block}.attn_p", shares.shape[-1]
-        spikes = self._encode(stream_id, weighted.reshape(-1, c))
+        spikes = self._encode_seen(stream_id, weighted.reshape(-1, n, c), window)
         counts = spikes.counts.reshape(shares.shape)
         self._keep(stream_id, fold(counts.reshape(-1, n, c), window).transpose(1, 2, 0).reshape(n, -1))
         sums = self._sums(stream_id, counts, values.rows, n)

@@ -60,7 +60,7 @@ class AttentionRule:
         """Raise ModelError when the cache cannot hold the counts of an encoding."""
         if (self.keys or self.values) and encoding.levels > self.largest:
             raise ModelError(
-                f"attention: counts up to {encoding.levels}, a {self.kv_bits}-bit KV cache holds {self.largest}"
+                f"attention: counts up to {encoding.levels}, a KV cache of {self.kv_bits} bits holds {self.largest}"
                 f" ({encoding.levels - self.largest} over); take fewer levels or wider rows"
             )
 
@@ -69,7 +69,8 @@ DENSE = AttentionRule()
 SPIKING = AttentionRule(queries=True, keys=True, values=True, probabilities=True, kv_bits=8)
 
 
-def rule_for(attention: Literal["dense", "spiking"], kv_bits: int | None) -> AttentionRule:
-    """All four operands as spikes on a cache of 8 bits (or so many), or dense products on one of 16 (or so many)."""
-    rule = SPIKING if attention == "spiking" else DENSE
+def rule_for(attention: Literal["dense", "spiking"] | AttentionRule, kv_bits: int | None) -> AttentionRule:
+    """A rule, or all four operands as spikes on a cache of 8 bits, or dense products; on a cache of these bits."""
+    named = {"dense": DENSE, "spiking": SPIKING}
+    rule = attention if isinstance(attention, AttentionRule) else named[attention]
     return rule if kv_bits is None else replace(rule, kv_bits=kv_bits)

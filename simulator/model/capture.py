@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from simulator.errors import ModelError
 from simulator.model.attention import SpikingAttention, dense_attention
-from simulator.model.attention_rule import DENSE, AttentionRule
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.generation import Decode, generate
 from simulator.model.kernels import accumulate_spikes
@@ -25,7 +24,7 @@ from simulator.model.linear import FloatLinear, SpikingLinear
 from simulator.model.perplexity import Perplexity, score_passages
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
-from simulator.model.program import DRIVEN, build_program
+from simulator.model.program import DRIVEN, HEAD_STREAM, build_program
 from simulator.model.recorder import Recorder
 from simulator.model.tokenizer import Passage, Tokenizer, split_passages, tokenize
 from simulator.model.transformer import forward
@@ -93,7 +92,6 @@ def capture(
     max_tokens: int | None = None,
     name: str | None = None,
     *,
-    rule: AttentionRule = DENSE,
     decode: Decode | None = None,
 ) -> tuple[Trace, CaptureReport]:
     """Pass ``text`` through the model with spike-driven linear layers and keep every spike count.
@@ -105,13 +103,11 @@ def capture(
     text
         Passages between lines ``<|endoftext|>``; each is a sequence of its own, cut to the model's context.
     preset
-        Encoders, rotation and weights; of an encoding alone (`encoder.encoding_for`) absmax and INT8.
+        Encoders, rotation, weights, attention and head; of an encoding alone (`encoder.encoding_for`) absmax and INT8.
     max_tokens
         Tokens of the text in all, BOS included; None for the whole text.
     name
         Of the trace; by default model, code and timesteps.
-    rule
-        How attention is computed.
     decode
         What to generate after the text, which is then one passage, the prompt; None for nothing.
 
@@ -131,7 +127,7 @@ def capture(
     chosen = as_preset(preset)
     encoding = chosen.encoding
     ready, settled, notes = prepared(checkpoint, chosen, passages)
-    run = _Run(ready, settled, rule)
+    run = _Run(ready, settled)
 
     start = time.perf_counter()
     spiking_perplexity, generated = run.passed(passages, decode)
@@ -142,12 +138,12 @@ def capture(
     model = model_dir.resolve().name
     quality = {"float": float_perplexity, "spiking": spiking_perplexity}
     origin = {"model": model} | _origin(weight_files(model_dir).sha256(), text, settled, quality)
-    origin |= {"attention": asdict(rule), "clipped": dict(run.n_clipped)}
+    origin |= {"clipped": dict(run.n_clipped)}
     if decode is not None:
         origin |= {"decode": asdict(decode), "generated_ids": generated.tolist()}
     lengths = [len(p.token_ids) for p in passages]
     lengths[-1] += len(generated)
-    program = build_program(config, settled, checkpoint.stored_bits, rule, max(lengths))
+    program = build_program(config, settled, checkpoint.stored_bits, max(lengths))
     name = name or f"{model}-{chosen.name}-T{encoding.n_timesteps}"
     trace = run.recorder.trace(name, program, lengths, origin | {"warnings": list(warnings)}, len(generated))
     report = CaptureReport(
@@ -168,10 +164,11 @@ def capture(
 class _Run:
     """A spike-driven model under recording."""
 
-    def __init__(self, checkpoint: Checkpoint, preset: Preset, rule: AttentionRule) -> None:
-        self._checkpoint = checkpoint
+    def __init__(self, checkpoint: Checkpoint, preset: Preset) -> None:
+        self._checkpoint, self._spiking_head = checkpoint, preset.head == "spiking"
         self.recorder = Recorder(preset.encoding)
         self._linear = SpikingLinear(checkpoint, preset, self.recorder.record, VERIFY_TOKENS)
+        rule = preset.attention.rule()
         spiking = SpikingAttention(rule, preset, self.recorder.record, VERIFY_TOKENS) if rule.integer else None
         self._spiking, self._attention = spiking, spiking or dense_attention
         accumulate_spikes(np.ones((1, 1), np.int16), np.ones((1, 1), np.int8), Encoding("ternary", 1))  # compiles
@@ -190,12 +187,14 @@ class _Run:
     def passed(self, passages: tuple[Passage, ...], decode: Decode | None) -> tuple[Perplexity, NDArray[np.int64]]:
         """Perplexity of the passages, passed once, and the ids generated after them."""
         if decode is None:
-            quality = score_passages(self._checkpoint, passages, self._linear, self._attention)
+            quality = score_passages(self._checkpoint, passages, self._linear, self._attention, self._spiking_head)
             return quality, np.zeros(0, np.int64)
         cache = KVCache()
-        return generate(
-            passages[0], decode, lambda ids: forward(self._checkpoint, ids, self._linear, self._attention, cache)
-        )
+
+        def passed(token_ids: NDArray[np.int64]) -> NDArray[np.float32]:
+            return forward(self._checkpoint, token_ids, self._linear, self._attention, cache, self._spiking_head)
+
+        return generate(passages[0], decode, passed)
 
 
 def _check_passages(text: str) -> None:
@@ -242,11 +241,12 @@ def _left_out(passages: tuple[Passage, ...], text: str) -> list[str]:
 def layer_activity(trace: Trace) -> pd.DataFrame:
     """Spike statistics by the type of the layers that a stream drives: the columns of `stats_by_kind`.
 
-    One row for each of ``q/k/v``, ``o``, ``gate/up``, ``down``, of the local streams ``qk`` and ``pv``, then ``all``.
+    One row for each of ``q/k/v``, ``o``, ``gate/up``, ``down``, of the local streams ``qk`` and ``pv``, of a
+    spiking ``head``, then ``all``.
     """
     import pandas as pd
 
     stats = trace_stats(trace)
-    names = {short: "/".join(kinds) for short, kinds in DRIVEN.items()} | LOCAL
+    names = {short: "/".join(kinds) for short, kinds in DRIVEN.items()} | LOCAL | {HEAD_STREAM: "head"}
     by_type = stats_by_kind(stats.assign(kind=stats["kind"].map(names)))
     return pd.concat([by_type, stats_by_kind(stats.assign(kind="all"))], ignore_index=True)

@@ -14,7 +14,7 @@ from simulator.model.checkpoint import Checkpoint
 from simulator.model.encoder import SpikeCounts
 from simulator.model.kernels import accumulate_spikes
 from simulator.model.preset import Preset, as_preset
-from simulator.model.program import DRIVEN, driven_layers
+from simulator.model.program import DRIVEN, HEAD_LAYER, driven_layers, weight_of
 from simulator.model.rotation import online_rotations
 from simulator.model.weights import FLOAT_BITS, QuantizedWeights, bfloat16, quantize_weights, weight_groups
 from simulator.trace.encoding import Encoding
@@ -29,9 +29,10 @@ EXACT_FLOAT32 = 1 << 24
 LARGEST_INT32 = (1 << 31) - 1
 
 
-def _linear_ids(checkpoint: Checkpoint) -> list[str]:
+def _linear_ids(checkpoint: Checkpoint, preset: Preset | None = None) -> list[str]:
     kinds = [kind for driven in DRIVEN.values() for kind in driven]
-    return [f"blocks.{i}.{kind}" for i in range(checkpoint.config.num_hidden_layers) for kind in kinds]
+    in_blocks = [f"blocks.{i}.{kind}" for i in range(checkpoint.config.num_hidden_layers) for kind in kinds]
+    return in_blocks + ([HEAD_LAYER] if preset is not None and preset.head == "spiking" else [])
 
 
 class FloatLinear:
@@ -99,7 +100,7 @@ class SpikingLinear:
         self._verify_tokens = verify_tokens
         self._checkpoint = checkpoint
         keep = checkpoint.kept and self._integer
-        self._kept = {i: self._layer(i) for i in _linear_ids(checkpoint)} if keep else {}
+        self._kept = {i: self._layer(i) for i in _linear_ids(checkpoint, self._preset)} if keep else {}
         self.n_verified = 0
         self.n_clipped: Counter[str] = Counter()
 
@@ -109,7 +110,7 @@ class SpikingLinear:
         return self._preset.weights.bits < FLOAT_BITS
 
     def _layer(self, layer_id: str) -> tuple[_Group, ...]:
-        weights, fields = self._checkpoint.weights[layer_id], self._preset.weights
+        weights, fields = self._checkpoint.weights[weight_of(layer_id)], self._preset.weights
         return tuple(self._group(layer_id, weights, part) for part in weight_groups(weights.shape[1], fields.group))
 
     def _group(self, layer_id: str, weights: NDArray[np.float32], inputs: slice) -> _Group:
@@ -138,7 +139,7 @@ class SpikingLinear:
 
     def _float_outputs(self, layer_id: str, spikes: SpikeCounts) -> NDArray[np.float32]:
         """The outputs of a layer whose weights stay bfloat16: products of the decoded counts, in float64."""
-        weights = bfloat16(self._checkpoint.weights[layer_id]).astype(np.float64)
+        weights = bfloat16(self._checkpoint.weights[weight_of(layer_id)]).astype(np.float64)
         centred = (spikes.counts - spikes.zero_point[:, None]).astype(np.float64)
         return np.asarray((centred * spikes.v_threshold[:, None]) @ weights.T, dtype=np.float32)
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from simulator.model.attention_rule import DENSE, AttentionRule
+from simulator.model.attention_rule import AttentionRule
 from simulator.model.encoder import Encoder
 from simulator.model.encoder_ops import count_bits, encoder_work
 from simulator.model.llama_config import LlamaConfig
@@ -239,7 +239,7 @@ def head(config: LlamaConfig, stored_bits: int) -> Op:
 
 
 def stage_ops(
-    config: LlamaConfig, choice: Encoding | Preset, stored_bits: Mapping[str, int], rule: AttentionRule = DENSE
+    config: LlamaConfig, choice: Encoding | Preset, stored_bits: Mapping[str, int]
 ) -> dict[str, tuple[Op, ...]]:
     """Stage id -> its ops, both in the order of execution.
 
@@ -250,7 +250,7 @@ def stage_ops(
     ops: dict[str, tuple[Op, ...]] = {}
     arriving: tuple[Op, ...] = (embedding(config, stored_bits["embedding"]),)
     for i in range(config.num_hidden_layers):
-        ops |= _block_ops(f"blocks.{i}", arriving, config, preset, stored_bits, rule)
+        ops |= _block_ops(f"blocks.{i}", arriving, config, preset, stored_bits)
         last = i == config.num_hidden_layers - 1
         groups = len(weight_groups(config.intermediate_size, preset.weights.group))
         arriving = (
@@ -258,8 +258,11 @@ def stage_ops(
             residual(f"blocks.{i}.residual_mlp", config, last),
         )
     final = norm("norm_final", d, stored_bits["norm_final"], preset.rotation == "none")
-    ops["head"] = (*arriving, final, head(config, stored_bits["head"]))
-    return ops
+    if preset.head == "dense":
+        return ops | {"head": (*arriving, final, head(config, stored_bits["head"]))}
+    ops["head_in"] = (*arriving, final, encode("encode_head_in", d, preset.encoder_of("head_in")))
+    groups = len(weight_groups(d, preset.weights.group))
+    return ops | {"head": (dequantize("dequant_head", config.vocab_size, preset.encoding, groups=groups),)}
 
 
 def _block_ops(
@@ -268,7 +271,6 @@ def _block_ops(
     config: LlamaConfig,
     preset: Preset,
     stored_bits: Mapping[str, int],
-    rule: AttentionRule,
 ) -> dict[str, tuple[Op, ...]]:
     """Ops of the four stages of block ``b``; ``arriving`` make the residual that enters it."""
     d, f, q = config.hidden_size, config.intermediate_size, config.q_width
@@ -291,7 +293,7 @@ def _block_ops(
         ),
         f"{b}.attn_out": (
             dequantized("qkv", q + 2 * config.kv_width, d, stored_bits.get(f"{b}.q_bias", 0)),
-            *attention_ops(b, config, preset, rule),
+            *attention_ops(b, config, preset, preset.attention.rule()),
             *encoded("attn_out", q),
         ),
         f"{b}.mlp_in": (

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from simulator.errors import ModelError
 from simulator.model.attention import Attention, attention_for, dense_attention
-from simulator.model.attention_rule import DENSE, AttentionRule
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.linear import FloatLinear, Linear, SpikingLinear
 from simulator.model.prepare import prepared
@@ -60,7 +59,6 @@ def perplexity(
     text: str,
     preset: Encoding | Preset | None = None,
     max_tokens: int | None = None,
-    rule: AttentionRule = DENSE,
 ) -> Perplexity:
     """Perplexity of the model in ``model_dir`` on ``text``.
 
@@ -77,27 +75,28 @@ def perplexity(
         Spike-driven linear layers under this preset (an encoding alone: absmax, INT8 weights); None: the float model.
     max_tokens
         Tokens to pass in all, BOS included; None for the whole text.
-    rule
-        How attention is computed under a preset.
 
     Raises
     ------
     ModelError
-        When the model cannot be read, the text is empty, or the float model is to have an attention that is not dense.
+        When the model cannot be read, or the text is empty.
     """
-    if preset is None and rule != DENSE:
-        raise ModelError("the float model has dense attention on floats, wanted an encoding beside another rule")
     checkpoint = read_checkpoint(model_dir)
     tokenizer = Tokenizer(model_dir, checkpoint.config)
     passages = tokenize(tokenizer, text, checkpoint.config.max_position_embeddings, max_tokens)
     if preset is None:
         return score_passages(checkpoint, passages, FloatLinear(checkpoint))
     ready, settled, _ = prepared(checkpoint, as_preset(preset), passages)
-    return score_passages(ready, passages, SpikingLinear(ready, settled), attention_for(rule, settled))
+    linear, attention = SpikingLinear(ready, settled), attention_for(settled.attention.rule(), settled)
+    return score_passages(ready, passages, linear, attention, settled.head == "spiking")
 
 
 def score_passages(
-    checkpoint: Checkpoint, passages: tuple[Passage, ...], linear: Linear, attention: Attention = dense_attention
+    checkpoint: Checkpoint,
+    passages: tuple[Passage, ...],
+    linear: Linear,
+    attention: Attention = dense_attention,
+    spiking_head: bool = False,
 ) -> Perplexity:
     """Perplexity of the passages, each passed through the model once.
 
@@ -107,7 +106,7 @@ def score_passages(
         When an activation or a logit overflows.
     """
     scores = [
-        score_logits(forward(checkpoint, passage.token_ids, linear, attention), passage, number)
+        score_logits(forward(checkpoint, passage.token_ids, linear, attention, None, spiking_head), passage, number)
         for number, passage in enumerate(passages, 1)
     ]
     n_tokens, n_bytes = sum(s.n_tokens for s in scores), sum(s.n_bytes for s in scores)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from simulator.config.validate import Path as Keys
 from simulator.config.validate import validate
 from simulator.config.yaml_marks import read_marked
 from simulator.errors import ConfigError, ModelError, did_you_mean
+from simulator.model.attention_rule import AttentionRule
 from simulator.model.encoder import Encoder, encoding_for
 from simulator.model.rotation import Rotation
 from simulator.model.threshold import EncoderRule, Rounding, Rule
@@ -22,7 +24,7 @@ from simulator.model.weights import FLOAT_BITS
 from simulator.trace.encoding import MAX_LEVELS, Code, Encoding
 
 # Last parts of the ids of streams: those of the linear layers, and those of attention.
-STREAM_KINDS = ("attn_in", "attn_out", "mlp_in", "mlp_hidden", "attn_q", "attn_k", "attn_v", "attn_p")
+STREAM_KINDS = ("attn_in", "attn_out", "mlp_in", "mlp_hidden", "attn_q", "attn_k", "attn_v", "attn_p", "head_in")
 STREAM_KEY = re.compile(rf"(blocks\.[0-9]+\.)?({'|'.join(STREAM_KINDS)})")
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]
 NotNegative = Annotated[float, Field(ge=0, strict=True)]
@@ -65,6 +67,20 @@ class WeightFields(Frozen):
         return f"int{self.bits}, symmetric {scale}, rounded to nearest"
 
 
+class AttentionFields(Frozen):
+    """What of attention is spiking, and how wide the KV cache is; see `AttentionRule`."""
+
+    queries: bool = Field(default=False, description="QK^T by spikes of the queries")
+    keys: bool = Field(default=False, description="cached keys are spike counts")
+    values: bool = Field(default=False, description="cached values are spike counts")
+    probabilities: bool = Field(default=False, description="PV by spikes of the probabilities")
+    kv_bits: Literal[4, 8, 16] = Field(default=16, description="KV cache: 8 or 4 for integers, 16 for floats")
+
+    def rule(self) -> AttentionRule:
+        """The rule that the fields make."""
+        return AttentionRule(**self.model_dump())
+
+
 class Preset(Frozen):
     """What each stream and each weight of a model uses."""
 
@@ -83,6 +99,10 @@ class Preset(Frozen):
         default={}, description="what a type of streams (mlp_hidden) or one stream (blocks.0.mlp_hidden) does otherwise"
     )
     weights: WeightFields = WeightFields()
+    attention: AttentionFields = AttentionFields()
+    head: Literal["dense", "spiking"] = Field(
+        default="dense", description="LM head as a dense op, or as a layer driven by spikes"
+    )
 
     @property
     def encoding(self) -> Encoding:
@@ -96,6 +116,11 @@ class Preset(Frozen):
         kind = stream_id.rsplit(".", 1)[-1]
         fields = self.streams.get(kind, EncoderFields()).over(self.encoder)
         return Encoder(self.encoding, self.streams.get(stream_id, EncoderFields()).over(fields).rule())
+
+    def with_attention(self, rule: AttentionRule) -> Preset:
+        """The same with attention by this rule. Raises ModelError when the cache cannot hold the counts."""
+        rule.check(self.encoding)
+        return self.model_copy(update={"attention": AttentionFields(**asdict(rule))})
 
     def with_steps(self, steps: Mapping[str, float]) -> Preset:
         """The same with a step for each of these streams, by id."""
@@ -152,6 +177,7 @@ def load_preset(name_or_path: str) -> Preset:
 def broken_preset_rules(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
     """Rules between fields: one of timesteps and levels, in range for the code; fields that the threshold reads."""
     yield from _broken_length(preset)
+    yield from _broken_attention(preset)
     base = preset.get("encoder") if isinstance(preset.get("encoder"), Mapping) else {}
     streams = preset.get("streams") if isinstance(preset.get("streams"), Mapping) else {}
     assert isinstance(base, Mapping)
@@ -177,6 +203,21 @@ def _broken_length(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
             yield ("timesteps",), str(error)
     elif isinstance(levels, int) and levels > MAX_LEVELS:
         yield ("levels",), f"found {levels}, wanted 1 to {MAX_LEVELS}"
+
+
+def _broken_attention(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    """Spikes meet integers, and the counts of keys and values fit the cache."""
+    fields, levels = preset.get("attention"), preset.get("levels")
+    if not isinstance(fields, Mapping):
+        return
+    try:
+        rule = AttentionFields.model_validate(fields).rule()
+        code, timesteps = preset.get("code", "ternary"), preset.get("timesteps")
+        rule.check(Encoding(code, levels) if isinstance(levels, int) else encoding_for(code, timesteps or 1))
+    except ModelError as error:
+        yield ("attention", "kv_bits"), str(error)
+    except (ValueError, TypeError):  # of single fields: told with their own lines
+        return
 
 
 def _broken_encoder(fields: Mapping[str, Any], at: Keys, code: object) -> Iterator[tuple[Keys, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from simulator.model.attention_rule import DENSE, AttentionRule
+from simulator.model.attention_rule import AttentionRule
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.ops import stage_ops
 from simulator.model.preset import Preset, as_preset
@@ -19,6 +19,9 @@ DRIVEN: dict[str, tuple[str, ...]] = {
     "mlp_in": ("gate", "up"),
     "mlp_hidden": ("down",),
 }
+
+# A spiking head: its stream, and the layer that the stream drives.
+HEAD_STREAM, HEAD_LAYER = "head_in", "lm_head"
 
 # Stages that end with a new residual: it waits at their home cores and travels to the next stage that adds to it.
 RESIDUAL = ("attn_in", "mlp_in")
@@ -37,8 +40,15 @@ class Program:
 
 def driven_layers(stream_id: str) -> tuple[str, ...]:
     """Ids of the layers that a stream drives: ``blocks.0.attn_in`` -> ``blocks.0.q``, ``.k``, ``.v``."""
+    if stream_id == HEAD_STREAM:
+        return (HEAD_LAYER,)
     block, short = stream_id.rsplit(".", 1)
     return tuple(f"{block}.{kind}" for kind in DRIVEN[short])
+
+
+def weight_of(layer_id: str) -> str:
+    """Id of the weights of a layer in a `Checkpoint`."""
+    return "head" if layer_id == HEAD_LAYER else layer_id
 
 
 def stream_width(config: LlamaConfig, stream_id: str) -> int:
@@ -65,7 +75,6 @@ def build_program(
     config: LlamaConfig,
     choice: Encoding | Preset,
     stored_bits: Mapping[str, int],
-    rule: AttentionRule = DENSE,
     longest: int = 1,
 ) -> Program:
     """The program of a model of this config under this preset (or plain encoding).
@@ -73,11 +82,9 @@ def build_program(
     Parameters
     ----------
     config, choice
-        Sizes of the model; encoders, rotation and weights.
+        Sizes of the model; encoders, rotation, weights, attention and head.
     stored_bits
         By weight id, the bits per stored weight of the dense tensors (`Checkpoint.stored_bits`).
-    rule
-        How attention is computed.
     longest
         Longest context of the trace, for the width of the local streams of attention.
     """
@@ -85,7 +92,7 @@ def build_program(
     layers: list[Layer] = []
     stages: list[Stage] = []
     preset = as_preset(choice)
-    ops = stage_ops(config, preset, stored_bits, rule)
+    ops, rule = stage_ops(config, preset, stored_bits), preset.attention.rule()
     sources: tuple[str, ...] = ()
     residual: tuple[str, ...] = ()  # the stage at whose home cores the residual waits
     for i in range(config.num_hidden_layers):
@@ -101,7 +108,14 @@ def build_program(
             for layer_id, kind in zip(driven, DRIVEN[short], strict=True):
                 layers.append(Layer(layer_id, kind, width, layer_width(config, kind), preset.weights.bits, stream_id))
             sources = driven
-    head_ops = tuple(op.op_id for op in ops["head"])
-    stages.append(Stage("head", config.hidden_size, head_ops, None, (), sources, residual))
+    d, vocab, last = config.hidden_size, config.vocab_size, tuple(op.op_id for op in ops["head"])
+    if preset.head == "dense":
+        stages.append(Stage("head", d, last, None, (), sources, residual))
+    else:
+        streams.append(Stream(HEAD_STREAM, d))
+        layers.append(Layer(HEAD_LAYER, "head", d, vocab, preset.weights.bits, HEAD_STREAM))
+        op_ids = tuple(op.op_id for op in ops[HEAD_STREAM])
+        stages.append(Stage(HEAD_STREAM, d, op_ids, HEAD_STREAM, (HEAD_LAYER,), sources, residual))
+        stages.append(Stage("head", vocab, last, None, (), (HEAD_LAYER,)))
     every_op = tuple(op for stage in ops.values() for op in stage)
     return Program(tuple(streams), tuple(layers), every_op, tuple(stages), config.sliding_window)

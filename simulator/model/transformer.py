@@ -29,10 +29,12 @@ def forward(
     linear: Linear,
     attention: Attention = dense_attention,
     cache: KVCache | None = None,
+    spiking_head: bool = False,
 ) -> F32:
     """Logits [n, V] of the tokens token_ids [n], which follow those in the cache (none: they start at position 0).
 
-    An overflow is refused by the encoder of a spiking `Linear`, or shows as NaN or infinity in the logits.
+    With a ``spiking_head`` the head is a layer of ``linear``, else a dense product. An overflow is refused by the
+    encoder of a spiking `Linear`, or shows as NaN or infinity in the logits.
 
     Raises
     ------
@@ -70,6 +72,9 @@ def forward(
 
     # Head: one logit per word of the vocabulary.
     normed = rms_norm(x, weights["norm_final"], eps)
+    if spiking_head:
+        (logits,) = linear("head_in", normed)
+        return logits
     wide = normed.astype(np.float64)
     parts = [(wide @ part.T.astype(np.float64)).astype(np.float32) for part in checkpoint.head_parts()]
     return np.concatenate(parts, axis=1)  # [n, V]

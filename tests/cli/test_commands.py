@@ -188,7 +188,10 @@ def test_capture_of_a_prompt_and_what_follows_it(of_model: tuple[object, ...], w
         (("--seed", 2), "seed has no meaning without --decode, leave it out"),
         (("--prefill", "prompt.txt", "--decode", 2, "--text", "x"), "text has no meaning with --prefill, leave it out"),
         (("--kv-bits", 5), "kv_bits 5, wanted 4, 8 or 16"),
-        (("--attention", "spiking", "--kv-bits", 4), "attention: counts up to 15, a 4-bit KV cache holds 7 (8 over)"),
+        (
+            ("--attention", "spiking", "--kv-bits", 4),
+            "attention: counts up to 15, a KV cache of 4 bits holds",
+        ),
         (("--prefill", "long.txt", "--decode", 2), "a prompt of 101 tokens and 2 to generate need a context of 103"),
     ],
 )

@@ -27,6 +27,7 @@ from simulator.model.attention_rule import SPIKING
 from simulator.model.capture import capture
 from simulator.model.encoder import encoding_for
 from simulator.model.generation import Decode
+from simulator.model.preset import as_preset
 from simulator.trace.encoding import CODES
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
@@ -165,8 +166,9 @@ def test_a_tile_of_prompt_tokens_shares_a_fetch_and_generated_tokens_do_not():
 @pytest.mark.parametrize("replay", ["captured", "dense"])
 def test_a_captured_model_with_spiking_attention_in_both_phases(tmp_path, replay):
     """Two blocks, two tokens of prompt and two generated: every op of a program, all spikes of it."""
+    preset = as_preset(encoding_for("ternary", 3)).with_attention(SPIKING).model_copy(update={"head": "spiking"})
     model = write_tiny_model(tmp_path / "model", hidden_size=8, intermediate_size=10)
-    trace, _ = capture(model, "a", encoding_for("ternary", 3), rule=SPIKING, decode=Decode(2))
+    trace, _ = capture(model, "a", preset, decode=Decode(2))
     assert trace.phase == "mixed"
     assert {"blocks.0.attn_q", "blocks.0.attn_p"} <= set(trace.stream)
     assert_equal_to_oracle(trace, make_chip(replay=replay, chip__max_chips=9))

@@ -12,6 +12,7 @@ from simulator.model.attention_rule import DENSE, SPIKING, AttentionRule
 from simulator.model.checkpoint import read_checkpoint
 from simulator.model.kv_cache import KVCache
 from simulator.model.linear import FloatLinear, SpikingLinear
+from simulator.model.preset import EncoderFields, as_preset
 from simulator.model.transformer import forward
 from simulator.trace.encoding import Encoding
 
@@ -55,12 +56,21 @@ def test_nears_dense_attention_with_levels(code):
     assert errors[1] < 0.03 < errors[0] < 0.5
 
 
+THRESHOLDS = {
+    "absmax": EncoderFields(),
+    "quantile": EncoderFields(threshold="quantile", gamma=0.8),
+    "mean": EncoderFields(threshold="mean", k=3.0),
+}
+
+
 @pytest.mark.parametrize("window", [None, 3])
-@pytest.mark.parametrize("spiking", [False, True])
+@pytest.mark.parametrize("spiking", [None, *THRESHOLDS])
 def test_with_a_cache_as_in_one_pass(spiking, window):
     def run(parts: list[slice]) -> tuple[np.ndarray, dict[str, list[np.ndarray]]]:
         recorded: dict[str, list[np.ndarray]] = {"b.attn_q": [], "b.attn_p": []}
-        rule, encoding = SPIKING, Encoding("ternary", 15)
+        rule = AttentionRule(queries=True, probabilities=True, kv_bits=8)
+        encoder = THRESHOLDS.get(spiking, EncoderFields())
+        encoding = as_preset(Encoding("ternary", 15)).model_copy(update={"encoder": encoder})
         one = (
             SpikingAttention(rule, encoding, lambda i, counts: recorded[i].append(counts))
             if spiking
@@ -134,7 +144,7 @@ def test_rules_that_do_not_hold_together():
         AttentionRule(queries=True)
     with pytest.raises(ModelError, match="kv_bits 5, wanted 4, 8 or 16"):
         AttentionRule(kv_bits=5)
-    with pytest.raises(ModelError, match=r"counts up to 15, a 4-bit KV cache holds 7 \(8 over\)"):
+    with pytest.raises(ModelError, match=r"counts up to 15, a KV cache of 4 bits holds 7 \(8 over\)"):
         SpikingAttention(AttentionRule(keys=True, kv_bits=4), Encoding("ternary", 15))
     spiking = SpikingAttention(AttentionRule(queries=True, kv_bits=8), Encoding("ternary", 32767))
     q, k, v = (np.ones((1, 1, 1024), np.float32) for _ in range(3))

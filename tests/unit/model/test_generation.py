@@ -13,9 +13,11 @@ from simulator.model.encoder import encoding_for
 from simulator.model.generation import Decode, choose
 from simulator.model.linear import SpikingLinear
 from simulator.model.perplexity import perplexity
+from simulator.model.preset import as_preset
 from simulator.model.tokenizer import Tokenizer
 from simulator.model.transformer import forward
 from simulator.trace.files import save_trace, verify_trace
+from simulator.trace.trace import Layer, Stage
 
 PROMPT = "the cat sat"  # BOS and 11 letters
 ENCODING = encoding_for("ternary", 7)
@@ -38,7 +40,8 @@ def test_greedy_tokens_are_those_of_full_passes(folder):
 
 @pytest.mark.parametrize("rule", [DENSE, SPIKING], ids=["dense", "spiking"])
 def test_both_phases_are_in_the_trace(folder, tmp_path, rule):
-    trace, report = capture(folder, PROMPT, ENCODING, decode=Decode(5), rule=rule)
+    preset = as_preset(ENCODING).with_attention(rule)
+    trace, report = capture(folder, PROMPT, preset, decode=Decode(5))
     save_trace(trace, tmp_path / "both.npz")
     trace = verify_trace(tmp_path / "both.npz")
     assert trace.positions.tolist() == list(range(17))
@@ -46,17 +49,17 @@ def test_both_phases_are_in_the_trace(folder, tmp_path, rule):
     assert trace.phase == "mixed"
     assert report.n_tokens == 17
     assert len(trace.origin["generated_ids"]) == 5
-    assert report.spiking_perplexity == perplexity(folder, PROMPT, ENCODING, rule=rule)
+    assert report.spiking_perplexity == perplexity(folder, PROMPT, preset)
     assert trace.take(trace.phases == 1).phase == "decode"
     # The prompt counts as it does without what follows.
-    alone, _ = capture(folder, PROMPT, ENCODING, rule=rule)
+    alone, _ = capture(folder, PROMPT, preset)
     for stream in alone.streams:
         assert np.array_equal(trace.counts(stream.stream_id)[:12, : stream.n], alone.counts(stream.stream_id))
 
 
 def test_attention_streams_of_a_capture(folder):
     """h = 4, hd = 4: 16 query elements, 4 probabilities for each position of the context."""
-    trace, report = capture(folder, PROMPT, ENCODING, decode=Decode(5), rule=SPIKING)
+    trace, report = capture(folder, PROMPT, as_preset(ENCODING).with_attention(SPIKING), decode=Decode(5))
     assert (trace.stream["blocks.1.attn_q"].n, trace.stream["blocks.1.attn_q"].live) == (16, (16, 0))
     assert (trace.stream["blocks.1.attn_p"].n, trace.stream["blocks.1.attn_p"].live) == (4 * 17, (0, 4))
     assert trace.op["blocks.1.qk"].stream == "blocks.1.attn_q"
@@ -114,6 +117,20 @@ def test_refuses_what_it_cannot_generate(make, message):
         make()
 
 
-def test_float_perplexity_has_no_other_attention(folder):
-    with pytest.raises(ModelError, match="the float model has dense attention"):
-        perplexity(folder, PROMPT, rule=SPIKING)
+def test_a_spiking_head_is_a_layer(folder, tmp_path):
+    """V = 40 logits from d = 12 encoded values; decoding takes the same head."""
+    preset = as_preset(ENCODING).model_copy(update={"head": "spiking"})
+    trace, report = capture(folder, PROMPT, preset, decode=Decode(3))
+    save_trace(trace, tmp_path / "head.npz")
+    assert trace.layers[-1] == Layer("lm_head", "head", 12, 40, 8, "head_in")
+    last = ("blocks.1.dequant_down", "blocks.1.residual_mlp", "norm_final", "encode_head_in")
+    assert trace.stages[-2:] == (
+        Stage("head_in", 12, last, "head_in", ("lm_head",), ("blocks.1.down",), ("blocks.1.mlp_in",)),
+        Stage("head", 40, ("dequant_head",), None, (), ("lm_head",)),
+    )
+    assert "lm_head" not in trace.op
+    assert report.activity["kind"].tolist() == ["q/k/v", "o", "gate/up", "down", "head", "all"]
+    assert report.n_sums_verified == 4 * (2 * 96 + 40)
+    dense = capture(folder, PROMPT, ENCODING, decode=Decode(3))[1].spiking_perplexity.perplexity
+    assert report.spiking_perplexity.perplexity != dense
+    assert report.spiking_perplexity.perplexity == pytest.approx(dense, rel=0.2)

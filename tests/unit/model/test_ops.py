@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,7 +95,8 @@ def test_closed_form_equals_counting_forward(write_model, encoding, rule):
     checkpoint = read_checkpoint(write_model(hidden_size=8, intermediate_size=10))
     ids = [1, 7, 30, 7, 12]
     counting = CountingForward(checkpoint, encoding, rule)
-    table = {op.op_id: op for op in build_program(checkpoint.config, encoding, checkpoint.stored_bits, rule).ops}
+    preset = as_preset(encoding).with_attention(rule)
+    table = {op.op_id: op for op in build_program(checkpoint.config, preset, checkpoint.stored_bits).ops}
     logits = []
     for position, token_id in enumerate(ids):
         logits.append(counting.token(token_id, position))
@@ -137,9 +139,23 @@ def test_ops_come_in_the_order_they_are_done(write_model, rule):
     checkpoint = read_checkpoint(write_model())
     counting = CountingForward(checkpoint, ENCODINGS[0], rule)
     counting.token(1, 0)
-    program = build_program(checkpoint.config, ENCODINGS[0], checkpoint.stored_bits, rule)
+    preset = as_preset(ENCODINGS[0]).with_attention(rule)
+    program = build_program(checkpoint.config, preset, checkpoint.stored_bits)
     assert [op.op_id for op in program.ops] == list(counting.tally)
     assert [i for stage in program.stages for i in stage.ops] == list(counting.tally)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS[:2], ids=str)
+def test_a_spiking_head_by_hand(encoding):
+    """Four normed values encoded like any others; five sums dequantized."""
+    preset = as_preset(encoding).model_copy(update={"head": "spiking"})
+    table = stage_ops(SMALL, preset, defaultdict(lambda: 16))
+    assert [op.op_id for op in table["head_in"]][-2:] == ["norm_final", "encode_head_in"]
+    (dequantized,) = table["head"]
+    sums = {"vector.mul": (2 * 5, 0), "memory.read": (5 * 32, 0)}
+    columns = {"vector.mul": (2 * 5, 0), "vector.mac": (5, 0), "memory.read": (2 * 5 * 32, 0)}
+    assert dequantized.counts == (sums if encoding.signed else columns)
+    assert replace(table["head_in"][-1], op_id="x") == replace(table["blocks.0.attn_in"][-1], op_id="x")
 
 
 def test_weights_are_read_at_their_stored_width():

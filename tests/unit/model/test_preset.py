@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from simulator.errors import ConfigError, ModelError
+from simulator.model.attention_rule import DENSE, SPIKING
 from simulator.model.preset import load_preset, shipped_presets
 from simulator.model.threshold import EncoderRule
 from simulator.trace.encoding import Encoding
 
-WANTED = {"sdllm", "sdllm-bitwise", "spikingbrain", "unidirectional", "int8", "int4", "int4-group"}
+WANTED = {"sdllm", "sdllm-attention", "sdllm-bitwise", "spikingbrain", "unidirectional", "int8", "int4", "int4-group"}
 
 
 def test_every_shipped_preset_loads_under_its_name():
@@ -26,6 +27,10 @@ def test_what_the_shipped_presets_say():
     assert load_preset("spikingbrain").encoder_of("attn_in").rule == EncoderRule("mean", k=3.0)
     assert load_preset("int4-group").weights.in_words.startswith("int4, symmetric for every 32 inputs")
     assert sdllm.with_timesteps(7).encoding == Encoding("ternary", 7)
+    full = load_preset("sdllm-attention")
+    assert (full.attention.rule(), full.head) == (SPIKING, "spiking")
+    assert (sdllm.attention.rule(), sdllm.head) == (DENSE, "dense")
+    assert full.encoder_of("blocks.0.attn_p").rule.threshold == "absmax"
     with pytest.raises(ModelError, match="timesteps 7, wanted 1 for graded"):
         load_preset("int8").with_timesteps(7)
 
@@ -66,6 +71,12 @@ def test_a_stream_says_only_in_what_it_differs(tmp_path):
         ("code: binary\ntimesteps: 3\nencoder: {clip: 2}\n", "found a clip for unsigned counts, wanted none"),
         ("code: binary\ntimesteps: 3\nencoder: {threshold: mean, k: 3.0}\n", "found 'mean' for unsigned counts"),
         ("timesteps: 3\nweights: {bits: 5}\n", "weights.bits: found 5, wanted"),
+        ("timesteps: 3\nattention: {queries: true}\n", "attention.kv_bits: attention: spikes of queries need integer"),
+        ("timesteps: 15\nattention: {keys: true, kv_bits: 4}\n", "counts up to 15, a KV cache of 4 bits holds 7"),
+        ("levels: 300\nattention: {values: true, kv_bits: 8}\n", "counts up to 300, a KV cache of 8 bits holds 127"),
+        ("timesteps: 3\nattention: {kv_bits: 5}\n", "attention.kv_bits: found 5, wanted"),
+        ("timesteps: 3\nattention: {query: true}\n", r"found an unknown key.*did you mean 'queries'"),
+        ("timesteps: 3\nhead: spikes\n", "head: found text 'spikes', wanted one of dense"),
     ],
 )
 def test_refuses(tmp_path, text, line):
