@@ -255,12 +255,15 @@ def perplexity(
     mode += f", {attention} attention" if attention is not None else ""
     mode += f", {kv_bits}-bit KV cache" if kv_bits is not None else ""
     if as_json:
-        _print_json({"mode": mode, "perplexity": found.perplexity, "bits_per_byte": found.bits_per_byte})
+        quality = {"perplexity": found.perplexity, "bits_per_byte": found.bits_per_byte}
+        _print_json({"mode": mode, **quality, "tokens_beyond_context": found.n_beyond})
     else:
         typer.echo(
             f"perplexity {found.perplexity:.3f} ({mode}), {found.nats_per_token:.4f} nats per token,"
             f" {found.bits_per_byte:.4f} bits per byte, {found.n_tokens} tokens predicted"
         )
+        if found.n_beyond:
+            typer.echo(f"warning: {found.n_beyond} tokens were left out: their passages are longer than the context")
 
 
 @app.command()

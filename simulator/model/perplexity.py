@@ -32,11 +32,14 @@ class Perplexity:
         Predicted tokens: all but the BOS of each passage.
     n_bytes
         UTF-8 bytes of text that they stand for.
+    n_beyond
+        Tokens that were left out because the context of the model ended before their passage did.
     """
 
     nats: float
     n_tokens: int
     n_bytes: int
+    n_beyond: int = 0
 
     @property
     def nats_per_token(self) -> float:
@@ -110,7 +113,9 @@ def score_passages(
         for number, passage in enumerate(passages, 1)
     ]
     n_tokens, n_bytes = sum(s.n_tokens for s in scores), sum(s.n_bytes for s in scores)
-    return Perplexity(sum((s.nats for s in scores), 0.0), n_tokens, n_bytes)
+    limit = checkpoint.config.max_position_embeddings
+    n_beyond = sum(passage.n_cut for passage in passages if len(passage.token_ids) == limit)
+    return Perplexity(sum((s.nats for s in scores), 0.0), n_tokens, n_bytes, n_beyond)
 
 
 def score_logits(logits: NDArray[np.float32], passage: Passage, number: int) -> Perplexity:

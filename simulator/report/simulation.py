@@ -88,10 +88,11 @@ def _assumptions(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
     spiking = {"qk": "QK^T", "pv": "PV"}
     added = [name for kind, name in spiking.items() if any(op.kind == kind and op.stream for op in trace.ops)]
     dense = [name for name in spiking.values() if name not in added]
+    head = ", norms and the head" if any(op.kind == "head" for op in trace.ops) else " and norms"
     products = f"attention products ({', '.join(dense)}), " if dense else ""
     idle = "cores without work in a stage take no neuron updates in it; their leakage is in the static power"
     return (
-        f"{products}softmax, norms and the head are dense work of the vector unit, not spikes",
+        f"{products}softmax{head} are dense work of the vector unit, not spikes",
         *((f"{' and '.join(added)}: each spike reads its cached row anew, as a weight row is read",) if added else ()),
         "tokens follow one another: no two are in the chip at once",
         *((idle,) if chip.core.soma.every == "timestep" else ()),

@@ -212,6 +212,14 @@ def test_perplexity_is_one_line(of_model: tuple[object, ...]) -> None:
     assert re.fullmatch(line, done.out)
 
 
+def test_perplexity_says_what_the_context_left_out(inputs: Path, work: Path) -> None:
+    """A text of 40 letters and BOS at a context of 24."""
+    (work / "long.txt").write_text("a" * 40)
+    model = ("--model", inputs / "model", "--text", "long.txt")
+    assert run_program("perplexity", *model).out.splitlines()[1].startswith("warning: 17 tokens were left out")
+    assert json.loads(run_program("perplexity", *model, "--json").out)["tokens_beyond_context"] == 17
+
+
 def test_a_captured_trace_can_be_simulated(of_model: tuple[object, ...], work: Path, plain_page: None) -> None:
     assert run_program("capture", *of_model, "-T", 3, "--tokens", 4, "--out", "cap.npz").code == 0
     done = run_program("simulate", "--trace", "cap.npz", "--no-dense-twin", "--json")
