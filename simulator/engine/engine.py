@@ -1,28 +1,38 @@
-"""The engine: a Trace on a Placement, stage by stage, into counts and picoseconds (DESIGN rule 1)."""
+"""The engine: a Trace on a Placement, batch by batch, into counts and picoseconds (DESIGN rule 1)."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 
 import numpy as np
-import pandas as pd
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.cores import CoreLoad
 from simulator.engine.links import link_frame
 from simulator.engine.network import Network
 from simulator.engine.result import SimResult
-from simulator.engine.stage import STAGE_TIMES, Setting, StageRun
+from simulator.engine.schedule import (
+    Batch,
+    Schedule,
+    check_pipeline,
+    entry_rounds,
+    pipelined_batches,
+    sequential_batches,
+)
+from simulator.engine.stage import BatchRun, Setting
 from simulator.engine.tally import Tally
+from simulator.engine.timing import PipelinedTiming, SequentialTiming
 from simulator.engine.warmup import warm_up
 from simulator.errors import ConservationError
 from simulator.mapping.placement import Placement
-from simulator.trace.trace import Stage, Trace
+from simulator.trace.trace import PHASES, Trace
+
+SEQUENTIAL = Schedule()
 
 # The busiest output of the reference data (BookSim2) is busy 0.55 to 1 of the time when its network saturates.
 ESTIMATE_LOAD_MAX = 0.8 * 0.55
@@ -34,8 +44,9 @@ def simulate(
     placement: Placement,
     progress: Callable[[int, int], None] | None = None,
     threads: int | None = None,
+    schedule: Schedule = SEQUENTIAL,
 ) -> SimResult:
-    """Replay ``trace`` on ``chip``, tokens one after another, timestep by timestep.
+    """Replay ``trace`` on ``chip``, timestep by timestep.
 
     Parameters
     ----------
@@ -44,25 +55,29 @@ def simulate(
     placement
         From `simulator.mapping.place.map_trace` with the same trace and chip.
     progress
-        Called with (stages done, stages) after each stage.
+        Called with (batches done, batches) after each batch; in the sequential schedule a batch is a stage.
     threads
-        Stages simulated at once; the result does not depend on it. Default: the cores of this machine.
+        Batches simulated at once; the result does not depend on it. Default: the cores of this machine.
+    schedule
+        How tokens follow one another.
 
     Raises
     ------
     TraceError
         When the trace's program does not hold together.
+    SpikewattError
+        When stages of a pipeline share a core.
     ConservationError
         When the flits that the network moved are not the flits that were counted.
     """
     trace.check()
     compile_s = warm_up()
     started = time.perf_counter()
-    run = _Run(Setting.of(trace, chip, placement), threads or available_threads())
-    for done, stage in enumerate(run.stages(), start=1):
-        run.add(stage)
+    run = _Run(Setting.of(trace, chip, placement), threads or available_threads(), schedule)
+    for done, batch in enumerate(run.batches(), start=1):
+        run.add(batch)
         if progress is not None:
-            progress(done, len(trace.stages))
+            progress(done, run.n_batches)
     return run.result({"compile_s": compile_s, "simulate_s": time.perf_counter() - started})
 
 
@@ -74,38 +89,47 @@ def available_threads() -> int:
 class _Run:
     """State of one simulation: counts, core loads, link loads and times so far."""
 
-    def __init__(self, setting: Setting, threads: int) -> None:
-        self.setting, self.threads = setting, min(threads, len(setting.trace.stages))
+    def __init__(self, setting: Setting, threads: int, schedule: Schedule) -> None:
+        self.setting = setting
+        self._batches: list[Batch]
+        self.timing: SequentialTiming | PipelinedTiming
+        if schedule.kind == "pipelined":
+            check_pipeline(setting.trace, setting.placement)
+            entry = entry_rounds(setting.trace)
+            self._batches = list(pipelined_batches(setting.trace, entry))
+            self.timing = PipelinedTiming(setting.trace, entry)
+        else:
+            self._batches = list(sequential_batches(setting.trace))
+            self.timing = SequentialTiming(setting.trace, schedule.chunk)
+        self.n_batches = len(self._batches)
+        self.threads = min(threads, self.n_batches)
         self.networks = [Network(setting.placement, setting.chip) for _ in range(self.threads)]
-        self.tally = Tally()
+        self.tally = {phase: Tally() for phase in PHASES}
         self.cores = CoreLoad.idle(setting.placement)
-        self.token_ps = np.zeros(setting.trace.n_tokens, np.int64)
-        self.stage_rows: list[dict[str, object]] = []
         self.spikes = self.synops = self.packet_hops = 0
 
-    def stages(self) -> Iterator[StageRun]:
-        """Every stage simulated, in the order of the program, several of them at once.
+    def batches(self) -> Iterator[BatchRun]:
+        """Every batch simulated, in order, several of them at once.
 
-        At most two stages per thread are held at a time, so memory does not grow with the number of stages.
+        At most two batches per thread are held at a time, so memory does not grow with their number.
         """
         idle: SimpleQueue[Network] = SimpleQueue()
         for network in self.networks:
             idle.put(network)
 
-        def simulated(stage: Stage) -> StageRun:
+        def simulated(batch: Batch) -> BatchRun:
             network = idle.get()
             try:
-                return StageRun(stage, self.setting, network)
+                return BatchRun(batch, self.setting, network)
             finally:
                 idle.put(network)
 
-        pending: deque[Future[StageRun]] = deque()
+        pending: deque[Future[BatchRun]] = deque()
         with ThreadPoolExecutor(self.threads) as pool:
             try:
-                for stage in self.setting.trace.stages:
-                    for stream_id in self.setting.trace.streams_of(stage):
-                        self.setting.trace.counts(stream_id)  # read files here, in order, not in the threads
-                    pending.append(pool.submit(simulated, stage))
+                for batch in self._batches:
+                    self._read_counts(batch)
+                    pending.append(pool.submit(simulated, batch))
                     if len(pending) >= 2 * self.threads:
                         yield pending.popleft().result()
                 while pending:
@@ -113,37 +137,42 @@ class _Run:
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def add(self, run: StageRun) -> None:
-        """Add what a stage found."""
-        self.tally.add_all(run.tally)
+    def _read_counts(self, batch: Batch) -> None:
+        """Read what a batch needs of the trace's file here, in order, not in the threads."""
+        for stage in batch.stages:
+            for stream_id in self.setting.trace.streams_of(stage):
+                self.setting.trace.counts(stream_id)
+
+    def add(self, run: BatchRun) -> None:
+        """Add what a batch found."""
+        for phase, tally in run.tally.items():
+            self.tally[phase].add_all(tally)
         self.cores.add_all(run.cores)
-        self.token_ps += run.total_ps
-        sums = {name: int(value.sum()) for name, value in run.times.items()}
-        self.stage_rows.append({"stage": run.stage.stage_id, **sums, "total_ps": int(run.total_ps.sum())})
+        self.timing.add(run)
         self.spikes += run.spikes
         self.synops += run.synops
         self.packet_hops += run.packet_hops
 
     def result(self, elapsed: dict[str, float]) -> SimResult:
         """Everything found, after the check that the network moved what was counted."""
-        flits = sum((network.flits for network in self.networks), np.zeros_like(self.networks[0].flits))
+        flits = self.networks[0].flits + sum(network.flits for network in self.networks[1:])
         units = self.networks[0].wait_units
-        wait = (sum((network.wait for network in self.networks), np.zeros_like(flits)) + units // 2) // units
-        self._check_flits(flits.reshape(-1, 5))
-        trace, placement = self.setting.trace, self.setting.placement
-        total_ps = int(self.token_ps.sum())
+        wait = (self.networks[0].wait + sum(network.wait for network in self.networks[1:]) + units // 2) // units
+        all_counts = _sum(self.tally.values())
+        _check_flits(flits.reshape(-1, 5), all_counts)
+        placement = self.setting.placement
+        tokens = self.timing.tokens()
+        total_ps = int(tokens["end_ps"].max())
         return SimResult(
-            counts=self.tally.rows(),
-            stages=pd.DataFrame(self.stage_rows, columns=["stage", *STAGE_TIMES, "total_ps"]),
-            tokens=pd.DataFrame(
-                {"token": np.arange(trace.n_tokens), "context": trace.contexts, "latency_ps": self.token_ps}
-            ),
+            counts=all_counts.rows(),
+            stages=self.timing.stages(),
+            tokens=tokens,
             cores=self.cores.frame(placement, self.setting.chip),
             links=link_frame(flits, wait, placement, self.setting.chip),
             total_ps=total_ps,
             spikes=self.spikes,
             synops=self.synops,
-            packets=self.tally.total("axon_out", "packet"),
+            packets=all_counts.total("axon_out", "packet"),
             packet_hops=self.packet_hops,
             n_chips=placement.n_chips,
             cores_total=placement.cores_total,
@@ -151,6 +180,8 @@ class _Run:
             static_ps=total_ps * placement.n_chips,
             warnings=self._warnings(),
             elapsed=elapsed,
+            phase_counts={phase: tally.rows() for phase, tally in self.tally.items()},
+            phase_ps=self.timing.phase_ps(),
         )
 
     def _warnings(self) -> tuple[str, ...]:
@@ -167,10 +198,18 @@ class _Run:
             " there it leaves out how queues grow: use model cycle",
         )
 
-    def _check_flits(self, per_port: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> None:
-        for what, moved, counted in (
-            ("links", int(per_port[:, :4].sum()), self.tally.total("noc", "hop_x", "hop_y", "chip_hop")),
-            ("core inputs", int(per_port[:, 4].sum()), self.tally.total("noc", "local")),
-        ):
-            if moved != counted:
-                raise ConservationError(f"{what}: the network moved {moved} flits, {counted} were counted")
+
+def _sum(tallies: Iterable[Tally]) -> Tally:
+    total = Tally()
+    for tally in tallies:
+        total.add_all(tally)
+    return total
+
+
+def _check_flits(per_port: np.ndarray[tuple[int, int], np.dtype[np.int64]], tally: Tally) -> None:
+    for what, moved, counted in (
+        ("links", int(per_port[:, :4].sum()), tally.total("noc", "hop_x", "hop_y", "chip_hop")),
+        ("core inputs", int(per_port[:, 4].sum()), tally.total("noc", "local")),
+    ):
+        if moved != counted:
+            raise ConservationError(f"{what}: the network moved {moved} flits, {counted} were counted")

@@ -29,6 +29,10 @@ class Crossings:
     hop_y: Ints
     chip_hop: Ints
 
+    def __getitem__(self, some: slice) -> Crossings:
+        """The links of some of the pairs."""
+        return Crossings(self.hop_x[some], self.hop_y[some], self.chip_hop[some])
+
     @property
     def hops(self) -> Ints:
         """All links crossed."""

@@ -1,7 +1,8 @@
-"""The plan of a stage: its home cores, the blocks its spikes go to, and every service time, as plain arrays."""
+"""The plan of stages at work together: home cores, the blocks their spikes go to, service times, as plain arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,7 +22,9 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class StagePlan:
-    """One stage on its cores. H home blocks, G target blocks (the layers' blocks, in program order).
+    """One or several stages on their cores. H home blocks, G target blocks (the layers' blocks, in program order).
+
+    The rows of several stages are numbered through: those of the second follow the last of the first.
 
     Attributes
     ----------
@@ -29,6 +32,8 @@ class StagePlan:
         The blocks themselves.
     layers
         Layer id -> range of its blocks among the targets.
+    stages
+        Stage id -> range of its blocks among the homes.
     home_core, target_core
         int64 [H], [G].
     home_router, home_start, home_stop
@@ -53,6 +58,7 @@ class StagePlan:
     homes: tuple[Block, ...]
     targets: tuple[Block, ...]
     layers: dict[str, slice]
+    stages: dict[str, slice]
     home_core: Ints
     target_core: Ints
     home_router: Ints
@@ -72,28 +78,35 @@ class StagePlan:
     routes: Routes
 
 
-def plan_stage(stage: Stage, trace: Trace, placement: Placement, chip: ChipConfig) -> StagePlan:
-    """Arrays of one stage of ``trace`` on its cores."""
-    homes = placement.of(stage.stage_id)
-    blocks = [placement.of(layer_id) for layer_id in stage.layers]
-    targets = tuple(block for of_layer in blocks for block in of_layer)
+def plan_stages(stages: Sequence[Stage], trace: Trace, placement: Placement, chip: ChipConfig) -> StagePlan:
+    """Arrays of the stages of ``trace`` that work at the same time; each drives layers by a stream."""
+    homes_of = [placement.of(stage.stage_id) for stage in stages]
+    layer_ids = tuple(layer_id for stage in stages for layer_id in stage.layers)
+    blocks_of = [placement.of(layer_id) for layer_id in layer_ids]
+    homes = tuple(block for blocks in homes_of for block in blocks)
+    targets = tuple(block for blocks in blocks_of for block in blocks)
     home_core, target_core = _ints([b.core for b in homes]), _ints([b.core for b in targets])
+    first_row = np.cumsum([0, *(stage.width for stage in stages)])
+    offset = np.repeat(first_row[:-1], [len(blocks) for blocks in homes_of])
     columns = _ints([b.n_cols for b in targets])
-    bits = np.repeat(_ints([trace.layer[i].weight_bits for i in stage.layers]), [len(b) for b in blocks])
+    bits = np.repeat(_ints([trace.layer[i].weight_bits for i in layer_ids]), [len(blocks) for blocks in blocks_of])
     update_ps, idle_ps = soma_ps(columns, chip)
-    fetching = (fetches(trace, chip), trace.n_tokens)
+    fetching = (int(fetching_tokens(trace, chip).sum()), trace.n_tokens)
     service = service_ps(columns, bits, chip, accumulation(trace.encoding, chip)[1], fetching)
     server = np.unique(target_core, return_inverse=True)[1].astype(np.int64)
-    segments = _segments(stage.width, targets)
+    segments = _segments(stages, placement)
+    starts, stops = _ints([b.col_start for b in homes]) + offset, _ints([b.col_stop for b in homes]) + offset
+    rows = [range(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
     return StagePlan(
         homes=homes,
         targets=targets,
-        layers=_ranges(stage.layers, [len(b) for b in blocks]),
+        layers=_ranges(layer_ids, [len(blocks) for blocks in blocks_of]),
+        stages=_ranges([stage.stage_id for stage in stages], [len(blocks) for blocks in homes_of]),
         home_core=home_core,
         target_core=target_core,
         home_router=placement.core_router[home_core],
-        home_start=_ints([b.col_start for b in homes]),
-        home_stop=_ints([b.col_stop for b in homes]),
+        home_start=starts,
+        home_stop=stops,
         target_cols=columns,
         target_router=placement.core_router[target_core],
         target_server=server,
@@ -103,12 +116,13 @@ def plan_stage(stage: Stage, trace: Trace, placement: Placement, chip: ChipConfi
         target_words=words_per_row(columns, bits, chip),
         target_synops=columns * slices(bits, chip),
         **segments,
-        routes=_routes(homes, targets, segments, server, service, placement, chip),
+        routes=_routes(homes, rows, targets, segments, server, service, placement, chip),
     )
 
 
 def _routes(
     homes: tuple[Block, ...],
+    rows: list[range],
     targets: tuple[Block, ...],
     segments: dict[str, Ints],
     server: Ints,
@@ -116,7 +130,10 @@ def _routes(
     placement: Placement,
     chip: ChipConfig,
 ) -> Routes:
-    """The ways of the spikes, as the chip file wants them: one packet per target, or one per spike."""
+    """The ways of the spikes, as the chip file wants them: one packet per target, or one per spike.
+
+    ``rows`` are those that each home encodes, numbered through all stages.
+    """
     ptr = segments["segment_ptr"]
     if not chip.noc.multicast:
         return unicast_routes(len(homes), len(ptr) - 1, server, service)
@@ -124,7 +141,7 @@ def _routes(
     router = placement.core_router
     return multicast_routes(
         router[[b.core for b in homes]],
-        [range(b.col_start, b.col_stop) for b in homes],
+        rows,
         [range(start, stop) for start, stop in pairwise(edges)],
         np.split(segments["segment_target"], ptr[1:-1]),
         router[_ints([b.core for b in targets])],
@@ -135,7 +152,7 @@ def _routes(
     )
 
 
-def _ranges(names: tuple[str, ...], sizes: list[int]) -> dict[str, slice]:
+def _ranges(names: Sequence[str], sizes: list[int]) -> dict[str, slice]:
     """Name -> its range, one after another."""
     stops = np.cumsum([0, *sizes]).tolist()
     return {name: slice(start, stop) for name, (start, stop) in zip(names, pairwise(stops), strict=True)}
@@ -165,15 +182,18 @@ def accumulation(encoding: Encoding, chip: ChipConfig) -> tuple[str, Action]:
     return "multiply_accumulate", dendrite.multiply_accumulate
 
 
-def fetches(trace: Trace, chip: ChipConfig) -> int:
-    """Tokens for which the weights are read: all, but for a dense replay in tiles one for each tile of a prompt.
+def fetching_tokens(trace: Trace, chip: ChipConfig) -> NDArray[np.bool_]:
+    """Bool [tokens]: whether the weights are read for a token.
 
+    They are for every one, but for a dense replay in tiles, where the first token of each tile of a prompt reads them.
     A generated token waits for the one before it and fetches its weights alone.
     """
+    generated = trace.phases == PHASES.index("decode")
     if chip.replay != "dense":
-        return trace.n_tokens
-    generated = int(np.count_nonzero(trace.phases == PHASES.index("decode")))
-    return int(ceil_div(trace.n_tokens - generated, chip.core.synapse.tile)) + generated
+        return np.ones_like(generated)
+    in_prompt = np.cumsum(~generated) - 1
+    fetching: NDArray[np.bool_] = generated | (in_prompt % chip.core.synapse.tile == 0)
+    return fetching
 
 
 def service_ps(
@@ -201,15 +221,22 @@ def soma_ps(columns: Ints, chip: ChipConfig) -> tuple[Ints, Ints]:
     return turns * soma.update.latency.value, turns * soma.update_idle.latency.value
 
 
-def _segments(width: int, targets: tuple[Block, ...]) -> dict[str, Ints]:
-    """Rows grouped by the set of targets that serve them."""
-    edges = sorted({0, width, *(b.row_start for b in targets), *(b.row_stop for b in targets)})
-    members = [[g for g, b in enumerate(targets) if b.row_start <= edge < b.row_stop] for edge in edges[:-1]]
-    segment_of_row = np.searchsorted(np.array(edges), np.arange(width), side="right").astype(np.int64) - 1
+def _segments(stages: Sequence[Stage], placement: Placement) -> dict[str, Ints]:
+    """Rows of each stage grouped by the set of targets that serve them."""
+    segment_of_row: list[Ints] = []
+    members: list[Ints] = []
+    n_targets = 0
+    for stage in stages:
+        targets = [block for layer_id in stage.layers for block in placement.of(layer_id)]
+        start, stop = _ints([b.row_start for b in targets]), _ints([b.row_stop for b in targets])
+        edges = np.unique(np.concatenate([[0, stage.width], start, stop]))
+        segment_of_row.append(np.repeat(np.arange(len(edges) - 1) + len(members), np.diff(edges)))
+        members += [np.flatnonzero((start <= edge) & (edge < stop)) + n_targets for edge in edges[:-1]]
+        n_targets += len(targets)
     return {
-        "segment_of_row": segment_of_row,
+        "segment_of_row": _ints(np.concatenate(segment_of_row)),
         "segment_ptr": _ints(np.cumsum([0, *map(len, members)])),
-        "segment_target": _ints([g for member in members for g in member]),
+        "segment_target": _ints(np.concatenate(members)),
     }
 
 

@@ -1,7 +1,9 @@
 """The oracle: the whole simulation in plain Python, written to be read; the compiled engine equals it event for event.
 
 It shares nothing with the engine but the records, the cut of layers into blocks and the oracle of the network
-(`reference_noc`); the ops are in `reference_ops`. One token after another passes the stages of the program; a stage is
+(`reference_noc`); the ops are in `reference_ops`, the schedule in `reference_schedule`. Time passes in rounds, in each
+of which one stage or several work, each on one token: one stage at a time when tokens are sequential, as many as there
+are tokens in the chip when they are pipelined. What the stages of a round do, they do together; a round is
 
 1. values arrive at its home cores (`collect`), and where there are several of these, they tell each other one number
    per norm and per encoder (`exchange`);
@@ -11,7 +13,8 @@ It shares nothing with the engine but the records, the cut of layers into blocks
    network carries the packets, the target cores serve them in order of arrival and update their neurons;
 4. partial sums travel to the block that holds the first rows (`reduce`).
 
-Timesteps, collects and reductions each end with a barrier. Every step starts with an idle network.
+Timesteps, collects and reductions each end with a barrier. Every step starts with an idle network, and ends when the
+last of the stages is done.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ from itertools import pairwise
 from simulator.config.chip import Action, ChipConfig
 from simulator.engine.reference_network import Delivery, Packet, ReferenceChipNetwork
 from simulator.engine.reference_ops import op_ps, op_work
+from simulator.engine.reference_schedule import Active, rounds
+from simulator.engine.schedule import Schedule
 from simulator.mapping.placement import Block, Placement
 from simulator.trace.trace import PHASES, Stage, Trace
 
@@ -40,20 +45,32 @@ class Event:
 
 @dataclass
 class ReferenceResult:
-    """Counts per (layer, component, action), spike packets, ps per token and busy ps per core."""
+    """Counts per (layer, component, action), spike packets, busy ps per core; when each token started and ended."""
 
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     events: list[Event] = field(default_factory=list)
-    token_ps: list[int] = field(default_factory=list)
     busy_ps: Counter[int] = field(default_factory=Counter)
+    start_ps: dict[int, int] = field(default_factory=dict)
+    end_ps: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def token_ps(self) -> list[int]:
+        """Time of each token in the chip."""
+        return [self.end_ps[token] - self.start_ps[token] for token in sorted(self.end_ps)]
 
 
-def reference_simulate(trace: Trace, chip: ChipConfig, placement: Placement) -> ReferenceResult:
-    """Replay ``trace`` token by token; slow, for small cases."""
+def reference_simulate(trace: Trace, chip: ChipConfig, placement: Placement, schedule: Schedule) -> ReferenceResult:
+    """Replay ``trace`` round by round; slow, for small cases."""
     oracle = _Oracle(trace, chip, placement)
-    for token in range(trace.n_tokens):
-        oracle.found.token_ps.append(sum(oracle.stage(stage, token) for stage in trace.stages))
-    return oracle.found
+    found, now = oracle.found, 0
+    for active in rounds(trace, schedule):
+        ended = now + oracle.round(active)
+        for stage, token in active:
+            found.start_ps.setdefault(token, now)
+            if stage is trace.stages[-1]:
+                found.end_ps[token] = ended
+        now = ended
+    return found
 
 
 class _Oracle:
@@ -70,17 +87,18 @@ class _Oracle:
         """Blocks of a layer or stage."""
         return [block for block in self.placement.blocks if block.owner == owner]
 
-    # ---------------------------------------------------------------- a stage of one token
+    # ---------------------------------------------------------------- a round
 
-    def stage(self, stage: Stage, token: int) -> int:
-        """All steps of one stage for one token; returns its time in ps."""
-        taken = self.collect(stage) + self.exchange(stage) + self.ops(stage, token)
-        if stage.stream is not None:
-            counts = [int(n) for n in self.trace.counts(stage.stream)[token]]
-            for t in range(self.n_timesteps()):
-                taken += self.timestep(stage, token, t, counts) + self.barrier()
-            taken += self.soma_after_stage(stage)
-        return taken + self.reduce(stage)
+    def round(self, active: Active) -> int:
+        """All steps of the stages at work, each on its token; returns the time in ps."""
+        stages = [stage for stage, _ in active]
+        taken = self.collect(stages) + self.exchange(stages)
+        taken += max(self.ops(stage, token) for stage, token in active)
+        spiking = [(stage, token) for stage, token in active if stage.stream is not None]
+        for t in range(self.n_timesteps() if spiking else 0):
+            taken += self.timestep(spiking, t) + self.barrier()
+        taken += max([self.soma_after_stage(stage) for stage, _ in spiking], default=0)
+        return taken + self.reduce(stages)
 
     def n_timesteps(self) -> int:
         """Timesteps in which the chip replays a stream."""
@@ -114,27 +132,34 @@ class _Oracle:
 
     # ---------------------------------------------------------------- a timestep
 
-    def timestep(self, stage: Stage, token: int, t: int, counts: list[int]) -> int:
+    def timestep(self, active: Active, t: int) -> int:
         """Homes send, the network carries, targets serve and update; returns the time until all are done."""
         packets: list[Packet] = []
         end = 0
-        for home in self.blocks(stage.stage_id):
-            sent, emitted = self.emit(home, stage, t, counts)
-            packets += sent
-            end = max(end, emitted)
-            self.found.busy_ps[home.core] += emitted
+        for stage, token in active:
+            counts = self.counts_of(stage, token)
+            for home in self.blocks(stage.stage_id):
+                sent, emitted = self.emit(home, stage, t, counts)
+                packets += sent
+                end = max(end, emitted)
+                self.found.busy_ps[home.core] += emitted
         end = max(end, self.carry(packets))
         free = self.serve(packets)
-        for layer_id in stage.layers:
-            for block in self.blocks(layer_id):
-                received = [d for p in packets for d in p.deliveries if d.receiver is block]
-                free[block.core] = free.get(block.core, 0) + self.update(block, bool(received))
-                end = max(end, free[block.core])
+        for block in [b for stage, _ in active for layer_id in stage.layers for b in self.blocks(layer_id)]:
+            received = [d for p in packets for d in p.deliveries if d.receiver is block]
+            free[block.core] = free.get(block.core, 0) + self.update(block, bool(received))
+            end = max(end, free[block.core])
+        token_of = {stage.stage_id: token for stage, token in active}
         for p in packets:
             for delivery in p.deliveries:
-                self.count_served(delivery.receiver, token)
-                self.found.events.append(Event(stage.stage_id, token, t, delivery))
+                self.count_served(delivery.receiver, token_of[p.sender.owner])
+                self.found.events.append(Event(p.sender.owner, token_of[p.sender.owner], t, delivery))
         return end
+
+    def counts_of(self, stage: Stage, token: int) -> list[int]:
+        """Spike counts of a stage's stream for one token."""
+        assert stage.stream is not None
+        return [int(n) for n in self.trace.counts(stage.stream)[token]]
 
     def fires(self, count: int, t: int) -> bool:
         """Whether an activation with this spike count sends a packet in timestep t."""
@@ -307,15 +332,16 @@ class _Oracle:
         carried = self.carry(packets)
         return max(carried, *self.serve(packets).values(), *sent_ps.values())
 
-    def collect(self, stage: Stage) -> int:
+    def collect(self, stages: list[Stage]) -> int:
         """Outputs of the source layers and carried residuals travel to the home, element i of n to element i*w//n."""
         values = []
-        for layer_id in stage.sources:
-            roots = [b for b in self.blocks(layer_id) if b.row_start == 0]
-            values += self.elements(roots, self.trace.layer[layer_id].n_out, stage)
-        for carried in stage.carries:
-            blocks = self.blocks(carried)
-            values += self.elements(blocks, blocks[-1].col_stop, stage)
+        for stage in stages:
+            for layer_id in stage.sources:
+                roots = [b for b in self.blocks(layer_id) if b.row_start == 0]
+                values += self.elements(roots, self.trace.layer[layer_id].n_out, stage)
+            for carried in stage.carries:
+                blocks = self.blocks(carried)
+                values += self.elements(blocks, blocks[-1].col_stop, stage)
         return self.transfer(values, "collect") + self.barrier() if values else 0
 
     def elements(self, blocks: list[Block], n: int, stage: Stage) -> list[tuple[Block, Block]]:
@@ -326,20 +352,26 @@ class _Oracle:
         """The home block that holds an element of the stage's vector."""
         return next(b for b in self.blocks(stage.stage_id) if b.col_start <= element < b.col_stop)
 
-    def exchange(self, stage: Stage) -> int:
+    def exchange(self, stages: list[Stage]) -> int:
         """Home cores gather one number at the first of them and get one back, for each norm and each encoder."""
-        first, *others = self.blocks(stage.stage_id)
-        rounds = sum(self.trace.op[op_id].kind in ("norm", "encode") for op_id in stage.ops)
-        taken = 0
-        for _ in range(rounds if others else 0):
-            taken += self.transfer([(b, first) for b in others], "exchange")
-            taken += self.transfer([(first, b) for b in others], "exchange")
+        taken = done = 0
+        while needing := [stage for stage in stages if self.exchanges(stage) > done]:
+            homes = [self.blocks(stage.stage_id) for stage in needing]
+            taken += self.transfer([(b, first) for first, *others in homes for b in others], "exchange")
+            taken += self.transfer([(first, b) for first, *others in homes for b in others], "exchange")
+            done += 1
         return taken
 
-    def reduce(self, stage: Stage) -> int:
+    def exchanges(self, stage: Stage) -> int:
+        """How often the home of a stage exchanges numbers; a single core never does."""
+        if len(self.blocks(stage.stage_id)) == 1:
+            return 0
+        return sum(self.trace.op[op_id].kind in ("norm", "encode") for op_id in stage.ops)
+
+    def reduce(self, stages: list[Stage]) -> int:
         """Partial sums of rows that are not the first travel to the block that holds the first."""
         values = []
-        for layer_id in stage.layers:
+        for layer_id in (layer_id for stage in stages for layer_id in stage.layers):
             blocks = self.blocks(layer_id)
             for block in blocks:
                 if block.row_start > 0:

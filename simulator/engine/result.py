@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import pandas as pd
@@ -33,8 +33,10 @@ class SimResult:
     stages
         One row per stage, in program order, summed over tokens, int64 ps: ``stage, compute_ps, network_ps,
         transfer_ps, vector_ps, barrier_ps, total_ps``. The five times add up to the last column, that to `total_ps`.
+        In a pipelined schedule one row, ``pipeline``: all stages work at once.
     tokens
-        One row per token: ``token, context, latency_ps``.
+        One row per token: ``token, phase, position, context, start_ps, end_ps, latency_ps``; the last is the time from
+        start to end.
     cores
         One row per core in use: ``core, chip, router, x, y, role, owner, rows, neurons, sram_bytes, busy_ps,
         packets_in, packets_out, synops``.
@@ -53,6 +55,10 @@ class SimResult:
         Every assumption made on the way.
     elapsed
         Seconds: ``compile_s``, ``simulate_s``.
+    phase_counts
+        Phase (``prefill``, ``decode``) -> the part of `counts` that belongs to its tokens.
+    phase_ps
+        Phase -> the part of `total_ps` in which the chip worked on its tokens.
     """
 
     counts: tuple[CountRow, ...]
@@ -71,3 +77,10 @@ class SimResult:
     static_ps: int
     warnings: tuple[str, ...]
     elapsed: dict[str, float]
+    phase_counts: dict[str, tuple[CountRow, ...]]
+    phase_ps: dict[str, int]
+
+    def of_phase(self, phase: str) -> SimResult:
+        """Counts and time of the tokens of one phase; the tables stay those of the whole run."""
+        ps = self.phase_ps[phase]
+        return replace(self, counts=self.phase_counts[phase], total_ps=ps, static_ps=ps * self.n_chips)

@@ -1,6 +1,6 @@
-"""One stage of a token's program, simulated for all tokens: its counts, the load of its cores, and where its time went.
+"""A batch of rounds simulated: stages that work together, their counts, the load of their cores, where the time went.
 
-Under barriers a stage does not depend on any other: each of its steps starts on an idle network.
+Under barriers a round does not depend on any other: each of its steps starts on an idle network.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from simulator.engine.barrier import barrier_ps
 from simulator.engine.cores import CoreLoad
 from simulator.engine.links import crossings
 from simulator.engine.network import Network
-from simulator.engine.plan import StagePlan, accumulation, fetches, plan_stage
+from simulator.engine.plan import StagePlan, accumulation, fetching_tokens, plan_stages
 from simulator.engine.result import CHIP
+from simulator.engine.schedule import Batch
 from simulator.engine.spikes import SpikeRun, replay_code, run_spikes
 from simulator.engine.tally import Tally
 from simulator.engine.transfer import (
@@ -28,10 +29,11 @@ from simulator.engine.transfer import (
     transfers_before_ops,
 )
 from simulator.engine.vector import op_work, vector_ps
+from simulator.errors import ConservationError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Placement
 from simulator.mapping.traffic import flits_per_spike
-from simulator.trace.trace import Stage, Trace
+from simulator.trace.trace import PHASES, Stage, Trace
 
 Ints = NDArray[np.int64]
 
@@ -40,7 +42,7 @@ STAGE_TIMES = ("compute_ps", "network_ps", "transfer_ps", "vector_ps", "barrier_
 
 @dataclass(frozen=True)
 class Setting:
-    """What all stages of a simulation share.
+    """What all batches of a simulation share.
 
     Attributes
     ----------
@@ -65,62 +67,86 @@ class Setting:
         return cls(trace, chip, placement, n_timesteps, barrier_ps(chip.sync.barrier, placement.tiles_used))
 
 
-class StageRun:
-    """The work of one stage over all tokens, done when made.
+class BatchRun:
+    """The work of one batch, done when made; R rounds.
 
     Attributes
     ----------
-    stage
+    batch
         Which.
     tally
-        Its counts.
+        Phase -> its counts.
     cores
         Load of the cores.
     times
-        Part of the time (`STAGE_TIMES`) -> int64 ps [tokens].
+        Part of the time (`STAGE_TIMES`) -> int64 ps [R].
     spikes, synops, packet_hops
-        Totals over the tokens.
+        Totals over the rounds.
     """
 
-    def __init__(self, stage: Stage, setting: Setting, network: Network) -> None:
-        self.stage, self._in, self._network = stage, setting, network
-        self.tally = Tally()
+    def __init__(self, batch: Batch, setting: Setting, network: Network) -> None:
+        self.batch, self._in, self._network = batch, setting, network
+        self.n_rounds = len(batch.tokens)
+        self.tally = {phase: Tally() for phase in PHASES}
         self.cores = CoreLoad.idle(setting.placement)
         self.spikes = self.synops = self.packet_hops = 0
-        self.times = dict.fromkeys(STAGE_TIMES, np.zeros(setting.trace.n_tokens, np.int64))
+        self.times = dict.fromkeys(STAGE_TIMES, np.zeros(self.n_rounds, np.int64))
+        self._traces: dict[str, Trace] = {}
+        self._tallies: dict[str, Tally] = {}  # of each stage: that of the phase of its tokens
+        for stage, tokens in zip(batch.stages, batch.tokens.T, strict=True):
+            self._traces[stage.stage_id] = _tokens_of(setting.trace, tokens)
+            self._tallies[stage.stage_id] = self.tally[PHASES[setting.trace.phases[tokens[0]]]]
         self._simulate()
 
     @property
     def total_ps(self) -> Ints:
-        """Time of the stage, int64 [tokens]."""
-        return sum(self.times.values(), np.zeros(self._in.trace.n_tokens, np.int64))
+        """Time of each round, int64 [R]."""
+        return sum(self.times.values(), np.zeros(self.n_rounds, np.int64))
 
     def _simulate(self) -> None:
         """Collect values, do the ops, spike, reduce."""
         trace, chip, placement = self._in.trace, self._in.chip, self._in.placement
-        before = transfers_before_ops(self.stage, trace, placement, chip)
-        after = reductions(self.stage, placement, chip)
-        self._add_time("transfer_ps", sum(self._transfer(step) for step in before + after))
-        self._add_time("vector_ps", self._ops())
+        before = transfers_before_ops(self.batch.stages, trace, placement, chip)
+        after = reductions(self.batch.stages, placement, chip)
+        self._add_time("transfer_ps", sum(self._transfer(step) for step in before))
+        self._add_time("vector_ps", np.max([self._ops(stage) for stage in self.batch.stages], axis=0))
         barriers = sum(step.barriers for step in before + after)
-        if self.stage.stream is not None:
-            plan = plan_stage(self.stage, trace, placement, chip)
-            run = run_spikes(trace.counts(self.stage.stream), plan, trace.encoding, chip, self._network)
-            self._count_homes(plan, run)
-            self._count_targets(plan, run)
-            self._count_packets(plan, run)
-            self._add_time("compute_ps", run.compute_ps + self._soma_after_stage(plan))
-            self._add_time("network_ps", run.network_ps)
+        if spiking := [stage for stage in self.batch.stages if stage.stream is not None]:
+            self._spike(spiking)
             barriers += self._in.n_timesteps
-        self.tally.add(CHIP, "sync", "barrier", barriers * trace.n_tokens)
+        self._add_time("transfer_ps", sum(self._transfer(step) for step in after))
+        foremost = self._tallies[self.batch.stages[-1].stage_id]
+        foremost.add(CHIP, "sync", "barrier", barriers * self.n_rounds)
         self._add_time("barrier_ps", barriers * self._in.barrier_ps)
 
     def _add_time(self, part: str, ps: Ints | int) -> None:
         self.times[part] = self.times[part] + ps
 
+    def _spike(self, stages: list[Stage]) -> None:
+        """Replay the streams of the stages and count what that took."""
+        chip, encoding = self._in.chip, self._in.trace.encoding
+        plan = plan_stages(stages, self._in.trace, self._in.placement, chip)
+        counts = [self._traces[s.stage_id].counts(s.stream) for s in stages if s.stream is not None]
+        run = run_spikes(counts[0] if len(counts) == 1 else np.hstack(counts), plan, encoding, chip, self._network)
+        spikes = sum(self._count_homes(stage) for stage in stages)
+        if spikes != run.spikes:
+            raise ConservationError(f"spikes: {run.spikes} were sent, {spikes} are in the trace")
+        self.spikes += run.spikes
+        self.cores.add("busy_ps", plan.home_core, run.home_busy_ps)
+        self._count_targets(plan, run)
+        for stage in stages:
+            self._count_packets(stage, plan, run)
+        self._add_time("compute_ps", run.compute_ps + self._soma_after_stage(plan))
+        self._add_time("network_ps", run.network_ps)
+
+    def _tally_of(self, layer_id: str) -> Tally:
+        """Where the counts of a layer that receives spikes go."""
+        stage = next(s for s in self.batch.stages if layer_id in s.layers)
+        return self._tallies[stage.stage_id]
+
     def _transfer(self, transfer: Transfer) -> int:
-        """One transfer step of every token (they are all alike); returns its ps per token."""
-        times = self._in.trace.n_tokens * transfer.rounds
+        """One transfer step of every round (they are all alike); returns its ps per round."""
+        times = self.n_rounds * transfer.rounds
         arrays = transfer_arrays(transfer, self._in.placement, self._in.chip)
         taken_ps = self._network.transfer(arrays, transfer.flits, times)
         for edges in transfer.parts:
@@ -129,61 +155,69 @@ class StageRun:
 
     def _count_values(self, transfer: Transfer, edges: Edges, packets: Ints) -> None:
         """Count value packets, one entry per edge."""
-        chip, total = self._in.chip, packets.sum()
-        self._traffic(edges.sender, edges.from_core, edges.to_core, packets, transfer.flits)
-        self.tally.add(edges.receiver, "axon_in", "lookup", total)
+        chip, total, tally = self._in.chip, packets.sum(), self._tallies[edges.stage]
+        self._traffic(tally, edges.sender, edges.from_core, edges.to_core, packets, transfer.flits)
+        tally.add(edges.receiver, "axon_in", "lookup", total)
         if transfer.kind == "reduce":
-            self.tally.add(edges.receiver, "dendrite", "reduce", total)
+            tally.add(edges.receiver, "dendrite", "reduce", total)
         else:
-            self.tally.add(edges.receiver, "memory", "write", total * chip.core.dendrite.accumulator_bits)
+            tally.add(edges.receiver, "memory", "write", total * chip.core.dendrite.accumulator_bits)
         self.cores.add("busy_ps", edges.from_core, packets * chip.core.axon_out.packet.latency.value)
         self.cores.add("busy_ps", edges.to_core, packets * receive_ps(transfer.kind, chip))
 
-    def _traffic(self, sender: str, from_core: Ints, to_core: Ints, packets: Ints, flits: int) -> None:
+    def _traffic(self, tally: Tally, sender: str, from_core: Ints, to_core: Ints, packets: Ints, flits: int) -> None:
         """Count packets between pairs of cores: the axons that send them and the links they cross."""
         router = self._in.placement.core_router
         links = crossings(router[from_core], router[to_core], self._in.placement, self._in.chip)
-        self.tally.add_traffic(sender, packets, flits, links)
+        tally.add_traffic(sender, packets, flits, links)
         self.packet_hops += int((packets * links.hops).sum())
         self.cores.add("packets_out", from_core, packets)
         self.cores.add("packets_in", to_core, packets)
 
-    def _ops(self) -> Ints:
-        """Count the work that no layer does; returns its time per token."""
-        trace, chip = self._in.trace, self._in.chip
-        works = [op_work(trace.op[op_id], trace, chip) for op_id in self.stage.ops]
-        for op_id, work in zip(self.stage.ops, works, strict=True):
+    def _ops(self, stage: Stage) -> Ints:
+        """Count the work that no layer does; returns its time per round."""
+        trace, chip = self._traces[stage.stage_id], self._in.chip
+        works = [op_work(trace.op[op_id], trace, chip) for op_id in stage.ops]
+        for op_id, work in zip(stage.ops, works, strict=True):
             for name, times in work.items():
                 component, action = name.split(".")
-                self.tally.add(op_id, component, action, times.sum())
+                self._tallies[stage.stage_id].add(op_id, component, action, times.sum())
             self.spikes += int(work["soma.fire"].sum()) if "soma.fire" in work else 0
-        homes = np.array([block.core for block in self._in.placement.of(self.stage.stage_id)], dtype=np.int64)
+        homes = np.array([block.core for block in self._in.placement.of(stage.stage_id)], dtype=np.int64)
         taken = vector_ps(works, chip, len(homes), trace.n_tokens)
         self.cores.add("busy_ps", homes, taken.sum())
         return taken
 
     def _steps(self) -> int:
-        """Spike timesteps over all tokens."""
-        return self._in.trace.n_tokens * self._in.n_timesteps
+        """Spike timesteps over all rounds."""
+        return self.n_rounds * self._in.n_timesteps
 
-    def _count_homes(self, plan: StagePlan, run: SpikeRun) -> None:
-        self.spikes += run.spikes
-        self.tally.add(self.stage.stage_id, "soma", "update", run.spikes)
-        self.tally.add(self.stage.stage_id, "soma", "update_idle", self._steps() * self.stage.width - run.spikes)
-        self.tally.add(self.stage.stage_id, "soma", "fire", run.spikes)
-        self.cores.add("busy_ps", plan.home_core, run.home_busy_ps)
+    def _count_homes(self, stage: Stage) -> int:
+        """Count the encoder neurons of a stage; returns its spikes."""
+        assert stage.stream is not None
+        neurons = self.n_rounds * stage.width
+        dense = self._in.chip.replay == "dense"
+        spikes = neurons if dense else int(self._traces[stage.stage_id].spikes_per_token(stage.stream).sum())
+        tally = self._tallies[stage.stage_id]
+        tally.add(stage.stage_id, "soma", "update", spikes)
+        tally.add(stage.stage_id, "soma", "update_idle", self._steps() * stage.width - spikes)
+        tally.add(stage.stage_id, "soma", "fire", spikes)
+        return spikes
 
-    def _count_packets(self, plan: StagePlan, run: SpikeRun) -> None:
-        flits = flits_per_spike(self._in.trace.encoding, self._in.chip)
+    def _count_packets(self, stage: Stage, plan: StagePlan, run: SpikeRun) -> None:
+        """Count the packets of a stage's spikes and the links they cross."""
+        homes, tally = plan.stages[stage.stage_id], self._tallies[stage.stage_id]
+        flits, flows = flits_per_spike(self._in.trace.encoding, self._in.chip), run.flows[homes]
         if plan.routes.multicast:
-            self.tally.add_traffic(self.stage.stage_id, run.sent, flits, plan.routes.links, plan.routes.entries)
-            self.packet_hops += int((run.sent * plan.routes.links.hops).sum())
-            self.cores.add("packets_out", plan.home_core, run.sent.sum(axis=1))
-            self.cores.add("packets_in", plan.target_core, run.flows.sum(axis=0))
+            sent, links, entries = run.sent[homes], plan.routes.links[homes], plan.routes.entries[homes]
+            tally.add_traffic(stage.stage_id, sent, flits, links, entries)
+            self.packet_hops += int((sent * links.hops).sum())
+            self.cores.add("packets_out", plan.home_core[homes], sent.sum(axis=1))
+            self.cores.add("packets_in", plan.target_core, flows.sum(axis=0))
             return
-        home, target = np.nonzero(run.flows)
-        flows = run.flows[home, target]
-        self._traffic(self.stage.stage_id, plan.home_core[home], plan.target_core[target], flows, flits)
+        home, target = np.nonzero(flows)
+        cores = plan.home_core[homes][home], plan.target_core[target]
+        self._traffic(tally, stage.stage_id, *cores, flows[home, target], flits)
 
     def _count_targets(self, plan: StagePlan, run: SpikeRun) -> None:
         """What the targets did for the packets they received, and the updates of their neurons."""
@@ -193,7 +227,7 @@ class StageRun:
         accumulate = accumulation(trace.encoding, chip)[0]
         served = {
             ("axon_in", "lookup"): packets,
-            ("synapse", "word_read"): packets * plan.target_words * fetches(trace, chip) // trace.n_tokens,
+            ("synapse", "word_read"): packets * plan.target_words * self._fetches(plan) // self.n_rounds,
             ("synapse", "synop"): packets * plan.target_synops,
             ("dendrite", accumulate): packets * plan.target_synops,
         }
@@ -202,25 +236,36 @@ class StageRun:
             served["soma", "update_idle"] = idle_steps * plan.target_cols
         for layer_id, blocks in plan.layers.items():
             for (component, action), counts in served.items():
-                self.tally.add(layer_id, component, action, counts[blocks].sum())
+                self._tally_of(layer_id).add(layer_id, component, action, counts[blocks].sum())
         synops = packets * plan.target_cols
         self.synops += int(synops.sum())
         self.cores.add("synops", plan.target_core, synops)
         updates_ps = run.active_steps * plan.target_update_ps + idle_steps * plan.target_idle_ps
         self.cores.add("busy_ps", plan.target_core, packets * plan.target_service_ps + updates_ps)
 
+    def _fetches(self, plan: StagePlan) -> Ints:
+        """Rounds in which each target reads its weights, int64 [G]; the others have those of the round before."""
+        fetching = fetching_tokens(self._in.trace, self._in.chip)[self.batch.tokens].sum(axis=0)
+        of_stage = {stage.stage_id: int(n) for stage, n in zip(self.batch.stages, fetching, strict=True)}
+        of_layer = {layer_id: of_stage[s.stage_id] for s in self.batch.stages for layer_id in s.layers}
+        return np.array([of_layer[block.owner] for block in plan.targets], dtype=np.int64)
+
     def _soma_after_stage(self, plan: StagePlan) -> int:
-        """Neuron updates of a chip that does them once per stage; returns their ps per token."""
+        """Neuron updates of a chip that does them once per stage; returns their ps per round."""
         soma = self._in.chip.core.soma
         if soma.every == "timestep":
             return 0
-        n_tokens = self._in.trace.n_tokens
         core_ps = np.zeros(len(plan.targets), np.int64)  # a core updates its blocks one after another
         for layer_id, blocks in plan.layers.items():
             root = np.array([b.row_start == 0 for b in plan.targets[blocks]])  # partial sums are updated at their root
             columns = plan.target_cols[blocks][root]
             taken = ceil_div(columns, soma.lanes) * soma.update.latency.value
             np.add.at(core_ps, plan.target_server[blocks][root], taken)
-            self.tally.add(layer_id, "soma", "update", columns.sum() * n_tokens)
-            self.cores.add("busy_ps", plan.target_core[blocks][root], taken * n_tokens)
+            self._tally_of(layer_id).add(layer_id, "soma", "update", columns.sum() * self.n_rounds)
+            self.cores.add("busy_ps", plan.target_core[blocks][root], taken * self.n_rounds)
         return int(core_ps.max())
+
+
+def _tokens_of(trace: Trace, tokens: Ints) -> Trace:
+    """Some of the tokens of a trace; the trace itself, without a copy of its counts, when these are all."""
+    return trace if np.array_equal(tokens, np.arange(trace.n_tokens)) else trace.take(tokens)

@@ -5,7 +5,9 @@ Element i of a vector of n travels to element ``i * w // n`` of the home of widt
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +26,15 @@ class Edges:
 
     Attributes
     ----------
+    stage
+        Id of the stage for whose token they travel.
     sender, receiver
         Owners: ids of layers or stages.
     from_core, to_core, values
         int64 [E]: ``values`` packets from one core to another.
     """
 
+    stage: str
     sender: str
     receiver: str
     from_core: Ints
@@ -65,30 +70,37 @@ def value_flits(chip: ChipConfig) -> int:
     return ceil_div(chip.core.dendrite.accumulator_bits, chip.noc.flit_bits)
 
 
-def transfers_before_ops(stage: Stage, trace: Trace, placement: Placement, chip: ChipConfig) -> list[Transfer]:
-    """What reaches the home of ``stage`` before its ops, and what its cores tell each other for them."""
+def transfers_before_ops(
+    stages: Sequence[Stage], trace: Trace, placement: Placement, chip: ChipConfig
+) -> list[Transfer]:
+    """What reaches the homes of ``stages`` before their ops, and what the cores of a home tell each other for them.
+
+    The stages work at the same time, so their values travel together.
+    """
     parts = []
-    for layer_id in stage.sources:
-        roots = tuple(b for b in placement.of(layer_id) if b.row_start == 0)
-        parts.append(_to_home(roots, trace.layer[layer_id].n_out, stage, placement))
-    for carried in stage.carries:
-        senders = placement.of(carried)
-        parts.append(_to_home(senders, senders[-1].col_stop, stage, placement))
+    for stage in stages:
+        for layer_id in stage.sources:
+            roots = tuple(b for b in placement.of(layer_id) if b.row_start == 0)
+            parts.append(_to_home(roots, trace.layer[layer_id].n_out, stage, placement))
+        for carried in stage.carries:
+            senders = placement.of(carried)
+            parts.append(_to_home(senders, senders[-1].col_stop, stage, placement))
     collect = [Transfer("collect", tuple(parts), value_flits(chip))] if parts else []
-    return collect + _exchanges(stage, trace, placement, chip)
+    return collect + _exchanges(stages, trace, placement, chip)
 
 
-def reductions(stage: Stage, placement: Placement, chip: ChipConfig) -> list[Transfer]:
+def reductions(stages: Sequence[Stage], placement: Placement, chip: ChipConfig) -> list[Transfer]:
     """Partial sums of the layers whose inputs are split over cores, each to the root block of its outputs."""
     parts = []
-    for layer_id in stage.layers:
+    for stage, layer_id in ((of, layer_id) for of in stages for layer_id in of.layers):
         blocks = placement.of(layer_id)
         root = {b.col_start: b.core for b in blocks if b.row_start == 0}
         partial = [b for b in blocks if b.row_start > 0]
         if partial:
             to_core = _ints([root[b.col_start] for b in partial])
             values = _ints([b.n_cols for b in partial])
-            parts.append(Edges(layer_id, layer_id, _ints([b.core for b in partial]), to_core, values))
+            from_core = _ints([b.core for b in partial])
+            parts.append(Edges(stage.stage_id, layer_id, layer_id, from_core, to_core, values))
     return [Transfer("reduce", tuple(parts), value_flits(chip))] if parts else []
 
 
@@ -103,20 +115,33 @@ def _to_home(senders: tuple[Block, ...], n: int, stage: Stage, placement: Placem
     overlap = np.minimum(stop[:, None], edge[None, 1:]) - np.maximum(start[:, None], edge[None, :-1])
     sender, home = np.nonzero(overlap > 0)
     from_core, to_core = _ints([b.core for b in senders])[sender], _ints([b.core for b in homes])[home]
-    return Edges(senders[0].owner, stage.stage_id, from_core, to_core, overlap[sender, home])
+    return Edges(stage.stage_id, senders[0].owner, stage.stage_id, from_core, to_core, overlap[sender, home])
 
 
-def _exchanges(stage: Stage, trace: Trace, placement: Placement, chip: ChipConfig) -> list[Transfer]:
-    """For a home on several cores: each norm and each encoder needs one number gathered and spread again."""
-    cores = _ints([b.core for b in placement.of(stage.stage_id)])
-    rounds = sum(trace.op[op_id].kind in ("norm", "encode") for op_id in stage.ops)
-    if len(cores) == 1 or rounds == 0:
-        return []
+def _exchanges(stages: Sequence[Stage], trace: Trace, placement: Placement, chip: ChipConfig) -> list[Transfer]:
+    """For each home on several cores: each norm and each encoder needs one number gathered and spread again."""
+    rounds = {stage.stage_id: _exchange_rounds(stage, trace, placement) for stage in stages}
+    found = []
+    for before, upto in pairwise(sorted({0, *rounds.values()})):
+        parts = [_exchange(stage_id, placement) for stage_id, n in rounds.items() if n >= upto]
+        by_way = zip(*parts, strict=True)  # all gather, then all spread
+        found += [Transfer("exchange", edges, value_flits(chip), upto - before) for edges in by_way]
+    return found
+
+
+def _exchange_rounds(stage: Stage, trace: Trace, placement: Placement) -> int:
+    """How often the cores of a home exchange numbers."""
+    needed = sum(trace.op[op_id].kind in ("norm", "encode") for op_id in stage.ops)
+    return needed if len(placement.of(stage.stage_id)) > 1 else 0
+
+
+def _exchange(stage_id: str, placement: Placement) -> tuple[Edges, Edges]:
+    """One number from every other core of a home to the first, and one back."""
+    cores = _ints([b.core for b in placement.of(stage_id)])
     first, others = np.full(len(cores) - 1, cores[0]), cores[1:]
     one = np.ones(len(others), np.int64)
-    gather = Edges(stage.stage_id, stage.stage_id, others, first, one)
-    spread = Edges(stage.stage_id, stage.stage_id, first, others, one)
-    return [Transfer("exchange", (edges,), value_flits(chip), rounds) for edges in (gather, spread)]
+    owners = stage_id, stage_id, stage_id
+    return Edges(*owners, others, first, one), Edges(*owners, first, others, one)
 
 
 @dataclass(frozen=True)

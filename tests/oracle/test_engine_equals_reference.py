@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from factories import make_chip, make_trace
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from local_stream import with_local_stream
 from tiny_model import write_tiny_model
 
 from simulator.config.chip import ChipConfig
-from simulator.engine.engine import simulate
+from simulator.engine.engine import SEQUENTIAL, simulate
 from simulator.engine.network import Network
-from simulator.engine.plan import plan_stage
+from simulator.engine.plan import plan_stages
 from simulator.engine.reference import ReferenceResult, reference_simulate
+from simulator.engine.schedule import Batch, Schedule, entry_rounds, pipelined_batches, sequential_batches
 from simulator.engine.spikes import run_spikes
-from simulator.errors import ConfigError
+from simulator.errors import ConfigError, SpikewattError
 from simulator.mapping.place import map_trace
 from simulator.mapping.placement import Placement
 from simulator.mapping.placements import PLACEMENTS
@@ -35,17 +37,29 @@ from simulator.trace.trace import Trace
 MANY_EVENTS = 100_000
 
 
-def engine_events(trace: Trace, chip: ChipConfig, placement: Placement) -> list[tuple[object, ...]]:
+def batches_of(trace: Trace, schedule: Schedule) -> Iterable[Batch]:
+    if schedule.kind == "pipelined":
+        return pipelined_batches(trace, entry_rounds(trace))
+    return sequential_batches(trace)
+
+
+def engine_events(trace: Trace, chip: ChipConfig, placement: Placement, schedule: Schedule) -> list[tuple[object, ...]]:
     network = Network(placement, chip)
     events: list[tuple[object, ...]] = []
-    for stage in trace.stages:
-        if stage.stream is None:
+    for batch in batches_of(trace, schedule):
+        spiking = [(s, at) for s, at in zip(batch.stages, batch.tokens.T, strict=True) if s.stream is not None]
+        if not spiking:
             continue
-        plan = plan_stage(stage, trace, placement, chip)
-        counts = trace.counts(stage.stream)
+        stages = [stage for stage, _ in spiking]
+        plan = plan_stages(stages, trace, placement, chip)
+        counts = np.hstack([trace.counts(stage.stream)[tokens] for stage, tokens in spiking])
         run = run_spikes(counts, plan, trace.encoding, chip, network, n_events=MANY_EVENTS)
-        for token, t, row, home, target, *times in run.events.tolist():
-            events.append((stage.stage_id, token, t, row, plan.homes[home].core, plan.targets[target].core, *times))
+        first_row = np.cumsum([0, *(stage.width for stage in stages)])
+        for round_, t, row, home, target, *times in run.events.tolist():
+            which = int(np.searchsorted(first_row, row, side="right")) - 1
+            stage, tokens = spiking[which]
+            cores = plan.homes[home].core, plan.targets[target].core
+            events.append((stage.stage_id, int(tokens[round_]), t, row - int(first_row[which]), *cores, *times))
     return events
 
 
@@ -58,18 +72,20 @@ def oracle_events(found: ReferenceResult) -> list[tuple[object, ...]]:
     return events
 
 
-def assert_equal_to_oracle(trace: Trace, chip: ChipConfig) -> None:
+def assert_equal_to_oracle(trace: Trace, chip: ChipConfig, schedule: Schedule = SEQUENTIAL) -> None:
     placement = map_trace(trace, chip)
-    found = reference_simulate(trace, chip, placement)
-    result = simulate(trace, chip, placement)
+    found = reference_simulate(trace, chip, placement, schedule)
+    result = simulate(trace, chip, placement, schedule=schedule)
     assert {(r.layer, r.component, r.action): r.count for r in result.counts} == {
         k: n for k, n in found.counts.items() if n
     }
     assert result.tokens["latency_ps"].tolist() == found.token_ps
-    assert result.total_ps == sum(found.token_ps)
+    assert result.tokens["start_ps"].tolist() == [found.start_ps[token] for token in range(trace.n_tokens)]
+    assert result.total_ps == max(found.end_ps.values()) == result.stages["total_ps"].sum()
+    assert result.total_ps == sum(result.phase_ps.values())
     assert result.cores["busy_ps"].tolist() == [found.busy_ps[core] for core in result.cores["core"]]
     # the oracle goes token by token, the engine stage by stage: the same packets in another order of stages
-    assert sorted(engine_events(trace, chip, placement)) == sorted(oracle_events(found))
+    assert sorted(engine_events(trace, chip, placement, schedule)) == sorted(oracle_events(found))
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -229,11 +245,36 @@ def cases(draw):
     return trace, chip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(cases())
 def test_random_chips_and_traces(case):
     trace, chip = case
     assert_equal_to_oracle(trace, chip)
+
+
+@st.composite
+def texts(draw):
+    """Positions and phases of up to three sequences: part of a prompt, or decoded tokens, or both."""
+    positions, phases = [], []
+    for _ in range(draw(st.integers(1, 3))):
+        first, prompt, decoded = draw(st.integers(0, 2)), draw(st.integers(0, 3)), draw(st.integers(0, 2))
+        positions += range(first, first + max(1, prompt + decoded))
+        phases += [0] * prompt + [1] * decoded or [0]
+    return np.array(positions, np.int64), np.array(phases, np.uint8)
+
+
+schedules = st.one_of(st.builds(Schedule, st.just("sequential"), st.integers(1, 3)), st.just(Schedule("pipelined")))
+
+
+@settings(max_examples=15, deadline=None)
+@given(cases(), texts(), schedules)
+def test_random_schedules(case, text, schedule):
+    trace, chip = case
+    assume(all(stream.live is None for stream in trace.streams))  # a local stream has room for its own contexts only
+    assume(schedule.kind == "sequential" or not chip.mapping.share_cores)
+    positions, phases = text
+    several = trace.take(np.arange(len(positions)) % trace.n_tokens)
+    assert_equal_to_oracle(replace(several, positions=positions, phases=phases), chip, schedule)
 
 
 def test_a_run_of_the_engine_changes_nothing_in_the_next():
@@ -244,6 +285,13 @@ def test_a_run_of_the_engine_changes_nothing_in_the_next():
     assert np.array_equal(first.links.to_numpy(), second.links.to_numpy())
     assert first.tokens.equals(second.tokens)
     assert first.cores.equals(second.cores)
+
+
+def test_a_pipeline_whose_stages_share_a_core_is_refused():
+    trace, chip = synthetic_trace("poisson", [9, 7, 5]), make_chip(mapping={"share_cores": True})
+    placement = map_trace(trace, chip)
+    with pytest.raises(SpikewattError, match=r"shared by the stages layers.0.in and layers.1.in, wanted one stage"):
+        simulate(trace, chip, placement, schedule=Schedule("pipelined"))
 
 
 def test_one_thread_and_two_find_the_same():

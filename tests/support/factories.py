@@ -19,6 +19,7 @@ from simulator.config.chip import ChipConfig
 from simulator.energy.cmos45 import cmos45_all
 from simulator.energy.ledger import build_ledger
 from simulator.engine.result import CHIP, CountRow, SimResult
+from simulator.engine.timing import token_frame
 from simulator.mapping.placement import Block, Placement
 from simulator.report.run import DenseTwin, Run
 from simulator.trace.encoding import Encoding
@@ -296,11 +297,12 @@ def make_result(trace: Trace, chip: ChipConfig, placement: Placement) -> SimResu
     share = trace.contexts / trace.contexts.sum()
     latencies = np.floor(total_ps * share).astype(np.int64)
     latencies[-1] += total_ps - latencies.sum()
+    ends = np.cumsum(latencies)
     packets = sum(row.count for row in counts if row.action == "packet")
     return SimResult(
         counts=counts,
         stages=stages,
-        tokens=pd.DataFrame({"token": np.arange(trace.n_tokens), "context": trace.contexts, "latency_ps": latencies}),
+        tokens=token_frame(trace, ends - latencies, ends),
         cores=_cores(trace, chip, placement),
         links=_links(chip, placement, packets),
         total_ps=total_ps,
@@ -314,6 +316,8 @@ def make_result(trace: Trace, chip: ChipConfig, placement: Placement) -> SimResu
         static_ps=total_ps * placement.n_chips,
         warnings=("embedding lookup happens outside the chip",),
         elapsed={"compile_s": 1.25, "simulate_s": 0.5},
+        phase_counts={"prefill": counts, "decode": ()},
+        phase_ps={"prefill": total_ps, "decode": 0},
     )
 
 

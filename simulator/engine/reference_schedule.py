@@ -1,0 +1,66 @@
+"""The oracle of the schedule: which stages work on which tokens in each round, in plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from simulator.engine.schedule import Schedule
+from simulator.trace.trace import PHASES, Stage, Trace
+
+Active = list[tuple[Stage, int]]  # stages at work, each with its token
+
+
+def rounds(trace: Trace, schedule: Schedule) -> Iterator[Active]:
+    """The stages at work, round by round, until every token has passed them all."""
+    return pipelined(trace) if schedule.kind == "pipelined" else sequential(trace, schedule.chunk)
+
+
+def sequential(trace: Trace, size: int) -> Iterator[Active]:
+    """One token after another; the tokens of a chunk of a prompt pass each stage together."""
+    token = 0
+    while token < trace.n_tokens:
+        chunk = [token]
+        while len(chunk) < size and joins(trace, chunk[-1] + 1):
+            chunk.append(chunk[-1] + 1)
+        for stage in trace.stages:
+            for member in chunk:
+                yield [(stage, member)]
+        token = chunk[-1] + 1
+
+
+def joins(trace: Trace, token: int) -> bool:
+    """Whether a token is of the same prompt as the one before it."""
+    return token < trace.n_tokens and follows(trace, token) and not decoded(trace, token) | decoded(trace, token - 1)
+
+
+def pipelined(trace: Trace) -> Iterator[Active]:
+    """In each round all tokens in the chip move on by a stage, and the first that may enters the first stage.
+
+    Tokens of a sequence enter in their order; a decoded one waits until the one before it is out of the chip.
+    """
+    chip: list[int | None] = [None] * len(trace.stages)  # the token in each stage
+    waiting = list(range(trace.n_tokens))
+    while waiting or any(token is not None for token in chip[:-1]):
+        moved = chip[:-1]
+        entering = next((token for token in waiting if may_enter(trace, token, waiting, moved)), None)
+        if entering is not None:
+            waiting.remove(entering)
+        chip = [entering, *moved]
+        yield [(stage, token) for stage, token in zip(trace.stages, chip, strict=True) if token is not None]
+
+
+def may_enter(trace: Trace, token: int, waiting: list[int], chip: list[int | None]) -> bool:
+    """Whether nothing that must be before a token is still waiting, or, for a decoded one, still in the chip."""
+    if not follows(trace, token):
+        return True
+    return token - 1 not in waiting and not (decoded(trace, token) and token - 1 in chip)
+
+
+def follows(trace: Trace, token: int) -> bool:
+    """Whether a token stands right behind the one before it in the same text."""
+    return token > 0 and int(trace.positions[token]) == int(trace.positions[token - 1]) + 1
+
+
+def decoded(trace: Trace, token: int) -> bool:
+    """Whether a token was generated."""
+    return PHASES[int(trace.phases[token])] == "decode"
