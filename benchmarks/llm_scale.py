@@ -1,12 +1,11 @@
-"""One token of a large language model on as many chips as hold its weights: time, memory and what was simulated.
+"""A model of billions of parameters on as many chips as it takes: time, memory, packet-hops, events, energy per token.
 
-    python benchmarks/llm_scale.py [--shape llama-2-7b] [--chip loihi-like] [--phase decode|prefill] [--chunk 64]
-                                   [--json]
+    python benchmarks/llm_scale.py [--shape llama-2-7b] [--chip loihi-like] [--phase decode] [--chunk 64] [--json]
 
-The trace is statistical (`spikewatt synthesize`): its counts are drawn like those of a captured trace of the same
-encoding. Weights are resident, the network is cycle-accurate, one multicast packet is sent per spike. A decoded token
-has a context of 512 tokens; a token of prefill stands in the middle of a chunk. Kernels are compiled beforehand and
-their time is told apart. Peak memory is that of the whole process.
+On a busy machine look at the CPU seconds; two cores share them. The counts are drawn like those of a captured trace (`--like`, ternary T=15). In decode one token is simulated at
+`--context`; in prefill one token of a chunk of `--chunk` tokens, the last of it. All weights are resident, spikes go by
+multicast (`--unicast`: as the chip file says), the network is simulated flit by flit. `--set` changes the chip. Compile
+time is told apart.
 """
 
 from __future__ import annotations
@@ -15,80 +14,90 @@ import argparse
 import json
 import resource
 import time
+from typing import Any
 
-import simulator as sw
 from simulator.cli import DEFAULT_TRACE, find_trace
+from simulator.config import load_chip
+from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import simulate
 from simulator.engine.warmup import warm_up
 from simulator.mapping.place import map_trace
 from simulator.model.statistical import statistical_trace
+from simulator.trace.files import load_trace
+from simulator.trace.trace import Trace
 
-DECODE_CONTEXT = 512
-ON_MANY_CHIPS = ("noc.multicast=true", "chip.max_chips=65536")
+
+def make_trace(shape: str, like: str, phase: str, context: int, chunk: int, seed: int) -> Trace:
+    """The one token that is simulated."""
+    before = context + (chunk - 1 if phase == "prefill" else 0)
+    captured = load_trace(find_trace(like))
+    return statistical_trace(shape, captured, 1, phase=phase, context=before, seed=seed)  # type: ignore[arg-type]
 
 
-def measure(shape: str, chip_name: str, like: str, context: int, phase: str) -> dict[str, object]:
-    """Draw, map, simulate and price one token; seconds of each step and the findings per token."""
-    chip = sw.load_chip(chip_name, ON_MANY_CHIPS)
+def measure(trace: Trace, chip: ChipConfig) -> dict[str, Any]:
+    """Map, simulate and price one trace; wall and CPU seconds of each step, and what was found per token."""
     compile_s = warm_up()
-    clock = [time.perf_counter()]
-    cpu_s = time.process_time()
-    trace = statistical_trace(shape, sw.load_trace(find_trace(like)), 1, phase=phase, context=context)
-    clock.append(time.perf_counter())
+    wall, cpu = time.perf_counter(), time.process_time()
+    for stream in trace.streams:
+        trace.counts(stream.stream_id)
+    drawn = time.perf_counter()
     placement = map_trace(trace, chip)
-    clock.append(time.perf_counter())
+    mapped = time.perf_counter()
+    before = time.process_time()
     result = simulate(trace, chip, placement)
-    clock.append(time.perf_counter())
+    simulate_cpu_s = time.process_time() - before
+    simulated = time.perf_counter()
     ledger = build_ledger(result, chip)
-    clock.append(time.perf_counter())
-    cpu_s = time.process_time() - cpu_s
-    simulate_s = clock[3] - clock[2]
+    done = time.perf_counter()
+    flit_hops = int(result.links["flits"].sum())
     return {
-        "shape": shape,
-        "chip": chip_name,
-        "phase": phase,
-        "context": context + 1,
-        "encoding": f"{trace.encoding.code} T={trace.encoding.n_timesteps}",
-        "cores": len(placement.blocks),
+        "cores": len({block.core for block in placement.blocks}),
         "chips": placement.n_chips,
-        "mesh": f"{placement.mesh_x} x {placement.mesh_y}",
+        "wall_s": done - wall,
+        "cpu_s": time.process_time() - cpu,
+        "trace_s": drawn - wall,
+        "mapping_s": mapped - drawn,
+        "simulate_s": simulated - mapped,
+        "simulate_cpu_s": simulate_cpu_s,
+        "ledger_s": done - simulated,
         "compile_s": compile_s,
-        "trace_s": clock[1] - clock[0],
-        "map_s": clock[2] - clock[1],
-        "simulate_s": simulate_s,
-        "price_s": clock[4] - clock[3],
-        "total_s": clock[4] - clock[0],
-        "cpu_s": cpu_s,
-        "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "spikes": result.spikes,
         "packets": result.packets,
         "packet_hops": result.packet_hops,
+        "flit_hops": flit_hops,
         "synaptic_events": result.synops,
-        "packet_hops_per_s": result.packet_hops / simulate_s,
-        "synaptic_events_per_s": result.synops / simulate_s,
-        "energy_per_token_j": ledger.total_pj * 1e-12,
-        "time_per_token_s": result.total_ps * 1e-12,
+        "flit_hops_per_cpu_s": flit_hops / simulate_cpu_s,
+        "synaptic_events_per_cpu_s": result.synops / simulate_cpu_s,
+        "energy_mj_per_token": ledger.total_pj * 1e-9 / trace.n_tokens,
+        "time_ms_per_token": result.total_ps * 1e-9 / trace.n_tokens,
     }
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shape", default="llama-2-7b", help="name of a shape, or path of a config.json")
+    parser.add_argument("--shape", default="llama-2-7b", help="shipped shape, or path of a config.json")
     parser.add_argument("--chip", default="loihi-like")
-    parser.add_argument("--like", default=DEFAULT_TRACE, help="captured trace whose statistics are taken")
-    parser.add_argument("--phase", choices=("decode", "prefill"), default="decode")
+    parser.add_argument("--like", default=DEFAULT_TRACE, help="captured trace whose statistics the counts have")
+    parser.add_argument("--phase", default="decode", choices=["decode", "prefill"])
+    parser.add_argument("--context", type=int, default=512, help="tokens before the first of the chunk")
     parser.add_argument("--chunk", type=int, default=64, help="tokens of a prefill chunk")
+    parser.add_argument("--unicast", action="store_true", help="as the chip file says, not multicast")
+    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="change the chip")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    context = DECODE_CONTEXT if args.phase == "decode" else args.chunk // 2
-    found = measure(args.shape, args.chip, args.like, context, args.phase)
+    chip = load_chip(args.chip, [*args.set, *([] if args.unicast else ["noc.multicast=true"])])
+    trace = make_trace(args.shape, args.like, args.phase, args.context, args.chunk, args.seed)
+    found = {"shape": args.shape, "chip": args.chip, "phase": args.phase} | measure(trace, chip)
     if args.json:
         print(json.dumps(found, indent=2))
         return
-    for name, value in found.items():
-        print(f"{name:22} {value:,.4g}" if isinstance(value, float) else f"{name:22} {value}")
+    print(f"{args.shape} on {args.chip}, one token of {args.phase}: {found['cores']} cores on {found['chips']} chips")
+    for name, value in list(found.items())[5:]:
+        print(f"{name:22s} {value:>18,.2f}" if isinstance(value, float) else f"{name:22s} {value:>18,}")
 
 
 if __name__ == "__main__":
