@@ -2,10 +2,10 @@
 
     python benchmarks/llm_scale.py [--shape llama-2-7b] [--chip loihi-like] [--phase decode] [--chunk 64] [--json]
 
-On a busy machine look at the CPU seconds; two cores share them. The counts are drawn like those of a captured trace (`--like`, ternary T=15). In decode one token is simulated at
+The counts are drawn like those of a captured trace (`--like`, ternary T=15). In decode one token is simulated at
 `--context`; in prefill one token of a chunk of `--chunk` tokens, the last of it. All weights are resident, spikes go by
-multicast (`--unicast`: as the chip file says), the network is simulated flit by flit. `--set` changes the chip. Compile
-time is told apart.
+multicast (`--unicast`: as the chip file says), the network is simulated flit by flit. `--set` changes the chip. On a
+busy machine look at the CPU seconds, which the cores share. Compile time is told apart.
 """
 
 from __future__ import annotations

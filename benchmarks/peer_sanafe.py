@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import without_pyarrow  # noqa: F401
 from sanafe_chip import chips, read_architecture
 
 from simulator.config.chip import ChipConfig
@@ -110,7 +111,7 @@ def raster_trace(name: str, raster: Raster, n_out: int) -> Trace:
 
 
 def placement_of(w: Workload, chip: ChipConfig, trace: Trace, senders: int) -> Placement:
-    """Blocks on the very cores of the workload; ``senders`` is the row of `Workload.core` whose neurons are the home."""
+    """Blocks on the very cores of the workload; the neurons of row ``senders`` of `Workload.core` are the home."""
     stage = trace.stages[0]
     n = w.spikes.shape[1]
     blocks = [Block(core, "home", stage.stage_id, 0, 0, a, b, 0) for core, a, b in _ranges(w.core[senders])]
@@ -137,7 +138,7 @@ class Replay:
 
     @property
     def step_ps(self) -> NDArray[np.int64]:
-        """Time of each timestep: receiving on one side, the walk through the neurons on the other, whichever ends last."""
+        """Time of each timestep: receiving or the walk through the neurons, whichever ends last."""
         latency = {name: result.tokens["latency_ps"].to_numpy() for name, result in self.results.items()}
         return np.maximum(latency["receiver"], latency["update"] + latency["access"])
 

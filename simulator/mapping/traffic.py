@@ -1,7 +1,7 @@
 """Flits between cores over a whole trace, from its spike counts: what a placement wants to keep short.
 
-Counted as unicast, one packet per spike and block; with multicast the branches of a tree share links, so the same
-blocks want the same places.
+In unicast a spike is a packet to each block that it drives. With multicast it is taken to pass these blocks one after
+another, in their order, which bounds the links of its tree from above and wants them to stay together.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _spikes(stage: Stage, trace: Trace, owned: Owned, chip: ChipConfig) -> Itera
     spikes = np.ones_like(counts, np.int64) if chip.replay == "dense" else trace.encoding.spikes_per_count(counts)
     before = np.concatenate([[0], np.cumsum(spikes.sum(axis=0))])
     targets = [block for layer_id in stage.layers for block in owned[layer_id]]
-    yield _overlap(
+    from_core, to_core, flits = _overlap(
         owned[stage.stage_id],
         _ints([b.col_start for b in owned[stage.stage_id]]),
         _ints([b.col_stop for b in owned[stage.stage_id]]),
@@ -82,6 +82,10 @@ def _spikes(stage: Stage, trace: Trace, owned: Owned, chip: ChipConfig) -> Itera
         _ints([b.row_stop for b in targets]),
         before * flits_per_spike(trace.encoding, chip),
     )
+    if chip.noc.multicast:
+        follows = np.concatenate([[False], from_core[1:] == from_core[:-1]])
+        from_core = np.where(follows, np.roll(to_core, 1), from_core)
+    yield from_core, to_core, flits
 
 
 def _values(stage: Stage, trace: Trace, owned: Owned) -> Iterator[Entry]:
