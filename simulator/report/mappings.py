@@ -1,0 +1,107 @@
+"""What each way to map a trace on a chip costs: cores, memory, traffic, and energy and time from a simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Literal
+
+import pandas as pd
+
+from simulator.config.chip import ChipConfig, Mapping
+from simulator.energy.ledger import build_ledger
+from simulator.engine.engine import simulate
+from simulator.mapping.place import map_trace
+from simulator.mapping.placement import Placement
+from simulator.mapping.placements import PLACEMENTS
+from simulator.mapping.strategies import STRATEGIES
+from simulator.trace.trace import Trace
+
+Key = tuple[object, ...]
+
+
+def all_mappings(chip: ChipConfig) -> Iterator[Mapping]:
+    """Every strategy with every placement, each block alone on its core and then cores shared; seed as in the chip."""
+    for share, strategy, placement in product((False, True), STRATEGIES, PLACEMENTS):
+        fields = {"strategy": strategy, "placement": placement, "share_cores": share}
+        yield chip.mapping.model_copy(update=fields)
+
+
+def compare_mappings(
+    trace: Trace,
+    chip: ChipConfig,
+    network: Literal["cycle", "ideal"] = "ideal",
+    progress: Callable[[str, int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Map and simulate ``trace`` on ``chip`` in every way; ways that come to the same placement are simulated once.
+
+    Parameters
+    ----------
+    trace, chip
+        What is mapped, and on what; the chip's own mapping is one of the rows.
+    network
+        Model of the network. Counts and dynamic energy do not depend on it; under ``ideal`` time is a lower bound.
+    progress
+        Called with (what, ways done, ways).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per way: ``strategy, placement, shared, cores, chips, sram_bytes, sram_util`` (of the cores in use),
+        ``packets, flit_hops`` (flits x links), ``energy_pj`` and ``time_ps`` of the whole trace.
+
+    Raises
+    ------
+    CapacityError
+        When a way does not fit the chip.
+    """
+    return _table(trace, chip, list(all_mappings(chip)), network, progress)
+
+
+def own_mapping(
+    trace: Trace,
+    chip: ChipConfig,
+    network: Literal["cycle", "ideal"] = "ideal",
+    progress: Callable[[str, int, int], None] | None = None,
+) -> pd.DataFrame:
+    """The row of the chip's own mapping, see `compare_mappings`."""
+    return _table(trace, chip, [chip.mapping], network, progress)
+
+
+def _table(
+    trace: Trace,
+    chip: ChipConfig,
+    ways: list[Mapping],
+    network: Literal["cycle", "ideal"],
+    progress: Callable[[str, int, int], None] | None,
+) -> pd.DataFrame:
+    """One row per way; of equal placements one is simulated."""
+    found: dict[Key, dict[str, object]] = {}
+    rows = []
+    for done, way in enumerate(ways, start=1):
+        mapped = chip.model_copy(update={"mapping": way, "noc": chip.noc.model_copy(update={"model": network})})
+        placement = map_trace(trace, mapped)
+        key = (placement.blocks, placement.core_router.tobytes())
+        if key not in found:
+            found[key] = _costs(trace, mapped, placement)
+        label = {"strategy": way.strategy, "placement": way.placement, "shared": way.share_cores}
+        rows.append(label | found[key])
+        if progress is not None:
+            progress(f"{way.strategy}, {way.placement}", done, len(ways))
+    return pd.DataFrame(rows)
+
+
+def _costs(trace: Trace, chip: ChipConfig, placement: Placement) -> dict[str, object]:
+    result = simulate(trace, chip, placement)
+    cores = len({block.core for block in placement.blocks})
+    sram = sum(block.sram_bytes for block in placement.blocks)
+    return {
+        "cores": cores,
+        "chips": placement.n_chips,
+        "sram_bytes": sram,
+        "sram_util": sram / (cores * chip.core.sram.capacity),
+        "packets": result.packets,
+        "flit_hops": int(result.links["flits"].sum()),
+        "energy_pj": build_ledger(result, chip, allow_uncosted=True).total_pj,
+        "time_ps": result.total_ps,
+    }
