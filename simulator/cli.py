@@ -480,6 +480,32 @@ def claims(
     _print_table(table, f"{model}, {batch} x {tokens} tokens, {attention} attention, head {with_head}")
 
 
+@app.command(name="export-ert")
+def export_ert(
+    chip: ChipName = "loihi-like",
+    set_: Overrides = None,
+    area: Annotated[bool, typer.Option(help="the area reference table (ART) instead")] = False,
+) -> None:
+    """Write the prices of a chip as an Accelergy energy reference table (ERT) to stdout."""
+    from simulator.config import load_chip
+    from simulator.energy.accelergy import art_text, ert_text
+
+    table = art_text if area else ert_text
+    typer.echo(table(load_chip(chip, set_ or [])), nl=False)
+
+
+@app.command(name="import-ert")
+def import_ert(
+    file: Annotated[Path, typer.Argument(help="Accelergy energy reference table (.yaml)")],
+    base: Annotated[str, typer.Option(help="chip that the new one extends")] = "sdllm-asic-45nm",
+    name: Annotated[str, typer.Option(help="name of the new chip")] = "imported",
+) -> None:
+    """Write a chip file with the energies of an Accelergy table to stdout."""
+    from simulator.energy.accelergy import chip_text_from_ert
+
+    typer.echo(chip_text_from_ert(file, base, name), nl=False)
+
+
 @app.command()
 def breakeven(
     chip: ChipName = "sdllm-asic-45nm",

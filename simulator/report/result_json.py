@@ -37,6 +37,7 @@ def result_dict(run: Run, *, bands: bool = True) -> dict[str, Any]:
         "area": _area(run),
         "latency": _latency(run),
         "counts": _counts(run),
+        "neurobench": _neurobench(run),
         "utilization": _utilization(run),
         "warnings": list(run.all_warnings),
         "elapsed": {name: run.result.elapsed[name] for name in ("compile_s", "simulate_s")},
@@ -181,6 +182,29 @@ def _counts(run: Run) -> dict[str, Any]:
         "spikes_per_activation": run.spikes_per_activation,
         "firing_rate": run.firing_rate,
         "by_action": by_action,
+    }
+
+
+def _neurobench(run: Run) -> dict[str, Any]:
+    """Metrics under their NeuroBench names (Yik et al. 2025), per token.
+
+    Footprint: bytes of the weights of the linear layers. ActivationSparsity: share of neurons and timesteps without a
+    spike. SynapticOperations: accumulates of spikes that arrived (Effective_ACs), multiply-accumulates of the vector
+    unit (Effective_MACs), and both as if no activation in any timestep were zero (Dense).
+    """
+    trace, tokens = run.trace, run.n_tokens
+    rows = run.ledger.rows
+    is_mac = (rows["component"] + "." + rows["action"]).isin(["vector.mac", "dendrite.multiply_accumulate"])
+    macs = int(rows.loc[is_mac, "count"].sum())
+    dense = sum(layer.n_in * layer.n_out for layer in trace.layers) * trace.encoding.n_timesteps
+    return {
+        "Footprint": sum(layer.n_in * layer.n_out * layer.weight_bits for layer in trace.layers) // 8,
+        "ActivationSparsity": 1 - run.firing_rate,
+        "SynapticOperations": {
+            "Effective_MACs": macs / tokens,
+            "Effective_ACs": run.result.synops / tokens,
+            "Dense": dense + macs / tokens,
+        },
     }
 
 

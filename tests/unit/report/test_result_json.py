@@ -16,7 +16,7 @@ def run():
 def test_schema_and_order(run):
     found = json.loads(result_text(run))
     assert (found["schema"], found["schema_version"]) == ("spikewatt/result", 1)
-    top = "schema schema_version command chip trace energy analytic area latency counts utilization warnings elapsed"
+    top = "schema schema_version command chip trace energy analytic area latency counts neurobench utilization warnings elapsed"
     assert list(found) == top.split()
     assert found == result_dict(run)  # every value is a plain JSON type
 
@@ -133,3 +133,15 @@ def test_uncertainty(run):
     assert found["low_pj"] < found["median_pj"] < found["high_pj"]
     assert list(found["by_layer"]) == list(dict.fromkeys(run.ledger.rows["layer"]))
     assert list(found["swings"]) == ["noc.local"]
+
+
+def test_neurobench_names_by_hand(run):
+    """Toy: per block 16 x (16 + 8 + 8 + 16 + 32 + 32) + 32 x 16 = 2304 weights of 8 bits, 2 blocks, 3 timesteps."""
+    found = result_dict(run)["neurobench"]
+    assert found["Footprint"] == 2 * 2304
+    assert found["ActivationSparsity"] == pytest.approx(1 - 432 / 640 / 3)
+    macs = result_dict(run)["counts"]["by_action"]["vector.mac"]
+    operations = found["SynapticOperations"]
+    assert operations["Effective_ACs"] == run.result.synops / 4
+    assert operations["Effective_MACs"] == macs / 4
+    assert operations["Dense"] == 2 * 2304 * 3 + macs / 4
