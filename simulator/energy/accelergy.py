@@ -1,4 +1,4 @@
-"""Energy and area tables in the text of Accelergy: a chip's prices out as ERT and ART, rows of an ERT in as a chip file.
+"""Energy and area tables in the text of Accelergy: prices of a chip out as ERT and ART, an ERT in as a chip file.
 
 Y. N. Wu, J. S. Emer and V. Sze, Accelergy: An Architecture-Level Energy Estimation Methodology for Accelerator Designs,
 ICCAD 2019. Energies are in pJ, areas in um2, as there.
@@ -27,8 +27,8 @@ STATIC = "static.power"  # W, that is pJ per chip and picosecond; ERT names what
 def ert_text(chip: ChipConfig) -> str:
     """Energy reference table of ``chip``: one table per component, one action per price, in pJ per count.
 
-    The static power is the action ``leak`` of ``static`` in pJ per cycle of the network. What another price contains is 0
-    there, as it must be for the sums of Accelergy to come out.
+    The static power is the action ``leak`` of ``static`` in pJ per cycle of the network. What another price contains is
+    0 there, as it must be for the sums of Accelergy to come out.
     """
     prices = chip_prices(chip).values()
     tables = [
@@ -39,7 +39,7 @@ def ert_text(chip: ChipConfig) -> str:
 
 
 def art_text(chip: ChipConfig) -> str:
-    """Area reference table of ``chip`` in um2: a core, its memory, a router; no rows where the chip file has no area."""
+    """Area reference table of ``chip`` in um2: a core, its memory, a router; without rows where the file has none."""
     found = chip_area(chip)
     parts = {} if found is None else {"core": found.core_mm2, "sram": found.sram_mm2, "router": found.router_mm2}
     tables = [{"name": f"{chip.name}.{part}", "area": mm2 * UM2_PER_MM2} for part, mm2 in parts.items() if mm2]

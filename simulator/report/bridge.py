@@ -14,24 +14,46 @@ TOLERANCE = 1e-9  # relative to the largest of the sums; every part is correctly
 
 
 class Step(NamedTuple):
-    """One step of the bridge: its name, what it adds, and the ledger components that pay for it."""
+    """One step of the bridge: its key and what it adds in words."""
 
     key: str
     label: str
-    components: tuple[str, ...]
 
 
 OP_COUNT, TOTAL = "op_count", "chip"
-ACCUMULATE = Step("accumulate", "accumulate at the chip's price", ("dendrite",))
-FETCH = Step("weight_fetch", "weight fetch", ("synapse",))
-FETCH_AND_ACCUMULATE = Step("synapse", "weight fetch and accumulate", ("synapse", "dendrite"))
-LATER = (
-    Step("routing", "routing", ("noc",)),
-    Step("neurons", "neurons and axons", ("axon_in", "soma", "axon_out")),
-    Step("vector", "non-spiking operations", ("vector",)),
-    Step("memory", "memory behind the vector unit", ("memory",)),
-    Step("static", "static power and barriers", ("static", "sync")),
+TOGETHER = Step("synapse", "weight fetch and accumulate")
+STEPS = (
+    Step("accumulate", "accumulate at the chip's price"),
+    Step("weight_fetch", "weight fetch"),
+    Step("membrane", "accumulators and membranes"),
+    Step("routing", "routing"),
+    Step("neurons", "encoding neurons"),
+    Step("vector", "non-spiking operations"),
+    Step("memory", "KV, spike and value storage"),
+    Step("links", "links between chips, DRAM"),
+    Step("static", "static power and barriers"),
 )
+# Which step pays for an action: by its name, or by its component. Neuron updates: see `_step_of`.
+ACTIONS = {
+    "dendrite.accumulate": "accumulate",
+    "dendrite.multiply_accumulate": "accumulate",
+    "synapse.word_read": "weight_fetch",
+    "noc.chip_hop": "links",
+}
+COMPONENTS = {
+    "synapse": "membrane",
+    "dendrite": "membrane",
+    "noc": "routing",
+    "axon_in": "routing",
+    "axon_out": "routing",
+    "soma": "neurons",
+    "vector": "vector",
+    "memory": "memory",
+    "dram": "links",
+    "static": "static",
+    "sync": "static",
+}
+TOGETHER_OF = {"accumulate", "weight_fetch"}
 
 
 def bridge_frame(run: Run) -> pd.DataFrame:
@@ -67,19 +89,35 @@ def bridge_frame(run: Run) -> pd.DataFrame:
 
 def _amounts(run: Run, ac_pj: float) -> list[tuple[Step, float]]:
     """Energy of each step over the whole trace, pJ; components outside the steps make a step of their own."""
-    spent = run.ledger.by_component()
-    first = (FETCH_AND_ACCUMULATE,) if _priced_together(run.ledger.rows) else (ACCUMULATE, FETCH)
-    known = {component for step in (*first, *LATER) for component in step.components}
-    others = tuple(Step(c, c, (c,)) for c in spent.index if c not in known)
-    amounts = [(step, math.fsum(spent.get(c, 0.0) for c in step.components)) for step in (*first, *LATER, *others)]
+    rows = run.ledger.rows
+    together = _priced_together(rows)
+    layers = {layer.layer_id for layer in run.trace.layers}
+    spent: dict[str, list[float]] = {}
+    for layer, component, action, energy in zip(
+        *(rows[column] for column in ("layer", "component", "action", "energy_pj")), strict=True
+    ):
+        key = _step_of(component, action, layer in layers)
+        inside = together and (key in TOGETHER_OF or component == "synapse")
+        spent.setdefault(TOGETHER.key if inside else key, []).append(energy)
+    known = [TOGETHER, *(step for step in STEPS if step.key not in TOGETHER_OF)] if together else list(STEPS)
+    others = [Step(key, key) for key in spent if key not in {step.key for step in known}]
+    amounts = [(step, math.fsum(spent.get(step.key, ()))) for step in (*known, *others)]
     step, amount = amounts[0]
     return [(step, amount - ac_pj), *amounts[1:]]
 
 
+def _step_of(component: str, action: str, of_layer: bool) -> str:
+    """Key of the step that an action belongs to; a layer's neurons hold its sums, those of a stage encode."""
+    if component == "soma" and of_layer:
+        return "membrane"
+    return ACTIONS.get(f"{component}.{action}", COMPONENTS.get(component, component))
+
+
 def _priced_together(rows: pd.DataFrame) -> bool:
     """Whether all accumulates are billed inside a price of the synapse, or all of the synapse inside the former."""
-    for component, other in (("dendrite", "synapse"), ("synapse", "dendrite")):
-        sources = rows.loc[rows["component"] == component, "source"]
+    accumulates = (rows["component"] == "dendrite") & (rows["action"] != "reduce")
+    for inside, other in ((accumulates, "synapse"), (rows["component"] == "synapse", "dendrite")):
+        sources = rows.loc[inside, "source"]
         if len(sources) and sources.str.startswith(f"included in {other}.").all():
             return True
     return False

@@ -19,10 +19,12 @@ STEPS: dict[str, Fill] = {
     "accumulate": COMPONENTS["dendrite"],
     "weight_fetch": COMPONENTS["synapse"],
     "synapse": COMPONENTS["synapse"],
+    "membrane": COMPONENTS["axon_in"],
     "routing": COMPONENTS["noc"],
     "neurons": COMPONENTS["soma"],
     "vector": COMPONENTS["vector"],
     "memory": COMPONENTS["memory"],
+    "links": COMPONENTS["axon_out"],
     "static": COMPONENTS["static"],
 }
 _BREAK_ABOVE = 2.5  # the longest empty stretch is broken when it is this many times as long as all the rest together

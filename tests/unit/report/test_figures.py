@@ -281,10 +281,22 @@ def test_bridge_by_hand(run):
     assert step["op_count"] == pytest.approx(0.9 * run.result.synops)
     assert step["accumulate"] == pytest.approx((23.6 - 0.9) * run.result.synops)
     parts = run.ledger.by_component()
+    rows = run.ledger.rows
+    crossings = rows.loc[rows["action"] == "chip_hop", "energy_pj"].sum()
     assert step["weight_fetch"] == pytest.approx(parts["synapse"])
-    assert step["routing"] == pytest.approx(parts["noc"])
-    assert step["neurons"] == pytest.approx(parts["soma"] + parts["axon_in"] + parts["axon_out"])
+    assert step["membrane"] == 0  # the toy's accumulator is in the accumulate, and its neurons are those of stages
+    assert step["routing"] == pytest.approx(parts["noc"] - crossings + parts["axon_in"] + parts["axon_out"])
+    assert step["links"] == pytest.approx(crossings)
+    assert step["neurons"] == pytest.approx(parts["soma"])
     assert step["static"] == pytest.approx(parts["static"] + parts["sync"])
+
+
+def test_bridge_counts_neurons_of_layers_as_membranes(run):
+    rows = run.ledger.rows.copy()
+    rows.loc[rows["component"] == "soma", "layer"] = "blocks.0.q"
+    step = bridge_frame(replace(run, ledger=EnergyLedger(rows, ()))).set_index("step")["energy_pj"] * run.n_tokens
+    assert step["membrane"] == pytest.approx(run.ledger.by_component()["soma"])
+    assert step["neurons"] == 0
 
 
 def test_bridge_of_a_chip_that_only_accumulates_is_flat():
