@@ -9,6 +9,7 @@ import numpy as np
 from simulator.errors import ModelError, TraceError, did_you_mean
 from simulator.model.checkpoint import tensor_specs
 from simulator.model.llama_config import CONFIG_FILE, LlamaConfig, read_config
+from simulator.model.preset import Preset, as_preset
 from simulator.model.program import build_program
 from simulator.trace.statistical import StatisticalCounts, fit_trace, spread, token_activity
 from simulator.trace.trace import PHASES, Phase, Trace
@@ -53,10 +54,11 @@ def statistical_trace(
 ) -> Trace:
     """A trace of a model of this shape whose spikes are statistically those of a captured one.
 
-    The program is built as a capture builds it. Counts are drawn stream by stream when they are read, from the
-    statistics of the captured streams of the same type at the same relative depth (`trace.statistical`); the neurons of
-    a wider stream are copies of the captured ones, those of a narrower one are evenly spaced in their activity. So it
-    takes for granted that the counts of a layer type do not change with the width of the model.
+    The program is built as a capture builds it, under the preset of the captured trace. Counts are drawn stream by
+    stream when they are read, from the statistics of the captured streams of the same type at the same relative depth
+    (`trace.statistical`); the neurons of a wider stream are copies of the captured ones, those of a narrower one are
+    evenly spaced in their activity. So it takes for granted that the counts of a layer type do not change with the
+    width of the model.
 
     Parameters
     ----------
@@ -94,8 +96,15 @@ def statistical_trace(
     if phase not in (None, like.phase):
         warnings.append(f"{phase} counts are drawn like captured {like.phase} counts")
     warnings.append(f"counts are drawn from the statistics of {like.name}, not captured from a model of this shape")
-    program = build_program(config, like.encoding, bits)
-    counts = StatisticalCounts(like.encoding, program.streams, fit_trace(like), chosen, seed)
+    preset = _preset_of(like)
+    contexts = positions + 1 if config.sliding_window is None else np.minimum(positions + 1, config.sliding_window)
+    longest = int(contexts.max())
+    program = build_program(config, preset, bits, longest)
+    if preset.attention.probabilities and longest > like.contexts.max():
+        warnings.append(
+            f"probabilities at contexts up to {longest} are drawn like captured ones up to {like.contexts.max()}"
+        )
+    counts = StatisticalCounts(like.encoding, program.streams, fit_trace(like), chosen, seed, contexts)
     counts.check()
     origin = {"kind": "statistical", "shape": _shape_name(shape), "like": like.name, "seed": seed}
     trace = Trace(
@@ -113,6 +122,15 @@ def statistical_trace(
     )
     trace.check()
     return trace
+
+
+def _preset_of(like: Trace) -> Preset:
+    """The preset that a trace was captured under, where it says so; of others only the encoding is known."""
+    stated = like.origin.get("preset")
+    if not isinstance(stated, dict):
+        return as_preset(like.encoding)
+    preset = Preset.model_validate(stated)
+    return preset.model_copy(update={"code": like.encoding.code, "levels": like.encoding.levels, "timesteps": None})
 
 
 def _shape_name(shape: str) -> str:

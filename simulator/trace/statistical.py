@@ -6,7 +6,9 @@ of each token. Among all ways to draw independent counts with these means the on
     P(abs(count) = v) ~ base[v] * exp((neuron[j] + token[t]) * v)        for neuron j in token t
 
 (the exponential family whose statistics are these three), fitted until its expected histogram and means are those of
-the capture. What it does not keep: that certain neurons fire together beyond what their token explains.
+the capture. What it does not keep: that certain neurons fire together beyond what their token explains. Of a local
+stream whose width grows with the context (probabilities of attention) only the histogram of its live counts is kept:
+its places are positions, which mean something else in each text.
 """
 
 from __future__ import annotations
@@ -76,6 +78,15 @@ def fit_stream(counts: NDArray[np.integer]) -> StreamStatistics:
     return StreamStatistics(values, base.round(DECIMALS), neuron.round(DECIMALS), token.round(DECIMALS), positive)
 
 
+def fit_histogram(counts: NDArray[np.integer], n_tokens: int) -> StreamStatistics:
+    """The histogram of counts, alike for all neurons and for tokens of this number."""
+    values, occurrences = np.unique(np.abs(counts.astype(np.int64)), return_counts=True)
+    fires = max(int(np.count_nonzero(counts)), 1)
+    positive = np.array([int(np.count_nonzero(counts > 0)) / fires])
+    base = np.log(occurrences / counts.size).round(DECIMALS)
+    return StreamStatistics(values, base, np.zeros(1), np.zeros(n_tokens), positive)
+
+
 def _closer(tilt: F64, wanted: NDArray[np.int64], mean: F64, variance: F64) -> F64:
     """One Newton step of tilts towards the sums of counts that are wanted, no longer than 1."""
     step = np.clip((wanted - mean) / np.maximum(variance, 1e-9), -1, 1)
@@ -133,11 +144,20 @@ def token_activity(trace: Trace) -> F64:
     return activity
 
 
+def grows(stream: Stream) -> bool:
+    """Whether a stream has more live activations at a longer context."""
+    return stream.live is not None and stream.live[1] > 0
+
+
 def fit_trace(like: Trace) -> dict[str, tuple[StreamStatistics, ...]]:
     """Statistics of every stream of a trace: type -> its streams, in program order."""
     fitted: dict[str, list[StreamStatistics]] = {}
     for stream in like.streams:
-        fitted.setdefault(stream_kind(stream.stream_id), []).append(fit_stream(like.counts(stream.stream_id)))
+        if grows(stream):
+            statistics = fit_histogram(like.live_counts(stream.stream_id), like.n_tokens)
+        else:
+            statistics = fit_stream(like.counts(stream.stream_id))
+        fitted.setdefault(stream_kind(stream.stream_id), []).append(statistics)
     return {kind: tuple(streams) for kind, streams in fitted.items()}
 
 
@@ -159,6 +179,8 @@ class StatisticalCounts:
         int64 [tokens]: the captured token whose activity each token has.
     seed
         Each stream has its own PCG64 sequence, whatever is read first.
+    contexts
+        int64 [tokens]: context of each token, for the streams that grow with it.
     """
 
     encoding: Encoding
@@ -166,6 +188,7 @@ class StatisticalCounts:
     statistics: Mapping[str, tuple[StreamStatistics, ...]]
     tokens: NDArray[np.int64]
     seed: int
+    contexts: NDArray[np.int64] | None = None
 
     def check(self) -> None:
         """Raise TraceError when a stream is of a type that was not captured, or the seed is none."""
@@ -184,7 +207,11 @@ class StatisticalCounts:
         like = captured[(2 * alike.index(stream_id) + 1) * len(captured) // (2 * len(alike))]
         index = ids.index(stream_id)
         generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, index])))
-        return _draw(like, self.streams[index].n, self.tokens, self.encoding, generator)
+        counts = _draw(like, self.streams[index].n, self.tokens, self.encoding, generator)
+        live = self.streams[index].live
+        if live is not None and self.contexts is not None:
+            counts[np.arange(counts.shape[1]) >= (live[0] + live[1] * self.contexts)[:, None]] = 0
+        return counts
 
 
 def _draw(

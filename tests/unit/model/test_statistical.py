@@ -51,6 +51,27 @@ def test_the_shape_of_the_source_costs_what_the_source_costs(chip: str, captured
     assert any("drawn from the statistics of shakespeare" in warning for warning in run.all_warnings)
 
 
+def test_attention_and_head_of_the_source_are_drawn_too() -> None:
+    """Four tokens of the prompt and four generated ones, spiking queries, probabilities and head, rotated."""
+    captured = load_trace(TRACES / "shakespeare-attention-T15.npz").take(np.array([0, 9, 20, 40, 50, 56, 62, 68]))
+    drawn = statistical_trace(SAMPLE, captured, captured.n_tokens)
+    assert (drawn.streams, drawn.layers, drawn.ops, drawn.stages) == (
+        captured.streams,
+        captured.layers,
+        captured.ops,
+        captured.stages,
+    )
+    assert drawn.phases.tolist() == captured.phases.tolist()
+    source, run = (simulate(load_chip("sdllm-asic-45nm"), trace) for trace in (captured, drawn))
+    assert run.energy_per_token_pj == pytest.approx(source.energy_per_token_pj, rel=0.02)
+    assert run.latency_per_token_ps == pytest.approx(source.latency_per_token_ps, rel=0.05)
+    for stream in drawn.streams:
+        drawn.counts(stream.stream_id)  # none beyond its live activations
+    longer = statistical_trace(SAMPLE, captured, 1, context=200)
+    assert longer.stream["blocks.0.attn_p"].n == 4 * 201
+    assert "probabilities at contexts up to 201 are drawn like captured ones up to 69" in longer.origin["warnings"]
+
+
 @pytest.mark.parametrize("shape", sorted(PARAMETERS))
 def test_a_shipped_shape_has_the_published_number_of_parameters(shape: str) -> None:
     assert sum(math.prod(spec.shape) for spec in tensor_specs(read_shape(shape)).values()) == PARAMETERS[shape]
