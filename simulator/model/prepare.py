@@ -79,7 +79,7 @@ def static_step(values: F32, preset: Preset, stream_id: str) -> float:
     """Step of a stream for all tokens: its quantile gamma of all |x| over the levels."""
     encoder = preset.encoder_of(stream_id)
     largest = order_statistic(np.abs(values).reshape(1, -1), encoder.rule.gamma)[0]
-    return max(float(largest) / encoder.encoding.levels, float(np.finfo(np.float32).tiny))
+    return max(float(largest) / encoder.rule.steps_of(encoder.encoding.levels), float(np.finfo(np.float32).tiny))
 
 
 def _streams(checkpoint: Checkpoint) -> list[str]:

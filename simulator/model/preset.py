@@ -39,6 +39,7 @@ class EncoderFields(Frozen):
     )
     k: Positive | None = Field(default=None, description="of `mean`: steps in the mean of |x|")
     step: Positive | None = Field(default=None, description="of `static`: value of a spike; when absent, from a text")
+    steps: Count | None = Field(default=None, description="steps in the range, when fewer than the levels")
     clip: Count | None = Field(default=None, description="largest absolute count, when below the levels")
     dead_zone: NotNegative | None = Field(default=None, description="steps below which a value is silent (default 0)")
     rounding: Rounding | None = Field(default=None, description="default nearest")

@@ -36,6 +36,8 @@ class EncoderRule:
         Steps in the mean of |x|.
     step
         Value of one spike of the rule ``static``.
+    steps
+        Steps in the range of absmax, quantile or a static step, where fewer than L. None for L.
     clip
         Largest absolute count, where lower than L: the clip of the membrane potential. None for L.
     dead_zone
@@ -48,6 +50,7 @@ class EncoderRule:
     gamma: float = 1.0
     k: float = 3.0
     step: float = 0.0
+    steps: int | None = None
     clip: int | None = None
     dead_zone: float = 0.0
     rounding: Rounding = "nearest"
@@ -60,10 +63,15 @@ class EncoderRule:
             "mean": f"mean|x| / {self.k:g}",
             "static": f"static step {self.step:g}",
         }
-        words = [f"{named[self.threshold]} per token", f"rounded to {self.rounding}"]
+        reach = f" in {self.steps} steps" if self.steps is not None else ""
+        words = [f"{named[self.threshold]}{reach} per token", f"rounded to {self.rounding}"]
         words += [f"counts clipped at {self.clip}"] if self.clip is not None else []
         words += [f"silent below {self.dead_zone:g} steps"] if self.dead_zone else []
         return ", ".join(words)
+
+    def steps_of(self, levels: int) -> int:
+        """Steps in the range."""
+        return levels if self.steps is None else min(self.steps, levels)
 
 
 ABSMAX = EncoderRule()
@@ -78,7 +86,9 @@ def signed_step(values: F32, levels: int, rule: EncoderRule) -> F32:
     size = np.abs(values)
     if rule.threshold == "mean":
         return np.asarray(size.mean(axis=1) / np.float32(rule.k), np.float32)
-    return order_statistic(size, rule.gamma if rule.threshold == "quantile" else 1.0) / np.float32(levels)
+    return order_statistic(size, rule.gamma if rule.threshold == "quantile" else 1.0) / np.float32(
+        rule.steps_of(levels)
+    )
 
 
 def unsigned_step(values: F32, levels: int, rule: EncoderRule) -> tuple[F32, F32]:
@@ -86,7 +96,7 @@ def unsigned_step(values: F32, levels: int, rule: EncoderRule) -> tuple[F32, F32
     gamma = rule.gamma if rule.threshold == "quantile" else 1.0
     high = np.maximum(order_statistic(values, gamma), np.float32(0))
     low = np.minimum(-order_statistic(-values, gamma), np.float32(0))
-    step: F32 = ((high - low) / np.float32(levels)).astype(np.float32)
+    step: F32 = ((high - low) / np.float32(rule.steps_of(levels))).astype(np.float32)
     return step, low.astype(np.float32)
 
 

@@ -1,0 +1,163 @@
+"""Every encoding on a model and a text: perplexity, spikes, zeros, and the energy on a chip.
+
+    python benchmarks/encodings.py --model DIR --text FILE [--stories N] [--energy-tokens 24] [--json] [--figure PNG]
+
+Passages of the text stand between lines ``<|endoftext|>``; ``--stories`` takes the first N. Several ``--model`` and
+``--text`` make several tables, and a row each in the figure. Spiking rows take INT8 weights. The energy is that of the
+first ``--energy-tokens`` tokens, replayed on ``--chip``; dense rows (graded packets) multiply there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import simulator as sw
+from simulator.model.checkpoint import Checkpoint, read_checkpoint
+from simulator.model.encoder import encoding_for
+from simulator.model.evaluate import Evaluation, evaluate, float_quality
+from simulator.model.preset import EncoderFields, Preset, as_preset, load_preset
+from simulator.model.program import build_program
+from simulator.model.recorder import Recorder
+from simulator.model.tokenizer import Passage, Tokenizer, tokenize
+from simulator.sweep.pareto import pareto_mask
+
+CLIPPED = {"threshold": "quantile", "gamma": 0.98}
+
+
+def rows() -> dict[str, Preset]:
+    """Name of a row -> its preset, in the order of the table."""
+    table = {name: load_preset(name) for name in ("int8", "int4", "int4-group")}
+    for levels in (14, 15, 30):
+        table[f"unidirectional T={levels}"] = load_preset("unidirectional").with_timesteps(levels)
+    for levels in (3, 7, 15):
+        plain = as_preset(encoding_for("ternary", levels))
+        rotated = load_preset("sdllm").with_timesteps(levels)
+        table[f"ternary T={levels} absmax"] = plain
+        table[f"ternary T={levels} clip"] = plain.model_copy(update={"encoder": EncoderFields(**CLIPPED)})
+        table[f"ternary T={levels} rotation (sdllm)"] = rotated
+        table[f"ternary T={levels} rotation, clip"] = rotated.model_copy(update={"encoder": EncoderFields(**CLIPPED)})
+    for timesteps in (3, 4):
+        table[f"bitwise T={timesteps} absmax"] = as_preset(encoding_for("bitwise", timesteps))
+        table[f"bitwise T={timesteps} rotation (sdllm-bitwise)"] = load_preset("sdllm-bitwise").with_timesteps(
+            timesteps
+        )
+    table["bitwise_twos T=5 absmax"] = as_preset(encoding_for("bitwise_twos", 5))
+    table["spikingbrain"] = load_preset("spikingbrain")
+    return table
+
+
+def energy_uj(
+    checkpoint: Checkpoint, found: Evaluation, recorder: Recorder, passages: tuple[Passage, ...], chip: str, n: int
+) -> float:
+    """Energy per token of the first ``n`` tokens on a chip, in microjoules."""
+    lengths = [len(p.token_ids) for p in passages]
+    program = build_program(checkpoint.config, found.preset, checkpoint.stored_bits, longest=max(lengths))
+    trace = recorder.trace(found.preset.name, program, lengths, {}).take(slice(0, n))
+    return float(sw.simulate(sw.load_chip(chip), trace).ledger.total_pj) / trace.n_tokens / 1e6
+
+
+def measure(folder: Path, text: str, chip: str, energy_tokens: int) -> list[dict[str, Any]]:
+    """One row for the float model and for each preset."""
+    checkpoint = read_checkpoint(folder)
+    passages = tokenize(Tokenizer(folder, checkpoint.config), text, checkpoint.config.max_position_embeddings, None)
+    table: list[dict[str, Any]] = [{"name": "float", "perplexity": float_quality(checkpoint, passages).perplexity}]
+    for name, preset in rows().items():
+        recorder = Recorder(preset.encoding)
+        found = evaluate(checkpoint, preset, passages, recorder.record)
+        row = {
+            "name": name,
+            "perplexity": found.perplexity,
+            "spikes_per_activation": found.tally.spikes_per_activation,
+            "firing_rate": found.tally.firing_rate,
+            "zero_share": found.tally.zero_share,
+            "clipped_share": found.n_clipped.total() / found.tally.activations.total(),
+            "dense": preset.encoding.multiplies,
+        }
+        if energy_tokens:
+            row["uj_per_token"] = energy_uj(checkpoint, found, recorder, passages, chip, energy_tokens)
+        table.append(row)
+        print(f"{folder.name}: {name} {found.perplexity:.3f}", file=sys.stderr)
+    spiking = [row for row in table if "dense" in row and not row["dense"]]
+    for key in ("spikes_per_activation", "uj_per_token"):
+        if all(key in row for row in spiking):
+            edge = pareto_mask(np.array([[row["perplexity"], row[key]] for row in spiking]))
+            for row, on_edge in zip(spiking, edge, strict=True):
+                row[f"edge_{key}"] = bool(on_edge)
+    return table
+
+
+def print_table(folder: Path, table: list[dict[str, Any]]) -> None:
+    int8 = next(row["perplexity"] for row in table if row["name"] == "int8")
+    print(
+        f"\n{folder.name}: perplexity, against INT8, spikes per activation, firing rate, zero share, clipped, uJ/token"
+    )
+    for row in table:
+        start = f"{row['name']:42s} {row['perplexity']:9.3f} {100 * (row['perplexity'] / int8 - 1):+7.1f} %"
+        if "spikes_per_activation" not in row:
+            print(start)
+            continue
+        marks = "".join("*" if row.get(f"edge_{key}") else " " for key in ("spikes_per_activation", "uj_per_token"))
+        energy = f"{row['uj_per_token']:9.2f}" if "uj_per_token" in row else ""
+        print(
+            f"{start} {row['spikes_per_activation']:7.3f} {row['firing_rate']:6.3f} {row['zero_share']:6.3f}"
+            f" {row['clipped_share']:7.4f} {energy} {marks}"
+        )
+    print("* on the lower-left edge of the spiking rows: first by spikes, second by energy")
+
+
+def draw(tables: dict[str, list[dict[str, Any]]], figure: Path) -> None:
+    """Perplexity against spikes per activation, and against energy; the lower-left edge joined by a line."""
+    import matplotlib.pyplot as plt
+
+    axes_of = {"spikes_per_activation": "spikes per activation", "uj_per_token": "energy per token (uJ)"}
+    fig, panels = plt.subplots(len(tables), 2, figsize=(11, 4.2 * len(tables)), squeeze=False, layout="constrained")
+    for (name, table), line in zip(tables.items(), panels, strict=True):
+        spiking = [row for row in table if "dense" in row and not row["dense"]]
+        limit = 3 * table[0]["perplexity"]
+        for (key, label), axes in zip(axes_of.items(), line, strict=True):
+            shown = [row for row in spiking if key in row and row["perplexity"] < limit]
+            edge = sorted((row for row in shown if row[f"edge_{key}"]), key=lambda row: row[key])
+            axes.plot([r[key] for r in edge], [r["perplexity"] for r in edge], color="#D55E00", lw=1, zorder=1)
+            for row in shown:
+                on_edge = row[f"edge_{key}"]
+                axes.scatter(row[key], row["perplexity"], s=22, color="#D55E00" if on_edge else "#0072B2", zorder=2)
+                place = (row[key], row["perplexity"])
+                axes.annotate(row["name"], place, fontsize=6, xytext=(3, 3), textcoords="offset points")
+            axes.axhline(table[0]["perplexity"], color="#7a7a7a", lw=0.8, ls="--")
+            axes.set(title=name, xlabel=label, ylabel="perplexity (dashed: float)", xscale="log")
+    fig.savefig(figure, dpi=80)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, action="append", required=True)
+    parser.add_argument("--text", type=Path, action="append", required=True)
+    parser.add_argument("--stories", type=int, default=None, help="passages to take of each text")
+    parser.add_argument("--chip", default="sdllm-asic-45nm")
+    parser.add_argument("--energy-tokens", type=int, default=24, help="0: no energy")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--figure", type=Path)
+    options = parser.parse_args()
+    if len(options.model) != len(options.text):
+        parser.error("wanted as many --text as --model")
+    tables = {}
+    for folder, path in zip(options.model, options.text, strict=True):
+        passages = path.read_text(encoding="utf-8").split("<|endoftext|>")[: options.stories]
+        text = "\n<|endoftext|>\n".join(part.strip() for part in passages)
+        tables[folder.resolve().name] = measure(folder, text, options.chip, options.energy_tokens)
+        if not options.json:
+            print_table(folder.resolve(), tables[folder.resolve().name])
+    if options.json:
+        print(json.dumps(tables, indent=1))
+    if options.figure is not None:
+        draw(tables, options.figure)
+
+
+if __name__ == "__main__":
+    main()
