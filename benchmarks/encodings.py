@@ -112,26 +112,28 @@ def print_table(folder: Path, table: list[dict[str, Any]]) -> None:
 
 
 def draw(tables: dict[str, list[dict[str, Any]]], figure: Path) -> None:
-    """Perplexity against spikes per activation, and against energy; the lower-left edge joined by a line."""
+    """Loss of perplexity against spikes per activation, and against energy; the lower-left edge joined by a line."""
     import matplotlib.pyplot as plt
 
     axes_of = {"spikes_per_activation": "spikes per activation", "uj_per_token": "energy per token (uJ)"}
     fig, panels = plt.subplots(len(tables), 2, figsize=(11, 4.2 * len(tables)), squeeze=False, layout="constrained")
-    for (name, table), line in zip(tables.items(), panels, strict=True):
-        spiking = [row for row in table if "dense" in row and not row["dense"]]
-        limit = 3 * table[0]["perplexity"]
+    numbers = {name: i for i, name in enumerate(rows(), 1)}
+    for (model, table), line in zip(tables.items(), panels, strict=True):
+        exact = table[0]["perplexity"]
         for (key, label), axes in zip(axes_of.items(), line, strict=True):
-            shown = [row for row in spiking if key in row and row["perplexity"] < limit]
-            edge = sorted((row for row in shown if row[f"edge_{key}"]), key=lambda row: row[key])
-            axes.plot([r[key] for r in edge], [r["perplexity"] for r in edge], color="#D55E00", lw=1, zorder=1)
-            for row in shown:
-                on_edge = row[f"edge_{key}"]
-                axes.scatter(row[key], row["perplexity"], s=22, color="#D55E00" if on_edge else "#0072B2", zorder=2)
-                place = (row[key], row["perplexity"])
-                axes.annotate(row["name"], place, fontsize=6, xytext=(3, 3), textcoords="offset points")
-            axes.axhline(table[0]["perplexity"], color="#7a7a7a", lw=0.8, ls="--")
-            axes.set(title=name, xlabel=label, ylabel="perplexity (dashed: float)", xscale="log")
-    fig.savefig(figure, dpi=80)
+            shown = [row for row in table if key in row and not row["dense"]]
+            points = {r["name"]: (r[key], 100 * (r["perplexity"] / exact - 1)) for r in shown}
+            edge = sorted(points[row["name"]] for row in shown if row[f"edge_{key}"])
+            axes.plot(*zip(*edge, strict=True), color="#D55E00", lw=1, zorder=1)
+            for name, (x, y) in points.items():
+                color = "#D55E00" if (x, y) in edge else "#0072B2"
+                axes.scatter(x, y, s=20, color=color, label=f"{numbers[name]} {name}", zorder=2)
+                axes.annotate(numbers[name], (x, y), fontsize=8, xytext=(3, 3), textcoords="offset points")
+            axes.set(title=model, xlabel=label, ylabel="perplexity above float (%)", xscale="log", yscale="log")
+            axes.grid(which="both", lw=0.3)
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, handlelength=0.5, frameon=False)
+    fig.savefig(figure, dpi=70)
 
 
 def main() -> None:

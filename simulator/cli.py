@@ -267,6 +267,41 @@ def perplexity(
 
 
 @app.command()
+def calibrate(
+    out: Annotated[Path, typer.Option(help="preset file to write (.yaml)")],
+    model: Model = MODEL,
+    text: Text = MODEL / "heldout_sample.txt",
+    target: Annotated[float, typer.Option(min=0, help="allowed loss of perplexity against INT8, in percent")] = 5.0,
+    preset: Annotated[str, typer.Option(help="where the search starts")] = "sdllm",
+    timesteps: TimestepsOf = None,
+    tokens: Annotated[int, typer.Option(min=2, help="pass at most so many tokens of the text")] = 1000,
+    quiet: Quiet = False,
+) -> None:
+    """Choose gamma, steps, clip and dead zone per type of stream: a quality at the fewest spikes."""
+    import hashlib
+
+    from simulator.model.calibrate import calibrate as run_calibrate
+    from simulator.model.calibrate import write_preset
+    from simulator.model.checkpoint import read_checkpoint
+    from simulator.model.tokenizer import Tokenizer, tokenize
+    from simulator.outputs import check_writable_file
+
+    check_writable_file(out)
+    content, checkpoint = _read_text(text), read_checkpoint(model)
+    config = checkpoint.config
+    passages = tokenize(Tokenizer(model, config), content, config.max_position_embeddings, tokens)
+    base = _chosen_preset(preset, None, timesteps)
+    say = (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True))
+    found = run_calibrate(checkpoint, passages, base, target / 100, say)
+    write_preset(found, out, model.resolve().name, hashlib.sha256(content.encode()).hexdigest())
+    typer.echo(
+        f"{out}: perplexity {found.found.perplexity:.3f}, {100 * found.loss:+.2f} % against INT8;"
+        f" {found.found.tally.spikes_per_activation:.3f} spikes per activation, {base.name} has"
+        f" {found.base.tally.spikes_per_activation:.3f} at {found.base.perplexity:.3f}; {found.n_tried} settings tried"
+    )
+
+
+@app.command()
 def fit(chip: ChipName = "loihi-like", trace: TraceName = DEFAULT_TRACE, set_: Overrides = None) -> None:
     """Show how a trace fits a chip, without simulating."""
     from simulator.config import load_chip

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from simulator.config.files import load_chip
 from simulator.config.sweep import is_sweep, load_sweep
+from simulator.model.preset import is_preset, load_preset
 from simulator.trace.files import verify_trace
 
 
 def validate_file(path: Path) -> str:
-    """One line on what ``path`` holds: a trace (all members read and checked), a sweep file or a chip file.
+    """One line on what ``path`` holds: a trace (all members read and checked), a sweep, a preset or a chip file.
 
     Raises
     ------
@@ -22,4 +23,7 @@ def validate_file(path: Path) -> str:
     if is_sweep(path):
         sweep = load_sweep(path)
         return f"sweep '{sweep.name}' over {', '.join(sweep.axes)}"
+    if is_preset(path):
+        preset = load_preset(str(path))
+        return f"preset '{preset.name}' ({preset.code}, T={preset.encoding.n_timesteps})"
     return f"chip '{load_chip(str(path)).name}'"

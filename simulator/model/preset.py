@@ -14,7 +14,7 @@ from simulator.config.extends import is_path
 from simulator.config.fields import Count, Frozen, Positive, Text
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import validate
-from simulator.config.yaml_marks import read_marked
+from simulator.config.yaml_marks import MapNode, read_marked
 from simulator.errors import ConfigError, ModelError, did_you_mean
 from simulator.model.attention_rule import AttentionRule
 from simulator.model.encoder import Encoder, encoding_for
@@ -173,6 +173,12 @@ def load_preset(name_or_path: str) -> Preset:
         raise ConfigError([f"found unknown preset '{name_or_path}', wanted one of {names} or a .yaml file{guess}"])
     root, problems = read_marked(path, name_or_path if is_path(name_or_path) else path.name)
     return validate(Preset, root, problems, broken_preset_rules)
+
+
+def is_preset(path: Path) -> bool:
+    """Whether a YAML file means to be a preset: it has one of the keys that only presets have. Raises ConfigError."""
+    root, _ = read_marked(path, str(path))
+    return isinstance(root, MapNode) and not {"timesteps", "levels", "encoder", "rotation"}.isdisjoint(root.items)
 
 
 def broken_preset_rules(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:

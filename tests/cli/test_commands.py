@@ -231,6 +231,40 @@ def test_perplexity_says_what_the_context_left_out(inputs: Path, work: Path) -> 
     assert json.loads(run_program("perplexity", *model, "--json").out)["tokens_beyond_context"] == 17
 
 
+def test_a_preset_by_name_and_by_file(of_model: tuple[object, ...], work: Path) -> None:
+    done = run_program("capture", *of_model, "--preset", "sdllm", "-T", 3, "--out", "cap.npz", "--quiet")
+    assert (done.code, done.err) == (0, "")
+    assert "spiking (sdllm, T=3)" in done.out
+    trace = load_trace(work / "cap.npz")
+    assert (trace.encoding.code, trace.encoding.levels) == ("ternary", 3)
+    assert {op.kind for op in trace.ops} >= {"hadamard", "encode"}
+    preset = trace.origin["preset"]
+    assert isinstance(preset, dict)
+    assert (preset["name"], preset["rotation"]) == ("sdllm", "hadamard")
+    (work / "mine.yaml").write_text("name: mine\nsummary: clips a lot\ntimesteps: 3\nencoder: {clip: 1}\n")
+    by_file = run_program("capture", *of_model, "--preset", "./mine.yaml", "--out", "mine.npz", "--quiet")
+    assert re.search(r"warning: \d+ values were beyond the largest count and clipped to it \(attn_in \d+", by_file.out)
+    assert load_trace(work / "mine.npz").origin["clipped"]
+    quality = json.loads(run_program("perplexity", *of_model, "--preset", "./mine.yaml", "--json").out)
+    assert quality["mode"] == "mine, T=3"
+
+
+def test_a_preset_and_an_encoding_are_one_too_many(of_model: tuple[object, ...], refused: Refused) -> None:
+    done = run_program("perplexity", *of_model, "--preset", "sdllm", "--encoding", "ternary")
+    assert done.code == 2
+    assert "found --preset and --encoding, wanted one of them" in done.err
+    line = refused(run_program("perplexity", *of_model, "--preset", "sdlm"))
+    assert line.startswith("found unknown preset 'sdlm', wanted one of int4, int4-group, int8, sdllm")
+
+
+def test_calibrate_writes_a_preset_that_validates(of_model: tuple[object, ...], work: Path) -> None:
+    options = (*of_model, "--preset", "sdllm", "-T", 3, "--tokens", 6)
+    done = run_program("calibrate", *options, "--target", 100, "--out", "mine.yaml")
+    assert done.code == 0, done.err
+    assert re.match(r"mine\.yaml: perplexity \S+, \S+ % against INT8; \S+ spikes per activation, sdllm has ", done.out)
+    assert run_program("validate", "mine.yaml").out == "mine.yaml: preset 'mine' (ternary, T=3)\n"
+
+
 def test_a_captured_trace_can_be_simulated(of_model: tuple[object, ...], work: Path, plain_page: None) -> None:
     assert run_program("capture", *of_model, "-T", 3, "--tokens", 4, "--out", "cap.npz").code == 0
     done = run_program("simulate", "--trace", "cap.npz", "--no-dense-twin", "--json")

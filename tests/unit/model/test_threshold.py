@@ -39,6 +39,12 @@ def test_static_step_is_the_same_for_every_token():
         counts(EncoderRule("static"))
 
 
+def test_fewer_steps_than_levels_leave_room_for_what_lies_beyond():
+    # 3.5 in one step: 6 is 1.71 steps -> 2, which 3 levels hold without a clip.
+    assert counts(EncoderRule("quantile", gamma=0.75, steps=1)) == ([2, -1, 0, 0], 3.5, 0)
+    assert EncoderRule(steps=9).steps_of(3) == 3
+
+
 def test_clip_dead_zone_and_floor():
     # absmax: step 2; 3, -1.75, .45, .55 steps.
     assert counts(EncoderRule(clip=2)) == ([2, -2, 0, 1], 2.0, 1)
