@@ -38,12 +38,13 @@ class QuantizedWeights:
 def quantize_weights(weights: NDArray[np.float32], bits: int = WEIGHT_BITS) -> QuantizedWeights:
     """Quantize float weights [n_out, n_in] to INT8 or INT4: symmetric, a scale per output channel, rounded to nearest.
 
-    ``scale = max|w| / 127`` (4 bits: 7) and ``q = rint(w / scale)`` (halves to even). A channel of zeros gets scale 1.
+    ``scale = max|w| / 127`` (4 bits: 7) and ``q = rint(w / scale)`` (halves to even). A channel of
+    zeros, or so small that its scale is no normal number, gets scale 1 and zeros.
     """
     most = (1 << (bits - 1)) - 1
     largest = np.abs(weights).max(axis=1)
     scale = (largest / np.float32(most)).astype(np.float32)
-    scale = np.where(scale > 0, scale, np.float32(1))
+    scale = np.where(scale >= np.finfo(np.float32).tiny, scale, np.float32(1))
     quantized = np.clip(np.rint(weights / scale[:, None]), -most, most)
     rows = np.ascontiguousarray(quantized.T.astype(np.int8))
     wide = rows.astype(np.int64)
