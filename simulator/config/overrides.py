@@ -78,6 +78,11 @@ def _takes_value(path: tuple[str, ...]) -> bool:
     return record is not None and issubclass(record, Provenance) and "value" in record.model_fields
 
 
+def set_value(node: MapNode, path: tuple[str, ...], override: Override) -> MapNode:
+    """``node`` with the value of ``override`` at ``path``, as it is."""
+    return _set(node, path, override.value, override)
+
+
 def _set(node: MapNode, path: tuple[str, ...], value: Node, override: Override) -> MapNode:
     """``node`` with ``value`` at ``path``; what is missing on the way is made."""
     key, rest = path[0], path[1:]

@@ -15,13 +15,14 @@ from simulator.config.fields import Count, Frozen, Text, Wanted
 from simulator.config.files import chips_directory
 from simulator.config.place import Place, Problem, in_order
 from simulator.config.sweep_axes import Axis, AxisValue, Range
-from simulator.config.sweep_checks import CHIP_AXIS, chip_problems
+from simulator.config.sweep_checks import CHIP_AXIS, chip_problems, is_capture_axis
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import beside, check, node_at
 from simulator.config.yaml_marks import ListNode, MapNode, Node, ScalarNode, read_marked
 from simulator.errors import ConfigError
 
 Mode = Literal["grid", "zip", "sobol", "lhs", "optuna"]
+SOURCES = {"model": "a model directory", "text": "a text"}
 DRAWING = ("sobol", "lhs", "optuna")  # modes that draw samples; the others take every value of their lists
 
 
@@ -38,17 +39,31 @@ def _constraint(text: object) -> str:
     return text
 
 
+class CaptureSource(Frozen):
+    """Model and text that a sweep captures its traces from, once per encoder setting; paths as in the sweep file."""
+
+    model: Text = Field(description="Hugging Face directory of a LLaMA model")
+    text: Text = Field(description="text file; passages between lines <|endoftext|>")
+    tokens: Count | None = Field(default=None, description="tokens at most")
+    preset: Text = Field(default="sdllm", description="name or path of a preset that the encoding axes change")
+    shape: Text | None = Field(default=None, description="draw a trace of this model shape like each captured one")
+    shape_tokens: Count = Field(default=1, description="tokens of a drawn trace")
+
+
 class SweepConfig(Frozen):
     """A sweep file. `base` and `trace` are relative to the file in it, and to the working directory once loaded."""
 
     name: Text
     summary: Text
     base: Text | None = Field(default=None, description="a shipped chip, or the path of a chip file; or axes.chip")
-    trace: Annotated[
-        tuple[Text, ...], BeforeValidator(_one_or_more), Field(min_length=1), Wanted("text, or a list of texts")
-    ] = Field(description="path of a trace, or of several, each tried with every point")
+    trace: Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Wanted("text, or a list of texts")] = Field(
+        default=(), description="path of a trace, or of several, each tried with every point; or capture"
+    )
+    capture: CaptureSource | None = Field(default=None, description="what to capture the traces from")
     axes: dict[str, Axis] = Field(
-        min_length=1, description="dotted path of a chip value, or `chip` -> values to try, or their range"
+        min_length=1,
+        description="dotted path of a chip value, `chip`, or with capture `preset` or `encoding.` before a path in a"
+        " preset -> values to try, or their range",
     )
     mode: Mode = Field(
         default="grid",
@@ -104,7 +119,7 @@ def load_sweep(path: str | Path, directory: Path | None = None) -> SweepConfig:
     root, problems = read_marked(file, shown)
     sweep, found = check(SweepConfig, root, _broken_sweep_rules)
     found += chip_problems(root, file, directory or chips_directory())
-    found += _missing_traces(root, file)
+    found += _missing_files(root, file)
     found = beside(problems, found)
     if found or sweep is None:
         raise ConfigError(in_order(found))
@@ -120,7 +135,12 @@ def _from_here(sweep: SweepConfig, file: Path) -> dict[str, Any]:
     if isinstance(chips, tuple):
         axes[CHIP_AXIS] = tuple(_chip_from_here(file, str(chip)) for chip in chips)
     base = None if sweep.base is None else _chip_from_here(file, sweep.base)
-    return {"base": base, "axes": axes, "trace": tuple(_beside(file, trace) for trace in sweep.trace)}
+    found: dict[str, Any] = {"base": base, "axes": axes, "trace": tuple(_beside(file, trace) for trace in sweep.trace)}
+    if sweep.capture is not None:
+        here = {key: _beside(file, getattr(sweep.capture, key)) for key in ("model", "text")}
+        here |= {"preset": _chip_from_here(file, sweep.capture.preset)}
+        found["capture"] = sweep.capture.model_copy(update=here)
+    return found
 
 
 def _chip_from_here(file: Path, chip: str) -> str:
@@ -132,16 +152,21 @@ def _beside(file: Path, named: str) -> str:
     return os.path.normpath(file.parent / named)
 
 
-def _missing_traces(root: Node, file: Path) -> list[Problem]:
-    """Traces that are no file."""
+def _missing_files(root: Node, file: Path) -> list[Problem]:
+    """Traces and texts that are no file, and a model that is no directory."""
     node = node_at(root, ("trace",))
-    nodes = node.items if isinstance(node, ListNode) else [node]
-    return [
-        Problem(named.place, ("trace",), f"found '{named.value}', wanted a trace; there is no file {path}")
-        for named in nodes
-        if isinstance(named, ScalarNode) and isinstance(named.value, str) and named.value
-        if not Path(path := _beside(file, named.value)).is_file()
-    ]
+    named: list[tuple[Keys, str, Node | None]]
+    named = [(("trace",), "a trace", item) for item in (node.items if isinstance(node, ListNode) else [node])]
+    named += [(("capture", key), what, node_at(root, ("capture", key))) for key, what in SOURCES.items()]
+    problems = []
+    for path, what, item in named:
+        if isinstance(item, ScalarNode) and isinstance(item.value, str) and item.value:
+            where = _beside(file, item.value)
+            if not (Path(where).is_dir() if path[-1] == "model" else Path(where).is_file()):
+                kind = "directory" if path[-1] == "model" else "file"
+                text = f"found '{item.value}', wanted {what}; there is no {kind} {where}"
+                problems.append(Problem(item.place, path, text))
+    return problems
 
 
 def _places(root: Node) -> dict[str, Place]:
@@ -163,6 +188,12 @@ def _broken_sweep_rules(sweep: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
     axes, mode = sweep.get("axes"), sweep.get("mode", "grid")
     if not isinstance(axes, Mapping):
         return
+    if bool(sweep.get("trace")) == (sweep.get("capture") is not None):
+        found = "both trace and capture" if sweep.get("trace") else "neither trace nor capture"
+        yield ("trace",), f"found {found}, wanted one of them"
+    if sweep.get("capture") is None:
+        for key in filter(is_capture_axis, axes):
+            yield ("axes", key), "found an axis of the encoder, wanted none without capture"
     if (CHIP_AXIS in axes) == (sweep.get("base") is not None):
         found = "both base and axes.chip" if CHIP_AXIS in axes else "neither base nor axes.chip"
         yield ("base",), f"found {found}, wanted one of them"

@@ -10,19 +10,26 @@ from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema, 
 from simulator.config.fields import Frozen, Wanted, broken_rule
 from simulator.units import INSIDE, INTEGER, UNITS, parse_quantity, split_quantity
 
-AxisValue = str | int | float
+AxisValue = str | bool | int | float
 LIST, RANGE = "<list>", "<range>"  # tags of the two kinds of axis; no key of a file can be one
 
 
 def _axis_value(value: object) -> AxisValue:
-    """A text or a number, as it stands in the file."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+    """A text, a number, true or false, as it stands in the file."""
+    if not isinstance(value, (str, int, float)):
         raise ValueError("found another value, wanted text or a number")
     return value
 
 
+def value_text(value: AxisValue) -> str:
+    """A value as a YAML file or ``--set`` writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 Value = Annotated[
-    str | int | float, PlainValidator(_axis_value), WithJsonSchema({"type": ["string", "integer", "number"]})
+    str | bool | int | float,
+    PlainValidator(_axis_value),
+    WithJsonSchema({"type": ["string", "boolean", "integer", "number"]}),
 ]
 Values = Annotated[tuple[Value, ...], Field(min_length=1)]
 

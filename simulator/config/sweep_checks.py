@@ -20,6 +20,11 @@ from simulator.config.yaml_marks import Entry, ListNode, MapNode, Node, Scalar, 
 CHIP_AXIS = "chip"  # the axis of whole chips; every other one is the path of a value inside a chip
 
 
+def is_capture_axis(key: str) -> bool:
+    """Whether an axis is one of the encoder: `preset`, or `encoding.` before the path of a value in a preset."""
+    return key == "preset" or key.startswith("encoding.")
+
+
 def chip_problems(root: Node, file: Path, directory: Path) -> list[Problem]:
     """What is wrong with the names of the base chips, and with each value of each axis when set on each of them."""
     problems: list[Problem] = []
@@ -55,7 +60,7 @@ def _axis_problems(axes: MapNode, chip: Node) -> Iterator[Problem]:
         path = tuple(key.split("."))
         if not all(path):
             yield Problem(entry.place, ("axes", key), "found an empty part, wanted a path such as core.sram.capacity")
-        elif key != CHIP_AXIS:
+        elif key != CHIP_AXIS and not is_capture_axis(key):
             for value in _tried(entry.node):
                 yield from _set_problems(chip, Override(path, value, entry.place))
 
@@ -71,9 +76,7 @@ def _tried(axis: Node) -> Iterator[ScalarNode]:
 
 def _is_tried(value: Scalar) -> bool:
     """Whether to set a value at all; of the others it is already said that no axis can hold them."""
-    if value is None or isinstance(value, bool):
-        return False
-    return isinstance(value, str) or math.isfinite(value)
+    return value is not None and (isinstance(value, str) or math.isfinite(value))
 
 
 def _set_problems(chip: Node, override: Override) -> list[Problem]:

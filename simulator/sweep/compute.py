@@ -39,7 +39,9 @@ def compute_group(group: Sequence[Point], store: Store, root: Path) -> tuple[int
 
 
 def simulate_point(point: Point, root: Path) -> Run:
-    """The run of one point, without a dense twin."""
+    """The run of one point, without a dense twin; raises TraceError when its trace could not be captured."""
+    if point.fault:
+        raise TraceError(f"its trace could not be captured: {point.fault}")
     return simulate(point.chip, opened(str(root / point.trace), point.trace_hash), command=point.command)
 
 

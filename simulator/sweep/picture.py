@@ -134,7 +134,7 @@ def _unit(key: str) -> tuple[str, float]:
 def words(key: str) -> str:
     """``energy.per_token_pj`` as ``energy per token``."""
     suffix = next((suffix for suffix in UNITS if key.endswith(suffix)), "")
-    return key.removesuffix(suffix).replace(".", " ").replace("_", " ")
+    return key.removesuffix(suffix).removeprefix("trace.origin.").replace(".", " ").replace("_", " ")
 
 
 def _changes(row: pd.Series, axes: tuple[str, ...]) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from simulator.config.files import load_chip
+from simulator.config.sweep_axes import value_text
 from simulator.errors import OutputError, did_you_mean
 from simulator.report.result_json import leaves
 from simulator.report.run import Run
 from simulator.sweep.compute import simulate_point
-from simulator.sweep.space import NOT_CHIP, Point, code_sha256
+from simulator.sweep.space import Point, code_sha256, in_chip
 from simulator.sweep.store import ORIGIN, POINTS, RESULT, SWEEP, point_text, read_json
 from simulator.trace.files import load_trace
 
@@ -101,7 +102,7 @@ def _point(path: Path) -> tuple[Point, str]:
         code = str(origin["code_sha256"])
     except (KeyError, TypeError, ValueError):
         raise OutputError(f"{path}: damaged: does not say what it was computed from") from None
-    overrides = [f"{axis}={value}" for axis, value in values.items() if axis not in NOT_CHIP]
+    overrides = [f"{axis}={value_text(value)}" for axis, value in values.items() if in_chip(axis)]
     chip = load_chip(base, overrides)
     return Point(path.parent.name, values, base, chip, trace, load_trace(trace).content_hash), code
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ import pandas as pd
 from simulator.config.sweep import SweepConfig
 from simulator.errors import ConfigError
 from simulator.sweep.adaptive import search
-from simulator.sweep.compute import Group
+from simulator.sweep.captures import Captures
+from simulator.sweep.compute import Group, opened
 from simulator.sweep.groups import price_groups
 from simulator.sweep.index import save_tables
 from simulator.sweep.objectives import checked_bounds, probe
@@ -99,12 +100,16 @@ def run_sweep(
     _check_call(config, jobs, shard)
     store = Store(Path(out_dir))
     traces = {path: load_trace(path) for path in config.trace}
-    space = Space(config, {path: trace.content_hash for path, trace in traces.items()})
-    points = [] if config.mode == "optuna" else sweep_points(space)
+    hashes = {path: trace.content_hash for path, trace in traces.items()}
     store.check()
-    example = _example(space, points, store, traces)
-    bounds = checked_bounds(config, example, traces.values())
-    store.open(config, {path: trace.content_hash for path, trace in traces.items()})
+    captures = None if config.capture is None else Captures(config, store.folder)
+    space = Space(config, hashes, captures=captures)
+    if captures is not None:
+        store.open(config, hashes)  # what it captures is kept from now on
+    points = [] if config.mode == "optuna" else sweep_points(space)
+    example, trace = _example(space, points, store)
+    bounds = checked_bounds(config, example, [*traces.values(), *([] if trace is None else [trace])])
+    store.open(config, hashes)
     work = Work(config, store, jobs, shard, dask, progress)
     refused = 0
     if config.mode == "optuna":
@@ -136,11 +141,14 @@ def _check_call(config: SweepConfig, jobs: int, shard: tuple[int, int]) -> None:
         raise ConfigError([f"{what}: shard: found {i}/{n}, wanted none: each point of optuna follows from the others"])
 
 
-def _example(space: Space, points: Sequence[Point], store: Store, traces: Mapping[str, Trace]) -> dict[str, Any] | None:
-    """A flat result to compare the objectives with: one that is there, or that of one token."""
-    points = points or list(_corners(space))
+def _example(space: Space, points: Sequence[Point], store: Store) -> tuple[dict[str, Any] | None, Trace | None]:
+    """A flat result to compare the objectives with, one that is there or that of one token; and the trace of that."""
+    points = [point for point in points or list(_corners(space)) if not point.fault]
     found = next((result for point in points if (result := store.result(point.point_id)) is not None), None)
-    return found or probe([point.chip for point in points], traces[space.config.trace[0]])
+    if not points:
+        return None, None
+    trace = opened(points[0].trace, points[0].trace_hash)
+    return found or probe([point.chip for point in points], trace), trace
 
 
 def _corners(space: Space) -> Iterator[Point]:
@@ -149,7 +157,7 @@ def _corners(space: Space) -> Iterator[Point]:
     for fraction in (0.0, 0.5, 1.0):
         values = {name: value_at(axis, fraction) for name, axis in config.axes.items()}
         try:
-            yield space.point(values | trace_value(config, config.trace[0]))
+            yield space.point(values | trace_value(config, (config.trace or ("",))[0]))
         except ConfigError:
             continue
 
@@ -182,7 +190,7 @@ class Work:
         mine = price_groups(unique.values())[i - 1 :: n]
         missing = [tuple(point for point in group if self.store.result(point.point_id) is None) for group in mine]
         todo = [group for group in missing if group]
-        for trace in dict.fromkeys(point.trace for group in todo for point in group):
+        for trace in dict.fromkeys(point.trace for group in todo for point in group if not point.fault):
             verify_trace(trace)
         n_todo = sum(map(len, todo))
         self.reused += sum(map(len, mine)) - n_todo

@@ -28,7 +28,7 @@ def combinations(config: SweepConfig) -> Iterator[Values]:
     rows = _drawn(config) if config.mode in ("sobol", "lhs") else _listed(config)
     seen = set()
     for row in rows:
-        for trace in config.trace:
+        for trace in config.trace or ("",):
             values = dict(zip(config.axes, row, strict=True)) | trace_value(config, trace)
             if (key := tuple(values.values())) not in seen:
                 seen.add(key)

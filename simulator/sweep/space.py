@@ -5,28 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
-import simulator
 from simulator.config.chip import ChipConfig
 from simulator.config.files import chip_from_tree, chip_tree
 from simulator.config.overrides import Override
 from simulator.config.place import Problem
 from simulator.config.sweep import SweepConfig
-from simulator.config.sweep_checks import CHIP_AXIS
+from simulator.config.sweep_axes import AxisValue, value_text
+from simulator.config.sweep_checks import CHIP_AXIS, is_capture_axis
 from simulator.config.yaml_marks import Node, ScalarNode
 from simulator.errors import ConfigError
 from simulator.report.manifest import chip_sha256
+from simulator.sweep.captures import Captures
+from simulator.sweep.code import code_hash
 from simulator.sweep.sampling import TRACE_AXIS, Values, combinations
 
 ID_DIGITS = 16  # 64 bits: two of a million points coincide once in 10^7 sweeps
 
 ROOMS = ("config", "trace", "mapping", "engine", "energy", "report")
-NOT_CHIP = (CHIP_AXIS, TRACE_AXIS)  # axes that are no value inside a chip
 
+Made = TypeVar("Made")
 Tree = tuple[Node, tuple[Problem, ...]]
 
 
@@ -46,6 +49,8 @@ class Point:
         That chip with the values set.
     trace, trace_hash
         Path of the trace, and its content hash.
+    fault
+        Why there is no trace; empty when there is one.
     """
 
     point_id: str
@@ -54,11 +59,12 @@ class Point:
     chip: ChipConfig
     trace: str
     trace_hash: str
+    fault: str = ""
 
     @property
     def overrides(self) -> tuple[str, ...]:
         """The values inside the chip as ``path=value`` texts of ``--set``."""
-        return tuple(f"{axis}={value}" for axis, value in self.values.items() if axis not in NOT_CHIP)
+        return tuple(f"{axis}={value_text(value)}" for axis, value in self.values.items() if in_chip(axis))
 
     @property
     def command(self) -> str:
@@ -80,6 +86,8 @@ class Space:
         Path of each of its traces -> content hash.
     directory
         Where the shipped chips are, when not at `simulator.config.files.chips_directory`.
+    captures
+        Of a sweep that captures its traces.
 
     Raises
     ------
@@ -87,31 +95,55 @@ class Space:
         What is wrong with a base chip.
     """
 
-    def __init__(self, config: SweepConfig, trace_hashes: Mapping[str, str], directory: Path | None = None) -> None:
+    def __init__(
+        self,
+        config: SweepConfig,
+        trace_hashes: Mapping[str, str],
+        directory: Path | None = None,
+        captures: Captures | None = None,
+    ) -> None:
         self.config = config
         self._hashes = trace_hashes
+        self._captures = captures
         chips = config.axes.get(CHIP_AXIS, (config.base,))
         self._trees: dict[str, Tree] = {str(chip): chip_tree(str(chip), directory) for chip in chips}
         for tree, marks in self._trees.values():
             chip_from_tree(tree, marks, ())  # what is wrong with a base is told once, not at every point
 
     def point(self, values: Values) -> Point:
-        """The point of these values; raises ConfigError when they are wrong together, each line with its place."""
+        """The point of these values, its trace captured where it must be; raises ConfigError as `check`."""
+        base, chip = self._chip(values)
+        path, trace_hash, fault = self._trace(values)
+        point_id = _point_id(chip, trace_hash or fault + values_text(values))
+        return Point(point_id, values, base, chip, path, trace_hash, fault)
+
+    def check(self, values: Values) -> None:
+        """Raise ConfigError when these values are wrong together, each line with its place; captures nothing."""
+        self._chip(values)
+        if self._captures is not None:
+            self._captures.preset(values)
+
+    def _chip(self, values: Values) -> tuple[str, ChipConfig]:
+        """Name of the base chip, and the chip of these values."""
         base = str(values.get(CHIP_AXIS, self.config.base))
-        trace = str(values.get(TRACE_AXIS, self.config.trace[0]))
         tree, marks = self._trees[base]
-        overrides = [self._override(axis, value) for axis, value in values.items() if axis not in NOT_CHIP]
+        overrides = [self._override(axis, value) for axis, value in values.items() if in_chip(axis)]
         try:
-            chip = chip_from_tree(tree, marks, overrides)
+            return base, chip_from_tree(tree, marks, overrides)
         except ConfigError as error:
             where = f"(sweep '{self.config.name}', point {values_text(values)})"
             raise ConfigError(f"{line} {where}" for line in error.problems) from None
-        trace_hash = self._hashes[trace]
-        return Point(_point_id(chip, trace_hash), values, base, chip, trace, trace_hash)
 
-    def _override(self, axis: str, value: str | int | float) -> Override:
+    def _trace(self, values: Values) -> tuple[str, str, str]:
+        """Path and content hash of the trace of these values, and why there is none."""
+        if self._captures is not None:
+            return self._captures.trace(self._captures.preset(values))
+        trace = str(values.get(TRACE_AXIS, self.config.trace[0]))
+        return trace, self._hashes[trace], ""
+
+    def _override(self, axis: str, value: AxisValue) -> Override:
         place = self.config.value_place(axis, value)
-        return Override(tuple(axis.split(".")), ScalarNode(place, value, str(value)), place)
+        return Override(tuple(axis.split(".")), ScalarNode(place, value, value_text(value)), place)
 
 
 def sweep_points(space: Space) -> list[Point]:
@@ -124,21 +156,34 @@ def sweep_points(space: Space) -> list[Point]:
     ConfigError
         Values that are right one by one and wrong together: all such points, one line each.
     """
-    points: list[Point] = []
+    every = list(combinations(space.config))
+    if space.config.capture is not None:
+        _all_of(every, space.check)  # all that is wrong is told before the first forward pass
+    return _all_of(every, space.point)
+
+
+def _all_of(every: Iterable[Values], make: Callable[[Values], Made]) -> list[Made]:
+    """What ``make`` makes of all values; raises ConfigError with the lines of all that it refuses."""
+    made: list[Made] = []
     problems: list[str] = []
-    for values in combinations(space.config):
+    for values in every:
         try:
-            points.append(space.point(values))
+            made.append(make(values))
         except ConfigError as error:
             problems += error.problems
     if problems:
-        raise ConfigError(problems)
-    return points
+        raise ConfigError(dict.fromkeys(problems))
+    return made
+
+
+def in_chip(axis: str) -> bool:
+    """Whether an axis is the path of a value inside a chip."""
+    return axis not in (CHIP_AXIS, TRACE_AXIS) and not is_capture_axis(axis)
 
 
 def values_text(values: Values) -> str:
     """``core.synapse.lanes=16, core.sram.capacity=128 KiB``."""
-    return ", ".join(f"{axis}={value}" for axis, value in values.items())
+    return ", ".join(f"{axis}={value_text(value)}" for axis, value in values.items())
 
 
 def _point_id(chip: ChipConfig, trace_hash: str) -> str:
@@ -149,8 +194,4 @@ def _point_id(chip: ChipConfig, trace_hash: str) -> str:
 @cache
 def code_sha256() -> str:
     """Hash of the rooms whose code a result depends on: a point computed by other code is another point."""
-    package = Path(simulator.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(file for room in ROOMS for file in (package / room).rglob("*.py")):
-        digest.update(str(path.relative_to(package)).encode() + path.read_bytes())
-    return digest.hexdigest()
+    return code_hash(ROOMS)

@@ -9,14 +9,14 @@ README = (chips_directory() / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_yaml_example_loads(write):
-    example, _ = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    example, *_ = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     chip = load_chip(write(example))
     assert chip.core.sram.capacity == 256 * 1024
     assert (chip.core.synapse.synop.energy.value, chip.core.synapse.synop.energy.high) == (30.0, None)
 
 
 def test_the_sweep_example_loads(write):
-    _, example = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    _, example, _ = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     write("", "traces/shakespeare-ternary-T15.npz")
     sweep = load_sweep(write(example, "chip_configs/sweeps/mine.yaml"))
     assert sweep.axes["chip.static_power"].at(1.0) == "1.0 W"

@@ -1,6 +1,7 @@
 """What every shipped chip and sweep must keep: it loads, and every number says where it comes from."""
 
 import re
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -92,6 +93,17 @@ def test_the_dense_twin_differs_in_coding_and_adder_only():
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 def test_every_shipped_sweep_loads_under_its_own_name(path):
     assert load_sweep(path).name == path.stem
+
+
+def test_noc_multicast_changes_one_thing_at_a_time():
+    sweep = load_sweep(chips_directory() / "sweeps" / "noc-multicast.yaml")
+    assert sweep.axes["noc.multicast"] == (False, True)
+
+
+@pytest.mark.parametrize("name", ["encoders", "chips-7b"])
+def test_sweeps_over_encoders_capture_the_sample_model(name):
+    sweep = load_sweep(chips_directory() / "sweeps" / f"{name}.yaml")
+    assert (Path(sweep.capture.model) / "config.json").is_file()
 
 
 def test_sram_lanes_is_a_small_grid():

@@ -65,7 +65,7 @@ ONE_PROBLEM = [
      "sweep.yaml:7:3: axes.core.sram.capacity: found 2 values beside 3 of core.synapse.lanes, wanted as many because mode is zip"),
     ("mode: grid", "mode: gird", "sweep.yaml:10:7: mode: found text 'gird', wanted one of grid, zip, sobol, lhs, optuna (did you mean 'grid'?)"),
     ("mode: grid", "mod: grid",
-     "sweep.yaml:10:1: mod: found an unknown key, wanted one of name, summary, base, trace, axes, mode, samples, seed, objectives, constraints (did you mean 'mode'?)"),
+     "sweep.yaml:10:1: mod: found an unknown key, wanted one of name, summary, base, trace, capture, axes, mode, samples, seed, objectives, constraints (did you mean 'mode'?)"),
     ("base: chips/toy.yaml", "base: chips/tyo.yaml",
      "sweep.yaml:3:7: base: found 'chips/tyo.yaml', wanted the name of a shipped chip or a path to a .yaml file; "
      "there is no file chips/tyo.yaml"),
@@ -74,7 +74,7 @@ ONE_PROBLEM = [
      "dense-int8-7nm, loihi-like, loihi2-like, odin-like, sdllm-asic-22nm, sdllm-asic-45nm, sdllm-asic-7nm, "
      "seneca-like, spinnaker2-like, truenorth-like or a .yaml file (did you mean 'loihi-like'?)"),
     ("[energy.per_token_pj]", "[]", "sweep.yaml:11:1: objectives: found a list without entries, wanted at least one"),
-    ("trace: traces/t.npz\n", "", "sweep.yaml:1:1: trace: found no such key, wanted text, or a list of texts"),
+    ("trace: traces/t.npz\n", "", "sweep.yaml:1:1: trace: found neither trace nor capture, wanted one of them"),
     ("trace: traces/t.npz", "trace: [traces/t.npz, t.npz]",
      "sweep.yaml:4:23: trace: found 't.npz', wanted a trace; there is no file t.npz"),
     ("base: chips/toy.yaml\n", "", "sweep.yaml:1:1: base: found neither base nor axes.chip, wanted one of them"),
@@ -141,6 +141,47 @@ def test_a_range_is_written_with_the_unit_used_inside(sweep_file):
 def test_a_wrong_range_is_told_at_its_place(sweep_file, old, new, line):
     assert RANGED.count(old) == 1
     assert line in problems(sweep_file(RANGED.replace(old, new)))
+
+
+CAPTURING = """\
+name: encoders
+summary: Encoders
+base: chips/toy.yaml
+capture: {model: model, text: text.txt}
+axes:
+  preset: [sdllm, int8]
+  encoding.timesteps: [3, 7]
+objectives: [energy.per_token_pj]
+"""
+
+
+def test_a_sweep_that_captures(sweep_file, write):
+    write("", "sweeps/model/config.json")
+    write("", "sweeps/text.txt")
+    sweep = load_sweep(sweep_file(CAPTURING.replace("chips/toy", "../chips/toy"), "sweeps/s.yaml"))
+    assert (sweep.capture.model, sweep.capture.text, sweep.trace) == ("sweeps/model", "sweeps/text.txt", ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("model: model", "model: modle",
+         "sweep.yaml:4:18: capture.model: found 'modle', wanted a model directory; there is no directory modle"),
+        ("capture: {model: model, text: text.txt}", "trace: traces/t.npz",
+         "sweep.yaml:6:3: axes.preset: found an axis of the encoder, wanted none without capture"),
+        ("objectives", "trace: traces/t.npz\nobjectives",
+         "sweep.yaml:8:8: trace: found both trace and capture, wanted one of them"),
+    ],
+)  # fmt: skip
+def test_a_wrong_capture_is_told_at_its_place(sweep_file, write, old, new, line):
+    write("", "model/config.json")
+    write("", "text.txt")
+    assert line in problems(sweep_file(CAPTURING.replace(old, new)))
+
+
+def test_true_and_false_are_values(sweep_file):
+    text = SWEEP.replace("core.synapse.lanes: [1, 2, 4]", "noc.multicast: [true, false]")
+    assert load_sweep(sweep_file(text)).axes["noc.multicast"] == (True, False)
 
 
 def test_chips_as_an_axis_are_checked_like_the_base(sweep_file):
