@@ -16,7 +16,7 @@ import time
 import numpy as np
 
 from simulator.engine.kernels_noc import simulate_mesh
-from simulator.engine.noc import Mesh, Router, no_log, simulate_packets
+from simulator.engine.noc import Mesh, Router, no_cores, no_log, simulate_packets
 from simulator.engine.noc_workspace import noc_workspace
 from simulator.engine.trees import TreeTable, xy_tree
 
@@ -56,7 +56,8 @@ def multicast(side: int) -> tuple[float, float]:
     workspace = noc_workspace(side, side, 8)
     flits, wait = np.zeros(side * side * 5, np.int64), np.zeros(side * side * 5, np.int64)
     server = np.concatenate([np.arange(len(members))] * HOMES)
-    cores = (1000, np.zeros(0, np.int64), table.members, np.full(len(server), 900), np.zeros(len(members), np.int64))
+    free = np.zeros(len(members), np.int64)
+    cores = (1000, np.zeros(0, np.int64), table.members, np.full(len(server), 900), free, no_cores()[5])
     before = time.process_time()
     one = np.ones(n, np.int64)
     empty = np.zeros(n, np.int64)

@@ -206,6 +206,12 @@ class AxonIn(Frozen):
     """Receiving end: one table lookup per packet."""
 
     lookup: Action
+    fifo_packets: Count | None = Field(
+        default=None,
+        le=1 << 16,
+        description="packets that can wait in front of the core; a full core blocks the local port of its router (model"
+        " cycle only). Without it any number can",
+    )
 
 
 class Synapse(Frozen):

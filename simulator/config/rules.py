@@ -42,6 +42,7 @@ def broken_chip_rules(chip: Mapping[str, Any]) -> list[tuple[Path, str]]:
         *_missing_chip_link(chip),
         *_unsorted_barriers(chip),
         *_multicast_over_channels(chip),
+        *_full_cores_behind_channels(chip),
     ]
 
 
@@ -104,6 +105,13 @@ def _multicast_over_channels(chip: Mapping[str, Any]) -> Iterator[tuple[Path, st
     """Routers with virtual channels take no multicast."""
     if _at(chip, ("noc", "multicast")) is True and _at(chip, ("noc", "router")) == "V":
         yield ("noc", "multicast"), "found true with router V, wanted false or a router of one channel (P, N, R)"
+
+
+def _full_cores_behind_channels(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Routers with virtual channels know no full cores."""
+    path = ("core", "axon_in", "fifo_packets")
+    if _at(chip, path) is not None and _at(chip, ("noc", "router")) == "V":
+        yield path, "found a bound with noc.router V, wanted none or a router of one channel (P, N, R)"
 
 
 def _nearest_action(target: str) -> str:

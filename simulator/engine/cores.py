@@ -16,12 +16,13 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class CoreLoad:
-    """Busy time and traffic of every core of the chips in use, int64 [cores] each, by core number."""
+    """Busy time, stalls and traffic of every core of the chips in use, int64 [cores] each, by core number."""
 
     busy_ps: Ints
     packets_in: Ints
     packets_out: Ints
     synops: Ints
+    stall_ps: Ints
 
     @classmethod
     def idle(cls, placement: Placement) -> CoreLoad:
@@ -61,5 +62,6 @@ class CoreLoad:
                 "packets_in": self.packets_in[cores],
                 "packets_out": self.packets_out[cores],
                 "synops": self.synops[cores],
+                "stall_ps": self.stall_ps[cores],
             }
         )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.compiled import jit
-from simulator.engine.kernels_cores import LOG_FIELDS
+from simulator.engine.kernels_cores import LOG_FIELDS, open_inputs
 from simulator.engine.kernels_noc_models import Links, carry
 from simulator.engine.noc_workspace import Indices
 
@@ -26,7 +26,7 @@ Homes = tuple[Ints, Ints, Ints]
 Targets = tuple[Ints, Ints, Ints, Ints, Ints]
 Routes = tuple[Indices, Ints, Ints, Ints, Ints]
 Scratch = tuple[Packets, Packets, Ints, Ints, Ints, Ints, Ints]
-Out = tuple[Ints, Ints, Ints, Ints, Ints, Ints]
+Out = tuple[Ints, Ints, Ints, Ints, Ints, Ints, Ints]
 
 # How a count turns into packets: timestep by timestep (a graded count in its only one), bit by bit of its size or
 # of its two's complement, or once as it is (dense replay).
@@ -229,10 +229,10 @@ def run_timesteps(
         (emitted, packets, cycle, src, dst, flits, delivered), each int64 [most packets of a timestep], the first two of
         four fields.
     out
-        (compute_ps [tokens], network_ps [tokens], home_busy [H], sent [H, S], active_steps [G], events [E, 9]);
-        all are added to, events are written from the start. `E` = 0 records none. ``sent`` are the spikes of each home
-        in each segment. Fields of an event: token, timestep, row, home, target, ready_ps, delivered_cycle, start_ps,
-        done_ps.
+        (compute_ps [tokens], network_ps [tokens], home_busy [H], sent [H, S], active_steps [G], stall_ps [G, by
+        server], events [E, 9]); all are added to, events are written from the start. `E` = 0 records none. ``sent`` are
+        the packets of each home to each segment. Fields of an event: token, timestep, row, home, target, ready_ps,
+        delivered_cycle, start_ps, done_ps.
 
     Returns
     -------
@@ -243,14 +243,13 @@ def run_timesteps(
     nodes, root, member_target, member_server, member_service = routes
     multicast = len(nodes) > 0
     emitted, packets, cycle, src, dst, flits, delivered = scratch
-    compute_out, network_out, home_busy, sent, active_steps, events = out
+    compute_out, network_out, home_busy, sent, active_steps, stall_ps, events = out
     head = np.empty(len(start), np.int64)
     tail = np.empty(len(start), np.int64)
     free_ps = np.empty(len(targets[0]), np.int64)
     received = np.empty(len(targets[0]), np.int64)
     sent_now = np.empty(sent.shape[1], np.int64)
     log = np.empty((len(events), LOG_FIELDS), np.int64)
-    cores = (cycle_ps, packets[3], member_server, member_service, free_ps)
     n_spikes = 0
     n_events = 0
     for token in range(counts.shape[0]):
@@ -294,6 +293,8 @@ def run_timesteps(
             compute_ps = step_end(free_ps, received, targets, emitted_ps)
             # then the network, which hands each packet to its cores as it comes
             free_ps[:] = 0
+            inputs = open_inputs(network[6], len(free_ps), network[7], stall_ps)
+            cores = (cycle_ps, packets[3], member_server, member_service, free_ps, inputs)
             log[:, 0] = -1
             room = log[: len(events) - n_events]
             last_ps = carry(n, cycle, src, dst, flits, delivered, network, nodes, cores, room)

@@ -46,6 +46,7 @@ from simulator.engine.noc_workspace import (
     FAMILY_P,
     FAMILY_R,
     FREE,
+    LATE,
     SOURCE,
     WAKE,
     Indices,
@@ -91,7 +92,7 @@ def simulate_mesh(
         The table of `trees`; of no length: each packet goes to one router.
     cores
         (cycle_ps, member of each packet (not used for multicast), server of each member, its ps for a packet, when each
-        server is free: in and out). Without members nothing is served.
+        server is free: in and out, inputs, see `kernels_cores.deliver`). Without members nothing is served.
     log
         Out: a row of `kernels_cores.LOG_FIELDS` for each delivery to a member, in the order of the grants, as long as
         there is room; the rest of the first column is left alone.
@@ -135,7 +136,7 @@ def simulate_mesh(
             else:
                 n_active = _ask(t, q, flit & 7, asks, port, active, n_active)
         end[slot] = first[slot]
-        n_active = _wake(t, port, wheel, first, end, active, n_active, wheel_mask)
+        n_active = _wake(t, port, fifo, ring_bits, wheel, first, end, active, n_active, wheel_mask)
         if family == FAMILY_R:
             n_active = _ask_late(
                 t, multicast, port, fifo, ring_bits, wheel, first, end, active, n_active, wheel_mask, pick
@@ -191,15 +192,19 @@ def simulate_mesh(
                     if multicast:
                         places = node_of(flit) << SHIFT_NODE_PLACES
                         members, stop = signed(nodes[places | NODE_FIRST]), signed(nodes[places | NODE_STOP])
-                        n_log = deliver(packet, arrival, arrival * cores[0], members, stop, cores, log, n_log)
+                        n_log = deliver(packet, arrival, arrival * cores[0], o >> 3, members, stop, cores, log, n_log)
                     else:
                         delivered[packet] = arrival
                         if serving:
                             members = cores[1][packet]
                             n_log = deliver(
-                                packet, arrival, arrival * cores[0], members, members + 1, cores, log, n_log
+                                packet, arrival, arrival * cores[0], o >> 3, members, members + 1, cores, log, n_log
                             )
-                push_event(CREDIT, arrival + out.cycles, o, wheel, end, wheel_mask)
+                if flit & TAIL and cores[5][0] > 0:
+                    taken = -(-cores[5][3][o >> 3] // cores[0])
+                    _credit_late(t, o, taken + out.cycles, port, fifo, ring_bits, wheel, end, wheel_mask)
+                else:
+                    push_event(CREDIT, arrival + out.cycles, o, wheel, end, wheel_mask)
             else:
                 onward = after_branch(flit, o, nodes) if multicast else after_hop(flit, o)
                 push_flit(arrival, out.peer, onward, cargo, wheel, end, wheel_mask)
@@ -335,18 +340,83 @@ def _ask_late(
 
 
 @jit
+def _credit_late(
+    t: int,
+    o: int,
+    due: int,
+    port: Records,
+    fifo: Ints,
+    ring_bits: int,
+    wheel: Indices,
+    end: Indices,
+    wheel_mask: int,
+) -> None:
+    """Let the credit of a local port come back at ``due``, perhaps beyond the reach of the wheel.
+
+    What is due waits in the ring of port `LATE`, in order, and one event at a time stands for the first of it.
+    """
+    late = (o >> 3) << 3 | LATE
+    waiting = port[late]
+    fifo[_place(late, (waiting.read + waiting.stored) & ((1 << ring_bits) - 1), ring_bits)] = due
+    waiting.stored += 1
+    if waiting.stored == 1:
+        push_event(WAKE, min(due, t + wheel_mask), late, wheel, end, wheel_mask)
+
+
+@jit
 def _wake(
-    t: int, port: Records, wheel: Indices, first: Indices, end: Indices, active: Indices, n_active: int, wheel_mask: int
+    t: int,
+    port: Records,
+    fifo: Ints,
+    ring_bits: int,
+    wheel: Indices,
+    first: Indices,
+    end: Indices,
+    active: Indices,
+    n_active: int,
+    wheel_mask: int,
 ) -> int:
-    """End the pause of outputs whose interval is over."""
+    """End the pause of outputs whose interval is over, and bring credits back that took long."""
     slot = wheel_slot(WAKE, t, wheel_mask)
     for k in range(first[slot], end[slot]):
         o = wheel[k]
+        if o & 7 == LATE:
+            n_active = _late_credits(t, o, port, fifo, ring_bits, wheel, end, active, n_active, wheel_mask)
+            continue
         out = port[o]
         idle = out.credits <= 0
         out.credits += BLOCKED
         n_active = _append(active, n_active, o, idle & (out.credits > 0) & (out.asking & out.allowed != 0))
     end[slot] = first[slot]
+    return n_active
+
+
+@jit
+def _late_credits(
+    t: int,
+    late: int,
+    port: Records,
+    fifo: Ints,
+    ring_bits: int,
+    wheel: Indices,
+    end: Indices,
+    active: Indices,
+    n_active: int,
+    wheel_mask: int,
+) -> int:
+    """Bring back the credits of a local port that are due, and look ahead to the next."""
+    waiting = port[late]
+    o = (late >> 3) << 3 | EJECT
+    out = port[o]
+    while waiting.stored > 0:
+        due = fifo[_place(late, waiting.read, ring_bits)]
+        if due > t:
+            push_event(WAKE, min(due, t + wheel_mask), late, wheel, end, wheel_mask)
+            break
+        waiting.read = (waiting.read + 1) & ((1 << ring_bits) - 1)
+        waiting.stored -= 1
+        out.credits += 1
+        n_active = _append(active, n_active, o, (out.credits == 1) & (out.asking & out.allowed != 0))
     return n_active
 
 

@@ -70,13 +70,13 @@ def carry_closed(
         if multicast:
             places = end_node[k] << SHIFT_NODE_PLACES
             first, stop = signed(nodes[places | NODE_FIRST]), signed(nodes[places | NODE_STOP])
-            n_log = deliver(packet, at >> TICK_BITS, (at * cores[0]) >> TICK_BITS, first, stop, cores, log, n_log)
+            n_log = deliver(packet, at >> TICK_BITS, (at * cores[0]) >> TICK_BITS, 0, first, stop, cores, log, n_log)
         else:
             delivered[packet] = at
             if len(cores[2]) > 0:
                 first = cores[1][packet]
                 n_log = deliver(
-                    packet, at >> TICK_BITS, (at * cores[0]) >> TICK_BITS, first, first + 1, cores, log, n_log
+                    packet, at >> TICK_BITS, (at * cores[0]) >> TICK_BITS, 0, first, first + 1, cores, log, n_log
                 )
     _clear(n_touched, n, src, workspace)
     return last

@@ -13,7 +13,7 @@ from simulator.engine.noc_workspace_vc import NocWorkspaceVc
 
 CYCLE, CYCLE_VC, ESTIMATE, IDEAL = range(4)
 
-Links = tuple[Ints, Ints, int, NocWorkspace, NocWorkspaceVc, ClosedWorkspace]
+Links = tuple[Ints, Ints, int, NocWorkspace, NocWorkspaceVc, ClosedWorkspace, int, Ints]
 
 
 @jit
@@ -31,10 +31,11 @@ def carry(
 ) -> int:
     """Carry ``n`` packets and have them served by their cores; returns the time of the last delivery in ps.
 
-    ``network`` is (link_flits, link_wait, model, a workspace for each kind of model), see `network.Network`; the other
-    parameters are those of `kernels_noc.simulate_mesh`. The closed forms count waiting in ticks.
+    ``network`` is (link_flits, link_wait, model, a workspace for each kind of model, places in front of a core, work
+    space per router), see `network.Network`; the other parameters are those of `kernels_noc.simulate_mesh`. The closed
+    forms count waiting in ticks.
     """
-    flits, wait, model, mesh, mesh_vc, closed = network
+    flits, wait, model, mesh, mesh_vc, closed, _, _ = network
     if model == CYCLE:
         last = simulate_mesh(n, cycle, src, dst, n_flits, delivered, flits, wait, mesh, nodes, cores, log)
         return last * cores[0]

@@ -143,7 +143,9 @@ def simulate_mesh_vc(
                         last = max(last, arrival)
                         if len(cores[2]) > 0:
                             member = cores[1][packet]
-                            n_log = deliver(packet, arrival, arrival * cores[0], member, member + 1, cores, log, n_log)
+                            n_log = deliver(
+                                packet, arrival, arrival * cores[0], r, member, member + 1, cores, log, n_log
+                            )
                     push_event(CREDIT, arrival + out.cycles, (r << 3 | o) << 2 | to_vc, wheel, end, wheel_mask)
                 else:
                     _store(out.peer << 2 | to_vc, after_hop(flit, o), channel, fifo, ring_mask)

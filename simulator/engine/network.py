@@ -43,8 +43,12 @@ class Network:
         """What the kernels take; flits and waiting add to this network's."""
         return self._kernel
 
-    def transfer(self, arrays: TransferArrays, flits: int, times: int) -> int:
-        """Time of one transfer step in ps; its traffic counts ``times`` times, for it is the same for every token."""
+    def transfer(self, arrays: TransferArrays, flits: int, times: int) -> tuple[int, Ints]:
+        """Time of one transfer step in ps, and how long packets waited for a place at each receiver.
+
+        Its traffic counts ``times`` times, for it is the same for every token.
+        """
+        stall_ps = np.zeros(len(arrays.receiver_router), np.int64)
         moved, waited = np.zeros_like(self.flits), np.zeros_like(self.flits)
         taken_ps = run_transfer(
             arrays.cycle,
@@ -55,10 +59,11 @@ class Network:
             self._cycle_ps,
             np.full(len(arrays.cycle), flits, np.int64),
             (moved, waited, *self._kernel[2:]),
+            stall_ps,
         )
         self.flits += moved * times
         self.wait += waited * times
-        return max(arrays.sent_ps, int(taken_ps))
+        return max(arrays.sent_ps, int(taken_ps)), stall_ps
 
 
 def network_for_kernel(placement: Placement, chip: ChipConfig) -> Links:
@@ -73,4 +78,6 @@ def network_for_kernel(placement: Placement, chip: ChipConfig) -> Links:
     one_vc = noc_workspace(*mesh, ONE_VC[noc.router], extra, interval) if cycle else noc_workspace(1, 1, 1)
     vc = noc_workspace_vc(*mesh, extra, interval) if cycle_vc else noc_workspace_vc(1, 1, 1)
     closed = closed_workspace(1, 1, 1) if cycle or cycle_vc else closed_workspace(*mesh, noc.router, extra, interval)
-    return flits, np.zeros_like(flits), model, one_vc, vc, closed
+    places = (chip.core.axon_in.fifo_packets or 0) if cycle else 0
+    port_ps = np.zeros(len(flits) // N_PORTS if places else 0, np.int64)
+    return flits, np.zeros_like(flits), model, one_vc, vc, closed, places, port_ps

@@ -19,7 +19,7 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simulator.engine.kernels_cores import LOG_FIELDS
+from simulator.engine.kernels_cores import LOG_FIELDS, Cores
 from simulator.engine.kernels_noc import simulate_mesh
 from simulator.engine.kernels_noc_closed import carry_closed
 from simulator.engine.kernels_noc_vc import simulate_mesh_vc
@@ -179,10 +179,10 @@ def simulate_packets(
     return Delivered(in_given_order, link_flits.reshape(-1, 5), link_wait.reshape(-1, 5), int(last))
 
 
-def no_cores() -> tuple[int, Ints, Ints, Ints, Ints]:
+def no_cores() -> Cores:
     """No core behind the routers: packets are delivered and not served."""
     none = np.zeros(0, np.int64)
-    return 1, none, none, none, none
+    return 1, none, none, none, none, (0, none, none, none, none)
 
 
 def no_log(rows: int = 0) -> NDArray[np.int64]:
@@ -245,7 +245,7 @@ def simulate_multicast(
         link_wait,
         workspace,
         table.nodes,
-        (1, np.zeros(0, np.int64), router_of, np.zeros_like(router_of), free),
+        (1, np.zeros(0, np.int64), router_of, np.zeros_like(router_of), free, no_cores()[5]),
         log,
     )
     found: tuple[dict[int, int], ...] = tuple({} for _ in range(n))

@@ -3,6 +3,7 @@
 A *port* is ``router * 8 + p``. As an input, p = 0..3 is the FIFO from the neighbour at +x, -x, +y, -y and 4 the one
 from the source of the router; as an output, p = 0..3 leads to that neighbour, 4 to the core, and 5 is the source
 itself, which feeds input 4. So the two ends of a link are peers in both directions, and one record serves each port.
+Port 6 keeps when places of the port to the cores become free, where cores have a bounded input.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Indices = NDArray[np.uint32]
 
 FAMILY_P, FAMILY_N, FAMILY_R = 0, 1, 2
 ONE_VC = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
-EJECT, SOURCE = 4, 5
+EJECT, SOURCE, LATE = 4, 5, 6
 LINK_CYCLES = 3  # switch allocation, switch traversal, channel (TIMING rule 4)
 SOURCE_CYCLES = 2  # from a source to the first allocation, and for its credit on the way back (TIMING rules 2 and 4)
 ANY_INPUT = 0b11111

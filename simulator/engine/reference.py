@@ -45,11 +45,12 @@ class Event:
 
 @dataclass
 class ReferenceResult:
-    """Counts per (layer, component, action), spike packets, busy ps per core; when each token started and ended."""
+    """Counts per (layer, component, action), spike packets, busy and stall ps per core; start and end of each token."""
 
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     events: list[Event] = field(default_factory=list)
     busy_ps: Counter[int] = field(default_factory=Counter)
+    stall_ps: Counter[int] = field(default_factory=Counter)
     start_ps: dict[int, int] = field(default_factory=dict)
     end_ps: dict[int, int] = field(default_factory=dict)
 
@@ -70,6 +71,7 @@ def reference_simulate(trace: Trace, chip: ChipConfig, placement: Placement, sch
             if stage is trace.stages[-1]:
                 found.end_ps[token] = ended
         now = ended
+    found.stall_ps = oracle.network.stall_ps
     return found
 
 
@@ -299,7 +301,7 @@ class _Oracle:
         deliveries = [delivery for p in packets for delivery in p.deliveries]
         for d in sorted(deliveries, key=lambda d: d.arrival_ps):
             core = d.receiver.core
-            d.start_ps = max(d.arrival_ps, free.get(core, 0))
+            d.start_ps = max(d.taken_ps, free.get(core, 0))
             d.done_ps = d.start_ps + d.service_ps
             free[core] = d.done_ps
             self.found.busy_ps[core] += d.service_ps

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from simulator.config.chip import ChipConfig
@@ -20,6 +22,7 @@ class Delivery:
     service_ps: int
     delivered_cycle: int = 0
     arrival_ps: int = 0
+    taken_ps: int = 0
     start_ps: int = 0
     done_ps: int = 0
 
@@ -37,18 +40,56 @@ class Packet:
     deliveries: list[Delivery] = field(default_factory=list)
 
 
+class ReferenceCoreInputs:
+    """The inputs of the cores, FIFOs of ``core.axon_in.fifo_packets`` places (None: any number), in one step.
+
+    The packets that the network delivers to a tile are taken in that order. A core takes a packet when it is delivered,
+    when all before it have been taken by all their cores, and when it has a free place; the place is free again when
+    the core begins to serve the packet. A packet that several cores of the tile take leaves the port with the last of
+    them.
+
+    Attributes
+    ----------
+    stall_ps
+        For each core, the time that packets at the head of a local port waited for a place in its FIFO.
+    """
+
+    def __init__(self, chip: ChipConfig) -> None:
+        self.places = chip.core.axon_in.fifo_packets
+        self.started: defaultdict[int, list[int]] = defaultdict(list)  # per core, in order
+        self.free: Counter[int] = Counter()  # per core: when it has served all it has taken
+        self.port: Counter[int] = Counter()  # per router: when the last packet was taken
+        self.stall_ps: Counter[int] = Counter()
+
+    def take(self, router: int, deliveries: list[Delivery], at_ps: int) -> int:
+        """The cores of a tile take a packet delivered at ``at_ps``; returns when the last of them has."""
+        at_head = max(at_ps, self.port[router])
+        for delivery in deliveries:
+            core = delivery.receiver.core
+            started, before = self.started[core], self.places
+            full = before is not None and len(started) >= before
+            delivery.taken_ps = max(at_head, started[-before]) if full and before is not None else at_head
+            self.stall_ps[core] += delivery.taken_ps - at_head
+            started.append(max(delivery.taken_ps, self.free[core]))
+            self.free[core] = started[-1] + delivery.service_ps
+            self.port[router] = max(self.port[router], delivery.taken_ps)
+        return self.port[router]
+
+
 class ReferenceChipNetwork:
     """The network of a placement on a chip; every call starts with an idle one."""
 
     def __init__(self, placement: Placement, chip: ChipConfig) -> None:
         self.chip, self.placement = chip, placement
+        self.stall_ps: Counter[int] = Counter()
 
     def deliver(self, packets: list[Packet]) -> int:
         """Carry packets, in the order of their cycles, and write when and where each is delivered.
 
         Returns the time in ps before which the network is not done.
         """
-        network = self.network()
+        inputs = ReferenceCoreInputs(self.chip)
+        network = self.network(packets, inputs)
         delivered = network.carry(
             [p.cycle for p in packets],
             [self.router(p.sender) for p in packets],
@@ -62,11 +103,19 @@ class ReferenceChipNetwork:
                 at = delivered[number, self.router(delivery.receiver)]
                 delivery.delivered_cycle = at // ticks
                 delivery.arrival_ps = at * cycle_ps // ticks
+                delivery.taken_ps = max(delivery.arrival_ps, delivery.taken_ps)
+        self.stall_ps += inputs.stall_ps
         last = network.last if isinstance(network, ReferenceClosed) else max(delivered.values(), default=0)
         return max(0, last * cycle_ps // ticks)
 
-    def network(self) -> ReferenceNetwork | ReferenceClosed:
+    def network(self, packets: list[Packet], inputs: ReferenceCoreInputs) -> ReferenceNetwork | ReferenceClosed:
         """An idle network of the model, the routers and the links of the chip file."""
+        cycle_ps = self.chip.noc.cycle.value
+
+        def taken_by(packet: int, router: int, cycle: int) -> int:
+            here = [d for d in packets[packet].deliveries if self.router(d.receiver) == router]
+            return math.ceil(inputs.take(router, here, cycle * cycle_ps) / cycle_ps)
+
         noc = self.chip.noc
         mesh = (self.placement.mesh_x, self.placement.mesh_y, noc.buffer_flits)
         links = (self.extra_cycles, self.interval)
@@ -74,7 +123,7 @@ class ReferenceChipNetwork:
             return ReferenceClosed(*mesh, noc.router, *links, noc.model)
         if noc.router == "V":
             return ReferenceMeshVc(*mesh, *links)
-        return ReferenceMesh(*mesh, noc.router, *links)
+        return ReferenceMesh(*mesh, noc.router, *links, taken_by)
 
     def router(self, block: Block) -> int:
         """Router of a block's core."""

@@ -8,6 +8,9 @@ asks for every output that leads to one of them, each output grants on its own, 
 and the flit leaves the FIFO when all have granted: its place is free then. A flit of a multicast packet holds no output
 for those behind it: two such packets, each holding one output and asking for the other's, would wait for ever. No flit
 waits for an output that XY routing would not let it wait for, so nothing can wait in a circle.
+
+A packet is delivered when its last flit is at the local port of a router. There it may have to wait until the cores
+behind it have taken it (``taken_by``); the place of its last flit is free then, and its credit takes as long as ever.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from dataclasses import dataclass, field, replace
 Port = tuple[int, int]
 Routers = frozenset[int]
 OfLink = Callable[[int, int], int]  # of (router, output)
+TakenBy = Callable[[int, int, int], int]  # of (packet, router, cycle of delivery): cycle from which its place is free
 Ways = dict[int, Routers]  # output -> the routers that it leads to
 
 PORTS = 5
@@ -123,6 +127,8 @@ class ReferenceMesh(ReferenceNetwork):
     ----------
     family
         ``P``, ``N`` or ``R``.
+    taken_by
+        When the cores behind a router have taken a packet; asked in the order of delivery at each router.
     extra, interval
         Of the link at (router, output): cycles beyond the normal three, least distance of two flits.
     flits, wait
@@ -135,6 +141,7 @@ class ReferenceMesh(ReferenceNetwork):
     family: str = "P"
     extra: OfLink = lambda router, output: 0
     interval: OfLink = lambda router, output: 1
+    taken_by: TakenBy = lambda packet, router, cycle: cycle
     flits: Counter[Port] = field(default_factory=Counter)
     wait: Counter[Port] = field(default_factory=Counter)
 
@@ -233,9 +240,11 @@ class ReferenceMesh(ReferenceNetwork):
         if output[1] != LOCAL:
             self.flits_due[arrival].append((self.other_end(output), flit))
             return
+        taken = arrival
         if flit.last:
             self.delivered[flit.packet, output[0]] = arrival
-        self.credits_due[arrival + 3 + self.extra(*output)].append(output)
+            taken = self.taken_by(flit.packet, output[0], arrival)
+        self.credits_due[taken + 3 + self.extra(*output)].append(output)
 
     def return_credit(self, t: int, input_: Port) -> None:
         """Rule 4: the place is usable again by the upstream router three cycles later, by the source two."""

@@ -39,7 +39,8 @@ class SimResult:
         start to end.
     cores
         One row per core in use: ``core, chip, router, x, y, role, owner, rows, neurons, sram_bytes, busy_ps,
-        packets_in, packets_out, synops``.
+        packets_in, packets_out, synops, stall_ps`` (time in which a packet at the local port waited for
+        a place in front of the core).
     links
         One row per directed mesh link of the mesh in use: ``router, x, y, direction (+x -x +y -y), crosses_chip, flits,
         wait_cycles`` (cycles in which a flit at the head of a FIFO waited for the link).

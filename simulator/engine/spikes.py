@@ -35,6 +35,8 @@ class SpikeRun:
         int64 [H, S]: packets of each home to each segment of its rows.
     flows
         int64 [H, G]: deliveries from each home to each target.
+    stall_ps
+        int64 [G]: how long packets waited for a place in front of each core, by the number of the core among these.
     active_steps
         int64 [G]: timesteps in which a target received something.
     events
@@ -48,6 +50,7 @@ class SpikeRun:
     sent: Ints
     flows: Ints
     active_steps: Ints
+    stall_ps: Ints
     events: Ints
 
 
@@ -71,7 +74,7 @@ def run_spikes(
     n_tokens, n_homes, n_targets = len(counts), len(plan.homes), len(plan.targets)
     compute, waiting = np.zeros(n_tokens, np.int64), np.zeros(n_tokens, np.int64)
     home_busy, sent = np.zeros(n_homes, np.int64), np.zeros((n_homes, len(plan.segment_ptr) - 1), np.int64)
-    active_steps = np.zeros(n_targets, np.int64)
+    active_steps, stall_ps = np.zeros(n_targets, np.int64), np.zeros(n_targets, np.int64)
     events = np.full((n_events, len(EVENT_FIELDS)), -1, np.int64)
     most, routes = most_packets(plan), plan.routes
     spikes = run_timesteps(
@@ -87,11 +90,11 @@ def run_spikes(
         (routes.nodes, routes.root, routes.member_target, routes.member_server, routes.member_service_ps),
         network.for_kernel(),
         scratch(most, flits_per_spike(encoding, chip)),
-        (compute, waiting, home_busy, sent, active_steps, events),
+        (compute, waiting, home_busy, sent, active_steps, stall_ps, events),
     )
     flows = _flows(sent, plan)
     recorded = min(n_events, int(flows.sum()))
-    return SpikeRun(spikes, compute, waiting, home_busy, sent, flows, active_steps, events[:recorded])
+    return SpikeRun(spikes, compute, waiting, home_busy, sent, flows, active_steps, stall_ps, events[:recorded])
 
 
 def _flows(sent: Ints, plan: StagePlan) -> Ints:

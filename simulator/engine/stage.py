@@ -134,6 +134,8 @@ class BatchRun:
         self.spikes += run.spikes
         self.cores.add("busy_ps", plan.home_core, run.home_busy_ps)
         self._count_targets(plan, run)
+        servers = np.unique(plan.target_core)
+        self.cores.add("stall_ps", servers, run.stall_ps[: len(servers)])
         for stage in stages:
             self._count_packets(stage, plan, run)
         self._add_time("compute_ps", run.compute_ps + self._soma_after_stage(plan))
@@ -148,7 +150,8 @@ class BatchRun:
         """One transfer step of every round (they are all alike); returns its ps per round."""
         times = self.n_rounds * transfer.rounds
         arrays = transfer_arrays(transfer, self._in.placement, self._in.chip)
-        taken_ps = self._network.transfer(arrays, transfer.flits, times)
+        taken_ps, stall_ps = self._network.transfer(arrays, transfer.flits, times)
+        self.cores.add("stall_ps", arrays.receivers, stall_ps * times)
         for edges in transfer.parts:
             self._count_values(transfer, edges, edges.values * times)
         return taken_ps * transfer.rounds

@@ -152,8 +152,8 @@ class TransferArrays:
     ----------
     cycle, source, target_of
         int64 [packets]: injection cycle, router of the sender, index of the receiver.
-    receiver_router, service_ps
-        int64 [receivers].
+    receivers, receiver_router, service_ps
+        int64 [receivers]: cores, their routers, time for a packet.
     sent_ps
         Time at which the last sender has sent its last packet.
     """
@@ -161,6 +161,7 @@ class TransferArrays:
     cycle: Ints
     source: Ints
     target_of: Ints
+    receivers: Ints
     receiver_router: Ints
     service_ps: Ints
     sent_ps: int
@@ -184,6 +185,7 @@ def transfer_arrays(transfer: Transfer, placement: Placement, chip: ChipConfig) 
         cycle=cycle[order],
         source=placement.core_router[sender[order]],
         target_of=to[edge[order]].astype(np.int64),
+        receivers=receivers,
         receiver_router=placement.core_router[receivers],
         service_ps=np.full(len(receivers), receive_ps(transfer.kind, chip), np.int64),
         sent_ps=int(ready_ps.max()),

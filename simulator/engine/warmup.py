@@ -24,7 +24,7 @@ def warm_up() -> float:
     zero, one = np.zeros(1, np.int64), np.ones(1, np.int64)
     ptr = np.array([0, 1], np.int64)
     workspaces = (noc_workspace(1, 1, 1), noc_workspace_vc(1, 1, 1), closed_workspace(1, 1, 1))
-    network = (np.zeros(5, np.int64), np.zeros(5, np.int64), CYCLE, *workspaces)
+    network = (np.zeros(5, np.int64), np.zeros(5, np.int64), CYCLE, *workspaces, 0, np.zeros(0, np.int64))
 
     run_timesteps(
         np.ones((1, 1), np.int32),
@@ -39,7 +39,15 @@ def warm_up() -> float:
         (NO_NODES, np.zeros((1, 1), np.int64), zero, zero, one),
         network,
         scratch(1),
-        (zero.copy(), zero.copy(), zero.copy(), np.zeros((1, 1), np.int64), zero.copy(), np.zeros((0, 9), np.int64)),
+        (
+            zero.copy(),
+            zero.copy(),
+            zero.copy(),
+            np.zeros((1, 1), np.int64),
+            zero.copy(),
+            zero.copy(),
+            np.zeros((0, 9), np.int64),
+        ),
     )
-    run_transfer(zero, zero, zero, zero, one, 1, one, network)
+    run_transfer(zero, zero, zero, zero, one, 1, one, network, zero.copy())
     return time.perf_counter() - started

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from factories import make_chip, make_trace
+from factories import action, make_chip, make_trace
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from local_stream import with_local_stream
@@ -83,6 +83,7 @@ def assert_equal_to_oracle(trace: Trace, chip: ChipConfig, schedule: Schedule = 
     assert result.tokens["start_ps"].tolist() == [found.start_ps[token] for token in range(trace.n_tokens)]
     assert result.total_ps == max(found.end_ps.values()) == result.stages["total_ps"].sum()
     assert result.total_ps == sum(result.phase_ps.values())
+    assert result.cores["stall_ps"].tolist() == [found.stall_ps[core] for core in result.cores["core"]]
     assert result.cores["busy_ps"].tolist() == [found.busy_ps[core] for core in result.cores["core"]]
     # the oracle goes token by token, the engine stage by stage: the same packets in another order of stages
     assert sorted(engine_events(trace, chip, placement, schedule)) == sorted(oracle_events(found))
@@ -202,6 +203,7 @@ def test_bit_slices_when_weights_are_wider_than_a_synapse():
 def cases(draw):
     """A small chip and a small trace."""
     router = draw(st.sampled_from("PPNRV"))
+    places = draw(st.one_of(st.none(), st.integers(1, 4)))
     chip = make_chip(
         chip__tiles_x=draw(st.integers(1, 3)),
         chip__tiles_y=draw(st.integers(1, 3)),
@@ -211,6 +213,7 @@ def cases(draw):
         noc__flit_bits=f"{draw(st.sampled_from([8, 24, 32]))} bit",
         noc__model=draw(st.sampled_from(["cycle", "cycle", "estimate", "ideal"])),
         noc__router=router,
+        core__axon_in={"lookup": action("5 pJ", "2 ns"), "fifo_packets": places if router != "V" else None},
         noc__multicast=router != "V" and draw(st.booleans()),
         noc__extra_cycles_x=draw(st.integers(0, 2)),
         noc__extra_cycles_y=draw(st.integers(0, 2)),
