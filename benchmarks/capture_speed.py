@@ -1,0 +1,142 @@
+"""How long a capture takes beside the float forward pass of the same model in PyTorch: same machine, run and threads.
+
+A capture here is the spiking forward pass of 256 tokens with every count recorded and the sums of one token checked
+spike by spike, as `capture` times it: weights are already read and rounded. PyTorch runs the same weights in float32 on
+the same tokens, without gradients. Each is timed several times in turn; the least time of each counts, as processor
+time of one thread.
+
+    python benchmarks/capture_speed.py             the sample model, and 2 blocks of TinyLlama's width
+    python benchmarks/capture_speed.py --profile   where the time of the capture goes
+
+Needs the extra `torch`.
+"""
+
+# ruff: noqa: E402  the number of threads is read when numpy and torch load
+
+from __future__ import annotations
+
+import os
+
+for library in ("OPENBLAS", "OMP", "MKL"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"
+
+import argparse
+import cProfile
+import importlib.util
+import json
+import pstats
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from large_checkpoint import TINY_LLAMA, write_checkpoint
+
+from simulator.model.capture import VERIFY_TOKENS
+from simulator.model.checkpoint import Checkpoint, read_checkpoint, tensor_specs
+from simulator.model.encoder import encoding_for
+from simulator.model.linear import SpikingLinear
+from simulator.model.recorder import Recorder
+from simulator.model.transformer import forward
+
+MODEL = Path(__file__).parents[1] / "traces" / "model"
+LIMIT = 1.5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tokens", type=int, default=256)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        wide = TINY_LLAMA | {"num_hidden_layers": 2, "vocab_size": 4096}
+        write_checkpoint(Path(folder), wide)
+        models = {"sample model": MODEL, "TinyLlama's width, 2 blocks": Path(folder)}
+        rows = [row | measure(models[row["model"]], arguments) for row in ({"model": name} for name in models)]
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        print(
+            f"{row['model']}: capture {row['capture_s'] * 1e3:.1f} ms, PyTorch {row['torch_s'] * 1e3:.1f} ms,", end=" "
+        )
+        print(f"ratio {row['ratio']:.2f} (limit {LIMIT}), {row['tokens_per_s']:.0f} tokens/s")
+
+
+def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    checkpoint = read_checkpoint(folder)
+    n = min(arguments.tokens, checkpoint.config.max_position_embeddings)
+    token_ids = np.random.default_rng(0).integers(3, checkpoint.config.vocab_size, n)
+    encoding = encoding_for("ternary", 15)
+    linear = SpikingLinear(checkpoint, encoding, lambda i, counts: recorder.record(i, counts), VERIFY_TOKENS)
+    recorder = Recorder(encoding)
+    reference = torch_model(checkpoint)
+
+    def capture() -> None:
+        nonlocal recorder
+        recorder = Recorder(encoding)
+        forward(checkpoint, token_ids, linear)
+
+    def float_forward() -> None:
+        with torch.no_grad():
+            reference(torch.from_numpy(token_ids)[None])
+
+    if arguments.profile:
+        capture()
+        with cProfile.Profile() as profile:
+            capture()
+        pstats.Stats(profile).sort_stats("tottime").print_stats(14)
+    capture_s, torch_s = least(capture, float_forward, repeats=arguments.repeats)
+    return {
+        "tokens": n,
+        "capture_s": capture_s,
+        "torch_s": torch_s,
+        "ratio": capture_s / torch_s,
+        "tokens_per_s": n / capture_s,
+    }
+
+
+def least(*actions: Callable[[], None], repeats: int) -> list[float]:
+    """Least processor time of each action, done in turn, after one that does not count."""
+    times: list[list[float]] = [[] for _ in actions]
+    for _ in range(repeats + 1):
+        for action, taken in zip(actions, times, strict=True):
+            started = time.process_time()
+            action()
+            taken.append(time.process_time() - started)
+    return [min(taken[1:]) for taken in times]
+
+
+def torch_model(checkpoint: Checkpoint) -> torch.nn.Module:
+    """The module that the sample model was trained with, holding these weights."""
+    llama, config = sample_module(), checkpoint.config
+    sizes = {name: getattr(config, name) for name in llama.LlamaConfig.__dataclass_fields__}
+    model = llama.Llama(llama.LlamaConfig(**sizes))
+    state = model.state_dict()
+    for weight_id, spec in tensor_specs(config).items():
+        if spec.name in state:
+            state[spec.name].copy_(torch.from_numpy(checkpoint.weights[weight_id]))
+    return model.eval()
+
+
+def sample_module() -> ModuleType:
+    """``traces/model/llama.py``; its head is the embedding, in time the same as a head of its own."""
+    spec = importlib.util.spec_from_file_location("sample_llama", MODEL / "llama.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    main()
