@@ -91,8 +91,9 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
 
     if arguments.profile:
         capture()
-        with cProfile.Profile() as profile:
-            capture()
+        with cProfile.Profile(time.process_time) as profile:
+            for _ in range(arguments.repeats):
+                capture()
         pstats.Stats(profile).sort_stats("tottime").print_stats(14)
     capture_s, torch_s = least(capture, float_forward, repeats=arguments.repeats)
     return {

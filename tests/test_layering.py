@@ -207,6 +207,7 @@ import importlib, json, pkgutil
 import numpy as np
 import simulator
 import simulator.engine, simulator.model
+from simulator.model.encoder import encode
 from simulator.model.kernels import accumulate_rows, accumulate_spikes
 from simulator.trace.encoding import Encoding
 
@@ -216,6 +217,7 @@ for code, levels in (("ternary", 3), ("binary", 3), ("bitwise", 127), ("bitwise_
         simulator.simulate(simulator.load_chip(chip), trace, dense_chip=simulator.load_chip("dense-int8-45nm"))
     counts, rows = np.ones((1, 4), np.int16), np.ones((4, 3), np.int8)
     assert (accumulate_spikes(counts, rows, Encoding(code, levels)) == accumulate_rows(counts, rows)).all()
+    encode(np.ones((2, 3), np.float32), Encoding(code, levels))
 
 names = [f"simulator.engine.{m.name}" for m in pkgutil.iter_modules(simulator.engine.__path__)]
 names = [name for name in names if name.split(".")[-1].startswith("kernels")] + ["simulator.model.kernels"]
@@ -233,6 +235,7 @@ ENTRIES = {
     "simulator.engine.kernels_transfer.run_transfer",
     "simulator.model.kernels.add_count_rows",
     "simulator.model.kernels.add_spike_rows",
+    "simulator.model.kernels.count_steps",
 }
 
 

@@ -8,6 +8,7 @@ rounded: in float32 their last bits depend on the number of BLAS threads and on 
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -37,12 +38,22 @@ class Attention(Protocol):
         ...
 
 
+# Queries of dense attention whose scores are held at once.
+QUERIES_AT_ONCE = 64
+
+
 def dense_attention(block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None = None) -> F32:
     """Attention in floats, its cache too (`Attention`)."""
     keys = cache.append(f"{block}.keys", CachedRows.floats(k)).rows
     values = cache.append(f"{block}.values", CachedRows.floats(v)).rows
-    scores = product(group(q, len(keys)), keys.swapaxes(1, 2)) * np.float32(q.shape[-1] ** -0.5)  # [kv, g*n, c]
-    return merge(product(softmax(causal(scores, q.shape[1], window)), values), q)
+    n, c = q.shape[1], keys.shape[1]
+    parts = []
+    for start in range(0, n, QUERIES_AT_ONCE):  # no query meets the keys of the parts after its own
+        part = q[:, start : start + QUERIES_AT_ONCE]
+        seen = c - n + start + part.shape[1]
+        scores = product(group(part, len(keys)), keys[:, :seen].swapaxes(1, 2)) * np.float32(q.shape[-1] ** -0.5)
+        parts.append(merge(product(softmax(causal(scores, part.shape[1], window)), values[:, :seen]), part))
+    return np.concatenate(parts)
 
 
 def attention_for(rule: AttentionRule, preset: Encoding | Preset) -> Attention:
@@ -192,9 +203,16 @@ def merge(mixed: F32, q: F32) -> F32:
 def causal(scores: F32, n: int, window: int | None = None) -> F32:
     """Scores [kv, g*n, c] of the last n of c positions, in place, with those of positions out of sight at -infinity."""
     c = scores.shape[-1]
-    distance = np.arange(c - n, c)[:, None] - np.arange(c)  # of the key behind the query
-    scores.reshape(len(scores), -1, n, c)[..., (distance < 0) | (distance >= (window or c))] = -np.inf
+    np.copyto(scores.reshape(len(scores), -1, n, c), -np.inf, where=_unseen(n, c, window or c))
     return scores
+
+
+@lru_cache(maxsize=8)  # the blocks of a model ask for the same
+def _unseen(n: int, c: int, window: int) -> NDArray[np.bool_]:
+    """Whether each of the last n of c positions does not see each position, [n, c]."""
+    distance = np.arange(c - n, c)[:, None] - np.arange(c)  # of the key behind the query
+    unseen: NDArray[np.bool_] = (distance < 0) | (distance >= window)
+    return unseen
 
 
 def fold(counts: NDArray[np.int16], window: int | None) -> NDArray[np.int16]:
@@ -214,10 +232,11 @@ def product(a: F32, b: NDArray[np.int8] | F32) -> F32:
 
 def softmax(scores: F32) -> F32:
     """``exp(s - max(s)) / sum`` along the last axis."""
-    powers: F32 = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    powers: F32 = scores - scores.max(axis=-1, keepdims=True)
+    np.exp(powers, out=powers)
     total = powers.sum(axis=-1, keepdims=True, dtype=np.float64).astype(np.float32)
-    shares: F32 = powers * (np.float32(1) / total)
-    return shares
+    powers *= np.float32(1) / total
+    return powers
 
 
 def _per_row(spikes: SpikeCounts, like: F32) -> F32:

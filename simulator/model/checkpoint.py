@@ -76,6 +76,8 @@ class Checkpoint:
         outside = token_ids[(token_ids < 0) | (token_ids >= vocab)]
         if outside.size:
             raise ModelError(f"token {outside[0]} is outside the vocabulary, wanted 0 to {vocab - 1}")
+        if self.kept:
+            return self.weights["embedding"][token_ids]
         distinct, place = np.unique(token_ids, return_inverse=True)
         table = np.concatenate([self.rows("embedding", slice(i, i + 1)) for i in distinct.tolist()])
         return np.asarray(table[place])

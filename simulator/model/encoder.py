@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError, did_you_mean
+from simulator.model.kernels import count_steps
 from simulator.model.threshold import ABSMAX, EncoderRule, signed_step, unsigned_step
 from simulator.trace.encoding import CODES, MAX_LEVELS, Encoding
 
@@ -111,12 +112,16 @@ def quantize(
     step = np.where(step >= np.finfo(np.float32).tiny, step, np.float32(1))
     per_step = np.float32(1) / step
     zero_point = np.rint(-low * per_step).astype(np.int32)
-    steps = values * per_step[:, None]
-    whole = np.rint(steps) if rule.rounding == "nearest" else np.trunc(steps)
-    if rule.dead_zone:
-        whole[np.abs(steps) < np.float32(rule.dead_zone)] = 0
-    whole += zero_point[:, None].astype(np.float32)
     most = encoding.levels if rule.clip is None else min(rule.clip, encoding.levels)
-    smallest = -most if encoding.signed else 0
-    counts = np.clip(whole, smallest, most)
-    return SpikeCounts(counts.astype(np.int16), step, zero_point, int(np.count_nonzero(counts != whole)))
+    counts = np.empty(values.shape, np.int16)
+    n_clipped = count_steps(
+        np.ascontiguousarray(values, np.float32),
+        per_step.astype(np.float32),
+        zero_point.astype(np.float32),
+        np.float32(rule.dead_zone),
+        rule.rounding == "nearest",
+        np.float32(-most if encoding.signed else 0),
+        np.float32(most),
+        counts,
+    )
+    return SpikeCounts(counts, step, zero_point, int(n_clipped))

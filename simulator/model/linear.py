@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simulator.errors import ConservationError, ModelError
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.encoder import SpikeCounts
-from simulator.model.kernels import accumulate_spikes
+from simulator.model.kernels import accumulate_trains
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import DRIVEN, HEAD_LAYER, driven_layers, weight_of
 from simulator.model.rotation import online_rotations
@@ -79,7 +79,7 @@ class SpikingLinear:
     record
         Called with each stream's counts, int16 [tokens, n].
     verify_tokens
-        For so many tokens of each call the sums are formed again spike by spike (`accumulate_spikes`) and compared.
+        For so many tokens of each call the sums are formed again spike by spike (`accumulate_trains`) and compared.
 
     Raises
     ------
@@ -134,8 +134,11 @@ class SpikingLinear:
         self.n_clipped[kind] += spikes.n_clipped
         if self._record is not None:
             self._record(stream_id, spikes.counts)
-        outputs = self._outputs if self._integer else self._float_outputs
-        return tuple(outputs(layer_id, spikes) for layer_id in driven_layers(stream_id))
+        if not self._integer:
+            return tuple(self._float_outputs(layer_id, spikes) for layer_id in driven_layers(stream_id))
+        counts = spikes.counts.astype(np.float32)  # once for all layers of the stream
+        trains = self._encoding.trains(spikes.counts[: self._verify_tokens])
+        return tuple(self._outputs(layer_id, spikes, counts, trains) for layer_id in driven_layers(stream_id))
 
     def _float_outputs(self, layer_id: str, spikes: SpikeCounts) -> NDArray[np.float32]:
         """The outputs of a layer whose weights stay bfloat16: products of the decoded counts, in float64."""
@@ -143,39 +146,41 @@ class SpikingLinear:
         centred = (spikes.counts - spikes.zero_point[:, None]).astype(np.float64)
         return np.asarray((centred * spikes.v_threshold[:, None]) @ weights.T, dtype=np.float32)
 
-    def _outputs(self, layer_id: str, spikes: SpikeCounts) -> NDArray[np.float32]:
+    def _outputs(
+        self, layer_id: str, spikes: SpikeCounts, counts: NDArray[np.float32], trains: NDArray[np.int16]
+    ) -> NDArray[np.float32]:
         """The outputs of a layer: integer sums per group of inputs, each scaled and then added up in float32."""
         outputs = None
         for group in self._kept.get(layer_id) or self._layer(layer_id):
-            counts = spikes.counts[:, group.inputs]
-            sums = exact_sums(counts, group.matrix)
+            sums = exact_sums(counts[:, group.inputs], group.matrix)
             if self._verify_tokens:
-                n = self._verify_tokens
-                self._verify(layer_id, group.weights.rows, counts[:n], sums[:n])
+                self._verify(layer_id, group.weights.rows, trains[:, :, group.inputs], sums[: self._verify_tokens])
             part = dequantize(sums, spikes, group.weights)
             outputs = part if outputs is None else outputs + part
         assert outputs is not None
         return outputs
 
-    def _verify(
-        self, layer_id: str, rows: NDArray[np.int8], counts: NDArray[np.int16], sums: NDArray[np.int32]
-    ) -> None:
-        by_spike = accumulate_spikes(counts, rows, self._encoding)
+    def _verify(self, layer_id: str, rows: NDArray[np.int8], trains: NDArray[np.int16], sums: Matrix) -> None:
+        by_spike = accumulate_trains(trains, rows, self._encoding)
         if not np.array_equal(by_spike, sums):
             n = int(np.count_nonzero(by_spike != sums))
             raise ConservationError(f"{layer_id}: {n} sums of weight rows differ from the sums added spike by spike")
         self.n_verified += sums.size
 
 
-def exact_sums(counts: NDArray[np.int16], matrix: Matrix) -> NDArray[np.int32]:
-    """Integer sums S = counts @ rows, int32 [tokens, n_out], through a float matrix product.
+def exact_sums(counts: NDArray[np.integer] | NDArray[np.float32], matrix: Matrix) -> Matrix:
+    """Integer sums S = counts @ rows [tokens, n_out] as whole numbers of a float type, through a matrix product.
 
     Exact because every partial sum is a whole number below the bound that chose the matrix type (`SpikingLinear`).
     """
-    return np.asarray(np.matmul(counts.astype(matrix.dtype), matrix), dtype=np.int32)
+    sums: Matrix = np.matmul(counts.astype(matrix.dtype, copy=False), matrix)
+    return sums
 
 
-def dequantize(sums: NDArray[np.int32], spikes: SpikeCounts, weights: QuantizedWeights) -> NDArray[np.float32]:
+def dequantize(sums: Matrix | NDArray[np.int32], spikes: SpikeCounts, weights: QuantizedWeights) -> NDArray[np.float32]:
     """Outputs ``(S - zero_point * column_sum) * v_threshold * scale``, float32 [tokens, n_out]."""
-    centred = sums - spikes.zero_point[:, None] * weights.column_sums
-    return centred.astype(np.float32) * spikes.v_threshold[:, None] * weights.scale
+    if spikes.zero_point.any():  # whole numbers still, in a type that holds them
+        sums = sums.astype(np.float64) - spikes.zero_point[:, None] * weights.column_sums
+    outputs = np.asarray(sums, dtype=np.float32) * spikes.v_threshold[:, None]
+    outputs *= weights.scale
+    return outputs

@@ -76,7 +76,7 @@ def forward(
         (logits,) = linear("head_in", normed)
         return logits
     wide = normed.astype(np.float64)
-    parts = [(wide @ part.T.astype(np.float64)).astype(np.float32) for part in checkpoint.head_parts()]
+    parts = [(wide @ part.astype(np.float64).T).astype(np.float32) for part in checkpoint.head_parts()]
     return np.concatenate(parts, axis=1)  # [n, V]
 
 
@@ -95,7 +95,8 @@ def check_tokens(config: LlamaConfig, token_ids: NDArray[np.int64], start: int) 
 def rms_norm(x: F32, gain: F32, eps: float) -> F32:
     """``x / sqrt(mean(x*x) + eps) * gain`` along the last axis (Zhang and Sennrich 2019)."""
     mean_square = np.mean(x * x, axis=-1, keepdims=True)
-    normed: F32 = x * (np.float32(1) / np.sqrt(mean_square + np.float32(eps))) * gain
+    normed: F32 = x * (np.float32(1) / np.sqrt(mean_square + np.float32(eps)))
+    normed *= gain
     return normed
 
 
@@ -113,8 +114,9 @@ def rotary_tables(config: LlamaConfig, n: int, start: int = 0) -> tuple[F32, F32
 def rotate(x: F32, cos: F32, sin: F32) -> F32:
     """Rotary position of x [heads, n, hd]; value j pairs with value j + hd/2 (Hugging Face's rotate-half order)."""
     half = x.shape[-1] // 2
-    quarter_turn: F32 = np.concatenate([-x[..., half:], x[..., :half]], axis=-1)
-    turned: F32 = x * cos + quarter_turn * sin
+    turned: F32 = x * cos
+    turned[..., :half] -= x[..., half:] * sin[:, :half]
+    turned[..., half:] += x[..., :half] * sin[:, half:]
     return turned
 
 
@@ -125,6 +127,8 @@ def split_heads(x: F32, config: LlamaConfig) -> F32:
 
 def silu(x: F32) -> F32:
     """``x / (1 + exp(-x))``."""
+    divisor: F32 = -x
     with np.errstate(over="ignore"):  # exp(-x) is infinite for x < -89, which gives the limit, 0
-        powers: F32 = np.exp(-x)
-    return x / (powers + np.float32(1))
+        np.exp(divisor, out=divisor)
+    divisor += np.float32(1)
+    return np.divide(x, divisor, out=divisor)

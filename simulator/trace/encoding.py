@@ -63,7 +63,12 @@ class Encoding:
         """Bits that a packet carries besides the neuron it comes from: a sign, or a whole count with its sign."""
         return {"ternary": 1, "bitwise": 1, "graded": self.levels.bit_length() + 1}.get(self.code, 0)
 
-    def spikes_in_timestep(self, counts: NDArray[np.integer], t: int) -> NDArray[np.int16]:
+    def trains(self, counts: NDArray[np.integer]) -> NDArray[np.int16]:
+        """What ``counts`` send in every timestep, [T, ...]: `spikes_in_timestep` of each."""
+        timesteps = np.arange(self.n_timesteps).reshape(-1, *[1] * counts.ndim)
+        return self.spikes_in_timestep(counts[None], timesteps)
+
+    def spikes_in_timestep(self, counts: NDArray[np.integer], t: int | NDArray[np.int64]) -> NDArray[np.int16]:
         """What ``counts`` send in timestep ``t``: -1, 0 or 1, or the count itself under `graded`; same shape."""
         wide = counts.astype(np.int64)
         if self.code == "graded":

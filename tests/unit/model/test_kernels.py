@@ -27,8 +27,11 @@ def test_compiled_equals_python_in_one_specialization():
     rng = np.random.default_rng(3)
     counts = rng.integers(-7, 8, (3, 5)).astype(np.int16)
     rows = rng.integers(-127, 128, (5, 4)).astype(np.int8)
-    spikes = np.sign(counts).astype(np.int8)
-    for kernel, arguments in ((kernels.add_count_rows, (counts, rows)), (kernels.add_spike_rows, (spikes, rows, 2))):
+    trains, shifts = np.sign(np.stack([counts, counts - 3])).astype(np.int8), np.array([2, 0])
+    for kernel, arguments in (
+        (kernels.add_count_rows, (counts, rows)),
+        (kernels.add_spike_rows, (trains, rows, shifts)),
+    ):
         compiled, plain = np.zeros((3, 4), np.int32), np.zeros((3, 4), np.int32)
         kernel(*arguments, compiled)
         getattr(kernel, "py_func", kernel)(*arguments, plain)
@@ -38,3 +41,20 @@ def test_compiled_equals_python_in_one_specialization():
     accumulate_spikes(counts.astype(np.int8), np.asfortranarray(rows), Encoding("ternary", 7))
     for kernel in (kernels.add_count_rows, kernels.add_spike_rows):
         assert len(getattr(kernel, "signatures", [()])) == 1
+
+
+@pytest.mark.parametrize("nearest", [True, False])
+@pytest.mark.parametrize("dead_zone", [0.0, 0.8])
+def test_counts_are_those_of_the_formula(nearest, dead_zone):
+    rng = np.random.default_rng(5)
+    values = (rng.standard_normal((6, 50)) * 4).astype(np.float32)
+    values[0] = [0.5, 1.5, 2.5, -0.5, -1.5] * 10  # halves, which go to the even count
+    per_step, zero_point = np.float32([1, 0.3, 2, 1, 1, 0.5]), np.float32([0, 0, 0, 3, -2, 0])
+    counts = np.empty(values.shape, np.int16)
+    bounds = (np.float32(-7), np.float32(7))
+    n_clipped = kernels.count_steps(values, per_step, zero_point, np.float32(dead_zone), nearest, *bounds, counts)
+    steps = values * per_step[:, None]
+    whole = np.rint(steps) if nearest else np.trunc(steps)
+    whole = np.where(np.abs(steps) < dead_zone, 0, whole) + zero_point[:, None]
+    assert np.array_equal(counts, np.clip(whole, *bounds))
+    assert n_clipped == np.count_nonzero(np.abs(whole) > 7) > 0
