@@ -7,13 +7,13 @@ import re
 
 import pandas as pd
 
-from simulator.energy.ledger import UNCOSTED
+from simulator.energy.ledger import TOLERANCE, UNCOSTED, build_ledger
 from simulator.energy.lemaire import memory_inclusive
 from simulator.energy.prices import COUNTED_UNITS, PRICE_PATHS, UnitPrice, chip_prices
 from simulator.engine.result import CHIP
 from simulator.errors import ConservationError
 from simulator.report.run import Run
-from simulator.trace.trace import Trace
+from simulator.trace.trace import PHASES, Trace
 
 COMPONENTS = tuple(dict.fromkeys(name.split(".")[0] for name in PRICE_PATHS))
 LEMAIRE_SCOPE = (
@@ -82,6 +82,31 @@ def stage_table(run: Run) -> pd.DataFrame:
     table["share"] = _shares(table["energy_pj"], run.ledger.total_pj)
     table["time_share"] = table["time_ps"] / run.result.total_ps
     return table[["stage", "kinds", "spikes", "ac_ops", *columns, "energy_pj", "share", "time_ps", "time_share"]]
+
+
+def phase_table(run: Run) -> pd.DataFrame:
+    """One row per phase that has tokens, prompt (prefill) and generated tokens (decode) apart.
+
+    Columns: ``phase, tokens``, ``<component>_pj`` of each component with energy, ``energy_pj, energy_per_token_pj,
+    share, time_ps, time_per_token_ps``. The energies add up to the ledger's total, the times to that of the run: static
+    power is divided by time. Raises ConservationError when they do not.
+    """
+    rows = []
+    for phase in (phase for phase in PHASES if (run.result.tokens["phase"] == phase).any()):
+        of_phase = run.result.of_phase(phase)
+        ledger = build_ledger(of_phase, run.chip, allow_uncosted=True)
+        n_tokens = int((run.result.tokens["phase"] == phase).sum())
+        parts = {f"{component}_pj": energy for component, energy in ledger.by_component().items() if energy}
+        numbers = {"energy_pj": ledger.total_pj, "energy_per_token_pj": ledger.total_pj / n_tokens}
+        times = {"time_ps": of_phase.total_ps, "time_per_token_ps": of_phase.total_ps / n_tokens}
+        rows.append({"phase": phase, "tokens": n_tokens, **parts, **numbers, **times})
+    table = pd.DataFrame(rows).fillna(0.0)
+    table.insert(table.columns.tolist().index("time_ps"), "share", _shares(table["energy_pj"], run.ledger.total_pj))
+    if not math.isclose(table["energy_pj"].sum(), run.ledger.total_pj, rel_tol=TOLERANCE):
+        raise ConservationError(f"energy: phases sum to {table['energy_pj'].sum()!r} pJ, not {run.ledger.total_pj!r}")
+    if table["time_ps"].sum() != run.result.total_ps:
+        raise ConservationError(f"time: phases sum to {table['time_ps'].sum()} ps, not {run.result.total_ps}")
+    return table
 
 
 def consumer_table(run: Run) -> pd.DataFrame:

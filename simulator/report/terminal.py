@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simulator.engine.service import service
 from simulator.report.cells import as_cells
 from simulator.report.compare import Finished, energy_causes, energy_difference, headline, time_causes
 from simulator.report.format import (
@@ -25,7 +26,7 @@ from simulator.report.format import (
     format_time,
 )
 from simulator.report.run import Run
-from simulator.report.tables import comparison_table, consumer_table, layer_table, stage_table
+from simulator.report.tables import comparison_table, consumer_table, layer_table, phase_table, stage_table
 
 WIDTH = 100
 PIPE_WIDTH = 200  # of a plain table in a pipe, where a name cut in two is no name
@@ -62,6 +63,8 @@ def print_report(run: Run, console: Console, *, verbose: bool = False, quiet: bo
         _say(console, _title(run), style="bold")
         console.print(_layers(run, console) if verbose else _stages(run, console))
         console.print(_consumers(run, console))
+        if run.trace.phase == "mixed":
+            console.print(_phases(run, console))
         console.print(_comparison(run, console))
         for line in summary_lines(run):
             _say(console, line)
@@ -141,6 +144,20 @@ def _consumers(run: Run, console: Console) -> Table:
         action = f"{row['component']}.{row['action']}"
         count = format_time(row["count"]) if row["component"] == "static" else format_count(row["count"])
         _add(console, table, row["stage"], row["kind"], action, count, *_energy_and_share(row))
+    return table
+
+
+def _phases(run: Run, console: Console) -> Table:
+    """Prompt and generated tokens apart, and what a user waits for."""
+    numbers = ["tokens", "energy", "share", "per token", "time", "per token"]
+    table = _table(console, "Prefill and decode", ["phase"], numbers)
+    for row in phase_table(run).to_dict("records"):
+        energies = *_energy_and_share(row), format_energy(row["energy_per_token_pj"])
+        times = _time(row["time_ps"]), _time(row["time_per_token_ps"])
+        _add(console, table, row["phase"], _count(row["tokens"]), *energies, *times)
+    found = service(run.result.tokens)
+    waits = (("first token after", found.first_token_ps), ("then one every", found.output_token_ps))
+    table.caption = ", ".join(f"{words} {format_time(ps)}" for words, ps in waits if ps is not None) or None
     return table
 
 

@@ -1,15 +1,19 @@
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from factories import make_chip, make_run, make_trace
 
 from simulator.errors import ConservationError
+from simulator.report.simulation import simulate
 from simulator.report.tables import (
     COMPONENTS,
     assumption_table,
     comparison_table,
     consumer_table,
     layer_table,
+    phase_table,
     split_block,
     stage_table,
 )
@@ -149,3 +153,41 @@ def test_no_share_of_nothing():
     assert run.ledger.total_pj == 0.0
     assert set(stage_table(run)["share"]) == {0.0}
     assert set(consumer_table(run)["share"]) == {0.0}
+
+
+@pytest.fixture(scope="module")
+def mixed_run():
+    """Two tokens of a prompt and two generated ones through one block, simulated."""
+    trace = replace(make_trace(n_blocks=1), phases=np.array([0, 0, 1, 1], np.uint8))
+    return simulate(make_chip(), trace)
+
+
+def test_phases_add_up_to_the_run(mixed_run):
+    table = phase_table(mixed_run).set_index("phase")
+    assert table.index.tolist() == ["prefill", "decode"]
+    assert table["tokens"].tolist() == [2, 2]
+    assert table["energy_pj"].sum() == pytest.approx(mixed_run.ledger.total_pj, rel=1e-12)
+    assert table["time_ps"].sum() == mixed_run.result.total_ps
+    assert table["share"].sum() == pytest.approx(1)
+    components = [c for c in table.columns if c.endswith("_pj") and not c.startswith("energy")]
+    assert np.allclose(table[components].sum(axis=1), table["energy_pj"])
+
+
+def test_a_phase_costs_what_its_tokens_cost_alone(mixed_run):
+    """Tokens follow one another, so the generated ones alone do the same work in the same time."""
+    row = phase_table(mixed_run).set_index("phase").loc["decode"]
+    alone = simulate(make_chip(), mixed_run.trace.take(slice(2, 4)))
+    assert row["energy_per_token_pj"] == pytest.approx(alone.energy_per_token_pj, rel=1e-12)
+    assert row["time_per_token_ps"] == alone.latency_per_token_ps
+
+
+def test_a_run_of_one_phase_is_one_row(run):
+    table = phase_table(run)
+    assert table["phase"].tolist() == ["prefill"]
+    assert table["energy_pj"].tolist() == pytest.approx([run.ledger.total_pj])
+
+
+def test_phases_that_lose_energy_are_refused(mixed_run):
+    counts = {phase: rows[1:] for phase, rows in mixed_run.result.phase_counts.items()}
+    with pytest.raises(ConservationError, match="phases sum to"):
+        phase_table(replace(mixed_run, result=replace(mixed_run.result, phase_counts=counts)))

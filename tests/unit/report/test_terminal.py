@@ -1,10 +1,15 @@
 import dataclasses
 import io
 
+import numpy as np
 import pytest
-from factories import make_run, make_trace
+from factories import make_chip, make_run, make_trace
 from rich.console import Console
 
+from simulator.engine.service import service
+from simulator.report.format import format_time
+from simulator.report.simulation import simulate
+from simulator.report.tables import phase_table
 from simulator.report.terminal import WIDTH, make_console, print_report, summary_lines
 
 
@@ -139,3 +144,16 @@ def test_names_are_not_markup(run):
 
 def test_grades_are_named_with_their_share(run):
     assert "prices: assumed 4.4%, pre-silicon 75.5%" in summary_lines(run)[1]
+
+
+def test_prompt_and_generated_tokens_apart(run):
+    assert "Prefill and decode" not in printed(run)
+    trace = dataclasses.replace(make_trace(n_blocks=1), phases=np.array([0, 0, 0, 1], np.uint8))
+    mixed = simulate(make_chip(), trace)
+    text = printed(mixed)
+    decode = phase_table(mixed).set_index("phase").loc["decode"]
+    assert row(text, "prefill")[1] == "3"
+    assert row(text, "decode")[1] == "1"
+    assert " ".join(row(text, "decode")).endswith(format_time(decode["time_per_token_ps"]))
+    found = service(mixed.result.tokens)
+    assert f"first token after {format_time(found.first_token_ps)}, then one every" in text
