@@ -38,6 +38,7 @@ Ints = NDArray[np.int64]
 Row = dict[str, str]
 
 RANDOM_TRAFFIC = ("uniform", "hotspot")
+TRAFFIC = (*RANDOM_TRAFFIC, "hotspot_pure", "transpose", "neighbor", "tornado", "bitcomp", "shuffle")
 ESTIMATE_RANGES = (0.4, 0.7, 0.905)  # of the load of saturation
 WARM_UP_SHARE = 0.25  # of the measured cycles
 COOL_DOWN_CYCLES = 2000  # injection goes on so that the last packets measured meet the same load
@@ -101,6 +102,9 @@ class Scores:
     def of(self, file: str, row: Row) -> Score | None:
         """The score that a row counts for; None when its router is not modelled."""
         key = (file, row["router"], int(row["packet_size"]))
+        if row.get("traffic", TRAFFIC[0]) not in TRAFFIC:
+            self.not_modelled[f"traffic {row['traffic']}"] += 1
+            return None
         if key not in self.found:
             try:
                 warm_up(row["router"])
@@ -132,7 +136,7 @@ def score_traces(directory: Path, scores: Scores) -> None:
         found = score.simulate(cycle, src, dst, int(row["k"]))
         score.runs += 1
         score.runs_exact += trace_is_exact(row, found, found.cycle - cycle)
-        if row["per_packet_file"]:
+        if row.get("per_packet_file"):
             with gzip.open(directory / "packets" / row["per_packet_file"], "rt") as lines:
                 expected = np.loadtxt(lines, delimiter=",", skiprows=1, dtype=np.int64, ndmin=2)[:, 1]
             score.packets += len(expected)
@@ -174,9 +178,12 @@ def score_sweeps(directory: Path, scores: Scores, packets: int) -> None:
     for row in read_rows(directory / "booksim_mesh.csv"):
         if row.get("compare") != "1":
             continue
-        load = float(row["injection_rate_pkt"]) / float(row["sat_rate_est"])
-        share = next(limit for limit in (*ESTIMATE_RANGES, math.inf) if load < limit)
-        for file, model in (("sweep", "cycle"), (f"estimate, load < {share:.2f} of saturation", "estimate")):
+        models: list[tuple[str, Model]] = [("sweep", "cycle")]
+        if row.get("sat_rate_est"):
+            load = float(row["injection_rate_pkt"]) / float(row["sat_rate_est"])
+            share = next(limit for limit in (*ESTIMATE_RANGES, math.inf) if load < limit)
+            models.append((f"estimate, load < {share:.2f} of saturation", "estimate"))
+        for file, model in models:
             score = scores.of(file, row)
             if score is not None:
                 latency = open_loop_latency(score, row, packets, model)

@@ -158,6 +158,7 @@ class _Run:
         flits = self.networks[0].flits + sum(network.flits for network in self.networks[1:])
         units = self.networks[0].wait_units
         wait = (self.networks[0].wait + sum(network.wait for network in self.networks[1:]) + units // 2) // units
+        peak = np.max([network.peak_queue for network in self.networks], axis=0)
         all_counts = _sum(self.tally.values())
         _check_flits(flits.reshape(-1, 5), all_counts)
         placement = self.setting.placement
@@ -168,7 +169,7 @@ class _Run:
             stages=self.timing.stages(),
             tokens=tokens,
             cores=self.cores.frame(placement, self.setting.chip),
-            links=link_frame(flits, wait, placement, self.setting.chip),
+            links=link_frame(flits, wait, peak, total_ps, placement, self.setting.chip),
             total_ps=total_ps,
             spikes=self.spikes,
             synops=self.synops,

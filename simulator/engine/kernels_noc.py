@@ -97,9 +97,25 @@ def simulate_mesh(
         Out: a row of `kernels_cores.LOG_FIELDS` for each delivery to a member, in the order of the grants, as long as
         there is room; the rest of the first column is left alone.
     """
-    family, ring_bits, wheel_mask, x, y, port, queue, fifo, cargo, wheel, first, end, active, winners, used, pick = (
-        workspace
-    )
+    (
+        family,
+        ring_bits,
+        wheel_mask,
+        x,
+        y,
+        port,
+        queue,
+        fifo,
+        cargo,
+        wheel,
+        first,
+        end,
+        peak,
+        active,
+        winners,
+        used,
+        pick,
+    ) = workspace
     ring_mask = (1 << ring_bits) - 1
     last = -1
     joined = 0
@@ -257,6 +273,10 @@ def simulate_mesh(
         link = (o >> 3) * 5 + (o & 7)
         link_flits[link] += out.flits
         link_wait[link] += out.wait
+        if o & 7 < EJECT:
+            behind = port[out.peer]
+            peak[link] = max(peak[link], signed(behind.peak))
+            behind.peak = 0
         out.flits = 0
         out.wait = 0
         out.pointer = 0

@@ -44,9 +44,25 @@ def simulate_mesh_vc(
 
     Parameters and results are those of `kernels_noc.simulate_mesh`, with a `noc_workspace_vc`; no multicast.
     """
-    ring_mask, wheel_mask, x, y, router, port, channel, fifo, wheel, first, end, active, now, sources, used, pick = (
-        workspace
-    )
+    (
+        ring_mask,
+        wheel_mask,
+        x,
+        y,
+        router,
+        port,
+        channel,
+        fifo,
+        wheel,
+        first,
+        end,
+        peak,
+        active,
+        now,
+        sources,
+        used,
+        pick,
+    ) = workspace
     last = -1
     joined = 0
     n_active = 0
@@ -70,6 +86,8 @@ def simulate_mesh_vc(
         for k in range(first[slot], end[slot]):
             c = wheel[k]
             channel[c].stored += 1
+            if (c >> 2) & 7 < EJECT:
+                _note_peak(c, port, channel, peak)
             if channel[c].stored == 1:
                 _new_head(t, c, router, port, channel, fifo, link_wait)
                 n_active = _list_router(c >> 5, router, active, n_active)
@@ -173,6 +191,17 @@ def simulate_mesh_vc(
     for k in range(n_used):
         _reset_pointers(used[k], router, port, channel)
     return last
+
+
+@jit
+def _note_peak(c: int, port: Records, channel: Records, peak: Ints) -> None:
+    """Keep the most flits that the channels of a link have held at once."""
+    first = c >> 2 << 2
+    stored = 0
+    for vc in range(VCS):
+        stored += channel[first | vc].stored
+    link = port[port[c >> 2].peer].link
+    peak[link] = max(peak[link], stored)
 
 
 @jit

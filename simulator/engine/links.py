@@ -83,8 +83,11 @@ def _coordinates(placement: Placement) -> tuple[Ints, Ints]:
     return router % placement.mesh_x, router // placement.mesh_x
 
 
-def link_frame(flits: Ints, wait_cycles: Ints, placement: Placement, chip: ChipConfig) -> pd.DataFrame:
-    """One row per directed link of the mesh, see `SimResult.links`; both counts are int64 [routers * 5]."""
+def link_frame(
+    flits: Ints, wait_cycles: Ints, peak_queue: Ints, total_ps: int, placement: Placement, chip: ChipConfig
+) -> pd.DataFrame:
+    """One row per directed link of the mesh, see `SimResult.links`; the three counts are int64 [routers * 5]."""
+    interval = link_timing(placement, chip)[1]
     crossing = chip_crossing_mask(placement, chip)
     router, direction = np.nonzero(on_mesh(placement))
     port = router * N_PORTS + direction
@@ -97,5 +100,8 @@ def link_frame(flits: Ints, wait_cycles: Ints, placement: Placement, chip: ChipC
             "crosses_chip": crossing[router, direction],
             "flits": flits[port],
             "wait_cycles": wait_cycles[port],
+            "mean_wait_cycles": wait_cycles[port] / np.maximum(flits[port], 1),
+            "peak_queue": peak_queue[port],
+            "load": flits[port] * interval[port] * chip.noc.cycle.value / max(total_ps, 1),
         }
     )

@@ -35,6 +35,14 @@ class Network:
         self.wait_units = TICKS if self._kernel[2] in (ESTIMATE, IDEAL) else 1
 
     @property
+    def peak_queue(self) -> Ints:
+        """int64 [routers * 5]: most flits at once in the FIFO behind each link; zero in the closed forms."""
+        model, one_vc, vc = self._kernel[2:5]
+        if model == CYCLE:
+            return one_vc.peak
+        return vc.peak if model == CYCLE_VC else np.zeros_like(self.flits)
+
+    @property
     def peak_load(self) -> float:
         """Highest share of time in which an output was busy in any step; 0 but in the closed forms."""
         return float(self._kernel[5].peak[0])

@@ -106,6 +106,8 @@ class Delivered:
         ``[n_routers, 5]`` flits sent per output (+x, -x, +y, -y, core).
     link_wait
         ``[n_routers, 5]`` cycles that heads of FIFOs have asked for this output in vain, all inputs added.
+    link_peak
+        ``[n_routers, 5]`` most flits at once in the FIFO behind this link; zero for the core and in closed form.
     last_cycle
         Cycle of the last delivery; -1 without packets.
     """
@@ -113,6 +115,7 @@ class Delivered:
     cycle: Ints | NDArray[np.float64]
     link_flits: Ints
     link_wait: Ints | NDArray[np.float64]
+    link_peak: Ints
     last_cycle: int | float
 
     @property
@@ -160,23 +163,27 @@ def simulate_packets(
     link_wait = np.zeros(mesh.n_routers * 5, np.int64)
     packets = (n, cycles[order], sources[order], destinations[order], flits[order])
     if model != "cycle":
+        peak = np.zeros_like(link_flits)
         closed = closed_workspace(mesh.x, mesh.y, router.buffer_flits, router.family, mesh.extra, mesh.interval)
         last = carry_closed(
             *packets, delivered, link_flits, link_wait, model == "estimate", closed, NO_NODES, no_cores(), no_log()
         )
     elif router.family == "V":
         state = noc_workspace_vc(mesh.x, mesh.y, router.buffer_flits, mesh.extra, mesh.interval)
+        peak = state.peak
         last = simulate_mesh_vc(*packets, delivered, link_flits, link_wait, state, no_cores(), no_log())
     else:
         family = ONE_VC[router.family]
         workspace = noc_workspace(mesh.x, mesh.y, router.buffer_flits, family, mesh.extra, mesh.interval)
+        peak = workspace.peak
         last = simulate_mesh(*packets, delivered, link_flits, link_wait, workspace, NO_NODES, no_cores(), no_log())
     in_given_order = np.empty(n, np.int64)
     in_given_order[order] = delivered
     if model != "cycle":
-        ticks = (in_given_order / TICKS, link_flits.reshape(-1, 5), link_wait.reshape(-1, 5) / TICKS, last / TICKS)
-        return Delivered(*ticks)
-    return Delivered(in_given_order, link_flits.reshape(-1, 5), link_wait.reshape(-1, 5), int(last))
+        waited = link_wait.reshape(-1, 5) / TICKS
+        return Delivered(in_given_order / TICKS, link_flits.reshape(-1, 5), waited, peak.reshape(-1, 5), last / TICKS)
+    links = (link_flits.reshape(-1, 5), link_wait.reshape(-1, 5), peak.reshape(-1, 5))
+    return Delivered(in_given_order, *links, int(last))
 
 
 def no_cores() -> Cores:

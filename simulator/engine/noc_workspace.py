@@ -83,6 +83,8 @@ class NocWorkspace(NamedTuple):
         The flit of each arrival in the wheel, at the same place.
     wheel, first, end
         Slot ``s = kind * (wheel_mask + 1) + (cycle & wheel_mask)`` holds the ports ``wheel[first[s]:end[s]]``.
+    peak
+        int64 [routers * 5]: most flits in the FIFO behind each link at once, over all calls.
     active, winners, used
         Outputs that can act in this cycle, their choices, outputs whose pointer has moved.
     pick
@@ -101,6 +103,7 @@ class NocWorkspace(NamedTuple):
     wheel: Indices
     first: Indices
     end: Indices
+    peak: Ints
     active: Indices
     winners: Indices
     used: Indices
@@ -156,6 +159,7 @@ def noc_workspace(
         wheel=np.zeros(len(first) * PORTS_DUE * n, np.uint32),
         first=first,
         end=first.copy(),
+        peak=np.zeros(n * 5, np.int64),
         active=np.zeros(n * 6 + 1, np.uint32),  # the kernel writes one place beyond the end before it decides
         winners=np.zeros(n * 6, np.uint32),
         used=np.zeros(n * 5, np.uint32),

@@ -84,7 +84,7 @@ class NocWorkspaceVc(NamedTuple):
 
     Attributes
     ----------
-    ring_mask, wheel_mask, x, y, fifo, wheel, first, end
+    ring_mask, wheel_mask, x, y, fifo, wheel, first, end, peak
         As in `NocWorkspace`; the wheel holds channels, or ports for the kind WAKE.
     router, port, channel
         `ROUTER`, `PORT_VC` and `CHANNEL` records.
@@ -105,6 +105,7 @@ class NocWorkspaceVc(NamedTuple):
     wheel: Indices
     first: Indices
     end: Indices
+    peak: Ints
     active: Indices
     now: Indices
     sources: Indices
@@ -139,6 +140,7 @@ def noc_workspace_vc(
         wheel=np.zeros(len(first) * PORTS_DUE * n, np.uint32),
         first=first,
         end=first.copy(),
+        peak=np.zeros(n * 5, np.int64),
         active=np.zeros(n, np.uint32),
         now=np.zeros(n, np.uint32),
         sources=np.zeros(n, np.uint32),

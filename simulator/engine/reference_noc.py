@@ -131,8 +131,8 @@ class ReferenceMesh(ReferenceNetwork):
         When the cores behind a router have taken a packet; asked in the order of delivery at each router.
     extra, interval
         Of the link at (router, output): cycles beyond the normal three, least distance of two flits.
-    flits, wait
-        Out: per output port, flits sent and cycles that heads have asked in vain.
+    flits, wait, peak
+        Out: per output port, flits sent, cycles that heads have asked in vain, most flits at once in the FIFO behind.
     """
 
     mesh_x: int
@@ -144,6 +144,7 @@ class ReferenceMesh(ReferenceNetwork):
     taken_by: TakenBy = lambda packet, router, cycle: cycle
     flits: Counter[Port] = field(default_factory=Counter)
     wait: Counter[Port] = field(default_factory=Counter)
+    peak: Counter[Port] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         routers = range(self.mesh_x * self.mesh_y)
@@ -175,6 +176,9 @@ class ReferenceMesh(ReferenceNetwork):
             self.source_credits[router] += 1
         for input_, flit in self.flits_due.pop(t, []):
             self.fifo[input_].append(flit)
+            if input_[1] != LOCAL:
+                link = self.other_end(input_)
+                self.peak[link] = max(self.peak[link], len(self.fifo[input_]))
             if len(self.fifo[input_]) == 1:
                 self.head_changed(input_, t)
 

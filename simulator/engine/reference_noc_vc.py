@@ -29,7 +29,7 @@ class Send:
 
 @dataclass
 class ReferenceMeshVc(ReferenceNetwork):
-    """State of the network in one cycle; parameters and ``flits``, ``wait`` as in `ReferenceMesh`."""
+    """State of the network in one cycle; parameters and ``flits``, ``wait``, ``peak`` as in `ReferenceMesh`."""
 
     mesh_x: int
     mesh_y: int
@@ -38,6 +38,7 @@ class ReferenceMeshVc(ReferenceNetwork):
     interval: OfLink = lambda router, output: 1
     flits: Counter[Port] = field(default_factory=Counter)
     wait: Counter[Port] = field(default_factory=Counter)
+    peak: Counter[Port] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.routers = range(self.mesh_x * self.mesh_y)
@@ -79,6 +80,10 @@ class ReferenceMeshVc(ReferenceNetwork):
             self.source_credits[source] += 1
         for input_, flit in self.flits_due.pop(t, []):
             self.fifo[input_].append(flit)
+            if input_[1] != LOCAL:
+                link = self.other_end(input_)[:2]
+                held = sum(len(self.fifo[(*input_[:2], vc)]) for vc in range(VCS))
+                self.peak[link] = max(self.peak[link], held)
             if len(self.fifo[input_]) == 1:
                 self.asks_from[input_] = t
 

@@ -43,7 +43,9 @@ class SimResult:
         a place in front of the core).
     links
         One row per directed mesh link of the mesh in use: ``router, x, y, direction (+x -x +y -y), crosses_chip, flits,
-        wait_cycles`` (cycles in which a flit at the head of a FIFO waited for the link).
+        wait_cycles`` (cycles in which a flit at the head of a FIFO waited for the link), ``mean_wait_cycles`` (per
+        flit), ``peak_queue`` (most flits at once in the FIFO behind it; 0 in the closed forms of the network), ``load``
+        (share of the whole time in which it was busy).
     total_ps
         Time of the whole trace.
     spikes, synops, packets, packet_hops

@@ -113,6 +113,8 @@ def test_links_count_flits_and_waiting():
     assert found.link_flits.tolist() == [[1, 0, 0, 0, 0], [2, 0, 0, 0, 0], [0, 0, 0, 0, 2]]
     assert found.link_wait.tolist() == [[0, 0, 0, 0, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0]]
     assert (found.flit_hops, found.last_cycle) == (5, 12)
+    # Behind +x of router 1 they come one after another, each gone before the next: never two at once.
+    assert found.link_peak.tolist() == [[1, 0, 0, 0, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0]]
 
 
 def test_packets_need_not_be_sorted():

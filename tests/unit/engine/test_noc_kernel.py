@@ -82,7 +82,7 @@ def _state(workspace):
     parts = ("port", "queue", "router", "channel")
     kept = [(name, getattr(workspace, name)) for name in parts if hasattr(workspace, name)]
     fields = [(f"{name}.{f}", records[f]) for name, records in kept for f in records.dtype.names]
-    passing = ("read", "write", "head", "tail", "peak")
+    passing = ("read", "write", "head", "tail", "port.peak")
     return {name: values.copy() for name, values in wheel + fields if not name.endswith(passing)}
 
 
@@ -93,6 +93,10 @@ def test_kernel_equals_oracle(case):
     expected = oracle.run(*([p[k] for p in case["packets"]] for k in range(4)))
     last, delivered, flits, wait = _kernel(case, _workspace(case))
     assert delivered.tolist() == expected
+    mesh = Mesh(case["x"], case["y"], case["extra"], case["interval"])
+    columns = ([p[k] for p in case["packets"]] for k in range(4))
+    found = simulate_packets(*columns, mesh, Router(case["family"], case["depth"]))
+    assert {port: n for port, n in np.ndenumerate(found.link_peak) if n} == {p: n for p, n in oracle.peak.items() if n}
     assert last == max(expected, default=-1)
     for r, o in np.ndindex(flits.shape):
         assert (flits[r, o], wait[r, o]) == (oracle.flits[r, o], oracle.wait[r, o])
