@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import simulator as sw
 from simulator.cli import DEFAULT_TRACE, find_trace
-from simulator.engine.engine import SEQUENTIAL, simulate
+from simulator.engine.engine import simulate
 from simulator.engine.reference import reference_simulate
 from simulator.engine.warmup import warm_up
 from simulator.mapping.place import map_trace
@@ -38,7 +38,7 @@ def against_oracle(repeats: int) -> dict[str, float]:
     trace = sw.synthetic_trace("poisson", [64, 64, 64], levels=7, tokens=4, seed=1)
     placement = map_trace(trace, chip)
     engine_s = median_s(lambda: simulate(trace, chip, placement), repeats)
-    oracle_s = median_s(lambda: reference_simulate(trace, chip, placement, SEQUENTIAL), max(1, repeats // 2))
+    oracle_s = median_s(lambda: reference_simulate(trace, chip, placement), max(1, repeats // 2))
     return {"engine_s": engine_s, "oracle_s": oracle_s, "ratio": oracle_s / engine_s}
 
 

@@ -82,6 +82,16 @@ def simulate(
             help="model of the network, for noc.model of the chip file: flit by flit, closed form, lower bound"
         ),
     ] = None,
+    schedule: Annotated[
+        Literal["sequential", "pipelined"] | None,
+        typer.Option(help="how tokens follow one another, for schedule.kind of the chip file"),
+    ] = None,
+    chunk: Annotated[
+        int | None, typer.Option(min=1, help="tokens of a prompt that pass each stage together, for schedule.chunk")
+    ] = None,
+    memory_limit: Annotated[
+        str | None, typer.Option(help='refuse to start where more memory is needed, e.g. "4 GiB"')
+    ] = None,
     op_count: Annotated[Literal["fp32", "fp16", "int8"], typer.Option(help="precision of the 45 nm op count")] = "fp32",
     allow_uncosted: Annotated[bool, typer.Option(help="name work without a price instead of refusing it")] = False,
     figures: Annotated[list[FigureFile] | None, typer.Option(help="figures as files of this kind besides SVG")] = None,
@@ -98,7 +108,8 @@ def simulate(
     from simulator.trace.files import load_trace
     from simulator.trace.recode import as_encoding
 
-    overrides = [*(set_ or []), *([f"noc.model={noc}"] if noc is not None else [])]
+    options = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk}
+    overrides = [*(set_ or []), *(f"{path}={value}" for path, value in options.items() if value is not None)]
     chip_config = load_chip(chip, overrides)
     captured = load_trace(find_trace(trace))
     if encoding is not None:
@@ -120,6 +131,7 @@ def simulate(
             allow_uncosted=allow_uncosted,
             command=shlex.join(["spikewatt", *sys.argv[1:]]),
             progress=progress,
+            memory_limit_bytes=None if memory_limit is None else _size("--memory-limit", memory_limit),
         )
         progress.say("writing the report")
         pages = [partial(write_page, formats=[kind.value for kind in figures]) if figures else write_page]
@@ -620,6 +632,16 @@ def _with_attention(preset: Preset, attention: Literal["dense", "spiking"] | Non
     if attention is None and kv_bits is None:
         return preset
     return preset.with_attention(rule_for(preset.attention.rule() if attention is None else attention, kv_bits))
+
+
+def _size(option: str, text: str) -> int:
+    """Bytes of a size such as ``4 GiB``, or one clear line."""
+    from simulator.units import parse_quantity
+
+    try:
+        return int(parse_quantity(text, "size"))
+    except ValueError as error:
+        raise SpikewattError(f"{option}: {error}") from error
 
 
 def _read_text(path: Path) -> str:

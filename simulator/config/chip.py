@@ -6,7 +6,7 @@ GLOSSARY; the component/action names here are the ones of the ledger (`simulator
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
@@ -21,6 +21,7 @@ from simulator.config.fields import (
     LengthNm,
     Positive,
     PowerW,
+    Quantity,
     SizeBytes,
     Text,
     TimePs,
@@ -150,6 +151,12 @@ class ChipGrid(Frozen):
         return self.n_tiles * self.cores_per_tile
 
 
+class CycleTime(Delay):
+    """Time of one cycle; without any, links would have no bandwidth to divide by."""
+
+    value: Annotated[int, Quantity("time", least=1, most="1 s")]
+
+
 class ChipLink(Frozen):
     """A link that leaves the chip: extra latency over an on-chip link, and how often it takes a flit."""
 
@@ -175,7 +182,7 @@ class Noc(Frozen):
     )
     buffer_flits: Count = Field(default=8, description="depth of each FIFO; with V, of each channel", le=255)
     flit_bits: WidthBits
-    cycle: Delay = Field(description="time of one router cycle; an asynchronous chip gives its flit time")
+    cycle: CycleTime = Field(description="time of one router cycle; an asynchronous chip gives its flit time")
     extra_cycles_x: Cycles = Field(default=0, description="cycles an east-west hop takes beyond the router's own")
     extra_cycles_y: Cycles = Field(default=0, description="cycles a north-south hop takes beyond the router's own")
     hop_x: Price = Field(description="one flit over an east-west link, its router included")
@@ -322,6 +329,22 @@ class Mapping(Frozen):
     )
 
 
+class Schedule(Frozen):
+    """How tokens follow one another."""
+
+    kind: Literal["sequential", "pipelined"] = Field(
+        default="sequential",
+        description="one token in the chip at a time; or rounds in which every stage works on another token",
+    )
+    chunk: Count = Field(default=1, description="tokens of a prompt that pass each stage before the next begins")
+
+    @model_validator(mode="after")
+    def _one_token_per_stage(self) -> Self:
+        if self.kind == "pipelined" and self.chunk > 1:
+            raise broken_rule("chunk", f"found {self.chunk} in a pipeline, wanted 1: its stages take one token each")
+        return self
+
+
 class ChipConfig(Frozen):
     """A chip file. Everything that the mapping, the engine and the energy ledger know of the hardware."""
 
@@ -341,6 +364,7 @@ class ChipConfig(Frozen):
     memory: Memory
     sync: Sync
     mapping: Mapping = Mapping()
+    schedule: Schedule = Schedule()
 
     @model_validator(mode="after")
     def _rules(self, info: ValidationInfo) -> Self:

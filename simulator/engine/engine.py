@@ -13,12 +13,12 @@ import numpy as np
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.cores import CoreLoad
+from simulator.engine.limits import check_memory, check_placement
 from simulator.engine.links import link_frame
 from simulator.engine.network import Network
 from simulator.engine.result import SimResult
 from simulator.engine.schedule import (
     Batch,
-    Schedule,
     check_pipeline,
     entry_rounds,
     pipelined_batches,
@@ -32,8 +32,6 @@ from simulator.errors import ConservationError
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import PHASES, Trace
 
-SEQUENTIAL = Schedule()
-
 # The busiest output of the reference data (BookSim2) is busy 0.55 to 1 of the time when its network saturates.
 ESTIMATE_LOAD_MAX = 0.8 * 0.55
 
@@ -44,7 +42,7 @@ def simulate(
     placement: Placement,
     progress: Callable[[int, int], None] | None = None,
     threads: int | None = None,
-    schedule: Schedule = SEQUENTIAL,
+    memory_limit_bytes: int | None = None,
 ) -> SimResult:
     """Replay ``trace`` on ``chip``, timestep by timestep.
 
@@ -58,22 +56,28 @@ def simulate(
         Called with (batches done, batches) after each batch; in the sequential schedule a batch is a stage.
     threads
         Batches simulated at once; the result does not depend on it. Default: the cores of this machine.
-    schedule
-        How tokens follow one another.
+    memory_limit_bytes
+        Refuse to start where the arrays of the simulation would take more.
 
     Raises
     ------
     TraceError
         When the trace's program does not hold together.
     SpikewattError
-        When stages of a pipeline share a core.
+        When stages of a pipeline share a core, or more memory is needed than allowed.
+    CapacityError
+        When the placement does not respect the limits of the chip.
     ConservationError
         When the flits that the network moved are not the flits that were counted.
     """
     trace.check()
+    check_placement(trace, chip, placement)
+    threads = min(threads or available_threads(), len(trace.stages))
+    if memory_limit_bytes is not None:
+        check_memory(trace, chip, placement, threads, memory_limit_bytes)
     compile_s = warm_up()
     started = time.perf_counter()
-    run = _Run(Setting.of(trace, chip, placement), threads or available_threads(), schedule)
+    run = _Run(Setting.of(trace, chip, placement), threads)
     for done, batch in enumerate(run.batches(), start=1):
         run.add(batch)
         if progress is not None:
@@ -89,8 +93,8 @@ def available_threads() -> int:
 class _Run:
     """State of one simulation: counts, core loads, link loads and times so far."""
 
-    def __init__(self, setting: Setting, threads: int, schedule: Schedule) -> None:
-        self.setting = setting
+    def __init__(self, setting: Setting, threads: int) -> None:
+        self.setting, schedule = setting, setting.chip.schedule
         self._batches: list[Batch]
         self.timing: SequentialTiming | PipelinedTiming
         if schedule.kind == "pipelined":

@@ -28,7 +28,6 @@ from simulator.config.chip import Action, ChipConfig
 from simulator.engine.reference_network import Delivery, Packet, ReferenceChipNetwork
 from simulator.engine.reference_ops import op_ps, op_work
 from simulator.engine.reference_schedule import Active, rounds
-from simulator.engine.schedule import Schedule
 from simulator.mapping.placement import Block, Placement
 from simulator.trace.trace import PHASES, Stage, Trace
 
@@ -60,11 +59,11 @@ class ReferenceResult:
         return [self.end_ps[token] - self.start_ps[token] for token in sorted(self.end_ps)]
 
 
-def reference_simulate(trace: Trace, chip: ChipConfig, placement: Placement, schedule: Schedule) -> ReferenceResult:
+def reference_simulate(trace: Trace, chip: ChipConfig, placement: Placement) -> ReferenceResult:
     """Replay ``trace`` round by round; slow, for small cases."""
     oracle = _Oracle(trace, chip, placement)
     found, now = oracle.found, 0
-    for active in rounds(trace, schedule):
+    for active in rounds(trace, chip.schedule):
         ended = now + oracle.round(active)
         for stage, token in active:
             found.start_ps.setdefault(token, now)

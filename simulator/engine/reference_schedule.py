@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simulator.engine.schedule import Schedule
+from simulator.config.chip import Schedule
 from simulator.trace.trace import PHASES, Stage, Trace
 
 Active = list[tuple[Stage, int]]  # stages at work, each with its token

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,30 +17,7 @@ from simulator.mapping.placement import Placement
 from simulator.trace.trace import PHASES, Stage, Trace
 
 Ints = NDArray[np.int64]
-ScheduleKind = Literal["sequential", "pipelined"]
 DECODE = PHASES.index("decode")
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How tokens follow one another.
-
-    Attributes
-    ----------
-    kind
-        See the module.
-    chunk
-        Tokens of a prompt that pass the stages together; a decoded token is always alone.
-    """
-
-    kind: ScheduleKind = "sequential"
-    chunk: int = 1
-
-    def __post_init__(self) -> None:
-        if self.chunk < 1:
-            raise SpikewattError(f"chunk {self.chunk}, wanted at least one token")
-        if self.kind == "pipelined" and self.chunk > 1:
-            raise SpikewattError(f"chunk {self.chunk} in a pipeline, wanted 1: its stages work on one token each")
 
 
 @dataclass(frozen=True)

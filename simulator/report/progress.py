@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
 from typing import Self
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 TENTHS = 10
+A_MINUTE = 60.0
 
 
 class ProgressLine:
@@ -31,6 +33,7 @@ class ProgressLine:
         self._on_terminal = sys.stderr.isatty()
         self._tasks: dict[str, TaskID] = {}
         self._tenth: dict[str, int] = {}
+        self._since: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         if self._on_terminal and not self._quiet:
@@ -47,6 +50,7 @@ class ProgressLine:
         """Show that ``done`` of ``total`` steps of ``what`` are done."""
         if self._quiet:
             return
+        self._since.setdefault(what, time.monotonic())
         if self._on_terminal:
             task = self._tasks.setdefault(what, TaskID(-1))
             if task == -1:
@@ -54,7 +58,13 @@ class ProgressLine:
             self._bar.update(task, completed=done)
         elif done * TENTHS // total > self._tenth.get(what, 0):
             self._tenth[what] = done * TENTHS // total
-            print(f"{what}: {100 * done // total} %", file=sys.stderr, flush=True)
+            print(f"{what}: {100 * done // total} %{self._left(what, done, total)}", file=sys.stderr, flush=True)
+
+    def _left(self, what: str, done: int, total: int) -> str:
+        """Time left of what takes more than a minute, in words."""
+        elapsed = time.monotonic() - self._since.setdefault(what, time.monotonic())
+        left = elapsed * (total - done) / done
+        return f", about {left:.0f} s left" if elapsed + left > A_MINUTE and done < total else ""
 
     def say(self, message: str) -> None:
         """One line of what is going on."""

@@ -9,7 +9,9 @@ from typing import Any
 
 from simulator.energy.area import chip_area
 from simulator.energy.cmos45 import Cmos45
+from simulator.energy.ledger import build_ledger
 from simulator.energy.uncertainty import TOTAL, Uncertainty
+from simulator.engine.service import service
 from simulator.report.analytic import analytic_dict
 from simulator.report.manifest import chip_sha256
 from simulator.report.run import DenseTwin, Run
@@ -36,6 +38,7 @@ def result_dict(run: Run, *, bands: bool = True) -> dict[str, Any]:
         "analytic": analytic_dict(run),
         "area": _area(run),
         "latency": _latency(run),
+        "phases": _phases(run),
         "counts": _counts(run),
         "neurobench": _neurobench(run),
         "utilization": _utilization(run),
@@ -151,8 +154,25 @@ def _dense(dense: DenseTwin) -> dict[str, Any]:
     }
 
 
+def _phases(run: Run) -> dict[str, Any]:
+    """Tokens, energy and time of prompts and of generated tokens apart; each sums to the whole."""
+    found = {}
+    for phase in run.result.phase_ps:
+        n_tokens = int((run.result.tokens["phase"] == phase).sum())
+        if n_tokens:
+            of_phase = run.result.of_phase(phase)
+            energy_pj = build_ledger(of_phase, run.chip, allow_uncosted=True).total_pj
+            found[phase] = {
+                "n_tokens": n_tokens,
+                "energy_pj": energy_pj,
+                "energy_per_token_pj": energy_pj / n_tokens,
+                "time_ps": of_phase.total_ps,
+            }
+    return found
+
+
 def _latency(run: Run) -> dict[str, Any]:
-    stages = run.result.stages
+    stages, times_seen = run.result.stages, service(run.result.tokens)
     parts = [column for column in stages.columns if column != "stage"]
     times = stages[parts].to_numpy()
     totals = dict(zip(parts, times.sum(axis=0).tolist(), strict=True))
@@ -160,6 +180,9 @@ def _latency(run: Run) -> dict[str, Any]:
         "total_ps": run.result.total_ps,
         "per_token_ps": run.latency_per_token_ps,
         "tokens_per_s": _rate(run.tokens_per_s),
+        "schedule": run.chip.schedule.model_dump(),
+        "first_token_ps": times_seen.first_token_ps,
+        "output_token_ps": times_seen.output_token_ps,
         "by_part": {part: total for part, total in totals.items() if part != "total_ps"},
         "by_stage": {
             str(stage): dict(zip(parts, row, strict=True))

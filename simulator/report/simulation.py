@@ -27,6 +27,7 @@ def simulate(
     allow_uncosted: bool = False,
     command: str = "",
     progress: Progress | None = None,
+    memory_limit_bytes: int | None = None,
 ) -> Run:
     """Simulate ``trace`` on ``chip``.
 
@@ -44,6 +45,8 @@ def simulate(
         Command line to note in the manifest.
     progress
         Called with (what, stages done, stages).
+    memory_limit_bytes
+        Refuse to start where the arrays of a simulation would take more.
 
     Raises
     ------
@@ -52,7 +55,7 @@ def simulate(
     UncostedError
         When counted work has no price and ``allow_uncosted`` is not set.
     """
-    placement, result, ledger = _priced(chip, trace, progress, allow_uncosted)
+    placement, result, ledger = _priced(chip, trace, progress, allow_uncosted, memory_limit_bytes)
     return Run(
         chip=chip,
         trace=trace,
@@ -74,12 +77,16 @@ def dense_twin(chip: ChipConfig, trace: Trace, progress: Progress | None = None)
 
 
 def _priced(
-    chip: ChipConfig, trace: Trace, progress: Progress | None, allow_uncosted: bool = False
+    chip: ChipConfig,
+    trace: Trace,
+    progress: Progress | None,
+    allow_uncosted: bool = False,
+    memory_limit_bytes: int | None = None,
 ) -> tuple[Placement, SimResult, EnergyLedger]:
     """Map, simulate and price."""
     placement = map_trace(trace, chip)
     named = None if progress is None else partial(progress, chip.name)
-    result = replay(trace, chip, placement, named)
+    result = replay(trace, chip, placement, named, memory_limit_bytes=memory_limit_bytes)
     return placement, result, build_ledger(result, chip, allow_uncosted)
 
 
@@ -94,9 +101,18 @@ def _assumptions(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
     return (
         f"{products}softmax{head} are dense work of the vector unit, not spikes",
         *((f"{' and '.join(added)}: each spike reads its cached row anew, as a weight row is read",) if added else ()),
-        "tokens follow one another: no two are in the chip at once",
+        *_order_of_tokens(chip),
         *((idle,) if chip.core.soma.every == "timestep" else ()),
     )
+
+
+def _order_of_tokens(chip: ChipConfig) -> tuple[str, ...]:
+    """What the schedule takes for granted."""
+    if chip.schedule.kind == "pipelined":
+        return ("tokens are pipelined: a round takes as long as the slowest of its stages",)
+    if chip.schedule.chunk > 1:
+        return (f"prompts pass each stage in chunks of {chip.schedule.chunk} tokens, one chunk at a time",)
+    return ("tokens follow one another: no two are in the chip at once",)
 
 
 def _drawn(trace: Trace) -> tuple[str, ...]:

@@ -306,3 +306,15 @@ def test_ctrl_c_leaves_the_folder_as_it_was(
     shutil.rmtree(work / "r")
     assert simulate("--quiet", "--out", "r").code == 130
     assert snapshot(work) == {}
+
+
+def test_more_memory_than_allowed_is_refused_before_the_simulation(tmp_path: Path) -> None:
+    done = run_program("simulate", "--memory-limit", "1 B", "--out", tmp_path / "report", "--quiet")
+    assert done.code == 2
+    assert done.err.startswith("error: the simulation needs about ")
+    assert not (tmp_path / "report").exists()
+
+
+def test_what_a_memory_limit_must_look_like(tmp_path: Path) -> None:
+    done = run_program("simulate", "--memory-limit", "4", "--out", tmp_path / "report", "--quiet")
+    assert (done.code, "error: --memory-limit: found '4'" in done.err) == (2, True)

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from local_stream import with_local_stream
 from tiny_model import write_tiny_model
 
-from simulator.config.chip import ChipConfig
-from simulator.engine.engine import SEQUENTIAL, simulate
+from simulator.config.chip import ChipConfig, Schedule
+from simulator.engine.engine import simulate
 from simulator.engine.network import Network
 from simulator.engine.plan import plan_stages
 from simulator.engine.reference import ReferenceResult, reference_simulate
-from simulator.engine.schedule import Batch, Schedule, entry_rounds, pipelined_batches, sequential_batches
+from simulator.engine.schedule import Batch, entry_rounds, pipelined_batches, sequential_batches
 from simulator.engine.spikes import run_spikes
 from simulator.errors import ConfigError, SpikewattError
 from simulator.mapping.place import map_trace
@@ -37,16 +37,16 @@ from simulator.trace.trace import Trace
 MANY_EVENTS = 100_000
 
 
-def batches_of(trace: Trace, schedule: Schedule) -> Iterable[Batch]:
-    if schedule.kind == "pipelined":
+def batches_of(trace: Trace, chip: ChipConfig) -> Iterable[Batch]:
+    if chip.schedule.kind == "pipelined":
         return pipelined_batches(trace, entry_rounds(trace))
     return sequential_batches(trace)
 
 
-def engine_events(trace: Trace, chip: ChipConfig, placement: Placement, schedule: Schedule) -> list[tuple[object, ...]]:
+def engine_events(trace: Trace, chip: ChipConfig, placement: Placement) -> list[tuple[object, ...]]:
     network = Network(placement, chip)
     events: list[tuple[object, ...]] = []
-    for batch in batches_of(trace, schedule):
+    for batch in batches_of(trace, chip):
         spiking = [(s, at) for s, at in zip(batch.stages, batch.tokens.T, strict=True) if s.stream is not None]
         if not spiking:
             continue
@@ -72,10 +72,10 @@ def oracle_events(found: ReferenceResult) -> list[tuple[object, ...]]:
     return events
 
 
-def assert_equal_to_oracle(trace: Trace, chip: ChipConfig, schedule: Schedule = SEQUENTIAL) -> None:
+def assert_equal_to_oracle(trace: Trace, chip: ChipConfig) -> None:
     placement = map_trace(trace, chip)
-    found = reference_simulate(trace, chip, placement, schedule)
-    result = simulate(trace, chip, placement, schedule=schedule)
+    found = reference_simulate(trace, chip, placement)
+    result = simulate(trace, chip, placement)
     assert {(r.layer, r.component, r.action): r.count for r in result.counts} == {
         k: n for k, n in found.counts.items() if n
     }
@@ -86,7 +86,7 @@ def assert_equal_to_oracle(trace: Trace, chip: ChipConfig, schedule: Schedule = 
     assert result.cores["stall_ps"].tolist() == [found.stall_ps[core] for core in result.cores["core"]]
     assert result.cores["busy_ps"].tolist() == [found.busy_ps[core] for core in result.cores["core"]]
     # the oracle goes token by token, the engine stage by stage: the same packets in another order of stages
-    assert sorted(engine_events(trace, chip, placement, schedule)) == sorted(oracle_events(found))
+    assert sorted(engine_events(trace, chip, placement)) == sorted(oracle_events(found))
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -266,7 +266,7 @@ def texts(draw):
     return np.array(positions, np.int64), np.array(phases, np.uint8)
 
 
-schedules = st.one_of(st.builds(Schedule, st.just("sequential"), st.integers(1, 3)), st.just(Schedule("pipelined")))
+schedules = st.one_of(st.integers(1, 3).map(lambda n: Schedule(chunk=n)), st.just(Schedule(kind="pipelined")))
 
 
 @settings(max_examples=15, deadline=None)
@@ -277,7 +277,8 @@ def test_random_schedules(case, text, schedule):
     assume(schedule.kind == "sequential" or not chip.mapping.share_cores)
     positions, phases = text
     several = trace.take(np.arange(len(positions)) % trace.n_tokens)
-    assert_equal_to_oracle(replace(several, positions=positions, phases=phases), chip, schedule)
+    several = replace(several, positions=positions, phases=phases)
+    assert_equal_to_oracle(several, chip.model_copy(update={"schedule": schedule}))
 
 
 def test_a_run_of_the_engine_changes_nothing_in_the_next():
@@ -291,10 +292,13 @@ def test_a_run_of_the_engine_changes_nothing_in_the_next():
 
 
 def test_a_pipeline_whose_stages_share_a_core_is_refused():
-    trace, chip = synthetic_trace("poisson", [9, 7, 5]), make_chip(mapping={"share_cores": True})
+    trace, chip = (
+        synthetic_trace("poisson", [9, 7, 5]),
+        make_chip(mapping={"share_cores": True}, schedule={"kind": "pipelined"}),
+    )
     placement = map_trace(trace, chip)
     with pytest.raises(SpikewattError, match=r"shared by the stages layers.0.in and layers.1.in, wanted one stage"):
-        simulate(trace, chip, placement, schedule=Schedule("pipelined"))
+        simulate(trace, chip, placement)
 
 
 def test_one_thread_and_two_find_the_same():

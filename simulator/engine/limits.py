@@ -1,0 +1,88 @@
+"""What is refused before a simulation starts: a placement beyond the chip's limits, more memory than allowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simulator.config.chip import ChipConfig
+from simulator.engine.cores import CoreLoad
+from simulator.engine.network import Network
+from simulator.engine.spikes import scratch
+from simulator.errors import CapacityError, SpikewattError
+from simulator.mapping.placement import Placement
+from simulator.trace.trace import Stage, Trace
+
+MIB = 1 << 20
+
+
+def check_placement(trace: Trace, chip: ChipConfig, placement: Placement) -> None:
+    """Check a placement, whoever made it, against the chip.
+
+    Raises
+    ------
+    CapacityError
+        A block with more rows, columns or weights than a core holds, a core or router that is not on the mesh, or a
+        layer that is not on the chip as a whole.
+    """
+    for block in placement.blocks:
+        limits = (
+            ("in-axons", block.n_rows, chip.core.limits.axons_in, "core.limits.axons_in"),
+            ("neurons", block.n_cols, chip.core.limits.neurons, "core.limits.neurons"),
+            ("bytes of SRAM", block.sram_bytes, chip.core.sram.capacity, "core.sram.capacity"),
+            ("cores", block.core + 1, placement.cores_total, "chip.max_chips"),
+        )
+        for unit, demand, bound, lever in limits:
+            if demand > bound:
+                raise CapacityError(
+                    f"{chip.name}: {block.owner} needs {demand} {unit} on core {block.core}, limit {bound}"
+                    f" ({demand - bound} over); split it further or raise {lever}"
+                )
+    routers, used = placement.mesh_x * placement.mesh_y, int(placement.core_router.max()) + 1
+    if used > routers:
+        raise CapacityError(
+            f"{chip.name}: the placement needs {used} routers, the mesh of {placement.mesh_x} x {placement.mesh_y} has"
+            f" {routers} ({used - routers} missing); raise chip.tiles_x or chip.tiles_y"
+        )
+    for layer in trace.layers:
+        placed, wanted = sum(b.n_rows * b.n_cols for b in placement.of(layer.layer_id)), layer.n_in * layer.n_out
+        if placed != wanted:
+            raise CapacityError(f"{chip.name}: layer {layer.layer_id}: {placed} of its {wanted} weights are on a core")
+
+
+def check_memory(trace: Trace, chip: ChipConfig, placement: Placement, threads: int, limit_bytes: int) -> None:
+    """Raise SpikewattError when the arrays of the simulation take more than ``limit_bytes``."""
+    demand = memory_bytes(trace, chip, placement, threads)
+    if demand > limit_bytes:
+        raise SpikewattError(
+            f"the simulation needs about {demand // MIB + 1} MiB for its arrays, limit {limit_bytes // MIB} MiB"
+            f" ({(demand - limit_bytes) // MIB + 1} over); take fewer tokens or noc.multicast, or raise --memory-limit"
+        )
+
+
+def memory_bytes(trace: Trace, chip: ChipConfig, placement: Placement, threads: int) -> int:
+    """Bytes of the largest arrays: counts of the trace, and for each thread a network, its packets and core loads."""
+    counts = sum(stream.n for stream in trace.streams) * trace.n_tokens * np.dtype(np.int16).itemsize
+    packets = [_packets(stage, chip, placement) for stage in trace.stages]
+    if chip.schedule.kind == "pipelined":
+        packets = [sum(packets)]
+    per_packet = _bytes(scratch(1)) * max(packets)
+    loads = 3 * _bytes(vars(CoreLoad.idle(placement)))  # the one under way and two that wait
+    return counts + threads * (_bytes(Network(placement, chip).for_kernel()) + per_packet + loads)
+
+
+def _packets(stage: Stage, chip: ChipConfig, placement: Placement) -> int:
+    """Packets of a timestep in which every neuron of a stage fires."""
+    if chip.noc.multicast:
+        return stage.width
+    return sum(block.n_rows for layer_id in stage.layers for block in placement.of(layer_id))
+
+
+def _bytes(record: Any) -> int:
+    """Bytes of all arrays in nested tuples."""
+    if isinstance(record, np.ndarray):
+        return record.nbytes
+    if isinstance(record, dict):
+        record = tuple(record.values())
+    return sum(map(_bytes, record)) if isinstance(record, tuple) else 0

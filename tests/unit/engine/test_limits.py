@@ -1,0 +1,66 @@
+"""What the engine refuses before it simulates anything: demand, bound and gap in one line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from factories import make_chip
+from pydantic import ValidationError
+
+from simulator.engine.engine import simulate
+from simulator.engine.limits import memory_bytes
+from simulator.errors import CapacityError, SpikewattError, TraceError
+from simulator.mapping.place import map_trace
+from simulator.trace.synthetic import synthetic_trace
+
+TRACE = synthetic_trace("poisson", [9, 7, 5])
+
+
+def test_an_axon_table_that_is_too_small():
+    placement = map_trace(TRACE, make_chip())
+    small = make_chip(core__limits={"axons_in": 8, "neurons": 64})
+    with pytest.raises(CapacityError, match=r"layers.0 needs 9 in-axons on core 1, limit 8 \(1 over\)"):
+        simulate(TRACE, small, placement)
+
+
+def test_a_mesh_that_is_too_small():
+    placement = map_trace(TRACE, make_chip())
+    cut = replace(placement, mesh_x=1, mesh_y=1)
+    with pytest.raises(CapacityError, match=r"the mesh of 1 x 1 has 1 \(\d+ missing\)"):
+        simulate(TRACE, make_chip(), cut)
+
+
+def test_a_layer_that_is_not_on_the_chip():
+    placement = map_trace(TRACE, make_chip())
+    without = replace(placement, blocks=tuple(b for b in placement.blocks if b.owner != "layers.1"))
+    with pytest.raises(CapacityError, match=r"layer layers.1: 0 of its 35 weights are on a core"):
+        simulate(TRACE, make_chip(), without)
+
+
+def test_layers_that_do_not_chain():
+    first, second, *others = TRACE.stages
+    broken = replace(TRACE, stages=(replace(first, sources=("layers.1",)), second, *others))
+    with pytest.raises(TraceError, match=r"layers\.1"):
+        simulate(broken, make_chip(), map_trace(TRACE, make_chip()))
+
+
+def test_a_network_whose_cycle_takes_no_time():
+    with pytest.raises(ValidationError, match=r"noc\.cycle\.value\n.*at least 1 ps"):
+        make_chip(noc__cycle={"value": "0 ps", "source": "toy", "grade": "assumed"})
+
+
+def test_more_memory_than_allowed():
+    chip = make_chip()
+    placement = map_trace(TRACE, chip)
+    with pytest.raises(SpikewattError, match=r"needs about 1 MiB for its arrays, limit 0 MiB \(1 over\)"):
+        simulate(TRACE, chip, placement, memory_limit_bytes=1000)
+    simulate(TRACE, chip, placement, memory_limit_bytes=1 << 30)
+
+
+def test_memory_grows_with_the_packets_of_a_timestep():
+    chip = make_chip(core__limits={"axons_in": 4096, "neurons": 4096}, core__sram__capacity="64 MiB")
+    small, large = (synthetic_trace("silent", [n, 8], ops=False, head=False) for n in (100, 1100))
+    need = [memory_bytes(trace, chip, map_trace(trace, chip), 1) for trace in (small, large)]
+    assert need[1] - need[0] >= 1000 * 8 * np.dtype(np.int64).itemsize  # at least eight words a packet
