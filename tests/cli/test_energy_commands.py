@@ -1,0 +1,59 @@
+"""Commands about prices and published numbers."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from program import Done, run_program
+
+from simulator.config import load_chip
+
+Refused = Callable[[Done], str]
+
+
+def test_claims_of_a_shape_by_hand() -> None:
+    """LLaMA-2-7B, 1024 tokens: 6.906e12 MACs; 31.77 J at FP32, 3.971 J at 4 bits by linear scaling."""
+    done = run_program("claims", "--model", "llama-2-7b")
+    assert (done.code, done.err) == (0, "")
+    assert "1 x 1024 tokens, full attention, head out" in done.out
+    rows = {line.split("  ")[0].strip(): line for line in done.out.splitlines()}
+    assert "31.77 J" in rows["fp32"]
+    assert "3.971 J" in rows["4 bits, linear"]
+
+
+def test_claims_of_an_unknown_shape_is_refused(refused: Refused) -> None:
+    line = refused(run_program("claims", "--model", "llama-2-7"))
+    assert line == "--model llama-2-7: wanted one of llama-2-7b, llama-2-13b, llama-3-8b (did you mean 'llama-2-7b'?)"
+
+
+def test_breakeven_of_each_kind_of_layer(trace_file: Path) -> None:
+    done = run_program("breakeven", "--trace", trace_file, "--tokens", "2", "--json")
+    assert (done.code, done.err) == (0, "")
+    rows = json.loads(done.out)
+    assert {row["cheaper"] for row in rows} <= {"spiking", "dense"}
+    assert all(row["dense_pj"] > 0 for row in rows)
+
+
+def test_an_energy_table_goes_out_and_comes_in(work: Path) -> None:
+    table = run_program("export-ert", "--chip", "sdllm-asic-45nm")
+    assert (table.code, table.err) == (0, "")
+    assert yaml.safe_load(table.out)["ERT"]["version"] == "0.4"
+    (work / "ert.yaml").write_text(table.out)
+    made = run_program("import-ert", work / "ert.yaml", "--name", "mine")
+    assert (made.code, made.err) == (0, "")
+    (work / "mine.yaml").write_text(made.out)
+    mine, base = load_chip(str(work / "mine.yaml")), load_chip("sdllm-asic-45nm")
+    assert mine.core.synapse.word_read.energy.value == base.core.synapse.word_read.energy.value
+    assert "ART" in yaml.safe_load(run_program("export-ert", "--area").out)
+
+
+def test_a_table_of_nothing_is_refused(work: Path, refused: Refused) -> None:
+    (work / "ert.yaml").write_text("ERT: {tables: []}")
+    assert "found no row of an action known here" in refused(run_program("import-ert", work / "ert.yaml"))
+
+
+@pytest.mark.parametrize("command", ["validate-silicon", "breakeven", "export-ert", "import-ert"])
+def test_each_command_has_its_help(command: str) -> None:
+    assert run_program(command, "--help").code == 0
