@@ -42,6 +42,7 @@ def rows() -> dict[str, Preset]:
         table[f"ternary T={levels} clip"] = plain.model_copy(update={"encoder": EncoderFields(**CLIPPED)})
         table[f"ternary T={levels} rotation (sdllm)"] = rotated
         table[f"ternary T={levels} rotation, clip"] = rotated.model_copy(update={"encoder": EncoderFields(**CLIPPED)})
+    table["ternary T=7 calibrated (sdllm-7)"] = load_preset("sdllm-7")
     for timesteps in (3, 4):
         table[f"bitwise T={timesteps} absmax"] = as_preset(encoding_for("bitwise", timesteps))
         table[f"bitwise T={timesteps} rotation (sdllm-bitwise)"] = load_preset("sdllm-bitwise").with_timesteps(

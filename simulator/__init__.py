@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from simulator.mapping.fit import fit
     from simulator.model.capture import capture
     from simulator.model.perplexity import perplexity
+    from simulator.model.preset import load_preset
     from simulator.model.statistical import list_shapes, statistical_trace
     from simulator.model.torch_capture import capture_torch
     from simulator.report.compare import read_reports
@@ -21,17 +22,20 @@ if TYPE_CHECKING:
     from simulator.report.simulation import simulate
     from simulator.sweep.runner import run_sweep
     from simulator.trace.files import load_trace, save_trace
+    from simulator.trace.recode import as_encoding
     from simulator.trace.synthetic import synthetic_trace
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "as_encoding": "simulator.trace.recode",
     "capture": "simulator.model.capture",
     "capture_torch": "simulator.model.torch_capture",
     "fit": "simulator.mapping.fit",
     "list_chips": "simulator.config.files",
     "list_shapes": "simulator.model.statistical",
     "load_chip": "simulator.config.files",
+    "load_preset": "simulator.model.preset",
     "load_sweep": "simulator.config.sweep",
     "load_trace": "simulator.trace.files",
     "perplexity": "simulator.model.perplexity",
@@ -46,12 +50,14 @@ _HOME = {
 }
 
 __all__ = [
+    "as_encoding",
     "capture",
     "capture_torch",
     "fit",
     "list_chips",
     "list_shapes",
     "load_chip",
+    "load_preset",
     "load_sweep",
     "load_trace",
     "perplexity",

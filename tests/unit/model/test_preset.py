@@ -10,7 +10,17 @@ from simulator.model.preset import load_preset, shipped_presets
 from simulator.model.threshold import EncoderRule
 from simulator.trace.encoding import Encoding
 
-WANTED = {"sdllm", "sdllm-attention", "sdllm-bitwise", "spikingbrain", "unidirectional", "int8", "int4", "int4-group"}
+WANTED = {
+    "sdllm",
+    "sdllm-7",
+    "sdllm-attention",
+    "sdllm-bitwise",
+    "spikingbrain",
+    "unidirectional",
+    "int8",
+    "int4",
+    "int4-group",
+}
 
 
 def test_every_shipped_preset_loads_under_its_name():
