@@ -89,6 +89,10 @@ def simulate(
     chunk: Annotated[
         int | None, typer.Option(min=1, help="tokens of a prompt that pass each stage together, for schedule.chunk")
     ] = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option(help="model of the trace: check that delivered spikes add up to the sums of its forward pass"),
+    ] = None,
     memory_limit: Annotated[
         str | None, typer.Option(help='refuse to start where more memory is needed, e.g. "4 GiB"')
     ] = None,
@@ -133,6 +137,11 @@ def simulate(
             progress=progress,
             memory_limit_bytes=None if memory_limit is None else _size("--memory-limit", memory_limit),
         )
+        checked = None
+        if verify is not None:
+            from simulator.verify import verify as run_verify
+
+            checked = run_verify(captured, chip_config, run.placement, verify)
         progress.say("writing the report")
         pages = [partial(write_page, formats=[kind.value for kind in figures]) if figures else write_page]
         write_report(run, folder, writers=[*pages, write_latex] if latex else pages)
@@ -140,6 +149,11 @@ def simulate(
         typer.echo((folder / "result.json").read_text(), nl=False)
         return
     print_report(run, make_console(), verbose=verbose, quiet=quiet)
+    if checked is not None:
+        typer.echo(
+            f"verified: {checked.n_sums} sums of {checked.n_layers} layers, made of {checked.n_deliveries} delivered"
+            " packets, are those of the forward pass"
+        )
     typer.echo(f"report: {folder / 'report.html'}")
 
 

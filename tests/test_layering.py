@@ -26,7 +26,7 @@ RANKS = (
     ("energy",),
     ("report",),
     ("sweep",),
-    ("validation",),
+    ("validation", "verify"),
     ("cli",),
     ("__main__",),
 )
