@@ -292,6 +292,17 @@ class Memory(Frozen):
     write: Price = Field(description="one bit")
 
 
+class Dram(Frozen):
+    """Memory off the chip, one channel for each chip, from which streamed weights come in whole bursts."""
+
+    burst: WidthBits = Field(description="bits of one burst")
+    access: Delay = Field(description="time of one burst, so that burst / access is the bandwidth of a channel")
+    read: Price = Field(description="one bit")
+    fetch: Literal["all", "active"] = Field(
+        default="all", description="all weights of a stage, or the bursts that hold a row with a spike"
+    )
+
+
 class BarrierPoint(Frozen):
     """Barrier latency measured with this many tiles in use."""
 
@@ -326,6 +337,10 @@ class Mapping(Frozen):
     seed: int = Field(default=0, ge=0, description="of the annealing")
     share_cores: bool = Field(
         default=False, description="several blocks on one core where they fit; in a stage it serves them one by one"
+    )
+    weights: Literal["resident", "streamed"] = Field(
+        default="resident",
+        description="on their cores for good; or loaded from `dram` for each stage, which all use the same cores",
     )
 
 
@@ -365,6 +380,7 @@ class ChipConfig(Frozen):
     sync: Sync
     mapping: Mapping = Mapping()
     schedule: Schedule = Schedule()
+    dram: Dram | None = Field(default=None, description="needed when mapping.weights is streamed")
 
     @model_validator(mode="after")
     def _rules(self, info: ValidationInfo) -> Self:

@@ -29,6 +29,7 @@ ACTION_PATHS |= {f"noc.{link}": ("noc", link) for link in ("hop_x", "hop_y", "lo
 ACTION_PATHS |= {"noc.chip_hop": ("noc", "chip_link", "hop")}
 ACTION_PATHS |= {f"vector.{op}": ("vector", op, "energy") for op in ("add", "mul", "mac", "compare", "exp", "div")}
 ACTION_PATHS |= {f"memory.{way}": ("memory", way) for way in ("read", "write")}
+ACTION_PATHS |= {"dram.read": ("dram", "read")}
 _STATIC = ("chip", "static_power")
 ACTION_PATHS |= {"sync.barrier": ("sync", "barrier", "energy"), "static.power": _STATIC}
 
@@ -40,6 +41,7 @@ def broken_chip_rules(chip: Mapping[str, Any]) -> list[tuple[Path, str]]:
         *_neither_or_both(chip),
         *_unpriced_targets(chip),
         *_missing_chip_link(chip),
+        *_missing_dram(chip),
         *_unsorted_barriers(chip),
         *_multicast_over_channels(chip),
         *_full_cores_behind_channels(chip),
@@ -89,6 +91,12 @@ def _missing_chip_link(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     noc = chip.get("noc")
     if isinstance(max_chips, int) and max_chips > 1 and isinstance(noc, Mapping) and noc.get("chip_link") is None:
         yield ("noc", "chip_link"), f"found no such key, wanted one because chip.max_chips is {max_chips}"
+
+
+def _missing_dram(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Weights that are streamed come from somewhere."""
+    if _at(chip, ("mapping", "weights")) == "streamed" and chip.get("dram") is None:
+        yield ("dram",), "found no such key, wanted one because mapping.weights is streamed"
 
 
 def _unsorted_barriers(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

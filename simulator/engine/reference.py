@@ -27,7 +27,7 @@ from itertools import pairwise
 from simulator.config.chip import Action, ChipConfig
 from simulator.engine.reference_network import Delivery, Packet, ReferenceChipNetwork
 from simulator.engine.reference_ops import op_ps, op_work
-from simulator.engine.reference_schedule import Active, rounds
+from simulator.engine.reference_schedule import Active, chunk_of, rounds
 from simulator.mapping.placement import Block, Placement
 from simulator.trace.trace import PHASES, Stage, Trace
 
@@ -95,6 +95,7 @@ class _Oracle:
         stages = [stage for stage, _ in active]
         taken = self.collect(stages) + self.exchange(stages)
         taken += max(self.ops(stage, token) for stage, token in active)
+        taken += self.load(active)
         spiking = [(stage, token) for stage, token in active if stage.stream is not None]
         for t in range(self.n_timesteps() if spiking else 0):
             taken += self.timestep(spiking, t) + self.barrier()
@@ -130,6 +131,33 @@ class _Oracle:
         for home in homes:
             self.found.busy_ps[home.core] += taken
         return taken
+
+    def load(self, active: Active) -> int:
+        """Streamed weights, when the first token of a chunk comes; one channel per chip; returns the time of all."""
+        dram, total = self.chip.dram, 0
+        if dram is None:
+            return 0
+        for stage, token in active:
+            chunk = chunk_of(self.trace, token, self.chip.schedule.chunk)
+            for layer_id in stage.layers if token == chunk[0] else ():
+                if layer_id in self.placement.streamed:
+                    bursts = sum(len(self.bursts(block, stage, chunk)) for block in self.blocks(layer_id))
+                    self.count(layer_id, "dram", "read", bursts * dram.burst)
+                    total += bursts
+        return math.ceil(total / self.placement.n_chips) * dram.access.value
+
+    def bursts(self, block: Block, stage: Stage, chunk: list[int]) -> set[int]:
+        """Numbers of the bursts that hold a bit of a row that a token of the chunk wants: every row, or any spike's."""
+        assert self.chip.dram is not None
+        row_bits = self.shape(block)[0] * self.chip.core.sram.word
+        every = self.chip.dram.fetch == "all" or self.chip.replay == "dense"
+        counts = [self.counts_of(stage, token) for token in chunk]
+        return {
+            bit // self.chip.dram.burst
+            for row in range(block.row_start, block.row_stop)
+            if every or any(of_token[row] != 0 for of_token in counts)
+            for bit in range((row - block.row_start) * row_bits, (row - block.row_start + 1) * row_bits)
+        }
 
     # ---------------------------------------------------------------- a timestep
 

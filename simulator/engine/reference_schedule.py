@@ -19,13 +19,25 @@ def sequential(trace: Trace, size: int) -> Iterator[Active]:
     """One token after another; the tokens of a chunk of a prompt pass each stage together."""
     token = 0
     while token < trace.n_tokens:
-        chunk = [token]
-        while len(chunk) < size and joins(trace, chunk[-1] + 1):
-            chunk.append(chunk[-1] + 1)
+        chunk = chunk_of(trace, token, size)
         for stage in trace.stages:
             for member in chunk:
                 yield [(stage, member)]
         token = chunk[-1] + 1
+
+
+def chunk_of(trace: Trace, token: int, size: int) -> list[int]:
+    """The tokens that pass the stages together with ``token``, itself among them: at most ``size`` of one prompt."""
+    chunk = [0]
+    while chunk[-1] + 1 < trace.n_tokens:
+        following = chunk[-1] + 1
+        if len(chunk) < size and joins(trace, following):
+            chunk.append(following)
+        elif token in chunk:
+            break
+        else:
+            chunk = [following]
+    return chunk
 
 
 def joins(trace: Trace, token: int) -> bool:

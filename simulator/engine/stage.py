@@ -17,7 +17,7 @@ from simulator.engine.links import crossings
 from simulator.engine.network import Network
 from simulator.engine.plan import StagePlan, accumulation, fetching_tokens, plan_stages
 from simulator.engine.result import CHIP
-from simulator.engine.schedule import Batch
+from simulator.engine.schedule import Batch, chunks
 from simulator.engine.spikes import SpikeRun, replay_code, run_spikes
 from simulator.engine.tally import Tally
 from simulator.engine.transfer import (
@@ -29,6 +29,7 @@ from simulator.engine.transfer import (
     transfers_before_ops,
 )
 from simulator.engine.vector import op_work, vector_ps
+from simulator.engine.weights import load_ps, stage_bursts
 from simulator.errors import ConservationError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Placement
@@ -110,6 +111,7 @@ class BatchRun:
         after = reductions(self.batch.stages, placement, chip)
         self._add_time("transfer_ps", sum(self._transfer(step) for step in before))
         self._add_time("vector_ps", np.max([self._ops(stage) for stage in self.batch.stages], axis=0))
+        self._add_time("transfer_ps", self._load())
         barriers = sum(step.barriers for step in before + after)
         if spiking := [stage for stage in self.batch.stages if stage.stream is not None]:
             self._spike(spiking)
@@ -121,6 +123,22 @@ class BatchRun:
 
     def _add_time(self, part: str, ps: Ints | int) -> None:
         self.times[part] = self.times[part] + ps
+
+    def _load(self) -> Ints:
+        """Weights that are streamed, loaded when the first token of a chunk comes; returns the time of each round."""
+        trace, chip, placement = self._in.trace, self._in.chip, self._in.placement
+        bursts = np.zeros(self.n_rounds, np.int64)
+        if chip.dram is None or not placement.streamed:
+            return bursts
+        for stage, tokens in zip(self.batch.stages, self.batch.tokens.T, strict=True):
+            round_of = {token: i for i, token in enumerate(tokens.tolist())}
+            for chunk in chunks(trace, chip.schedule.chunk):
+                if chunk[0] in round_of:
+                    of_layer = stage_bursts(stage, trace, chunk, placement, chip)
+                    bursts[round_of[chunk[0]]] += sum(of_layer.values())
+                    for layer_id, n in of_layer.items():
+                        self._tallies[stage.stage_id].add(layer_id, "dram", "read", n * chip.dram.burst)
+        return load_ps(bursts, placement, chip)
 
     def _spike(self, stages: list[Stage]) -> None:
         """Replay the streams of the stages and count what that took."""

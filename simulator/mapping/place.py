@@ -43,6 +43,7 @@ def map_trace(trace: Trace, chip: ChipConfig) -> Placement:
         mesh_x=chips_x * chip.chip.tiles_x,
         mesh_y=chips_y * chip.chip.tiles_y,
         core_router=PLACEMENTS[chip.mapping.placement](site),
+        streamed=frozenset(trace.layer) if chip.mapping.weights == "streamed" else frozenset(),
     )
 
 
@@ -54,8 +55,15 @@ def _chips(cores: int, chip: ChipConfig) -> int:
         raise CapacityError(
             f"{chip.name}: the trace needs {cores} cores, limit {bound} on {chip.chip.max_chips} chip(s)"
             f" ({cores - bound} cores over); raise chip.max_chips to {n_chips}, core.sram.capacity or core.limits"
+            f"{_or_stream(chip)}"
         )
     return n_chips
+
+
+def _or_stream(chip: ChipConfig) -> str:
+    """What else helps against too many cores, where the chip could do it."""
+    can = chip.dram is not None and chip.mapping.weights == "resident"
+    return ", or set mapping.weights to streamed" if can else ""
 
 
 def crosses_chip(x: Ints, y: Ints, direction: int, chip: ChipConfig) -> NDArray[np.bool_]:

@@ -60,7 +60,7 @@ class Placement:
     ----------
     blocks
         In program order. Those of one owner are on cores of rising numbers; a core holds one block, or several with
-        `mapping.share_cores`.
+        `mapping.share_cores` or streamed weights.
     n_chips
         Chips in use.
     chips_x, chips_y
@@ -69,6 +69,8 @@ class Placement:
         Routers of the whole mesh.
     core_router
         int64 [cores]: router (y * mesh_x + x) of each global core number, for all cores of the chips in use.
+    streamed
+        Layers whose weights are loaded before each of their stages, by id; the others are resident.
     """
 
     blocks: tuple[Block, ...]
@@ -78,6 +80,7 @@ class Placement:
     mesh_x: int
     mesh_y: int
     core_router: NDArray[np.int64]
+    streamed: frozenset[str] = frozenset()
 
     @property
     def cores_total(self) -> int:

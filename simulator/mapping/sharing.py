@@ -1,4 +1,4 @@
-"""Blocks on cores: one block each, or as many as a core can hold (time multiplexing of layers).
+"""Blocks on cores: one block each, or as many as a core can hold, or stage after stage on the same cores.
 
 Cores are numbered in the order in which blocks take them. The blocks of one owner are on cores of rising numbers, and
 no core is home to a stage and driven by its spikes: in a stage a core either sends or receives.
@@ -16,9 +16,13 @@ from simulator.mapping.placement import Block
 
 
 def assign(stages: Sequence[Sequence[Part]], chip: ChipConfig) -> tuple[Block, ...]:
-    """The parts of all stages on cores, as `mapping.share_cores` of the chip file wants it."""
+    """The parts of all stages on cores, as `mapping` of the chip file wants it."""
     parts = [part for stage in stages for part in stage]
-    cores = _packed(stages, chip) if chip.mapping.share_cores else range(len(parts))
+    cores: Sequence[int] = range(len(parts))
+    if chip.mapping.weights == "streamed":
+        cores = _stage_by_stage(stages)
+    elif chip.mapping.share_cores:
+        cores = _packed(stages, chip)
     return tuple(Block(core, *part) for core, part in zip(cores, parts, strict=True))
 
 
@@ -57,4 +61,14 @@ def _packed(stages: Sequence[Sequence[Part]], chip: ChipConfig) -> list[int]:
                 last = room.take(part, last if part.owner == owner else 0, homes)
                 owner = part.owner
                 cores.append(last)
+    return cores
+
+
+def _stage_by_stage(stages: Sequence[Sequence[Part]]) -> list[int]:
+    """Every stage on the same cores, first those of homes, then those of layers: what it held before has gone."""
+    homes = max(sum(part.role == "home" for part in stage) for stage in stages)
+    cores: list[int] = []
+    for stage in stages:
+        n_homes = sum(part.role == "home" for part in stage)
+        cores += [*range(n_homes), *range(homes, homes + len(stage) - n_homes)]
     return cores

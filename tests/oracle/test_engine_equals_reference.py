@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from factories import action, make_chip, make_trace
+from factories import action, make_chip, make_dram, make_trace
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from local_stream import with_local_stream
@@ -230,7 +230,9 @@ def cases(draw):
             "placement": draw(st.sampled_from(list(PLACEMENTS))),
             "seed": draw(st.integers(0, 9)),
             "share_cores": draw(st.booleans()),
+            "weights": draw(st.sampled_from(["resident", "resident", "streamed"])),
         },
+        dram=make_dram(f"{draw(st.sampled_from([48, 64, 200]))} bit", draw(st.sampled_from(["all", "active"]))),
     )
     closed_form = st.tuples(st.integers(0, 5), st.integers(0, 5))
     code = draw(st.sampled_from(CODES))
@@ -274,7 +276,8 @@ schedules = st.one_of(st.integers(1, 3).map(lambda n: Schedule(chunk=n)), st.jus
 def test_random_schedules(case, text, schedule):
     trace, chip = case
     assume(all(stream.live is None for stream in trace.streams))  # a local stream has room for its own contexts only
-    assume(schedule.kind == "sequential" or not chip.mapping.share_cores)
+    streams = chip.mapping.weights == "streamed"
+    assume(schedule.kind == "sequential" or not (chip.mapping.share_cores or streams))
     positions, phases = text
     several = trace.take(np.arange(len(positions)) % trace.n_tokens)
     several = replace(several, positions=positions, phases=phases)

@@ -78,6 +78,7 @@ COMPONENTS: dict[str, Fill] = {
     "noc": Fill("#D55E00", "xx"),
     "vector": Fill("#CC79A7", "", INK),
     "memory": Fill("#000000", "--"),
+    "dram": Fill("#8b4513", "oo"),
     "sync": Fill("#6e6e6e", "++"),
     "static": Fill("#c8c8c8", "//", INK),
     "uncosted": Fill("#ffffff", "xxx", HOT),

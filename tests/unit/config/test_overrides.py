@@ -69,7 +69,7 @@ LINES = [
      "--set core.sram.capcity=256 KiB: found an unknown key, wanted one of capacity, word (did you mean 'capacity'?)"),
     ("cor.sram.capacity=256 KiB",
      "--set cor.sram.capacity=256 KiB: cor: found an unknown key, wanted one of name, summary, sources, technology, "
-     "area, replay, chip, noc, core, vector, memory, sync, mapping, schedule (did you mean 'core'?)"),
+     "area, replay, chip, noc, core, vector, memory, sync, mapping, schedule, dram (did you mean 'core'?)"),
     ("core.sram.capacity=256",
      "--set core.sram.capacity=256: found 256 without a unit, wanted a size such as '128 KiB'"),
     ("core.sram.capacity=256 kb",
@@ -102,7 +102,7 @@ LINES = [
      "wanted 10 without the leading zero"),
     ("extends=loihi-like",
      "--set extends=loihi-like: found an unknown key, wanted one of name, summary, sources, technology, area, "
-     "replay, chip, noc, core, vector, memory, sync, mapping, schedule"),
+     "replay, chip, noc, core, vector, memory, sync, mapping, schedule, dram"),
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from factories import make_chip, make_trace
+from factories import make_chip, make_dram, make_trace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -150,6 +150,34 @@ def flit_hops(trace, chip):
     a, b = placement.core_router[found.from_core], placement.core_router[found.to_core]
     x, y = abs(a % placement.mesh_x - b % placement.mesh_x), abs(a // placement.mesh_x - b // placement.mesh_x)
     return int((found.flits * (x + y)).sum())
+
+
+def test_streamed_weights_let_every_stage_have_the_same_cores():
+    """Stages of 1 home and 1 layer; 2 tokens load 4 rows of one 64-bit word each: 1 burst of 512 bits."""
+    chip = make_chip(mapping={"weights": "streamed"}, dram=make_dram())
+    trace = synthetic_trace("full", [4, 4, 4], levels=2, tokens=2)
+    placement = map_trace(trace, chip)
+    assert [b.core for b in placement.blocks] == [0, 1, 0, 1, 0]
+    assert placement.streamed == {"layers.0", "layers.1"}
+    streamed, resident = simulate(trace, chip, placement), simulate(trace, make_chip(), map_trace(trace, make_chip()))
+    loaded = {row.layer: row.count for row in streamed.counts if row.component == "dram"}
+    assert loaded == {"layers.0": 2 * 512, "layers.1": 2 * 512}
+    spent = dict(zip(streamed.stages["stage"], streamed.stages["transfer_ps"], strict=True))
+    kept = dict(zip(resident.stages["stage"], resident.stages["transfer_ps"], strict=True))
+    assert spent["layers.0.in"] - kept["layers.0.in"] == 2 * 10_000  # a burst of 10 ns for each token
+
+
+def test_inactive_rows_in_an_active_burst_are_paid():
+    """8 rows of 64 bits in bursts of 128: one spike in row 5 brings rows 4 and 5, two of 8."""
+    chip = make_chip(mapping={"weights": "streamed"}, dram=make_dram("128 bit", "active"))
+    trace = synthetic_trace("single", [8, 4], tokens=1, single=(0, 0, 5, 1))
+    loaded = [row.count for row in simulate(trace, chip, map_trace(trace, chip)).counts if row.component == "dram"]
+    assert loaded == [128]
+
+
+def test_a_chip_without_dram_streams_nothing():
+    with pytest.raises(ValueError, match=r"dram: found no such key, wanted one because mapping.weights is streamed"):
+        make_chip(mapping={"weights": "streamed"})
 
 
 @settings(max_examples=80, deadline=None)
