@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from counting_forward import CountingForward
+from counting_preset import CountingPreset
 
 from simulator.model import ops
 from simulator.model.attention import attention_for
@@ -16,7 +17,8 @@ from simulator.model.checkpoint import read_checkpoint
 from simulator.model.linear import SpikingLinear
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.ops import stage_ops
-from simulator.model.preset import as_preset
+from simulator.model.prepare import prepared
+from simulator.model.preset import EncoderFields, WeightFields, as_preset
 from simulator.model.program import build_program
 from simulator.model.transformer import forward
 from simulator.trace.encoding import Encoding
@@ -108,6 +110,35 @@ def test_closed_form_equals_counting_forward(write_model, encoding, rule):
         said = {op_id: {action: int(n[0]) for action, n in done.items() if n[0]} for op_id, done in work.items()}
         assert said == {op_id: {a: n for a, n in tally.items() if n} for op_id, tally in counting.tally.items()}
     real = forward(checkpoint, np.array(ids), SpikingLinear(checkpoint, encoding), attention_for(rule, encoding))
+    assert np.abs(np.array(logits) - real).max() < 1e-3
+
+
+PRESETS: dict[str, dict[str, object]] = {
+    "rotation and quantile": {
+        "rotation": "hadamard",
+        "encoder": EncoderFields(threshold="quantile", gamma=0.7, dead_zone=0.6, clip=5),
+    },
+    "mean and floor": {"rotation": "random", "encoder": EncoderFields(threshold="mean", k=2.0, rounding="floor")},
+    "static": {"encoder": EncoderFields(threshold="static", step=0.25, steps=3)},
+    "groups": {"weights": WeightFields(bits=4, group=5), "encoder": EncoderFields(steps=5)},
+}
+
+
+@pytest.mark.parametrize("fields", PRESETS.values(), ids=PRESETS)
+def test_closed_form_of_a_preset_equals_counting_forward(write_model, fields):
+    """The same under presets; d = 8 is a doubled rotation, f = 12 a base of order 12, the 4 heads are mixed online."""
+    preset = as_preset(Encoding("ternary", 7)).model_copy(update=fields)
+    checkpoint, preset, _ = prepared(read_checkpoint(write_model(hidden_size=8, intermediate_size=12)), preset)
+    ids = [1, 7, 30, 7]
+    counting = CountingPreset(checkpoint, preset)
+    table = {op.op_id: op for op in build_program(checkpoint.config, preset, checkpoint.stored_bits).ops}
+    logits = []
+    for position, token_id in enumerate(ids):
+        logits.append(counting.token(token_id, position))
+        work = {op_id: op.work(np.array([position + 1]), preset.encoding.n_timesteps) for op_id, op in table.items()}
+        said = {op_id: {action: int(n[0]) for action, n in done.items() if n[0]} for op_id, done in work.items()}
+        assert said == {op_id: {a: n for a, n in tally.items() if n} for op_id, tally in counting.tally.items()}
+    real = forward(checkpoint, np.array(ids), SpikingLinear(checkpoint, preset))
     assert np.abs(np.array(logits) - real).max() < 1e-3
 
 

@@ -1,0 +1,131 @@
+"""The counting forward pass under a preset: thresholds, online rotations, norms without gain, a sum per group."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from counting_forward import CountingForward
+
+from simulator.model.checkpoint import Checkpoint
+from simulator.model.hadamard import Hadamard, base_matrix
+from simulator.model.preset import Preset
+from simulator.model.rotation import online_rotations
+from simulator.model.threshold import EncoderRule
+from simulator.model.weights import quantize_weights
+
+
+class CountingPreset(CountingForward):
+    """`CountingForward` on a prepared checkpoint, for signed codes and dense attention."""
+
+    def __init__(self, checkpoint: Checkpoint, preset: Preset) -> None:
+        super().__init__(checkpoint, preset.encoding)
+        self.preset = preset
+        self.online = online_rotations(checkpoint.config, preset.rotation)
+
+    def less(self, a: float, b: float) -> bool:
+        self._did("vector.compare")
+        return a < b
+
+    def norm(self, op_id: str, x: list[float]) -> list[float]:
+        if self.preset.rotation == "none":
+            return super().norm(op_id, x)
+        self.op(op_id)
+        total = 0.0
+        for value in x:
+            total = self.mac(total, value, value)
+        root = self.rsqrt(self.add(self.mul(total, 1 / len(x)), self.config.rms_norm_eps))
+        return [self.mul(value, root) for value in x]
+
+    def encode(self, op_id: str, x: list[float]) -> tuple[list[int], float, int]:
+        block, kind = op_id.split(".encode_")
+        if kind in self.online:
+            rotation = self.online[kind]
+            self.op(f"{block}.hadamard_{kind}")
+            parts = [self.hadamard(rotation.hadamard, x[j :: rotation.inner]) for j in range(rotation.inner)]
+            x = [value for together in zip(*parts, strict=True) for value in together]
+        self.op(op_id)
+        encoded = self.encode_by(x, self.preset.encoder_of(f"{block}.{kind}").rule)
+        self.buffer(encoded[0])
+        return encoded
+
+    def hadamard(self, transform: Hadamard, x: list[float]) -> list[float]:
+        """Butterflies over the doublings, then the rows of the base, block by block."""
+        out: list[float] = []
+        for start in range(0, len(x), transform.order):
+            part = x[start : start + transform.order]
+            half = transform.order // 2
+            while half >= transform.base:
+                for low in range(0, transform.order, 2 * half):
+                    for i in range(low, low + half):
+                        part[i], part[i + half] = self.add(part[i], part[i + half]), self.add(part[i], -part[i + half])
+                half //= 2
+            for first in range(0, transform.order, transform.base):
+                inputs = part[first : first + transform.base]
+                for column in base_matrix(transform.base).T:
+                    total, *others = [float(sign) * value for sign, value in zip(column, inputs, strict=True)]
+                    for other in others:
+                        total = self.add(total, other)
+                    out.append(total)
+        return out
+
+    def encode_by(self, x: list[float], rule: EncoderRule) -> tuple[list[int], float, int]:
+        levels = self.encoding.levels
+        if rule.threshold == "static":
+            self.read([rule.step], 32)  # the reciprocal, known beforehand
+            step, per_step = rule.step, 1 / rule.step
+        else:
+            step = self.max(self.step(x, rule, levels), 1e-38)
+            per_step = self.div(1, step)
+        most = levels if rule.clip is None else min(rule.clip, levels)
+        counts = []
+        for value in x:
+            steps = self.mul(value, per_step)
+            n = self.round(steps) if rule.rounding == "nearest" else math.trunc(steps)
+            if rule.dead_zone and self.less(abs(steps), rule.dead_zone):
+                n = 0
+            counts.append(int(self.min(self.max(n, -most), most)))
+        return counts, step, 0
+
+    def step(self, x: list[float], rule: EncoderRule, levels: int) -> float:
+        if rule.threshold == "mean":
+            total = 0.0
+            for value in x:
+                total = self.add(total, abs(value))
+            return self.mul(total, 1 / (rule.k * len(x)))
+        rank = math.ceil(rule.gamma * len(x)) - 1 if rule.threshold == "quantile" else len(x) - 1
+        if rank < len(x) - 1:
+            return self.div(self.selected(x, rank), rule.steps_of(levels))
+        largest = 0.0
+        for value in x:
+            largest = self.max(largest, abs(value))
+        return self.div(largest, rule.steps_of(levels))
+
+    def selected(self, x: list[float], rank: int) -> float:
+        """The rank-th smallest size, bit by bit from the top of 15 bits: as many as are below a candidate decide."""
+        bits = np.abs(np.array(x)).astype(np.float16).view(np.uint16).tolist()
+        found = 0
+        for bit in range(14, -1, -1):
+            below = 0.0
+            for value in bits:
+                below = self.add(below, self.less(value, found | 1 << bit))
+            found |= (below <= rank) << bit
+        return max(abs(value) for value, b in zip(x, bits, strict=True) if b == found)
+
+    def linear(self, op_id: str, layer_ids: list[str], encoded: tuple[list[int], float, int]) -> list[list[float]]:
+        self.op(op_id)
+        counts, step, _ = encoded
+        outputs = []
+        for layer_id in layer_ids:
+            weights, group = self.w[layer_id], self.preset.weights.group or len(counts)
+            parts = []
+            for start in range(0, len(counts), group):
+                part = quantize_weights(weights[:, start : start + group], self.preset.weights.bits)
+                sums = (np.array(counts[start : start + group]) @ part.rows.astype(np.int64)).tolist()
+                scales = self.read(part.scale.tolist(), 32)
+                parts.append([self.mul(self.mul(s, step), scale) for s, scale in zip(sums, scales, strict=True)])
+            total, *others = parts
+            for other in others:
+                total = [self.add(a, b) for a, b in zip(total, other, strict=True)]
+            outputs.append(total)
+        return outputs
