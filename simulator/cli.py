@@ -40,7 +40,6 @@ ROOT = Path(__file__).resolve().parent.parent
 TRACES = ROOT / "traces"
 MODEL = TRACES / "model"
 DEFAULT_TRACE = "shakespeare-ternary-T15"
-DENSE_CHIP = "dense-int8-45nm"
 INTERRUPTED = 130
 SHOWN_CHANGES = 12  # of a comparison on the terminal
 SHOWN_POINTS = 40  # of a sweep on the terminal
@@ -75,7 +74,9 @@ def simulate(
     encoding: Annotated[Code | None, typer.Option(help="replay the counts under this code")] = None,
     set_: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="report folder; default reports/<chip>/<trace>")] = None,
-    dense_twin: Annotated[bool, typer.Option(help=f"simulate the trace on {DENSE_CHIP} as well")] = True,
+    dense_twin: Annotated[
+        bool, typer.Option(help="simulate the trace on the dense chip of the same node (45 nm for others) as well")
+    ] = True,
     noc: Annotated[
         Literal["cycle", "estimate", "ideal"] | None,
         typer.Option(
@@ -106,6 +107,7 @@ def simulate(
 ) -> None:
     """Simulate a trace on a chip and write a report."""
     from simulator.config import load_chip
+    from simulator.config.files import dense_twin_of
     from simulator.report.files import check_place, write_report
     from simulator.report.progress import ProgressLine
     from simulator.report.terminal import make_console, print_report
@@ -120,7 +122,7 @@ def simulate(
         captured = as_encoding(captured, encoding)
     folder = out if out is not None else Path("reports") / chip_config.name / captured.name
     check_place(folder)
-    twin = load_chip(DENSE_CHIP) if dense_twin and chip_config.name != DENSE_CHIP else None
+    twin = load_chip(dense_twin_of(chip_config)) if dense_twin and chip_config.replay != "dense" else None
     with ProgressLine(quiet=quiet or as_json) as progress:
         progress.say(f"{captured} on {chip_config.name}; the first run on a machine compiles the kernels")
         from simulator.report.export import write_latex
@@ -571,18 +573,21 @@ def import_ert(
 def breakeven(
     chip: ChipName = "sdllm-asic-45nm",
     trace: TraceName = DEFAULT_TRACE,
-    dense: Annotated[str, typer.Option(help="chip with replay: dense")] = DENSE_CHIP,
+    dense: Annotated[str | None, typer.Option(help="chip with replay: dense; default that of the same node")] = None,
     set_: Overrides = None,
     tokens: Annotated[int, typer.Option(min=1, help="prompt tokens simulated per layer")] = 16,
     as_json: AsJson = False,
 ) -> None:
     """Find the spikes per activation at which each layer costs as much as on the dense twin."""
     from simulator.config import load_chip
+    from simulator.config.files import dense_twin_of
     from simulator.energy.breakeven import break_even_lines, break_even_table
     from simulator.trace.files import load_trace
 
     captured = load_trace(find_trace(trace))
-    table = break_even_table(captured, load_chip(chip, set_ or []), load_chip(dense), tokens)
+    spiking = load_chip(chip, set_ or [])
+    dense = dense_twin_of(spiking) if dense is None else dense
+    table = break_even_table(captured, spiking, load_chip(dense), tokens)
     if as_json:
         _print_json([{k: None if v == float("inf") else v for k, v in row.items()} for row in _json_rows(table)])
     else:

@@ -15,6 +15,8 @@ from simulator.config.validate import validate
 from simulator.config.yaml_marks import Node
 from simulator.errors import ConfigError
 
+DENSE_CHIP = "dense-int8-45nm"
+
 
 def chips_directory() -> Path:
     """The shipped chip files: `chip_configs/` beside the package, as in a clone of the repository."""
@@ -60,6 +62,12 @@ def chip_from_tree(tree: Node, problems: Sequence[Problem], overrides: Sequence[
         tree = apply_override(tree, override)
     tree, described = expand(tree)
     return validate(ChipConfig, tree, (*problems, *described), broken_chip_rules, more_keys=(KEY,))
+
+
+def dense_twin_of(chip: ChipConfig, directory: Path | None = None) -> str:
+    """Name of the shipped dense chip to set ``chip`` beside: that of its own node, else `DENSE_CHIP` in 45 nm."""
+    at_its_node = f"dense-int8-{chip.technology.node_nm:g}nm"
+    return at_its_node if at_its_node in shipped_chips(directory or chips_directory()) else DENSE_CHIP
 
 
 def list_chips(directory: Path | None = None) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from simulator.config import list_chips, load_chip, load_sweep
 from simulator.config.chip import ChipLink, Provenance
-from simulator.config.files import chips_directory
+from simulator.config.files import chips_directory, dense_twin_of
 
 CHIPS = sorted(path.stem for path in chips_directory().glob("*.yaml"))
 SWEEPS = sorted(chips_directory().glob("sweeps/*.yaml"))
@@ -88,6 +88,21 @@ def test_the_dense_twin_differs_in_coding_and_adder_only():
     assert (ours["core"]["synapse"].pop("tile"), theirs["core"]["synapse"].pop("tile")) == (1, 16)
     del ours["core"]["dendrite"]["accumulate"]["energy"], theirs["core"]["dendrite"]["accumulate"]["energy"]
     assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("chip", "twin"),
+    [
+        ("sdllm-asic-45nm", "dense-int8-45nm"),
+        ("sdllm-asic-22nm", "dense-int8-22nm"),
+        ("sdllm-asic-7nm", "dense-int8-7nm"),
+        ("seneca-like", "dense-int8-22nm"),
+        ("loihi-like", "dense-int8-45nm"),
+    ],
+)
+def test_a_chip_is_set_beside_the_dense_chip_of_its_node(chip, twin):
+    assert dense_twin_of(load_chip(chip)) == twin
+    assert load_chip(twin).replay == "dense"
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
