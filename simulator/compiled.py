@@ -37,16 +37,25 @@ def jit(function: Callable[P, R]) -> Callable[P, R]:
     No fastmath, and no threads inside a kernel, which lets go of Python's lock while it runs: results are the same
     bytes on every machine (DESIGN rule 6). With ``NUMBA_DISABLE_JIT`` set the function is returned as it is.
     """
+    return _compiled(function, merged=False)
+
+
+def jit_merged(function: Callable[P, R]) -> Callable[P, R]:
+    """As `jit`, and merged into every kernel that calls it: for steps shorter than handing their arrays over."""
+    return _compiled(function, merged=True)
+
+
+def _compiled(function: Callable[P, R], *, merged: bool) -> Callable[P, R]:
     if numba.config.DISABLE_JIT:
         return function
     directory = cache_directory()
     if directory is None:
-        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(nogil=True, forceinline=merged)(function)  # type: ignore[no-any-return]
     # The location is bound when numba decorates, so other users of numba in this process keep theirs.
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(directory)
     try:
-        return numba.njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, nogil=True, forceinline=merged)(function)  # type: ignore[no-any-return]
     finally:
         numba.config.CACHE_DIR = before
 

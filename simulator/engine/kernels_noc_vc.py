@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.compiled import jit
+from simulator.compiled import jit, jit_merged
 from simulator.engine.kernels_cores import Cores, Log, deliver
 from simulator.engine.kernels_noc_flit import SHIFT_PACKET, TAIL, after_hop, make_flit, signed
 from simulator.engine.kernels_noc_wheel import idle_cycles, push_event, wheel_slot
@@ -79,7 +79,7 @@ def simulate_mesh_vc(
             if (c >> 2) & 7 == SOURCE:
                 n_sources = _list_source(c >> 5, port, sources, n_sources)
             elif channel[c].credits == 1 and channel[c].owner != NO_CHANNEL:
-                _can_send(c, channel[c].owner, router, port, channel)
+                _can_send(c, signed(channel[c].owner), router, port, channel)
                 n_active = _list_router(c >> 5, router, active, n_active)
         end[slot] = first[slot]
         slot = wheel_slot(ARRIVAL, t, wheel_mask)
@@ -139,9 +139,10 @@ def simulate_mesh_vc(
                 used[n_used] = r
                 n_used += 1
             sends = _allocate_switch(r, router, port, pick)
-            for o in range(N_PORTS):
-                if router[r].allocating >> o & 1:
-                    _allocate_channels(r, o, router, port, channel)
+            allocating = signed(router[r].allocating)
+            while allocating:
+                _allocate_channels(r, signed(pick[np.uint64(allocating)]), router, port, channel)
+                allocating &= allocating - 1
             while sends:
                 i = sends >> 6 & 7
                 o = sends >> 3 & 7
@@ -150,7 +151,7 @@ def simulate_mesh_vc(
                 c = (r << 3 | i) << 2 | vc
                 flit = fifo[channel[c].ring + channel[c].read]
                 out = port[r << 3 | o]
-                to_vc = channel[c].output & (VCS - 1)
+                to_vc = signed(channel[c].output) & (VCS - 1)
                 arrival = t + out.cycles
                 link_flits[out.link] += 1
                 link_wait[out.link] += t
@@ -193,7 +194,7 @@ def simulate_mesh_vc(
     return last
 
 
-@jit
+@jit_merged
 def _note_peak(c: int, port: Records, channel: Records, peak: Ints) -> None:
     """Keep the most flits that the channels of a link have held at once."""
     first = c >> 2 << 2
@@ -204,7 +205,7 @@ def _note_peak(c: int, port: Records, channel: Records, peak: Ints) -> None:
     peak[link] = max(peak[link], stored)
 
 
-@jit
+@jit_merged
 def _list_router(r: int, router: Records, active: Indices, n_active: int) -> int:
     """Put router ``r`` into the list of active routers unless it is there."""
     if router[r].listed:
@@ -214,7 +215,7 @@ def _list_router(r: int, router: Records, active: Indices, n_active: int) -> int
     return n_active + 1
 
 
-@jit
+@jit_merged
 def _list_source(r: int, port: Records, sources: Indices, n_sources: int) -> int:
     """Put source ``r`` into the list of sources that may send if it has a packet and is not there."""
     out = port[r << 3 | SOURCE]
@@ -225,7 +226,7 @@ def _list_source(r: int, port: Records, sources: Indices, n_sources: int) -> int
     return n_sources + 1
 
 
-@jit
+@jit_merged
 def _join(packet: int, r: int, delivered: Ints, port: Records, sources: Indices, n_sources: int) -> int:
     """Append ``packet`` to the queue of source ``r``."""
     out = port[r << 3 | SOURCE]
@@ -240,7 +241,7 @@ def _join(packet: int, r: int, delivered: Ints, port: Records, sources: Indices,
     return n_sources
 
 
-@jit
+@jit_merged
 def _source_vc(r: int, out: Any, channel: Records) -> Any:
     """Channel that source ``r`` sends its next flit on, -1 if it has no credit there.
 
@@ -257,7 +258,7 @@ def _source_vc(r: int, out: Any, channel: Records) -> Any:
     return -1
 
 
-@jit
+@jit_merged
 def _sent(out: Any, vc: int, tail: bool, following: int) -> None:
     """Book a flit that a source has sent; ``following`` is the next packet of its queue."""
     out.vc = vc
@@ -268,7 +269,7 @@ def _sent(out: Any, vc: int, tail: bool, following: int) -> None:
         out.queue_head = max(following, 0)
 
 
-@jit
+@jit_merged
 def _store(c: int, flit: int, channel: Records, fifo: Ints, ring_mask: int) -> None:
     """Write a flit behind the last one of FIFO ``c``, where its credit keeps the place; it counts once it arrives."""
     inp = channel[c]
@@ -276,7 +277,7 @@ def _store(c: int, flit: int, channel: Records, fifo: Ints, ring_mask: int) -> N
     inp.write = (inp.write + 1) & ring_mask
 
 
-@jit
+@jit_merged
 def _new_head(t: int, c: int, router: Records, port: Records, channel: Records, fifo: Ints, link_wait: Ints) -> None:
     """The first flit of FIFO ``c``, visible from ``t`` on, wants a channel of its output, or to go on the one held."""
     r = c >> 5
@@ -285,14 +286,14 @@ def _new_head(t: int, c: int, router: Records, port: Records, channel: Records, 
     out = port[r << 3 | o]
     link_wait[out.link] -= t
     if inp.output != NO_CHANNEL:
-        _can_send(r << 5 | inp.output, c & 31, router, port, channel)
+        _can_send(r << 5 | signed(inp.output), c & 31, router, port, channel)
         return
     out.wanting |= 1 << (c & 31)
     if out.free:
         router[r].allocating |= 1 << o
 
 
-@jit
+@jit_merged
 def _can_send(u: int, owner: int, router: Records, port: Records, channel: Records) -> None:
     """Enter input channel ``owner`` as ready for output channel ``u`` if it has a flit and ``u`` a credit."""
     r = u >> 5
@@ -301,65 +302,100 @@ def _can_send(u: int, owner: int, router: Records, port: Records, channel: Recor
         router[r].sending |= 1 << ((u >> 2) & 7)
 
 
-@jit
+@jit_merged
 def _allocate_switch(r: int, router: Records, port: Records, pick: Indices) -> int:
     """One iteration of iSLIP between inputs and outputs.
 
     Returns the matches as a list of 9 bits each, zero at its end: ``input << 6 | output << 3 | channel << 1 | 1``.
     """
-    outputs = router[r].sending & ~router[r].paused
+    outputs = signed(router[r].sending & ~router[r].paused)
     granted = 0  # five bits per input: outputs that grant to it
-    for o in range(N_PORTS):
-        if outputs >> o & 1:
-            out = port[r << 3 | o]
-            asking = 0
-            for i in range(N_PORTS):
-                if out.sendable >> (i * VCS) & ALL_VCS:
-                    asking |= 1 << i
-            granted |= 1 << (signed(pick[out.grant_pointer << 5 | asking]) * N_PORTS + o)
+    inputs = 0
+    while outputs:
+        o = signed(pick[np.uint64(outputs)])
+        outputs &= outputs - 1
+        out = port[r << 3 | o]
+        i = signed(pick[np.uint64(out.grant_pointer << 5 | _inputs_of(signed(out.sendable)))])
+        granted |= 1 << (i * N_PORTS + o)
+        inputs |= 1 << i
     matches = 0
-    for i in range(N_PORTS):
-        grants = granted >> (i * N_PORTS) & 31
-        if grants:
-            inp = port[r << 3 | i]
-            o = signed(pick[inp.accept_pointer << 5 | grants])
-            vc = signed(pick[inp.vc_pointer << 5 | (port[r << 3 | o].sendable >> (i * VCS) & ALL_VCS)])
-            matches = matches << 9 | i << 6 | o << 3 | vc << 1 | 1
+    while inputs:
+        i = signed(pick[np.uint64(inputs)])
+        inputs &= inputs - 1
+        inp = port[r << 3 | i]
+        o = signed(pick[np.uint64(inp.accept_pointer << 5 | (granted >> (i * N_PORTS) & 31))])
+        sendable = signed(port[r << 3 | o].sendable)
+        vc = signed(pick[np.uint64(inp.vc_pointer << 5 | (sendable >> (i * VCS) & ALL_VCS))])
+        matches = matches << 9 | i << 6 | o << 3 | vc << 1 | 1
     return matches
 
 
-@jit
+@jit_merged
+def _inputs_of(channels: int) -> int:
+    """Inputs with a channel in the mask, as a mask of five bits."""
+    any_of = channels | channels >> 1
+    any_of |= any_of >> 2
+    return any_of & 1 | any_of >> 3 & 2 | any_of >> 6 & 4 | any_of >> 9 & 8 | any_of >> 12 & 16
+
+
+@jit_merged
 def _allocate_channels(r: int, o: int, router: Records, port: Records, channel: Records) -> None:
     """One iteration of iSLIP between the input channels that want output ``o`` and its free channels."""
     out = port[r << 3 | o]
     base = r << 5
     wanting = signed(out.wanting)
     free = signed(out.free)
+    if wanting & (wanting - 1) == 0:  # all free channels grant to the only one that asks
+        c = _first_from(wanting, 0)
+        _own(r, o, _nearest_free(o, free, signed(channel[base | c].accept_pointer)), c, router, port, channel)
+        return
     granted = 0  # five bits per channel of the output: the input channel it grants to
     for w in range(VCS):
         if free >> w & 1:
-            granted |= _first_from(wanting, channel[base | o * VCS + w].grant_pointer) << (w * 5)
+            granted |= _first_from(wanting, signed(channel[base | o * VCS + w].grant_pointer)) << (w * 5)
     accepted = 0
     for w in range(VCS):
         c = granted >> (w * 5) & 31
-        if free >> w & 1 and _is_accepted(o, w, granted, free, channel[base | c].accept_pointer):
+        if free >> w & 1 and _is_accepted(o, w, granted, free, signed(channel[base | c].accept_pointer)):
             accepted |= 1 << w
     for w in range(VCS):
         if accepted >> w & 1:
-            c = granted >> (w * 5) & 31
-            u = o * VCS + w
-            channel[base | c].output = u
-            channel[base | c].accept_pointer = (u + 1) % N_CHANNELS
-            channel[base | u].owner = c
-            channel[base | u].grant_pointer = (c + 1) % N_CHANNELS
-            out.wanting &= ~np.uint32(1 << c)
-            out.free &= ~np.uint32(1 << w)
-            _can_send(base | u, c, router, port, channel)
+            _own(r, o, w, granted >> (w * 5) & 31, router, port, channel)
+
+
+@jit_merged
+def _own(r: int, o: int, w: int, c: int, router: Records, port: Records, channel: Records) -> None:
+    """Input channel ``c`` owns channel ``w`` of output ``o`` from the next cycle on; both pointers move past it."""
+    out = port[r << 3 | o]
+    base = r << 5
+    u = o * VCS + w
+    channel[base | c].output = u
+    channel[base | c].accept_pointer = u + 1 if u + 1 < N_CHANNELS else 0
+    channel[base | u].owner = c
+    channel[base | u].grant_pointer = c + 1 if c + 1 < N_CHANNELS else 0
+    out.wanting &= ~np.uint32(1 << c)
+    out.free &= ~np.uint32(1 << w)
+    _can_send(base | u, c, router, port, channel)
     if out.wanting == 0 or out.free == 0:
         router[r].allocating &= ~np.uint32(1 << o)
 
 
-@jit
+@jit_merged
+def _nearest_free(o: int, free: int, pointer: int) -> int:
+    """The first of the free channels of output ``o`` from channel ``pointer`` of the router on, going round."""
+    nearest = 0
+    least = N_CHANNELS
+    for w in range(VCS):
+        distance = o * VCS + w - pointer
+        if distance < 0:
+            distance += N_CHANNELS
+        if free >> w & 1 and distance < least:
+            least = distance
+            nearest = w
+    return nearest
+
+
+@jit_merged
 def _is_accepted(o: int, w: int, granted: int, free: int, pointer: int) -> bool:
     """Whether channel ``w`` of output ``o`` is the first from ``pointer`` on of those that grant to the same input."""
     c = granted >> (w * 5) & 31
@@ -371,20 +407,26 @@ def _is_accepted(o: int, w: int, granted: int, free: int, pointer: int) -> bool:
     return True
 
 
-@jit
+@jit_merged
 def _first_from(mask: int, start: int) -> int:
     """First set bit of a mask that is not empty, from ``start`` on and then from 0."""
     rest = mask >> start << start
     if rest == 0:
         rest = mask
     bit = 0
+    if rest & 0x3FF == 0:
+        rest >>= 10
+        bit = 10
+    if rest & 0x1F == 0:
+        rest >>= 5
+        bit += 5
     while rest & 1 == 0:
         rest >>= 1
         bit += 1
     return bit
 
 
-@jit
+@jit_merged
 def _move_pointers(r: int, i: int, o: int, vc: int, port: Records) -> None:
     """Move the pointers of the switch past a match that has sent."""
     port[r << 3 | o].grant_pointer = i + 1
@@ -392,12 +434,12 @@ def _move_pointers(r: int, i: int, o: int, vc: int, port: Records) -> None:
     port[r << 3 | i].vc_pointer = vc + 1
 
 
-@jit
+@jit_merged
 def _pop(c: int, flit: int, router: Records, port: Records, channel: Records, ring_mask: int) -> None:
     """Take the sent flit out of FIFO ``c`` and a credit from its output channel; a tail sets the channel free."""
     r = c >> 5
     inp = channel[c]
-    u = r << 5 | inp.output
+    u = r << 5 | signed(inp.output)
     o = (u >> 2) & 7
     out = port[u >> 2]
     channel[u].credits -= 1
@@ -415,7 +457,7 @@ def _pop(c: int, flit: int, router: Records, port: Records, channel: Records, ri
             router[r].sending &= ~np.uint32(1 << o)
 
 
-@jit
+@jit_merged
 def _reset_pointers(r: int, router: Records, port: Records, channel: Records) -> None:
     """Put all pointers of router ``r`` back to their start."""
     router[r].used = 0

@@ -61,20 +61,20 @@ PORT_VC = np.dtype(
     ]
 )
 
-CHANNEL = np.dtype(
+CHANNEL = np.dtype(  # four to a cache line
     [
         # as an output
         ("credits", np.int32),  # free places in the FIFO at the other end
-        ("owner", np.uint32),  # input channel that holds it, or NO_CHANNEL
-        ("grant_pointer", np.uint32),  # over input channels
+        ("owner", np.uint8),  # input channel that holds it, or NO_CHANNEL
+        ("grant_pointer", np.uint8),  # over input channels
         # as an input
+        ("output", np.uint8),  # output channel it owns, else NO_CHANNEL
+        ("accept_pointer", np.uint8),  # over output channels
         ("ring", np.uint32),  # where its FIFO starts
-        ("read", np.uint32),  # place of the head in the FIFO
-        ("write", np.uint32),  # place of the next flit
-        ("stored", np.uint32),  # flits that have arrived
-        ("output", np.uint32),  # output channel it owns, else NO_CHANNEL
-        ("accept_pointer", np.uint32),  # over output channels
-        ("unused", np.uint32, 7),  # one cache line per channel
+        ("read", np.uint8),  # place of the head in the FIFO
+        ("write", np.uint8),  # place of the next flit
+        ("stored", np.uint8),  # flits that have arrived
+        ("unused", np.uint8),
     ]
 )
 
