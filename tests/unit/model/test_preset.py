@@ -11,6 +11,7 @@ from simulator.model.threshold import EncoderRule
 from simulator.trace.encoding import Encoding
 
 WANTED = {
+    "bf16",
     "sdllm",
     "sdllm-7",
     "sdllm-attention",
@@ -95,5 +96,5 @@ def test_refuses(tmp_path, text, line):
 
 
 def test_an_unknown_name_lists_the_known():
-    with pytest.raises(ConfigError, match=r"unknown preset 'sdlm', wanted one of int4, .*did you mean 'sdllm'"):
+    with pytest.raises(ConfigError, match=r"unknown preset 'sdlm', wanted one of bf16, int4, .*did you mean 'sdllm'"):
         load_preset("sdlm")
