@@ -66,11 +66,12 @@ class AttentionRule:
 
 
 DENSE = AttentionRule()
-SPIKING = AttentionRule(queries=True, keys=True, values=True, probabilities=True, kv_bits=8)
+# Keys stay integers of 8 bits: as counts of 15 levels they cost quality, and what meets them are spikes either way.
+SPIKING = AttentionRule(queries=True, values=True, probabilities=True, kv_bits=8)
 
 
 def rule_for(attention: Literal["dense", "spiking"] | AttentionRule, kv_bits: int | None) -> AttentionRule:
-    """A rule, or all four operands as spikes on a cache of 8 bits, or dense products; on a cache of these bits."""
+    """A rule, or spiking products on a cache of 8 bits, or dense ones on floats; the cache with these bits if given."""
     named = {"dense": DENSE, "spiking": SPIKING}
     rule = attention if isinstance(attention, AttentionRule) else named[attention]
     return rule if kv_bits is None else replace(rule, kv_bits=kv_bits)

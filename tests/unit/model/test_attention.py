@@ -16,6 +16,7 @@ from simulator.model.preset import EncoderFields, as_preset
 from simulator.model.transformer import forward
 from simulator.trace.encoding import Encoding
 
+ALL = AttentionRule(queries=True, keys=True, values=True, probabilities=True, kv_bits=8)
 IDS = np.array([1, 4, 7, 30, 12, 9, 22, 22, 5])
 
 
@@ -34,7 +35,7 @@ def test_one_head_by_hand():
     weighted (1, 0) -> counts (3, 0), step 1/3; sums 3 x (3, 3); mixed (3, 3).
     """
     recorded: dict[str, np.ndarray] = {}
-    spiking = SpikingAttention(SPIKING, Encoding("ternary", 3), recorded.__setitem__, verify_tokens=2)
+    spiking = SpikingAttention(ALL, Encoding("ternary", 3), recorded.__setitem__, verify_tokens=2)
     q, k, v = (np.float32([x]) for x in ([[3, 3], [3, 1.5]], [[3, 0], [0, -6]], [[3, 3], [-6, 0]]))
     mixed = spiking("b", q, k, v, KVCache())
     assert recorded["b.attn_q"].tolist() == [[3, 3], [3, 2]]
@@ -105,7 +106,7 @@ def test_positions_take_their_places_in_a_window():
     assert fold(counts, None) is counts
 
 
-@pytest.mark.parametrize("rule", [DENSE, SPIKING, AttentionRule(kv_bits=4)], ids=["dense", "spiking", "int4"])
+@pytest.mark.parametrize("rule", [DENSE, ALL, AttentionRule(kv_bits=4)], ids=["dense", "spiking", "int4"])
 def test_decoding_with_a_cache_equals_the_full_pass(write_model, rule):
     checkpoint = read_checkpoint(write_model())
     encoding = Encoding("ternary", 7)

@@ -84,6 +84,7 @@ def test_counts_by_hand():
 RULES = {
     "dense": DENSE,
     "spiking": SPIKING,
+    "all four": AttentionRule(queries=True, keys=True, values=True, probabilities=True, kv_bits=8),
     "queries": AttentionRule(queries=True, kv_bits=4),
     "keys and probabilities": AttentionRule(keys=True, probabilities=True, kv_bits=8),
     "integer cache": AttentionRule(kv_bits=8),
