@@ -76,7 +76,9 @@ def _macs(trace: Trace, op: Op, options: Options) -> int:
         return 0
     fixed, per_position = op.counts.get("vector.mac", (0, 0))
     if op.stream is not None:
-        live = trace.live(op.stream)
+        stream = trace.stream[op.stream]
+        first, more = (stream.n, 0) if stream.live is None else stream.live
+        live = first + more * positions
         a, b = op.dense().per_spike.get("vector.mac", (0, 0))
         driven = int(((a + b * positions) * live).sum())
     else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import product
+from typing import Any, get_args
 
 import pandas as pd
 
 from simulator.energy.capacity_twin import YAN_22NM, break_even_rate, twin_bits
 from simulator.energy.lemaire import memory_inclusive
+from simulator.energy.op_count import Attention, Options, op_count
 from simulator.energy.thresholds import THRESHOLDS, threshold_table
 from simulator.report.format import format_share
 from simulator.report.run import Run
@@ -41,6 +43,7 @@ def analytic_dict(run: Run) -> dict[str, Any]:
     table = analytic_table(run)
     sides = [threshold.name for threshold in THRESHOLDS] + ["twin_side"]
     return {
+        "op_count": op_counts(run),
         "lemaire_2022": {
             "spiking_pj": float(table["lemaire_spiking_pj"].sum()),
             "dense_pj": float(table["lemaire_dense_pj"].sum()),
@@ -50,6 +53,23 @@ def analytic_dict(run: Run) -> dict[str, Any]:
             name: {side: int((table[name] == side).sum()) for side in ("spiking", "depends", "dense")} for name in sides
         },
     }
+
+
+def op_counts(run: Run) -> dict[str, dict[str, Any]]:
+    """The op count under its choices: precision of the run and linear scaling to the weights' width, attention, head.
+
+    ``<precision>_<attention>_attention`` and the same with ``_head`` -> ``synops, macs, spiking_pj, dense_pj``; what no
+    spike drives is dense in both.
+    """
+    bits = max(layer.weight_bits for layer in run.trace.layers)
+    counts: dict[str, dict[str, Any]] = {}
+    for width, name in ((None, run.precision), (bits, f"{bits}bit_linear")):
+        for attention, head in product(get_args(Attention), (False, True)):
+            found = op_count(run.trace, Options(run.precision, width, attention, head))
+            key = f"{name}_{attention}_attention" + ("_head" if head else "")
+            counts[key] = {"synops": found.synops, "macs": found.layer_macs + found.other_macs}
+            counts[key] |= {"spiking_pj": found.spiking_pj, "dense_pj": found.dense_pj}
+    return counts
 
 
 def thresholds_finding(table: pd.DataFrame) -> str:

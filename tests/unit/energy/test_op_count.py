@@ -1,13 +1,17 @@
 """Choices of the op count by hand on the toy: 2 blocks, width 16, feed-forward 32, 4 tokens, head of 16 x 24."""
 
+from pathlib import Path
+
 import pytest
 from factories import make_trace
 
 from simulator.energy.claims import decoder_macs, llama_macs
 from simulator.energy.cmos45 import cmos45
 from simulator.energy.op_count import Options, op_count
+from simulator.trace.files import load_trace
 
 TRACE = make_trace()
+TRACES = Path(__file__).resolve().parents[3] / "traces"
 
 
 def test_the_usual_form_is_cmos45():
@@ -44,3 +48,12 @@ def test_the_closed_form_of_a_shape_has_the_same_choices():
     assert llama_macs("llama-2-7b", 1024, head=True) == blocks + 1024 * 4096 * 32000
     assert llama_macs("llama-2-7b", 1024, batch=3) == 3 * blocks
     assert blocks - llama_macs("llama-2-7b", 1024, causal=True) == 32 * 2 * 4096 * (1024 * 1024 - 1024 * 1025 // 2)
+
+
+def test_products_that_spikes_drive_count_as_the_dense_ones():
+    """The shipped trace of spiking attention: 5 blocks of width 128, QK^T and PV over n (n + 1) / 2 pairs, or over n^2."""
+    file = TRACES / "shakespeare-attention-T15.npz"
+    trace = load_trace(file)
+    n = trace.n_tokens
+    assert op_count(trace, Options(attention="causal")).other_macs == 5 * 2 * 128 * n * (n + 1) // 2
+    assert op_count(trace, Options(attention="full")).other_macs == 5 * 2 * 128 * n * n

@@ -29,3 +29,15 @@ def test_every_threshold_is_cited_and_in_the_finding(run):
     assert [name for name, _ in threshold_sources()] == [t.name for t in THRESHOLDS]
     finding = thresholds_finding(analytic_table(run))
     assert all(t.name in finding for t in THRESHOLDS)
+
+
+def test_the_op_count_is_there_under_each_of_its_choices(run):
+    """Two precisions, three ways to count attention, head in or out; the plain one is the op count of the run."""
+    found = analytic_dict(run)["op_count"]
+    assert len(found) == 2 * 3 * 2
+    plain = found["fp32_none_attention"]
+    assert plain["spiking_pj"] == pytest.approx(run.op_count.ac_pj, rel=1e-12)
+    assert plain["dense_pj"] == pytest.approx(run.op_count.dense_mac_pj, rel=1e-12)
+    assert found["fp32_full_attention_head"]["macs"] > found["fp32_causal_attention_head"]["macs"] > plain["macs"]
+    linear = found["8bit_linear_none_attention"]
+    assert linear["dense_pj"] == pytest.approx(run.op_count.dense_mac_pj / 4, rel=1e-12)
