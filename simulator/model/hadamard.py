@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
+Floats = TypeVar("Floats", F32, F64)
 
 # Modulo 43 with primitive root 3: row j has +1 at 0 and at 3**k where bit (k mod 6) is set. Their periodic
 # autocorrelations add up to 0 at every shift but 0 (found by trying all; a test multiplies the matrix out).
@@ -44,17 +46,17 @@ class Hadamard:
         width = self.order * self.blocks
         return width * self.doublings + width * (self.base - 1)
 
-    def __call__(self, values: F32) -> F32:
-        """``values`` [..., blocks * order] times H, in a fixed order of float32 additions."""
-        x: F32 = values.reshape(-1, self.blocks, 1 << self.doublings, self.base)
+    def __call__(self, values: Floats) -> Floats:
+        """``values`` [..., blocks * order] times H, in a fixed order of additions in their own type."""
+        x: Floats = values.reshape(-1, self.blocks, 1 << self.doublings, self.base)
         for k in range(self.doublings):
             pairs = x.reshape(-1, self.blocks, 1 << k, 2, 1 << (self.doublings - k - 1), self.base)
             low, high = pairs[:, :, :, 0], pairs[:, :, :, 1]
             x = np.stack([low + high, low - high], axis=3)
         x = x.reshape(-1, self.base)
         if self.base > 1:
-            x = np.einsum("nb,bc->nc", x, base_matrix(self.base).astype(np.float32))
-        rotated: F32 = x.reshape(values.shape)
+            x = np.einsum("nb,bc->nc", x, base_matrix(self.base).astype(values.dtype))
+        rotated: Floats = x.reshape(values.shape)
         return rotated
 
     def matrix(self) -> F64:

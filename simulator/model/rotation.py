@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.model.checkpoint import Checkpoint
-from simulator.model.hadamard import Hadamard, hadamard_of
+from simulator.model.hadamard import Floats, Hadamard, hadamard_of
 from simulator.model.llama_config import LlamaConfig
 
 F32 = NDArray[np.float32]
@@ -50,11 +50,10 @@ class OnlineRotation:
         """Additions per token."""
         return self.hadamard.adds * self.inner
 
-    def __call__(self, values: F32) -> F32:
+    def __call__(self, values: Floats) -> Floats:
         """Rotated values, same shape [tokens, n]."""
         grouped = values.reshape(len(values), -1, self.inner).transpose(0, 2, 1)
-        mixed: F32 = self.hadamard(np.ascontiguousarray(grouped)).transpose(0, 2, 1).reshape(values.shape)
-        return mixed
+        return self.hadamard(np.ascontiguousarray(grouped)).transpose(0, 2, 1).reshape(values.shape)
 
 
 def online_rotations(config: LlamaConfig, rotation: Rotation) -> dict[str, OnlineRotation]:
@@ -79,15 +78,35 @@ def fold_rotation(checkpoint: Checkpoint, rotation: Rotation, seed: int = 0) -> 
     return replace(checkpoint, weights=weights, read_rows=weights.rows)
 
 
-def residual_rotation(width: int, rotation: Rotation, seed: int) -> F64:
-    """The orthogonal Q of the residual, float64 [width, width]."""
-    rng = np.random.default_rng(seed)
-    if rotation == "hadamard":
-        transform = hadamard_of(width)
-        signs = rng.choice([-1.0, 1.0], width)[:, None]
-        return np.asarray(signs * transform.matrix() / np.sqrt(transform.order), np.float64)
-    q, r = np.linalg.qr(rng.standard_normal((width, width)))
-    return np.asarray(q * np.sign(np.diag(r)), np.float64)
+class ResidualRotation:
+    """The orthogonal Q of the residual.
+
+    Parameters
+    ----------
+    width
+        Of the residual, d.
+    rotation, seed
+        See `fold_rotation`.
+    """
+
+    def __init__(self, width: int, rotation: Rotation, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        self._width, self._q, self._hadamard = width, None, hadamard_of(width)
+        if rotation == "hadamard":
+            self._signs = rng.choice([-1.0, 1.0], width)
+        else:
+            q, r = np.linalg.qr(rng.standard_normal((width, width)))
+            self._q = np.asarray(q * np.sign(np.diag(r)), np.float64)
+
+    def of_rows(self, rows: F64) -> F64:
+        """``rows Q`` [..., d]; of a Hadamard matrix by its fast transform."""
+        if self._q is not None:
+            return np.asarray(rows @ self._q, np.float64)
+        return np.asarray(self._hadamard(rows * self._signs) / np.sqrt(self._hadamard.order), np.float64)
+
+    def matrix(self) -> F64:
+        """Q, float64 [d, d]."""
+        return self.of_rows(np.eye(self._width))
 
 
 class RotatedWeights(Mapping[str, F32]):
@@ -98,17 +117,15 @@ class RotatedWeights(Mapping[str, F32]):
     checkpoint
         The model as it is.
     rotation, seed
-        See `residual_rotation`.
+        See `ResidualRotation`.
     """
 
     def __init__(self, checkpoint: Checkpoint, rotation: Rotation, seed: int) -> None:
         config = checkpoint.config
         self._checkpoint, self._weights, self.rotation = checkpoint, checkpoint.weights, rotation
-        self._q = residual_rotation(config.hidden_size, rotation, seed)
-        head = hadamard_of(config.head_dim)
-        self._head = head.matrix() / np.sqrt(head.order)
-        heads = hadamard_of(config.num_attention_heads)
-        self._heads = np.kron(heads.matrix(), self._head) / heads.order  # inverse of the transposed of the transform
+        self._residual = ResidualRotation(config.hidden_size, rotation, seed)
+        self._head = hadamard_of(config.head_dim)
+        self._heads = OnlineRotation(hadamard_of(config.num_attention_heads), config.head_dim)
         self._hidden = hadamard_of(config.intermediate_size)
         self._kept: dict[str, F32] = {}
 
@@ -146,32 +163,31 @@ class RotatedWeights(Mapping[str, F32]):
         if short == "v_bias":
             return self._rotate_heads(weight[:, None])[:, 0]
         if short in READERS:
-            weight = weight * self._weights[f"{block}.{READERS[short]}"] @ self._q
+            weight = self._residual.of_rows(weight * self._weights[f"{block}.{READERS[short]}"])
             return self._rotate_heads(weight) if short == "v" else weight
         if short == "o":
-            return self._q.T @ weight @ self._heads
+            by_head = self._of_head(weight.reshape(len(weight), -1, self._head_width))
+            return self._to_residual(self._heads(by_head.reshape(weight.shape)) / self._heads.hadamard.order)
         if short == "down":
-            return self._q.T @ self._times_hidden(weight)
+            return self._to_residual(self._hidden(weight) / self._hidden.order)
         raise KeyError(f"{weight_id}: no rule how to rotate it")
 
     def _residual_columns(self, weight_id: str, rows: F64) -> F64:
         """Rows [rows, d] of the embedding, or of the head behind its norm, in rotated coordinates."""
-        rotated: F64 = (rows * self._weights["norm_final"] if weight_id == "head" else rows) @ self._q
-        return rotated
+        return self._residual.of_rows(rows * self._weights["norm_final"] if weight_id == "head" else rows)
+
+    def _to_residual(self, weight: F64) -> F64:
+        """``Q^T weight`` [d, ...]: what writes to the residual."""
+        return self._residual.of_rows(weight.T).T
+
+    @property
+    def _head_width(self) -> int:
+        return self._checkpoint.config.head_dim
+
+    def _of_head(self, values: F64) -> F64:
+        """Values [..., hd] of one head, rotated and normalized."""
+        return np.asarray(self._head(values) / np.sqrt(self._head.order), np.float64)
 
     def _rotate_heads(self, rows: F64) -> F64:
-        """The rows [kv*hd, ...] of v, those of each head rotated."""
-        by_head = rows.reshape(-1, len(self._head), rows.shape[1])
-        return np.asarray(np.einsum("hij,ik->hkj", by_head, self._head).reshape(rows.shape), np.float64)
-
-    def _times_hidden(self, weight: F64) -> F64:
-        """``weight H / order`` without forming H of the intermediate width."""
-        hidden = self._hidden
-        doubled = Hadamard(1, hidden.doublings)
-        by_part = weight.reshape(len(weight), hidden.blocks, 1 << hidden.doublings, hidden.base)
-        mixed = np.einsum("mgab,ac->mgcb", by_part, doubled.matrix())
-        return np.asarray((mixed @ _base(hidden)).reshape(weight.shape) / hidden.order, np.float64)
-
-
-def _base(hadamard: Hadamard) -> F64:
-    return Hadamard(hadamard.base, 0).matrix()
+        """The rows [kv*hd, n] of v, those of each head rotated."""
+        return self._of_head(rows.T.reshape(rows.shape[1], -1, self._head_width)).reshape(rows.shape[1], -1).T

@@ -15,7 +15,7 @@ from simulator.model.ops import stage_ops
 from simulator.model.perplexity import score_passages
 from simulator.model.prepare import prepared
 from simulator.model.preset import EncoderFields, as_preset, load_preset
-from simulator.model.rotation import fold_rotation, online_rotations, residual_rotation
+from simulator.model.rotation import ResidualRotation, fold_rotation, online_rotations
 from simulator.model.tokenizer import Passage
 from simulator.model.transformer import forward
 from simulator.trace.encoding import Encoding
@@ -78,10 +78,10 @@ def test_logits_of_stories_are_unchanged(stories):
 
 def test_a_rotation_is_orthogonal_and_follows_from_its_seed():
     for rotation in ("hadamard", "random"):
-        q = residual_rotation(20, rotation, 1)
+        q = ResidualRotation(20, rotation, 1).matrix()
         assert np.allclose(q @ q.T, np.eye(20), atol=1e-12)
-        assert np.array_equal(q, residual_rotation(20, rotation, 1))
-        assert not np.array_equal(q, residual_rotation(20, rotation, 2))
+        assert np.array_equal(q, ResidualRotation(20, rotation, 1).matrix())
+        assert not np.array_equal(q, ResidualRotation(20, rotation, 2).matrix())
 
 
 def test_rows_of_a_large_model_are_folded_without_the_others(write_model, monkeypatch):
