@@ -54,10 +54,13 @@ NEUTRAL = frozenset(
     {
         "_name_or_path",
         "attention_dropout",
+        "chunk_size_feed_forward",
         "dtype",
         "eos_token_id",
         "hidden_dropout",
+        "id2label",
         "initializer_range",
+        "label2id",
         "output_attentions",
         "output_hidden_states",
         "pad_token_id",

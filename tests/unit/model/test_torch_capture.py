@@ -6,6 +6,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -62,6 +63,17 @@ def test_the_sample_model_counts_as_from_its_files(llama, sample, encoding) -> N
         np.testing.assert_array_equal(trace.counts(stream_id), wanted, err_msg=stream_id)
     assert trace.positions.tolist() == list(range(len(TOKENS)))
     assert {op.kind for op in trace.ops} >= {"softmax", "silu", "rotary", "kv_cache", "head"}
+
+
+def test_a_hugging_face_model_states_its_own_config(llama) -> None:
+    """``model.config.to_dict()`` of transformers 5.24 holds these labels and sizes beside the fields of its file."""
+    base = {"chunk_size_feed_forward": 0, "id2label": {0: "LABEL_0"}, "label2id": {"LABEL_0": 0}, "problem_type": None}
+    sizes = llama.LlamaConfig(num_hidden_layers=1)
+    model = llama.Llama(sizes)
+    model.config = SimpleNamespace(to_dict=lambda: sizes.to_hf() | base | {"is_encoder_decoder": False})
+    trace = capture_torch(model, torch.from_numpy(TOKENS)[None], T15)
+    assert [stage.stage_id for stage in trace.stages][-1] == "head"
+    assert len(trace.layers) == 7
 
 
 def test_a_batch_is_sequences_from_position_0(llama, sample) -> None:
