@@ -1,0 +1,99 @@
+"""What must hold of any simulation, on random chains of layers and chips."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+from factories import make_chip
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.config.chip import ChipConfig
+from simulator.engine.engine import simulate
+from simulator.engine.result import SimResult
+from simulator.mapping.place import map_trace
+from simulator.trace.synthetic import synthetic_trace
+from simulator.trace.trace import Trace
+
+LEVELS = 3
+sizes = st.lists(st.integers(2, 14), min_size=2, max_size=3)
+seeds = st.integers(0, 999)
+
+
+@st.composite
+def chips(draw) -> ChipConfig:
+    """A chip of few small cores, so that layers are cut both ways and packets cross routers."""
+    return make_chip(
+        chip__tiles_x=draw(st.integers(1, 3)),
+        chip__cores_per_tile=draw(st.integers(1, 2)),
+        chip__max_chips=64,
+        core__limits={"axons_in": draw(st.integers(3, 16)), "neurons": draw(st.integers(3, 16))},
+        core__soma__every=draw(st.sampled_from(["timestep", "stage"])),
+        noc__multicast=draw(st.booleans()),
+        noc__buffer_flits=draw(st.integers(1, 4)),
+    )
+
+
+def run(trace: Trace, chip: ChipConfig) -> SimResult:
+    return simulate(trace, chip, map_trace(trace, chip), threads=1)
+
+
+def counts_of(result: SimResult) -> Counter[tuple[str, str, str]]:
+    return Counter({row[:3]: row.count for row in result.counts})
+
+
+def with_counts(trace: Trace, counts: dict[str, np.ndarray]) -> Trace:
+    return replace(trace, load_counts=counts.__getitem__)
+
+
+@settings(max_examples=12, deadline=None)
+@given(chips(), sizes, seeds)
+def test_a_spike_more_lowers_no_count_but_that_of_idle_neurons(chip, widths, seed):
+    trace = synthetic_trace("poisson", widths, levels=LEVELS, tokens=2, seed=seed)
+    counts = {s.stream_id: trace.counts(s.stream_id).copy() for s in trace.streams}
+    generator = np.random.default_rng(seed)
+    stream = counts[trace.streams[int(generator.integers(len(trace.streams)))].stream_id]
+    token, neuron = (int(generator.integers(n)) for n in stream.shape)
+    before = counts_of(run(trace, chip))
+    stream[token, neuron] = np.where(stream[token, neuron] < 0, -1, 1) * min(
+        abs(int(stream[token, neuron])) + 1, LEVELS
+    )
+    after = counts_of(run(with_counts(trace, counts), chip))
+    assert [key for key, n in before.items() if after[key] < n and key[2] != "update_idle"] == []
+
+
+@settings(max_examples=12, deadline=None)
+@given(chips(), sizes, seeds)
+def test_neurons_of_a_core_in_another_order_do_the_same_work(chip, widths, seed):
+    """Neurons of one home core whose spikes go to the same cores change places."""
+    trace = synthetic_trace("poisson", widths, levels=LEVELS, tokens=2, seed=seed)
+    placement = map_trace(trace, chip)
+    generator, counts = np.random.default_rng(seed), {}
+    for stage in trace.stages:
+        if stage.stream is None:
+            continue
+        column = np.arange(stage.width)
+        blocks = [b for layer_id in stage.layers for b in placement.of(layer_id)]
+        edges = {0, stage.width, *(b.col_start for b in placement.of(stage.stage_id))}
+        edges |= {edge for b in blocks for edge in (b.row_start, b.row_stop)}
+        for start, stop in zip(sorted(edges), sorted(edges)[1:], strict=False):
+            column[start:stop] = generator.permutation(column[start:stop])
+        counts[stage.stream] = trace.counts(stage.stream)[:, column]
+    assert counts_of(run(with_counts(trace, counts), chip)) == counts_of(run(trace, chip))
+
+
+@settings(max_examples=12, deadline=None)
+@given(chips(), sizes, seeds)
+def test_what_is_sent_is_received_and_never_sooner_than_without_contention(chip, widths, seed):
+    trace = synthetic_trace("poisson", widths, levels=LEVELS, tokens=2, seed=seed)
+    result = run(trace, chip)
+    counts = counts_of(result)
+    spikes = sum(n for (_, component, action), n in counts.items() if (component, action) == ("axon_in", "lookup"))
+    assert result.cores["packets_in"].sum() == spikes
+    assert result.cores["packets_out"].sum() == result.packets
+    if not chip.noc.multicast:
+        assert result.packets == spikes
+    bound = run(trace, chip.model_copy(update={"noc": chip.noc.model_copy(update={"model": "ideal"})}))
+    assert (result.tokens["latency_ps"].to_numpy() >= bound.tokens["latency_ps"].to_numpy()).all()
