@@ -94,6 +94,7 @@ def simulate(
         Path | None,
         typer.Option(help="model of the trace: check that delivered spikes add up to the sums of its forward pass"),
     ] = None,
+    timeline: Annotated[Path | None, typer.Option(help="write a timeline for Perfetto, e.g. timeline.json.gz")] = None,
     memory_limit: Annotated[
         str | None, typer.Option(help='refuse to start where more memory is needed, e.g. "4 GiB"')
     ] = None,
@@ -108,9 +109,11 @@ def simulate(
     """Simulate a trace on a chip and write a report."""
     from simulator.config import load_chip
     from simulator.config.files import dense_twin_of
+    from simulator.outputs import check_writable_file
     from simulator.report.files import check_place, write_report
     from simulator.report.progress import ProgressLine
     from simulator.report.terminal import make_console, print_report
+    from simulator.report.timeline import SLICES_MAX, write_timeline
     from simulator.trace.files import load_trace
     from simulator.trace.recode import as_encoding
 
@@ -122,6 +125,8 @@ def simulate(
         captured = as_encoding(captured, encoding)
     folder = out if out is not None else Path("reports") / chip_config.name / captured.name
     check_place(folder)
+    if timeline is not None:
+        check_writable_file(timeline)
     twin = load_chip(dense_twin_of(chip_config)) if dense_twin and chip_config.replay != "dense" else None
     with ProgressLine(quiet=quiet or as_json) as progress:
         progress.say(f"{captured} on {chip_config.name}; the first run on a machine compiles the kernels")
@@ -139,6 +144,8 @@ def simulate(
             progress=progress,
             memory_limit_bytes=None if memory_limit is None else _size("--memory-limit", memory_limit),
         )
+        if timeline is not None and (left_out := write_timeline(run, timeline)):
+            progress.say(f"{timeline}: {left_out} slices beyond the first {SLICES_MAX} are left out")
         checked = None
         if verify is not None:
             from simulator.verify import verify as run_verify

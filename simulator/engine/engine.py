@@ -187,6 +187,7 @@ class _Run:
             elapsed=elapsed,
             phase_counts={phase: tally.rows() for phase, tally in self.tally.items()},
             phase_ps=self.timing.phase_ps(),
+            spans=self.timing.spans(),
         )
 
     def _warnings(self) -> tuple[str, ...]:

@@ -60,6 +60,8 @@ class SimResult:
         Seconds: ``compile_s``, ``simulate_s``.
     phase_counts
         Phase (``prefill``, ``decode``) -> the part of `counts` that belongs to its tokens.
+    spans
+        One row per stage and token in the order of time: ``stage, token, start_ps, end_ps``.
     phase_ps
         Phase -> the part of `total_ps` in which the chip worked on its tokens.
     """
@@ -82,6 +84,7 @@ class SimResult:
     elapsed: dict[str, float]
     phase_counts: dict[str, tuple[CountRow, ...]]
     phase_ps: dict[str, int]
+    spans: pd.DataFrame
 
     def of_phase(self, phase: str) -> SimResult:
         """Counts and time of the tokens of one phase; the tables stay those of the whole run."""

@@ -12,6 +12,7 @@ from simulator.trace.trace import PHASES, Trace
 
 Ints = NDArray[np.int64]
 
+SPAN_COLUMNS = ("stage", "token", "start_ps", "end_ps")
 PIPELINE = "pipeline"  # the row of `SimResult.stages` where all stages work at once
 
 
@@ -40,6 +41,17 @@ class SequentialTiming:
             end[chunk] = now + taken[:-1, chunk].sum() + np.cumsum(taken[-1, chunk])
             now = int(end[chunk[-1]])
         return token_frame(self._trace, start, end)
+
+    def spans(self) -> pd.DataFrame:
+        """See `SimResult.spans`."""
+        taken = self._parts.sum(axis=1)  # [stages, tokens]
+        rows, now = [], 0
+        for chunk in chunks(self._trace, self._chunk):
+            for stage_id, row in self._row.items():
+                for token in chunk.tolist():
+                    rows.append((stage_id, token, now, now + int(taken[row, token])))
+                    now += int(taken[row, token])
+        return pd.DataFrame(rows, columns=list(SPAN_COLUMNS))
 
     def stages(self) -> pd.DataFrame:
         """See `SimResult.stages`."""
@@ -75,6 +87,17 @@ class PipelinedTiming:
         """See `SimResult.tokens`."""
         edge = np.concatenate([[0], np.cumsum(self._parts.sum(axis=0))])
         return token_frame(self._trace, edge[self._entry], edge[self._entry + len(self._trace.stages)])
+
+    def spans(self) -> pd.DataFrame:
+        """See `SimResult.spans`."""
+        edge = np.concatenate([[0], np.cumsum(self._parts.sum(axis=0))]).tolist()
+        rows = [
+            (stage.stage_id, token, edge[entry + depth], edge[entry + depth + 1])
+            for token, entry in enumerate(self._entry.tolist())
+            for depth, stage in enumerate(self._trace.stages)
+        ]
+        rows.sort(key=lambda row: row[2])
+        return pd.DataFrame(rows, columns=list(SPAN_COLUMNS))
 
     def stages(self) -> pd.DataFrame:
         """See `SimResult.stages`: one row, for all stages work at once and the slowest decides."""

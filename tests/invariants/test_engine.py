@@ -57,9 +57,8 @@ def test_a_spike_more_lowers_no_count_but_that_of_idle_neurons(chip, widths, see
     stream = counts[trace.streams[int(generator.integers(len(trace.streams)))].stream_id]
     token, neuron = (int(generator.integers(n)) for n in stream.shape)
     before = counts_of(run(trace, chip))
-    stream[token, neuron] = np.where(stream[token, neuron] < 0, -1, 1) * min(
-        abs(int(stream[token, neuron])) + 1, LEVELS
-    )
+    count = int(stream[token, neuron])
+    stream[token, neuron] = (-1 if count < 0 else 1) * min(abs(count) + 1, LEVELS)
     after = counts_of(run(with_counts(trace, counts), chip))
     assert [key for key, n in before.items() if after[key] < n and key[2] != "update_idle"] == []
 

@@ -19,7 +19,7 @@ from simulator.config.chip import ChipConfig
 from simulator.energy.cmos45 import cmos45_all
 from simulator.energy.ledger import build_ledger
 from simulator.engine.result import CHIP, CountRow, SimResult
-from simulator.engine.timing import token_frame
+from simulator.engine.timing import SPAN_COLUMNS, token_frame
 from simulator.mapping.placement import Block, Placement
 from simulator.report.run import DenseTwin, Run
 from simulator.trace.encoding import Encoding
@@ -323,6 +323,7 @@ def make_result(trace: Trace, chip: ChipConfig, placement: Placement) -> SimResu
         elapsed={"compile_s": 1.25, "simulate_s": 0.5},
         phase_counts={"prefill": counts, "decode": ()},
         phase_ps={"prefill": total_ps, "decode": 0},
+        spans=pd.DataFrame([], columns=list(SPAN_COLUMNS)),
     )
 
 
