@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from simulator.config.chip import ChipConfig, Noc
+from simulator.config.describe import model_at
 from simulator.config.fields import EnergyPj, Frozen, LengthNm, Positive, SizeBytes, Text, WidthBits
 from simulator.config.macros import Made, dram_energy, router_energy, scaled_energy, sram_energy, wire_energy
 from simulator.config.place import Place, Problem
@@ -128,7 +130,7 @@ def _expanded(node: Any, root: MapNode, path: Path, problems: list[Problem], cit
     """``node``, which stands at ``path``, with the descriptions below it replaced."""
     if not isinstance(node, MapNode) or path[:1] == ("sources",):
         return node
-    if KEY in node.items and "value" not in node.items:
+    if KEY in node.items and "value" not in node.items and model_at(ChipConfig, path) is not Noc:
         return _made(node, root, path, problems, citations)
     items = {
         key: entry._replace(node=_expanded(entry.node, root, (*path, key), problems, citations))

@@ -114,14 +114,13 @@ def _refused(place: Place, text: str) -> ConfigError:
 def merge(base: Node, over: Node) -> Node:
     """``over`` on top of ``base``: mappings merge, the rest is replaced.
 
-    A mapping that states a `value`, an `included_in` or a `model` is replaced as a whole: source, grade and bounds
-    belong to the number, and those of the old number must not vouch for the new one.
+    A mapping that states a `value`, an `included_in` or the `model` of a price is replaced as a whole: source, grade
+    and bounds belong to the number, and those of the old number must not vouch for the new one. The `model` of the
+    network is no such thing.
     """
-    if (
-        not isinstance(base, MapNode)
-        or not isinstance(over, MapNode)
-        or {"value", "included_in", "model"} & set(over.items)
-    ):
+    if not isinstance(base, MapNode) or not isinstance(over, MapNode):
+        return over
+    if {"value", "included_in"} & set(over.items) or ("model" in over.items and "flit_bits" not in base.items):
         return over
     items = dict(base.items)
     for key, entry in over.items.items():

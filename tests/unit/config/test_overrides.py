@@ -133,3 +133,11 @@ def test_setting_does_not_change_what_is_loaded_later(chip_file):
     before = load_chip(chip_file)
     load_chip(chip_file, ["core.synapse.synop.energy=9 pJ", "chip.tiles_x=7"])
     assert load_chip(chip_file) == before
+
+
+def test_the_model_of_the_network_is_no_description_of_a_price(write, toy):
+    """`model` names a price model inside a price, and a network model inside `noc`."""
+    name = write(toy, "toy.yaml")
+    assert load_chip(f"./{name}", ["noc.model=ideal"]).noc.model == "ideal"
+    child = write("extends: ./toy.yaml\nname: child\nnoc: {model: estimate}\n", "child.yaml")
+    assert load_chip(f"./{child}").noc.model == "estimate"
