@@ -1,0 +1,65 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 1. Quickstart
+#
+# A *trace* holds the spikes of a language model that was really run: for every token, how many spikes every neuron
+# sent. A *chip* says what an elementary act costs and how long it takes, each number with its source. A *run*
+# replays the one on the other.
+
+# %%
+from pathlib import Path
+
+import simulator as sw
+
+ROOT = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "traces" / "model").is_dir())
+
+chip = sw.load_chip("sdllm-asic-45nm")
+trace = sw.load_trace(ROOT / "traces" / "shakespeare-ternary-T15.npz")
+print(chip.summary)
+print(trace)
+
+# %% [markdown]
+# The first run on a machine compiles the inner loops, which takes a while; later ones take a second. The dense twin
+# is the same trace on a chip with multipliers, which takes every activation once as one integer: without it a
+# number for spikes says little.
+
+# %%
+run = sw.simulate(chip, trace, dense_chip=sw.load_chip("dense-int8-45nm"))
+run
+
+# %% [markdown]
+# `run.layers` has one row per layer, operation and stage: how often each act was done, and what it cost in
+# picojoules.
+
+# %%
+layers = run.layers.sort_values("energy_pj", ascending=False)
+layers[["layer", "kind", "energy_pj"]].head(8)
+
+# %% [markdown]
+# Every figure of the report is a method of `run.plot`. It returns the figure and its axes, and draws into axes of
+# your own with `ax=`.
+
+# %%
+figure, ax = run.plot.energy()
+figure
+
+# %%
+figure, ax = run.plot.latency()
+figure
+
+# %% [markdown]
+# Nothing is hidden in a total: the sums over layers and over components are the total, or the run would have
+# failed.
+
+# %%
+print(run.ledger.conservation_line())
+for warning in run.all_warnings:
+    print("assumed:", warning)
