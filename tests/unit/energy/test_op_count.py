@@ -51,7 +51,7 @@ def test_the_closed_form_of_a_shape_has_the_same_choices():
 
 
 def test_products_that_spikes_drive_count_as_the_dense_ones():
-    """The shipped trace of spiking attention: 5 blocks of width 128, QK^T and PV over n (n + 1) / 2 pairs, or over n^2."""
+    """The shipped trace of spiking attention: 5 blocks of width 128, QK^T and PV over n (n + 1) / 2 or n^2 pairs."""
     file = TRACES / "shakespeare-attention-T15.npz"
     trace = load_trace(file)
     n = trace.n_tokens
