@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import pytest
-from factories import chip_fields, make_chip, make_placement, make_result, make_trace
+from factories import chip_fields, make_chip, make_dram, make_placement, make_result, make_trace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +24,7 @@ ACTIONS = [name for name in PRICE_PATHS if name != "static.power"]
 
 def priced(values):
     """The toy chip with these prices: component.action -> number, in pJ (static power in W)."""
-    fields = chip_fields()
+    fields = chip_fields() | {"dram": make_dram()}
     for name, path in PRICE_PATHS.items():
         *above, last = path.split(".")
         record = fields

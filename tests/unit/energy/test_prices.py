@@ -1,6 +1,6 @@
 import math
 
-from factories import make_chip
+from factories import make_chip, make_dram
 
 from simulator.energy.prices import PRICE_PATHS, chip_prices, find_price
 
@@ -28,6 +28,7 @@ PLACES = {
     "vector.div": "vector.div.energy",
     "memory.read": "memory.read",
     "memory.write": "memory.write",
+    "dram.read": "dram.read",
     "sync.barrier": "sync.barrier.energy",
     "static.power": "chip.static_power",
 }
@@ -35,7 +36,7 @@ PLACES = {
 
 def test_each_action_takes_the_number_at_its_place():
     """Every place holds another number, so that no two can be swapped unseen."""
-    changes, wanted = {}, {}
+    changes, wanted = {"dram": make_dram()}, {}
     for i, (name, place) in enumerate(PLACES.items(), start=1):
         unit = "mW" if name == "static.power" else "pJ"
         changes[place.replace(".", "__")] = {"value": f"{i} {unit}", "source": "toy", "grade": "assumed"}
