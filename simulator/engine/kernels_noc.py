@@ -124,6 +124,7 @@ def simulate_mesh(
     n_log = 0
     multicast = len(nodes) > 0
     serving = len(cores[2]) > 0
+    cycle_ps, member_of, bounded, port_ps = cores[0], cores[1], cores[5][0] > 0, cores[5][3]
     t = cycle[0] if n > 0 else 0
     while True:
         # Credits and flits due in this cycle take effect; packets join the queues of their sources.
@@ -152,7 +153,9 @@ def simulate_mesh(
             else:
                 n_active = _ask(t, q, flit & 7, asks, port, active, n_active)
         end[slot] = first[slot]
-        n_active = _wake(t, port, fifo, ring_bits, wheel, first, end, active, n_active, wheel_mask)
+        slot = wheel_slot(WAKE, t, wheel_mask)
+        if end[slot] > first[slot]:  # the call itself costs, and most cycles wake nothing
+            n_active = _wake(t, port, fifo, ring_bits, wheel, first, end, active, n_active, wheel_mask)
         if family == FAMILY_R:
             n_active = _ask_late(
                 t, multicast, port, fifo, ring_bits, wheel, first, end, active, n_active, wheel_mask, pick
@@ -208,16 +211,16 @@ def simulate_mesh(
                     if multicast:
                         places = node_of(flit) << SHIFT_NODE_PLACES
                         members, stop = signed(nodes[places | NODE_FIRST]), signed(nodes[places | NODE_STOP])
-                        n_log = deliver(packet, arrival, arrival * cores[0], o >> 3, members, stop, cores, log, n_log)
+                        n_log = deliver(packet, arrival, arrival * cycle_ps, o >> 3, members, stop, cores, log, n_log)
                     else:
                         delivered[packet] = arrival
                         if serving:
-                            members = cores[1][packet]
+                            members = member_of[packet]
                             n_log = deliver(
-                                packet, arrival, arrival * cores[0], o >> 3, members, members + 1, cores, log, n_log
+                                packet, arrival, arrival * cycle_ps, o >> 3, members, members + 1, cores, log, n_log
                             )
-                if flit & TAIL and cores[5][0] > 0:
-                    taken = -(-cores[5][3][o >> 3] // cores[0])
+                if bounded and flit & TAIL:
+                    taken = -(-port_ps[o >> 3] // cycle_ps)
                     _credit_late(t, o, taken + out.cycles, port, fifo, ring_bits, wheel, end, wheel_mask)
                 else:
                     push_event(CREDIT, arrival + out.cycles, o, wheel, end, wheel_mask)

@@ -8,6 +8,7 @@ Port 6 keeps when places of the port to the cores become free, where cores have 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -225,6 +226,7 @@ def power_of_two(least: int) -> int:
     return 1 << (least - 1).bit_length()
 
 
+@cache
 def pick_table() -> Indices:
     """First set bit of a 5-bit mask at or after the pointer (0..5, 5 means 0), at ``pointer * 32 + mask``."""
     table = np.zeros((6, 32), np.uint32)
