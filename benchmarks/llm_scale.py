@@ -16,7 +16,7 @@ import resource
 import time
 from typing import Any
 
-from simulator.cli import DEFAULT_TRACE, find_trace
+from simulator.cli.options import DEFAULT_TRACE, find_trace
 from simulator.config import load_chip
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 import simulator as sw
-from simulator.cli import DEFAULT_TRACE, find_trace
+from simulator.cli.options import DEFAULT_TRACE, find_trace
 from simulator.engine.engine import simulate
 from simulator.engine.reference import reference_simulate
 from simulator.engine.warmup import warm_up

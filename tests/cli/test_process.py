@@ -13,9 +13,9 @@ import pytest
 from program import run_program
 
 COMMANDS = (
-    *("simulate", "report", "compare", "capture", "perplexity", "calibrate", "fit", "map", "sweep", "rerun"),
-    *("synthesize", "validate", "chips", "schema", "claims", "export-ert", "import-ert", "breakeven"),
-    *("validate-silicon", "warmup"),
+    *("simulate", "report", "compare", "capture", "perplexity", "calibrate", "synthesize", "fit", "map", "sweep"),
+    *("rerun", "claims", "export-ert", "import-ert", "breakeven", "validate-silicon"),
+    *("validate", "chips", "schema", "warmup"),
 )
 COLOUR = re.compile(r"\x1b\[[0-9;]*\b(3[0-7]|4[0-7]|9[0-7]|10[0-7]|38|48)[;m]")
 

@@ -1,0 +1,55 @@
+"""How a trace lies on a chip."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from simulator.cli.app import app
+from simulator.cli.options import DEFAULT_TRACE, AsJson, ChipName, Overrides, Quiet, TraceName, find_trace
+from simulator.cli.output import json_rows, print_json, print_table
+
+
+@app.command()
+def fit(chip: ChipName = "loihi-like", trace: TraceName = DEFAULT_TRACE, set_: Overrides = None) -> None:
+    """Show how a trace fits a chip, without simulating."""
+    from simulator.config import load_chip
+    from simulator.mapping.fit import fit as run_fit
+    from simulator.trace.files import load_trace
+
+    captured = load_trace(find_trace(trace))
+    found = run_fit(captured, load_chip(chip, set_ or []))
+    print_table(found.rows, f"{captured.name} on {chip}: the largest block of each owner; util = used / limit")
+    chips = "chip" if found.n_chips == 1 else "chips"
+    typer.echo(f"{found.cores_used} of {found.cores_total} cores on {found.n_chips} {chips}")
+
+
+@app.command("map")
+def map_(
+    chip: ChipName = "loihi-like",
+    trace: TraceName = DEFAULT_TRACE,
+    set_: Overrides = None,
+    compare: Annotated[bool, typer.Option("--compare", help="every strategy with every placement")] = False,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="time with the network flit by flit, not its lower bound")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the mapping of a trace costs, or compare all ways to map it."""
+    from simulator.config import load_chip
+    from simulator.report.mappings import compare_mappings, own_mapping
+    from simulator.report.progress import ProgressLine
+    from simulator.trace.files import load_trace
+
+    captured, chip_config = load_trace(find_trace(trace)), load_chip(chip, set_ or [])
+    network: Literal["cycle", "ideal"] = "cycle" if simulate else "ideal"
+    with ProgressLine(quiet=quiet or as_json) as progress:
+        way = compare_mappings if compare else own_mapping
+        table = way(captured, chip_config, network, progress)
+    if as_json:
+        print_json(json_rows(table))
+    else:
+        time = "simulated time" if simulate else "time at least"
+        print_table(table, f"{captured.name} on {chip_config.name}, whole trace; {time}")

@@ -1,0 +1,113 @@
+"""Options that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from simulator.errors import OutputError, SpikewattError, TraceError, did_you_mean
+
+if TYPE_CHECKING:
+    from simulator.model.preset import Preset
+    from simulator.trace.trace import Trace
+
+ROOT = Path(__file__).resolve().parents[2]
+TRACES = ROOT / "traces"
+MODEL = TRACES / "model"
+DEFAULT_TRACE = "shakespeare-ternary-T15"
+
+ChipName = Annotated[str, typer.Option("--chip", help="shipped chip name, or path of a chip file")]
+TraceName = Annotated[str, typer.Option("--trace", help="shipped trace name, or path of a trace file")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help='override, e.g. core.sram.capacity="256 KiB"')]
+Model = Annotated[Path, typer.Option("--model", help="Hugging Face directory of a LLaMA model")]
+Text = Annotated[Path, typer.Option("--text", help="text file; passages between lines <|endoftext|>")]
+MaxTokens = Annotated[int | None, typer.Option("--tokens", min=2, help="pass at most so many tokens")]
+Code = Literal["ternary", "binary", "bitwise", "bitwise_twos", "graded"]
+EncodingName = Annotated[Code, typer.Option("--encoding")]
+AttentionMode = Annotated[
+    Literal["dense", "spiking"] | None,
+    typer.Option("--attention", help="spikes in QK^T and PV, or dense products; default as in the preset"),
+]
+PresetName = Annotated[str | None, typer.Option("--preset", help="shipped preset name, or path of a preset file")]
+OfCode = Annotated[Code | None, typer.Option("--encoding", help="absmax counts under this code; default ternary")]
+TimestepsOf = Annotated[
+    int | None, typer.Option("--timesteps", "-T", min=1, help="timesteps of a spike train; default 15, or the preset's")
+]
+KvBits = Annotated[int | None, typer.Option("--kv-bits", help="KV cache: 16 (floats), 8 or 4; default 16, spiking 8")]
+Timesteps = Annotated[int, typer.Option("--timesteps", "-T", min=1, help="timesteps of one spike train")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="results in one line, no progress")]
+AsJson = Annotated[bool, typer.Option("--json", help="results as JSON on stdout")]
+
+
+def find_trace(name: str) -> Path:
+    """Path of a trace file, or of a shipped trace by its name; raises TraceError listing the shipped ones."""
+    path = Path(name)
+    if path.is_file() or path.suffix or len(path.parts) > 1:  # a folder, e.g. a report, may have a trace's name
+        return path
+    shipped = {p.stem: p for p in sorted(TRACES.glob("*.npz"))}
+    if name not in shipped:
+        wanted = f"a file or one of {', '.join(shipped)}" if shipped else "a file"
+        raise TraceError(f"{name}: no such trace, wanted {wanted}{did_you_mean(name, shipped)}")
+    return shipped[name]
+
+
+def chosen_preset(preset: str | None, encoding: str | None, timesteps: int | None) -> Preset:
+    """The preset, by its name or file or by a plain encoding, with its own timesteps or these."""
+    from simulator.model.encoder import encoding_for
+    from simulator.model.preset import as_preset, load_preset
+
+    if preset is None:
+        return as_preset(encoding_for(encoding or "ternary", timesteps or 15))
+    if encoding is not None:
+        raise typer.BadParameter("found --preset and --encoding, wanted one of them")
+    loaded = load_preset(preset)
+    return loaded if timesteps is None else loaded.with_timesteps(timesteps)
+
+
+def with_attention(preset: Preset, attention: Literal["dense", "spiking"] | None, kv_bits: int | None) -> Preset:
+    """The preset with its own attention, or with that of the options."""
+    from simulator.model.attention_rule import rule_for
+
+    if attention is None and kv_bits is None:
+        return preset
+    return preset.with_attention(rule_for(preset.attention.rule() if attention is None else attention, kv_bits))
+
+
+def refuse_options(called: typer.Context, when: str, *names: str) -> None:
+    """Raise SpikewattError when one of these options was given, though it has no meaning here."""
+    for name in names:
+        source = called.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise SpikewattError(f"{name} has no meaning {when}, leave it out")
+
+
+def size_bytes(option: str, text: str) -> int:
+    """Bytes of a size such as ``4 GiB``, or one clear line."""
+    from simulator.units import parse_quantity
+
+    try:
+        return int(parse_quantity(text, "size"))
+    except ValueError as error:
+        raise SpikewattError(f"{option}: {error}") from error
+
+
+def read_text(path: Path) -> str:
+    """Content of a text file, or one clear line."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SpikewattError(f"{path}: cannot read the text: {reason}") from error
+
+
+def write_trace(trace: Trace, path: Path) -> str:
+    """Write a trace, making the folders above it; returns its content hash."""
+    from simulator.trace.files import save_trace
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    return save_trace(trace, path)

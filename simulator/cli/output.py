@@ -1,0 +1,34 @@
+"""What commands print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import typer
+
+from simulator.errors import SpikewattError
+
+
+def print_json(value: object) -> None:
+    """As indented JSON."""
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def print_error(error: SpikewattError) -> None:
+    """Every problem on a line of its own."""
+    for line in str(error).splitlines():
+        print(f"error: {line}", file=sys.stderr)
+
+
+def json_rows(frame: Any) -> list[dict[str, object]]:
+    """Rows of a table; JSON has no NaN, so a number that is none is null."""
+    return [{k: None if v != v else v for k, v in row.items()} for row in frame.to_dict("records")]
+
+
+def print_table(frame: Any, title: str) -> None:
+    """A frame as a table under its title."""
+    from simulator.report.terminal import make_console, print_frame
+
+    print_frame(frame, title, make_console())

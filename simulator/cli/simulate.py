@@ -1,0 +1,166 @@
+"""Simulate a trace, and compare finished reports."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from simulator.cli.app import app
+from simulator.cli.options import (
+    DEFAULT_TRACE,
+    AsJson,
+    ChipName,
+    Code,
+    Overrides,
+    Quiet,
+    TraceName,
+    find_trace,
+    size_bytes,
+)
+from simulator.cli.output import json_rows, print_json, print_table
+
+SHOWN_CHANGES = 12  # of a comparison on the terminal
+
+
+class FigureFile(StrEnum):
+    """Kinds of figure files that are made on request."""
+
+    png = "png"
+    pdf = "pdf"
+
+
+@app.command()
+def simulate(
+    chip: ChipName = "loihi-like",
+    trace: TraceName = DEFAULT_TRACE,
+    encoding: Annotated[Code | None, typer.Option(help="replay the counts under this code")] = None,
+    set_: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="report folder; default reports/<chip>/<trace>")] = None,
+    dense_twin: Annotated[
+        bool, typer.Option(help="simulate the trace on the dense chip of the same node (45 nm for others) as well")
+    ] = True,
+    noc: Annotated[
+        Literal["cycle", "estimate", "ideal"] | None,
+        typer.Option(
+            help="model of the network, for noc.model of the chip file: flit by flit, closed form, lower bound"
+        ),
+    ] = None,
+    schedule: Annotated[
+        Literal["sequential", "pipelined"] | None,
+        typer.Option(help="how tokens follow one another, for schedule.kind of the chip file"),
+    ] = None,
+    chunk: Annotated[
+        int | None, typer.Option(min=1, help="tokens of a prompt that pass each stage together, for schedule.chunk")
+    ] = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option(help="model of the trace: check that delivered spikes add up to the sums of its forward pass"),
+    ] = None,
+    timeline: Annotated[Path | None, typer.Option(help="write a timeline for Perfetto, e.g. timeline.json.gz")] = None,
+    memory_limit: Annotated[
+        str | None, typer.Option(help='refuse to start where more memory is needed, e.g. "4 GiB"')
+    ] = None,
+    op_count: Annotated[Literal["fp32", "fp16", "int8"], typer.Option(help="precision of the 45 nm op count")] = "fp32",
+    allow_uncosted: Annotated[bool, typer.Option(help="name work without a price instead of refusing it")] = False,
+    figures: Annotated[list[FigureFile] | None, typer.Option(help="figures as files of this kind besides SVG")] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="tables for a paper as well, in tables/*.tex")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="one row per layer")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate a trace on a chip and write a report."""
+    from simulator.config import load_chip
+    from simulator.config.files import dense_twin_of
+    from simulator.outputs import check_writable_file
+    from simulator.report.files import check_place, write_report
+    from simulator.report.progress import ProgressLine
+    from simulator.report.terminal import make_console, print_report
+    from simulator.report.timeline import SLICES_MAX, write_timeline
+    from simulator.trace.files import load_trace
+    from simulator.trace.recode import as_encoding
+
+    options = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk}
+    overrides = [*(set_ or []), *(f"{path}={value}" for path, value in options.items() if value is not None)]
+    chip_config = load_chip(chip, overrides)
+    captured = load_trace(find_trace(trace))
+    if encoding is not None:
+        captured = as_encoding(captured, encoding)
+    folder = out if out is not None else Path("reports") / chip_config.name / captured.name
+    check_place(folder)
+    if timeline is not None:
+        check_writable_file(timeline)
+    twin = load_chip(dense_twin_of(chip_config)) if dense_twin and chip_config.replay != "dense" else None
+    with ProgressLine(quiet=quiet or as_json) as progress:
+        progress.say(f"{captured} on {chip_config.name}; the first run on a machine compiles the kernels")
+        from simulator.report.export import write_latex
+        from simulator.report.html import write_page
+        from simulator.report.simulation import simulate as run_simulation
+
+        run = run_simulation(
+            chip_config,
+            captured,
+            dense_chip=twin,
+            precision=op_count,
+            allow_uncosted=allow_uncosted,
+            command=shlex.join(["spikewatt", *sys.argv[1:]]),
+            progress=progress,
+            memory_limit_bytes=None if memory_limit is None else size_bytes("--memory-limit", memory_limit),
+        )
+        if timeline is not None and (left_out := write_timeline(run, timeline)):
+            progress.say(f"{timeline}: {left_out} slices beyond the first {SLICES_MAX} are left out")
+        checked = None
+        if verify is not None:
+            from simulator.verify import verify as run_verify
+
+            checked = run_verify(captured, chip_config, run.placement, verify)
+        progress.say("writing the report")
+        pages = [partial(write_page, formats=[kind.value for kind in figures]) if figures else write_page]
+        write_report(run, folder, writers=[*pages, write_latex] if latex else pages)
+    if as_json:
+        typer.echo((folder / "result.json").read_text(), nl=False)
+        return
+    print_report(run, make_console(), verbose=verbose, quiet=quiet)
+    if checked is not None:
+        typer.echo(
+            f"verified: {checked.n_sums} sums of {checked.n_layers} layers, made of {checked.n_deliveries} delivered"
+            " packets, are those of the forward pass"
+        )
+    typer.echo(f"report: {folder / 'report.html'}")
+
+
+@app.command()
+def report(
+    folders: Annotated[list[Path] | None, typer.Argument(help="report folders; default all below reports/")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare finished reports, one line each."""
+    from simulator.report.overview import find_reports, overview
+
+    table = overview(folders or find_reports(Path("reports")))
+    if as_json:
+        print_json(json_rows(table))
+    else:
+        print_table(table, "reports")
+
+
+@app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(help="report folders; each is compared with the first")],
+    out: Annotated[Path, typer.Option(help="page to write")] = Path("reports/compare.html"),
+) -> None:
+    """Say what changed between reports, and what that did to energy and time."""
+    from simulator.report.compare import changes, read_reports
+    from simulator.report.compare_page import write_comparison
+    from simulator.report.terminal import make_console, print_comparison
+
+    first, *others = read_reports(folders)
+    for other in others:
+        print_comparison(first, other, make_console())
+        print_table(changes(first, other).head(SHOWN_CHANGES), "what was changed (the page has all)")
+    typer.echo(f"comparison: {write_comparison([first, *others], out)}")

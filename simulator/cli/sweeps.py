@@ -1,0 +1,70 @@
+"""Many chips at once."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.cli.app import app
+from simulator.cli.options import Quiet
+from simulator.cli.output import print_table
+
+SHOWN_POINTS = 40  # of a sweep on the terminal
+
+
+@app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(help="sweep file")],
+    out: Annotated[Path | None, typer.Option(help="folder of the points; default reports/sweeps/<name>")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="processes")] = 1,
+    shard: Annotated[str, typer.Option(help="i/N: only the i-th of N parts, for job arrays")] = "1/1",
+    dask: Annotated[str | None, typer.Option(help="address of a Dask scheduler, in place of local processes")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate every point of a sweep file; points already there are reused."""
+    from simulator.config import load_sweep
+    from simulator.report.progress import ProgressLine
+    from simulator.sweep.page import save_page
+    from simulator.sweep.picture import save_picture
+    from simulator.sweep.runner import parse_shard, run_sweep
+
+    config = load_sweep(file)
+    folder = out if out is not None else Path("reports") / "sweeps" / config.name
+    with ProgressLine(quiet=quiet) as progress:
+        found = run_sweep(config, folder, jobs=jobs, progress=progress, shard=parse_shard(shard), dask=dask)
+    save_picture(found)
+    page = save_page(found, config, f"spikewatt sweep {shlex.quote(str(file))}")
+    print_table(found.summary.head(SHOWN_POINTS), config.summary)
+    if len(found.frame) > SHOWN_POINTS:
+        typer.echo(f"{len(found.frame) - SHOWN_POINTS} more points are in {folder / 'points.csv'}")
+    typer.echo(f"computed {found.computed}, reused {found.reused}, failed {found.failed}: {page}")
+    if found.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def rerun(
+    point: Annotated[str, typer.Argument(help="id of a point (or its beginning), or its folder")],
+    sweeps: Annotated[Path, typer.Option("--in", help="a sweep folder, or a folder of them")] = Path("reports/sweeps"),
+    out: Annotated[Path | None, typer.Option(help="write the whole report of the point to this folder")] = None,
+) -> None:
+    """Compute one point of a sweep again and compare the bytes; exit code 1 when they differ."""
+    from simulator.sweep.rerun import rerun_point
+
+    found = rerun_point(point, sweeps)
+    if out is not None:
+        from simulator.report.files import write_report
+        from simulator.report.html import write_page
+
+        typer.echo(f"report: {write_report(found.run, out, writers=[write_page]) / 'report.html'}")
+    if found.same_bytes:
+        typer.echo(f"{found.path}: the same bytes")
+        return
+    why = "" if found.same_code else " (it was computed by another version of the program)"
+    typer.echo(f"{found.path}: differs{why}")
+    for line in found.differences:
+        typer.echo(f"  {line}")
+    raise typer.Exit(1)
