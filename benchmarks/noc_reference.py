@@ -117,7 +117,8 @@ class Scores:
 
 def warm_up(router: str) -> None:
     """Compile what this router needs."""
-    simulate_packets([0], [0], [0], 1, Mesh(1, 1), Router.named(router))
+    for model in ("cycle", "estimate"):
+        simulate_packets([0], [0], [0], 1, Mesh(1, 1), Router.named(router), model)
 
 
 def read_rows(path: Path) -> Iterator[Row]:
