@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from simulator.errors import did_you_mean
 
@@ -76,6 +77,11 @@ def parse_quantity(text: object, dimension: str) -> float | int:
         raise ValueError(f"found {text} without a unit, {wanted}")
     if not isinstance(text, str):
         raise ValueError(f"found {text!r}, {wanted}")
+    return _parse(text, dimension, wanted)
+
+
+@lru_cache(maxsize=4096)  # the points of a sweep say the same again and again
+def _parse(text: str, dimension: str, wanted: str) -> float | int:
     text = text.replace("\u03bc", "µ")  # the Greek letter looks like the micro sign
     match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:

@@ -160,8 +160,10 @@ def _phases(run: Run) -> dict[str, Any]:
     for phase in run.result.phase_ps:
         n_tokens = int((run.result.tokens["phase"] == phase).sum())
         if n_tokens:
-            of_phase = run.result.of_phase(phase)
-            energy_pj = build_ledger(of_phase, run.chip, allow_uncosted=True).total_pj
+            whole = n_tokens == run.n_tokens
+            of_phase = run.result if whole else run.result.of_phase(phase)
+            ledger = run.ledger if whole else build_ledger(of_phase, run.chip, allow_uncosted=True)
+            energy_pj = ledger.total_pj
             found[phase] = {
                 "n_tokens": n_tokens,
                 "energy_pj": energy_pj,
