@@ -18,7 +18,7 @@ from simulator.report.manifest import manifest_dict
 from simulator.report.page import Section, make_section, render_page
 from simulator.report.result_json import leaves
 from simulator.report.run import Run
-from simulator.report.tables import assumption_table, comparison_table, layer_table
+from simulator.report.tables import assumption_table, comparison_table, layer_table, phase_table, waits_finding
 
 REPORT = "report.html"
 SHOWN_ELSEWHERE = {"warnings", "files", "schema", "schema_version"}  # keys of records that the page has a place for
@@ -36,6 +36,8 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         comparison=as_cells(comparison.drop(columns=["energy_pj", "scope"])),
         comparison_finding=_comparison_finding(comparison, run.precision),
         scopes=_scopes(comparison),
+        phases=as_cells(phase_table(run)) if run.trace.phase == "mixed" else None,
+        waits=waits_finding(run),
         sections=[_section(name, drawn[name]) for name in drawn],
         thresholds=as_cells(_thresholds(run)),
         thresholds_finding=thresholds_finding(analytic_table(run)),

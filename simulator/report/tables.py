@@ -11,7 +11,9 @@ from simulator.energy.ledger import TOLERANCE, UNCOSTED, build_ledger
 from simulator.energy.lemaire import memory_inclusive
 from simulator.energy.prices import COUNTED_UNITS, PRICE_PATHS, UnitPrice, chip_prices
 from simulator.engine.result import CHIP
+from simulator.engine.service import service
 from simulator.errors import ConservationError
+from simulator.report.format import format_time
 from simulator.report.run import Run
 from simulator.trace.trace import PHASES, Trace
 
@@ -107,6 +109,13 @@ def phase_table(run: Run) -> pd.DataFrame:
     if table["time_ps"].sum() != run.result.total_ps:
         raise ConservationError(f"time: phases sum to {table['time_ps'].sum()} ps, not {run.result.total_ps}")
     return table
+
+
+def waits_finding(run: Run) -> str:
+    """What a user waits for, in words: the first generated token, then each next; empty without generated tokens."""
+    found = service(run.result.tokens)
+    waits = (("first token after", found.first_token_ps), ("then one every", found.output_token_ps))
+    return ", ".join(f"{words} {format_time(ps)}" for words, ps in waits if ps is not None)
 
 
 def consumer_table(run: Run) -> pd.DataFrame:

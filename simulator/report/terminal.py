@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from simulator.engine.service import service
 from simulator.report.cells import as_cells
 from simulator.report.compare import Finished, energy_causes, energy_difference, headline, time_causes
 from simulator.report.format import (
@@ -26,7 +25,14 @@ from simulator.report.format import (
     format_time,
 )
 from simulator.report.run import Run
-from simulator.report.tables import comparison_table, consumer_table, layer_table, phase_table, stage_table
+from simulator.report.tables import (
+    comparison_table,
+    consumer_table,
+    layer_table,
+    phase_table,
+    stage_table,
+    waits_finding,
+)
 
 WIDTH = 100
 PIPE_WIDTH = 200  # of a plain table in a pipe, where a name cut in two is no name
@@ -155,9 +161,7 @@ def _phases(run: Run, console: Console) -> Table:
         energies = *_energy_and_share(row), format_energy(row["energy_per_token_pj"])
         times = _time(row["time_ps"]), _time(row["time_per_token_ps"])
         _add(console, table, row["phase"], _count(row["tokens"]), *energies, *times)
-    found = service(run.result.tokens)
-    waits = (("first token after", found.first_token_ps), ("then one every", found.output_token_ps))
-    table.caption = ", ".join(f"{words} {format_time(ps)}" for words, ps in waits if ps is not None) or None
+    table.caption = waits_finding(run) or None
     return table
 
 

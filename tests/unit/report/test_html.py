@@ -1,6 +1,7 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from factories import make_chip, make_run, make_trace
 from page import Page
@@ -10,7 +11,8 @@ from simulator.report.cells import as_cells, write_number
 from simulator.report.figures import FIGURES, draw_figures
 from simulator.report.format import format_energy, format_power, format_share, format_time
 from simulator.report.html import render_html, write_page
-from simulator.report.tables import assumption_table, layer_table
+from simulator.report.simulation import simulate
+from simulator.report.tables import assumption_table, layer_table, phase_table
 
 EVIL = "<b>&\"'$x$"
 
@@ -214,3 +216,11 @@ def test_cells_write_units_shares_and_gaps(run):
 @pytest.mark.parametrize(("value", "text"), [(1234567.0, "1\u202f234\u202f567"), (0.25, "0.25"), (float("nan"), "n/a")])
 def test_write_number(value, text):
     assert write_number(value) == text
+
+
+def test_prompt_and_generated_tokens_stand_apart_when_there_are_both(html):
+    assert "Prompt and generated tokens apart" not in html
+    mixed = simulate(make_chip(), replace(make_trace(n_blocks=1), phases=np.array([0, 0, 0, 1], np.uint8)))
+    text = page_of(mixed)
+    assert "Prompt and generated tokens apart: first token after" in text
+    assert all(format_energy(pj) in text for pj in phase_table(mixed)["energy_per_token_pj"])
