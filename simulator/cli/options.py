@@ -93,15 +93,6 @@ def size_bytes(option: str, text: str) -> int:
         raise SpikewattError(f"{option}: {error}") from error
 
 
-def read_text(path: Path) -> str:
-    """Content of a text file, or one clear line."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise SpikewattError(f"{path}: cannot read the text: {reason}") from error
-
-
 def write_trace(trace: Trace, path: Path) -> str:
     """Write a trace, making the folders above it; returns its content hash."""
     from simulator.trace.files import save_trace

@@ -145,7 +145,6 @@ ROUTER_PJ: dict[float, tuple[float, float]] = {  # node -> pJ per 64-bit flit: b
     32: (12.5, 1.73),
     22: (6.6, 0.85),
 }
-ROUTER_MM2: dict[float, float] = {45: 0.474, 32: 0.242, 22: 0.115}
 
 
 class Made(NamedTuple):

@@ -21,13 +21,12 @@ from simulator.engine.kernels_noc_flit import (
     node_of,
     signed,
 )
-from simulator.engine.noc_workspace import EJECT, LINK_CYCLES, Indices
+from simulator.engine.noc_workspace import EJECT, FAMILY_N, FAMILY_R, FAMILY_V, LINK_CYCLES, Indices
 from simulator.engine.noc_workspace_closed import TICK_BITS, TICKS, ClosedWorkspace
 
 INPUTS = 5
 SOURCE_INPUT = 4
 MOST_BUSY = 0.95
-FAMILY_N, FAMILY_R, FAMILY_V = 1, 2, 3
 
 
 @jit

@@ -24,7 +24,7 @@ from simulator.engine.kernels_noc import simulate_mesh
 from simulator.engine.kernels_noc_closed import carry_closed
 from simulator.engine.kernels_noc_vc import simulate_mesh_vc
 from simulator.engine.noc_workspace import LINK_CYCLES, LINK_CYCLES_MAX, ONE_VC, Ints, noc_workspace
-from simulator.engine.noc_workspace_closed import TICKS, closed_workspace
+from simulator.engine.noc_workspace_closed import FAMILIES, TICKS, closed_workspace
 from simulator.engine.noc_workspace_vc import noc_workspace_vc
 from simulator.engine.trees import NO_NODES, TreeTable, xy_tree
 from simulator.errors import SpikewattError
@@ -35,7 +35,6 @@ BUFFER_FLITS_MAX = 255
 CYCLE_MAX = 1 << 62
 
 Model = Literal["cycle", "estimate", "ideal"]
-_FAMILIES = (*ONE_VC, "V")
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,8 @@ class Router:
     buffer_flits: int = 8
 
     def __post_init__(self) -> None:
-        if self.family not in _FAMILIES:
-            raise SpikewattError(f"router.family: {self.family!r}, want one of {', '.join(_FAMILIES)}")
+        if self.family not in FAMILIES:
+            raise SpikewattError(f"router.family: {self.family!r}, want one of {', '.join(FAMILIES)}")
         _in_range("router.buffer_flits", self.buffer_flits, 1, BUFFER_FLITS_MAX)
 
     @classmethod

@@ -19,7 +19,7 @@ from simulator.errors import SpikewattError
 Ints = NDArray[np.int64]
 Indices = NDArray[np.uint32]
 
-FAMILY_P, FAMILY_N, FAMILY_R = 0, 1, 2
+FAMILY_P, FAMILY_N, FAMILY_R, FAMILY_V = range(4)
 ONE_VC = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
 EJECT, SOURCE, LATE = 4, 5, 6
 LINK_CYCLES = 3  # switch allocation, switch traversal, channel (TIMING rule 4)

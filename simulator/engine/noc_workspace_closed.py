@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engine.noc_workspace import LINK, Ints, link_records
+from simulator.engine.noc_workspace import FAMILY_V, LINK, ONE_VC, Ints, link_records
 
 Floats = NDArray[np.float64]
 
-FAMILIES = ("P", "N", "R", "V")  # a family's number is its place
+FAMILIES = {**ONE_VC, "V": FAMILY_V}
 TICKS = 1024  # per cycle
 TICK_BITS = 10
 
@@ -73,7 +73,7 @@ def closed_workspace(
         return np.zeros(n * per_router, np.int64)
 
     return ClosedWorkspace(
-        family=FAMILIES.index(family),
+        family=FAMILIES[family],
         buffer_flits=buffer_flits,
         x=np.arange(n, dtype=np.int64) % mesh_x,
         y=np.arange(n, dtype=np.int64) // mesh_x,

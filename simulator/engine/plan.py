@@ -15,7 +15,7 @@ from simulator.errors import ConfigError
 from simulator.mapping.capacity import ceil_div, slices, words_per_row
 from simulator.mapping.placement import Block, Placement
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import PHASES, Stage, Trace
+from simulator.trace.trace import DECODE, Stage, Trace
 
 Ints = NDArray[np.int64]
 
@@ -188,7 +188,7 @@ def fetching_tokens(trace: Trace, chip: ChipConfig) -> NDArray[np.bool_]:
     They are for every one, but for a dense replay in tiles, where the first token of each tile of a prompt reads them.
     A generated token waits for the one before it and fetches its weights alone.
     """
-    generated = trace.phases == PHASES.index("decode")
+    generated = trace.phases == DECODE
     if chip.replay != "dense":
         return np.ones_like(generated)
     in_prompt = np.cumsum(~generated) - 1

@@ -31,22 +31,6 @@ LOCAL = 4
 OPPOSITE = (1, 0, 3, 2)
 
 
-def reference_deliver(
-    cycle: Sequence[int],
-    src: Sequence[int],
-    dst: Sequence[int],
-    n_flits: Sequence[int],
-    mesh_x: int,
-    mesh_y: int,
-    buffer_flits: int,
-    extra: OfLink = lambda router, output: 0,
-    interval: OfLink = lambda router, output: 1,
-    family: str = "P",
-) -> list[int]:
-    """Cycle in which each packet is delivered; ``cycle`` must ascend. See `ReferenceMesh`."""
-    return ReferenceMesh(mesh_x, mesh_y, buffer_flits, family, extra, interval).run(cycle, src, dst, n_flits)
-
-
 @dataclass(frozen=True)
 class Flit:
     """A piece of a packet: from ``head`` to ``tail`` its packet holds the outputs it takes."""

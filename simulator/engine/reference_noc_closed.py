@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -41,7 +41,6 @@ CHANNELS = {"P": 1, "N": 1, "R": 1, "V": 4}
 MOST_BUSY = 0.95  # beyond it the formulas of steady traffic lose their meaning
 
 Pair = tuple[int, int, int]  # router, output, input
-Visit = Callable[[int, int, int], None]
 
 
 @dataclass

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from simulator.errors import SpikewattError
 from simulator.mapping.placement import Placement
-from simulator.trace.trace import PHASES, Stage, Trace
+from simulator.trace.trace import DECODE, Stage, Trace
 
 Ints = NDArray[np.int64]
-DECODE = PHASES.index("decode")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from simulator.engine.schedule import chunks
 from simulator.engine.stage import STAGE_TIMES, BatchRun
-from simulator.trace.trace import PHASES, Trace
+from simulator.trace.trace import DECODE, PHASES, Trace
 
 Ints = NDArray[np.int64]
 
@@ -79,7 +79,7 @@ class PipelinedTiming:
         rounds = slice(run.batch.first_round, run.batch.first_round + run.n_rounds)
         for part, name in enumerate(STAGE_TIMES):
             self._parts[part, rounds] = run.times[name]
-        decoded = self._trace.phases[run.batch.tokens] == PHASES.index("decode")
+        decoded = self._trace.phases[run.batch.tokens] == DECODE
         self._decoding[0, rounds] = decoded.sum(axis=1)
         self._decoding[1, rounds] = decoded.shape[1]
 

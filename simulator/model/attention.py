@@ -19,7 +19,7 @@ from simulator.model.attention_rule import AttentionRule
 from simulator.model.encoder import Encoder, SpikeCounts
 from simulator.model.kernels import accumulate_spikes
 from simulator.model.kv_cache import CachedRows, KVCache
-from simulator.model.linear import EXACT_FLOAT32, LARGEST_INT32, Record
+from simulator.model.linear import Record, exact_in_float32
 from simulator.model.preset import Preset, as_preset
 from simulator.trace.encoding import Encoding
 
@@ -167,13 +167,8 @@ class SpikingAttention:
 
     def _sums(self, stream_id: str, counts: NDArray[np.int16], rows: NDArray[np.int8] | F32, n: int) -> I32:
         """Integer sums counts @ rows, [kv, g*n, m] from [kv, g*n, k] and [kv, k, m], exact, some checked by spikes."""
-        largest = self._encoding.levels * self._rule.largest * rows.shape[1]  # of any partial sum, in any order
-        if largest > LARGEST_INT32:
-            raise ModelError(
-                f"{stream_id}: sums may reach {largest}, an int32 accumulator holds {LARGEST_INT32}"
-                f" ({largest - LARGEST_INT32} over); take fewer than {self._encoding.levels} levels"
-            )
-        dtype = np.float32 if largest < EXACT_FLOAT32 else np.float64
+        narrow = exact_in_float32(stream_id, self._rule.largest * rows.shape[1], self._encoding)
+        dtype = np.float32 if narrow else np.float64
         sums = np.asarray(np.matmul(counts.astype(dtype), rows.astype(dtype)), dtype=np.int32)
         for token in range(min(self._verify_tokens, n)):
             for head in range(len(rows)):

@@ -115,15 +115,8 @@ class SpikingLinear:
 
     def _group(self, layer_id: str, weights: NDArray[np.float32], inputs: slice) -> _Group:
         quantized = quantize_weights(weights[:, inputs], self._preset.weights.bits)
-        largest = self._encoding.levels * quantized.largest_sum
-        if largest > LARGEST_INT32:
-            raise ModelError(
-                f"{layer_id}: sums may reach {largest}, an int32 accumulator holds {LARGEST_INT32}"
-                f" ({largest - LARGEST_INT32} over); take fewer than {self._encoding.levels} levels"
-            )
-        rows = quantized.rows
-        exact = rows.astype(np.float32) if largest < EXACT_FLOAT32 else rows.astype(np.float64)
-        return _Group(inputs, quantized, exact)
+        rows, narrow = quantized.rows, exact_in_float32(layer_id, quantized.largest_sum, self._encoding)
+        return _Group(inputs, quantized, rows.astype(np.float32) if narrow else rows.astype(np.float64))
 
     def __call__(self, stream_id: str, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Encode the stream, hand its counts to ``record``, and return the outputs of the layers it drives."""
@@ -166,6 +159,21 @@ class SpikingLinear:
             n = int(np.count_nonzero(by_spike != sums))
             raise ConservationError(f"{layer_id}: {n} sums of weight rows differ from the sums added spike by spike")
         self.n_verified += sums.size
+
+
+def exact_in_float32(place: str, largest_sum: int, encoding: Encoding) -> bool:
+    """Whether sums of integer rows are exact in float32, whatever the order of additions; in float64 all are.
+
+    ``largest_sum`` is that of the rows alone, if every count were 1. Raises ModelError, which names ``place``, where a
+    sum could leave the int32 accumulator.
+    """
+    largest = encoding.levels * largest_sum
+    if largest > LARGEST_INT32:
+        raise ModelError(
+            f"{place}: sums may reach {largest}, an int32 accumulator holds {LARGEST_INT32}"
+            f" ({largest - LARGEST_INT32} over); take fewer than {encoding.levels} levels"
+        )
+    return largest < EXACT_FLOAT32
 
 
 def exact_sums(counts: NDArray[np.integer] | NDArray[np.float32], matrix: Matrix) -> Matrix:

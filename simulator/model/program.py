@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simulator.model.attention_rule import AttentionRule
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.ops import stage_ops
 from simulator.model.preset import Preset, as_preset
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import Layer, Op, Stage, Stream
+from simulator.trace.trace import Layer, Op, Stage, Stream, Trace
 
 # Streams of a block in the order of execution, with the linear layers each of them drives.
 DRIVEN: dict[str, tuple[str, ...]] = {
@@ -36,6 +39,32 @@ class Program:
     ops: tuple[Op, ...]
     stages: tuple[Stage, ...]
     window: int | None = None
+
+    def trace(
+        self,
+        name: str,
+        encoding: Encoding,
+        positions: NDArray[np.int64],
+        phases: NDArray[np.uint8],
+        origin: Mapping[str, object],
+        load_counts: Callable[[str], NDArray[np.integer]],
+    ) -> Trace:
+        """The Trace of this program with these tokens and counts, checked; the fields are those of `Trace`."""
+        trace = Trace(
+            name=name,
+            encoding=encoding,
+            streams=self.streams,
+            layers=self.layers,
+            ops=self.ops,
+            stages=self.stages,
+            window=self.window,
+            positions=positions,
+            phases=phases,
+            origin=origin,
+            load_counts=load_counts,
+        )
+        trace.check()
+        return trace
 
 
 def driven_layers(stream_id: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulator.model.program import Program
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import PHASES, Trace
+from simulator.trace.trace import DECODE, Trace
 
 
 class Recorder:
@@ -35,22 +35,9 @@ class Recorder:
         widths = {stream.stream_id: stream.n for stream in program.streams}
         counts = {i: np.concatenate([_widened(part, widths[i]) for part in parts]) for i, parts in self._parts.items()}
         phases = np.zeros(sum(lengths), np.uint8)
-        phases[len(phases) - n_decoded :] = PHASES.index("decode")
-        trace = Trace(
-            name=name,
-            encoding=self._encoding,
-            streams=program.streams,
-            layers=program.layers,
-            ops=program.ops,
-            stages=program.stages,
-            window=program.window,
-            positions=np.concatenate([np.arange(n, dtype=np.int64) for n in lengths]),
-            phases=phases,
-            origin=origin,
-            load_counts=counts.__getitem__,
-        )
-        trace.check()
-        return trace
+        phases[len(phases) - n_decoded :] = DECODE
+        positions = np.concatenate([np.arange(n, dtype=np.int64) for n in lengths])
+        return program.trace(name, self._encoding, positions, phases, origin, counts.__getitem__)
 
 
 def _widened(counts: NDArray[np.integer], n: int) -> NDArray[np.integer]:

@@ -106,22 +106,10 @@ def statistical_trace(
         )
     counts = StatisticalCounts(like.encoding, program.streams, fit_trace(like), chosen, seed, contexts)
     counts.check()
-    origin = {"kind": "statistical", "shape": _shape_name(shape), "like": like.name, "seed": seed}
-    trace = Trace(
-        name=name or f"{_shape_name(shape)}-like-{like.name}",
-        encoding=like.encoding,
-        streams=program.streams,
-        layers=program.layers,
-        ops=program.ops,
-        stages=program.stages,
-        window=program.window,
-        positions=positions,
-        phases=phases,
-        origin=origin | {"like_content_hash": like.content_hash, "warnings": warnings},
-        load_counts=counts,
-    )
-    trace.check()
-    return trace
+    origin: dict[str, object] = {"kind": "statistical", "shape": _shape_name(shape), "like": like.name, "seed": seed}
+    name = name or f"{_shape_name(shape)}-like-{like.name}"
+    origin |= {"like_content_hash": like.content_hash, "warnings": warnings}
+    return program.trace(name, like.encoding, positions, phases, origin, counts)
 
 
 def _preset_of(like: Trace) -> Preset:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from simulator.errors import ModelError
+from simulator.errors import ModelError, SpikewattError
 from simulator.model.llama_config import LlamaConfig
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -92,3 +92,12 @@ def tokenize(tokenizer: Tokenizer, text: str, context: int, max_tokens: int | No
     if not any(len(passage.token_ids) > 1 for passage in passages):
         raise ModelError("the text is empty, wanted at least one passage of at least one token")
     return tuple(passages)
+
+
+def read_text(path: Path) -> str:
+    """Content of a text file; raises SpikewattError when it cannot be read or is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SpikewattError(f"{path}: cannot read the text: {reason}") from error

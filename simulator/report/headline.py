@@ -8,8 +8,9 @@ from html import escape
 from typing import NamedTuple
 
 from simulator.energy.area import chip_area
+from simulator.engine.service import PS_PER_S
 from simulator.report.format import format_count, format_energy, format_power, format_share, format_time
-from simulator.report.run import PS_PER_S, Run
+from simulator.report.run import Run
 
 PJ_PER_J = 1e12
 NONE = "–"

@@ -9,12 +9,12 @@ from typing import Any
 
 from simulator.energy.area import chip_area
 from simulator.energy.cmos45 import Cmos45
-from simulator.energy.ledger import build_ledger
 from simulator.energy.uncertainty import TOTAL, Uncertainty
 from simulator.engine.service import service
 from simulator.report.analytic import analytic_dict
 from simulator.report.manifest import chip_sha256
 from simulator.report.run import DenseTwin, Run
+from simulator.report.tables import phase_ledgers
 
 SCHEMA = "spikewatt/result"
 SCHEMA_VERSION = 1
@@ -156,21 +156,15 @@ def _dense(dense: DenseTwin) -> dict[str, Any]:
 
 def _phases(run: Run) -> dict[str, Any]:
     """Tokens, energy and time of prompts and of generated tokens apart; each sums to the whole."""
-    found = {}
-    for phase in run.result.phase_ps:
-        n_tokens = int((run.result.tokens["phase"] == phase).sum())
-        if n_tokens:
-            whole = n_tokens == run.n_tokens
-            of_phase = run.result if whole else run.result.of_phase(phase)
-            ledger = run.ledger if whole else build_ledger(of_phase, run.chip, allow_uncosted=True)
-            energy_pj = ledger.total_pj
-            found[phase] = {
-                "n_tokens": n_tokens,
-                "energy_pj": energy_pj,
-                "energy_per_token_pj": energy_pj / n_tokens,
-                "time_ps": of_phase.total_ps,
-            }
-    return found
+    return {
+        phase: {
+            "n_tokens": n_tokens,
+            "energy_pj": ledger.total_pj,
+            "energy_per_token_pj": ledger.total_pj / n_tokens,
+            "time_ps": of_phase.total_ps,
+        }
+        for phase, n_tokens, of_phase, ledger in phase_ledgers(run)
+    }
 
 
 def _latency(run: Run) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45, Precision
 from simulator.energy.ledger import EnergyLedger
 from simulator.energy.uncertainty import Uncertainty, uncertainty
 from simulator.engine.result import SimResult
+from simulator.engine.service import PS_PER_S
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Trace
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simulator.report.plot import Plot
-
-PS_PER_S = 1_000_000_000_000
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 
 import pandas as pd
 
-from simulator.energy.ledger import TOLERANCE, UNCOSTED, build_ledger
+from simulator.energy.ledger import TOLERANCE, UNCOSTED, EnergyLedger, build_ledger
 from simulator.energy.lemaire import memory_inclusive
 from simulator.energy.prices import COUNTED_UNITS, PRICE_PATHS, UnitPrice, chip_prices
-from simulator.engine.result import CHIP
+from simulator.engine.result import CHIP, SimResult
 from simulator.engine.service import service
 from simulator.errors import ConservationError
 from simulator.report.format import format_time
 from simulator.report.run import Run
-from simulator.trace.trace import PHASES, Trace
+from simulator.trace.trace import PHASES, Phase, Trace
 
 COMPONENTS = tuple(dict.fromkeys(name.split(".")[0] for name in PRICE_PATHS))
 LEMAIRE_SCOPE = (
@@ -86,6 +87,18 @@ def stage_table(run: Run) -> pd.DataFrame:
     return table[["stage", "kinds", "spikes", "ac_ops", *columns, "energy_pj", "share", "time_ps", "time_share"]]
 
 
+def phase_ledgers(run: Run) -> Iterator[tuple[Phase, int, SimResult, EnergyLedger]]:
+    """Phase, its tokens, its counts and times, and their energies, for each phase that has tokens."""
+    phases = run.result.tokens["phase"]
+    for phase in PHASES:
+        n_tokens = int((phases == phase).sum())
+        if n_tokens == run.n_tokens:
+            yield phase, n_tokens, run.result, run.ledger
+        elif n_tokens:
+            of_phase = run.result.of_phase(phase)
+            yield phase, n_tokens, of_phase, build_ledger(of_phase, run.chip, allow_uncosted=True)
+
+
 def phase_table(run: Run) -> pd.DataFrame:
     """One row per phase that has tokens, prompt (prefill) and generated tokens (decode) apart.
 
@@ -94,10 +107,7 @@ def phase_table(run: Run) -> pd.DataFrame:
     power is divided by time. Raises ConservationError when they do not.
     """
     rows = []
-    for phase in (phase for phase in PHASES if (run.result.tokens["phase"] == phase).any()):
-        of_phase = run.result.of_phase(phase)
-        ledger = build_ledger(of_phase, run.chip, allow_uncosted=True)
-        n_tokens = int((run.result.tokens["phase"] == phase).sum())
+    for phase, n_tokens, of_phase, ledger in phase_ledgers(run):
         parts = {f"{component}_pj": energy for component, energy in ledger.by_component().items() if energy}
         numbers = {"energy_pj": ledger.total_pj, "energy_per_token_pj": ledger.total_pj / n_tokens}
         times = {"time_ps": of_phase.total_ps, "time_per_token_ps": of_phase.total_ps / n_tokens}

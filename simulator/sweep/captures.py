@@ -18,6 +18,7 @@ from simulator.errors import ConfigError, OutputError, SpikewattError
 from simulator.model.capture import capture
 from simulator.model.preset import Preset, broken_preset_rules, load_preset, shipped_presets
 from simulator.model.statistical import statistical_trace
+from simulator.model.tokenizer import read_text
 from simulator.model.weight_files import weight_files
 from simulator.sweep.code import code_hash
 from simulator.sweep.sampling import Values
@@ -125,7 +126,4 @@ class Captures:
         return statistical_trace(source.shape, trace, source.shape_tokens, name=f"{source.shape}-{name}")
 
     def _text(self) -> str:
-        try:
-            return Path(self._source.text).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SpikewattError(f"{self._source.text}: cannot read the text: {error}") from error
+        return read_text(Path(self._source.text))

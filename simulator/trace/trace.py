@@ -16,6 +16,7 @@ from simulator.trace.encoding import Encoding
 
 Phase = Literal["prefill", "decode"]
 PHASES: tuple[Phase, ...] = get_args(Phase)  # a token's phase is stored as its index here
+DECODE = PHASES.index("decode")
 
 # a + b*c for a token with a context of c positions, itself included
 ClosedForm = tuple[int, int]

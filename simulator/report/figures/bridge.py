@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from simulator.report.figures.stack import ROW_IN, mark_cut, print_columns, si_axis
-from simulator.report.figures.style import COMPONENTS, INK, OTHER, Fill, axes_for, styled
+from simulator.report.figures.style import COMPONENTS, INK, OTHER, Fill, axes_for, name_rows, styled
 from simulator.report.format import format_energy, format_ratio, format_share
 
 START, TOTAL = Fill("#ffffff", "", INK), Fill("#3a3a3a", "")
@@ -88,12 +88,9 @@ def _frame_axes(ax: Axes, frame: pd.DataFrame) -> None:
     else:
         ax.xaxis.set_major_locator(MaxNLocator(6))
     ax.set_xlim(0.0, highest * 1.01 if broken is None else highest)
-    ax.set_ylim(len(frame) - 0.4, -0.6)
-    ax.set_yticks(range(len(frame)), frame["label"])
+    name_rows(ax, frame["label"].tolist())
     for i in (0, len(frame) - 1):
         ax.get_yticklabels()[i].set_fontweight("bold")
-    ax.tick_params(axis="y", length=0)
-    ax.grid(axis="x")
     ax.set_xlabel(f"energy per token ({si_axis(ax.xaxis, highest, 'J')})")
     if broken is not None:
         middle = broken.forward(np.array([(broken.low + broken.high) / 2])) / broken.forward(np.array([highest]))

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from simulator.report.figures.stack import ROW_IN, print_columns, si_axis
-from simulator.report.figures.style import COMPONENTS, INK, OTHER, Fill, axes_for, legend_above, styled
+from simulator.report.figures.style import COMPONENTS, INK, OTHER, Fill, axes_for, legend_above, name_rows, styled
 from simulator.report.format import format_energy, format_time
 
 
@@ -47,11 +47,8 @@ def draw_difference(
             ends[sign] = end + width
     largest = float(max(np.abs(ends[1]).max(initial=0.0), np.abs(ends[-1]).max(initial=0.0))) or 1.0
     ax.axvline(0.0, color=INK, linewidth=0.9)
-    ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.set_yticks(range(len(names)), names)
-    ax.tick_params(axis="y", length=0)
+    name_rows(ax, names)
     ax.xaxis.set_major_locator(MaxNLocator(6))
-    ax.grid(axis="x")
     ax.set_xlabel(f"difference per token ({si_axis(ax.xaxis, largest, symbol)})")
     sums = table.sum(axis=1)
     write = format_energy if symbol == "J" else format_time

@@ -15,9 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, NullFormatter
 
 from simulator.config.chip import ChipConfig
+from simulator.engine.service import PS_PER_S
 from simulator.report.figures.style import INK, SMALL_PT, axes_for, styled
 from simulator.report.format import format_count, format_share
-from simulator.report.run import PS_PER_S, Run
+from simulator.report.run import Run
 from simulator.report.tables import split_block
 
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simulator.energy.ledger import UNCOSTED
-from simulator.report.figures.style import OTHER, Fill, axes_for, legend_above
+from simulator.report.figures.style import OTHER, Fill, axes_for, legend_above, name_rows
 from simulator.report.format import format_share
 
 ROW_IN = 0.31
@@ -93,11 +93,8 @@ def _frame_axes(
     cut = longest > _CUT_ABOVE * limit
     right = (1.5 * limit if cut else 1.02 * longest) or 1.0
     ax.set_xlim(0.0, right)
-    ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.set_yticks(range(len(names)), names)
-    ax.tick_params(axis="y", length=0)
+    name_rows(ax, names)
     ax.xaxis.set_major_locator(MaxNLocator(6))
-    ax.grid(axis="x")
     ax.set_xlabel(f"{label} ({si_axis(ax.xaxis, right, symbol)})")
     for y, value in enumerate(sums):
         if value > right:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -116,6 +116,14 @@ def axes_for(ax: Axes | None, height_in: float, width_in: float = WIDTH_IN) -> t
     if not isinstance(figure, Figure):
         raise TypeError("axes that belong to no figure")
     return figure, ax
+
+
+def name_rows(ax: Axes, names: Sequence[str]) -> None:
+    """Name the rows of horizontal bars, the first on top."""
+    ax.set_ylim(max(len(names), 1) - 0.4, -0.6)
+    ax.set_yticks(range(len(names)), names)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x")
 
 
 def legend_above(ax: Axes, fills: dict[str, Fill], columns: int = 5) -> None:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from simulator.report.figures.stack import ROW_IN, print_columns, si_axis
-from simulator.report.figures.style import COMPONENTS, INK, axes_for, styled
+from simulator.report.figures.style import COMPONENTS, INK, axes_for, name_rows, styled
 from simulator.report.format import format_energy, format_share
 from simulator.report.run import Run
 
@@ -51,11 +51,8 @@ def draw_tornado(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, A
         ax.axvline(float(frame["value_pj"].iloc[0]), color=INK, linewidth=1.0, zorder=3)
     highest = float(frame["high_pj"].max()) if len(frame) else 1.0
     ax.set_xlim(0.0, 1.02 * highest or 1.0)
-    ax.set_ylim(max(len(frame), 1) - 0.4, -0.6)
-    ax.set_yticks(range(len(frame)), frame["prices"])
-    ax.tick_params(axis="y", length=0)
+    name_rows(ax, frame["prices"].tolist())
     ax.xaxis.set_major_locator(MaxNLocator(6))
-    ax.grid(axis="x")
     ax.set_xlabel(f"energy per token ({si_axis(ax.xaxis, highest, 'J')})")
     swings = [format_energy(swing) for swing in frame["swing_pj"]]
     print_columns(ax, (66, 114), swings, [format_share(share) for share in frame["swing_share"]])
