@@ -27,7 +27,7 @@ def deliveries(stage: Stage, trace: Trace, chip: ChipConfig, placement: Placemen
         When there may be more than `DELIVERIES_MAX`.
     """
     assert stage.stream is not None
-    plan = plan_stages([stage], trace, placement, chip)
+    plan = plan_stages([stage], trace, placement, chip, apart=True)
     targets_of_row = np.diff(plan.segment_ptr)[plan.segment_of_row]
     spikes = trace.encoding.spikes_per_count(trace.counts(stage.stream)).sum(axis=0)
     most = int((spikes * targets_of_row).sum())

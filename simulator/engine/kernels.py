@@ -23,8 +23,9 @@ Packets = tuple[Ints, Ints, Ints, Ints]
 Soma = tuple[int, int, int, int]
 Segments = tuple[Ints, Ints, Ints]
 Homes = tuple[Ints, Ints, Ints]
-Targets = tuple[Ints, Ints, Ints, Ints, Ints]
-Routes = tuple[Indices, Ints, Ints, Ints, Ints]
+Targets = tuple[Ints, Ints, Ints, Ints]
+Alone = tuple[Ints, Ints, Targets]
+Routes = tuple[Indices, Ints, Ints, Ints, Ints, Ints]
 Scratch = tuple[Packets, Packets, Ints, Ints, Ints, Ints, Ints]
 Out = tuple[Ints, Ints, Ints, Ints, Ints, Ints, Ints]
 
@@ -131,13 +132,13 @@ def serve_at_once(
     cycle: Ints,
     cycle_ps: int,
     multicast: bool,
-    segments: Segments,
+    ptr: Ints,
+    target_of: Ints,
     targets: Targets,
     free_ps: Ints,
 ) -> None:
     """Target cores as FIFO servers if every packet were there as it is injected; ``free_ps`` is when each is free."""
-    _, ptr, target_of = segments
-    server, service_ps = targets[1], targets[2]
+    server, service_ps = targets[0], targets[1]
     free_ps[:] = 0
     for p in range(n):
         at_ps = cycle[p] * cycle_ps
@@ -155,7 +156,7 @@ def step_end(free_ps: Ints, received: Ints, targets: Targets, emitted_ps: int) -
 
     A core updates its targets one after another; ``free_ps`` ends as the time when it has.
     """
-    _, server, _, update_ps, idle_ps = targets
+    server, _, update_ps, idle_ps = targets
     end = emitted_ps
     for target in range(len(server)):
         update = update_ps[target] if received[target] > 0 else idle_ps[target]
@@ -165,9 +166,8 @@ def step_end(free_ps: Ints, received: Ints, targets: Targets, emitted_ps: int) -
 
 
 @jit
-def mark_received(sent: Ints, segments: Segments, received: Ints) -> None:
+def mark_received(sent: Ints, ptr: Ints, target_of: Ints, received: Ints) -> None:
     """Set ``received`` to whether each target is in a segment that has sent something."""
-    _, ptr, target_of = segments
     received[:] = 0
     for segment in range(len(sent)):
         if sent[segment] > 0:
@@ -197,8 +197,9 @@ def run_timesteps(
     packet_ps: int,
     cycle_ps: int,
     homes: Homes,
-    targets: Targets,
     segments: Segments,
+    targets: Targets,
+    alone: Alone,
     routes: Routes,
     network: Links,
     scratch: Scratch,
@@ -216,13 +217,15 @@ def run_timesteps(
         (lanes, update_ps, idle_ps, fire_ps) of the encoder neurons, time to send a packet, time of a network cycle.
     homes
         (start, stop, router) int64 [H].
-    targets
-        (router, server, service_ps, update_ps, idle_ps) int64 [G]; targets on one core share a server.
     segments
-        (segment of each row, CSR pointer, targets of the segments), see `plan.StagePlan`.
+        (segment of each row, CSR pointer, targets of the segments), see `servers.Servers`.
+    targets
+        (server, service_ps, update_ps, idle_ps) int64 [G]; targets on one core share a server.
+    alone
+        (CSR pointer, targets of the segments, targets) as they stand for all without a network.
     routes
-        (nodes, root, member_target, member_server, member_service_ps), see `routes.Routes`: without nodes each packet
-        goes to one target.
+        (nodes, root, router of each target, member_target, member_server, member_service_ps), see `routes.Routes`:
+        without nodes each packet goes to one target.
     network
         See `kernels_noc_models.carry`.
     scratch
@@ -240,7 +243,9 @@ def run_timesteps(
         Spikes.
     """
     start, stop, home_router = homes
-    nodes, root, member_target, member_server, member_service = routes
+    nodes, root, target_router, member_target, member_server, member_service = routes
+    of_row, ptr, target_of = segments
+    alone_ptr, alone_target_of, alone_targets = alone
     multicast = len(nodes) > 0
     emitted, packets, cycle, src, dst, flits, delivered = scratch
     compute_out, network_out, home_busy, sent, active_steps, stall_ps, events = out
@@ -248,6 +253,8 @@ def run_timesteps(
     tail = np.empty(len(start), np.int64)
     free_ps = np.empty(len(targets[0]), np.int64)
     received = np.empty(len(targets[0]), np.int64)
+    alone_free_ps = np.empty(len(alone_targets[0]), np.int64)
+    alone_received = np.empty(len(alone_targets[0]), np.int64)
     sent_now = np.empty(sent.shape[1], np.int64)
     log = np.empty((len(events), LOG_FIELDS), np.int64)
     n_spikes = 0
@@ -281,17 +288,20 @@ def run_timesteps(
             sent_now[:] = 0
             for p in range(n):
                 home, to = packets[2][p], packets[3][p]
-                segment = segments[0][packets[1][p]]
+                segment = of_row[packets[1][p]]
                 src[p] = home_router[home]
-                dst[p] = root[home, to] if multicast else targets[0][to]
+                dst[p] = root[home, to] if multicast else target_router[to]
                 sent_now[segment] += 1
                 sent[home, segment] += 1
-            mark_received(sent_now, segments, received)
-            active_steps += received
             # without a network first: what the cores alone would take
-            serve_at_once(n, packets, cycle, cycle_ps, multicast, segments, targets, free_ps)
-            compute_ps = step_end(free_ps, received, targets, emitted_ps)
+            mark_received(sent_now, alone_ptr, alone_target_of, alone_received)
+            serve_at_once(
+                n, packets, cycle, cycle_ps, multicast, alone_ptr, alone_target_of, alone_targets, alone_free_ps
+            )
+            compute_ps = step_end(alone_free_ps, alone_received, alone_targets, emitted_ps)
             # then the network, which hands each packet to its cores as it comes
+            mark_received(sent_now, ptr, target_of, received)
+            active_steps += received
             free_ps[:] = 0
             inputs = open_inputs(network[6], len(free_ps), network[7], stall_ps)
             cores = (cycle_ps, packets[3], member_server, member_service, free_ps, inputs)

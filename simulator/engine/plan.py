@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from simulator.config.chip import Action, ChipConfig
 from simulator.engine.routes import Routes, multicast_routes, unicast_routes
+from simulator.engine.servers import Servers, merge_twins
 from simulator.errors import ConfigError
 from simulator.mapping.capacity import ceil_div, slices, words_per_row
 from simulator.mapping.placement import Block, Placement
@@ -51,8 +52,10 @@ class StagePlan:
         int64 [G]: SRAM words read and native synapses served per packet.
     segment_of_row, segment_ptr, segment_target
         int64 [n], [S+1], [...]: rows with the same set of targets form a segment; its targets in CSR form.
+    taking, alone
+        The targets that stand for all when packets come through the network, and when they come as they are sent.
     routes
-        The ways of its spikes.
+        The ways of its spikes, to the targets of ``taking``.
     """
 
     homes: tuple[Block, ...]
@@ -75,11 +78,18 @@ class StagePlan:
     segment_of_row: Ints
     segment_ptr: Ints
     segment_target: Ints
+    taking: Servers
+    alone: Servers
     routes: Routes
 
 
-def plan_stages(stages: Sequence[Stage], trace: Trace, placement: Placement, chip: ChipConfig) -> StagePlan:
-    """Arrays of the stages of ``trace`` that work at the same time; each drives layers by a stream."""
+def plan_stages(
+    stages: Sequence[Stage], trace: Trace, placement: Placement, chip: ChipConfig, *, apart: bool = False
+) -> StagePlan:
+    """Arrays of the stages of ``trace`` that work at the same time; each drives layers by a stream.
+
+    With ``apart`` no core stands for another, as the record of every delivery needs.
+    """
     homes_of = [placement.of(stage.stage_id) for stage in stages]
     layer_ids = tuple(layer_id for stage in stages for layer_id in stage.layers)
     blocks_of = [placement.of(layer_id) for layer_id in layer_ids]
@@ -95,6 +105,12 @@ def plan_stages(stages: Sequence[Stage], trace: Trace, placement: Placement, chi
     service = service_ps(columns, bits, chip, accumulation(trace.encoding, chip)[1], fetching)
     server = np.unique(target_core, return_inverse=True)[1].astype(np.int64)
     segments = _segments(stages, placement)
+    together = chip.noc.multicast and not apart
+    on_tile = together and chip.core.axon_in.fifo_packets is None  # a bounded input is each core's own
+    times = np.column_stack([service, update_ps, idle_ps])
+    router = placement.core_router[target_core]
+    taking = merge_twins(server, router if on_tile else target_core, times, *_csr(segments))
+    alone = merge_twins(server, np.zeros_like(server) if together else target_core, times, *_csr(segments))
     starts, stops = _ints([b.col_start for b in homes]) + offset, _ints([b.col_stop for b in homes]) + offset
     rows = [range(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
     return StagePlan(
@@ -108,7 +124,7 @@ def plan_stages(stages: Sequence[Stage], trace: Trace, placement: Placement, chi
         home_start=starts,
         home_stop=stops,
         target_cols=columns,
-        target_router=placement.core_router[target_core],
+        target_router=router,
         target_server=server,
         target_service_ps=service,
         target_update_ps=update_ps,
@@ -116,16 +132,18 @@ def plan_stages(stages: Sequence[Stage], trace: Trace, placement: Placement, chi
         target_words=words_per_row(columns, bits, chip),
         target_synops=columns * slices(bits, chip),
         **segments,
-        routes=_routes(homes, rows, targets, segments, server, service, placement, chip),
+        taking=taking,
+        alone=alone,
+        routes=_routes(homes, rows, router, segments, taking, service, placement, chip),
     )
 
 
 def _routes(
     homes: tuple[Block, ...],
     rows: list[range],
-    targets: tuple[Block, ...],
+    target_router: Ints,
     segments: dict[str, Ints],
-    server: Ints,
+    taking: Servers,
     service: Ints,
     placement: Placement,
     chip: ChipConfig,
@@ -134,19 +152,18 @@ def _routes(
 
     ``rows`` are those that each home encodes, numbered through all stages.
     """
-    ptr = segments["segment_ptr"]
+    ptr = taking.segment_ptr
     if not chip.noc.multicast:
-        return unicast_routes(len(homes), len(ptr) - 1, server, service)
+        return unicast_routes(len(homes), len(ptr) - 1, taking.server, service)
     edges = np.searchsorted(segments["segment_of_row"], np.arange(len(ptr))).tolist()
-    router = placement.core_router
     return multicast_routes(
-        router[[b.core for b in homes]],
+        placement.core_router[[b.core for b in homes]],
         rows,
         [range(start, stop) for start, stop in pairwise(edges)],
-        np.split(segments["segment_target"], ptr[1:-1]),
-        router[_ints([b.core for b in targets])],
-        server,
-        service,
+        np.split(taking.segment_target, ptr[1:-1]),
+        target_router[taking.kept],
+        taking.server,
+        service[taking.kept],
         placement,
         chip,
     )
@@ -238,6 +255,11 @@ def _segments(stages: Sequence[Stage], placement: Placement) -> dict[str, Ints]:
         "segment_ptr": _ints(np.cumsum([0, *map(len, members)])),
         "segment_target": _ints(np.concatenate(members)),
     }
+
+
+def _csr(segments: dict[str, Ints]) -> tuple[Ints, Ints]:
+    """Pointer and targets of the segments."""
+    return segments["segment_ptr"], segments["segment_target"]
 
 
 def _ints(values: object) -> Ints:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
-from simulator.engine.kernels import BITWISE, DENSE, TWOS, UNARY, Packets, Scratch, run_timesteps
+from simulator.engine.kernels import BITWISE, DENSE, TWOS, UNARY, Packets, Scratch, Targets, run_timesteps
 from simulator.engine.network import Network
 from simulator.engine.plan import StagePlan
+from simulator.engine.servers import Servers
 from simulator.mapping.traffic import flits_per_spike
 from simulator.trace.encoding import Encoding
 
@@ -69,12 +70,20 @@ def run_spikes(
     network: Network,
     n_events: int = 0,
 ) -> SpikeRun:
-    """Replay ``counts`` [tokens, n] through a stage; record at most ``n_events`` packets one by one."""
+    """Replay ``counts`` [tokens, n] through a stage; record at most ``n_events`` packets one by one.
+
+    Raises
+    ------
+    ValueError
+        When packets are to be recorded under a plan in which cores stand for others.
+    """
+    if n_events and len(plan.taking.kept) < len(plan.targets):
+        raise ValueError("a record of packets needs a plan with all cores apart")
     code, n_timesteps = replay_code(encoding, chip)
     n_tokens, n_homes, n_targets = len(counts), len(plan.homes), len(plan.targets)
     compute, waiting = np.zeros(n_tokens, np.int64), np.zeros(n_tokens, np.int64)
     home_busy, sent = np.zeros(n_homes, np.int64), np.zeros((n_homes, len(plan.segment_ptr) - 1), np.int64)
-    active_steps, stall_ps = np.zeros(n_targets, np.int64), np.zeros(n_targets, np.int64)
+    active_steps, stall_ps = np.zeros(len(plan.taking.kept), np.int64), np.zeros(n_targets, np.int64)
     events = np.full((n_events, len(EVENT_FIELDS)), -1, np.int64)
     most, routes = most_packets(plan), plan.routes
     spikes = run_timesteps(
@@ -85,16 +94,31 @@ def run_spikes(
         chip.core.axon_out.packet.latency.value,
         chip.noc.cycle.value,
         (plan.home_start, plan.home_stop, plan.home_router),
-        (plan.target_router, plan.target_server, plan.target_service_ps, plan.target_update_ps, plan.target_idle_ps),
-        (plan.segment_of_row, plan.segment_ptr, plan.segment_target),
-        (routes.nodes, routes.root, routes.member_target, routes.member_server, routes.member_service_ps),
+        (plan.segment_of_row, plan.taking.segment_ptr, plan.taking.segment_target),
+        _targets(plan, plan.taking),
+        (plan.alone.segment_ptr, plan.alone.segment_target, _targets(plan, plan.alone)),
+        (
+            routes.nodes,
+            routes.root,
+            plan.target_router,
+            routes.member_target,
+            routes.member_server,
+            routes.member_service_ps,
+        ),
         network.for_kernel(),
         scratch(most, flits_per_spike(encoding, chip)),
         (compute, waiting, home_busy, sent, active_steps, stall_ps, events),
     )
     flows = _flows(sent, plan)
     recorded = min(n_events, int(flows.sum()))
-    return SpikeRun(spikes, compute, waiting, home_busy, sent, flows, active_steps, stall_ps, events[:recorded])
+    of_target = active_steps[plan.taking.stand_in]
+    return SpikeRun(spikes, compute, waiting, home_busy, sent, flows, of_target, stall_ps, events[:recorded])
+
+
+def _targets(plan: StagePlan, servers: Servers) -> Targets:
+    """The targets that stand for all, as the kernel takes them."""
+    kept = servers.kept
+    return servers.server, plan.target_service_ps[kept], plan.target_update_ps[kept], plan.target_idle_ps[kept]
 
 
 def _flows(sent: Ints, plan: StagePlan) -> Ints:

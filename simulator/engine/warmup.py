@@ -22,7 +22,7 @@ def warm_up() -> float:
     """Run every kernel once on one neuron, one router and one packet; returns the seconds it took, once a process."""
     started = time.perf_counter()
     zero, one = np.zeros(1, np.int64), np.ones(1, np.int64)
-    ptr = np.array([0, 1], np.int64)
+    ptr, targets = np.array([0, 1], np.int64), (zero, one, zero, zero)
     workspaces = (noc_workspace(1, 1, 1), noc_workspace_vc(1, 1, 1), closed_workspace(1, 1, 1))
     network = (np.zeros(5, np.int64), np.zeros(5, np.int64), CYCLE, *workspaces, 0, np.zeros(0, np.int64))
 
@@ -34,9 +34,10 @@ def warm_up() -> float:
         1,
         1,
         (zero, one, zero),
-        (zero, zero, one, zero, zero),
         (zero, ptr, zero),
-        (NO_NODES, np.zeros((1, 1), np.int64), zero, zero, one),
+        targets,
+        (ptr, zero, targets),
+        (NO_NODES, np.zeros((1, 1), np.int64), zero, zero, zero, one),
         network,
         scratch(1),
         (

@@ -51,7 +51,7 @@ def engine_events(trace: Trace, chip: ChipConfig, placement: Placement) -> list[
         if not spiking:
             continue
         stages = [stage for stage, _ in spiking]
-        plan = plan_stages(stages, trace, placement, chip)
+        plan = plan_stages(stages, trace, placement, chip, apart=True)
         counts = np.hstack([trace.counts(stage.stream)[tokens] for stage, tokens in spiking])
         run = run_spikes(counts, plan, trace.encoding, chip, network, n_events=MANY_EVENTS)
         first_row = np.cumsum([0, *(stage.width for stage in stages)])

@@ -1,0 +1,83 @@
+"""Cores that do the same at the same time: one stands for all, and nothing that is counted or timed changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from factories import make_chip
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.engine.network import Network
+from simulator.engine.plan import plan_stages
+from simulator.engine.servers import merge_twins
+from simulator.engine.spikes import run_spikes
+from simulator.mapping.place import map_trace
+from simulator.trace.synthetic import synthetic_trace
+
+
+def test_twins_by_hand():
+    """Six targets on five cores in two segments; cores 0, 1 and 3 serve both targets' rows alike.
+
+    Core 1 is core 0 again. Core 3 has the same work, but stands elsewhere. Core 2 takes only segment 1. Core 4 has two
+    targets, the first of which is like that of core 0: with the second it is another core.
+    """
+    server = np.array([0, 1, 2, 3, 4, 4])
+    place = np.array([7, 7, 7, 8, 7, 7])
+    times = np.array([[5, 0], [5, 0], [5, 0], [5, 0], [5, 0], [9, 0]])
+    ptr, members = np.array([0, 5, 10]), np.array([0, 1, 3, 4, 5, 0, 1, 2, 3, 4])
+    found = merge_twins(server, place, times, ptr, members)
+    assert found.kept.tolist() == [0, 2, 3, 4, 5]
+    assert found.stand_in.tolist() == [0, 0, 1, 2, 3, 4]
+    assert found.segment_ptr.tolist() == [0, 4, 8]
+    assert found.segment_target.tolist() == [0, 2, 3, 4, 0, 1, 2, 3]
+    assert found.server.tolist() == [0, 1, 2, 3, 3]
+
+
+def test_other_times_are_no_twins():
+    server, place, ptr = np.arange(3), np.zeros(3, np.int64), np.array([0, 3])
+    found = merge_twins(server, place, np.array([[5], [6], [5]]), ptr, np.arange(3))
+    assert found.kept.tolist() == [0, 1] and found.stand_in.tolist() == [0, 1, 0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    widths=st.lists(st.integers(3, 24), min_size=2, max_size=3),
+    neurons=st.integers(3, 6),
+    axons=st.integers(4, 30),
+    cores_per_tile=st.integers(1, 4),
+    every=st.sampled_from(["timestep", "stage"]),
+    multicast=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_standing_for_others_changes_nothing(widths, neurons, axons, cores_per_tile, every, multicast, seed):
+    trace = synthetic_trace("poisson", widths, levels=3, tokens=2, seed=seed)
+    limits = {"axons_in": axons, "neurons": neurons}
+    chip = make_chip(
+        noc__multicast=multicast,
+        chip__cores_per_tile=cores_per_tile,
+        chip__max_chips=99,
+        core__limits=limits,
+        core__soma__every=every,
+    )
+    placement = map_trace(trace, chip)
+    for stage in trace.stages[:1]:
+        runs = []
+        for apart in (False, True):
+            plan, network = plan_stages([stage], trace, placement, chip, apart=apart), Network(placement, chip)
+            run = run_spikes(trace.counts(stage.stream), plan, trace.encoding, chip, network)
+            fields = (run.compute_ps, run.network_ps, run.home_busy_ps, run.flows, run.active_steps)
+            runs.append([x.tolist() for x in (*fields, network.flits, network.wait)])
+        assert runs[0] == runs[1]
+
+
+def test_a_record_wants_all_cores_apart():
+    trace = synthetic_trace("poisson", [6, 12], levels=3, tokens=1)
+    limits = {"axons_in": 64, "neurons": 6}
+    chip = make_chip(noc__multicast=True, chip__cores_per_tile=4, core__limits=limits, chip__max_chips=9)
+    placement = map_trace(trace, chip)
+    plan = plan_stages(trace.stages[:1], trace, placement, chip)
+    assert len(plan.alone.kept) < len(plan.targets)
+    with pytest.raises(ValueError, match="cores apart"):
+        counts = trace.counts(trace.stages[0].stream)
+        run_spikes(counts, plan, trace.encoding, chip, Network(placement, chip), n_events=9)
