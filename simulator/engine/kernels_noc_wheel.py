@@ -1,11 +1,16 @@
-"""The event wheel of the network kernels: one slot per kind of event and cycle, as far ahead as the slowest link."""
+"""The event wheel of the network kernels: one slot per kind of event and cycle, as far ahead as the slowest link.
+
+A chip with slow links between its chips has a wheel of hundreds of cycles, nearly all of them empty. So one bit per
+cycle says where to look: behind the ends of the slots, in words of 32, set by every push and found out of date by the
+search for the next event, which clears it.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from simulator.compiled import jit
-from simulator.engine.noc_workspace import ARRIVAL, KINDS, Indices, Ints
+from simulator.engine.noc_workspace import ARRIVAL, DUE_BITS, KINDS, Indices, Ints
 
 
 @jit
@@ -15,6 +20,7 @@ def push_event(kind: int, when: int, item: int, wheel: Indices, end: Indices, wh
     k = end[slot]
     wheel[k] = item
     end[slot] = k + 1
+    _mark_due(when, end, wheel_mask)
 
 
 @jit
@@ -25,6 +31,7 @@ def push_flit(when: int, item: int, flit: int, cargo: Ints, wheel: Indices, end:
     wheel[k] = item
     cargo[k] = flit
     end[slot] = k + 1
+    _mark_due(when, end, wheel_mask)
 
 
 @jit
@@ -36,11 +43,44 @@ def wheel_slot(kind: int, when: int, wheel_mask: int) -> np.uint32:
 @jit
 def idle_cycles(t: int, joined: int, n: int, cycle: Ints, first: Indices, end: Indices, wheel_mask: int) -> int:
     """Cycles from ``t`` to the first with something due or a packet that joins; -1 when all is done."""
-    for ahead in range(wheel_mask + 1):
-        for kind in range(KINDS):
-            slot = wheel_slot(kind, t + ahead, wheel_mask)
-            if end[slot] > first[slot]:
-                return ahead
-        if joined < n and cycle[joined] <= t + ahead:
+    joins = max(cycle[joined] - t, 0) if joined < n else wheel_mask + 1
+    ahead = 0
+    while ahead < min(joins, wheel_mask + 1):
+        place = (t + ahead) & wheel_mask
+        bits = np.int64(end[_due_word(place, wheel_mask)]) >> (place & (DUE_BITS - 1))
+        if bits == 0:
+            ahead += min(DUE_BITS, wheel_mask + 1) - (place & (DUE_BITS - 1))
+        elif bits & 1 == 0:
+            ahead += 1
+            while bits & 2 == 0:
+                bits >>= 1
+                ahead += 1
+        elif _is_due(place, first, end, wheel_mask):
             return ahead
-    return cycle[joined] - t if joined < n else -1
+        else:
+            end[_due_word(place, wheel_mask)] ^= np.uint32(1 << (place & (DUE_BITS - 1)))
+            ahead += 1
+    return joins if joined < n else -1
+
+
+@jit
+def _is_due(place: int, first: Indices, end: Indices, wheel_mask: int) -> bool:
+    """Whether a cycle of the wheel has an event."""
+    for kind in range(KINDS):
+        slot = wheel_slot(kind, place, wheel_mask)
+        if end[slot] > first[slot]:
+            return True
+    return False
+
+
+@jit
+def _mark_due(when: int, end: Indices, wheel_mask: int) -> None:
+    """Set the bit of a cycle."""
+    place = when & wheel_mask
+    end[_due_word(place, wheel_mask)] |= np.uint32(1 << (place & (DUE_BITS - 1)))
+
+
+@jit
+def _due_word(place: int, wheel_mask: int) -> np.uint32:
+    """Where the bit of a cycle of the wheel lies."""
+    return np.uint32(KINDS * (wheel_mask + 1) + place // DUE_BITS)

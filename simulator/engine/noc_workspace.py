@@ -32,6 +32,7 @@ FREE = 1 << 29  # added to the credits of an N or R output without owner: choosi
 # a packet has spent its routing cycle (family R).
 CREDIT, ARRIVAL, WAKE, ASK = range(4)
 KINDS = 4
+DUE_BITS = 32  # cycles of the wheel that one word says something about
 PORTS_DUE = 6  # ports of a router that can have an event of one kind in one cycle
 WHEEL_ENTRIES_MAX = 1 << 28
 
@@ -83,7 +84,8 @@ class NocWorkspace(NamedTuple):
     cargo
         The flit of each arrival in the wheel, at the same place.
     wheel, first, end
-        Slot ``s = kind * (wheel_mask + 1) + (cycle & wheel_mask)`` holds the ports ``wheel[first[s]:end[s]]``.
+        Slot ``s = kind * (wheel_mask + 1) + (cycle & wheel_mask)`` holds the ports ``wheel[first[s]:end[s]]``. Behind
+        the last slot ``end`` has a bit per cycle, see `kernels_noc_wheel`.
     peak
         int64 [routers * 5]: most flits in the FIFO behind each link at once, over all calls.
     active, winners, used
@@ -159,7 +161,7 @@ def noc_workspace(
         cargo=np.zeros(len(first) // KINDS * (ARRIVAL + 1) * PORTS_DUE * n, np.int64),
         wheel=np.zeros(len(first) * PORTS_DUE * n, np.uint32),
         first=first,
-        end=first.copy(),
+        end=slot_ends(first),
         peak=np.zeros(n * 5, np.int64),
         active=np.zeros(n * 6 + 1, np.uint32),  # the kernel writes one place beyond the end before it decides
         winners=np.zeros(n * 6, np.uint32),
@@ -219,6 +221,12 @@ def event_wheel(port: NDArray[Any], kinds: int) -> tuple[int, Indices]:
             f"want at most {WHEEL_ENTRIES_MAX}; lower the extra cycles or the cycles per flit of the links"
         )
     return slots - 1, np.arange(kinds * slots, dtype=np.uint32) * np.uint32(PORTS_DUE * len(port))
+
+
+def slot_ends(first: Indices) -> Indices:
+    """Ends of the slots of an empty wheel, and the bits of its cycles."""
+    words = -(-(len(first) // KINDS) // DUE_BITS)
+    return np.concatenate([first, np.zeros(words, np.uint32)])
 
 
 def power_of_two(least: int) -> int:

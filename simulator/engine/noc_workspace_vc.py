@@ -21,6 +21,7 @@ from simulator.engine.noc_workspace import (
     link_records,
     pick_table,
     power_of_two,
+    slot_ends,
 )
 
 VCS = 4
@@ -139,7 +140,7 @@ def noc_workspace_vc(
         fifo=np.zeros(n * 8 * VCS * ring, np.int64),
         wheel=np.zeros(len(first) * PORTS_DUE * n, np.uint32),
         first=first,
-        end=first.copy(),
+        end=slot_ends(first),
         peak=np.zeros(n * 5, np.int64),
         active=np.zeros(n, np.uint32),
         now=np.zeros(n, np.uint32),

@@ -37,7 +37,8 @@ def test_twins_by_hand():
 def test_other_times_are_no_twins():
     server, place, ptr = np.arange(3), np.zeros(3, np.int64), np.array([0, 3])
     found = merge_twins(server, place, np.array([[5], [6], [5]]), ptr, np.arange(3))
-    assert found.kept.tolist() == [0, 1] and found.stand_in.tolist() == [0, 1, 0]
+    assert found.kept.tolist() == [0, 1]
+    assert found.stand_in.tolist() == [0, 1, 0]
 
 
 @settings(max_examples=25, deadline=None)
@@ -78,6 +79,6 @@ def test_a_record_wants_all_cores_apart():
     placement = map_trace(trace, chip)
     plan = plan_stages(trace.stages[:1], trace, placement, chip)
     assert len(plan.alone.kept) < len(plan.targets)
+    counts = trace.counts(trace.stages[0].stream)
     with pytest.raises(ValueError, match="cores apart"):
-        counts = trace.counts(trace.stages[0].stream)
         run_spikes(counts, plan, trace.encoding, chip, Network(placement, chip), n_events=9)
