@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.compiled import jit
+from simulator.compiled import jit, jit_merged
 
 Ints = NDArray[np.int64]
 Inputs = tuple[int, Ints, Ints, Ints, Ints]
@@ -17,6 +17,24 @@ Cores = tuple[int, Ints, Ints, Ints, Ints, Inputs]
 Log = Ints
 
 LOG_FIELDS = 5  # packet, member, cycle of delivery, start and end of its service in ps
+
+
+@jit_merged
+def serve(at_ps: int, first: int, stop: int, server: Ints, service_ps: Ints, free_ps: Ints) -> None:
+    """Members ``first..stop`` take a packet, there since ``at_ps``: any number waits, and no record is kept.
+
+    The common case and the innermost loop of a large model. The arrays come one by one, because taking them out of a
+    tuple counts references to them, with locked instructions, a quarter of the time.
+    """
+    for k in range(np.uint64(first), np.uint64(stop)):
+        s = server[k]
+        free_ps[s] = max(at_ps, free_ps[s]) + service_ps[k]
+
+
+@jit
+def keeps_nothing(cores: Cores, log: Log) -> bool:
+    """Whether `serve` is all there is to do: inputs without bound, and no record."""
+    return cores[5][0] == 0 and len(log) == 0
 
 
 @jit
@@ -32,11 +50,6 @@ def deliver(
     """
     _, _, server, service_ps, free_ps, inputs = cores
     places, started, taken, port_ps, stall_ps = inputs
-    if places == 0 and len(log) == 0:  # the common case, and the innermost loop of a large model
-        for k in range(np.uint64(first), np.uint64(stop)):
-            s = server[k]
-            free_ps[s] = max(at_ps, free_ps[s]) + service_ps[k]
-        return n_log
     at_head = at_ps
     if places > 0:
         at_head = max(at_ps, port_ps[router])

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.compiled import jit
-from simulator.engine.kernels_cores import Cores, Log, deliver
+from simulator.engine.kernels_cores import Cores, Log, deliver, keeps_nothing, serve
 from simulator.engine.kernels_noc_flit import (
     HEAD,
     NODE_FIRST,
@@ -123,8 +123,9 @@ def simulate_mesh(
     n_used = 0
     n_log = 0
     multicast = len(nodes) > 0
-    serving = len(cores[2]) > 0
-    cycle_ps, member_of, bounded, port_ps = cores[0], cores[1], cores[5][0] > 0, cores[5][3]
+    cycle_ps, member_of, server, service_ps, free_ps, inputs = cores
+    serving, plain = len(server) > 0, keeps_nothing(cores, log)
+    bounded, port_ps = inputs[0] > 0, inputs[3]
     t = cycle[0] if n > 0 else 0
     while True:
         # Credits and flits due in this cycle take effect; packets join the queues of their sources.
@@ -211,14 +212,14 @@ def simulate_mesh(
                     if multicast:
                         places = node_of(flit) << SHIFT_NODE_PLACES
                         members, stop = signed(nodes[places | NODE_FIRST]), signed(nodes[places | NODE_STOP])
-                        n_log = deliver(packet, arrival, arrival * cycle_ps, o >> 3, members, stop, cores, log, n_log)
                     else:
                         delivered[packet] = arrival
-                        if serving:
-                            members = member_of[packet]
-                            n_log = deliver(
-                                packet, arrival, arrival * cycle_ps, o >> 3, members, members + 1, cores, log, n_log
-                            )
+                        members = member_of[packet] if serving else 0
+                        stop = members + serving
+                    if plain:
+                        serve(arrival * cycle_ps, members, stop, server, service_ps, free_ps)
+                    else:
+                        n_log = deliver(packet, arrival, arrival * cycle_ps, o >> 3, members, stop, cores, log, n_log)
                 if bounded and flit & TAIL:
                     taken = -(-port_ps[o >> 3] // cycle_ps)
                     _credit_late(t, o, taken + out.cycles, port, fifo, ring_bits, wheel, end, wheel_mask)

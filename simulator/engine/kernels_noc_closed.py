@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from simulator.compiled import jit
-from simulator.engine.kernels_cores import Cores, Ints, Log, deliver
+from simulator.engine.kernels_cores import Cores, Ints, Log, deliver, keeps_nothing, serve
 from simulator.engine.kernels_noc_flit import (
     NODE_FIRST,
     NODE_STOP,
@@ -62,21 +62,23 @@ def carry_closed(
     last: int = end_tick.max()
     if not estimate:
         last = max(last, _busiest_port(n_touched, n, src, workspace) * TICKS)
-    multicast = len(nodes) > 0
+    cycle_ps, member_of, server, service_ps, free_ps, _ = cores
+    multicast, serving, plain = len(nodes) > 0, len(server) > 0, keeps_nothing(cores, log)
     n_log = 0
     for k in np.argsort(end_tick, kind="mergesort"):
         packet, at = end_packet[k], end_tick[k]
         if multicast:
             places = end_node[k] << SHIFT_NODE_PLACES
             first, stop = signed(nodes[places | NODE_FIRST]), signed(nodes[places | NODE_STOP])
-            n_log = deliver(packet, at >> TICK_BITS, (at * cores[0]) >> TICK_BITS, 0, first, stop, cores, log, n_log)
         else:
             delivered[packet] = at
-            if len(cores[2]) > 0:
-                first = cores[1][packet]
-                n_log = deliver(
-                    packet, at >> TICK_BITS, (at * cores[0]) >> TICK_BITS, 0, first, first + 1, cores, log, n_log
-                )
+            first = member_of[packet] if serving else 0
+            stop = first + serving
+        at_ps = (at * cycle_ps) >> TICK_BITS
+        if plain:
+            serve(at_ps, first, stop, server, service_ps, free_ps)
+        else:
+            n_log = deliver(packet, at >> TICK_BITS, at_ps, 0, first, stop, cores, log, n_log)
     _clear(n_touched, n, src, workspace)
     return last
 

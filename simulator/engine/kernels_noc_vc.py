@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.compiled import jit, jit_merged
-from simulator.engine.kernels_cores import Cores, Log, deliver
+from simulator.engine.kernels_cores import Cores, Log, deliver, keeps_nothing, serve
 from simulator.engine.kernels_noc_flit import SHIFT_PACKET, TAIL, after_hop, make_flit, signed
 from simulator.engine.kernels_noc_wheel import idle_cycles, push_event, wheel_slot
 from simulator.engine.noc_workspace import ARRIVAL, CREDIT, EJECT, SOURCE, WAKE, Indices, Ints
@@ -63,6 +63,8 @@ def simulate_mesh_vc(
         used,
         pick,
     ) = workspace
+    cycle_ps, member_of, server, service_ps, free_ps, _ = cores
+    serving, plain = len(server) > 0, keeps_nothing(cores, log)
     last = -1
     joined = 0
     n_active = 0
@@ -160,11 +162,12 @@ def simulate_mesh_vc(
                         packet = flit >> SHIFT_PACKET
                         delivered[packet] = arrival
                         last = max(last, arrival)
-                        if len(cores[2]) > 0:
-                            member = cores[1][packet]
-                            n_log = deliver(
-                                packet, arrival, arrival * cores[0], r, member, member + 1, cores, log, n_log
-                            )
+                        if serving:
+                            at_ps, member = arrival * cycle_ps, member_of[packet]
+                            if plain:
+                                serve(at_ps, member, member + 1, server, service_ps, free_ps)
+                            else:
+                                n_log = deliver(packet, arrival, at_ps, r, member, member + 1, cores, log, n_log)
                     push_event(CREDIT, arrival + out.cycles, (r << 3 | o) << 2 | to_vc, wheel, end, wheel_mask)
                 else:
                     _store(out.peer << 2 | to_vc, after_hop(flit, o), channel, fifo, ring_mask)
