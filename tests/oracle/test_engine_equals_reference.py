@@ -17,7 +17,8 @@ from simulator.config.chip import ChipConfig, Schedule
 from simulator.engine.engine import simulate
 from simulator.engine.network import Network
 from simulator.engine.plan import plan_stages
-from simulator.engine.reference import ReferenceResult, reference_simulate
+from simulator.engine.reference import reference_simulate
+from simulator.engine.reference_cores import ReferenceResult
 from simulator.engine.schedule import Batch, entry_rounds, pipelined_batches, sequential_batches
 from simulator.engine.spikes import run_spikes
 from simulator.errors import ConfigError, SpikewattError

@@ -1,0 +1,194 @@
+"""The oracle of the cores: what homes send in a timestep, what the targets do with it, and what all of that counts."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+from simulator.config.chip import Action, ChipConfig
+from simulator.engine.reference_network import Delivery, Packet, ReferenceChipNetwork
+from simulator.mapping.placement import Block, Placement
+from simulator.trace.trace import PHASES, Stage, Trace
+
+
+@dataclass(frozen=True)
+class Event:
+    """One delivery of a spike packet in its token and timestep."""
+
+    stage: str
+    token: int
+    timestep: int
+    delivery: Delivery
+
+
+@dataclass
+class ReferenceResult:
+    """Counts per (layer, component, action), spike packets, busy and stall ps per core; start and end of each token."""
+
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    events: list[Event] = field(default_factory=list)
+    busy_ps: Counter[int] = field(default_factory=Counter)
+    stall_ps: Counter[int] = field(default_factory=Counter)
+    start_ps: dict[int, int] = field(default_factory=dict)
+    end_ps: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def token_ps(self) -> list[int]:
+        """Time of each token in the chip."""
+        return [self.end_ps[token] - self.start_ps[token] for token in sorted(self.end_ps)]
+
+
+class ReferenceCores:
+    """The cores of a placement, and what they have done so far."""
+
+    def __init__(self, trace: Trace, chip: ChipConfig, placement: Placement) -> None:
+        self.trace, self.chip, self.placement = trace, chip, placement
+        self.found = ReferenceResult()
+        self.network = ReferenceChipNetwork(placement, chip)
+
+    def count(self, layer: str, component: str, action: str, times: int = 1) -> None:
+        """Note that an action was done."""
+        self.found.counts[layer, component, action] += times
+
+    def blocks(self, owner: str) -> list[Block]:
+        """Blocks of a layer or stage."""
+        return [block for block in self.placement.blocks if block.owner == owner]
+
+    def n_timesteps(self) -> int:
+        """Timesteps in which the chip replays a stream."""
+        return 1 if self.chip.replay == "dense" else self.trace.encoding.n_timesteps
+
+    def counts_of(self, stage: Stage, token: int) -> list[int]:
+        """Spike counts of a stage's stream for one token."""
+        assert stage.stream is not None
+        return [int(n) for n in self.trace.counts(stage.stream)[token]]
+
+    def fires(self, count: int, t: int) -> bool:
+        """Whether an activation with this spike count sends a packet in timestep t."""
+        if self.chip.replay == "dense":
+            return True
+        if self.trace.encoding.code == "bitwise":
+            return bool(abs(count) >> t & 1)
+        if self.trace.encoding.code == "bitwise_twos":
+            return bool(count >> t & 1)
+        if self.trace.encoding.code == "graded":
+            return count != 0
+        return abs(count) > t
+
+    def emit(self, home: Block, stage: Stage, t: int, counts: list[int]) -> tuple[list[Packet], int]:
+        """Encoder neurons of one core in order, a group of lanes at a time; returns packets and the end of its work."""
+        soma = self.chip.core.soma
+        soma_ps = out_ps = 0
+        packets = []
+        for first in range(home.col_start, home.col_stop, soma.lanes):
+            group = range(first, min(first + soma.lanes, home.col_stop))
+            fired = [row for row in group if self.fires(counts[row], t)]
+            soma_ps += soma.update.latency.value if fired else soma.update_idle.latency.value
+            soma_ps += len(fired) * soma.fire.latency.value
+            self.count(home.owner, "soma", "update", len(fired))
+            self.count(home.owner, "soma", "update_idle", len(group) - len(fired))
+            self.count(home.owner, "soma", "fire", len(fired))
+            for row in fired:
+                for receivers in self.receivers(stage, row):
+                    out_ps = max(out_ps, soma_ps) + self.chip.core.axon_out.packet.latency.value
+                    packet = Packet(home, row, out_ps, self.spike_flits(), multicast=self.chip.noc.multicast)
+                    packet.deliveries += [Delivery(packet, block, self.service_ps(block)) for block in receivers]
+                    packets.append(packet)
+        return packets, max(soma_ps, out_ps)
+
+    def receivers(self, stage: Stage, row: int) -> list[list[Block]]:
+        """Receivers of each packet that a spike of this row sends: one each, or with multicast all in one packet."""
+        targets = [b for i in stage.layers for b in self.blocks(i) if b.row_start <= row < b.row_stop]
+        if self.chip.noc.multicast:
+            return [targets] if targets else []
+        return [[target] for target in targets]
+
+    def spike_flits(self) -> int:
+        """Flits of a spike packet: one, or as many as the count fills that it carries."""
+        encoding = self.trace.encoding
+        carries_count = self.chip.replay == "dense" or encoding.code == "graded"
+        bits = len(f"{encoding.levels:b}") + (encoding.code != "binary") if carries_count else 1
+        return math.ceil(bits / self.chip.noc.flit_bits)
+
+    def accumulate(self) -> tuple[str, Action]:
+        """What a dendrite does for each weight: a multiply-accumulate where packets carry counts."""
+        dendrite = self.chip.core.dendrite
+        if self.trace.encoding.code == "graded" and self.chip.replay == "captured":
+            assert dendrite.multiply_accumulate is not None
+            return "multiply_accumulate", dendrite.multiply_accumulate
+        return "accumulate", dendrite.accumulate
+
+    def shape(self, block: Block) -> tuple[int, int]:
+        """(SRAM words, native synapses) of one row of a layer's block."""
+        bits = self.trace.layer[block.owner].weight_bits
+        words = math.ceil(block.n_cols * bits / self.chip.core.sram.word)
+        return words, block.n_cols * math.ceil(bits / self.chip.core.synapse.weight_bits)
+
+    def service_ps(self, block: Block) -> int:
+        """Slowest stage of the pipeline for one spike packet, plus the overhead."""
+        core = self.chip.core
+        words, synops = self.shape(block)
+        turns = math.ceil(synops / core.synapse.lanes)
+        stages = (
+            core.axon_in.lookup.latency.value,
+            math.ceil(core.synapse.word_read.latency.value * words * len(self.fetching()) / self.trace.n_tokens),
+            core.synapse.synop.latency.value * turns,
+            self.accumulate()[1].latency.value * turns,
+        )
+        return max(stages) + core.overhead.value
+
+    def fetching(self) -> list[int]:
+        """Tokens that read weights: in a dense replay the first of each tile of a prompt, and each generated one."""
+        tokens = list(range(self.trace.n_tokens))
+        if self.chip.replay == "captured":
+            return tokens
+        prompt = [token for token in tokens if PHASES[self.trace.phases[token]] == "prefill"]
+        first = prompt[:: self.chip.core.synapse.tile]
+        return [token for token in tokens if token in first or token not in prompt]
+
+    def count_served(self, block: Block, token: int) -> None:
+        """What a target core does for one spike packet."""
+        words, synops = self.shape(block)
+        layer = block.owner
+        self.count(layer, "axon_in", "lookup")
+        self.count(layer, "synapse", "word_read", words if token in self.fetching() else 0)
+        self.count(layer, "synapse", "synop", synops)
+        self.count(layer, "dendrite", self.accumulate()[0], synops)
+
+    def update(self, block: Block, received: bool) -> int:
+        """Neurons of a target at the end of a timestep, on a chip that updates them in each."""
+        soma = self.chip.core.soma
+        if soma.every == "stage":
+            return 0
+        action = soma.update if received else soma.update_idle
+        taken = math.ceil(block.n_cols / soma.lanes) * action.latency.value
+        self.count(block.owner, "soma", "update" if received else "update_idle", block.n_cols)
+        self.found.busy_ps[block.core] += taken
+        return taken
+
+    def carry(self, packets: list[Packet]) -> int:
+        """Sort packets by (cycle, core, sequence), let the network deliver them, count senders' axons and links.
+
+        Returns the time before which the network is not done.
+        """
+        for p in packets:
+            p.cycle = math.ceil(p.ready_ps / self.chip.noc.cycle.value)
+            self.count(p.sender.owner, "axon_out", "packet")
+            self.count(p.sender.owner, "noc", "local", p.flits * len(self.network.routers(p)))
+            for router, direction in self.network.links(p):
+                self.count(p.sender.owner, "noc", self.network.kind(router, direction), p.flits)
+        packets.sort(key=lambda p: (p.cycle, p.sender.core))  # stable: the sequence decides last
+        return self.network.deliver(packets)
+
+    def serve(self, packets: list[Packet]) -> dict[int, int]:
+        """Cores serve packets in order of arrival; returns when each core is free."""
+        free: dict[int, int] = {}
+        deliveries = [delivery for p in packets for delivery in p.deliveries]
+        for d in sorted(deliveries, key=lambda d: d.arrival_ps):
+            core = d.receiver.core
+            d.start_ps = max(d.taken_ps, free.get(core, 0))
+            d.done_ps = d.start_ps + d.service_ps
+            free[core] = d.done_ps
+            self.found.busy_ps[core] += d.service_ps
+        return free
