@@ -1,9 +1,10 @@
 """The oracle: the whole simulation in plain Python, written to be read; the compiled engine equals it event for event.
 
 It shares nothing with the engine but the records, the cut of layers into blocks and the oracle of the network
-(`reference_noc`); the cores are in `reference_cores`, the ops in `reference_ops`, the schedule in `reference_schedule`. Time passes in rounds, in each
-of which one stage or several work, each on one token: one stage at a time when tokens are sequential, as many as there
-are tokens in the chip when they are pipelined. What the stages of a round do, they do together; a round is
+(`reference_noc`); the cores are in `reference_cores`, the ops in `reference_ops`, the schedule in `reference_schedule`.
+Time passes in rounds, in each of which one stage or several work, each on one token: one stage at a time when tokens
+are sequential, as many as there are tokens in the chip when they are pipelined. What the stages of a round do, they do
+together; a round is
 
 1. values arrive at its home cores (`collect`), and where there are several of these, they tell each other one number
    per norm and per encoder (`exchange`);
