@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.energy.ledger import EnergyLedger
-from simulator.energy.silicon import Case, Override, dynamic_energy, energy_of, power_of
+from simulator.energy.silicon import Case, Override, Scope, dynamic_energy, energy_of, power_of
 from simulator.engine.result import SimResult
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
@@ -31,44 +31,56 @@ PJ_PER_MJ, PJ_PER_UJ = 1e9, 1e6
 def silicon_cases() -> tuple[Case, ...]:
     """Every case, in the order of the table."""
     return (
-        loihi_search("active where input arrives", ()),
-        loihi_search("every update inactive", (_ALL_INACTIVE,)),
+        loihi_search("active where input arrives", (), 0.20, "independent"),
+        loihi_search("every update inactive", (_ALL_INACTIVE,), None, "lower bound"),
         *(truenorth(hertz, mw, role) for hertz, mw, role in _SWEEP),
         odin(75.0, 477.0),
         odin(1.3, 35.0),
         loihi2_autoencoder(),
         loihi2_llm_generate(),
         loihi2_llm_prefill(),
+        loihi2_llm_activity(),
     )
 
 
-_ALL_INACTIVE = Override("core.soma.update.energy", "52 pJ", "the other reading of active and inactive in Table 2")
+_ALL_INACTIVE = Override(
+    "core.soma.update.energy", "52 pJ", "the least that Table 2 allows: no update is active, whatever arrives"
+)
 _SWEEP = ((11.58, 68.0, "fitted"), (20.07, 71.0, "held out"), (95.93, 94.0, "fitted"))
 
 
-def loihi_search(reading: str, overrides: tuple[Override, ...]) -> Case:
+def loihi_search(reading: str, overrides: tuple[Override, ...], target: float | None, role: str) -> Case:
     """Nearest-neighbour search on 32 Loihi chips; one of them, with its 2,400 patterns, is replayed.
 
-    A token of the trace is one timestep of the search: its input spikes and one update of every pattern neuron.
+    A token of the trace is one timestep of the search: its input spikes and one update of every pattern neuron. Davies
+    2018 does not define an active update. The models that others published from its Table 2 bill it to a neuron that
+    has to be updated, which one with input has: that reading is judged, the other one is the bound below it.
     """
     return Case(
         name=f"k-NN search, {reading}",
         quantity="dynamic energy of the cores per query",
         unit="mJ",
         measured=1.33,
-        target=0.20,
-        role="independent",
+        target=target,
+        role=role,
         source=FRADY,
         chip="loihi-like",
         overrides=overrides,
         trace=partial(_search_trace, SPIKES_OF_SEARCH[1]),
         scope=dynamic_energy(CHIPS_OF_SEARCH, PJ_PER_MJ, _injected),
         deviations=(
-            "708 input spikes are replayed; the paper gives a quarter to a third of 1000 removed (667 to 750), +-6 %",
+            "708 input spikes are replayed; the paper gives a quarter to a third of 1000 removed: with 667 the first"
+            " reading gives +19.2 %, with 750 +30.5 %; the bound +9.2 % and +20.5 %",
+            "of the +24.8 %, +14.5 are Table 2 with 23.6 pJ for each of 54 million synaptic operations and 52 pJ for"
+            " each of the 4.6 million updates, +10.0 the 29 pJ more of an active update, +0.3 hops and barriers",
+            "the first reading is that of published models: SANA-FE (early versions, by Table 2) billed 52 pJ to a"
+            " neuron without input alone, KerasSpiking bills 81 pJ to every update; no source found prices a neuron"
+            " with input at 52 pJ, so the case is judged by it although the other one would meet the target",
+            "spikes are spread evenly over the window, so that each of 60 steps brings input to every neuron: the most"
+            " active updates possible. The real spread is not known; the two readings bound it",
             "each chip's x86 injects the spikes, so updates of input neurons are not counted; packets to cores are",
-            "Davies 2018 prints 23.6 pJ as the minimum and from before silicon: a prediction lands high",
-            "whether a pattern neuron that gets input is an active update (81 pJ) or only one that fires is not said;"
-            " both readings are shown, and the one of the chip file is the first",
+            "Davies 2018 prints 23.6 pJ as the minimum and from before silicon; synaptic operations alone come to -9 to"
+            " +2 % of what was measured: silicon takes less than the published constants under any reading",
         ),
     )
 
@@ -205,16 +217,40 @@ def _autoencoder_trace() -> Trace:
 
 
 LLM_CHIPS, GENERATE_PER_S, PREFILL_PER_S = 24, 41.5, 6632.0
+GENERATE_MJ, PREFILL_MJ = 405.0, 3.7
 
 
 def loihi2_llm_generate() -> Case:
     """The 24 recurrent blocks of a MatMul-free LLM, one token at 41.5 tokens/s on 24 chips."""
-    return _llm("generate", 405.0, GENERATE_PER_S)
+    return _llm("generate", GENERATE_MJ, GENERATE_PER_S)
 
 
 def loihi2_llm_prefill() -> Case:
     """The same, prompt tokens at 6,632 tokens/s."""
-    return _llm("prefill", 3.7, PREFILL_PER_S)
+    return _llm("prefill", PREFILL_MJ, PREFILL_PER_S)
+
+
+def llm_affine() -> tuple[float, float]:
+    """Power at rest in W and energy of one more token in mJ, if power is affine in tokens per second.
+
+    Both published points are used, so that nothing is left to test the power at rest on.
+    """
+    generate_mw, prefill_mw = GENERATE_MJ * GENERATE_PER_S, PREFILL_MJ * PREFILL_PER_S
+    token_mj = (prefill_mw - generate_mw) / (PREFILL_PER_S - GENERATE_PER_S)
+    return (generate_mw - token_mj * GENERATE_PER_S) / 1e3, token_mj
+
+
+def loihi2_llm_activity() -> Case:
+    """What one more token takes, without power at rest: the slope between the two published points."""
+    return _llm_case(
+        "LLM 370M, one more token",
+        "energy per token that follows the rate, all chips",
+        llm_affine()[1],
+        "derived",
+        dynamic_energy(1, PJ_PER_MJ, lambda component, layer: False),
+        "the measured number is a slope: (3.7 mJ x 6632/s - 405 mJ x 41.5/s) / (6632 - 41.5)/s; prompt tokens may share"
+        " work that generated ones do not",
+    )
 
 
 def _llm(phase: str, measured_mj: float, tokens_per_s: float) -> Case:
@@ -223,21 +259,37 @@ def _llm(phase: str, measured_mj: float, tokens_per_s: float) -> Case:
         static_rows = ledger.rows[ledger.rows["component"] == "static"]
         return dynamic / PJ_PER_MJ + LLM_CHIPS * float(static_rows["unit_pj"].iloc[0]) / tokens_per_s * 1e3
 
+    return _llm_case(
+        f"LLM 370M, {phase}",
+        "energy per token, all chips",
+        measured_mj,
+        "independent",
+        scope,
+        "dynamic energy is simulated; static power is that of another board (1.003 W per chip) x 24 chips x the"
+        f" published time per token, 1 / {tokens_per_s:g} s: alone {LLM_CHIPS * 1003 / tokens_per_s:.3g} mJ",
+    )
+
+
+def _llm_case(name: str, quantity: str, measured: float, role: str, scope: Scope, deviation: str) -> Case:
+    rest_w, token_mj = llm_affine()
     return Case(
-        name=f"LLM 370M, {phase}",
-        quantity="energy per token, all chips",
+        name=name,
+        quantity=quantity,
         unit="mJ",
-        measured=measured_mj,
+        measured=measured,
         target=None,
-        role="independent",
+        role=role,
         source=ABREU,
         chip="loihi2-like",
         overrides=(),
         trace=_llm_trace,
         scope=scope,
         deviations=(
-            "dynamic energy is simulated; static power is that of another board (1.003 W per chip) x 24 chips x the"
-            f" published time per token, 1 / {tokens_per_s:g} s: alone {LLM_CHIPS * 1003 / tokens_per_s:.3g} mJ",
+            deviation,
+            f"the two published points, affine in tokens per second, are {rest_w:.1f} W at rest and {token_mj:.2f} mJ"
+            f" per token: {rest_w / 32:.2f} W per chip of the board's 32, {rest_w / LLM_CHIPS:.2f} W of the 24 in use,"
+            " where the other board has 1.003 W. No figure for this board exists apart from the case itself, so 1.003 W"
+            " stays: one of the two in its place would be tuned on the case",
             "every activation is sent once as a graded packet: the sparsity of the measured model is not published",
             "block shape taken as 1024 wide with 12.8M ternary weights (4 x 1024^2 and 3 x 1024 x 2816), by their"
             " count; recurrences, norms and gates, which run as neuron programs, are not in the trace",

@@ -1,7 +1,7 @@
 """Measurements on real chips, replayed through the engine and the ledger with the shipped chip files.
 
 Targets: 20 % for Loihi, 2 % for TrueNorth's held-out point and for ODIN. The Loihi search misses its target under the
-chip file's own reading of an active neuron update and meets it under the other one; both are pinned to what they are.
+reading of an active neuron update that published models share, and is judged by it; the other reading is a bound.
 Loihi 2 has no published energies and no target: its cases show the gap.
 """
 
@@ -9,7 +9,7 @@ import pytest
 
 from simulator.config import load_chip
 from simulator.energy.silicon import run_case, silicon_notes, silicon_table
-from simulator.energy.silicon_cases import loihi2_llm_generate, odin, silicon_cases, truenorth
+from simulator.energy.silicon_cases import llm_affine, loihi2_llm_generate, odin, silicon_cases, truenorth
 
 CASES = {case.name: case for case in silicon_cases()}
 
@@ -31,10 +31,25 @@ def test_frady_2020_search_is_a_quarter_above_the_measurement_and_says_so(search
     assert search.met is False
 
 
-def test_frady_2020_search_with_every_update_inactive_is_within_20_percent():
+def test_frady_2020_search_with_every_update_inactive_is_a_bound_and_no_success():
     verdict = run_case(CASES["k-NN search, every update inactive"])
     assert verdict.error == pytest.approx(0.148, abs=0.005)
-    assert verdict.met is True
+    assert verdict.met is None
+
+
+def test_what_the_search_is_above_the_published_range_by(search):
+    """C.2 of the census: 23.6 and 52 pJ give +9 to +20 %; the active update makes the rest, and the notes say so."""
+    synapses, updates = 76_800, 76_800 * 60
+
+    def above(spikes, update_pj):
+        return (spikes * synapses * 23.6 + updates * update_pj) * 1e-9 / 1.33 - 1
+
+    assert [round(above(n, 52), 3) for n in (667, 708, 750)] == [0.089, 0.145, 0.202]
+    assert [round(above(n, 81), 2) for n in (667, 750)] == [0.19, 0.30]
+    assert above(708, 81) - above(708, 52) == pytest.approx(0.100, abs=0.001)
+    assert search.error - above(708, 81) == pytest.approx(0.003, abs=0.001)
+    assert 667 * synapses * 23.6e-9 / 1.33 - 1 == pytest.approx(-0.09, abs=0.005)
+    assert 708 * synapses * 23.6e-9 / 1.33 - 1 == pytest.approx(-0.035, abs=0.005)
 
 
 def test_akopyan_2015_held_out_point_is_within_2_percent():
@@ -62,6 +77,17 @@ def test_loihi_2_llm_is_static_power_times_time():
     static = 24 * load_chip("loihi2-like").chip.static_power.value / 41.5 * 1e3
     assert static == pytest.approx(580.05, abs=0.01)
     assert 0 < verdict.simulated - static < 10
+
+
+def test_loihi_2_llm_by_its_own_two_points():
+    """405 mJ x 41.5/s = 16.8 W and 3.7 mJ x 6632/s = 24.5 W: the simulated token takes three times the slope."""
+    rest_w, token_mj = llm_affine()
+    assert (rest_w + token_mj * 41.5e-3) / 41.5 * 1e3 == pytest.approx(405)
+    assert (rest_w + token_mj * 6.632) / 6632 * 1e3 == pytest.approx(3.7)
+    assert (rest_w, token_mj) == (pytest.approx(16.76, abs=0.01), pytest.approx(1.17, abs=0.01))
+    verdict = run_case(CASES["LLM 370M, one more token"])
+    assert verdict.met is None
+    assert verdict.error == pytest.approx(2.3, abs=0.1)
 
 
 def test_the_table_and_the_notes_name_every_case_and_every_override():
