@@ -89,12 +89,17 @@ def breakeven(
 
 
 @app.command(name="validate-silicon")
-def validate_silicon(as_json: AsJson = False) -> None:
+def validate_silicon(
+    whole_chip: Annotated[
+        bool, typer.Option("--whole-chip", help="also replay TrueNorth's held-out point on all 4,096 cores, in minutes")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Replay measurements on real chips whose events are published: measured, simulated, error."""
     from simulator.energy.silicon import run_case, silicon_notes, silicon_table
     from simulator.energy.silicon_cases import silicon_cases
 
-    verdicts = [run_case(case) for case in silicon_cases()]
+    verdicts = [run_case(case) for case in silicon_cases(whole_chip)]
     if as_json:
         print_json({"cases": json_rows(silicon_table(verdicts)), "notes": silicon_notes(verdicts)})
         return

@@ -139,12 +139,14 @@ def silicon_notes(verdicts: Sequence[Verdict]) -> list[str]:
 def power_of(parts: int, unit_w: float) -> Scope:
     """Mean power in units of ``unit_w`` when the trace holds one of ``parts`` equal parts of the chip's work.
 
-    Static power is that of the whole chip, once; everything else is billed ``parts`` times.
+    Static power is that of the whole chip, once; everything else is billed ``parts`` times. It is spread over the time
+    of the timesteps: values that travel before and after them, such as partial sums, are no work of these chips.
     """
 
     def scope(ledger: EnergyLedger, result: SimResult) -> float:
         static = energy_of(ledger, lambda component, layer: component == "static")
-        return (static + parts * (ledger.total_pj - static)) / result.total_ps / unit_w
+        steps_ps = result.total_ps - int(result.stages["transfer_ps"].sum())
+        return (static / result.total_ps + parts * (ledger.total_pj - static) / steps_ps) / unit_w
 
     return scope
 
