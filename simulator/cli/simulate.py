@@ -58,6 +58,9 @@ def simulate(
     chunk: Annotated[
         int | None, typer.Option(min=1, help="tokens of a prompt that pass each stage together, for schedule.chunk")
     ] = None,
+    breakeven: Annotated[
+        bool, typer.Option("--breakeven", help="find the spike rates that break even with the dense twin by bisection")
+    ] = False,
     verify: Annotated[
         Path | None,
         typer.Option(help="model of the trace: check that delivered spikes add up to the sums of its forward pass"),
@@ -111,6 +114,7 @@ def simulate(
             command=shlex.join(["spikewatt", *sys.argv[1:]]),
             progress=progress,
             memory_limit_bytes=None if memory_limit is None else size_bytes("--memory-limit", memory_limit),
+            breakeven=breakeven,
         )
         if timeline is not None and (left_out := write_timeline(run, timeline)):
             progress.say(f"{timeline}: {left_out} slices beyond the first {SLICES_MAX} are left out")

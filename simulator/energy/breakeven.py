@@ -1,8 +1,8 @@
-"""The spike rate at which a layer costs as much as on its dense twin: bisection on the simulated chips.
+"""The spike rate at which a layer, or a whole trace, costs as much as on the dense twin: by bisection on the chips.
 
 A layer is simulated alone, encoder, network, static power and barriers included, once on the dense chip and at several
-rates on the other one. At a higher rate no activation sends fewer spikes, so the energy rises with the rate and there
-is one crossing.
+rates on the other one; a trace with the spikes of all its streams multiplied by one factor. At a higher rate no
+activation sends fewer spikes, so the energy rises with the rate and there is one crossing.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
 
 STEPS = 12  # bisections; the answer is then within 1/4000 of the range
+TRACE_STEPS = 9  # of a whole trace, from a range of at most 2 to 1: within 1/500
 SEED = 0
 
 
@@ -56,6 +57,64 @@ def break_even(
         middle = (low + high) / 2
         low, high = (middle, high) if energy(chip, middle) < dense else (low, middle)
     return BreakEven((low + high) / 2, silent, full, dense)
+
+
+class Bisection(NamedTuple):
+    """Break-even of a trace found by simulation.
+
+    ``layers`` is `break_even_table`; ``spikes`` per activation of the whole trace, with everything that is no layer:
+    0 where the twin is cheaper even than silence, infinite where it is at no rate.
+    """
+
+    layers: pd.DataFrame
+    spikes: float
+
+
+def bisect_trace(trace: Trace, chip: ChipConfig, dense_chip: ChipConfig, dense_pj: float) -> Bisection:
+    """Break-even of each kind of layer and of the whole trace, whose twin takes ``dense_pj`` in all."""
+    return Bisection(break_even_table(trace, chip, dense_chip), _whole_trace(trace, chip, dense_pj))
+
+
+def _whole_trace(trace: Trace, chip: ChipConfig, dense_pj: float) -> float:
+    """Spikes per activation at which the whole trace takes ``dense_pj``."""
+
+    def dearer(scaled: Trace) -> bool:
+        return build_ledger(simulate(scaled, chip, map_trace(scaled, chip)), chip).total_pj >= dense_pj
+
+    if dearer(scaled_trace(trace, 0.0)):
+        return 0.0
+    low, high = 0.0, 1.0
+    while not dearer(scaled_trace(trace, high)):
+        if _rate(scaled_trace(trace, 2 * high)) == _rate(scaled_trace(trace, high)):
+            return math.inf
+        low, high = high, 2 * high
+    for _ in range(TRACE_STEPS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if dearer(scaled_trace(trace, middle)) else (middle, high)
+    return _rate(scaled_trace(trace, (low + high) / 2))
+
+
+def scaled_trace(trace: Trace, factor: float) -> Trace:
+    """``trace`` with ``factor`` times the spikes of each of its streams, up to the most that an activation can send.
+
+    They are spread anew over the live activations of a stream, for no captured count tells how it would grow.
+    """
+
+    def load(stream: str) -> NDArray[np.int16]:
+        live = trace.live(stream)
+        spikes = factor * float(trace.spikes_per_token(stream).sum()) / max(1, int(live.sum()))
+        counts = _counts((trace.n_tokens, trace.stream[stream].n), trace.encoding, spikes)
+        counts[np.arange(counts.shape[1]) >= live[:, None]] = 0
+        return counts
+
+    return replace(trace, load_counts=load)
+
+
+def _rate(trace: Trace) -> float:
+    """Spikes per live activation over all streams."""
+    streams = [stream.stream_id for stream in trace.streams]
+    activations = sum(int(trace.live(stream).sum()) for stream in streams)
+    return sum(int(trace.spikes_per_token(stream).sum()) for stream in streams) / activations
 
 
 def most_spikes(encoding: Encoding) -> float:

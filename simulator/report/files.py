@@ -30,8 +30,8 @@ def write_report(run: Run, out_dir: Path | str, *, writers: Sequence[Writer] = (
 
     ``result.json``; ``chip.json`` (the chip as resolved); ``layers.csv`` (`layer_table`); ``components.csv`` (the
     ledger: layer x component x action); ``assumptions.csv`` (each price used); ``bands.csv``, ``tornado.csv`` (what the
-    ranges of the prices do); ``stages.csv``, ``tokens.csv``, ``cores.csv``, ``links.csv``; what ``writers`` add; last
-    ``manifest.json``, whose presence says that the report is complete.
+    ranges of the prices do); ``stages.csv``, ``tokens.csv``, ``cores.csv``, ``links.csv``; ``breakeven.csv`` where it
+    was asked for; what ``writers`` add; last ``manifest.json``, whose presence says that the report is complete.
 
     Everything is written to a hidden folder beside ``out_dir``, which then takes its place. An earlier report there is
     replaced only then: a failure or Ctrl-C on the way leaves it as it was, and leaves nothing else behind.
@@ -72,6 +72,8 @@ def _write_files(run: Run, folder: Path) -> None:
         "cores": run.result.cores,
         "links": run.result.links,
     }
+    if run.bisection is not None:
+        tables["breakeven"] = run.bisection.layers
     for name, table in tables.items():
         _write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
 

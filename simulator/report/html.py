@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from simulator.energy.breakeven import break_even_lines
 from simulator.errors import ConservationError, OutputError
 from simulator.report.analytic import analytic_table, threshold_sources, thresholds_finding
 from simulator.report.cells import as_cells
@@ -39,6 +40,8 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         phases=as_cells(phase_table(run)) if run.trace.phase == "mixed" else None,
         waits=waits_finding(run),
         sections=[_section(name, drawn[name]) for name in drawn],
+        bisection=None if run.bisection is None else as_cells(run.bisection.layers),
+        bisection_finding=[] if run.bisection is None else break_even_lines(run.bisection.layers),
         thresholds=as_cells(_thresholds(run)),
         thresholds_finding=thresholds_finding(analytic_table(run)),
         threshold_sources=threshold_sources(),

@@ -36,6 +36,7 @@ def result_dict(run: Run, *, bands: bool = True) -> dict[str, Any]:
         "trace": _trace(run),
         "energy": _energy(run, bands),
         "analytic": analytic_dict(run),
+        "break_even": _break_even(run),
         "area": _area(run),
         "latency": _latency(run),
         "phases": _phases(run),
@@ -45,6 +46,19 @@ def result_dict(run: Run, *, bands: bool = True) -> dict[str, Any]:
         "warnings": list(run.all_warnings),
         "elapsed": {name: run.result.elapsed[name] for name in ("compile_s", "simulate_s")},
     }
+
+
+def _break_even(run: Run) -> dict[str, Any] | None:
+    """Spikes per activation that break even with the twin, by bisection; null is at no rate."""
+    if run.bisection is None:
+        return None
+    layers = run.bisection.layers
+    by_kind = {
+        f"{kind}_{n_in}x{n_out}": spikes if math.isfinite(spikes) else None
+        for kind, n_in, n_out, spikes in layers[["kind", "n_in", "n_out", "break_even_spikes"]].itertuples(index=False)
+    }
+    spikes = run.bisection.spikes
+    return {"spikes_per_activation": spikes if math.isfinite(spikes) else None, "layers": by_kind}
 
 
 def leaves(record: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from simulator.config.chip import ChipConfig
+from simulator.energy.breakeven import Bisection
 from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45, Precision
 from simulator.energy.ledger import EnergyLedger
 from simulator.energy.uncertainty import Uncertainty, uncertainty
@@ -70,6 +71,8 @@ class Run:
         Assumptions made on the way, beyond those of ``result`` and ``ledger`` (see `all_warnings`).
     precision
         Of the op count that the bridge and the headlines start from.
+    bisection
+        Break-even with the dense twin found by further simulations, or None when it was not asked for.
     """
 
     chip: ChipConfig
@@ -82,6 +85,7 @@ class Run:
     command: str
     warnings: tuple[str, ...]
     precision: Precision = PAPER_PRECISION
+    bisection: Bisection | None = None
 
     @property
     def layers(self) -> pd.DataFrame:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from functools import partial
 
 from simulator.config.chip import ChipConfig
+from simulator.energy.breakeven import Bisection, bisect_trace
 from simulator.energy.cmos45 import PAPER_PRECISION, Precision, cmos45_all
 from simulator.energy.ledger import EnergyLedger, build_ledger
 from simulator.engine.engine import simulate as replay
 from simulator.engine.result import SimResult
+from simulator.errors import SpikewattError
 from simulator.mapping.place import map_trace
 from simulator.mapping.placement import Placement
 from simulator.report.run import DenseTwin, Run
@@ -28,6 +30,7 @@ def simulate(
     command: str = "",
     progress: Progress | None = None,
     memory_limit_bytes: int | None = None,
+    breakeven: bool = False,
 ) -> Run:
     """Simulate ``trace`` on ``chip``.
 
@@ -47,15 +50,22 @@ def simulate(
         Called with (what, stages done, stages).
     memory_limit_bytes
         Refuse to start where the arrays of a simulation would take more.
+    breakeven
+        Find the spike rates at which layers and trace cost what they cost on ``dense_chip``, by further simulations.
 
     Raises
     ------
+    SpikewattError
+        When ``breakeven`` is asked for without ``dense_chip``.
     CapacityError
         When the trace does not fit.
     UncostedError
         When counted work has no price and ``allow_uncosted`` is not set.
     """
+    if breakeven and dense_chip is None:
+        raise SpikewattError("break-even is that with a dense twin, and none is simulated: leave one of the two out")
     placement, result, ledger = _priced(chip, trace, progress, allow_uncosted, memory_limit_bytes)
+    dense = None if dense_chip is None else dense_twin(dense_chip, trace, progress)
     return Run(
         chip=chip,
         trace=trace,
@@ -63,10 +73,11 @@ def simulate(
         result=result,
         ledger=ledger,
         cmos45=cmos45_all(trace),
-        dense=None if dense_chip is None else dense_twin(dense_chip, trace, progress),
+        dense=dense,
         command=command,
         warnings=(*_assumptions(chip, trace), *_drawn(trace)),
         precision=precision,
+        bisection=_bisection(chip, trace, dense_chip, dense, progress) if breakeven else None,
     )
 
 
@@ -74,6 +85,21 @@ def dense_twin(chip: ChipConfig, trace: Trace, progress: Progress | None = None)
     """The same layers, every activation once as one integer, on ``chip``: same engine, same ledger."""
     _, result, ledger = _priced(chip, trace, progress)
     return DenseTwin(chip.name, ledger.total_pj, result.total_ps, trace.n_tokens)
+
+
+def _bisection(
+    chip: ChipConfig,
+    trace: Trace,
+    dense_chip: ChipConfig | None,
+    dense: DenseTwin | None,
+    progress: Progress | None,
+) -> Bisection | None:
+    """Break-even by further simulations, where there is a twin."""
+    if dense_chip is None or dense is None:
+        return None
+    if progress is not None:
+        progress("break-even by bisection", 0, 1)
+    return bisect_trace(trace, chip, dense_chip, dense.energy_pj)
 
 
 def _priced(

@@ -88,6 +88,17 @@ def test_every_shipped_chip_gives_a_report_at_the_default_place(chip: str, simul
     assert files(work) == {f"reports/{chip}/tiny/{name}" for name in DATA}
 
 
+def test_breakeven_is_on_the_page_by_simulation(trace_file: Path, work: Path, refused: Refused) -> None:
+    ask = ["simulate", "--chip", "sdllm-asic-45nm", "--trace", trace_file, "--out", work / "r", "--breakeven"]
+    assert "break-even is that with a dense twin" in refused(run_program(*ask, "--no-dense-twin", "--quiet"))
+    assert run_program(*ask).code == 0
+    page = (work / "r" / "report.html").read_text()
+    assert '<h2 id="breakeven">Break-even by layer</h2>' in page
+    assert "an estimate: --breakeven" not in page
+    assert (work / "r" / "breakeven.csv").is_file()
+    assert json.loads((work / "r" / "result.json").read_text())["break_even"]["layers"]
+
+
 def test_json_on_stdout_is_the_file_and_nothing_else_is_said(simulate: Simulate, work: Path) -> None:
     done = simulate("--json", "--out", "r")
     assert done == Done(0, (work / "r" / "result.json").read_text(), "")

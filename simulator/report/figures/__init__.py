@@ -104,9 +104,10 @@ FIGURES: Mapping[str, FigureKind] = {
     ),
     "break_even": FigureKind(
         "Energy against spike rate",
-        "Line chart of energy per token over spikes per activation, with the break-even",
-        "A straight line through this run, not further simulations: what a spike causes follows the rate, and so does"
-        " the static energy of the time spent on spikes; the rest stays.",
+        "Line chart of energy per token over spikes per activation, with the estimated break-even",
+        "An estimate: a straight line through this run, along which what a spike causes follows the rate, and so does"
+        " the static energy of the time spent on spikes; the rest stays. What further simulations find is said beside"
+        " it where they were asked for.",
         break_even_frame,
         draw_break_even,
         break_even_finding,

@@ -28,7 +28,7 @@ def break_even_frame(run: Run) -> pd.DataFrame:
     fetches and adds) follows the rate, and so does the static energy of the time that stages spend on spikes; neuron
     updates of idle neurons, values, non-spiking operations and barriers stay. The op count follows the rate alone, the
     dense twin does not know it. ``attrs["break_even"]`` is the rate at which chip and twin cost the same, NaN where no
-    rate above 0 does or there is no twin.
+    rate above 0 does or there is no twin; ``attrs["simulated"]`` is that rate by bisection, None where not asked for.
     """
     spikes, fixed = _split(run)
     rate = run.spikes_per_activation
@@ -43,6 +43,7 @@ def break_even_frame(run: Run) -> pd.DataFrame:
     twin = math.nan if run.dense is None else run.dense.energy_per_token_pj
     crossing = rate * (twin - fixed) / spikes if spikes else math.nan
     frame.attrs.update(rate=rate, break_even=crossing if crossing > 0 else math.nan, twin=twin, fixed=fixed)
+    frame.attrs["simulated"] = None if run.bisection is None else run.bisection.spikes
     return frame
 
 
@@ -69,13 +70,26 @@ def break_even_finding(frame: pd.DataFrame) -> str:
     if math.isnan(crossing):
         return (
             f"No spike rate breaks even: what does not follow the spikes, {format_energy(fixed)} per token,"
-            f" is more than the dense twin takes, {format_energy(twin)}."
+            f" is more than the dense twin takes, {format_energy(twin)}{_beside_simulation(frame)}."
         )
     side = "below" if rate < crossing else "above"
     return (
-        f"The chip would cost what the dense twin costs at {crossing:.3g} spikes per activation;"
-        f" this run has {rate:.3g}, {side} it."
+        f"By a straight line, the chip would cost what the dense twin costs at {crossing:.3g} spikes per activation;"
+        f" this run has {rate:.3g}, {side} it{_beside_simulation(frame)}."
     )
+
+
+def _beside_simulation(frame: pd.DataFrame) -> str:
+    """How far the straight line is from the bisection, or how to find out."""
+    line, simulated = frame.attrs["break_even"], frame.attrs["simulated"]
+    if simulated is None:
+        return " (an estimate: --breakeven finds it by simulation)"
+    if simulated == 0:
+        return ". Simulated without a spike, the chip takes more than the twin"
+    if math.isinf(simulated):
+        return ". Simulated with the most spikes of the encoding, the chip takes less than the twin"
+    difference = "" if math.isnan(line) else f": the line is off by {line / simulated - 1:+.1%}"
+    return f". By bisection on the simulated chip it is at {simulated:.3g}{difference}"
 
 
 @styled
@@ -92,8 +106,12 @@ def draw_break_even(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure
         ax.plot(chip["spikes_per_activation"], chip["energy_pj"], "o", color=HOT, ms=8, mec=INK, label="this run")
     crossing = frame.attrs["break_even"]
     if crossing <= float(frame["spikes_per_activation"].max()):
-        label = f"break-even: {crossing:.3g}"
+        label = f"estimate: {crossing:.3g}"
         ax.plot([crossing], [frame.attrs["twin"]], "X", color="white", mec=INK, ms=10, label=label)
+    simulated = frame.attrs["simulated"]
+    if simulated and simulated <= float(frame["spikes_per_activation"].max()):
+        label = f"by bisection: {simulated:.3g}"
+        ax.plot([simulated], [frame.attrs["twin"]], "P", color=INK, mec="white", ms=10, label=label)
     largest = float(frame["energy_pj"].max()) or 1.0
     ax.set_xlim(0.0, float(frame["spikes_per_activation"].max()))
     ax.set_ylim(0.0, 1.05 * largest)

@@ -8,7 +8,14 @@ import pytest
 from factories import chip_fields, make_trace
 
 from simulator.config.chip import ChipConfig
-from simulator.energy.breakeven import _counts, break_even, break_even_lines, break_even_table
+from simulator.energy.breakeven import (
+    _counts,
+    bisect_trace,
+    break_even,
+    break_even_lines,
+    break_even_table,
+    scaled_trace,
+)
 from simulator.energy.prices import PRICE_PATHS
 from simulator.trace.encoding import Encoding
 
@@ -75,3 +82,32 @@ def test_a_crossing_is_set_beside_the_published_ones():
     assert lines[1].endswith("they agree")
     assert lines[2].endswith("they agree")
     assert break_even_lines(table + 10)[3].endswith("allows more spikes")
+
+
+def test_a_scaled_trace_has_the_spikes_of_each_stream_times_the_factor():
+    trace = make_trace()
+    for factor in (0.5, 1.0):
+        scaled = scaled_trace(trace, factor)
+        for stream in trace.streams:
+            wanted = factor * trace.spikes_per_token(stream.stream_id).sum()
+            spread = trace.n_tokens * stream.n
+            assert scaled.spikes_per_token(stream.stream_id).sum() == pytest.approx(wanted, abs=0.1 * spread)
+    full = scaled_trace(trace, 1e6)
+    assert (full.counts("blocks.0.attn_in") == trace.encoding.levels).all()
+
+
+def test_a_whole_trace_breaks_even_where_its_spikes_cost_what_the_twin_takes():
+    """Only accumulates have a price, so that its energy is its synaptic operations x 1 pJ."""
+    trace, spiking = make_trace(), chip(dendrite__accumulate=1)
+    dense = chip("dense", dendrite__accumulate=0.5)
+
+    def operations(of):
+        return sum(int(of.spikes_per_token(layer.stream).sum()) * layer.n_out for layer in of.layers)
+
+    target = operations(trace) / 2
+    found = bisect_trace(trace, spiking, dense, target).spikes
+    rate = sum(int(trace.spikes_per_token(s.stream_id).sum()) for s in trace.streams)
+    activations = sum(int(trace.live(s.stream_id).sum()) for s in trace.streams)
+    assert found == pytest.approx(rate / activations / 2, rel=0.1)
+    assert bisect_trace(trace, chip(soma__update_idle=1), dense, 0.5).spikes == 0.0
+    assert bisect_trace(trace, spiking, dense, 1e12).spikes == math.inf

@@ -16,8 +16,8 @@ def run():
 def test_schema_and_order(run):
     found = json.loads(result_text(run))
     assert (found["schema"], found["schema_version"]) == ("spikewatt/result", 1)
-    top = "schema schema_version command chip trace energy analytic area latency phases counts neurobench utilization"
-    assert list(found) == [*top.split(), "warnings", "elapsed"]
+    top = "schema schema_version command chip trace energy analytic break_even area latency phases counts neurobench"
+    assert list(found) == [*top.split(), "utilization", "warnings", "elapsed"]
     assert found == result_dict(run)  # every value is a plain JSON type
 
 

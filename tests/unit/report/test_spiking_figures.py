@@ -1,11 +1,14 @@
 """Raster, roofline and break-even, by hand on the toy run."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from factories import make_chip, make_run, make_trace
 
+from simulator.energy.breakeven import Bisection
 from simulator.report.figures.break_even import break_even_finding, break_even_frame, draw_break_even
 from simulator.report.figures.raster import NEURONS, draw_raster, raster_finding, raster_frame
 from simulator.report.figures.roofline import core_roof, draw_roofline, roofline_finding, roofline_frame
@@ -87,6 +90,17 @@ def test_the_break_even_is_where_chip_and_twin_cost_the_same(run):
     at = np.interp(frame.attrs["break_even"], chip["spikes_per_activation"], chip["energy_pj"])
     assert at == pytest.approx(run.dense.energy_per_token_pj)
     assert "above it" in break_even_finding(frame)
+    assert "an estimate: --breakeven" in break_even_finding(frame)
+
+
+def test_the_line_is_set_beside_the_bisection(run):
+    line = break_even_frame(run).attrs["break_even"]
+    layers = pd.DataFrame({"kind": ["q"], "n_in": [16], "n_out": [16], "break_even_spikes": [0.3]})
+    frame = break_even_frame(replace(run, bisection=Bisection(layers, line / 1.25)))
+    assert f"it is at {line / 1.25:.3g}: the line is off by +25.0%." in break_even_finding(frame)
+    draw_break_even(frame)
+    for spikes, words in ((0.0, "without a spike"), (math.inf, "with the most spikes")):
+        assert words in break_even_finding(break_even_frame(replace(run, bisection=Bisection(layers, spikes))))
 
 
 def test_a_twin_below_the_fixed_part_is_never_reached(run):
