@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from simulator.config.chip import ChipConfig
@@ -14,6 +14,7 @@ from simulator.engine.result import SimResult
 from simulator.errors import SpikewattError
 from simulator.mapping.place import map_trace
 from simulator.mapping.placement import Placement
+from simulator.report.format import format_power
 from simulator.report.run import DenseTwin, Run
 from simulator.trace.trace import Trace
 
@@ -129,7 +130,19 @@ def _assumptions(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
         *((f"{' and '.join(added)}: each spike reads its cached row anew, as a weight row is read",) if added else ()),
         *_order_of_tokens(chip),
         *((idle,) if chip.core.soma.every == "timestep" else ()),
+        *_unpublished(chip),
     )
+
+
+def _unpublished(chip: ChipConfig) -> Iterator[str]:
+    """What no source gives of the chip as a whole: its leakage, its area."""
+    static = chip.chip.static_power
+    if static.grade == "assumed":
+        ends = " to ".join(format_power(end) for end in (static.low, static.high) if end is not None)
+        span = f" ({ends})" if ends else ""
+        yield f"static power of {format_power(static.value)}{span} per chip is assumed, no published figure"
+    if chip.area is None:
+        yield "the chip file has no area: none of its sources gives one"
 
 
 def _order_of_tokens(chip: ChipConfig) -> tuple[str, ...]:
