@@ -19,6 +19,7 @@ from simulator.engine.kernels_noc import simulate_mesh
 from simulator.engine.noc import Mesh, Router, no_cores, no_log, simulate_packets
 from simulator.engine.noc_workspace import noc_workspace
 from simulator.engine.trees import TreeTable, xy_tree
+from simulator.mapping.grid import Grid
 
 SIDES = (8, 16, 32, 64, 128)
 FLIT_HOPS = 12_000_000  # per measurement, about
@@ -49,7 +50,7 @@ def multicast(side: int) -> tuple[float, float]:
     members = np.repeat(routers, CORES)
     table = TreeTable()
     homes = rng.choice(routers, HOMES)
-    roots = np.array([table.add(xy_tree(int(h), members, side), np.arange(len(members))) for h in homes])
+    roots = np.array([table.add(xy_tree(int(h), members, Grid(side, side)), np.arange(len(members))) for h in homes])
     n = FLIT_HOPS // len(routers) // 2
     cycle = np.sort(rng.integers(0, 4 * n, n))
     which = rng.integers(0, HOMES, n)

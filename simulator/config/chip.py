@@ -169,7 +169,7 @@ class ChipLink(Frozen):
 
 
 class Noc(Frozen):
-    """Mesh of routers (TIMING rules of the BookSim2 reference data): XY routing, finite FIFOs, credits, round-robin."""
+    """Mesh or torus of routers (TIMING of the BookSim2 reference data): XY routing, FIFOs, credits, round-robin."""
 
     model: Literal["cycle", "estimate", "ideal"] = Field(
         default="cycle",
@@ -179,6 +179,10 @@ class Noc(Frozen):
         default="P",
         description="P: 3 cycles per hop; N: 4, a packet first acquires its output; R: 5, a routing cycle before; V: 4,"
         " four virtual channels per link, no multicast",
+    )
+    topology: Literal["mesh", "torus"] = Field(
+        default="mesh",
+        description="torus: every row and column of tiles closes to a ring; buffer_flits must hold two packets then",
     )
     buffer_flits: Count = Field(default=8, description="depth of each FIFO; with V, of each channel", le=255)
     flit_bits: WidthBits

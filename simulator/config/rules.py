@@ -45,6 +45,7 @@ def broken_chip_rules(chip: Mapping[str, Any]) -> list[tuple[Path, str]]:
         *_unsorted_barriers(chip),
         *_multicast_over_channels(chip),
         *_full_cores_behind_channels(chip),
+        *_torus_of_channels(chip),
     ]
 
 
@@ -120,6 +121,12 @@ def _full_cores_behind_channels(chip: Mapping[str, Any]) -> Iterator[tuple[Path,
     path = ("core", "axon_in", "fifo_packets")
     if _at(chip, path) is not None and _at(chip, ("noc", "router")) == "V":
         yield path, "found a bound with noc.router V, wanted none or a router of one channel (P, N, R)"
+
+
+def _torus_of_channels(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Routers with virtual channels have no rule that keeps rings from filling."""
+    if _at(chip, ("noc", "topology")) == "torus" and _at(chip, ("noc", "router")) == "V":
+        yield ("noc", "topology"), "found torus with router V, wanted mesh or a router of one channel (P, N, R)"
 
 
 def _nearest_action(target: str) -> str:

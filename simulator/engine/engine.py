@@ -13,7 +13,7 @@ import numpy as np
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.cores import CoreLoad
-from simulator.engine.limits import check_memory, check_placement
+from simulator.engine.limits import check_memory, check_placement, check_rings
 from simulator.engine.links import link_frame
 from simulator.engine.network import Network
 from simulator.engine.result import SimResult
@@ -72,6 +72,7 @@ def simulate(
     """
     trace.check()
     check_placement(trace, chip, placement)
+    check_rings(trace, chip)
     threads = min(threads or available_threads(), len(trace.stages))
     if memory_limit_bytes is not None:
         check_memory(trace, chip, placement, threads, memory_limit_bytes)

@@ -1,4 +1,4 @@
-"""Cycle-accurate mesh of one-virtual-channel routers, compiled: TIMING rules for the families P, N and R.
+"""Cycle-accurate mesh or torus of one-virtual-channel routers, compiled: TIMING rules for the families P, N and R.
 
 Only what can act is touched. A port is in the list ``active`` exactly while it can act as an output: some head that it
 may choose asks and it may send, or, as a source, a packet waits and a place is free. What happens later lies in an
@@ -34,6 +34,7 @@ from simulator.engine.kernels_noc_flit import (
     make_flit,
     node_of,
     signed,
+    steps,
 )
 from simulator.engine.kernels_noc_wheel import idle_cycles, push_event, push_flit, wheel_slot
 from simulator.engine.noc_workspace import (
@@ -47,6 +48,7 @@ from simulator.engine.noc_workspace import (
     FAMILY_R,
     FREE,
     LATE,
+    OWNED,
     SOURCE,
     WAKE,
     Indices,
@@ -103,6 +105,8 @@ def simulate_mesh(
         wheel_mask,
         x,
         y,
+        ring_x,
+        ring_y,
         port,
         queue,
         fifo,
@@ -123,6 +127,7 @@ def simulate_mesh(
     n_used = 0
     n_log = 0
     multicast = len(nodes) > 0
+    torus, size = ring_x > 0, 1 if multicast or n == 0 else n_flits[0]
     cycle_ps, member_of, server, service_ps, free_ps, inputs = cores
     serving, plain = len(server) > 0, keeps_nothing(cores, log)
     bounded, port_ps = inputs[0] > 0, inputs[3]
@@ -133,6 +138,9 @@ def simulate_mesh(
         for k in range(first[slot], end[slot]):
             o = wheel[k]
             out = port[o]
+            if torus:
+                n_active = _append(active, n_active, o, _more_room(o, out, size))
+                continue
             out.credits += 1
             n_active = _append(active, n_active, o, (out.credits == 1) & (out.asking & out.allowed != 0))
         end[slot] = first[slot]
@@ -184,16 +192,17 @@ def simulate_mesh(
                 if multicast:
                     flit = make_branch(packet, to, tail, nodes)
                 else:
-                    flit = make_flit(packet, x[to] - x[o >> 3], y[to] - y[o >> 3], waiting.sent == 0, tail)
+                    dx, dy = steps(x[o >> 3], x[to], ring_x), steps(y[o >> 3], y[to], ring_y)
+                    flit = make_flit(packet, dx, dy, waiting.sent == 0, tail)
                 push_flit(t + out.cycles, out.peer, flit, cargo, wheel, end, wheel_mask)
                 n_active = _append(active, n_active, o, _sent(out, waiting, tail, delivered[packet]))
                 continue
             if out.pointer == 0:
                 used[n_used] = o
                 n_used += 1
-            if family != FAMILY_P and out.allowed == ANY_INPUT:
+            if family != FAMILY_P and out.allowed & OWNED == 0:
                 out.pointer = i + 1
-                out.allowed = 1 << i
+                out.allowed = 1 << i | OWNED
                 out.credits -= FREE
                 n_active = _append(active, n_active, o, out.credits > 0)
                 continue
@@ -233,8 +242,10 @@ def simulate_mesh(
             bit = 1 << i
             out.asking &= ~bit
             free = multicast or flit & TAIL != 0
-            out.allowed = ANY_INPUT if free else bit
             out.credits -= 1
+            out.allowed = ANY_INPUT if free else bit | OWNED
+            if torus and free:
+                out.allowed = _leaving_room(o, out, size)
             if family == FAMILY_P:
                 out.pointer = i + 1
             elif free:
@@ -295,6 +306,27 @@ def _append(active: Indices, n_active: int, item: int, really: bool) -> int:
     """
     active[np.uint64(n_active)] = item
     return n_active + really
+
+
+@jit
+def _more_room(o: int, out: Any, size: int) -> Any:
+    """Book a credit that is back on a torus; whether the output can act now and could not before."""
+    could = (out.credits > 0) & (out.asking & out.allowed != 0)
+    out.credits += 1
+    if out.allowed & OWNED == 0:
+        out.allowed = _leaving_room(o, out, size)
+    return (out.credits > 0) & (out.asking & out.allowed != 0) & (not could)
+
+
+@jit
+def _leaving_room(o: int, out: Any, size: int) -> int:
+    """Inputs that a free output of a torus may choose: in a ring those that leave it room (bubble flow control)."""
+    if o & 7 >= EJECT:
+        return ANY_INPUT
+    places = signed(out.credits) & (BLOCKED - 1)
+    if places >= 2 * size:
+        return ANY_INPUT
+    return 1 << signed((o & 7) ^ 1) if places >= size else 0
 
 
 @jit

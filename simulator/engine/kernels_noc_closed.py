@@ -20,6 +20,7 @@ from simulator.engine.kernels_noc_flit import (
     make_flit,
     node_of,
     signed,
+    steps,
 )
 from simulator.engine.noc_workspace import EJECT, FAMILY_N, FAMILY_R, FAMILY_V, LINK_CYCLES, Indices
 from simulator.engine.noc_workspace_closed import TICK_BITS, TICKS, ClosedWorkspace
@@ -88,7 +89,8 @@ def _first_flit(packet: int, src: int, dst: int, workspace: ClosedWorkspace, nod
     """The way of a packet as it stands at the router of its source."""
     if len(nodes) > 0:
         return make_branch(packet, dst, True, nodes)
-    dx, dy = workspace.x[dst] - workspace.x[src], workspace.y[dst] - workspace.y[src]
+    dx = steps(workspace.x[src], workspace.x[dst], workspace.ring_x)
+    dy = steps(workspace.y[src], workspace.y[dst], workspace.ring_y)
     return make_flit(packet, dx, dy, True, True)
 
 

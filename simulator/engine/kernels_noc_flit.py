@@ -37,6 +37,17 @@ def signed(field: Any) -> Any:
 
 
 @jit
+def steps(start: int, stop: int, ring: int) -> int:
+    """Signed hops from one coordinate to another; in a ring of so many routers the shorter way, else the positive."""
+    distance = stop - start
+    if ring > 0:
+        distance %= ring
+        if 2 * distance > ring:
+            distance -= ring
+    return distance
+
+
+@jit
 def make_flit(packet: int, dx: int, dy: int, head: bool, tail: bool) -> int:
     """A flit with its way as hops still to go, as it stands in the FIFO of its source."""
     flit = packet << SHIFT_PACKET | abs(dx) << SHIFT_X | abs(dy) << SHIFT_Y

@@ -11,7 +11,9 @@ from simulator.engine.cores import CoreLoad
 from simulator.engine.network import Network
 from simulator.engine.spikes import scratch
 from simulator.errors import CapacityError, SpikewattError
+from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Placement
+from simulator.mapping.traffic import flits_per_spike
 from simulator.trace.trace import Stage, Trace
 
 MIB = 1 << 20
@@ -49,6 +51,26 @@ def check_placement(trace: Trace, chip: ChipConfig, placement: Placement) -> Non
         placed, wanted = sum(b.n_rows * b.n_cols for b in placement.of(layer.layer_id)), layer.n_in * layer.n_out
         if placed != wanted:
             raise CapacityError(f"{chip.name}: layer {layer.layer_id}: {placed} of its {wanted} weights are on a core")
+
+
+def check_rings(trace: Trace, chip: ChipConfig) -> None:
+    """Check that the FIFOs of a torus hold two packets, without which its rings could fill (`reference_noc`).
+
+    Raises
+    ------
+    CapacityError
+        When ``noc.buffer_flits`` is below twice the flits of the largest packet.
+    """
+    if chip.noc.topology != "torus":
+        return
+    value = ceil_div(chip.core.dendrite.accumulator_bits, chip.noc.flit_bits)
+    spike = flits_per_spike(trace.encoding, chip)
+    demand, bound = 2 * max(value, spike), chip.noc.buffer_flits
+    if demand > bound:
+        raise CapacityError(
+            f"{chip.name}: a torus needs {demand} flits in each FIFO, two of its largest packets (values of {value},"
+            f" spikes of {spike}), limit {bound} ({demand - bound} over); raise noc.buffer_flits or noc.flit_bits"
+        )
 
 
 def check_memory(trace: Trace, chip: ChipConfig, placement: Placement, threads: int, limit_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""Links of the mesh: what a packet crosses under XY routing, and which links leave a chip."""
+"""Links of the network: what a packet crosses under XY routing, and which links leave a chip."""
 
 from __future__ import annotations
 
@@ -41,11 +41,17 @@ class Crossings:
 
 def crossings(senders: Ints, receivers: Ints, placement: Placement, chip: ChipConfig) -> Crossings:
     """Links crossed from ``senders`` to ``receivers`` (router numbers, broadcast against each other)."""
-    sx, sy = senders % placement.mesh_x, senders // placement.mesh_x
-    rx, ry = receivers % placement.mesh_x, receivers // placement.mesh_x
-    out_x = np.abs(sx // chip.chip.tiles_x - rx // chip.chip.tiles_x)
-    out_y = np.abs(sy // chip.chip.tiles_y - ry // chip.chip.tiles_y)
-    return Crossings(np.abs(sx - rx) - out_x, np.abs(sy - ry) - out_y, out_x + out_y)
+    grid = placement.grid(chip)
+    (x, y), (dx, dy) = grid.place(senders), grid.steps(senders, receivers)
+    out_x = _chips_left(x, dx, chip.chip.tiles_x, placement.chips_x)
+    out_y = _chips_left(y, dy, chip.chip.tiles_y, placement.chips_y)
+    return Crossings(np.abs(dx) - out_x, np.abs(dy) - out_y, out_x + out_y)
+
+
+def _chips_left(start: Ints, steps: Ints, tiles: int, chips: int) -> Ints:
+    """Links that leave a chip on a way in one dimension, which may go on beyond the edge."""
+    left: Ints = np.abs((start + steps) // tiles - start // tiles) * (chips > 1)
+    return left
 
 
 def link_timing(placement: Placement, chip: ChipConfig) -> tuple[Ints, Ints]:
@@ -66,14 +72,19 @@ def chip_crossing_mask(placement: Placement, chip: ChipConfig) -> NDArray[np.boo
     """Bool [routers, 5]: outputs whose link leaves the chip of its router."""
     x, y = _coordinates(placement)
     mask = np.zeros((len(x), N_PORTS), np.bool_)
+    torus = chip.noc.topology == "torus"
     for direction in range(len(DIRECTIONS)):
-        mask[:, direction] = crosses_chip(x, y, direction, chip)
+        if not torus or (placement.chips_x, placement.chips_y)[direction // 2] > 1:
+            mask[:, direction] = crosses_chip(x, y, direction, chip)
     return mask
 
 
-def on_mesh(placement: Placement) -> NDArray[np.bool_]:
-    """Bool [routers, 4]: directions in which a router has a neighbour (it has none beyond the edge)."""
+def has_link(placement: Placement, chip: ChipConfig) -> NDArray[np.bool_]:
+    """Bool [routers, 4]: directions in which a router has a neighbour, on a mesh none beyond the edge."""
     x, y = _coordinates(placement)
+    if chip.noc.topology == "torus":
+        rings = np.array([placement.mesh_x, placement.mesh_x, placement.mesh_y, placement.mesh_y]) > 1
+        return np.tile(rings, (len(x), 1))
     return np.stack([x < placement.mesh_x - 1, x > 0, y < placement.mesh_y - 1, y > 0], axis=1)
 
 
@@ -86,10 +97,10 @@ def _coordinates(placement: Placement) -> tuple[Ints, Ints]:
 def link_frame(
     flits: Ints, wait_cycles: Ints, peak_queue: Ints, total_ps: int, placement: Placement, chip: ChipConfig
 ) -> pd.DataFrame:
-    """One row per directed link of the mesh, see `SimResult.links`; the three counts are int64 [routers * 5]."""
+    """One row per directed link of the network, see `SimResult.links`; the three counts are int64 [routers * 5]."""
     interval = link_timing(placement, chip)[1]
     crossing = chip_crossing_mask(placement, chip)
-    router, direction = np.nonzero(on_mesh(placement))
+    router, direction = np.nonzero(has_link(placement, chip))
     port = router * N_PORTS + direction
     return pd.DataFrame(
         {

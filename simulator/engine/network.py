@@ -77,15 +77,15 @@ class Network:
 def network_for_kernel(placement: Placement, chip: ChipConfig) -> Links:
     """Arrays of the chip's model of the network; those of the other models have one router."""
     noc = chip.noc
-    extra, interval = link_timing(placement, chip)
+    links = (*link_timing(placement, chip), noc.topology == "torus")
     mesh = (placement.mesh_x, placement.mesh_y, noc.buffer_flits)
     cycle_vc = noc.model == "cycle" and noc.router == "V"
     cycle = noc.model == "cycle" and not cycle_vc
     model = {"estimate": ESTIMATE, "ideal": IDEAL}.get(noc.model, CYCLE_VC if cycle_vc else CYCLE)
     flits = np.zeros(placement.mesh_x * placement.mesh_y * N_PORTS, np.int64)
-    one_vc = noc_workspace(*mesh, ONE_VC[noc.router], extra, interval) if cycle else noc_workspace(1, 1, 1)
-    vc = noc_workspace_vc(*mesh, extra, interval) if cycle_vc else noc_workspace_vc(1, 1, 1)
-    closed = closed_workspace(1, 1, 1) if cycle or cycle_vc else closed_workspace(*mesh, noc.router, extra, interval)
+    one_vc = noc_workspace(*mesh, ONE_VC[noc.router], *links) if cycle else noc_workspace(1, 1, 1)
+    vc = noc_workspace_vc(*mesh, *links[:2]) if cycle_vc else noc_workspace_vc(1, 1, 1)
+    closed = closed_workspace(1, 1, 1) if cycle or cycle_vc else closed_workspace(*mesh, noc.router, *links)
     places = (chip.core.axon_in.fifo_packets or 0) if cycle else 0
     port_ps = np.zeros(len(flits) // N_PORTS if places else 0, np.int64)
     return flits, np.zeros_like(flits), model, one_vc, vc, closed, places, port_ps

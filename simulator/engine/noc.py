@@ -1,4 +1,4 @@
-"""Packets through a mesh network: the Python shell of the cycle-accurate kernels.
+"""Packets through a mesh or torus network: the Python shell of the cycle-accurate kernels.
 
 Rules of time: TIMING of the BookSim2 reference data. Routing is XY; every router has FIFOs of finite depth with credits
 and round-robin arbitration. The families differ in what happens before a flit may cross a router:
@@ -23,23 +23,26 @@ from simulator.engine.kernels_cores import LOG_FIELDS, Cores
 from simulator.engine.kernels_noc import simulate_mesh
 from simulator.engine.kernels_noc_closed import carry_closed
 from simulator.engine.kernels_noc_vc import simulate_mesh_vc
-from simulator.engine.noc_workspace import LINK_CYCLES, LINK_CYCLES_MAX, ONE_VC, Ints, noc_workspace
-from simulator.engine.noc_workspace_closed import FAMILIES, TICKS, closed_workspace
+from simulator.engine.noc_workspace import LINK_CYCLES, LINK_CYCLES_MAX, ONE_VC, Ints, NocWorkspace, noc_workspace
+from simulator.engine.noc_workspace_closed import FAMILIES, TICKS, ClosedWorkspace, closed_workspace
 from simulator.engine.noc_workspace_vc import noc_workspace_vc
 from simulator.engine.trees import NO_NODES, TreeTable, xy_tree
 from simulator.errors import SpikewattError
+from simulator.mapping.grid import Grid
 
 SIDE_MAX = 8191  # hops in one direction that a flit can count
 PACKETS_MAX = 1 << 30
 BUFFER_FLITS_MAX = 255
 CYCLE_MAX = 1 << 62
 
+TOPOLOGIES = ("mesh", "torus")
+
 Model = Literal["cycle", "estimate", "ideal"]
 
 
 @dataclass(frozen=True)
 class Mesh:
-    """A mesh of ``x`` times ``y`` routers; the router at column cx and row cy has the id ``cy * x + cx``.
+    """A mesh of ``x`` times ``y`` routers, or a torus; the router at column cx and row cy has the id ``cy * x + cx``.
 
     Attributes
     ----------
@@ -47,16 +50,21 @@ class Mesh:
         ``[n_routers, 5]`` cycles a flit takes beyond the normal link, per output (+x, -x, +y, -y, core); None: 0.
     interval
         ``[n_routers, 5]`` cycles from one flit of an output to the next; None: 1.
+    topology
+        ``torus``: rows and columns are rings, which packets go round the shorter way.
     """
 
     x: int
     y: int
     extra: Ints | None = None
     interval: Ints | None = None
+    topology: Literal["mesh", "torus"] = "mesh"
 
     def __post_init__(self) -> None:
         for name, side in (("x", self.x), ("y", self.y)):
             _in_range(f"mesh.{name}", side, 1, SIDE_MAX)
+        if self.topology not in TOPOLOGIES:
+            raise SpikewattError(f"mesh.topology: {self.topology!r}, want one of {', '.join(TOPOLOGIES)}")
         for name, links, least in (("extra", self.extra, 0), ("interval", self.interval, 1)):
             if links is None:
                 continue
@@ -69,6 +77,11 @@ class Mesh:
     def n_routers(self) -> int:
         """Routers of the mesh."""
         return self.x * self.y
+
+    @property
+    def torus(self) -> bool:
+        """Whether rows and columns are rings."""
+        return self.topology == "torus"
 
 
 @dataclass(frozen=True)
@@ -152,9 +165,12 @@ def simulate_packets(
     Raises
     ------
     SpikewattError
-        For a packet outside of the mesh, of no flit, of a negative cycle, or arrays that do not fit each other.
+        For a packet outside of the mesh, of no flit, of a negative cycle, or arrays that do not fit each other; on a
+        torus for packets of several sizes, FIFOs that do not hold two packets, or virtual channels.
     """
     cycles, sources, destinations, flits = _packets(cycle, src, dst, n_flits, mesh)
+    if mesh.torus:
+        _check_rings(flits, router)
     n = len(cycles)
     order = np.argsort(cycles, kind="stable")
     delivered = np.full(n, -1, np.int64)
@@ -163,7 +179,7 @@ def simulate_packets(
     packets = (n, cycles[order], sources[order], destinations[order], flits[order])
     if model != "cycle":
         peak = np.zeros_like(link_flits)
-        closed = closed_workspace(mesh.x, mesh.y, router.buffer_flits, router.family, mesh.extra, mesh.interval)
+        closed = _closed(mesh, router)
         last = carry_closed(
             *packets, delivered, link_flits, link_wait, model == "estimate", closed, NO_NODES, no_cores(), no_log()
         )
@@ -172,8 +188,7 @@ def simulate_packets(
         peak = state.peak
         last = simulate_mesh_vc(*packets, delivered, link_flits, link_wait, state, no_cores(), no_log())
     else:
-        family = ONE_VC[router.family]
-        workspace = noc_workspace(mesh.x, mesh.y, router.buffer_flits, family, mesh.extra, mesh.interval)
+        workspace = _one_vc(mesh, router)
         peak = workspace.peak
         last = simulate_mesh(*packets, delivered, link_flits, link_wait, workspace, NO_NODES, no_cores(), no_log())
     in_given_order = np.empty(n, np.int64)
@@ -228,18 +243,20 @@ def simulate_multicast(
     if empty:
         raise SpikewattError(f"trees[{empty[0]}]: no router, want at least one")
     cycles, sources, _, flits = _packets(cycle, src, [routers[0] for routers in trees], n_flits, mesh)
+    if mesh.torus:
+        _check_rings(np.ones_like(flits), router)
     n = len(cycles)
     order = np.argsort(cycles, kind="stable")
-    table, roots = TreeTable(), np.zeros(n, np.int64)
+    table, roots, grid = TreeTable(), np.zeros(n, np.int64), Grid(mesh.x, mesh.y, mesh.torus)
     for i, routers in enumerate(trees):
         members = np.unique(_column(f"trees[{i}]", routers, 0, mesh.n_routers - 1))
-        roots[i] = table.add(xy_tree(int(sources[i]), members, mesh.x), members)
+        roots[i] = table.add(xy_tree(int(sources[i]), members, grid), members)
     link_flits = np.zeros(mesh.n_routers * 5, np.int64)
     link_wait = np.zeros(mesh.n_routers * 5, np.int64)
     router_of = table.members
     free = np.zeros(mesh.n_routers, np.int64)
     log = no_log(len(router_of))
-    workspace = noc_workspace(mesh.x, mesh.y, router.buffer_flits, ONE_VC[router.family], mesh.extra, mesh.interval)
+    workspace = _one_vc(mesh, router)
     last = simulate_mesh(
         n,
         cycles[order],
@@ -258,6 +275,31 @@ def simulate_multicast(
     for packet, member, at, *_ in log.tolist():
         found[order[packet]][int(router_of[member])] = at
     return Multicast(found, link_flits.reshape(-1, 5), link_wait.reshape(-1, 5), int(last))
+
+
+def _one_vc(mesh: Mesh, router: Router) -> NocWorkspace:
+    """Empty state of a network of routers with one channel."""
+    family = ONE_VC[router.family]
+    return noc_workspace(mesh.x, mesh.y, router.buffer_flits, family, mesh.extra, mesh.interval, mesh.torus)
+
+
+def _closed(mesh: Mesh, router: Router) -> ClosedWorkspace:
+    """Empty sums of a network in closed form."""
+    return closed_workspace(mesh.x, mesh.y, router.buffer_flits, router.family, mesh.extra, mesh.interval, mesh.torus)
+
+
+def _check_rings(flits: Ints, router: Router) -> None:
+    """What keeps the rings of a torus from filling (`reference_noc`): one channel, one size, FIFOs of two packets."""
+    if router.family == "V":
+        raise SpikewattError("router.family: 'V' on a torus, want one of P, N, R")
+    if flits.size and flits.min() != flits.max():
+        raise SpikewattError(f"n_flits: {flits.min()} to {flits.max()} on a torus, want packets of one size")
+    need = 2 * int(flits.max(initial=0))
+    if router.buffer_flits < need:
+        raise SpikewattError(
+            f"router.buffer_flits: {router.buffer_flits} on a torus, want at least {need}, two packets"
+            f" ({need - router.buffer_flits} flits missing)"
+        )
 
 
 def _packets(

@@ -25,6 +25,7 @@ EJECT, SOURCE, LATE = 4, 5, 6
 LINK_CYCLES = 3  # switch allocation, switch traversal, channel (TIMING rule 4)
 SOURCE_CYCLES = 2  # from a source to the first allocation, and for its credit on the way back (TIMING rules 2 and 4)
 ANY_INPUT = 0b11111
+OWNED = 1 << 5  # beside the owner's bit: more room lets no other input in
 BLOCKED = 1 << 28  # taken from the credits of an output that must not send yet (`interval`)
 FREE = 1 << 29  # added to the credits of an N or R output without owner: choosing one needs no credit
 
@@ -47,7 +48,10 @@ PORT = np.dtype(  # two to a cache line: on a large mesh the time goes into fetc
         ("interval", np.uint16),  # least distance of two flits
         ("back", np.uint16),  # as an input: cycles of the link that ends here, which a credit takes back
         ("asking", np.uint8),  # bit i: the head of input i wants this output; a source: 1 while packets wait
-        ("allowed", np.uint8),  # bit i: input i may be chosen; all of them, or only the owner
+        (
+            "allowed",
+            np.uint8,
+        ),  # bit i: input i may be chosen; all, or only the owner, or what leaves room in a ring
         ("pointer", np.uint8),  # round-robin: 0 = not moved in this call, else last winner + 1
         # as an input
         ("read", np.uint8),  # place of the head in the FIFO
@@ -75,6 +79,8 @@ class NocWorkspace(NamedTuple):
         The event wheel has ``wheel_mask + 1`` slots for each kind of event.
     x, y
         Coordinates of each router.
+    ring_x, ring_y
+        Routers in the rings of a torus; 0 on a mesh.
     port
         `PORT` record of each port.
     queue
@@ -99,6 +105,8 @@ class NocWorkspace(NamedTuple):
     wheel_mask: int
     x: Ints
     y: Ints
+    ring_x: int
+    ring_y: int
     port: NDArray[Any]
     queue: NDArray[Any]
     fifo: Ints
@@ -120,8 +128,9 @@ def noc_workspace(
     family: int = FAMILY_P,
     extra: Ints | None = None,
     interval: Ints | None = None,
+    torus: bool = False,
 ) -> NocWorkspace:
-    """Empty state of a mesh.
+    """Empty state of a mesh or a torus.
 
     Parameters
     ----------
@@ -135,6 +144,8 @@ def noc_workspace(
         ``extra[router * 5 + output]`` cycles a flit, and its credit on the way back, takes beyond 3; default none.
     interval
         ``interval[router * 5 + output]`` cycles from one flit of this output to the next; default 1.
+    torus
+        Whether rows and columns are rings; all packets of a call are of one size then, and FIFOs hold two of them.
 
     Raises
     ------
@@ -143,7 +154,7 @@ def noc_workspace(
     """
     n = mesh_x * mesh_y
     ring = power_of_two(buffer_flits)
-    port = link_records(PORT, mesh_x, n, extra, interval)
+    port = link_records(PORT, mesh_x, n, extra, interval, torus)
     port["back"] = port["cycles"].reshape(-1)[port["peer"] % port.size]
     port["credits"] = buffer_flits
     port["credits"][:, :SOURCE] += 0 if family == FAMILY_P else FREE
@@ -155,6 +166,8 @@ def noc_workspace(
         wheel_mask=wheel_mask,
         x=np.arange(n, dtype=np.int64) % mesh_x,
         y=np.arange(n, dtype=np.int64) // mesh_x,
+        ring_x=mesh_x if torus else 0,
+        ring_y=mesh_y if torus else 0,
         port=port.reshape(-1).view(np.recarray),
         queue=np.zeros(n, QUEUE).view(np.recarray),
         fifo=np.zeros(n * 8 * ring, np.int64),
@@ -170,7 +183,9 @@ def noc_workspace(
     )
 
 
-def link_records(dtype: np.dtype[Any], mesh_x: int, n: int, extra: Ints | None, interval: Ints | None) -> NDArray[Any]:
+def link_records(
+    dtype: np.dtype[Any], mesh_x: int, n: int, extra: Ints | None, interval: Ints | None, torus: bool = False
+) -> NDArray[Any]:
     """Zeroed records ``[router, port]`` with the fields of `LINK`, as far as ``dtype`` has them, filled in.
 
     Raises
@@ -179,26 +194,36 @@ def link_records(dtype: np.dtype[Any], mesh_x: int, n: int, extra: Ints | None, 
         When a link takes more cycles than a record holds.
     """
     port = np.zeros((n, 8), dtype)
-    router = np.arange(n)[:, None]
     for name, cycles in (("extra cycles", extra), ("cycles per flit", interval)):
         if cycles is not None and np.max(cycles) > LINK_CYCLES_MAX - LINK_CYCLES:
             raise SpikewattError(
                 f"network: a link of {np.max(cycles)} {name}, want at most {LINK_CYCLES_MAX - LINK_CYCLES}"
             )
     if "link" in (dtype.names or ()):
-        port["link"] = router * 5 + np.arange(8)
+        port["link"] = np.arange(n)[:, None] * 5 + np.arange(8)
     port["cycles"] = LINK_CYCLES
     port["cycles"][:, SOURCE] = SOURCE_CYCLES
     port["interval"] = 1
-    # Ports at the rim get a peer as well, which XY routing never uses.
-    step = np.array([1, -1, mesh_x, -mesh_x, 0, 0, 0, 0])
-    other_end = np.array([1, 0, 3, 2, SOURCE, EJECT, 6, 7])
-    port["peer"] = (router + step) * 8 + other_end
+    port["peer"] = _peers(mesh_x, n, torus)
     if extra is not None:
         port["cycles"][:, :5] = np.asarray(extra).reshape(n, 5) + LINK_CYCLES
     if interval is not None:
         port["interval"][:, :5] = np.asarray(interval, np.int32).reshape(n, 5)
     return port
+
+
+def _peers(mesh_x: int, n: int, torus: bool) -> Ints:
+    """Port at the other end of each link, int64 [routers, 8].
+
+    Ports at the rim of a mesh get one as well, which XY routing never uses.
+    """
+    router = np.arange(n)[:, None]
+    step_x, step_y = np.array([1, -1, 0, 0, 0, 0, 0, 0]), np.array([0, 0, 1, -1, 0, 0, 0, 0])
+    behind = router + step_x + step_y * mesh_x
+    if torus:
+        behind = (router // mesh_x + step_y) % (n // mesh_x) * mesh_x + (router % mesh_x + step_x) % mesh_x
+    peers: Ints = behind * 8 + np.array([1, 0, 3, 2, SOURCE, EJECT, 6, 7])
+    return peers
 
 
 def event_wheel(port: NDArray[Any], kinds: int) -> tuple[int, Indices]:

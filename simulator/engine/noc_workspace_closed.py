@@ -25,6 +25,8 @@ class ClosedWorkspace(NamedTuple):
         Of the routers.
     x, y
         Coordinates of each router.
+    ring_x, ring_y
+        Routers in the rings of a torus; 0 on a mesh.
     port
         `LINK` record of each port.
     work, packets, moved
@@ -45,6 +47,8 @@ class ClosedWorkspace(NamedTuple):
     buffer_flits: int
     x: Ints
     y: Ints
+    ring_x: int
+    ring_y: int
     port: NDArray[Any]
     work: Floats
     packets: Ints
@@ -65,6 +69,7 @@ def closed_workspace(
     family: str = "P",
     extra: Ints | None = None,
     interval: Ints | None = None,
+    torus: bool = False,
 ) -> ClosedWorkspace:
     """Empty sums for a mesh; parameters as in `noc_workspace`, ``family`` by its letter."""
     n = mesh_x * mesh_y
@@ -77,7 +82,9 @@ def closed_workspace(
         buffer_flits=buffer_flits,
         x=np.arange(n, dtype=np.int64) % mesh_x,
         y=np.arange(n, dtype=np.int64) // mesh_x,
-        port=link_records(LINK, mesh_x, n, extra, interval).reshape(-1).view(np.recarray),
+        ring_x=mesh_x if torus else 0,
+        ring_y=mesh_y if torus else 0,
+        port=link_records(LINK, mesh_x, n, extra, interval, torus).reshape(-1).view(np.recarray),
         work=np.zeros(n * 64),
         packets=ints(64),
         moved=ints(64),

@@ -7,9 +7,10 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from simulator.config.chip import ChipConfig
-from simulator.engine.reference_noc import ReferenceMesh, ReferenceNetwork, xy_route
+from simulator.engine.reference_noc import ReferenceMesh, ReferenceNetwork
 from simulator.engine.reference_noc_closed import TICKS, ReferenceClosed
 from simulator.engine.reference_noc_vc import ReferenceMeshVc
+from simulator.engine.reference_topology import STEP, ReferenceTopology
 from simulator.mapping.placement import Block, Placement
 
 
@@ -81,6 +82,8 @@ class ReferenceChipNetwork:
 
     def __init__(self, placement: Placement, chip: ChipConfig) -> None:
         self.chip, self.placement = chip, placement
+        self.torus = chip.noc.topology == "torus"
+        self.topology = ReferenceTopology(placement.mesh_x, placement.mesh_y, self.torus)
         self.stall_ps: Counter[int] = Counter()
 
     def deliver(self, packets: list[Packet]) -> int:
@@ -120,10 +123,10 @@ class ReferenceChipNetwork:
         mesh = (self.placement.mesh_x, self.placement.mesh_y, noc.buffer_flits)
         links = (self.extra_cycles, self.interval)
         if noc.model != "cycle":
-            return ReferenceClosed(*mesh, noc.router, *links, noc.model)
+            return ReferenceClosed(*mesh, noc.router, *links, noc.model, self.torus)
         if noc.router == "V":
             return ReferenceMeshVc(*mesh, *links)
-        return ReferenceMesh(*mesh, noc.router, *links, taken_by)
+        return ReferenceMesh(*mesh, noc.router, *links, taken_by, self.torus)
 
     def router(self, block: Block) -> int:
         """Router of a block's core."""
@@ -141,13 +144,12 @@ class ReferenceChipNetwork:
     def links(self, packet: Packet) -> set[tuple[int, int]]:
         """Every link on the way to the receivers, each once, as (router, direction)."""
         links = set()
-        mesh_x = self.placement.mesh_x
         for there in self.routers(packet):
             here = self.router(packet.sender)
             while here != there:
-                direction = xy_route(here, there, mesh_x)
+                direction = self.topology.route(here, there)
                 links.add((here, direction))
-                here += (1, -1, mesh_x, -mesh_x)[direction]
+                here = self.topology.other_end((here, direction))[0]
         return links
 
     def kind(self, router: int, direction: int) -> str:
@@ -157,7 +159,9 @@ class ReferenceChipNetwork:
     def leaves_chip(self, router: int, direction: int) -> bool:
         """Whether the link in this direction ends on another chip."""
         x, y = router % self.placement.mesh_x, router // self.placement.mesh_x
-        to_x, to_y = x + (1, -1, 0, 0)[direction], y + (0, 0, 1, -1)[direction]
+        to_x, to_y = x + STEP[direction][0], y + STEP[direction][1]
+        if self.torus:
+            to_x, to_y = to_x % self.placement.mesh_x, to_y % self.placement.mesh_y
         tiles_x, tiles_y = self.chip.chip.tiles_x, self.chip.chip.tiles_y
         return (x // tiles_x, y // tiles_y) != (to_x // tiles_x, to_y // tiles_y)
 

@@ -9,6 +9,15 @@ and the flit leaves the FIFO when all have granted: its place is free then. A fl
 for those behind it: two such packets, each holding one output and asking for the other's, would wait for ever. No flit
 waits for an output that XY routing would not let it wait for, so nothing can wait in a circle.
 
+On a torus rows and columns are rings, and FIFOs in a ring that all wait for the next one would wait for ever. So a free
+output of a ring is chosen only by packets that leave room there (bubble flow control: Carrion et al., HiPC 1997; Puente
+et al., JPDC 2001). With s the flits of a packet, one that goes on in its ring needs s credits of the output, so that
+it moves as a whole, and one that enters the ring, from a source or from the other dimension, 2 s. A ring thus never
+fills: after every entry the FIFO entered could hold one packet more. All packets of a run must be of one size (places
+left over by short ones could add up to no place for a long one); flits of multicast packets are packets of one flit
+here, each copy for itself. A copy that went ahead in the ring leaves its flit behind for other outputs: these lead to
+cores or to the rings of y, whose packets want nothing but cores, so that flit goes and its place was only lent.
+
 A packet is delivered when its last flit is at the local port of a router. There it may have to wait until the cores
 behind it have taken it (``taken_by``); the place of its last flit is free then, and its credit takes as long as ever.
 """
@@ -20,15 +29,12 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-Port = tuple[int, int]
-Routers = frozenset[int]
+from simulator.engine.reference_topology import LOCAL, OPPOSITE, Port, ReferenceTopology, Routers, Ways
+
 OfLink = Callable[[int, int], int]  # of (router, output)
 TakenBy = Callable[[int, int, int], int]  # of (packet, router, cycle of delivery): cycle from which its place is free
-Ways = dict[int, Routers]  # output -> the routers that it leads to
 
 PORTS = 5
-LOCAL = 4
-OPPOSITE = (1, 0, 3, 2)
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ class ReferenceNetwork(ABC):
     """What the oracles of the network share: cycle after cycle until every packet is delivered."""
 
     source: dict[int, deque[Flit]]
+    size: int  # flits that stay together; on a torus all packets have as many
     delivered: dict[tuple[int, int], int]
 
     def run(self, cycle: Sequence[int], src: Sequence[int], dst: Sequence[int], n_flits: Sequence[int]) -> list[int]:
@@ -78,6 +85,7 @@ class ReferenceNetwork(ABC):
         """Cycle of delivery of each packet at each of its routers, by (packet, router); ``cycle`` must ascend."""
         n = len(cycle)
         deliveries = sum(len(to) if isinstance(to, frozenset) else 1 for to in dst)
+        self.size = max((1 if isinstance(to, frozenset) else k for to, k in zip(dst, n_flits, strict=True)), default=1)
         joined = 0
         t = 0
         while len(self.delivered) < deliveries:
@@ -113,6 +121,8 @@ class ReferenceMesh(ReferenceNetwork):
         ``P``, ``N`` or ``R``.
     taken_by
         When the cores behind a router have taken a packet; asked in the order of delivery at each router.
+    torus
+        Whether rows and columns are rings; ``buffer_flits`` must hold two packets then.
     extra, interval
         Of the link at (router, output): cycles beyond the normal three, least distance of two flits.
     flits, wait, peak
@@ -126,11 +136,13 @@ class ReferenceMesh(ReferenceNetwork):
     extra: OfLink = lambda router, output: 0
     interval: OfLink = lambda router, output: 1
     taken_by: TakenBy = lambda packet, router, cycle: cycle
+    torus: bool = False
     flits: Counter[Port] = field(default_factory=Counter)
     wait: Counter[Port] = field(default_factory=Counter)
     peak: Counter[Port] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
+        self.topology = ReferenceTopology(self.mesh_x, self.mesh_y, self.torus)
         routers = range(self.mesh_x * self.mesh_y)
         ports = [(r, p) for r in routers for p in range(PORTS)]
         self.fifo: dict[Port, deque[Flit]] = {port: deque() for port in ports}
@@ -161,7 +173,7 @@ class ReferenceMesh(ReferenceNetwork):
         for input_, flit in self.flits_due.pop(t, []):
             self.fifo[input_].append(flit)
             if input_[1] != LOCAL:
-                link = self.other_end(input_)
+                link = self.topology.other_end(input_)
                 self.peak[link] = max(self.peak[link], len(self.fifo[input_]))
             if len(self.fifo[input_]) == 1:
                 self.head_changed(input_, t)
@@ -170,7 +182,7 @@ class ReferenceMesh(ReferenceNetwork):
         """The head of this FIFO is visible from ``t`` on; an R router needs a cycle to route the head of a packet."""
         head = self.fifo[input_][0]
         self.asks_from[input_] = t + 1 if self.family == "R" and head.head else t
-        self.asks_for[input_] = ways(input_[0], head.dst, self.mesh_x)
+        self.asks_for[input_] = self.topology.ways(input_[0], head.dst)
 
     def sources_send(self, t: int) -> None:
         """Rule 2: each source with a waiting flit and a credit sends one; it can be allocated at t + 2."""
@@ -193,9 +205,18 @@ class ReferenceMesh(ReferenceNetwork):
             if owner is not None:
                 if owner in asking and may_send:
                     yield Grant(router, number, owner, acquire=False)
-            elif asking and (may_send or self.family != "P"):
-                first = min(asking, key=lambda i: (i - self.pointer[output]) % PORTS)
-                yield Grant(router, number, first, acquire=self.family != "P")
+            elif may_send or self.family != "P":
+                fitting = [i for i in asking if self.leaves_room(output, i)]
+                if fitting:
+                    first = min(fitting, key=lambda i: (i - self.pointer[output]) % PORTS)
+                    yield Grant(router, number, first, acquire=self.family != "P")
+
+    def leaves_room(self, output: Port, input_: int) -> bool:
+        """Whether a packet of this input may take a free output: on a torus only where its ring does not fill."""
+        if not self.torus or output[1] == LOCAL:
+            return True
+        goes_on = OPPOSITE[output[1]] == input_
+        return self.credits[output] >= (1 if goes_on else 2) * self.size
 
     def carry_out(self, t: int, grant: Grant) -> None:
         """Rule 3, what follows from a decision: pointer, owner, the flit's way and the credit's way back (rule 4)."""
@@ -226,7 +247,7 @@ class ReferenceMesh(ReferenceNetwork):
         """Rule 4: the flit is visible at the next router, or delivered, three cycles later."""
         arrival = t + 3 + self.extra(*output)
         if output[1] != LOCAL:
-            self.flits_due[arrival].append((self.other_end(output), flit))
+            self.flits_due[arrival].append((self.topology.other_end(output), flit))
             return
         taken = arrival
         if flit.last:
@@ -239,30 +260,5 @@ class ReferenceMesh(ReferenceNetwork):
         if input_[1] == LOCAL:
             self.source_credits_due[t + 2].append(input_[0])
         else:
-            upstream = self.other_end(input_)
+            upstream = self.topology.other_end(input_)
             self.credits_due[t + 3 + self.extra(*upstream)].append(upstream)
-
-    def other_end(self, port: Port) -> Port:
-        """Port of the neighbour at the other end of the link."""
-        router, number = port
-        step = (1, -1, self.mesh_x, -self.mesh_x)[number]
-        return router + step, OPPOSITE[number]
-
-
-def ways(router: int, dst: Routers, mesh_x: int) -> Ways:
-    """Outputs that a flit to the routers ``dst`` wants at ``router``, each with those it leads to."""
-    found: dict[int, set[int]] = defaultdict(set)
-    for to in dst:
-        found[xy_route(router, to, mesh_x)].add(to)
-    return {output: frozenset(routers) for output, routers in found.items()}
-
-
-def xy_route(router: int, dst: int, mesh_x: int) -> int:
-    """Output that a flit to ``dst`` wants at ``router``: x first, then y, then the core."""
-    x, y = router % mesh_x, router // mesh_x
-    to_x, to_y = dst % mesh_x, dst // mesh_x
-    if to_x != x:
-        return 0 if to_x > x else 1
-    if to_y != y:
-        return 2 if to_y > y else 3
-    return LOCAL

@@ -31,7 +31,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from simulator.engine.reference_noc import LOCAL, OPPOSITE, PORTS, OfLink, Port, Routers, ways
+from simulator.engine.reference_noc import PORTS, OfLink
+from simulator.engine.reference_topology import LOCAL, Port, ReferenceTopology, Routers
 
 TICKS = 1024  # per cycle
 HOP_CYCLES = {"P": 3, "N": 4, "R": 5, "V": 4}
@@ -60,9 +61,13 @@ class ReferenceClosed:
     extra: OfLink = lambda router, output: 0
     interval: OfLink = lambda router, output: 1
     model: Literal["estimate", "ideal"] = "estimate"
+    torus: bool = False
     flits: Counter[Port] = field(default_factory=Counter)
     wait: Counter[Port] = field(default_factory=Counter)
     last: int = -TICKS
+
+    def __post_init__(self) -> None:
+        self.topology = ReferenceTopology(self.mesh_x, self.mesh_y, self.torus)
 
     def carry(
         self, cycle: Sequence[int], src: Sequence[int], dst: Sequence[int | Routers], n_flits: Sequence[int]
@@ -93,7 +98,7 @@ class ReferenceClosed:
 
     def load(self, router: int, input_: int, dst: Routers, at: int, size: int) -> None:
         """Add a packet, which without waiting is at ``router`` in cycle ``at``, to the load of all ports on its way."""
-        for output, routers in ways(router, dst, self.mesh_x).items():
+        for output, routers in self.topology.ways(router, dst).items():
             pair, port = (router, output, input_), (router, output)
             self.flits[port] += size
             self.packets[pair] += 1
@@ -102,7 +107,7 @@ class ReferenceClosed:
             grant = at + HOP_CYCLES[self.family] - 3
             self.first_grant[port] = min(self.first_grant.get(port, grant), grant)
             if output != LOCAL:
-                self.load(*self.next_input(port), routers, at + self.hop(port), size)
+                self.load(*self.topology.other_end(port), routers, at + self.hop(port), size)
 
     def arrivals(
         self, router: int, input_: int, dst: Routers, so_far: tuple[int, float, int], size: int
@@ -113,7 +118,7 @@ class ReferenceClosed:
         """
         head, waiting, tail = so_far
         found = []
-        for output, routers in ways(router, dst, self.mesh_x).items():
+        for output, routers in self.topology.ways(router, dst).items():
             port = (router, output)
             waits = waiting
             if self.model == "estimate":
@@ -126,7 +131,8 @@ class ReferenceClosed:
             if output == LOCAL:
                 found.append((router, tail_ahead * TICKS + math.floor(waits * TICKS + 0.5)))
             else:
-                found += self.arrivals(*self.next_input(port), routers, (granted + link, waits, tail_ahead), size)
+                ahead = (granted + link, waits, tail_ahead)
+                found += self.arrivals(*self.topology.other_end(port), routers, ahead, size)
         return found
 
     def busiest_port(self) -> int:
@@ -199,11 +205,6 @@ class ReferenceClosed:
     def hop(self, port: Port) -> int:
         """Cycles of a flit alone from one router to the next, or to the core."""
         return HOP_CYCLES[self.family] + self.extra(*port)
-
-    def next_input(self, port: Port) -> tuple[int, int]:
-        """Router and input at the other end of a link."""
-        router, output = port
-        return router + (1, -1, self.mesh_x, -self.mesh_x)[output], OPPOSITE[output]
 
 
 def as_set(dst: int | Routers) -> Routers:

@@ -10,7 +10,8 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from simulator.engine.reference_noc import LOCAL, OPPOSITE, PORTS, Flit, OfLink, Port, ReferenceNetwork, xy_route
+from simulator.engine.reference_noc import PORTS, Flit, OfLink, ReferenceNetwork
+from simulator.engine.reference_topology import LOCAL, Port, ReferenceTopology
 
 Channel = tuple[int, int, int]
 
@@ -41,6 +42,7 @@ class ReferenceMeshVc(ReferenceNetwork):
     peak: Counter[Port] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
+        self.topology = ReferenceTopology(self.mesh_x, self.mesh_y)
         self.routers = range(self.mesh_x * self.mesh_y)
         ports = [(r, p) for r in self.routers for p in range(PORTS)]
         channels = [(r, p, v) for r, p in ports for v in range(VCS)]
@@ -180,12 +182,11 @@ class ReferenceMeshVc(ReferenceNetwork):
     def wants(self, input_: Channel) -> int:
         """Output that the head of this FIFO wants."""
         (to,) = self.fifo[input_][0].dst  # these routers take no multicast
-        return xy_route(input_[0], to, self.mesh_x)
+        return self.topology.route(input_[0], to)
 
     def other_end(self, channel: Channel) -> Channel:
         """Channel of the neighbour at the other end of the link."""
-        router, port, vc = channel
-        return router + (1, -1, self.mesh_x, -self.mesh_x)[port], OPPOSITE[port], vc
+        return *self.topology.other_end(channel[:2]), channel[2]
 
 
 def index(channel: Channel) -> int:

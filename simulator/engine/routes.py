@@ -68,13 +68,13 @@ def multicast_routes(
 ) -> Routes:
     """One tree from each home to the targets of each segment that it has rows of."""
     shape = (len(home_rows), len(segment_rows))
-    table, root = TreeTable(), np.full(shape, -1, np.int64)
+    table, root, grid = TreeTable(), np.full(shape, -1, np.int64), placement.grid(chip)
     counts = np.zeros((4, *shape), np.int64)
     for home, segment in np.ndindex(shape):
         rows, members = segment_rows[segment], segment_targets[segment]
         overlap = range(max(rows.start, home_rows[home].start), min(rows.stop, home_rows[home].stop))
         if len(overlap) and len(members):
-            tree = xy_tree(int(home_router[home]), target_router[members], placement.mesh_x)
+            tree = xy_tree(int(home_router[home]), target_router[members], grid)
             root[home, segment] = table.add(tree, members)
             crossed = crossings(*tree.edges, placement, chip)
             sums = [int(links.sum()) for links in (crossed.hop_x, crossed.hop_y, crossed.chip_hop)]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from simulator.engine.kernels_noc_flit import NODE_FIRST, NODE_STOP, NODE_WANTS, NODES_MAX
 from simulator.engine.noc_workspace import EJECT, Indices, Ints
 from simulator.errors import SpikewattError
+from simulator.mapping.grid import Grid
 
 NO_NODES: Indices = np.zeros(0, np.uint32)
 PLACES = 8  # of a node in the table, see `kernels_noc_flit`
@@ -48,10 +49,10 @@ class Tree:
         return self.parent[crossed], self.router[crossed]
 
 
-def xy_tree(root: int, members: Ints, mesh_x: int) -> Tree:
+def xy_tree(root: int, members: Ints, grid: Grid) -> Tree:
     """The tree from router ``root`` to the routers ``members`` (any order, repeats allowed), x first, then y."""
-    x0, y0 = root % mesh_x, root // mesh_x
-    dx, dy = members % mesh_x - x0, members // mesh_x - y0
+    x0, y0 = root % grid.x, root // grid.x
+    dx, dy = grid.steps(np.asarray(root), members)
     left, right = max(0, -int(dx.min())), max(0, int(dx.max()))
     trunk = np.arange(-left, right + 1)
     columns, column_of = np.unique(dx, return_inverse=True)
@@ -73,8 +74,9 @@ def xy_tree(root: int, members: Ints, mesh_x: int) -> Tree:
         behind[inner.astype(np.int64), output] = inner + 1
     node_of = np.where(dy > 0, up_start[column_of] + dy - 1, down_start[column_of] - dy - 1)
     node_of = np.where(dy == 0, dx + left, node_of)
-    router = (at_y + y0) * mesh_x + at_x + x0
-    parent = router - np.where(at_y != 0, np.sign(at_y) * mesh_x, np.sign(at_x))
+    router = grid.router(at_x + x0, at_y + y0)
+    back_x = np.where(at_y == 0, np.sign(at_x), 0)
+    parent = grid.router(at_x + x0 - back_x, at_y + y0 - np.sign(at_y))
     return Tree(left, router, parent, behind, node_of)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
+from simulator.mapping.grid import Grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,10 @@ class Placement:
     def tiles_used(self) -> int:
         """Tiles with at least one block."""
         return len(np.unique(self.core_router[[b.core for b in self.blocks]]))
+
+    def grid(self, chip: ChipConfig) -> Grid:
+        """The routers as the links of the chip file join them."""
+        return Grid(self.mesh_x, self.mesh_y, chip.noc.topology == "torus")
 
     def chip_of(self, router: NDArray[np.int64], chip: ChipConfig) -> NDArray[np.int64]:
         """Number of the chip on which each of these routers stands, chip rows one after another."""

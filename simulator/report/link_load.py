@@ -1,4 +1,4 @@
-"""Which layers load a link of the mesh with spikes: XY routes between homes and the cores of their layers."""
+"""Which layers load a link of the network with spikes: XY routes between homes and the cores of their layers."""
 
 from __future__ import annotations
 
@@ -47,16 +47,13 @@ def _packets(run: Run, stage: Stage, homes: list[Block], targets: list[Block], l
 def _crosses(run: Run, home: Block, target: Block, link: tuple[int, int, str]) -> bool:
     """Whether the XY route from home to target, first along x, then along y, takes the link."""
     x, y, direction = link
-    (sx, sy), (tx, ty) = _place(run, home), _place(run, target)
-    if direction == "+x":
-        return sy == y and sx <= x < tx
-    if direction == "-x":
-        return sy == y and tx < x <= sx
-    if direction == "+y":
-        return tx == x and sy <= y < ty
-    return tx == x and ty < y <= sy
-
-
-def _place(run: Run, block: Block) -> tuple[int, int]:
-    router = int(run.placement.core_router[block.core])
-    return router % run.placement.mesh_x, router // run.placement.mesh_x
+    grid, router = run.placement.grid(run.chip), run.placement.core_router
+    source, end = router[home.core], router[target.core]
+    (sx, sy), (tx, _) = grid.place(source), grid.place(end)
+    dx, dy = grid.steps(source, end)
+    ahead, way = (x - sx, dx) if direction.endswith("x") else (y - sy, dy)
+    on_it = sy == y if direction.endswith("x") else tx == x
+    side = grid.x if direction.endswith("x") else grid.y
+    if direction.startswith("-"):
+        ahead, way = -ahead, -way
+    return bool(on_it and 0 <= (ahead % side if grid.torus else ahead) < way)

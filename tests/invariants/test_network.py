@@ -17,16 +17,20 @@ from simulator.trace.synthetic import synthetic_trace
 
 @st.composite
 def traffic(draw, families="PNRV"):
-    """A mesh with slow and narrow links, a router, and packets that crowd into a few cycles."""
+    """A mesh or torus with slow and narrow links, a router, and packets that crowd into a few cycles."""
+    family = draw(st.sampled_from(families))
+    torus = family != "V" and draw(st.booleans())
+    size = draw(st.integers(1, 4)) if torus else None
     x, y = draw(st.integers(1, 5)), draw(st.integers(1, 5))
     links = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     slow = draw(st.booleans())
     extra = links.integers(0, 5, (x * y, 5)) if slow else None
     interval = links.integers(1, 4, (x * y, 5)) if slow else None
     router = st.integers(0, x * y - 1)
-    packet = st.tuples(st.integers(0, 20), router, router, st.integers(1, 4))
+    packet = st.tuples(st.integers(0, 20), router, router, st.just(size) if size else st.integers(1, 4))
     packets = sorted(draw(st.lists(packet, min_size=1, max_size=60)), key=lambda p: p[0])
-    mesh, routers = Mesh(x, y, extra, interval), Router(draw(st.sampled_from(families)), draw(st.integers(1, 8)))
+    mesh = Mesh(x, y, extra, interval, "torus" if torus else "mesh")
+    routers = Router(family, draw(st.integers(2 * size if size else 1, 8)))
     return ([p[k] for p in packets] for k in range(4)), mesh, routers
 
 
@@ -85,7 +89,8 @@ def test_no_link_takes_two_flits_at_once(case):
     """Nor before its interval is over."""
     columns, mesh, router = case
     interval = np.ones((mesh.n_routers, 5), int) if mesh.interval is None else mesh.interval
-    oracle = Watched(mesh.x, mesh.y, router.buffer_flits, router.family, interval=lambda r, o: int(interval[r, o]))
+    links = {"interval": lambda r, o: int(interval[r, o]), "torus": mesh.torus}
+    oracle = Watched(mesh.x, mesh.y, router.buffer_flits, router.family, **links)
     oracle.sent = []
     oracle.run(*columns)
     last: dict[tuple[int, int], int] = {}

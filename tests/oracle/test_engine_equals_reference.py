@@ -204,13 +204,15 @@ def test_bit_slices_when_weights_are_wider_than_a_synapse():
 def cases(draw):
     """A small chip and a small trace."""
     router = draw(st.sampled_from("PPNRV"))
+    torus = router != "V" and draw(st.booleans())
     places = draw(st.one_of(st.none(), st.integers(1, 4)))
     chip = make_chip(
         chip__tiles_x=draw(st.integers(1, 3)),
         chip__tiles_y=draw(st.integers(1, 3)),
         chip__cores_per_tile=draw(st.integers(1, 3)),
         chip__max_chips=64,
-        noc__buffer_flits=draw(st.integers(1, 5)),
+        noc__topology="torus" if torus else "mesh",
+        noc__buffer_flits=draw(st.integers(6, 9) if torus else st.integers(1, 5)),
         noc__flit_bits=f"{draw(st.sampled_from([8, 24, 32]))} bit",
         noc__model=draw(st.sampled_from(["cycle", "cycle", "estimate", "ideal"])),
         noc__router=router,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.mapping.grid import Grid
 from simulator.mapping.placements.curves import snake
 from simulator.mapping.placements.site import Ints, Site
 
@@ -27,7 +28,7 @@ def min_hops(site: Site) -> Ints:
     traffic = site.traffic()
     if not len(traffic.flits):
         return place
-    search = _Search(traffic.from_core, traffic.to_core, traffic.flits, site.mesh_x, len(place))
+    search = _Search(traffic.from_core, traffic.to_core, traffic.flits, site.grid, len(place))
     generator = np.random.Generator(np.random.PCG64(site.chip.mapping.seed))
     best, best_cost = place, search.cost(place).sum()
     reach = max(site.mesh_x, len(place) // (site.mesh_x * site.chip.chip.cores_per_tile) + 1)
@@ -43,20 +44,17 @@ def min_hops(site: Site) -> Ints:
 
 @dataclass(frozen=True)
 class _Search:
-    """Pairs of cores that talk, each pair once from either side, and the mesh they stand on."""
+    """Pairs of cores that talk, each pair once from either side, and the grid they stand on."""
 
     from_core: Ints
     to_core: Ints
     flits: Ints
-    mesh_x: int
+    grid: Grid
     n: int
 
     def cost(self, place: Ints) -> Floats:
         """Flits x hops of each pair."""
-        x, y = place % self.mesh_x, place // self.mesh_x
-        a, b = self.from_core, self.to_core
-        hops: Floats = (np.abs(x[a] - x[b]) + np.abs(y[a] - y[b])) * self.flits.astype(np.float64)
-        return hops
+        return self.grid.hops(place[self.from_core], place[self.to_core]).astype(np.float64) * self.flits
 
     def swap(self, place: Ints, temperature: float, jitter: float, generator: np.random.Generator) -> Ints:
         """One round: the placement after all swaps that were granted."""
@@ -90,23 +88,22 @@ class _Search:
         weight = np.concatenate([self.flits, self.flits]).astype(np.float64)
         total = np.bincount(ends, weight, self.n)
         axes = []
-        for axis in (place % self.mesh_x, place // self.mesh_x):
-            mean = np.bincount(ends, weight * axis[partners], self.n) / np.maximum(total, 1e-300)
+        for axis, steps in zip(self.grid.place(place), self.grid.steps(place[ends], place[partners]), strict=True):
+            mean = np.bincount(ends, weight * (axis[ends] + steps), self.n) / np.maximum(total, 1e-300)
             mean = np.where(total > 0, mean, axis) + generator.normal(0, jitter, self.n)
-            axes.append(np.clip(np.rint(mean).astype(np.int64), 0, axis.max()))
-        return axes[1] * self.mesh_x + axes[0]
+            nearest = np.rint(mean).astype(np.int64)
+            axes.append(nearest if self.grid.torus else np.clip(nearest, 0, axis.max()))
+        return self.grid.router(axes[0], axes[1])
 
     def _change(self, place: Ints, partner: Ints) -> Floats:
         """By how much the cost of the pairs of each core changes when it alone stands where its partner stands.
 
         A pair of cores that swap with each other keeps its distance and does not count.
         """
-        x, y = place % self.mesh_x, place // self.mesh_x
-        moved_x, moved_y = x[partner], y[partner]
+        moved = place[partner]
         change = np.zeros(self.n)
         together = partner[self.from_core] == self.to_core
         for one, other in ((self.from_core, self.to_core), (self.to_core, self.from_core)):
-            before = np.abs(x[one] - x[other]) + np.abs(y[one] - y[other])
-            after = np.abs(moved_x[one] - x[other]) + np.abs(moved_y[one] - y[other])
+            before, after = self.grid.hops(place[one], place[other]), self.grid.hops(moved[one], place[other])
             change += np.bincount(one, np.where(together, 0, after - before) * self.flits, self.n)
         return change

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
+from simulator.mapping.grid import Grid
 from simulator.mapping.traffic import Traffic
 
 Ints = NDArray[np.int64]
@@ -23,7 +24,7 @@ class Site:
     chip
         Its `chip` is the grid of one chip, its `mapping.seed` that of optimizers.
     n_chips, chips_x
-        Chips in use, and how many stand side by side.
+        Chips in use, and how many stand side by side; the last row may be partly empty.
     traffic
         Makes the flits between cores; called by placements that ask for them, for it reads all counts of the trace.
     """
@@ -37,3 +38,9 @@ class Site:
     def mesh_x(self) -> int:
         """Routers in a row of the whole mesh."""
         return self.chips_x * self.chip.chip.tiles_x
+
+    @property
+    def grid(self) -> Grid:
+        """The routers of all these chips, as their links join them."""
+        mesh_y = -(-self.n_chips // self.chips_x) * self.chip.chip.tiles_y
+        return Grid(self.mesh_x, mesh_y, self.chip.noc.topology == "torus")

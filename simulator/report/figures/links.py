@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from simulator.mapping.grid import Grid
 from simulator.report.figures.matrix import color_bar
 from simulator.report.figures.mesh import RASTER_ABOVE, draw_chip_edges, frame_map, map_axes, mesh_size
 from simulator.report.figures.style import HEAT_MAP, HOT, IDLE_EDGE, INK, styled
@@ -40,7 +41,8 @@ def links_frame(run: Run) -> pd.DataFrame:
     """
     links = run.result.links
     frame = links[["x", "y", "direction", "crosses_chip"]].reset_index(drop=True)
-    names = [_link_name(x, y, d) for x, y, d in zip(frame["x"], frame["y"], frame["direction"], strict=True)]
+    grid = run.placement.grid(run.chip)
+    names = [_link_name(x, y, d, grid) for x, y, d in zip(frame["x"], frame["y"], frame["direction"], strict=True)]
     frame.insert(0, "link", names)
     frame["flits_per_token"] = links["flits"].to_numpy() / run.n_tokens
     frame.attrs["mesh"] = mesh_size(run)
@@ -56,10 +58,10 @@ def _loaders(run: Run, frame: pd.DataFrame) -> list[str]:
     return list(link_loaders(run, int(top["x"]), int(top["y"]), str(top["direction"])))
 
 
-def _link_name(x: int, y: int, direction: str) -> str:
+def _link_name(x: int, y: int, direction: str, grid: Grid) -> str:
     """``(x,y) → (x,y)``: the routers at the two ends of a link."""
     dx, dy = STEP[direction]
-    return f"({x},{y}) → ({x + dx},{y + dy})"
+    return f"({x},{y}) → ({(x + dx) % grid.x},{(y + dy) % grid.y})"
 
 
 def links_finding(frame: pd.DataFrame) -> str:
@@ -80,7 +82,10 @@ def links_finding(frame: pd.DataFrame) -> str:
 
 @styled
 def draw_links(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axes]:
-    """Map of the mesh with one arrow per directed link, darker for more flits; traffic keeps to the right."""
+    """Map of the mesh with one arrow per directed link, darker for more flits; traffic keeps to the right.
+
+    Links that close a ring of a torus point out of the map.
+    """
     mesh_x, mesh_y, tiles_x, tiles_y = frame.attrs["mesh"]
     figure, ax = map_axes(ax, mesh_x, mesh_y)
     raster = len(frame) > RASTER_ABOVE
@@ -99,6 +104,7 @@ def draw_links(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axe
             shapes.set(rasterized=True, linewidth=0.0)
         ax.add_collection(shapes)
     frame_map(ax, mesh_x, mesh_y)
+    _show_closing_links(ax, arrows)
     several = draw_chip_edges(ax, mesh_x, mesh_y, tiles_x, tiles_y)
     if not idle.all():
         hottest = [arrows[int(flits.argmax())]]
@@ -115,6 +121,14 @@ def _arrows(frame: pd.DataFrame, shape: np.ndarray) -> np.ndarray:
     start = frame[["x", "y"]].to_numpy(dtype=float).reshape(-1, 1, 2)
     along = shape[None, :, :1] * steps[:, None, :]
     return np.asarray(start + along + shape[None, :, 1:] * across[:, None, :])
+
+
+def _show_closing_links(ax: Axes, arrows: np.ndarray) -> None:
+    """Room for arrows that leave the map: those of links that close a ring of a torus."""
+    for set_limits, get_limits, axis in ((ax.set_xlim, ax.get_xlim, 0), (ax.set_ylim, ax.get_ylim, 1)):
+        low, high = get_limits()
+        ends = arrows[..., axis]
+        set_limits(min(low, float(ends.min(initial=low))), max(high, float(ends.max(initial=high))))
 
 
 def _routers(mesh_x: int, mesh_y: int) -> list[np.ndarray]:

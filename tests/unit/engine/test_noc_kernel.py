@@ -24,18 +24,22 @@ FAMILIES = [*ONE_VC, "V"]
 
 @st.composite
 def cases(draw):
-    """A mesh with its links, and packets that crowd into a few cycles."""
+    """A mesh or torus with its links, and packets that crowd into a few cycles; on a torus all of one size."""
+    family, torus = draw(st.sampled_from(FAMILIES)), draw(st.booleans())
+    torus = torus and family != "V"
     x, y = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     n_routers = x * y
     router = st.integers(0, n_routers - 1)
-    packet = st.tuples(st.integers(0, 25), router, router, st.integers(1, 4))
+    size = draw(st.integers(1, 4)) if torus else None
+    packet = st.tuples(st.integers(0, 25), router, router, st.just(size) if size else st.integers(1, 4))
     packets = sorted(draw(st.lists(packet, max_size=40)), key=lambda p: p[0])
     links = st.one_of(st.none(), st.integers(0, 2**32 - 1))
     return {
         "x": x,
         "y": y,
-        "depth": draw(st.integers(1, 8)),
-        "family": draw(st.sampled_from(FAMILIES)),
+        "depth": draw(st.integers(2 * size if size else 1, 10)),
+        "family": family,
+        "topology": "torus" if torus else "mesh",
         "extra": _links(draw(links), n_routers, 0, 6),
         "interval": _links(draw(links), n_routers, 1, 5),
         "packets": packets,
@@ -67,13 +71,19 @@ def _workspace(case):
     mesh, links = (case["x"], case["y"], case["depth"]), (case["extra"], case["interval"])
     if case["family"] == "V":
         return noc_workspace_vc(*mesh, *links)
-    return noc_workspace(*mesh, ONE_VC[case["family"]], *links)
+    return noc_workspace(*mesh, ONE_VC[case["family"]], *links, case["topology"] == "torus")
 
 
 def _oracle(case):
     mesh = (case["x"], case["y"], case["depth"])
     links = (lambda r, o: int(case["extra"][r, o]), lambda r, o: int(case["interval"][r, o]))
-    return ReferenceMeshVc(*mesh, *links) if case["family"] == "V" else ReferenceMesh(*mesh, case["family"], *links)
+    if case["family"] == "V":
+        return ReferenceMeshVc(*mesh, *links)
+    return ReferenceMesh(*mesh, case["family"], *links, torus=case["topology"] == "torus")
+
+
+def _network(case):
+    return Mesh(case["x"], case["y"], case["extra"], case["interval"], case["topology"])
 
 
 def _state(workspace):
@@ -93,7 +103,7 @@ def test_kernel_equals_oracle(case):
     expected = oracle.run(*([p[k] for p in case["packets"]] for k in range(4)))
     last, delivered, flits, wait = _kernel(case, _workspace(case))
     assert delivered.tolist() == expected
-    mesh = Mesh(case["x"], case["y"], case["extra"], case["interval"])
+    mesh = _network(case)
     columns = ([p[k] for p in case["packets"]] for k in range(4))
     found = simulate_packets(*columns, mesh, Router(case["family"], case["depth"]))
     assert {port: n for port, n in np.ndenumerate(found.link_peak) if n} == {p: n for p, n in oracle.peak.items() if n}
@@ -134,9 +144,13 @@ def test_time_has_no_origin(case, shift):
 @given(cases())
 def test_every_flit_crosses_every_router_on_its_way(case):
     _, _, flits, _ = _kernel(case, _workspace(case))
-    x = case["x"]
-    hops_x = sum(n * abs(src % x - dst % x) for _, src, dst, n in case["packets"])
-    hops_y = sum(n * abs(src // x - dst // x) for _, src, dst, n in case["packets"])
+    x, y, torus = case["x"], case["y"], case["topology"] == "torus"
+
+    def apart(a, b, side):
+        return min(abs(a - b), side - abs(a - b)) if torus else abs(a - b)
+
+    hops_x = sum(n * apart(src % x, dst % x, x) for _, src, dst, n in case["packets"])
+    hops_y = sum(n * apart(src // x, dst // x, y) for _, src, dst, n in case["packets"])
     assert flits[:, 0:2].sum() == hops_x
     assert flits[:, 2:4].sum() == hops_y
     assert flits[:, 4].sum() == sum(p[3] for p in case["packets"])
@@ -165,12 +179,15 @@ def test_one_specialization_serves_all():
 
     Kernels that call this one may have added specializations of their own before, in the same process.
     """
-    base = {"x": 2, "y": 3, "packets": [(0, 0, 5, 2)], "extra": None, "interval": None}
+    base = {"x": 2, "y": 3, "packets": [(0, 0, 5, 2)], "extra": None, "interval": None, "topology": "mesh"}
     kernels = (simulate_mesh, simulate_mesh_vc)
     after_one_family = None
     for family in ("V", *ONE_VC):
         for depth in (1, 8):
             case = {**base, "family": family, "depth": depth}
+            _kernel(case, _workspace(case))
+        if family != "V":
+            case = {**base, "family": family, "depth": 8, "topology": "torus"}
             _kernel(case, _workspace(case))
         if family in ("V", "P"):
             after_one_family = [len(getattr(kernel, "signatures", [])) for kernel in kernels]
@@ -185,13 +202,17 @@ def test_python_without_compilation_gives_the_same():
         "    found = simulate_packets([0, 0, 1, 5, 2**40], [0, 1, 0, 5, 4], [5, 5, 4, 0, 4], [2, 1, 3, 1, 2],"
         " Mesh(3, 2), Router(family, 2))\n"
         "    print(found.cycle.tolist(), found.link_wait.tolist())\n"
+        "for family in 'PNR':\n"
+        "    found = simulate_packets([0, 0, 0, 1], [0, 1, 2, 0], [2, 0, 1, 2], 2,"
+        " Mesh(3, 1, topology='torus'), Router(family, 4))\n"
+        "    print(found.cycle.tolist(), found.link_wait.tolist())\n"
     )
     command = [sys.executable, "-W", "error", "-c", script]
     plain, jitted = (
         subprocess.run(command, env={**os.environ, **extra}, capture_output=True, text=True, check=True).stdout
         for extra in ({"NUMBA_DISABLE_JIT": "1"}, {})
     )
-    assert len(plain.splitlines()) == 4
+    assert len(plain.splitlines()) == 7
     assert plain == jitted
 
 
@@ -205,10 +226,12 @@ def test_pause_outweighs_every_credit():
 def test_multicast_equals_oracle(case, data):
     """Every copy of every packet, every link; packets of several flits too."""
     family = data.draw(st.sampled_from(list(ONE_VC)))
+    sizes = st.integers(1, 4)
+    case["packets"] = [(*packet[:3], data.draw(sizes)) for packet in case["packets"]]
     routers = st.frozensets(st.integers(0, case["x"] * case["y"] - 1), min_size=1)
     trees = [data.draw(routers) for _ in case["packets"]]
     cycle, src, _, flits = ([p[k] for p in case["packets"]] for k in range(4))
-    mesh = Mesh(case["x"], case["y"], case["extra"], case["interval"])
+    mesh = _network(case)
     oracle = _oracle({**case, "family": family})
     expected = oracle.carry(cycle, src, trees, flits)
     found = simulate_multicast(cycle, src, [list(t) for t in trees], flits, mesh, Router(family, case["depth"]))
@@ -222,10 +245,12 @@ def test_multicast_equals_oracle(case, data):
 @given(cases(), st.sampled_from(["estimate", "ideal"]))
 def test_closed_forms_equal_their_oracle(case, model):
     links = (lambda r, o: int(case["extra"][r, o]), lambda r, o: int(case["interval"][r, o]))
-    oracle = ReferenceClosed(case["x"], case["y"], case["depth"], case["family"], *links, model)
+    oracle = ReferenceClosed(
+        case["x"], case["y"], case["depth"], case["family"], *links, model, case["topology"] == "torus"
+    )
     cycle, src, dst, flits = ([p[k] for p in case["packets"]] for k in range(4))
     expected = oracle.carry(cycle, src, dst, flits)
-    mesh = Mesh(case["x"], case["y"], case["extra"], case["interval"])
+    mesh = _network(case)
     found = simulate_packets(cycle, src, dst, flits, mesh, Router(case["family"], case["depth"]), model)
     assert (found.cycle * TICKS).tolist() == [expected[p, to] for p, to in enumerate(dst)]
     assert found.last_cycle * TICKS == oracle.last

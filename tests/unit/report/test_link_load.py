@@ -9,11 +9,16 @@ from simulator.report.simulation import simulate
 from simulator.trace.synthetic import synthetic_trace
 
 
-@pytest.fixture(scope="module")
-def run():
+@pytest.fixture(scope="module", params=["mesh", "torus"])
+def run(request):
     """Cores of few neurons spread 24 x 16 x 8 over several tiles; T = 3."""
     trace = synthetic_trace("poisson", [24, 16, 8], levels=3, tokens=2)
-    small = ["chip.cores_per_tile=1", "core.limits.neurons=6", "core.limits.axons_in=64"]
+    small = [
+        "chip.cores_per_tile=1",
+        "core.limits.neurons=6",
+        "core.limits.axons_in=64",
+        f"noc.topology={request.param}",
+    ]
     return simulate(load_chip("loihi-like", small), trace)
 
 
@@ -29,7 +34,12 @@ def test_no_link_carries_fewer_flits_than_the_spikes_of_its_layers(run):
 
 def test_the_spikes_of_all_links_are_the_hops_of_all_spike_packets(run):
     """Each spike packet crosses as many links as its home and its target are apart."""
-    x, mesh = run.placement.core_router, run.placement.mesh_x
+    x, mesh, rows = run.placement.core_router, run.placement.mesh_x, run.placement.mesh_y
+    torus = run.chip.noc.topology == "torus"
+
+    def along(distance, side):
+        return min(distance, side - distance) if torus else distance
+
     blocks = {}
     for block in run.placement.blocks:
         blocks.setdefault(block.owner, []).append(block)
@@ -40,7 +50,7 @@ def test_the_spikes_of_all_links_are_the_hops_of_all_spike_packets(run):
             for home in blocks[stage.stage_id]:
                 for target in blocks[layer]:
                     a, b = int(x[home.core]), int(x[target.core])
-                    apart = abs(a % mesh - b % mesh) + abs(a // mesh - b // mesh)
+                    apart = along(abs(a % mesh - b % mesh), mesh) + along(abs(a // mesh - b // mesh), rows)
                     first, last = max(home.col_start, target.row_start), min(home.col_stop, target.row_stop)
                     hops += apart * int(spikes[first : max(first, last)].sum())
     links = run.result.links.itertuples()
