@@ -154,6 +154,34 @@ def report(
 
 
 @app.command()
+def explain(
+    folder: Annotated[Path, typer.Argument(help="report folder")],
+    layer: Annotated[str, typer.Option(help='layers, a pattern as of a shell: "blocks.0.*"')] = "*",
+    action: Annotated[str, typer.Option(help='prices by component and action, a pattern: "synapse.*"')] = "*",
+    top: Annotated[int, typer.Option(min=1, help="numbers shown, the largest first")] = 10,
+    chip: Annotated[str | None, typer.Option(help="chip file of the report where it is no shipped one")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say where the picojoules of a report come from: count, price, line of the chip file, paper, range."""
+    from simulator.report.explain import explain_lines, explain_table, price_places
+    from simulator.report.format import format_energy
+
+    table = explain_table(folder, layer, action)
+    shown = table.head(top)
+    places = price_places(folder, shown["path"].dropna(), chip)
+    if as_json:
+        print_json([{**row, "place": places.get(str(row["path"]))} for row in json_rows(shown)])
+        return
+    for line in explain_lines(shown, places):
+        typer.echo(line)
+    ends = " to ".join(format_energy(float(table[f"{end}_pj"].sum())) for end in ("low", "high"))
+    energy = format_energy(float(table["energy_pj"].sum()))
+    typer.echo(
+        f"{len(shown)} of {len(table)} numbers shown, in all {energy}; with every price at its low and high {ends}"
+    )
+
+
+@app.command()
 def compare(
     folders: Annotated[list[Path], typer.Argument(help="report folders; each is compared with the first")],
     out: Annotated[Path, typer.Option(help="page to write")] = Path("reports/compare.html"),

@@ -13,7 +13,19 @@ import pytest
 from program import run_program
 
 COMMANDS = (
-    *("simulate", "report", "compare", "capture", "perplexity", "calibrate", "synthesize", "fit", "map", "sweep"),
+    *(
+        "simulate",
+        "report",
+        "explain",
+        "compare",
+        "capture",
+        "perplexity",
+        "calibrate",
+        "synthesize",
+        "fit",
+        "map",
+        "sweep",
+    ),
     *("rerun", "claims", "export-ert", "import-ert", "breakeven", "validate-silicon"),
     *("validate", "chips", "schema", "warmup"),
 )

@@ -88,6 +88,19 @@ def test_every_shipped_chip_gives_a_report_at_the_default_place(chip: str, simul
     assert files(work) == {f"reports/{chip}/tiny/{name}" for name in DATA}
 
 
+def test_a_number_of_a_report_is_explained(full_report: tuple[Path, Done], refused: Refused) -> None:
+    folder, _ = full_report
+    done = run_program("explain", folder, "--action", "synapse.*", "--top", "1")
+    assert done.code == 0
+    arithmetic, price, source, total = done.out.splitlines()
+    assert "synapse.synop: " in arithmetic
+    assert "core.synapse.synop.energy (" in price
+    assert "Davies" in source
+    assert total.startswith("1 of ")
+    assert json.loads(run_program("explain", folder, "--top", "1", "--json").out)[0]["grade"] == "measured"
+    assert "no number of layer nix" in refused(run_program("explain", folder, "--layer", "nix"))
+
+
 def test_breakeven_is_on_the_page_by_simulation(trace_file: Path, work: Path, refused: Refused) -> None:
     ask = ["simulate", "--chip", "sdllm-asic-45nm", "--trace", trace_file, "--out", work / "r", "--breakeven"]
     assert "break-even is that with a dense twin" in refused(run_program(*ask, "--no-dense-twin", "--quiet"))

@@ -1,0 +1,132 @@
+"""Where a picojoule of a finished report comes from: its count, its price, the line of the chip file, paper, range.
+
+Read from the report's folder alone, so that it answers for the numbers as they were printed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from simulator.config.files import chip_from_tree, chip_tree
+from simulator.config.yaml_marks import MapNode, Node
+from simulator.errors import OutputError, SpikewattError
+from simulator.report.files import CHIP_FILE
+from simulator.report.format import format_energy, format_power, format_share
+
+STATIC = "static.power"
+
+
+def explain_table(folder: Path, layer: str = "*", action: str = "*") -> pd.DataFrame:
+    """One row per number of the ledger whose layer and ``component.action`` match, the most energy first.
+
+    Patterns are those of a shell (``blocks.0.*``, ``synapse.*``). Columns: ``layer, action, count, price_pj, energy_pj,
+    share`` (of the report's total), ``low_pj, high_pj`` (the energy at the ends of the price's range; the energy itself
+    where it has none), ``price_low_pj, price_high_pj`` (NaN without a range), ``path`` (of the price in the chip file),
+    ``grade, node_nm, voltage, citation, note``. Energies are of the whole trace; the price of static power is in W.
+
+    Raises
+    ------
+    OutputError
+        ``folder`` holds no whole report.
+    SpikewattError
+        Nothing matches.
+    """
+    try:
+        ledger = pd.read_csv(folder / "components.csv")
+        prices = pd.read_csv(folder / "assumptions.csv").set_index("action")
+    except (OSError, ValueError, KeyError) as error:
+        raise OutputError(f"{folder}: is no whole report: {error}; `spikewatt simulate` writes one") from error
+    total = ledger["energy_pj"].sum()
+    ledger["action"] = ledger["component"] + "." + ledger["action"]
+    matching = [
+        fnmatchcase(of, layer) and fnmatchcase(what, action)
+        for of, what in zip(ledger["layer"], ledger["action"], strict=True)
+    ]
+    found = ledger[matching].sort_values("energy_pj", ascending=False, kind="stable")
+    if found.empty:
+        raise SpikewattError(f"{folder}: no number of layer {layer} and action {action}; components.csv lists them")
+    price = prices.reindex(found["action"]).reset_index()
+    table = found[["layer", "action", "count", "unit_pj", "energy_pj"]].reset_index(drop=True)
+    table = table.rename(columns={"unit_pj": "price_pj"})
+    table["share"] = table["energy_pj"] / total if total else 0.0
+    for end in ("low", "high"):
+        bound = price[f"{end}_pj"]
+        table[f"{end}_pj"] = table["energy_pj"].where(bound.isna(), table["count"] * bound)
+        table[f"price_{end}_pj"] = bound
+    return table.join(price[["path", "grade", "node_nm", "voltage", "citation", "note"]])
+
+
+def price_places(folder: Path, paths: Iterable[str], chip: str | None = None) -> dict[str, str]:
+    """Path of a price -> ``file:line:column`` in the chip file, for the prices that are there as the report has them.
+
+    ``chip`` is the file (or name) of the chip, by default the shipped one of the report's name. What was set on the
+    command line, or has been changed in the file since, has no place in it.
+    """
+    used = json.loads((folder / CHIP_FILE).read_text(encoding="utf-8"))
+    try:
+        tree, problems = chip_tree(used["name"] if chip is None else chip)
+        current = chip_from_tree(tree, problems, ()).model_dump(mode="json")
+    except SpikewattError:
+        if chip is not None:
+            raise
+        return {}
+    places = {path: _place(tree, path) for path in paths if _under(used, path) == _under(current, path)}
+    return {path: place for path, place in places.items() if place is not None}
+
+
+def _under(record: Any, path: str) -> Any:
+    """What ``record`` holds at ``path``."""
+    for key in path.split("."):
+        record = record.get(key) if isinstance(record, dict) else None
+    return record
+
+
+def _place(tree: Node, path: str) -> str | None:
+    """Where the deepest key of ``path`` that the file has stands."""
+    place = None
+    for key in path.split("."):
+        if not isinstance(tree, MapNode) or key not in tree.items:
+            break
+        place, tree = tree.items[key]
+    return None if place is None else str(place)
+
+
+def explain_lines(table: pd.DataFrame, places: Mapping[str, str]) -> Iterator[str]:
+    """Three lines per row of `explain_table`: the arithmetic, the place and grade of the price, the paper."""
+    for row in table.to_dict("records"):
+        yield f"{row['layer']} {row['action']}: {_arithmetic(row)}, {format_share(row['share'])} of the total"
+        place = places.get(row["path"])
+        where = row["path"] if place is None else f"{row['path']} ({place})"
+        yield f"  price: {where}, {row['grade']}{_conditions(row)}; {_span(row)}"
+        note = "" if pd.isna(row["note"]) else f". Note: {row['note']}"
+        yield f"  source: {row['citation']}{note}"
+
+
+def _arithmetic(row: Mapping[Any, Any]) -> str:
+    """Count times price; static power is counted in chips x ps, and 1 W x 1 ps is 1 pJ."""
+    if pd.isna(row["price_pj"]):
+        return f"{row['count']:,} x 0, part of another price"
+    unit, price = ("chip-ps x", format_power) if row["action"] == STATIC else ("x", format_energy)
+    return f"{row['count']:,} {unit} {price(row['price_pj'])} = {format_energy(row['energy_pj'])}"
+
+
+def _conditions(row: Mapping[Any, Any]) -> str:
+    """Node and supply at which the price holds."""
+    words = [f"{row[key]:g} {unit}" for key, unit in (("node_nm", "nm"), ("voltage", "V")) if pd.notna(row[key])]
+    return f", {' '.join(words)}" if words else ""
+
+
+def _span(row: Mapping[Any, Any]) -> str:
+    """Range of the price and what it makes of the energy."""
+    write = format_power if row["action"] == STATIC else format_energy
+    ends = [(word, row[key]) for word, key in (("from", "price_low_pj"), ("to", "price_high_pj")) if pd.notna(row[key])]
+    if not ends:
+        return "no range is known"
+    price = " ".join(f"{word} {write(end)}" for word, end in ends)
+    return f"range {price}, so {format_energy(row['low_pj'])} to {format_energy(row['high_pj'])}"

@@ -1,0 +1,83 @@
+"""Every number of a report can be asked where it comes from: by hand on a shipped chip and the toy trace."""
+
+import math
+
+import pandas as pd
+import pytest
+from factories import make_run, make_trace
+
+from simulator.config import load_chip
+from simulator.config.files import chips_directory
+from simulator.errors import ConfigError, OutputError, SpikewattError
+from simulator.report.explain import explain_lines, explain_table, price_places
+from simulator.report.files import write_report
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    run = make_run(trace=make_trace(), chip=load_chip("loihi-like"))
+    return write_report(run, tmp_path_factory.mktemp("explain") / "report")
+
+
+def test_each_number_is_count_times_price_and_all_of_them_are_the_total(folder):
+    table = explain_table(folder)
+    priced = table[table["price_pj"].notna()]
+    assert (priced["count"] * priced["price_pj"]).tolist() == pytest.approx(priced["energy_pj"].tolist())
+    assert table["share"].sum() == pytest.approx(1.0)
+    assert table["energy_pj"].is_monotonic_decreasing
+    assert table["citation"].notna().all()
+    assert table["grade"].notna().all()
+
+
+def test_a_synaptic_operation_leads_to_its_line_its_paper_and_its_range(folder):
+    table = explain_table(folder, "blocks.0.q", "synapse.synop")
+    (row,) = table.to_dict("records")
+    assert row["price_pj"] == 23.6
+    assert (row["low_pj"], row["high_pj"]) == (row["energy_pj"], pytest.approx(row["count"] * 35.5))
+    places = price_places(folder, [row["path"]])
+    file, line, _ = places[row["path"]].rsplit(":", 2)
+    text = (chips_directory() / "loihi-like.yaml").read_text().splitlines()
+    assert file.endswith("loihi-like.yaml")
+    assert text[int(line) - 1 :][:2] == ["      energy:", "        value: 23.6 pJ"]
+    arithmetic, price, source = explain_lines(table, places)
+    assert f"{row['count']:,} x 23.60 pJ = " in arithmetic
+    assert "pre-silicon, 14 nm 0.75 V; range to 35.50 pJ, so " in price
+    assert source.startswith("  source: M. Davies et al., Loihi")
+
+
+def test_what_another_price_contains_says_so(folder):
+    lines = list(explain_lines(explain_table(folder, "blocks.0.q", "dendrite.accumulate"), {}))
+    assert "x 0, part of another price" in lines[0]
+    assert "included in synapse.synop" in lines[2]
+
+
+def test_no_place_is_told_of_a_price_that_the_file_does_not_have(tmp_path):
+    """It was set on the command line; the others of the same report keep their lines."""
+    chip = load_chip("loihi-like", ["core.soma.update.energy=80 pJ"])
+    folder = write_report(make_run(chip=chip), tmp_path / "r")
+    places = price_places(folder, ["core.soma.update.energy", "core.synapse.synop.energy"])
+    assert list(places) == ["core.synapse.synop.energy"]
+
+
+def test_a_chip_file_of_ones_own_can_be_named(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    price = "{value: 2 pJ, source: davies2018, grade: assumed, note: mine}"
+    mine.write_text(f"extends: loihi-like\nname: mine\nsummary: mine\nnoc:\n  hop_x: {price}\n")
+    folder = write_report(make_run(chip=load_chip(str(mine))), tmp_path / "r")
+    assert price_places(folder, ["noc.hop_x"]) == {}
+    assert price_places(folder, ["noc.hop_x"], str(mine)) == {"noc.hop_x": f"{mine}:5:3"}
+    with pytest.raises(ConfigError):
+        price_places(folder, ["noc.hop_x"], "no-such-chip")
+
+
+def test_static_power_is_in_watts(folder):
+    table = explain_table(folder, action="static.power")
+    assert "chip-ps x 104.0 mW = " in next(explain_lines(table, {}))
+    assert math.isnan(pd.to_numeric(table["price_low_pj"]).iloc[0])
+
+
+def test_nothing_found_and_no_report_are_said(folder, tmp_path):
+    with pytest.raises(SpikewattError, match=r"no number of layer nix and action \*"):
+        explain_table(folder, "nix")
+    with pytest.raises(OutputError, match="is no whole report"):
+        explain_table(tmp_path)
