@@ -110,14 +110,16 @@ def _scopes(table: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _layers(run: Run) -> pd.DataFrame:
-    """`layer_table` per token, without the columns that are zero everywhere."""
+    """`layer_table` per token with the bands of `Run.uncertainty`, without the columns that are zero everywhere."""
     table = layer_table(run)
     energies = [c for c in table.columns if c.endswith("_pj") and c != "energy_pj" and table[c].any()]
+    band = ["band_from_pj", "band_to_pj"]
+    table[band] = run.uncertainty.bands().set_index("layer").loc[table["layer"], ["low_pj", "high_pj"]].to_numpy()
     table["share"] = table["energy_pj"] / run.ledger.total_pj if run.ledger.total_pj else 0.0
-    frame = table[["layer", "kind", "energy_pj", "share", "n_dendrite.accumulate", *energies]].copy()
+    frame = table[["layer", "kind", "energy_pj", *band, "share", "n_dendrite.accumulate", *energies]].copy()
     frame = frame.rename(columns={"n_dendrite.accumulate": "accumulates"})
     frame["accumulates"] = (frame["accumulates"] / run.n_tokens).round().astype("int64")
-    frame[[*energies, "energy_pj"]] /= run.n_tokens
+    frame[[*energies, *band, "energy_pj"]] /= run.n_tokens
     return frame
 
 

@@ -13,6 +13,7 @@ from simulator.report.run import Run
 MAP_WIDTH_IN = 6.2  # of the map itself, beside its colour bar
 MAX_TILE_IN = 1.0
 MAX_HEIGHT_IN = 9.0
+LEAST_HEIGHT_IN = 2.4  # of the whole figure: a mesh of two rows needs room for its labels and legend
 RASTER_ABOVE = 3000  # shapes; a map of more is an image inside the SVG, with its text still text
 
 
@@ -24,7 +25,7 @@ def mesh_size(run: Run) -> tuple[int, int, int, int]:
 def map_axes(ax: Axes | None, mesh_x: int, mesh_y: int) -> tuple[Figure, Axes]:
     """Axes with the aspect of the mesh."""
     height = min(MAP_WIDTH_IN * mesh_y / mesh_x, max(2.0, MAX_TILE_IN * mesh_y), MAX_HEIGHT_IN)
-    return axes_for(ax, height_in=height + 1.0, width_in=WIDTH_IN)
+    return axes_for(ax, height_in=max(height + 1.0, LEAST_HEIGHT_IN), width_in=WIDTH_IN)
 
 
 def frame_map(ax: Axes, mesh_x: int, mesh_y: int) -> None:

@@ -6,11 +6,12 @@ import pytest
 from factories import make_chip, make_run, make_trace
 from page import Page
 
+from simulator.config import load_chip
 from simulator.errors import ConservationError, OutputError
 from simulator.report.cells import as_cells, write_number
 from simulator.report.figures import FIGURES, draw_figures
 from simulator.report.format import format_energy, format_power, format_share, format_time
-from simulator.report.html import render_html, write_page
+from simulator.report.html import _layers, render_html, write_page
 from simulator.report.simulation import simulate
 from simulator.report.tables import assumption_table, layer_table, phase_table
 
@@ -224,3 +225,12 @@ def test_prompt_and_generated_tokens_stand_apart_when_there_are_both(html):
     text = page_of(mixed)
     assert "Prompt and generated tokens apart: first token after" in text
     assert all(format_energy(pj) in text for pj in phase_table(mixed)["energy_per_token_pj"])
+
+
+def test_each_layer_has_its_band():
+    run = make_run(chip=load_chip("loihi-like"))
+    table, bands = _layers(run).set_index("layer"), run.uncertainty.bands().set_index("layer")
+    for ours, theirs in (("band_from_pj", "low_pj"), ("band_to_pj", "high_pj")):
+        wanted = bands.loc[table.index, theirs] / run.n_tokens
+        assert table[ours].tolist() == pytest.approx(wanted.tolist())
+    assert table.loc["blocks.0.q", "band_to_pj"] > table.loc["blocks.0.q", "energy_pj"]
