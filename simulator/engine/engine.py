@@ -192,7 +192,22 @@ class _Run:
         )
 
     def _warnings(self) -> tuple[str, ...]:
-        """What the model of the network leaves out."""
+        """What the model of the network leaves out or takes for granted."""
+        return self._folded() + self._left_out()
+
+    def _folded(self) -> tuple[str, ...]:
+        """What the links of a torus are taken to cost where a ring stays on one chip."""
+        chip, placement = self.setting.chip, self.setting.placement
+        sides = ((placement.chips_x, placement.mesh_x), (placement.chips_y, placement.mesh_y))
+        if chip.noc.topology == "mesh" or not any(chips == 1 and side > 1 for chips, side in sides):
+            return ()
+        return (
+            "network: a ring within one chip is taken as a folded torus, its links twice as long as those of a mesh,"
+            " which hop_x, hop_y and extra_cycles of the chip file must price",
+        )
+
+    def _left_out(self) -> tuple[str, ...]:
+        """What the closed forms leave out."""
         model = self.setting.chip.noc.model
         if model == "ideal":
             return ("network: model ideal, a lower bound; no packet waits for another",)

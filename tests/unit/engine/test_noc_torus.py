@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from factories import make_chip
+from pydantic import ValidationError
 
 from simulator.engine.engine import simulate
 from simulator.engine.links import crossings, has_link
@@ -160,6 +161,22 @@ def test_a_chip_whose_fifos_hold_no_two_packets_is_refused(model):
     wanted = r"needs 6 flits in each FIFO, two of its largest packets \(values of 3, spikes of 1\), limit 4 \(2 over\)"
     with pytest.raises(CapacityError, match=wanted):
         simulate(trace, chip, map_trace(trace, chip))
+
+
+def test_a_torus_of_virtual_channels_is_refused():
+    with pytest.raises(
+        ValidationError, match=r"noc\.topology: found torus with router V, wanted mesh or a router of one"
+    ):
+        make_chip(noc__topology="torus", noc__router="V")
+
+
+def test_a_ring_on_one_chip_warns_of_the_length_of_its_links():
+    trace, warned = synthetic_trace("poisson", [9, 7]), []
+    for topology in ("mesh", "torus"):
+        chip = make_chip(noc__topology=topology)
+        found = simulate(trace, chip, map_trace(trace, chip)).warnings
+        warned.append([warning for warning in found if "folded torus" in warning])
+    assert [len(found) for found in warned] == [0, 1]
 
 
 def test_grid_steps():

@@ -131,9 +131,10 @@ def test_small_layers_share_a_core_and_a_home_is_never_on_a_core_that_it_drives(
     ]
 
 
-def test_annealing_lowers_the_flit_hops_and_the_engine_moves_what_the_objective_counts():
+@pytest.mark.parametrize("topology", ["mesh", "torus"])
+def test_annealing_lowers_the_flit_hops_and_the_engine_moves_what_the_objective_counts(topology):
     """One core per tile: a home, 6 blocks of its layer, 6 cores of the head."""
-    chip = make_chip(chip__cores_per_tile=1, core__limits={"axons_in": 64, "neurons": 4})
+    chip = make_chip(chip__cores_per_tile=1, core__limits={"axons_in": 64, "neurons": 4}, noc__topology=topology)
     trace = synthetic_trace("poisson", [4, 24], tokens=2, seed=1)
     hops = {}
     for name in PLACEMENTS:
@@ -149,6 +150,8 @@ def flit_hops(trace, chip):
     found = traffic(trace, placement.blocks, chip)
     a, b = placement.core_router[found.from_core], placement.core_router[found.to_core]
     x, y = abs(a % placement.mesh_x - b % placement.mesh_x), abs(a // placement.mesh_x - b // placement.mesh_x)
+    if chip.noc.topology == "torus":
+        x, y = np.minimum(x, placement.mesh_x - x), np.minimum(y, placement.mesh_y - y)
     return int((found.flits * (x + y)).sum())
 
 
@@ -225,6 +228,7 @@ def test_blocks_cover_every_synapse_once_within_every_limit(sizes, axons, neuron
 @given(st.data())
 def test_every_placement_gives_each_tile_its_cores_and_no_seed_makes_it_worse_than_the_snake(data):
     chip = make_chip(
+        noc__topology=data.draw(st.sampled_from(["mesh", "torus"])),
         chip__tiles_x=data.draw(st.integers(1, 3)),
         chip__cores_per_tile=data.draw(st.integers(1, 3)),
         chip__max_chips=60,

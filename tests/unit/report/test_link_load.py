@@ -3,7 +3,7 @@
 import pytest
 
 from simulator.config.files import load_chip
-from simulator.report.figures.links import links_finding, links_frame
+from simulator.report.figures.links import draw_links, links_finding, links_frame
 from simulator.report.link_load import link_loaders
 from simulator.report.simulation import simulate
 from simulator.trace.synthetic import synthetic_trace
@@ -55,6 +55,19 @@ def test_the_spikes_of_all_links_are_the_hops_of_all_spike_packets(run):
                     hops += apart * int(spikes[first : max(first, last)].sum())
     links = run.result.links.itertuples()
     assert sum(sum(link_loaders(run, row.x, row.y, row.direction).values()) for row in links) == hops
+
+
+def test_links_that_close_a_ring_are_on_the_map(run):
+    """Their arrows point out of it, and their names say where they end."""
+    frame = links_frame(run)
+    mesh_x, mesh_y, _, _ = frame.attrs["mesh"]
+    closing = frame[(frame["x"] == mesh_x - 1) & (frame["direction"] == "+x")]
+    torus = run.chip.noc.topology == "torus"
+    names = [f"({mesh_x - 1},{y}) \u2192 (0,{y})" for y in range(mesh_y)] if torus else []
+    assert closing["link"].tolist() == names
+    _, ax = draw_links(frame)
+    assert (ax.get_xlim()[1] > mesh_x - 0.5) == torus
+    assert (ax.get_ylim()[0] < -0.5) == torus
 
 
 def test_the_finding_names_the_layers(run):
