@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from simulator.energy.capacity_twin import YAN_22NM, break_even_rate, twin_bits
+from simulator.energy.capacity_twin import YAN_22NM, break_even_rate, longest_window, twin_bits
 from simulator.energy.cmos45 import Precision
 from simulator.energy.lemaire import memory_inclusive
 from simulator.energy.op_count import Attention, Options, op_count
@@ -18,12 +18,15 @@ from simulator.report.run import Run
 from simulator.report.tables import LEMAIRE_SCOPE
 from simulator.trace.trace import Trace
 
+LONGEST = 256  # timesteps that are tried
+
 
 def analytic_table(run: Run) -> pd.DataFrame:
     """One row per linear layer, over the whole trace.
 
     Columns: ``layer, spikes_per_synapse, spike_rate, timesteps``; a column per published threshold with the cheaper
-    side by its source (`simulator.energy.thresholds`); ``twin_bits, twin_break_even_rate, twin_side`` of the
+    side by its source (`simulator.energy.thresholds`); ``twin_bits, twin_break_even_rate, twin_longest_window``
+    (most timesteps, up to `LONGEST`, at which the layer's rate costs no more than the twin), ``twin_side`` of the
     capacity-matched twin at the costs of Yan et al. 2024 (22 nm, one hop); ``lemaire_spiking_pj, lemaire_dense_pj``;
     ``chip_pj`` (rows of the layer in the ledger: what its encoder and network cost is in the row of the stage).
     """
@@ -40,6 +43,9 @@ def _trace_table(trace: Trace) -> pd.DataFrame:
     fan_out = [trace.layer[layer].n_out for layer in table["layer"]]
     table["twin_bits"] = twin_bits(timesteps)
     table["twin_break_even_rate"] = [break_even_rate(timesteps, n, YAN_22NM) for n in fan_out]
+    table["twin_longest_window"] = [
+        longest_window(rate, n, YAN_22NM, LONGEST) for rate, n in zip(table["spike_rate"], fan_out, strict=True)
+    ]
     cheaper = table["spike_rate"] <= table["twin_break_even_rate"]
     table["twin_side"] = cheaper.map({True: "spiking", False: "dense"})
     by_memory = memory_inclusive(trace).set_index("layer").loc[table["layer"]]

@@ -1,9 +1,10 @@
 import pytest
 from factories import make_run
 
+from simulator.energy.capacity_twin import YAN_22NM, longest_window
 from simulator.energy.lemaire import memory_inclusive
 from simulator.energy.thresholds import THRESHOLDS
-from simulator.report.analytic import analytic_dict, analytic_table, threshold_sources, thresholds_finding
+from simulator.report.analytic import LONGEST, analytic_dict, analytic_table, threshold_sources, thresholds_finding
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +17,10 @@ def test_one_row_per_linear_layer_beside_what_the_chip_spent(run):
     assert list(table.index) == [layer.layer_id for layer in run.trace.layers]
     assert table["chip_pj"].to_dict() == {k: v for k, v in run.ledger.by_layer().items() if k in table.index}
     assert (table["twin_bits"] == 2).all()  # ceil(log2(3 + 1))
+    for layer, row in table.iterrows():
+        wanted = longest_window(row["spike_rate"], run.trace.layer[layer].n_out, YAN_22NM, LONGEST)
+        assert row["twin_longest_window"] == wanted
+        assert row["twin_side"] == "dense" or wanted >= row["timesteps"]
 
 
 def test_sums_and_sides(run):
