@@ -12,10 +12,7 @@ Indices are unsigned wherever possible: numba then leaves out its test for a neg
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.compiled import jit
 from simulator.engine.kernels_cores import Cores, Log, deliver, keeps_nothing, serve
@@ -36,7 +33,27 @@ from simulator.engine.kernels_noc_flit import (
     signed,
     steps,
 )
-from simulator.engine.kernels_noc_wheel import idle_cycles, push_event, push_flit, wheel_slot
+from simulator.engine.kernels_noc_late import (
+    ask_late,
+    credit_late,
+    wake_ports,
+)
+from simulator.engine.kernels_noc_ports import (
+    ask,
+    ask_all,
+    book_sent,
+    join_queue,
+    leaving_room,
+    list_active,
+    more_room,
+    place_of,
+)
+from simulator.engine.kernels_noc_wheel import (
+    idle_cycles,
+    push_event,
+    push_flit,
+    wheel_slot,
+)
 from simulator.engine.noc_workspace import (
     ANY_INPUT,
     ARRIVAL,
@@ -47,7 +64,6 @@ from simulator.engine.noc_workspace import (
     FAMILY_P,
     FAMILY_R,
     FREE,
-    LATE,
     OWNED,
     SOURCE,
     WAKE,
@@ -55,8 +71,6 @@ from simulator.engine.noc_workspace import (
     Ints,
     NocWorkspace,
 )
-
-Records = NDArray[Any]
 
 
 @jit
@@ -139,10 +153,10 @@ def simulate_mesh(
             o = wheel[k]
             out = port[o]
             if torus:
-                n_active = _append(active, n_active, o, _more_room(o, out, size))
+                n_active = list_active(active, n_active, o, more_room(o, out, size))
                 continue
             out.credits += 1
-            n_active = _append(active, n_active, o, (out.credits == 1) & (out.asking & out.allowed != 0))
+            n_active = list_active(active, n_active, o, (out.credits == 1) & (out.asking & out.allowed != 0))
         end[slot] = first[slot]
         slot = wheel_slot(ARRIVAL, t, wheel_mask)
         for k in range(first[slot], end[slot]):
@@ -152,25 +166,25 @@ def simulate_mesh(
             inp.stored = stored
             inp.peak = max(inp.peak, stored)
             flit = cargo[k]
-            fifo[_place(q, (inp.read + stored - 1) & ring_mask, ring_bits)] = flit
+            fifo[place_of(q, (inp.read + stored - 1) & ring_mask, ring_bits)] = flit
             asks = stored == 1
             if family == FAMILY_R and asks and flit & HEAD:
                 push_event(ASK, t + 1, q, wheel, end, wheel_mask)
                 asks = False
             if multicast:
-                n_active = _ask_all(t, q, flit, asks, port, active, n_active, pick)
+                n_active = ask_all(t, q, flit, asks, port, active, n_active, pick)
             else:
-                n_active = _ask(t, q, flit & 7, asks, port, active, n_active)
+                n_active = ask(t, q, flit & 7, asks, port, active, n_active)
         end[slot] = first[slot]
         slot = wheel_slot(WAKE, t, wheel_mask)
         if end[slot] > first[slot]:  # the call itself costs, and most cycles wake nothing
-            n_active = _wake(t, port, fifo, ring_bits, wheel, first, end, active, n_active, wheel_mask)
+            n_active = wake_ports(t, port, fifo, ring_bits, wheel, first, end, active, n_active, wheel_mask)
         if family == FAMILY_R:
-            n_active = _ask_late(
+            n_active = ask_late(
                 t, multicast, port, fifo, ring_bits, wheel, first, end, active, n_active, wheel_mask, pick
             )
         while joined < n and cycle[joined] <= t:
-            n_active = _join(joined, src[joined], delivered, port, queue, active, n_active)
+            n_active = join_queue(joined, src[joined], delivered, port, queue, active, n_active)
             joined += 1
 
         # Every active port chooses with the state at the start of the cycle; then all choices are carried out.
@@ -195,7 +209,7 @@ def simulate_mesh(
                     dx, dy = steps(x[o >> 3], x[to], ring_x), steps(y[o >> 3], y[to], ring_y)
                     flit = make_flit(packet, dx, dy, waiting.sent == 0, tail)
                 push_flit(t + out.cycles, out.peer, flit, cargo, wheel, end, wheel_mask)
-                n_active = _append(active, n_active, o, _sent(out, waiting, tail, delivered[packet]))
+                n_active = list_active(active, n_active, o, book_sent(out, waiting, tail, delivered[packet]))
                 continue
             if out.pointer == 0:
                 used[n_used] = o
@@ -204,13 +218,13 @@ def simulate_mesh(
                 out.pointer = i + 1
                 out.allowed = 1 << i | OWNED
                 out.credits -= FREE
-                n_active = _append(active, n_active, o, out.credits > 0)
+                n_active = list_active(active, n_active, o, out.credits > 0)
                 continue
 
             # The flit leaves on the link, or to the core.
             q = (o >> 3) << 3 | i
             inp = port[q]
-            flit = fifo[_place(q, inp.read, ring_bits)]
+            flit = fifo[place_of(q, inp.read, ring_bits)]
             out.flits += 1
             out.wait += t
             arrival = t + out.cycles
@@ -231,7 +245,7 @@ def simulate_mesh(
                         n_log = deliver(packet, arrival, arrival * cycle_ps, o >> 3, members, stop, cores, log, n_log)
                 if bounded and flit & TAIL:
                     taken = -(-port_ps[o >> 3] // cycle_ps)
-                    _credit_late(t, o, taken + out.cycles, port, fifo, ring_bits, wheel, end, wheel_mask)
+                    credit_late(t, o, taken + out.cycles, port, fifo, ring_bits, wheel, end, wheel_mask)
                 else:
                     push_event(CREDIT, arrival + out.cycles, o, wheel, end, wheel_mask)
             else:
@@ -245,7 +259,7 @@ def simulate_mesh(
             out.credits -= 1
             out.allowed = ANY_INPUT if free else bit | OWNED
             if torus and free:
-                out.allowed = _leaving_room(o, out, size)
+                out.allowed = leaving_room(o, out, size)
             if family == FAMILY_P:
                 out.pointer = i + 1
             elif free:
@@ -253,27 +267,27 @@ def simulate_mesh(
             if out.interval > 1:
                 out.credits -= BLOCKED
                 push_event(WAKE, t + out.interval, o, wheel, end, wheel_mask)
-            n_active = _append(active, n_active, o, (out.asking & out.allowed != 0) & (out.credits > 0))
+            n_active = list_active(active, n_active, o, (out.asking & out.allowed != 0) & (out.credits > 0))
 
             # The input: when all outputs have granted, the credit goes back up, and the next flit becomes head in the
             # next cycle.
             if multicast:
                 flit &= ~(1 << (SHIFT_WANTS + (o & 7)))
-                fifo[_place(q, inp.read, ring_bits)] = flit
+                fifo[place_of(q, inp.read, ring_bits)] = flit
                 if flit >> SHIFT_WANTS & WANTS:
                     continue
             push_event(CREDIT, t + inp.back, inp.peer, wheel, end, wheel_mask)
             inp.read = (inp.read + 1) & ring_mask
             inp.stored -= 1
-            flit = fifo[_place(q, inp.read, ring_bits)]
+            flit = fifo[place_of(q, inp.read, ring_bits)]
             asks = inp.stored > 0
             if family == FAMILY_R and asks and flit & HEAD:
                 push_event(ASK, t + 2, q, wheel, end, wheel_mask)
                 asks = False
             if multicast:
-                n_active = _ask_all(t + 1, q, flit, asks, port, active, n_active, pick)
+                n_active = ask_all(t + 1, q, flit, asks, port, active, n_active, pick)
             else:
-                n_active = _ask(t + 1, q, flit & 7, asks, port, active, n_active)
+                n_active = ask(t + 1, q, flit & 7, asks, port, active, n_active)
 
         # On to the next cycle in which anything happens.
         t += 1
@@ -296,210 +310,3 @@ def simulate_mesh(
         out.wait = 0
         out.pointer = 0
     return last
-
-
-@jit
-def _append(active: Indices, n_active: int, item: int, really: bool) -> int:
-    """Write ``item`` behind the end of the list and return its new length: longer by one if ``really``.
-
-    Without a branch, because the processor would guess wrong every other time.
-    """
-    active[np.uint64(n_active)] = item
-    return n_active + really
-
-
-@jit
-def _more_room(o: int, out: Any, size: int) -> Any:
-    """Book a credit that is back on a torus; whether the output can act now and could not before."""
-    could = (out.credits > 0) & (out.asking & out.allowed != 0)
-    out.credits += 1
-    if out.allowed & OWNED == 0:
-        out.allowed = _leaving_room(o, out, size)
-    return (out.credits > 0) & (out.asking & out.allowed != 0) & (not could)
-
-
-@jit
-def _leaving_room(o: int, out: Any, size: int) -> int:
-    """Inputs that a free output of a torus may choose: in a ring those that leave it room (bubble flow control)."""
-    if o & 7 >= EJECT:
-        return ANY_INPUT
-    places = signed(out.credits) & (BLOCKED - 1)
-    if places >= 2 * size:
-        return ANY_INPUT
-    return 1 << signed((o & 7) ^ 1) if places >= size else 0
-
-
-@jit
-def _place(q: int, place: int, ring_bits: int) -> np.uint64:
-    """Index of a place in the FIFO of port ``q``."""
-    return np.uint64(q) << np.uint64(ring_bits) | np.uint64(place)
-
-
-@jit
-def _ask(t: int, q: int, p: int, asks: bool, port: Records, active: Indices, n_active: int) -> int:
-    """Enter the request of FIFO ``q`` for output ``p``, active if it can send and had nothing to choose from."""
-    o = (q >> 3) << 3 | p
-    out = port[o]
-    bit = np.int64(asks) << (q & 7)
-    asking = out.asking
-    allowed = out.allowed
-    out.asking = asking | bit
-    out.wait -= t & -np.int64(asks)
-    return _append(active, n_active, o, (asking & allowed == 0) & (bit & allowed != 0) & (out.credits > 0))
-
-
-@jit
-def _ask_all(
-    t: int,
-    q: int,
-    flit: int,
-    asks: bool,
-    port: Records,
-    active: Indices,
-    n_active: int,
-    pick: Indices,
-) -> int:
-    """Enter the requests of a multicast flit for all its outputs."""
-    wants = (flit >> SHIFT_WANTS) & WANTS if asks else 0
-    while wants:
-        n_active = _ask(t, q, signed(pick[wants]), True, port, active, n_active)
-        wants &= wants - 1
-    return n_active
-
-
-@jit
-def _ask_late(
-    t: int,
-    multicast: bool,
-    port: Records,
-    fifo: Ints,
-    ring_bits: int,
-    wheel: Indices,
-    first: Indices,
-    end: Indices,
-    active: Indices,
-    n_active: int,
-    wheel_mask: int,
-    pick: Indices,
-) -> int:
-    """Let the heads of packets ask that have spent their routing cycle (family R)."""
-    slot = wheel_slot(ASK, t, wheel_mask)
-    for k in range(first[slot], end[slot]):
-        q = wheel[k]
-        flit = fifo[_place(q, port[q].read, ring_bits)]
-        if multicast:
-            n_active = _ask_all(t, q, flit, True, port, active, n_active, pick)
-        else:
-            n_active = _ask(t, q, flit & 7, True, port, active, n_active)
-    end[slot] = first[slot]
-    return n_active
-
-
-@jit
-def _credit_late(
-    t: int,
-    o: int,
-    due: int,
-    port: Records,
-    fifo: Ints,
-    ring_bits: int,
-    wheel: Indices,
-    end: Indices,
-    wheel_mask: int,
-) -> None:
-    """Let the credit of a local port come back at ``due``, perhaps beyond the reach of the wheel.
-
-    What is due waits in the ring of port `LATE`, in order, and one event at a time stands for the first of it.
-    """
-    late = (o >> 3) << 3 | LATE
-    waiting = port[late]
-    fifo[_place(late, (waiting.read + waiting.stored) & ((1 << ring_bits) - 1), ring_bits)] = due
-    waiting.stored += 1
-    if waiting.stored == 1:
-        push_event(WAKE, min(due, t + wheel_mask), late, wheel, end, wheel_mask)
-
-
-@jit
-def _wake(
-    t: int,
-    port: Records,
-    fifo: Ints,
-    ring_bits: int,
-    wheel: Indices,
-    first: Indices,
-    end: Indices,
-    active: Indices,
-    n_active: int,
-    wheel_mask: int,
-) -> int:
-    """End the pause of outputs whose interval is over, and bring credits back that took long."""
-    slot = wheel_slot(WAKE, t, wheel_mask)
-    for k in range(first[slot], end[slot]):
-        o = wheel[k]
-        if o & 7 == LATE:
-            n_active = _late_credits(t, o, port, fifo, ring_bits, wheel, end, active, n_active, wheel_mask)
-            continue
-        out = port[o]
-        idle = out.credits <= 0
-        out.credits += BLOCKED
-        n_active = _append(active, n_active, o, idle & (out.credits > 0) & (out.asking & out.allowed != 0))
-    end[slot] = first[slot]
-    return n_active
-
-
-@jit
-def _late_credits(
-    t: int,
-    late: int,
-    port: Records,
-    fifo: Ints,
-    ring_bits: int,
-    wheel: Indices,
-    end: Indices,
-    active: Indices,
-    n_active: int,
-    wheel_mask: int,
-) -> int:
-    """Bring back the credits of a local port that are due, and look ahead to the next."""
-    waiting = port[late]
-    o = (late >> 3) << 3 | EJECT
-    out = port[o]
-    while waiting.stored > 0:
-        due = fifo[_place(late, waiting.read, ring_bits)]
-        if due > t:
-            push_event(WAKE, min(due, t + wheel_mask), late, wheel, end, wheel_mask)
-            break
-        waiting.read = (waiting.read + 1) & ((1 << ring_bits) - 1)
-        waiting.stored -= 1
-        out.credits += 1
-        n_active = _append(active, n_active, o, (out.credits == 1) & (out.asking & out.allowed != 0))
-    return n_active
-
-
-@jit
-def _join(packet: int, r: int, delivered: Ints, port: Records, queue: Records, active: Indices, n_active: int) -> int:
-    """Append ``packet`` to the queue of source ``r``."""
-    o = r << 3 | SOURCE
-    out = port[o]
-    waiting = queue[r]
-    delivered[packet] = -1
-    if out.asking:
-        delivered[waiting.tail] = packet
-    else:
-        out.asking = 1
-        waiting.head = packet
-        n_active = _append(active, n_active, o, out.credits > 0)
-    waiting.tail = packet
-    return n_active
-
-
-@jit
-def _sent(source: Any, waiting: Any, tail: bool, following: int) -> Any:
-    """Book a flit that a source has sent; whether it can send again. ``following`` is the next packet of its queue."""
-    source.credits -= 1
-    waiting.sent += 1
-    if tail:
-        waiting.sent = 0
-        source.asking = following >= 0
-        waiting.head = max(following, 0)
-    return (source.credits > 0) & (source.asking != 0)
