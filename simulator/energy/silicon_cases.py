@@ -55,8 +55,8 @@ def loihi_search(reading: str, overrides: tuple[Override, ...], target: float | 
     """Nearest-neighbour search on 32 Loihi chips; one of them, with its 2,400 patterns, is replayed.
 
     A token of the trace is one timestep of the search: its input spikes and one update of every pattern neuron. Davies
-    2018 does not define an active update. The models that others published from its Table 2 bill it to a neuron that
-    has to be updated, which one with input has: that reading is judged, the other one is the bound below it.
+    2018 does not define an active update. The reading that most public models of its Table 2 share, active where input
+    arrives, is judged; the other one is the bound below it.
     """
     return Case(
         name=f"k-NN search, {reading}",
@@ -75,9 +75,10 @@ def loihi_search(reading: str, overrides: tuple[Override, ...], target: float | 
             " reading gives +19.2 %, with 750 +30.5 %; the bound +9.2 % and +20.5 %",
             "of the +24.8 %, +14.5 are Table 2 with 23.6 pJ for each of 54 million synaptic operations and 52 pJ for"
             " each of the 4.6 million updates, +10.0 the 29 pJ more of an active update, +0.3 hops and barriers",
-            "the first reading is that of published models: SANA-FE (early versions, by Table 2) billed 52 pJ to a"
-            " neuron without input alone, KerasSpiking bills 81 pJ to every update; no source found prices a neuron"
-            " with input at 52 pJ, so the case is judged by it although the other one would meet the target",
+            "Davies 2018 does not define an active update. Most public models read it as the first line does: SANA-FE"
+            " adds its update energy where a neuron is updated and billed active updates to neurons with a spike before"
+            " (one early version asked for a bias as well), KerasSpiking bills 81 pJ to every update. A public estimate"
+            " of this search takes 52 pJ for all. Judged by the reading of most, though the other meets the target",
             "spikes are spread evenly over the window, so that each of 60 steps brings input to every neuron: the most"
             " active updates possible. The real spread is not known; the two readings bound it",
             "each chip's x86 injects the spikes, so updates of input neurons are not counted; packets to cores are",

@@ -1,7 +1,7 @@
 """Measurements on real chips, replayed through the engine and the ledger with the shipped chip files.
 
 Targets: 20 % for Loihi, 2 % for TrueNorth's held-out point and for ODIN. The Loihi search misses its target under the
-reading of an active neuron update that published models share, and is judged by it; the other reading is a bound.
+reading of an active neuron update that most public models share, and is judged by it; the other reading is a bound.
 Loihi 2 has no published energies and no target: its cases show the gap.
 """
 
