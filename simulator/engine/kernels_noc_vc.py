@@ -81,7 +81,8 @@ def simulate_mesh_vc(
             if (c >> 2) & 7 == SOURCE:
                 n_sources = _list_source(c >> 5, port, sources, n_sources)
             elif channel[c].credits == 1 and channel[c].owner != NO_CHANNEL:
-                _can_send(c, signed(channel[c].owner), router, port, channel)
+                owner = signed(channel[c].owner)
+                _can_send(c, owner, router[c >> 5], port[c >> 2], channel[c], channel[c >> 5 << 5 | owner])
                 n_active = _list_router(c >> 5, router, active, n_active)
         end[slot] = first[slot]
         slot = wheel_slot(ARRIVAL, t, wheel_mask)
@@ -178,7 +179,8 @@ def simulate_mesh_vc(
                 up = port[r << 3 | i].peer
                 push_event(CREDIT, t + port[up].cycles, up << 2 | vc, wheel, end, wheel_mask)
                 _move_pointers(r, i, o, vc, port)
-                _pop(c, flit, router, port, channel, ring_mask)
+                to_channel = channel[(r << 3 | o) << 2 | to_vc]
+                _pop(c & 31, o, to_vc, flit, router[r], out, to_channel, channel[c], ring_mask)
                 if channel[c].stored > 0:
                     _new_head(t + 1, c, router, port, channel, fifo, link_wait)
             router[r].listed = 0
@@ -288,21 +290,30 @@ def _new_head(t: int, c: int, router: Records, port: Records, channel: Records, 
     o = fifo[inp.ring + inp.read] & 7
     out = port[r << 3 | o]
     link_wait[out.link] -= t
-    if inp.output != NO_CHANNEL:
-        _can_send(r << 5 | signed(inp.output), c & 31, router, port, channel)
-        return
-    out.wanting |= 1 << (c & 31)
-    if out.free:
-        router[r].allocating |= 1 << o
+    _want(c, o, router[r], out, channel[r << 5 | signed(inp.output)], inp)
 
 
 @jit_merged
-def _can_send(u: int, owner: int, router: Records, port: Records, channel: Records) -> None:
-    """Enter input channel ``owner`` as ready for output channel ``u`` if it has a flit and ``u`` a credit."""
-    r = u >> 5
-    if channel[u].credits > 0 and channel[r << 5 | owner].stored > 0:
-        port[u >> 2].sendable |= 1 << owner
-        router[r].sending |= 1 << ((u >> 2) & 7)
+def _want(c: int, o: int, here: Any, out: Any, to: Any, inp: Any) -> None:
+    """The head of input channel ``c`` wants a channel of output ``o``, or to go on the one held, ``to``."""
+    if inp.output != NO_CHANNEL:
+        _can_send(signed(inp.output), c & 31, here, out, to, inp)
+    else:
+        out.wanting |= 1 << (c & 31)
+        if out.free:
+            here.allocating |= 1 << o
+
+
+@jit_merged
+def _can_send(u: int, owner: int, here: Any, out: Any, to: Any, inp: Any) -> None:
+    """Enter input channel ``owner`` as ready for output channel ``u`` if it has a flit and ``u`` a credit.
+
+    Records of the router, the output and the two channels come one by one: references to whole arrays would be counted
+    in every branch, with locked instructions.
+    """
+    if to.credits > 0 and inp.stored > 0:
+        out.sendable |= 1 << owner
+        here.sending |= 1 << ((u >> 2) & 7)
 
 
 @jit_merged
@@ -350,7 +361,8 @@ def _allocate_channels(r: int, o: int, router: Records, port: Records, channel: 
     free = signed(out.free)
     if wanting & (wanting - 1) == 0:  # all free channels grant to the only one that asks
         c = _first_from(wanting, 0)
-        _own(r, o, _nearest_free(o, free, signed(channel[base | c].accept_pointer)), c, router, port, channel)
+        w = _nearest_free(o, free, signed(channel[base | c].accept_pointer))
+        _own(o, w, c, router[r], out, channel[base | o * VCS + w], channel[base | c])
         return
     granted = 0  # five bits per channel of the output: the input channel it grants to
     for w in range(VCS):
@@ -363,24 +375,23 @@ def _allocate_channels(r: int, o: int, router: Records, port: Records, channel: 
             accepted |= 1 << w
     for w in range(VCS):
         if accepted >> w & 1:
-            _own(r, o, w, granted >> (w * 5) & 31, router, port, channel)
+            c = granted >> (w * 5) & 31
+            _own(o, w, c, router[r], out, channel[base | o * VCS + w], channel[base | c])
 
 
 @jit_merged
-def _own(r: int, o: int, w: int, c: int, router: Records, port: Records, channel: Records) -> None:
+def _own(o: int, w: int, c: int, here: Any, out: Any, to: Any, inp: Any) -> None:
     """Input channel ``c`` owns channel ``w`` of output ``o`` from the next cycle on; both pointers move past it."""
-    out = port[r << 3 | o]
-    base = r << 5
     u = o * VCS + w
-    channel[base | c].output = u
-    channel[base | c].accept_pointer = u + 1 if u + 1 < N_CHANNELS else 0
-    channel[base | u].owner = c
-    channel[base | u].grant_pointer = c + 1 if c + 1 < N_CHANNELS else 0
+    inp.output = u
+    inp.accept_pointer = u + 1 if u + 1 < N_CHANNELS else 0
+    to.owner = c
+    to.grant_pointer = c + 1 if c + 1 < N_CHANNELS else 0
     out.wanting &= ~np.uint32(1 << c)
     out.free &= ~np.uint32(1 << w)
-    _can_send(base | u, c, router, port, channel)
+    _can_send(u, c, here, out, to, inp)
     if out.wanting == 0 or out.free == 0:
-        router[r].allocating &= ~np.uint32(1 << o)
+        here.allocating &= ~np.uint32(1 << o)
 
 
 @jit_merged
@@ -438,26 +449,21 @@ def _move_pointers(r: int, i: int, o: int, vc: int, port: Records) -> None:
 
 
 @jit_merged
-def _pop(c: int, flit: int, router: Records, port: Records, channel: Records, ring_mask: int) -> None:
-    """Take the sent flit out of FIFO ``c`` and a credit from its output channel; a tail sets the channel free."""
-    r = c >> 5
-    inp = channel[c]
-    u = r << 5 | signed(inp.output)
-    o = (u >> 2) & 7
-    out = port[u >> 2]
-    channel[u].credits -= 1
+def _pop(c: int, o: int, w: int, flit: int, here: Any, out: Any, to: Any, inp: Any, ring_mask: int) -> None:
+    """Take the sent flit out of FIFO ``c`` and a credit from channel ``w`` of output ``o``; a tail sets it free."""
+    to.credits -= 1
     inp.read = (inp.read + 1) & ring_mask
     inp.stored -= 1
     if flit & TAIL:
         inp.output = NO_CHANNEL
-        channel[u].owner = NO_CHANNEL
-        out.free |= 1 << (u & 3)
+        to.owner = NO_CHANNEL
+        out.free |= 1 << w
         if out.wanting:
-            router[r].allocating |= 1 << o
-    if flit & TAIL or inp.stored == 0 or channel[u].credits <= 0:
-        out.sendable &= ~np.uint32(1 << (c & 31))
+            here.allocating |= 1 << o
+    if flit & TAIL or inp.stored == 0 or to.credits <= 0:
+        out.sendable &= ~np.uint32(1 << c)
         if out.sendable == 0:
-            router[r].sending &= ~np.uint32(1 << o)
+            here.sending &= ~np.uint32(1 << o)
 
 
 @jit_merged
