@@ -141,7 +141,10 @@ def simulate_mesh(
     n_used = 0
     n_log = 0
     multicast = len(nodes) > 0
-    torus, size = ring_x > 0, 1 if multicast or n == 0 else n_flits[0]
+    torus, size = ring_x > 0, 1
+    if torus and not multicast:
+        for p in range(n):
+            size = max(size, n_flits[p])
     cycle_ps, member_of, server, service_ps, free_ps, inputs = cores
     serving, plain = len(server) > 0, keeps_nothing(cores, log)
     bounded, port_ps = inputs[0] > 0, inputs[3]
