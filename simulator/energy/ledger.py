@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from simulator.config.chip import ChipConfig
 from simulator.energy.prices import PRICE_PATHS, UnitPrice, find_price
-from simulator.engine.result import CHIP, CountRow, SimResult
+from simulator.engine.result import CountRow, SimResult, Work
 from simulator.errors import ConservationError, UncostedError, did_you_mean
 
 LEDGER_COLUMNS = ("layer", "component", "action", "count", "unit_pj", "energy_pj", "source", "grade")
 UNCOSTED = "uncosted"  # component and grade of work that was counted and has no price
 TOLERANCE = 1e-9  # relative; the sums are exact (fsum), only the parts are rounded
 
-LedgerRow = tuple[str, str, str, int, float, float, str, str]
+Prices = dict[str, UnitPrice | None]  # component.action -> its price, None where the chip has none
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,6 @@ class EnergyLedger:
 
     rows: pd.DataFrame
     warnings: tuple[str, ...]
-    _sums: dict[str, pd.Series[float]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def total_pj(self) -> float:
@@ -69,8 +70,8 @@ class EnergyLedger:
         """Raise ConservationError unless every joule has one home and all ways of summing give the same total."""
         self._check_rows()
         total = self.total_pj
-        for way in ("layer", "component", "grade"):
-            parts = math.fsum(self._by(way))
+        for way, sums in self._sums.items():
+            parts = math.fsum(sums.values())
             if not math.isclose(parts, total, rel_tol=TOLERANCE, abs_tol=0.0):
                 raise ConservationError(f"energy: sum over {way}s {parts!r} pJ, wanted the total {total!r} pJ")
 
@@ -80,25 +81,35 @@ class EnergyLedger:
         return f"Σ layers = Σ components = total: {show(self.total_pj)}"
 
     def _by(self, column: str) -> pd.Series[float]:
-        """Exact sums per value of ``column``, in order of first appearance; each made once."""
-        if column in self._sums:
-            return self._sums[column]
-        groups: dict[str, list[float]] = {}
-        for key, energy_pj in zip(self.rows[column].tolist(), self.rows["energy_pj"].tolist(), strict=True):
-            groups.setdefault(key, []).append(energy_pj)
-        sums = {key: math.fsum(group) for key, group in groups.items() if isinstance(key, str)}  # NaN is no home
+        """Exact sums per value of ``column``, in order of first appearance."""
+        sums = self._sums[column]
         names = pd.Index(list(sums), dtype=object, name=column)
-        self._sums[column] = pd.Series(np.array(list(sums.values()), dtype=np.float64), index=names, name="energy_pj")
-        return self._sums[column]
+        return pd.Series(np.array(list(sums.values()), dtype=np.float64), index=names, name="energy_pj")
+
+    @cached_property
+    def _lists(self) -> dict[str, list[Any]]:
+        """The columns that are summed and checked as plain lists, which are read several times."""
+        return {name: self.rows[name].tolist() for name in ("layer", "component", "action", "grade", "energy_pj")}
+
+    @cached_property
+    def _sums(self) -> dict[str, dict[str, float]]:
+        """Way of summing -> home -> exact sum."""
+        return {way: self._summed(way) for way in ("layer", "component", "grade")}
+
+    def _summed(self, way: str) -> dict[str, float]:
+        groups: dict[object, list[float]] = {}
+        for key, energy_pj in zip(self._lists[way], self._lists["energy_pj"], strict=True):
+            groups.setdefault(key, []).append(energy_pj)
+        return {key: math.fsum(group) for key, group in groups.items() if isinstance(key, str)}  # NaN is no home
 
     def _check_rows(self) -> None:
         rows = self.rows
         count, energy_pj = rows["count"].to_numpy(), rows["energy_pj"].to_numpy()
-        homes = (rows[column].tolist() for column in ("layer", "component", "action"))
+        homes = [self._lists[column] for column in ("layer", "component", "action")]
         wrong = {
             "count below zero": count < 0,
             "energy that is no finite number >= 0": ~(np.isfinite(energy_pj) & (energy_pj >= 0)),
-            "second home of one joule": _repeated(zip(*homes, strict=True)),
+            "second home of one joule": _repeated(list(zip(*homes, strict=True))),
         }
         for fault, where in wrong.items():
             if where.any():
@@ -109,14 +120,10 @@ class EnergyLedger:
                 )
 
 
-def _repeated(keys: Iterable[tuple[str, str, str]]) -> np.ndarray:
+def _repeated(keys: list[tuple[str, str, str]]) -> np.ndarray:
     """Which of ``keys`` came before, bool."""
-    seen: set[tuple[str, str, str]] = set()
-    repeated = []
-    for key in keys:
-        repeated.append(key in seen)
-        seen.add(key)
-    return np.array(repeated, dtype=bool)
+    first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+    return np.array([first[key] != i for i, key in enumerate(keys)], dtype=bool)
 
 
 def build_ledger(result: SimResult, chip: ChipConfig, allow_uncosted: bool = False) -> EnergyLedger:
@@ -138,37 +145,51 @@ def build_ledger(result: SimResult, chip: ChipConfig, allow_uncosted: bool = Fal
     ConservationError
         When the rows do not add up, or one (layer, component, action) comes twice.
     """
-    counts = sorted(result.counts, key=lambda row: row.layer == CHIP)  # stable: program order, then the chip
-    counts.append(CountRow(CHIP, "static", "power", result.static_ps))
-    names = [f"{row.component}.{row.action}" for row in counts]
-    prices = {name: find_price(chip, name) for name in dict.fromkeys(names)}
-    rows: list[LedgerRow] = []
-    warnings: list[str] = []
-    for row, name in zip(counts, names, strict=True):
-        price = prices[name]
-        if price is None:
-            fault = _uncosted_line(row, name, chip)
-            if not allow_uncosted:
-                raise UncostedError(f"{fault}; add the price or pass --allow-uncosted")
-            warnings.append(f"{fault}: its energy is missing from the total")
-            rows.append((row.layer, UNCOSTED, name, row.count, math.nan, 0.0, "no price", UNCOSTED))
-        else:
-            unit_pj, energy_pj = price.unit_pj, price.energy_pj(row.count)
-            rows.append(
-                (row.layer, row.component, row.action, row.count, unit_pj, energy_pj, price.source, price.grade)
-            )
-    warnings += _lost_by_inclusion(prices, names)
-    ledger = EnergyLedger(_frame(rows), tuple(warnings))
+    work = result.work
+    prices = {name: find_price(chip, name) for name in work.names}
+    warnings = [
+        f"{fault}: its energy is missing from the total" for fault in _uncosted(work, prices, chip, allow_uncosted)
+    ]
+    warnings += _lost_by_inclusion(prices)
+    ledger = EnergyLedger(_priced(work, prices), tuple(warnings))
     ledger.check()
     return ledger
 
 
-def _frame(rows: list[LedgerRow]) -> pd.DataFrame:
-    """Rows as a DataFrame with the types of `EnergyLedger.rows`; texts as plain objects, which sweeps price faster."""
-    columns = zip(*rows, strict=True) if rows else [()] * len(LEDGER_COLUMNS)
-    types = {"count": np.int64, "unit_pj": np.float64, "energy_pj": np.float64}
-    arrays = zip(LEDGER_COLUMNS, columns, strict=True)
-    return pd.DataFrame({name: np.array(column, dtype=types.get(name, object)) for name, column in arrays})
+def _priced(work: Work, prices: Prices) -> pd.DataFrame:
+    """`EnergyLedger.rows`: the columns of the counts, shared, and beside them those of the prices."""
+    found = prices.values()
+    unit_pj = np.array([math.nan if price is None else price.unit_pj for price in found])[work.code]
+    free = np.array([price is None or price.included_in is not None for price in found])[work.code]
+    rows = work.rows.assign(
+        unit_pj=unit_pj,
+        energy_pj=np.where(free, 0.0, work.rows["count"].to_numpy() * unit_pj),
+        source=_spread(["no price" if price is None else price.source for price in found], work),
+        grade=_spread([UNCOSTED if price is None else price.grade for price in found], work),
+    )
+    if None in found:
+        lacking = np.array([price is None for price in found])[work.code]
+        rows.loc[lacking, "component"] = UNCOSTED
+        rows.loc[lacking, "action"] = _spread(work.names, work)[lacking]
+    return rows
+
+
+def _spread(texts: Iterable[str], work: Work) -> Any:
+    """One text per name as an array of one per row."""
+    return pd.Series(list(texts)).array.take(work.code)
+
+
+def _uncosted(work: Work, prices: Prices, chip: ChipConfig, allowed: bool) -> Iterator[str]:
+    """What to say of each row without a price; raises UncostedError at the first one unless they are ``allowed``."""
+    if None not in prices.values():
+        return
+    for layer, component, action, count in work.rows.itertuples(index=False):
+        row = CountRow(layer, component, action, count)
+        if prices[name := f"{component}.{action}"] is None:
+            fault = _uncosted_line(row, name, chip)
+            if not allowed:
+                raise UncostedError(f"{fault}; add the price or pass --allow-uncosted")
+            yield fault
 
 
 def _uncosted_line(row: CountRow, name: str, chip: ChipConfig) -> str:
@@ -179,10 +200,10 @@ def _uncosted_line(row: CountRow, name: str, chip: ChipConfig) -> str:
     return f"{done} has no action {name}{did_you_mean(name, PRICE_PATHS)}"
 
 
-def _lost_by_inclusion(prices: dict[str, UnitPrice | None], names: list[str]) -> list[str]:
+def _lost_by_inclusion(prices: Prices) -> list[str]:
     """Warn of actions whose energy is said to be part of another action's that was never done (DESIGN rule 3)."""
     return [
         f"{name} costs nothing here: its price is included in {price.included_in}, which was never done"
         for name, price in prices.items()
-        if price is not None and price.included_in is not None and price.included_in not in names
+        if price is not None and price.included_in is not None and price.included_in not in prices
     ]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 CHIP = "chip"  # the layer of what no layer owns: static power, barriers
 
@@ -20,6 +23,26 @@ class CountRow(NamedTuple):
     component: str
     action: str
     count: int  # type: ignore[assignment]  # the ledger's word, and nobody asks a row how often it holds a value
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that was counted, as columns: what a ledger sets its prices beside.
+
+    Attributes
+    ----------
+    rows
+        DataFrame ``layer, component, action, count`` (int64): `SimResult.counts` in program order, those of the chip
+        behind them, static power last.
+    names
+        Each ``component.action`` once, in order of first use.
+    code
+        Place in ``names`` of each row, int64 [rows].
+    """
+
+    rows: pd.DataFrame
+    names: tuple[str, ...]
+    code: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -85,6 +108,16 @@ class SimResult:
     phase_counts: dict[str, tuple[CountRow, ...]]
     phase_ps: dict[str, int]
     spans: pd.DataFrame
+
+    @cached_property
+    def work(self) -> Work:
+        """`counts` and `static_ps` as columns, made once for all prices that they are given."""
+        counts = sorted(self.counts, key=lambda row: row.layer == CHIP)  # stable: program order, then the chip
+        counts.append(CountRow(CHIP, "static", "power", self.static_ps))
+        rows = pd.DataFrame(counts, columns=list(CountRow._fields)).astype({"count": np.int64})
+        names = [f"{row.component}.{row.action}" for row in counts]
+        place = {name: i for i, name in enumerate(dict.fromkeys(names))}
+        return Work(rows, tuple(place), np.array([place[name] for name in names], dtype=np.int64))
 
     def of_phase(self, phase: str) -> SimResult:
         """Counts and time of the tokens of one phase; the tables stay those of the whole run."""

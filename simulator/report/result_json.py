@@ -20,31 +20,44 @@ SCHEMA = "spikewatt/result"
 SCHEMA_VERSION = 1
 
 
-def result_dict(run: Run, *, bands: bool = True) -> dict[str, Any]:
+def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Everything a program wants of ``run``, in a fixed order of keys.
 
     Energies are float pJ, times int ps (per token: float ps, the mean), shares in [0, 1], sizes bytes; null is a rate
     over no time. ``energy.cmos45`` shows the precision chosen (fp32 is what most papers print), its ``precisions`` all.
     Only ``elapsed`` (seconds of this machine) differs between two runs of the same inputs. Without ``bands`` it has no
-    ``energy.uncertainty``, whose draws take several times as long as everything else.
+    ``energy.uncertainty``, whose draws take several times as long as everything else. ``unpriced`` is the
+    `unpriced_dict` of a run that differs from this one in prices alone; it is made anew where none is given.
     """
+    same = unpriced_dict(run) if unpriced is None else unpriced
     return {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "command": run.command,
         "chip": _chip(run),
-        "trace": _trace(run),
+        "trace": same["trace"],
         "energy": _energy(run, bands),
         "analytic": analytic_dict(run),
         "break_even": _break_even(run),
         "area": _area(run),
-        "latency": _latency(run),
+        "latency": same["latency"],
         "phases": _phases(run),
+        "counts": same["counts"],
+        "neurobench": same["neurobench"],
+        "utilization": same["utilization"],
+        "warnings": list(run.all_warnings),
+        "elapsed": {name: run.result.elapsed[name] for name in ("compile_s", "simulate_s")},
+    }
+
+
+def unpriced_dict(run: Run) -> dict[str, Any]:
+    """The parts of `result_dict` that no price moves: made once for all prices of one simulation."""
+    return {
+        "trace": _trace(run),
+        "latency": _latency(run),
         "counts": _counts(run),
         "neurobench": _neurobench(run),
         "utilization": _utilization(run),
-        "warnings": list(run.all_warnings),
-        "elapsed": {name: run.result.elapsed[name] for name in ("compile_s", "simulate_s")},
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from simulator.config.chip import ChipConfig
@@ -76,10 +77,22 @@ def simulate(
         cmos45=cmos45_all(trace),
         dense=dense,
         command=command,
-        warnings=(*_assumptions(chip, trace), *_drawn(trace)),
+        warnings=_warnings(chip, trace),
         precision=precision,
         bisection=_bisection(chip, trace, dense_chip, dense, progress) if breakeven else None,
     )
+
+
+def repriced(run: Run, chip: ChipConfig, command: str) -> Run:
+    """``run`` with the counts and times it has, at the prices of ``chip``, which differs from its own in nothing else.
+
+    Raises
+    ------
+    UncostedError
+        When counted work has no price.
+    """
+    ledger = build_ledger(run.result, chip)
+    return replace(run, chip=chip, ledger=ledger, command=command, warnings=_warnings(chip, run.trace))
 
 
 def dense_twin(chip: ChipConfig, trace: Trace, progress: Progress | None = None) -> DenseTwin:
@@ -115,6 +128,11 @@ def _priced(
     named = None if progress is None else partial(progress, chip.name)
     result = replay(trace, chip, placement, named, memory_limit_bytes=memory_limit_bytes)
     return placement, result, build_ledger(result, chip, allow_uncosted)
+
+
+def _warnings(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
+    """What a run takes for granted, and what its trace does."""
+    return (*_assumptions(chip, trace), *_drawn(trace))
 
 
 def _assumptions(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:

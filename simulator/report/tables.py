@@ -89,9 +89,9 @@ def stage_table(run: Run) -> pd.DataFrame:
 
 def phase_ledgers(run: Run) -> Iterator[tuple[Phase, int, SimResult, EnergyLedger]]:
     """Phase, its tokens, its counts and times, and their energies, for each phase that has tokens."""
-    phases = run.result.tokens["phase"]
+    phases = run.result.tokens["phase"].tolist()
     for phase in PHASES:
-        n_tokens = int((phases == phase).sum())
+        n_tokens = phases.count(phase)
         if n_tokens == run.n_tokens:
             yield phase, n_tokens, run.result, run.ledger
         elif n_tokens:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from simulator.energy.ledger import build_ledger
 from simulator.errors import TraceError
+from simulator.report.result_json import unpriced_dict
 from simulator.report.run import Run
-from simulator.report.simulation import simulate
+from simulator.report.simulation import repriced, simulate
 from simulator.sweep.space import Point
 from simulator.sweep.store import Store
 from simulator.trace.files import load_trace
@@ -27,11 +27,16 @@ def compute_group(group: Sequence[Point], store: Store, root: Path) -> tuple[int
     stops no other: in a sweep of thousands a fault of this program must not cost the other points either.
     """
     run: Run | None = None
+    unpriced: dict[str, Any] = {}
     failed = 0
     for point in group:
         try:
-            run = simulate_point(point, root) if run is None else repriced(run, point)
-            store.keep_result(point, run)
+            if run is None:
+                run = simulate_point(point, root)
+                unpriced = unpriced_dict(run)
+            else:
+                run = repriced(run, point.chip, point.command)
+            store.keep_result(point, run, unpriced)
         except Exception as error:
             failed += 1
             store.keep_error(point, error)
@@ -43,12 +48,6 @@ def simulate_point(point: Point, root: Path) -> Run:
     if point.fault:
         raise TraceError(f"its trace could not be captured: {point.fault}")
     return simulate(point.chip, opened(str(root / point.trace), point.trace_hash), command=point.command)
-
-
-def repriced(run: Run, point: Point) -> Run:
-    """``run`` with the counts and times it has, at the prices of ``point``."""
-    ledger = build_ledger(run.result, point.chip)
-    return replace(run, chip=point.chip, ledger=ledger, command=point.command)
 
 
 @lru_cache(maxsize=2)

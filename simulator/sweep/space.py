@@ -15,8 +15,9 @@ from simulator.config.chip import ChipConfig
 from simulator.config.files import chip_from_tree, chip_tree
 from simulator.config.overrides import Override
 from simulator.config.place import Problem
+from simulator.config.restate import is_price, read_by_others, restated
 from simulator.config.sweep import SweepConfig
-from simulator.config.sweep_axes import AxisValue, value_text
+from simulator.config.sweep_axes import AxisValue, Range, value_text
 from simulator.config.sweep_checks import CHIP_AXIS, is_capture_axis
 from simulator.config.yaml_marks import Node, ScalarNode
 from simulator.errors import ConfigError
@@ -109,6 +110,8 @@ class Space:
         self._trees: dict[str, Tree] = {str(chip): chip_tree(str(chip), directory) for chip in chips}
         for tree, marks in self._trees.values():
             chip_from_tree(tree, marks, ())  # what is wrong with a base is told once, not at every point
+        self._prices = {axis for axis in config.axes if in_chip(axis) and is_price(axis) and self._stands_alone(axis)}
+        self._chips: dict[str, ChipConfig] = {}  # a chip for each combination of all values but prices
 
     def point(self, values: Values) -> Point:
         """The point of these values, its trace captured where it must be; raises ConfigError as `check`."""
@@ -124,8 +127,33 @@ class Space:
             self._captures.preset(values)
 
     def _chip(self, values: Values) -> tuple[str, ChipConfig]:
-        """Name of the base chip, and the chip of these values."""
-        base = str(values.get(CHIP_AXIS, self.config.base))
+        """Name of the base chip, and the chip of these values; validated whole unless another of its prices was."""
+        prices = {axis: value for axis, value in values.items() if axis in self._prices}
+        if not prices:
+            return self._validated(values)
+        others = repr({axis: value for axis, value in values.items() if axis not in prices})
+        known = self._chips.get(others)
+        chip = None if known is None else restated(known, prices)
+        base, chip = self._validated(values) if chip is None else (self._base(values), chip)
+        self._chips.setdefault(others, chip)
+        return base, chip
+
+    def _stands_alone(self, price: str) -> bool:
+        """Whether no other axis says something of the price on this one, and nothing else in a chip is made from it."""
+        values = [value for axis in self.config.axes.values() if not isinstance(axis, Range) for value in axis]
+        return not (
+            any(axis.startswith(f"{price}.") for axis in self.config.axes)
+            or f"{price}.value" in values
+            or any(read_by_others(tree, price) for tree, _ in self._trees.values())
+        )
+
+    def _base(self, values: Values) -> str:
+        """Name of the base chip of these values."""
+        return str(values.get(CHIP_AXIS, self.config.base))
+
+    def _validated(self, values: Values) -> tuple[str, ChipConfig]:
+        """As `_chip`, read from the file of the base chip."""
+        base = self._base(values)
         tree, marks = self._trees[base]
         overrides = [self._override(axis, value) for axis, value in values.items() if in_chip(axis)]
         try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,10 @@ class Store:
         found = read_json(self.folder / POINTS / point_id / ERROR)
         return None if found is None else f"{found.get('kind')}: {found.get('reason')}"
 
-    def keep_result(self, point: Point, run: Run) -> None:
-        """Commit the result of a point; an earlier failure of it is forgotten."""
+    def keep_result(self, point: Point, run: Run, unpriced: Mapping[str, Any] | None = None) -> None:
+        """Commit the result of a point (see `point_text`); an earlier failure of it is forgotten."""
         folder = self.folder / POINTS / point.point_id
-        commit(folder / RESULT, point_text(point, run))
+        commit(folder / RESULT, point_text(point, run, unpriced))
         (folder / ERROR).unlink(missing_ok=True)
 
     def keep_error(self, point: Point, error: Exception) -> None:
@@ -92,7 +93,7 @@ class Store:
         whether it keeps them; the objectives; then the `SHOWN` keys of the result. An objective that the result of a
         point lacks is NaN there, and ``reason`` says so.
         """
-        more = [*objectives, *(bound.key for bound in bounds)]
+        more = (*objectives, *(bound.key for bound in bounds))
         rows = [self._row(point, objectives, bounds) for point in points]
         table = pd.DataFrame(rows, dtype=object)  # or whole numbers beside missing ones would pass through floats
         numbers = [name for name in table.columns if _is_shown(name, more)]
@@ -120,19 +121,20 @@ class Store:
         row["reason"] = "; ".join([*reasons, *(f"breaks {text}" for text in broken)])
         row |= {"feasible": not broken} if bounds else {}
         row |= {key: None if key in lacking else result[key] for key in objectives}
-        more = [bound.key for bound in bounds]
+        more = tuple(bound.key for bound in bounds)
         shown = {k: v for k, v in result.items() if _is_shown(k, more) and (v is None or is_number(v))}
         return row | {key: value for key, value in shown.items() if key not in objectives}
 
 
-def point_text(point: Point, run: Run) -> str:
+def point_text(point: Point, run: Run, unpriced: Mapping[str, Any] | None = None) -> str:
     """The result of a point and what it takes to compute it again, as text.
 
     The seconds of this machine are left out, so that the same point has the same bytes, and so are the bands of the
     energy, whose draws would take most of the time of a price point (the report of a rerun has them). The text is one
-    line: thousands of files so written are read and written several times faster.
+    line: thousands of files so written are read and written several times faster. ``unpriced`` is that of
+    a point that differs in prices alone (`result_dict`).
     """
-    result = result_dict(run, bands=False)
+    result = result_dict(run, bands=False, unpriced=unpriced)
     del result["elapsed"]
     return json.dumps(result | {ORIGIN: _origin(point)}, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -178,7 +180,8 @@ def _json(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _is_shown(key: str, more: Iterable[str] = ()) -> bool:
+@lru_cache(maxsize=65536)  # the results of a sweep have the same keys
+def _is_shown(key: str, more: tuple[str, ...] = ()) -> bool:
     """Whether ``key`` is one of `SHOWN` or ``more``, or on one of those branches."""
     return f"{key}.".startswith((*_BRANCHES, *(f"{name}." for name in more)))
 

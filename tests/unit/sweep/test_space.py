@@ -1,11 +1,19 @@
-import pytest
+import json
+from pathlib import Path
 
+import pytest
+from factories import chip_fields
+
+from simulator.config.extends import shipped_chips
+from simulator.config.files import chip_from_tree, chips_directory, load_chip
 from simulator.energy.prices import chip_prices
 from simulator.errors import ConfigError
+from simulator.report.manifest import chip_sha256
 from simulator.sweep.groups import price_groups, timing_key
 from simulator.sweep.space import Space, sweep_points
 
 LANES, SRAM = "core.synapse.lanes", "core.sram.capacity"
+HOP, STATIC = "noc.hop_x", "chip.static_power"
 
 
 def points(config, trace="hash"):
@@ -84,3 +92,56 @@ def test_the_timing_key_keeps_every_number_that_is_no_price(sweep):
     assert key.count("priced") == len(chip_prices(point.chip))
     assert '"lanes": 2' in key
     assert "davies" not in key.replace('"source": "davies"', "")
+
+
+@pytest.mark.parametrize("base", sorted(shipped_chips(chips_directory())))
+def test_every_price_of_every_chip_is_restated_as_its_file_would_be_read(sweep, base):
+    """A chip of which only the prices were validated anew is the one that `--set` makes, to the last citation."""
+    prices = [price.path for price in chip_prices(load_chip(base)).values()]
+    axes = {path: ["1 mW", "3 mW"] if path == STATIC else ["1 pJ", "2.5 pJ"] for path in prices}
+    for point in points(sweep(axes, mode="zip", base=base)):
+        whole = load_chip(base, point.overrides)
+        assert point.chip == whole
+        assert chip_sha256(point.chip) == chip_sha256(whole)
+
+
+def test_the_whole_chip_is_validated_once_for_all_its_prices(sweep, monkeypatch):
+    whole = []
+    monkeypatch.setattr(
+        "simulator.sweep.space.chip_from_tree", lambda *args: whole.append(args) or chip_from_tree(*args)
+    )
+    assert len(points(sweep({LANES: [2, 4], HOP: ["1 pJ", "2 pJ", "3 pJ"]}))) == 6
+    assert len(whole) == 1 + 2  # the base, then each number of lanes
+
+
+def test_a_price_that_another_is_made_from_moves_that_one(sweep):
+    fields = chip_fields()
+    made = {"model": "scaled", "energy": f"{HOP}.value", "node": "14 nm", "voltage": 0.75, "source": "toy"}
+    fields["noc"]["hop_y"] = made | {"to_node": "14 nm", "to_voltage": 0.75}
+    config = sweep({HOP: ["1 pJ", "2 pJ"]})
+    Path("toy.yaml").write_text(json.dumps(fields))
+    first, second = (point.chip.noc for point in points(config))
+    assert (first.hop_y.value, second.hop_y.value) == (1.0, 2.0)
+
+
+def test_a_bound_on_an_axis_of_its_own_stays_beside_its_price(sweep):
+    config = sweep({HOP: ["2 pJ", "3 pJ"], f"{HOP}.low": ["1 pJ"]})
+    assert [(p.chip.noc.hop_x.value, p.chip.noc.hop_x.low) for p in points(config)] == [(2.0, 1.0), (3.0, 1.0)]
+
+
+@pytest.mark.parametrize("wrong", ["2", "-1 pJ", "1 ns", "nan pJ"])
+def test_a_wrong_price_is_told_in_the_same_words_wherever_it_stands(sweep, wrong):
+    told = []
+    for prices in (["1 pJ", wrong], [wrong, "1 pJ"]):
+        with pytest.raises(ConfigError) as error:
+            points(sweep({HOP: prices}))
+        told.append(error.value.problems)
+    assert told[0] == told[1]
+
+
+def test_values_that_python_calls_equal_are_not_taken_for_one_another(sweep):
+    config = sweep({LANES: [1, True], HOP: ["1 pJ", "2 pJ"]})
+    space = Space(config, dict.fromkeys(config.trace, "hash"))
+    space.point({LANES: 1, HOP: "1 pJ"})
+    with pytest.raises(ConfigError, match="found true, wanted a whole number"):
+        space.point({LANES: True, HOP: "2 pJ"})
