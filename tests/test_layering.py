@@ -232,6 +232,7 @@ print(json.dumps(found))
 # constant argument, and not at all when the machine code of the caller came from disk.
 ENTRIES = {
     "simulator.engine.kernels.run_timesteps",
+    "simulator.engine.kernels_handshake.run_handshake",
     "simulator.engine.kernels_transfer.run_transfer",
     "simulator.model.kernels.add_count_rows",
     "simulator.model.kernels.add_spike_rows",

@@ -53,3 +53,27 @@ def map_(
     else:
         time = "simulated time" if simulate else "time at least"
         print_table(table, f"{captured.name} on {chip_config.name}, whole trace; {time}")
+
+
+@app.command()
+def sync(
+    chip: ChipName = "loihi-like",
+    trace: TraceName = DEFAULT_TRACE,
+    set_: Overrides = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare barriers with handshakes: time, packets and energy of a trace under both."""
+    from simulator.config import load_chip
+    from simulator.report.progress import ProgressLine
+    from simulator.report.syncs import compare_syncs
+    from simulator.trace.files import load_trace
+
+    chips = [load_chip(chip, [*(set_ or []), f"sync.kind={kind}"]) for kind in ("barrier", "handshake")]
+    captured = load_trace(find_trace(trace))
+    with ProgressLine(quiet=quiet or as_json) as progress:
+        table = compare_syncs(captured, chips, progress.say)
+    if as_json:
+        print_json(json_rows(table))
+    else:
+        print_table(table, f"{captured.name} on {chips[0].name}; time and energy per token")

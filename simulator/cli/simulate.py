@@ -61,6 +61,10 @@ def simulate(
     breakeven: Annotated[
         bool, typer.Option("--breakeven", help="find the spike rates that break even with the dense twin by bisection")
     ] = False,
+    sync: Annotated[
+        Literal["barrier", "handshake"] | None,
+        typer.Option(help="how timesteps are kept apart, for sync.kind of the chip file"),
+    ] = None,
     verify: Annotated[
         Path | None,
         typer.Option(help="model of the trace: check that delivered spikes add up to the sums of its forward pass"),
@@ -88,7 +92,7 @@ def simulate(
     from simulator.trace.files import load_trace
     from simulator.trace.recode import as_encoding
 
-    options = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk}
+    options = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk, "sync.kind": sync}
     overrides = [*(set_ or []), *(f"{path}={value}" for path, value in options.items() if value is not None)]
     chip_config = load_chip(chip, overrides)
     captured = load_trace(find_trace(trace))

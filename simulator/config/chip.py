@@ -324,6 +324,10 @@ class Barrier(Provenance):
 class Sync(Frozen):
     """How timesteps are kept apart."""
 
+    kind: Literal["barrier", "handshake"] = Field(
+        default="barrier",
+        description="barrier: all cores wait for the last; handshake: a core waits for those that send to it",
+    )
     barrier: Barrier
 
 

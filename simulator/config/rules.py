@@ -46,6 +46,7 @@ def broken_chip_rules(chip: Mapping[str, Any]) -> list[tuple[Path, str]]:
         *_multicast_over_channels(chip),
         *_full_cores_behind_channels(chip),
         *_torus_of_channels(chip),
+        *_full_cores_that_wait(chip),
     ]
 
 
@@ -127,6 +128,13 @@ def _torus_of_channels(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Routers with virtual channels have no rule that keeps rings from filling."""
     if _at(chip, ("noc", "topology")) == "torus" and _at(chip, ("noc", "router")) == "V":
         yield ("noc", "topology"), "found torus with router V, wanted mesh or a router of one channel (P, N, R)"
+
+
+def _full_cores_that_wait(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """A core full of packets of its next timestep would never get the marker that ends the present one."""
+    path = ("core", "axon_in", "fifo_packets")
+    if _at(chip, path) is not None and _at(chip, ("sync", "kind")) == "handshake":
+        yield path, "found a bound with sync.kind handshake, wanted none, or sync.kind barrier: the core could fill up"
 
 
 def _nearest_action(target: str) -> str:

@@ -111,7 +111,7 @@ class _Run:
         self.networks = [Network(setting.placement, setting.chip) for _ in range(self.threads)]
         self.tally = {phase: Tally() for phase in PHASES}
         self.cores = CoreLoad.idle(setting.placement)
-        self.spikes = self.synops = self.packet_hops = 0
+        self.spikes = self.synops = self.packet_hops = self.markers = 0
 
     def batches(self) -> Iterator[BatchRun]:
         """Every batch simulated, in order, several of them at once.
@@ -157,6 +157,7 @@ class _Run:
         self.spikes += run.spikes
         self.synops += run.synops
         self.packet_hops += run.packet_hops
+        self.markers += run.markers
 
     def result(self, elapsed: dict[str, float]) -> SimResult:
         """Everything found, after the check that the network moved what was counted."""
@@ -180,6 +181,7 @@ class _Run:
             synops=self.synops,
             packets=all_counts.total("axon_out", "packet"),
             packet_hops=self.packet_hops,
+            markers=self.markers,
             n_chips=placement.n_chips,
             cores_total=placement.cores_total,
             tiles_used=placement.tiles_used,

@@ -60,19 +60,20 @@ def emit_home(
     multicast: bool,
     home: int,
     first: int,
+    soma_ps: int,
+    out_ps: int,
     packets: Packets,
-) -> tuple[int, int, int]:
+) -> tuple[int, int, int, int]:
     """Encoder neurons of one home core in order: update, fire, one packet per target or one to all of them.
 
     ``soma`` is (lanes, update_ps, idle_ps, fire_ps). A group of lanes takes the idle time when none of it fires.
-    Returns (packets so far, end of the core's work in ps, spikes).
+    ``soma_ps`` and ``out_ps`` are when the soma and the axons begin. Returns (packets so far, when these two are done,
+    spikes).
     """
     lanes, update_ps, idle_ps, fire_ps = soma
     of_row, ptr, targets = segments
     ready, row_of, home_of, to = packets
     n = first
-    soma_ps = 0
-    out_ps = 0
     spikes = 0
     for group in range(start, stop, lanes):
         end = min(group + lanes, stop)
@@ -96,7 +97,7 @@ def emit_home(
                     home_of[n] = home
                     to[n] = segment if multicast else targets[ptr[segment] + k]
                     n += 1
-    return n, max(soma_ps, out_ps), spikes
+    return n, soma_ps, out_ps, spikes
 
 
 @jit
@@ -266,7 +267,7 @@ def run_timesteps(
             emitted_ps = 0
             for home in range(len(start)):
                 head[home] = n
-                n, end, spikes = emit_home(
+                n, soma_ps, out_ps, spikes = emit_home(
                     counts[token],
                     start[home],
                     stop[home],
@@ -278,11 +279,13 @@ def run_timesteps(
                     multicast,
                     home,
                     n,
+                    0,
+                    0,
                     emitted,
                 )
                 tail[home] = n
-                home_busy[home] += end
-                emitted_ps = max(emitted_ps, end)
+                home_busy[home] += max(soma_ps, out_ps)
+                emitted_ps = max(emitted_ps, soma_ps, out_ps)
                 n_spikes += spikes
             merge_homes(emitted, head, tail, cycle_ps, packets, cycle)
             sent_now[:] = 0

@@ -8,8 +8,9 @@ import numpy as np
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.cores import CoreLoad
+from simulator.engine.kernels_cores import LOG_FIELDS
 from simulator.engine.network import Network
-from simulator.engine.spikes import scratch
+from simulator.engine.scratch import scratch
 from simulator.errors import CapacityError, SpikewattError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Placement
@@ -54,17 +55,24 @@ def check_placement(trace: Trace, chip: ChipConfig, placement: Placement) -> Non
 
 
 def check_rings(trace: Trace, chip: ChipConfig) -> None:
-    """Check that the FIFOs of a torus hold two packets, without which its rings could fill (`reference_noc`).
+    """Check what keeps the rings of a torus from filling (`reference_topology`): room for two packets, all of one size.
 
     Raises
     ------
     CapacityError
-        When ``noc.buffer_flits`` is below twice the flits of the largest packet.
+        When ``noc.buffer_flits`` is below twice the flits of the largest packet, or markers of one flit would travel
+        beside longer spikes: places that the short ones leave over may never add up to one for a long one. With
+        multicast every flit goes for itself.
     """
     if chip.noc.topology != "torus":
         return
     value = ceil_div(chip.core.dendrite.accumulator_bits, chip.noc.flit_bits)
     spike = flits_per_spike(trace.encoding, chip)
+    if chip.sync.kind == "handshake" and not chip.noc.multicast and spike > 1:
+        raise CapacityError(
+            f"{chip.name}: a torus carries packets of one size at a time, sync.kind handshake sends markers of 1 flit"
+            f" beside spikes of {spike}; set noc.multicast, sync.kind barrier or noc.topology mesh"
+        )
     demand, bound = 2 * max(value, spike), chip.noc.buffer_flits
     if demand > bound:
         raise CapacityError(
@@ -86,19 +94,21 @@ def check_memory(trace: Trace, chip: ChipConfig, placement: Placement, threads: 
 def memory_bytes(trace: Trace, chip: ChipConfig, placement: Placement, threads: int) -> int:
     """Bytes of the largest arrays: counts of the trace, and for each thread a network, its packets and core loads."""
     counts = sum(stream.n for stream in trace.streams) * trace.n_tokens * np.dtype(np.int16).itemsize
-    packets = [_packets(stage, chip, placement) for stage in trace.stages]
-    if chip.schedule.kind == "pipelined":
-        packets = [sum(packets)]
-    per_packet = _bytes(scratch(1)) * max(packets)
+    stages = [_packet_bytes(stage, trace, chip, placement) for stage in trace.stages]
+    packets = sum(stages) if chip.schedule.kind == "pipelined" else max(stages)
     loads = 3 * _bytes(vars(CoreLoad.idle(placement)))  # the one under way and two that wait
-    return counts + threads * (_bytes(Network(placement, chip).for_kernel()) + per_packet + loads)
+    return counts + threads * (_bytes(Network(placement, chip).for_kernel()) + packets + loads)
 
 
-def _packets(stage: Stage, chip: ChipConfig, placement: Placement) -> int:
-    """Packets of a timestep in which every neuron of a stage fires."""
-    if chip.noc.multicast:
-        return stage.width
-    return sum(block.n_rows for layer_id in stage.layers for block in placement.of(layer_id))
+def _packet_bytes(stage: Stage, trace: Trace, chip: ChipConfig, placement: Placement) -> int:
+    """Bytes of the packets of a timestep in which every neuron fires; under handshakes of all timesteps of a token."""
+    blocks = [block for layer_id in stage.layers for block in placement.of(layer_id)]
+    if chip.sync.kind == "barrier" or stage.stream is None:
+        packets = stage.width if chip.noc.multicast else sum(block.n_rows for block in blocks)
+        return packets * _bytes(scratch(1))
+    spikes = stage.width if chip.replay == "dense" else int(trace.spikes_per_token(stage.stream).max())
+    delivered = spikes * len(blocks)  # at most: a row may have fewer targets
+    return (spikes if chip.noc.multicast else delivered) * _bytes(scratch(1)) + delivered * (LOG_FIELDS + 2) * 8
 
 
 def _bytes(record: Any) -> int:

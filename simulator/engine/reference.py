@@ -14,8 +14,8 @@ together; a round is
    network carries the packets, the target cores serve them in order of arrival and update their neurons;
 4. partial sums travel to the block that holds the first rows (`reduce`).
 
-Timesteps, collects and reductions each end with a barrier. Every step starts with an idle network, and ends when the
-last of the stages is done.
+Timesteps, collects and reductions each end with a barrier, or without any (`reference_handshake`). Every step starts
+with an idle network, and ends when the last of the stages is done.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from collections import Counter
 from itertools import pairwise
 
 from simulator.config.chip import ChipConfig
+from simulator.engine import reference_handshake
 from simulator.engine.reference_cores import Event, ReferenceCores, ReferenceResult
 from simulator.engine.reference_network import Delivery, Packet
 from simulator.engine.reference_ops import op_ps, op_work
@@ -58,13 +59,24 @@ class _Oracle(ReferenceCores):
         taken += max(self.ops(stage, token) for stage, token in active)
         taken += self.load(active)
         spiking = [(stage, token) for stage, token in active if stage.stream is not None]
-        for t in range(self.n_timesteps() if spiking else 0):
-            taken += self.timestep(spiking, t) + self.barrier()
+        if spiking:
+            taken += self.timesteps(spiking)
         taken += max([self.soma_after_stage(stage) for stage, _ in spiking], default=0)
         return taken + self.reduce(stages)
 
+    def timesteps(self, spiking: Active) -> int:
+        """All timesteps of the stages at work, closed by barriers or by handshakes."""
+        if self.chip.sync.kind == "handshake":
+            return reference_handshake.timesteps(self, spiking)
+        return sum(self.timestep(spiking, t) + self.barrier() for t in range(self.n_timesteps()))
+
     def barrier(self) -> int:
-        """One barrier: linear in the tiles in use between the points of the chip file, constant outside them."""
+        """One barrier: linear in the tiles in use between the points of the chip file, constant outside them.
+
+        Under handshakes there is none: a core knows how many values it waits for.
+        """
+        if self.chip.sync.kind == "handshake":
+            return 0
         self.count("chip", "sync", "barrier")
         used = len({int(self.placement.core_router[block.core]) for block in self.placement.blocks})
         points = self.chip.sync.barrier.latency
@@ -125,10 +137,10 @@ class _Oracle(ReferenceCores):
         for stage, token in active:
             counts = self.counts_of(stage, token)
             for home in self.blocks(stage.stage_id):
-                sent, emitted = self.emit(home, stage, t, counts)
+                sent, soma_ps, out_ps = self.emit(home, stage, t, counts)
                 packets += sent
-                end = max(end, emitted)
-                self.found.busy_ps[home.core] += emitted
+                end = max(end, soma_ps, out_ps)
+                self.found.busy_ps[home.core] += max(soma_ps, out_ps)
         end = max(end, self.carry(packets))
         free = self.serve(packets)
         for block in [b for stage, _ in active for layer_id in stage.layers for b in self.blocks(layer_id)]:

@@ -76,10 +76,14 @@ class ReferenceCores:
             return count != 0
         return abs(count) > t
 
-    def emit(self, home: Block, stage: Stage, t: int, counts: list[int]) -> tuple[list[Packet], int]:
-        """Encoder neurons of one core in order, a group of lanes at a time; returns packets and the end of its work."""
+    def emit(
+        self, home: Block, stage: Stage, t: int, counts: list[int], soma_ps: int = 0, out_ps: int = 0
+    ) -> tuple[list[Packet], int, int]:
+        """Encoder neurons of one core in order, a group of lanes at a time.
+
+        ``soma_ps`` and ``out_ps`` are when its soma and its axons begin; returns the packets and when the two are done.
+        """
         soma = self.chip.core.soma
-        soma_ps = out_ps = 0
         packets = []
         for first in range(home.col_start, home.col_stop, soma.lanes):
             group = range(first, min(first + soma.lanes, home.col_stop))
@@ -95,7 +99,7 @@ class ReferenceCores:
                     packet = Packet(home, row, out_ps, self.spike_flits(), multicast=self.chip.noc.multicast)
                     packet.deliveries += [Delivery(packet, block, self.service_ps(block)) for block in receivers]
                     packets.append(packet)
-        return packets, max(soma_ps, out_ps)
+        return packets, soma_ps, out_ps
 
     def receivers(self, stage: Stage, row: int) -> list[list[Block]]:
         """Receivers of each packet that a spike of this row sends: one each, or with multicast all in one packet."""

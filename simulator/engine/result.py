@@ -73,6 +73,8 @@ class SimResult:
         Time of the whole trace.
     spikes, synops, packets, packet_hops
         Totals over the trace; a hop is a router-to-router link crossing of one packet.
+    markers
+        Packets among these that end a timestep where no barrier does.
     n_chips, cores_total, tiles_used
         Hardware in use.
     static_ps
@@ -99,6 +101,7 @@ class SimResult:
     synops: int
     packets: int
     packet_hops: int
+    markers: int
     n_chips: int
     cores_total: int
     tiles_used: int

@@ -8,9 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
-from simulator.engine.kernels import BITWISE, DENSE, TWOS, UNARY, Packets, Scratch, Targets, run_timesteps
+from simulator.engine import handshake
+from simulator.engine.kernels import BITWISE, DENSE, TWOS, UNARY, Targets, run_timesteps
+from simulator.engine.kernels import Routes as KernelRoutes
+from simulator.engine.kernels_handshake import run_handshake
 from simulator.engine.network import Network
 from simulator.engine.plan import StagePlan
+from simulator.engine.scratch import scratch
 from simulator.engine.servers import Servers
 from simulator.mapping.traffic import flits_per_spike
 from simulator.trace.encoding import Encoding
@@ -41,7 +45,9 @@ class SpikeRun:
     active_steps
         int64 [G]: timesteps in which a target received something.
     events
-        int64 [packets recorded, 9], see `EVENT_FIELDS`.
+        int64 [packets recorded, 9], see `EVENT_FIELDS`; without markers.
+    markers, marker_flows
+        As ``sent`` and ``flows``, of the markers behind the timesteps; zero where barriers close these.
     """
 
     spikes: int
@@ -53,6 +59,8 @@ class SpikeRun:
     active_steps: Ints
     stall_ps: Ints
     events: Ints
+    markers: Ints
+    marker_flows: Ints
 
 
 def replay_code(encoding: Encoding, chip: ChipConfig) -> tuple[int, int]:
@@ -85,8 +93,8 @@ def run_spikes(
     home_busy, sent = np.zeros(n_homes, np.int64), np.zeros((n_homes, len(plan.segment_ptr) - 1), np.int64)
     active_steps, stall_ps = np.zeros(len(plan.taking.kept), np.int64), np.zeros(n_targets, np.int64)
     events = np.full((n_events, len(EVENT_FIELDS)), -1, np.int64)
-    most, routes = most_packets(plan), plan.routes
-    spikes = run_timesteps(
+    markers = handshake.markers(plan, n_timesteps) if chip.sync.kind == "handshake" else np.zeros_like(sent)
+    arguments = (
         np.ascontiguousarray(counts, dtype=np.int32),
         n_timesteps,
         code,
@@ -97,22 +105,39 @@ def run_spikes(
         (plan.segment_of_row, plan.taking.segment_ptr, plan.taking.segment_target),
         _targets(plan, plan.taking),
         (plan.alone.segment_ptr, plan.alone.segment_target, _targets(plan, plan.alone)),
-        (
-            routes.nodes,
-            routes.root,
-            plan.target_router,
-            routes.member_target,
-            routes.member_server,
-            routes.member_service_ps,
-        ),
+        _routes(plan),
         network.for_kernel(),
-        scratch(most, flits_per_spike(encoding, chip)),
-        (compute, waiting, home_busy, sent, active_steps, stall_ps, events),
     )
-    flows = _flows(sent, plan)
-    recorded = min(n_events, int(flows.sum()))
+    out = (compute, waiting, home_busy, sent, active_steps, stall_ps, events)
+    flits = flits_per_spike(encoding, chip)
+    if chip.sync.kind == "handshake":
+        spikes_of_row = encoding.spikes_per_count(counts) if chip.replay == "captured" else np.ones_like(counts)
+        packets, log = handshake.work_space(plan, spikes_of_row, markers, flits)
+        spikes = run_handshake(*arguments, handshake.marker_ps(chip), packets, log, out)
+    else:
+        spikes = run_timesteps(*arguments, scratch(most_packets(plan), flits), out)
+    flows, markers = flows_of(sent, plan), markers * n_tokens
+    recorded = events[: min(n_events, int(flows.sum()))]
     of_target = active_steps[plan.taking.stand_in]
-    return SpikeRun(spikes, compute, waiting, home_busy, sent, flows, of_target, stall_ps, events[:recorded])
+    return SpikeRun(
+        spikes,
+        compute,
+        waiting,
+        home_busy,
+        sent,
+        flows,
+        of_target,
+        stall_ps,
+        recorded,
+        markers,
+        flows_of(markers, plan),
+    )
+
+
+def _routes(plan: StagePlan) -> KernelRoutes:
+    """The ways of the spikes, as the kernel takes them."""
+    r = plan.routes
+    return r.nodes, r.root, plan.target_router, r.member_target, r.member_server, r.member_service_ps
 
 
 def _targets(plan: StagePlan, servers: Servers) -> Targets:
@@ -121,7 +146,7 @@ def _targets(plan: StagePlan, servers: Servers) -> Targets:
     return servers.server, plan.target_service_ps[kept], plan.target_update_ps[kept], plan.target_idle_ps[kept]
 
 
-def _flows(sent: Ints, plan: StagePlan) -> Ints:
+def flows_of(sent: Ints, plan: StagePlan) -> Ints:
     """Deliveries from each home to each target, int64 [H, G]; in unicast a spike is a packet for each target."""
     spikes = sent if plan.routes.multicast else sent // np.maximum(np.diff(plan.segment_ptr), 1)
     flows = np.zeros((len(sent), len(plan.targets)), np.int64)
@@ -142,16 +167,3 @@ def most_packets(plan: StagePlan) -> int:
         return len(plan.segment_of_row)
     targets_of_row = np.diff(plan.segment_ptr)[plan.segment_of_row]
     return int(targets_of_row.sum())
-
-
-def scratch(most: int, flits: int = 1) -> Scratch:
-    """Work arrays of `run_timesteps` for at most ``most`` packets at a time, each of so many ``flits``."""
-
-    def field() -> Ints:
-        return np.empty(max(most, 1), np.int64)
-
-    def packets() -> Packets:
-        return field(), field(), field(), field()
-
-    flits_of = np.full(max(most, 1), flits, np.int64)
-    return packets(), packets(), field(), field(), field(), flits_of, field()

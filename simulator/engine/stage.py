@@ -1,6 +1,6 @@
 """A batch of rounds simulated: stages that work together, their counts, the load of their cores, where the time went.
 
-Under barriers a round does not depend on any other: each of its steps starts on an idle network.
+A round does not depend on any other: each of its steps starts on an idle network.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from simulator.config.chip import ChipConfig
 from simulator.engine.barrier import barrier_ps
 from simulator.engine.cores import CoreLoad
+from simulator.engine.handshake import marker_ps
 from simulator.engine.links import crossings
 from simulator.engine.network import Network
 from simulator.engine.plan import StagePlan, accumulation, fetching_tokens, plan_stages
@@ -81,7 +82,7 @@ class BatchRun:
         Load of the cores.
     times
         Part of the time (`STAGE_TIMES`) -> int64 ps [R].
-    spikes, synops, packet_hops
+    spikes, synops, packet_hops, markers
         Totals over the rounds.
     """
 
@@ -90,7 +91,7 @@ class BatchRun:
         self.n_rounds = len(batch.tokens)
         self.tally = {phase: Tally() for phase in PHASES}
         self.cores = CoreLoad.idle(setting.placement)
-        self.spikes = self.synops = self.packet_hops = 0
+        self.spikes = self.synops = self.packet_hops = self.markers = 0
         self.times = dict.fromkeys(STAGE_TIMES, np.zeros(self.n_rounds, np.int64))
         self._traces: dict[str, Trace] = {}
         self._tallies: dict[str, Tally] = {}  # of each stage: that of the phase of its tokens
@@ -117,6 +118,8 @@ class BatchRun:
             self._spike(spiking)
             barriers += self._in.n_timesteps
         self._add_time("transfer_ps", sum(self._transfer(step) for step in after))
+        if chip.sync.kind == "handshake":
+            return
         foremost = self._tallies[self.batch.stages[-1].stage_id]
         foremost.add(CHIP, "sync", "barrier", barriers * self.n_rounds)
         self._add_time("barrier_ps", barriers * self._in.barrier_ps)
@@ -154,8 +157,11 @@ class BatchRun:
         self._count_targets(plan, run)
         servers = np.unique(plan.target_core)
         self.cores.add("stall_ps", servers, run.stall_ps[: len(servers)])
+        flits = flits_per_spike(encoding, chip)
         for stage in stages:
-            self._count_packets(stage, plan, run)
+            self._count_packets(stage, plan, run.sent, run.flows, flits)
+            self._count_packets(stage, plan, run.markers, run.marker_flows, 1)
+        self.markers += int(run.markers.sum())
         self._add_time("compute_ps", run.compute_ps + self._soma_after_stage(plan))
         self._add_time("network_ps", run.network_ps)
 
@@ -225,29 +231,28 @@ class BatchRun:
         tally.add(stage.stage_id, "soma", "fire", spikes)
         return spikes
 
-    def _count_packets(self, stage: Stage, plan: StagePlan, run: SpikeRun) -> None:
-        """Count the packets of a stage's spikes and the links they cross."""
+    def _count_packets(self, stage: Stage, plan: StagePlan, sent: Ints, flows: Ints, flits: int) -> None:
+        """Count the packets of a stage, ``sent`` [H, S] as ``flows`` [H, G], and the links they cross."""
         homes, tally = plan.stages[stage.stage_id], self._tallies[stage.stage_id]
-        flits, flows = flits_per_spike(self._in.trace.encoding, self._in.chip), run.flows[homes]
         if plan.routes.multicast:
-            sent, links, entries = run.sent[homes], plan.routes.links[homes], plan.routes.entries[homes]
-            tally.add_traffic(stage.stage_id, sent, flits, links, entries)
-            self.packet_hops += int((sent * links.hops).sum())
-            self.cores.add("packets_out", plan.home_core[homes], sent.sum(axis=1))
-            self.cores.add("packets_in", plan.target_core, flows.sum(axis=0))
+            links, entries = plan.routes.links[homes], plan.routes.entries[homes]
+            tally.add_traffic(stage.stage_id, sent[homes], flits, links, entries)
+            self.packet_hops += int((sent[homes] * links.hops).sum())
+            self.cores.add("packets_out", plan.home_core[homes], sent[homes].sum(axis=1))
+            self.cores.add("packets_in", plan.target_core, flows[homes].sum(axis=0))
             return
-        home, target = np.nonzero(flows)
+        home, target = np.nonzero(flows[homes])
         cores = plan.home_core[homes][home], plan.target_core[target]
-        self._traffic(tally, stage.stage_id, *cores, flows[home, target], flits)
+        self._traffic(tally, stage.stage_id, *cores, flows[homes][home, target], flits)
 
     def _count_targets(self, plan: StagePlan, run: SpikeRun) -> None:
         """What the targets did for the packets they received, and the updates of their neurons."""
-        packets = run.flows.sum(axis=0)
+        packets, markers = run.flows.sum(axis=0), run.marker_flows.sum(axis=0)
         idle_steps = self._steps() - run.active_steps
         trace, chip = self._in.trace, self._in.chip
         accumulate = accumulation(trace.encoding, chip)[0]
         served = {
-            ("axon_in", "lookup"): packets,
+            ("axon_in", "lookup"): packets + markers,
             ("synapse", "word_read"): packets * plan.target_words * self._fetches(plan) // self.n_rounds,
             ("synapse", "synop"): packets * plan.target_synops,
             ("dendrite", accumulate): packets * plan.target_synops,
@@ -262,7 +267,8 @@ class BatchRun:
         self.synops += int(synops.sum())
         self.cores.add("synops", plan.target_core, synops)
         updates_ps = run.active_steps * plan.target_update_ps + idle_steps * plan.target_idle_ps
-        self.cores.add("busy_ps", plan.target_core, packets * plan.target_service_ps + updates_ps)
+        served_ps = packets * plan.target_service_ps + markers * marker_ps(chip)
+        self.cores.add("busy_ps", plan.target_core, served_ps + updates_ps)
 
     def _fetches(self, plan: StagePlan) -> Ints:
         """Rounds in which each target reads its weights, int64 [G]; the others have those of the round before."""

@@ -7,13 +7,15 @@ from functools import cache
 
 import numpy as np
 
-from simulator.engine.kernels import run_timesteps
+from simulator.engine.kernels import Out, run_timesteps
+from simulator.engine.kernels_cores import LOG_FIELDS
+from simulator.engine.kernels_handshake import run_handshake
 from simulator.engine.kernels_noc_models import CYCLE
 from simulator.engine.kernels_transfer import run_transfer
 from simulator.engine.noc_workspace import noc_workspace
 from simulator.engine.noc_workspace_closed import closed_workspace
 from simulator.engine.noc_workspace_vc import noc_workspace_vc
-from simulator.engine.spikes import scratch
+from simulator.engine.scratch import scratch
 from simulator.engine.trees import NO_NODES
 
 
@@ -24,31 +26,18 @@ def warm_up() -> float:
     zero, one = np.zeros(1, np.int64), np.ones(1, np.int64)
     ptr, targets = np.array([0, 1], np.int64), (zero, one, zero, zero)
     workspaces = (noc_workspace(1, 1, 1), noc_workspace_vc(1, 1, 1), closed_workspace(1, 1, 1))
+    events = np.zeros((0, 9), np.int64)
     network = (np.zeros(5, np.int64), np.zeros(5, np.int64), CYCLE, *workspaces, 0, np.zeros(0, np.int64))
 
-    run_timesteps(
-        np.ones((1, 1), np.int32),
-        1,
-        0,
-        (1, 1, 1, 1),
-        1,
-        1,
-        (zero, one, zero),
-        (zero, ptr, zero),
-        targets,
-        (ptr, zero, targets),
-        (NO_NODES, np.zeros((1, 1), np.int64), zero, zero, zero, one),
-        network,
-        scratch(1),
-        (
-            zero.copy(),
-            zero.copy(),
-            zero.copy(),
-            np.zeros((1, 1), np.int64),
-            zero.copy(),
-            zero.copy(),
-            np.zeros((0, 9), np.int64),
-        ),
-    )
+    def out() -> Out:
+        sent = np.zeros((1, 1), np.int64)
+        return zero.copy(), zero.copy(), zero.copy(), sent, zero.copy(), zero.copy(), events
+
+    counts = np.ones((1, 1), np.int32)
+    routes = (NO_NODES, np.zeros((1, 1), np.int64), zero, zero, zero, one)
+    segments, alone = (zero, ptr, zero), (ptr, zero, targets)
+    arguments = (counts, 1, 0, (1, 1, 1, 1), 1, 1, (zero, one, zero), segments, targets, alone, routes, network)
+    run_timesteps(*arguments, scratch(1), out())
+    run_handshake(*arguments, 1, scratch(2), np.empty((2, LOG_FIELDS), np.int64), out())
     run_transfer(zero, zero, zero, zero, one, 1, one, network, zero.copy())
     return time.perf_counter() - started

@@ -147,6 +147,7 @@ def _assumptions(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
         f"{products}softmax{head} are dense work of the vector unit, not spikes",
         *((f"{' and '.join(added)}: each spike reads its cached row anew, as a weight row is read",) if added else ()),
         *_order_of_tokens(chip),
+        *_apart(chip),
         *((idle,) if chip.core.soma.every == "timestep" else ()),
         *_unpublished(chip),
     )
@@ -170,6 +171,16 @@ def _order_of_tokens(chip: ChipConfig) -> tuple[str, ...]:
     if chip.schedule.chunk > 1:
         return (f"prompts pass each stage in chunks of {chip.schedule.chunk} tokens, one chunk at a time",)
     return ("tokens follow one another: no two are in the chip at once",)
+
+
+def _apart(chip: ChipConfig) -> tuple[str, ...]:
+    """What handshakes take for granted; barriers take nothing."""
+    if chip.sync.kind == "barrier":
+        return ()
+    return (
+        "sync handshake: in the timesteps of a stage each core goes on when its own homes are done; the steps of a"
+        " stage still follow one another, and a core knows without cost how many values it waits for",
+    )
 
 
 def _drawn(trace: Trace) -> tuple[str, ...]:

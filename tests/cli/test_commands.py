@@ -97,6 +97,22 @@ def test_map_compares_every_way(trace_file: Path) -> None:
     ]
 
 
+def test_sync_shows_barriers_beside_handshakes(trace_file: Path) -> None:
+    done = run_program("sync", "--json", "--trace", trace_file)
+    barrier, handshake = json.loads(done.out)
+    assert (barrier["sync"], barrier["markers"], handshake["sync"], handshake["barriers"]) == (
+        "barrier",
+        0,
+        "handshake",
+        0,
+    )
+    assert handshake["packets"] == barrier["packets"] + handshake["markers"]
+    own = run_program("simulate", "--sync", "handshake", "--json", "--trace", trace_file)
+    result = json.loads(own.out)
+    assert (result["latency"]["sync"], result["counts"]["markers"]) == ("handshake", handshake["markers"])
+    assert any(warning.startswith("sync handshake") for warning in result["warnings"])
+
+
 # ---------------------------------------------------------------- synthesize
 
 

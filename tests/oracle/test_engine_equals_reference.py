@@ -162,6 +162,23 @@ def test_a_graded_count_beyond_a_flit_travels_in_several():
     assert (first.layers[0], "dendrite", "accumulate") not in counts
 
 
+@pytest.mark.parametrize("multicast", [False, True])
+@pytest.mark.parametrize("model", ["cycle", "estimate", "ideal"])
+def test_markers_of_one_flit_beside_spikes_of_three(model, multicast):
+    """Homes of four neurons and targets of four, one core a tile, and a network that is slower than the cores."""
+    trace = synthetic_trace("full", [12, 12], code="graded", levels=20_000, tokens=2)
+    chip = make_chip(
+        chip__max_chips=9,
+        core__limits={"axons_in": 64, "neurons": 4},
+        noc__flit_bits="6 bit",
+        noc__model=model,
+        noc__multicast=multicast,
+        noc__cycle__value="20 ns",
+        sync__kind="handshake",
+    )
+    assert_equal_to_oracle(trace, chip)
+
+
 def test_a_chip_that_cannot_multiply_refuses_a_graded_trace():
     trace = synthetic_trace("full", [5, 3], code="graded", tokens=1)
     chip = make_chip(core__dendrite__multiply_accumulate=None)
@@ -205,7 +222,10 @@ def cases(draw):
     """A small chip and a small trace."""
     router = draw(st.sampled_from("PPNRV"))
     torus = router != "V" and draw(st.booleans())
-    places = draw(st.one_of(st.none(), st.integers(1, 4)))
+    sync = draw(st.sampled_from(["barrier", "barrier", "handshake"]))
+    places = draw(st.one_of(st.none(), st.integers(1, 4))) if sync == "barrier" else None
+    multicast = router != "V" and draw(st.booleans())
+    one_size = torus and sync == "handshake" and not multicast  # markers beside longer spikes are refused
     chip = make_chip(
         chip__tiles_x=draw(st.integers(1, 3)),
         chip__tiles_y=draw(st.integers(1, 3)),
@@ -213,11 +233,11 @@ def cases(draw):
         chip__max_chips=64,
         noc__topology="torus" if torus else "mesh",
         noc__buffer_flits=draw(st.integers(6, 9) if torus else st.integers(1, 5)),
-        noc__flit_bits=f"{draw(st.sampled_from([8, 24, 32]))} bit",
+        noc__flit_bits=f"{draw(st.sampled_from([24, 32] if one_size else [8, 24, 32]))} bit",
         noc__model=draw(st.sampled_from(["cycle", "cycle", "estimate", "ideal"])),
         noc__router=router,
         core__axon_in={"lookup": action("5 pJ", "2 ns"), "fifo_packets": places if router != "V" else None},
-        noc__multicast=router != "V" and draw(st.booleans()),
+        noc__multicast=multicast,
         noc__extra_cycles_x=draw(st.integers(0, 2)),
         noc__extra_cycles_y=draw(st.integers(0, 2)),
         noc__cycle__value=f"{draw(st.sampled_from([700, 1350, 5000]))} ps",
@@ -235,6 +255,7 @@ def cases(draw):
             "share_cores": draw(st.booleans()),
             "weights": draw(st.sampled_from(["resident", "resident", "streamed"])),
         },
+        sync__kind=sync,
         dram=make_dram(f"{draw(st.sampled_from([48, 64, 200]))} bit", draw(st.sampled_from(["all", "active"]))),
     )
     closed_form = st.tuples(st.integers(0, 5), st.integers(0, 5))

@@ -315,6 +315,7 @@ def make_result(trace: Trace, chip: ChipConfig, placement: Placement) -> SimResu
         synops=sum(row.count for row in counts if row.action == "accumulate"),
         packets=packets,
         packet_hops=sum(row.count for row in counts if row.action in ("hop_x", "hop_y")),
+        markers=0,
         n_chips=placement.n_chips,
         cores_total=placement.cores_total,
         tiles_used=placement.tiles_used,

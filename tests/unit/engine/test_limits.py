@@ -51,6 +51,18 @@ def test_a_network_whose_cycle_takes_no_time():
         make_chip(noc__cycle={"value": "0 ps", "source": "toy", "grade": "assumed"})
 
 
+def test_markers_beside_longer_spikes_on_a_torus():
+    """Counts of 300 levels are two flits of 8 bits; with multicast every flit of them goes for itself."""
+    trace = synthetic_trace("poisson", [9, 7], code="graded", levels=300)
+    ring = {"noc__topology": "torus", "noc__buffer_flits": 8, "noc__flit_bits": "8 bit"}
+    chip = make_chip(**ring, sync__kind="handshake")
+    with pytest.raises(CapacityError, match="markers of 1 flit beside spikes of 2; set noc"):
+        simulate(trace, chip, map_trace(trace, chip))
+    for mended in ({"sync__kind": "barrier"}, {"sync__kind": "handshake", "noc__multicast": True}):
+        other = make_chip(**ring, **mended)
+        simulate(trace, other, map_trace(trace, other))
+
+
 def test_more_memory_than_allowed():
     chip = make_chip()
     placement = map_trace(TRACE, chip)

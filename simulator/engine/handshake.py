@@ -1,0 +1,49 @@
+"""Timesteps without barriers: the markers that homes send, and the room that all timesteps of a token take."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.config.chip import ChipConfig
+from simulator.engine.kernels import Scratch
+from simulator.engine.kernels_cores import LOG_FIELDS
+from simulator.engine.plan import StagePlan
+from simulator.engine.scratch import scratch
+
+Ints = NDArray[np.int64]
+
+
+def marker_ps(chip: ChipConfig) -> int:
+    """Time a target core takes for a marker: it is looked up, and that is all."""
+    return chip.core.axon_in.lookup.latency.value + chip.core.overhead.value
+
+
+def markers(plan: StagePlan, n_timesteps: int) -> Ints:
+    """Packets of markers of each home to each segment that it has rows of, for one token, int64 [H, S]."""
+    targets = np.diff(plan.segment_ptr)
+    copies = np.minimum(targets, 1) if plan.routes.multicast else targets
+    return n_timesteps * _feeds(plan) * copies
+
+
+def work_space(plan: StagePlan, spikes_of_row: NDArray[np.integer], marks: Ints, flits: int) -> tuple[Scratch, Ints]:
+    """Room for the packets and for the deliveries of the token with the most of them.
+
+    ``spikes_of_row`` is [tokens, n], ``marks`` int64 [H, S] of one token.
+    """
+    targets, members = np.diff(plan.segment_ptr), np.diff(plan.taking.segment_ptr)
+    copies = np.minimum(targets, 1) if plan.routes.multicast else targets
+    spikes = spikes_of_row.astype(np.int64)
+    packets = int((spikes @ copies[plan.segment_of_row]).max(initial=0) + marks.sum())
+    per_packet = members if plan.routes.multicast else np.minimum(targets, 1)
+    delivered = int((spikes @ members[plan.segment_of_row]).max(initial=0) + (marks @ per_packet).sum())
+    return scratch(packets, flits), np.empty((max(delivered, 1), LOG_FIELDS), np.int64)
+
+
+def _feeds(plan: StagePlan) -> Ints:
+    """1 where a home encodes rows of a segment, int64 [H, S]."""
+    segments = np.arange(len(plan.segment_ptr) - 1)
+    first = np.searchsorted(plan.segment_of_row, segments)
+    last = np.searchsorted(plan.segment_of_row, segments, side="right")
+    overlap = np.minimum(last, plan.home_stop[:, None]) - np.maximum(first, plan.home_start[:, None])
+    return (overlap > 0).astype(np.int64)
