@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simulator.config.chip import ChipConfig, ChipLink, Provenance
+from simulator.config.chip import ChipConfig, ChipLink
 from simulator.config.describe import field_at, model_at
 from simulator.config.place import Place
+from simulator.config.provenance import Provenance
 from simulator.config.yaml_marks import Entry, MapNode, Node, ScalarNode, parse_value
 from simulator.errors import ConfigError
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from simulator.config.chip import ChipConfig, Price, StaticPower
+from simulator.config.chip import ChipConfig
 from simulator.config.describe import model_at
 from simulator.config.fields import RULES_APART
 from simulator.config.overrides import NOTE, SOURCE
+from simulator.config.provenance import Price, StaticPower
 from simulator.config.yaml_marks import ListNode, MapNode, Node
 
 

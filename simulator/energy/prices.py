@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from simulator.config.chip import ChipConfig, Price, StaticPower
+from simulator.config.chip import ChipConfig
+from simulator.config.provenance import Price, StaticPower
 from simulator.config.rules import ACTION_PATHS
 
 # component.action of the ledger -> path in the chip file. Static power is in W and counted in chip-picoseconds, so that

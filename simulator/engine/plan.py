@@ -9,7 +9,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.config.chip import Action, ChipConfig
+from simulator.config.chip import ChipConfig
+from simulator.config.provenance import Action
 from simulator.engine.routes import Routes, multicast_routes, unicast_routes
 from simulator.engine.servers import Servers, merge_twins
 from simulator.errors import ConfigError

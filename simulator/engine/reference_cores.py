@@ -6,7 +6,8 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-from simulator.config.chip import Action, ChipConfig
+from simulator.config.chip import ChipConfig
+from simulator.config.provenance import Action
 from simulator.engine.reference_network import Delivery, Packet, ReferenceChipNetwork
 from simulator.mapping.placement import Block, Placement
 from simulator.trace.trace import PHASES, Stage, Trace

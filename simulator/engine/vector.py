@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.config.chip import Action, ChipConfig
+from simulator.config.chip import ChipConfig
+from simulator.config.provenance import Action
 from simulator.engine.spikes import replay_code
 from simulator.trace.trace import Op, Trace
 

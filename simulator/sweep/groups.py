@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
-from simulator.config.chip import ChipConfig, Price, StaticPower
+from simulator.config.chip import ChipConfig
+from simulator.config.provenance import Price, StaticPower
 from simulator.sweep.space import Point
 
 PRICED = "priced"

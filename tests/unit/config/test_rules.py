@@ -2,8 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from simulator.config import ChipConfig, load_chip
-from simulator.config.chip import Price, StaticPower
 from simulator.config.describe import field_at, model_at
+from simulator.config.provenance import Price, StaticPower
 from simulator.config.rules import ACTION_PATHS, broken_chip_rules
 from simulator.energy.prices import PRICE_PATHS
 

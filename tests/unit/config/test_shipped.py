@@ -7,8 +7,9 @@ import pytest
 from pydantic import BaseModel
 
 from simulator.config import list_chips, load_chip, load_sweep
-from simulator.config.chip import ChipLink, Provenance
+from simulator.config.chip import ChipLink
 from simulator.config.files import chips_directory, dense_twin_of
+from simulator.config.provenance import Provenance
 
 CHIPS = sorted(path.stem for path in chips_directory().glob("*.yaml"))
 SWEEPS = sorted(chips_directory().glob("sweeps/*.yaml"))
