@@ -16,14 +16,18 @@ from numpy.typing import NDArray
 from simulator.compiled import jit, jit_merged
 from simulator.engine.kernels_cores import Cores, Log, deliver, keeps_nothing, serve
 from simulator.engine.kernels_noc_flit import SHIFT_PACKET, TAIL, after_hop, make_flit, signed
+from simulator.engine.kernels_noc_vc_allocate import (
+    allocate_channels,
+    allocate_switch,
+    can_send,
+    move_pointers,
+    reset_pointers,
+)
 from simulator.engine.kernels_noc_wheel import idle_cycles, push_event, wheel_slot
 from simulator.engine.noc_workspace import ARRIVAL, CREDIT, EJECT, SOURCE, WAKE, Indices, Ints
-from simulator.engine.noc_workspace_vc import ALL_VCS, NO_CHANNEL, VCS, NocWorkspaceVc
+from simulator.engine.noc_workspace_vc import NO_CHANNEL, VCS, NocWorkspaceVc
 
 Records = NDArray[Any]
-
-N_PORTS = 5
-N_CHANNELS = N_PORTS * VCS
 
 
 @jit
@@ -82,7 +86,7 @@ def simulate_mesh_vc(
                 n_sources = _list_source(c >> 5, port, sources, n_sources)
             elif channel[c].credits == 1 and channel[c].owner != NO_CHANNEL:
                 owner = signed(channel[c].owner)
-                _can_send(c, owner, router[c >> 5], port[c >> 2], channel[c], channel[c >> 5 << 5 | owner])
+                can_send(c, owner, router[c >> 5], port[c >> 2], channel[c], channel[c >> 5 << 5 | owner])
                 n_active = _list_router(c >> 5, router, active, n_active)
         end[slot] = first[slot]
         slot = wheel_slot(ARRIVAL, t, wheel_mask)
@@ -141,10 +145,10 @@ def simulate_mesh_vc(
                 router[r].used = 1
                 used[n_used] = r
                 n_used += 1
-            sends = _allocate_switch(r, router, port, pick)
+            sends = allocate_switch(r, router, port, pick)
             allocating = signed(router[r].allocating)
             while allocating:
-                _allocate_channels(r, signed(pick[np.uint64(allocating)]), router, port, channel)
+                allocate_channels(r, signed(pick[np.uint64(allocating)]), router, port, channel)
                 allocating &= allocating - 1
             while sends:
                 i = sends >> 6 & 7
@@ -178,7 +182,7 @@ def simulate_mesh_vc(
                     push_event(WAKE, t + out.interval, r << 3 | o, wheel, end, wheel_mask)
                 up = port[r << 3 | i].peer
                 push_event(CREDIT, t + port[up].cycles, up << 2 | vc, wheel, end, wheel_mask)
-                _move_pointers(r, i, o, vc, port)
+                move_pointers(r, i, o, vc, port)
                 to_channel = channel[(r << 3 | o) << 2 | to_vc]
                 _pop(c & 31, o, to_vc, flit, router[r], out, to_channel, channel[c], ring_mask)
                 if channel[c].stored > 0:
@@ -195,7 +199,7 @@ def simulate_mesh_vc(
                 break
             t += idle
     for k in range(n_used):
-        _reset_pointers(used[k], router, port, channel)
+        reset_pointers(used[k], router, port, channel)
     return last
 
 
@@ -297,155 +301,11 @@ def _new_head(t: int, c: int, router: Records, port: Records, channel: Records, 
 def _want(c: int, o: int, here: Any, out: Any, to: Any, inp: Any) -> None:
     """The head of input channel ``c`` wants a channel of output ``o``, or to go on the one held, ``to``."""
     if inp.output != NO_CHANNEL:
-        _can_send(signed(inp.output), c & 31, here, out, to, inp)
+        can_send(signed(inp.output), c & 31, here, out, to, inp)
     else:
         out.wanting |= 1 << (c & 31)
         if out.free:
             here.allocating |= 1 << o
-
-
-@jit_merged
-def _can_send(u: int, owner: int, here: Any, out: Any, to: Any, inp: Any) -> None:
-    """Enter input channel ``owner`` as ready for output channel ``u`` if it has a flit and ``u`` a credit.
-
-    Records of the router, the output and the two channels come one by one: references to whole arrays would be counted
-    in every branch, with locked instructions.
-    """
-    if to.credits > 0 and inp.stored > 0:
-        out.sendable |= 1 << owner
-        here.sending |= 1 << ((u >> 2) & 7)
-
-
-@jit_merged
-def _allocate_switch(r: int, router: Records, port: Records, pick: Indices) -> int:
-    """One iteration of iSLIP between inputs and outputs.
-
-    Returns the matches as a list of 9 bits each, zero at its end: ``input << 6 | output << 3 | channel << 1 | 1``.
-    """
-    outputs = signed(router[r].sending & ~router[r].paused)
-    granted = 0  # five bits per input: outputs that grant to it
-    inputs = 0
-    while outputs:
-        o = signed(pick[np.uint64(outputs)])
-        outputs &= outputs - 1
-        out = port[r << 3 | o]
-        i = signed(pick[np.uint64(out.grant_pointer << 5 | _inputs_of(signed(out.sendable)))])
-        granted |= 1 << (i * N_PORTS + o)
-        inputs |= 1 << i
-    matches = 0
-    while inputs:
-        i = signed(pick[np.uint64(inputs)])
-        inputs &= inputs - 1
-        inp = port[r << 3 | i]
-        o = signed(pick[np.uint64(inp.accept_pointer << 5 | (granted >> (i * N_PORTS) & 31))])
-        sendable = signed(port[r << 3 | o].sendable)
-        vc = signed(pick[np.uint64(inp.vc_pointer << 5 | (sendable >> (i * VCS) & ALL_VCS))])
-        matches = matches << 9 | i << 6 | o << 3 | vc << 1 | 1
-    return matches
-
-
-@jit_merged
-def _inputs_of(channels: int) -> int:
-    """Inputs with a channel in the mask, as a mask of five bits."""
-    any_of = channels | channels >> 1
-    any_of |= any_of >> 2
-    return any_of & 1 | any_of >> 3 & 2 | any_of >> 6 & 4 | any_of >> 9 & 8 | any_of >> 12 & 16
-
-
-@jit_merged
-def _allocate_channels(r: int, o: int, router: Records, port: Records, channel: Records) -> None:
-    """One iteration of iSLIP between the input channels that want output ``o`` and its free channels."""
-    out = port[r << 3 | o]
-    base = r << 5
-    wanting = signed(out.wanting)
-    free = signed(out.free)
-    if wanting & (wanting - 1) == 0:  # all free channels grant to the only one that asks
-        c = _first_from(wanting, 0)
-        w = _nearest_free(o, free, signed(channel[base | c].accept_pointer))
-        _own(o, w, c, router[r], out, channel[base | o * VCS + w], channel[base | c])
-        return
-    granted = 0  # five bits per channel of the output: the input channel it grants to
-    for w in range(VCS):
-        if free >> w & 1:
-            granted |= _first_from(wanting, signed(channel[base | o * VCS + w].grant_pointer)) << (w * 5)
-    accepted = 0
-    for w in range(VCS):
-        c = granted >> (w * 5) & 31
-        if free >> w & 1 and _is_accepted(o, w, granted, free, signed(channel[base | c].accept_pointer)):
-            accepted |= 1 << w
-    for w in range(VCS):
-        if accepted >> w & 1:
-            c = granted >> (w * 5) & 31
-            _own(o, w, c, router[r], out, channel[base | o * VCS + w], channel[base | c])
-
-
-@jit_merged
-def _own(o: int, w: int, c: int, here: Any, out: Any, to: Any, inp: Any) -> None:
-    """Input channel ``c`` owns channel ``w`` of output ``o`` from the next cycle on; both pointers move past it."""
-    u = o * VCS + w
-    inp.output = u
-    inp.accept_pointer = u + 1 if u + 1 < N_CHANNELS else 0
-    to.owner = c
-    to.grant_pointer = c + 1 if c + 1 < N_CHANNELS else 0
-    out.wanting &= ~np.uint32(1 << c)
-    out.free &= ~np.uint32(1 << w)
-    _can_send(u, c, here, out, to, inp)
-    if out.wanting == 0 or out.free == 0:
-        here.allocating &= ~np.uint32(1 << o)
-
-
-@jit_merged
-def _nearest_free(o: int, free: int, pointer: int) -> int:
-    """The first of the free channels of output ``o`` from channel ``pointer`` of the router on, going round."""
-    nearest = 0
-    least = N_CHANNELS
-    for w in range(VCS):
-        distance = o * VCS + w - pointer
-        if distance < 0:
-            distance += N_CHANNELS
-        if free >> w & 1 and distance < least:
-            least = distance
-            nearest = w
-    return nearest
-
-
-@jit_merged
-def _is_accepted(o: int, w: int, granted: int, free: int, pointer: int) -> bool:
-    """Whether channel ``w`` of output ``o`` is the first from ``pointer`` on of those that grant to the same input."""
-    c = granted >> (w * 5) & 31
-    distance = (o * VCS + w - signed(pointer)) % N_CHANNELS
-    for other in range(VCS):
-        rival = free >> other & 1 and granted >> (other * 5) & 31 == c
-        if rival and (o * VCS + other - signed(pointer)) % N_CHANNELS < distance:
-            return False
-    return True
-
-
-@jit_merged
-def _first_from(mask: int, start: int) -> int:
-    """First set bit of a mask that is not empty, from ``start`` on and then from 0."""
-    rest = mask >> start << start
-    if rest == 0:
-        rest = mask
-    bit = 0
-    if rest & 0x3FF == 0:
-        rest >>= 10
-        bit = 10
-    if rest & 0x1F == 0:
-        rest >>= 5
-        bit += 5
-    while rest & 1 == 0:
-        rest >>= 1
-        bit += 1
-    return bit
-
-
-@jit_merged
-def _move_pointers(r: int, i: int, o: int, vc: int, port: Records) -> None:
-    """Move the pointers of the switch past a match that has sent."""
-    port[r << 3 | o].grant_pointer = i + 1
-    port[r << 3 | i].accept_pointer = o + 1
-    port[r << 3 | i].vc_pointer = vc + 1
 
 
 @jit_merged
@@ -464,17 +324,3 @@ def _pop(c: int, o: int, w: int, flit: int, here: Any, out: Any, to: Any, inp: A
         out.sendable &= ~np.uint32(1 << c)
         if out.sendable == 0:
             here.sending &= ~np.uint32(1 << o)
-
-
-@jit_merged
-def _reset_pointers(r: int, router: Records, port: Records, channel: Records) -> None:
-    """Put all pointers of router ``r`` back to their start."""
-    router[r].used = 0
-    port[r << 3 | SOURCE].vc = VCS - 1
-    for p in range(N_PORTS):
-        port[r << 3 | p].grant_pointer = 0
-        port[r << 3 | p].accept_pointer = 0
-        port[r << 3 | p].vc_pointer = 0
-    for c in range(N_CHANNELS):
-        channel[r << 5 | c].grant_pointer = 0
-        channel[r << 5 | c].accept_pointer = 0
