@@ -170,6 +170,18 @@ class Dendrite(Frozen):
     multiply_accumulate: Action | None = Field(
         default=None, description="what `accumulate` is for a graded packet, whose count multiplies each weight"
     )
+    accumulators: Literal["registers", "sram"] = Field(
+        default="registers",
+        description="beside the adders, without an access of their own; or in a memory, from which each accumulate and"
+        " each reduce reads one and writes it back",
+    )
+    accumulator_banks: Count | None = Field(
+        default=None,
+        le=1 << 16,
+        description="banks of that memory, of one port each; neurons lie in them in turn. Without it one per lane",
+    )
+    accumulator_read: Action | None = Field(default=None, description="one accumulator; with accumulators: sram")
+    accumulator_write: Action | None = Field(default=None, description="one accumulator; with accumulators: sram")
     reduce: Action = Field(description="adding one partial sum that came from another core; no AC of the op count")
 
 

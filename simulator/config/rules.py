@@ -13,13 +13,16 @@ from simulator.errors import did_you_mean
 
 Path = tuple[str | int, ...]
 
+# What an accumulator costs that lies in a memory.
+ACCUMULATOR = ("accumulator_read", "accumulator_write")
+
 # component.action of the ledger -> where the chip file keeps its price
 ACTION_PATHS: dict[str, tuple[str, ...]] = {
     f"{component}.{action}": ("core", component, action, "energy")
     for component, actions in (
         ("axon_in", ("lookup",)),
         ("synapse", ("word_read", "synop")),
-        ("dendrite", ("accumulate", "multiply_accumulate", "reduce")),
+        ("dendrite", ("accumulate", "multiply_accumulate", "reduce", *ACCUMULATOR)),
         ("soma", ("update", "update_idle", "fire")),
         ("axon_out", ("packet",)),
     )
@@ -42,6 +45,7 @@ def broken_chip_rules(chip: Mapping[str, Any]) -> list[tuple[Path, str]]:
         *_unpriced_targets(chip),
         *_missing_chip_link(chip),
         *_missing_dram(chip),
+        *_missing_accumulator_memory(chip),
         *_unsorted_barriers(chip),
         *_multicast_over_channels(chip),
         *_full_cores_behind_channels(chip),
@@ -99,6 +103,15 @@ def _missing_dram(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Weights that are streamed come from somewhere."""
     if _at(chip, ("mapping", "weights")) == "streamed" and chip.get("dram") is None:
         yield ("dram",), "found no such key, wanted one because mapping.weights is streamed"
+
+
+def _missing_accumulator_memory(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Accumulators in a memory have a price and a time."""
+    dendrite = ("core", "dendrite")
+    if _at(chip, (*dendrite, "accumulators")) == "sram":
+        for action in ACCUMULATOR:
+            if _at(chip, (*dendrite, action)) is None:
+                yield (*dendrite, action), "found no such key, wanted one because core.dendrite.accumulators is sram"
 
 
 def _unsorted_barriers(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Action
+from simulator.engine.banks import accumulator_ps, accumulator_slots
 from simulator.engine.routes import Routes, multicast_routes, unicast_routes
 from simulator.engine.servers import Servers, merge_twins
 from simulator.errors import ConfigError
@@ -229,6 +230,8 @@ def service_ps(
         np.maximum(core.axon_in.lookup.latency.value, reads_ps),
         turns * max(core.synapse.synop.latency.value, accumulate.latency.value),
     )
+    if core.dendrite.accumulators == "sram":
+        slowest = np.maximum(slowest, accumulator_slots(columns, weight_bits, chip) * accumulator_ps(chip))
     return slowest + core.overhead.value
 
 

@@ -175,7 +175,7 @@ class _Oracle(ReferenceCores):
             return 0
         core = self.chip.core
         flits = math.ceil(core.dendrite.accumulator_bits / self.chip.noc.flit_bits)
-        work = core.dendrite.reduce.latency.value if kind == "reduce" else 0
+        work = max(core.dendrite.reduce.latency.value, self.accumulator_ps()) if kind == "reduce" else 0
         service = max(core.axon_in.lookup.latency.value, work) + core.overhead.value
         sent_ps: Counter[int] = Counter()
         packets = []
@@ -187,6 +187,7 @@ class _Oracle(ReferenceCores):
             self.count(receiver.owner, "axon_in", "lookup")
             if kind == "reduce":
                 self.count(receiver.owner, "dendrite", "reduce")
+                self.count_accumulators(receiver.owner, 1)
             else:
                 self.count(receiver.owner, "memory", "write", core.dendrite.accumulator_bits)
         for number, busy in sent_ps.items():

@@ -140,8 +140,33 @@ class ReferenceCores:
             math.ceil(core.synapse.word_read.latency.value * words * len(self.fetching()) / self.trace.n_tokens),
             core.synapse.synop.latency.value * turns,
             self.accumulate()[1].latency.value * turns,
+            self.accumulator_ps() * sum(self.accumulator_slots(block)),
         )
         return max(stages) + core.overhead.value
+
+    def accumulator_ps(self) -> int:
+        """Time for which one accumulator keeps its bank: it is read and written back, or lies in a register."""
+        dendrite = self.chip.core.dendrite
+        if dendrite.accumulators == "registers":
+            return 0
+        assert dendrite.accumulator_read is not None
+        assert dendrite.accumulator_write is not None
+        return dendrite.accumulator_read.latency.value + dendrite.accumulator_write.latency.value
+
+    def accumulator_slots(self, block: Block) -> list[int]:
+        """Slots of each turn of the lanes: as many as the bank has to serve that serves most accumulators of it.
+
+        Neurons of a core lie in the banks in turn, those of its blocks one after another. A turn takes the next
+        ``lanes`` native synapses of the row; those of one weight go to one accumulator.
+        """
+        core = self.chip.core
+        banks = core.dendrite.accumulator_banks or core.synapse.lanes
+        slices = math.ceil(self.trace.layer[block.owner].weight_bits / core.synapse.weight_bits)
+        before = [b for b in self.placement.blocks if b.core == block.core and b.role == "layer"]
+        first = sum(b.n_cols for b in before[: before.index(block)])
+        bank_of = [(first + synop // slices) % banks for synop in range(block.n_cols * slices)]
+        turns = range(0, len(bank_of), core.synapse.lanes)
+        return [max(Counter(bank_of[at : at + core.synapse.lanes]).values()) for at in turns]
 
     def fetching(self) -> list[int]:
         """Tokens that read weights: in a dense replay the first of each tile of a prompt, and each generated one."""
@@ -160,6 +185,13 @@ class ReferenceCores:
         self.count(layer, "synapse", "word_read", words if token in self.fetching() else 0)
         self.count(layer, "synapse", "synop", synops)
         self.count(layer, "dendrite", self.accumulate()[0], synops)
+        self.count_accumulators(layer, synops)
+
+    def count_accumulators(self, layer: str, times: int) -> None:
+        """Accumulators that were read and written back, where they lie in a memory."""
+        if self.chip.core.dendrite.accumulators == "sram":
+            self.count(layer, "dendrite", "accumulator_read", times)
+            self.count(layer, "dendrite", "accumulator_write", times)
 
     def update(self, block: Block, received: bool) -> int:
         """Neurons of a target at the end of a timestep, on a chip that updates them in each."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
+from simulator.engine.banks import accumulator_actions
 from simulator.engine.barrier import barrier_ps
 from simulator.engine.cores import CoreLoad
 from simulator.engine.handshake import marker_ps
@@ -186,7 +187,8 @@ class BatchRun:
         self._traffic(tally, edges.sender, edges.from_core, edges.to_core, packets, transfer.flits)
         tally.add(edges.receiver, "axon_in", "lookup", total)
         if transfer.kind == "reduce":
-            tally.add(edges.receiver, "dendrite", "reduce", total)
+            for action in ("reduce", *accumulator_actions(chip)):
+                tally.add(edges.receiver, "dendrite", action, total)
         else:
             tally.add(edges.receiver, "memory", "write", total * chip.core.dendrite.accumulator_bits)
         self.cores.add("busy_ps", edges.from_core, packets * chip.core.axon_out.packet.latency.value)
@@ -255,8 +257,9 @@ class BatchRun:
             ("axon_in", "lookup"): packets + markers,
             ("synapse", "word_read"): packets * plan.target_words * self._fetches(plan) // self.n_rounds,
             ("synapse", "synop"): packets * plan.target_synops,
-            ("dendrite", accumulate): packets * plan.target_synops,
         }
+        for action in (accumulate, *accumulator_actions(chip)):
+            served["dendrite", action] = packets * plan.target_synops
         if self._in.chip.core.soma.every == "timestep":
             served["soma", "update"] = run.active_steps * plan.target_cols
             served["soma", "update_idle"] = idle_steps * plan.target_cols

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
+from simulator.engine.banks import accumulator_ps
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Block, Placement
 from simulator.trace.trace import Stage, Trace
@@ -195,7 +196,7 @@ def transfer_arrays(transfer: Transfer, placement: Placement, chip: ChipConfig) 
 def receive_ps(kind: str, chip: ChipConfig) -> int:
     """Time a core takes for one value packet."""
     core = chip.core
-    accumulate = core.dendrite.reduce.latency.value if kind == "reduce" else 0
+    accumulate = max(core.dendrite.reduce.latency.value, accumulator_ps(chip)) if kind == "reduce" else 0
     return max(core.axon_in.lookup.latency.value, accumulate) + core.overhead.value
 
 

@@ -115,7 +115,7 @@ def _step_of(component: str, action: str, of_layer: bool) -> str:
 
 def _priced_together(rows: pd.DataFrame) -> bool:
     """Whether all accumulates are billed inside a price of the synapse, or all of the synapse inside the former."""
-    accumulates = (rows["component"] == "dendrite") & (rows["action"] != "reduce")
+    accumulates = (rows["component"] == "dendrite") & rows["action"].isin(["accumulate", "multiply_accumulate"])
     for inside, other in ((accumulates, "synapse"), (rows["component"] == "synapse", "dendrite")):
         sources = rows.loc[inside, "source"]
         if len(sources) and sources.str.startswith(f"included in {other}.").all():

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.config.chip import ChipConfig
+from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import simulate
 from simulator.engine.result import SimResult
 from simulator.mapping.place import map_trace
@@ -31,6 +32,9 @@ def chips(draw) -> ChipConfig:
         chip__max_chips=64,
         core__limits={"axons_in": draw(st.integers(3, 16)), "neurons": draw(st.integers(3, 16))},
         core__soma__every=draw(st.sampled_from(["timestep", "stage"])),
+        core__synapse__weight_bits=draw(st.sampled_from(["4 bit", "8 bit"])),
+        core__dendrite__accumulators=draw(st.sampled_from(["registers", "sram"])),
+        core__dendrite__accumulator_banks=draw(st.one_of(st.none(), st.integers(1, 5))),
         noc__multicast=draw(st.booleans()),
         noc__buffer_flits=draw(st.integers(1, 4)),
     )
@@ -42,6 +46,11 @@ def run(trace: Trace, chip: ChipConfig) -> SimResult:
 
 def counts_of(result: SimResult) -> Counter[tuple[str, str, str]]:
     return Counter({row[:3]: row.count for row in result.counts})
+
+
+def with_dendrite(chip: ChipConfig, **changes: object) -> ChipConfig:
+    dendrite = chip.core.dendrite.model_copy(update=changes)
+    return chip.model_copy(update={"core": chip.core.model_copy(update={"dendrite": dendrite})})
 
 
 def with_counts(trace: Trace, counts: dict[str, np.ndarray]) -> Trace:
@@ -61,6 +70,21 @@ def test_a_spike_more_lowers_no_count_but_that_of_idle_neurons(chip, widths, see
     stream[token, neuron] = (-1 if count < 0 else 1) * min(abs(count) + 1, LEVELS)
     after = counts_of(run(with_counts(trace, counts), chip))
     assert [key for key, n in before.items() if after[key] < n and key[2] != "update_idle"] == []
+
+
+@settings(max_examples=12, deadline=None)
+@given(chips(), sizes, seeds)
+def test_accumulators_in_a_memory_are_never_cheaper_nor_faster_than_in_registers(chip, widths, seed):
+    trace = synthetic_trace("poisson", widths, levels=LEVELS, tokens=2, seed=seed)
+    registers, sram = (run(trace, with_dendrite(chip, accumulators=where)) for where in ("registers", "sram"))
+    added = counts_of(sram) - counts_of(registers)
+    assert {key[2] for key in added} <= {"accumulator_read", "accumulator_write"}
+    assert counts_of(registers) == counts_of(sram) - added
+    assert (sram.tokens["latency_ps"].to_numpy() >= registers.tokens["latency_ps"].to_numpy()).all()
+    assert build_ledger(sram, chip).total_pj >= build_ledger(registers, chip).total_pj
+    fewer = run(trace, with_dendrite(chip, accumulators="sram", accumulator_banks=1))
+    assert counts_of(fewer) == counts_of(sram)
+    assert fewer.total_ps >= sram.total_ps
 
 
 @settings(max_examples=12, deadline=None)

@@ -245,6 +245,8 @@ def cases(draw):
         core__soma__every=draw(st.sampled_from(["timestep", "stage"])),
         core__soma__lanes=draw(st.integers(1, 4)),
         core__synapse__lanes=draw(st.integers(1, 4)),
+        core__dendrite__accumulators=draw(st.sampled_from(["registers", "sram"])),
+        core__dendrite__accumulator_banks=draw(st.one_of(st.none(), st.integers(1, 5))),
         core__synapse__tile=draw(st.sampled_from([1, 2, 3])),
         core__synapse__weight_bits=f"{draw(st.sampled_from([1, 4, 8]))} bit",
         replay=draw(st.sampled_from(["captured", "captured", "dense"])),

@@ -83,6 +83,8 @@ def chip_fields() -> dict[str, Any]:
                 "accumulate": action("23.6 pJ", "3 ns", "pre-silicon"),
                 "multiply_accumulate": action("31 pJ", "4 ns"),
                 "reduce": action("2 pJ", "1 ns"),
+                "accumulator_read": action("0.7 pJ", "1 ns"),
+                "accumulator_write": action("0.9 pJ", "2 ns"),
             },
             "soma": {
                 "every": "timestep",

@@ -15,7 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, NullFormatter
 
 from simulator.config.chip import ChipConfig
+from simulator.engine.banks import accumulator_ps
 from simulator.engine.service import PS_PER_S
+from simulator.mapping.capacity import ceil_div
 from simulator.report.figures.style import INK, SMALL_PT, axes_for, styled
 from simulator.report.format import format_count, format_share
 from simulator.report.run import Run
@@ -64,7 +66,10 @@ def roofline_frame(run: Run) -> pd.DataFrame:
 def core_roof(chip: ChipConfig) -> tuple[float, float]:
     """Synops and bytes of weights that one core serves in a second at most; infinite where no time is given."""
     core = chip.core
-    synop_ps = max(core.synapse.synop.latency.value, core.dendrite.accumulate.latency.value)
+    slots = ceil_div(core.synapse.lanes, core.dendrite.accumulator_banks or core.synapse.lanes)
+    synop_ps = max(
+        core.synapse.synop.latency.value, core.dendrite.accumulate.latency.value, slots * accumulator_ps(chip)
+    )
     read_ps = core.synapse.word_read.latency.value
     peak = core.synapse.lanes / synop_ps * PS_PER_S if synop_ps else math.inf
     return peak, core.sram.word / 8 / read_ps * PS_PER_S if read_ps else math.inf

@@ -12,6 +12,8 @@ PLACES = {
     "dendrite.accumulate": "core.dendrite.accumulate.energy",
     "dendrite.multiply_accumulate": "core.dendrite.multiply_accumulate.energy",
     "dendrite.reduce": "core.dendrite.reduce.energy",
+    "dendrite.accumulator_read": "core.dendrite.accumulator_read.energy",
+    "dendrite.accumulator_write": "core.dendrite.accumulator_write.energy",
     "soma.update": "core.soma.update.energy",
     "soma.update_idle": "core.soma.update_idle.energy",
     "soma.fire": "core.soma.fire.energy",

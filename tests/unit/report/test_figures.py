@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from factories import chip_fields, make_chip, make_run, make_trace, price
 from matplotlib.figure import Figure
@@ -324,6 +325,13 @@ def test_prices_given_together_are_one_step():
     step = bridge_frame(run).set_index("step")["energy_pj"] * run.n_tokens
     assert "accumulate" not in step
     assert step["synapse"] == pytest.approx(run.ledger.by_component()["synapse"] - 0.9 * run.result.synops)
+    # a memory of the accumulators with a price of its own does not take them apart again
+    own = {"layer": "blocks.0.q", "component": "dendrite", "action": "accumulator_read", "energy_pj": 700.0}
+    row = run.ledger.rows.iloc[[0]].assign(**own, source="toy")
+    more = replace(run, ledger=EnergyLedger(pd.concat([run.ledger.rows, row], ignore_index=True), ()))
+    found = bridge_frame(more).set_index("step")["energy_pj"] * run.n_tokens
+    assert found["synapse"] == pytest.approx(step["synapse"])
+    assert found["membrane"] == pytest.approx(step["membrane"] + 700.0)
 
 
 def test_bridge_shows_components_it_does_not_know(run):

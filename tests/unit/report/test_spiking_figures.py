@@ -50,6 +50,9 @@ def test_the_finding_of_the_raster(run):
 def test_the_roof_of_a_core_by_hand():
     """4 lanes of 3 ns per accumulate are 4/3 per ns; a 64 bit word per 1 ns is 8 bytes per ns."""
     assert core_roof(make_chip()) == (pytest.approx(4 / 3e-9), pytest.approx(8e9))
+    # of three banks two serve one accumulator and one two, of 1 + 2 ns each
+    banks = make_chip(core__dendrite__accumulators="sram", core__dendrite__accumulator_banks=3)
+    assert core_roof(banks) == (pytest.approx(4 / 6e-9), pytest.approx(8e9))
 
 
 def test_intensity_and_rate_by_hand(run):
