@@ -44,6 +44,7 @@ EXAMPLE = {
     "width": "64 bit",
 }
 INSIDE = {"length": "nm", "area": "mm2", "energy": "pJ", "time": "ps", "power": "W", "size": "B", "width": "bit"}
+PS_PER_S = 1_000_000_000_000
 INTEGER = {"time", "size", "width"}
 
 _QUANTITY = re.compile(r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*([A-Za-zµ]*2?)\s*")

@@ -1,6 +1,6 @@
-"""What a user of the chip waits for: time to the first token, time per output token, tokens per second.
+"""What a user of the chip waits for: time to the first token and time per output token.
 
-Each is read from the times at which tokens left the simulated chip, none is made from another.
+Both are read from the times at which tokens left the simulated chip; neither is the inverse of the throughput.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 
 from simulator.engine.schedule import sequence_starts
-
-PS_PER_S = 1_000_000_000_000
 
 
 @dataclass(frozen=True)
@@ -27,13 +25,10 @@ class Service:
     output_token_ps
         From the end of one token to the end of the decoded one that follows it; mean over the decoded tokens whose
         predecessor is in the trace; None without any.
-    tokens_per_s
-        Tokens of the trace over the time from the first start to the last end; None when no time passed.
     """
 
     first_token_ps: float | None
     output_token_ps: float | None
-    tokens_per_s: float | None
 
 
 def service(tokens: pd.DataFrame) -> Service:
@@ -47,9 +42,7 @@ def service(tokens: pd.DataFrame) -> Service:
         if not decoded[sequence[0]]
     ]
     follows = np.flatnonzero(decoded & ~begins)
-    elapsed = int(end.max() - start.min())
     return Service(
         first_token_ps=float(np.mean(first)) if first else None,
         output_token_ps=float((end[follows] - end[follows - 1]).mean()) if len(follows) else None,
-        tokens_per_s=len(tokens) * PS_PER_S / elapsed if elapsed else None,
     )

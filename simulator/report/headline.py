@@ -8,9 +8,9 @@ from html import escape
 from typing import NamedTuple
 
 from simulator.energy.area import chip_area
-from simulator.engine.service import PS_PER_S
 from simulator.report.format import format_count, format_energy, format_power, format_share, format_time
 from simulator.report.run import Run
+from simulator.units import PS_PER_S
 
 PJ_PER_J = 1e12
 NONE = "–"

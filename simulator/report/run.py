@@ -13,9 +13,9 @@ from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45, Precision
 from simulator.energy.ledger import EnergyLedger
 from simulator.energy.uncertainty import Uncertainty, uncertainty
 from simulator.engine.result import SimResult
-from simulator.engine.service import PS_PER_S
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Trace
+from simulator.units import PS_PER_S
 
 if TYPE_CHECKING:
     import pandas as pd

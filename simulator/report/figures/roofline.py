@@ -16,12 +16,12 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, NullFormatter
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.banks import accumulator_ps
-from simulator.engine.service import PS_PER_S
 from simulator.mapping.capacity import ceil_div
 from simulator.report.figures.style import INK, SMALL_PT, axes_for, styled
 from simulator.report.format import format_count, format_share
 from simulator.report.run import Run
 from simulator.report.tables import split_block
+from simulator.units import PS_PER_S
 
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6e6e6e", "#000000")

@@ -81,4 +81,3 @@ def test_service_times_by_hand():
     seen = service(tokens)
     assert seen.first_token_ps == pytest.approx((30 + 10) / 2)
     assert seen.output_token_ps == pytest.approx((15 + 20) / 2)
-    assert seen.tokens_per_s == pytest.approx(5 / 75e-12)
