@@ -157,8 +157,7 @@ def break_even_lines(table: pd.DataFrame) -> list[str]:
             word = "the simulated chip allows more spikes"
         else:
             word = "they agree"
-        bounds = f"{threshold.low:g} to {threshold.high:g}"
-        lines.append(f"{threshold.name}: {threshold.measure} {bounds}, simulated {low:.3g} to {high:.3g}: {word}")
+        lines.append(f"{threshold.title}: {threshold.bounds}; simulated {threshold.words(low, high)}: {word}")
     return lines
 
 

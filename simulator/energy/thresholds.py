@@ -14,20 +14,32 @@ Measure = Literal["spikes_per_synapse", "spike_rate", "timesteps"]
 class Threshold(NamedTuple):
     """Below ``low`` the source finds the spiking layer cheaper, above ``high`` the dense one; between, it depends.
 
-    ``note`` says what it was found for.
+    ``name`` is the column of a table, ``title`` the same for people; ``note`` says what it was found for.
     """
 
     name: str
+    title: str
     measure: Measure
     low: float
     high: float
     source: str
     note: str
 
+    @property
+    def bounds(self) -> str:
+        """The bounds with what they measure, in words."""
+        return f"{self.words(self.low, self.high)} {self.measure.replace('_', ' ')}"
+
+    def words(self, low: float, high: float) -> str:
+        """The interval from ``low`` to ``high`` of the measure; a rate in per cent."""
+        factor, unit = (100, " %") if self.measure == "spike_rate" else (1, "")
+        return " to ".join(dict.fromkeys(f"{factor * end:.3g}" for end in (low, high))) + unit
+
 
 THRESHOLDS = (
     Threshold(
         "davidson_furber_2021",
+        "Davidson and Furber 2021",
         "spikes_per_synapse",
         1.72,
         1.72,
@@ -37,6 +49,7 @@ THRESHOLDS = (
     ),
     Threshold(
         "dampfhoffer_2023",
+        "Dampfhoffer et al. 2023",
         "spikes_per_synapse",
         0.15,
         1.38,
@@ -46,6 +59,7 @@ THRESHOLDS = (
     ),
     Threshold(
         "yan_2024_crossover",
+        "Yan et al. 2024, crossover",
         "spike_rate",
         0.0341,
         0.108,
@@ -54,6 +68,7 @@ THRESHOLDS = (
     ),
     Threshold(
         "yan_2024_dataflow",
+        "Yan et al. 2024, dataflow",
         "spike_rate",
         0.12,
         0.17,
@@ -62,6 +77,7 @@ THRESHOLDS = (
     ),
     Threshold(
         "yan_2024_timesteps",
+        "Yan et al. 2024, timesteps",
         "timesteps",
         5,
         5,

@@ -72,6 +72,15 @@ class Uncertainty:
         last = self.bands().iloc[-1].drop("layer")
         return {str(name): float(value) for name, value in last.items()}
 
+    @property
+    def beside_band(self) -> str:
+        """Why the ledger's total is not in its own 90 % band, where it is not, as the end of a sentence."""
+        total = self.total
+        if total["low_pj"] <= total["value_pj"] <= total["high_pj"]:
+            return ""
+        side, end = ("below", "low") if total["value_pj"] < total["low_pj"] else ("above", "high")
+        return f"; the energy itself lies {side} it, for these stand at or near the {end} end of their ranges"
+
     def tornado(self) -> pd.DataFrame:
         """What one fact at a time does to the total, the widest swing first; all others stay at their value.
 

@@ -95,14 +95,11 @@ def op_counts(trace: Trace, precision: Precision) -> dict[str, dict[str, Any]]:
 
 def thresholds_finding(table: pd.DataFrame) -> str:
     """How many layers the published thresholds call cheaper as spikes, in words."""
-    counts = [f"{(table[t.name] == 'spiking').sum()} by {t.name}" for t in THRESHOLDS]
+    counts = [f"{(table[t.name] == 'spiking').sum()} by {t.title}" for t in THRESHOLDS]
     rate = format_share(float(table["spike_rate"].mean()))
-    return f"Mean spike rate {rate}; of {len(table)} layers spikes are cheaper in {', '.join(counts)}."
+    return f"Mean spike rate {rate}; of {len(table)} layers spikes are cheaper in {'; '.join(counts)}."
 
 
 def threshold_sources() -> list[tuple[str, str]]:
-    """Name of each threshold, and its bounds, conditions and citation."""
-    return [
-        (t.name, f"{t.measure} {t.low:g}" + ("" if t.low == t.high else f" to {t.high:g}") + f": {t.note}. {t.source}")
-        for t in THRESHOLDS
-    ]
+    """Title of each threshold, and its bounds, conditions and citation."""
+    return [(t.title, f"{t.bounds}: {t.note}. {t.source}.") for t in THRESHOLDS]

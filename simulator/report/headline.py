@@ -86,22 +86,26 @@ def _range(run: Run) -> Headline:
         NONE,
         NONE,
         f"90 % of draws from the ranges of the prices, median {band['median_pj']};"
-        f" prices with a range are {format_share(run.uncertainty.ranged_share)} of the total",
+        f" prices with a range are {format_share(run.uncertainty.ranged_share)} of the total"
+        f"{run.uncertainty.beside_band}",
     )
 
 
 def _hardware(run: Run) -> Iterator[Headline]:
     """Area and utilization."""
-    area, chips = chip_area(run.chip), run.result.n_chips
+    area, chips, twin = chip_area(run.chip), run.result.n_chips, run.dense
     if area is not None:
         per_chip = "" if chips == 1 else f"{chips} chips of {area.chip_mm2:.4g} mm²"
-        yield Headline("area", f"{area.chip_mm2 * chips:.4g} mm²", NONE, NONE, per_chip or "cores, memory and routers")
+        beside = NONE if twin is None or twin.area_mm2 is None else f"{twin.area_mm2:.4g} mm²"
+        yield Headline(
+            "area", f"{area.chip_mm2 * chips:.4g} mm²", NONE, beside, per_chip or "cores, memory and routers"
+        )
     used = len(run.result.cores)
     yield Headline(
         "utilization",
         format_share(run.time_util_mean),
         NONE,
-        NONE,
+        NONE if twin is None or math.isnan(twin.time_util) else format_share(twin.time_util),
         f"busy over elapsed time, mean of all cores; {used} of {run.result.cores_total} cores in use,"
         f" {format_share(run.space_util)} of their synaptic memory holds weights",
     )

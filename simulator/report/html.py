@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from simulator.energy.breakeven import break_even_lines
+from simulator.energy.thresholds import THRESHOLDS
 from simulator.errors import ConservationError, OutputError
 from simulator.report.analytic import analytic_table, threshold_sources, thresholds_finding
 from simulator.report.cells import as_cells
@@ -128,7 +129,7 @@ def _thresholds(run: Run) -> pd.DataFrame:
     table = analytic_table(run).drop(columns=["timesteps", "twin_bits"])
     energies = ["lemaire_spiking_pj", "lemaire_dense_pj", "chip_pj"]
     table[energies] /= run.n_tokens
-    return table
+    return table.rename(columns={threshold.name: threshold.title for threshold in THRESHOLDS})
 
 
 def _layers_finding(run: Run) -> str:

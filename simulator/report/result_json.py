@@ -178,6 +178,8 @@ def _dense(dense: DenseTwin) -> dict[str, Any]:
         "energy_per_token_pj": dense.energy_per_token_pj,
         "latency_ps": dense.latency_ps,
         "latency_per_token_ps": dense.latency_per_token_ps,
+        "time_util": _rate(dense.time_util),
+        "area_mm2": dense.area_mm2,
     }
 
 

@@ -35,12 +35,18 @@ class DenseTwin:
         Of the whole trace.
     n_tokens
         Tokens of the trace.
+    time_util
+        Busy over elapsed time, mean over all cores of the chips in use.
+    area_mm2
+        Silicon of the chips in use, or None where the chip file gives none.
     """
 
     name: str
     energy_pj: float
     latency_ps: int
     n_tokens: int
+    time_util: float
+    area_mm2: float | None
 
     @property
     def energy_per_token_pj(self) -> float:
@@ -165,7 +171,7 @@ class Run:
     @property
     def time_util_mean(self) -> float:
         """Busy over elapsed time, mean over all cores of the chips in use (idle cores count as 0)."""
-        return _per_time(self.result.cores["busy_ps"].sum(), self.result.total_ps * self.result.cores_total)
+        return time_util(self.result)
 
     @property
     def time_util_busiest(self) -> float:
@@ -192,6 +198,11 @@ class Run:
     def space_util(self) -> float:
         """Used over available synaptic memory of the chips in use."""
         return self.sram_used_bytes / self.sram_total_bytes
+
+
+def time_util(result: SimResult) -> float:
+    """Busy over elapsed time, mean over all cores of the chips in use (idle cores count as 0)."""
+    return _per_time(result.cores["busy_ps"].sum(), result.total_ps * result.cores_total)
 
 
 def _per_time(amount: float, time_ps: int) -> float:

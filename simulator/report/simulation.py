@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from simulator.config.chip import ChipConfig
+from simulator.energy.area import chip_area
 from simulator.energy.breakeven import Bisection, bisect_trace
 from simulator.energy.cmos45 import PAPER_PRECISION, Precision, cmos45_all
 from simulator.energy.ledger import EnergyLedger, build_ledger
@@ -16,7 +17,7 @@ from simulator.errors import SpikewattError
 from simulator.mapping.place import map_trace
 from simulator.mapping.placement import Placement
 from simulator.report.format import format_power
-from simulator.report.run import DenseTwin, Run
+from simulator.report.run import DenseTwin, Run, time_util
 from simulator.trace.trace import Trace
 
 Progress = Callable[[str, int, int], None]
@@ -98,7 +99,9 @@ def repriced(run: Run, chip: ChipConfig, command: str) -> Run:
 def dense_twin(chip: ChipConfig, trace: Trace, progress: Progress | None = None) -> DenseTwin:
     """The same layers, every activation once as one integer, on ``chip``: same engine, same ledger."""
     _, result, ledger = _priced(chip, trace, progress)
-    return DenseTwin(chip.name, ledger.total_pj, result.total_ps, trace.n_tokens)
+    area = chip_area(chip)
+    area_mm2 = None if area is None else area.chip_mm2 * result.n_chips
+    return DenseTwin(chip.name, ledger.total_pj, result.total_ps, trace.n_tokens, time_util(result), area_mm2)
 
 
 def _bisection(

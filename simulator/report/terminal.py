@@ -102,7 +102,7 @@ def band_line(run: Run) -> str:
     found = run.uncertainty
     low, median, high = (format_energy(found.total[f"{q}_pj"] / run.n_tokens) for q in ("low", "median", "high"))
     ranged = f"prices with a range are {format_share(found.ranged_share)} of the total"
-    return f"range: {median} per token (median), 90 % between {low} and {high}; {ranged}"
+    return f"range: {median} per token (median), 90 % between {low} and {high}; {ranged}{found.beside_band}"
 
 
 def assumed_line(run: Run) -> str:

@@ -79,7 +79,7 @@ FIGURES: Mapping[str, FigureKind] = {
     "energy_blocks": FigureKind(
         "Energy by block",
         "Heat map of energy per token, kinds of layer by blocks",
-        "Darker is more. Static power and barriers belong to no block and are left out here.",
+        "Darker is more, by the square root. Static power and barriers belong to no block and are left out here.",
         energy_blocks_frame,
         draw_energy_blocks,
         energy_blocks_finding,
@@ -97,7 +97,7 @@ FIGURES: Mapping[str, FigureKind] = {
     "latency_blocks": FigureKind(
         "Time by block",
         "Heat map of time per token, stages by blocks",
-        "Darker is longer.",
+        "Darker is longer, by the square root.",
         latency_blocks_frame,
         draw_latency_blocks,
         latency_blocks_finding,
@@ -124,7 +124,8 @@ FIGURES: Mapping[str, FigureKind] = {
     "cores": FigureKind(
         "Use of the cores",
         "Map of the mesh with the busy share of every core",
-        "One square group per tile, one cell per core; busy over elapsed time of the whole trace. Darker is busier.",
+        "One square group per tile, one cell per core; busy over elapsed time of the whole trace. Darker is busier,"
+        " by the square root.",
         cores_frame,
         draw_cores,
         cores_finding,
@@ -133,7 +134,7 @@ FIGURES: Mapping[str, FigureKind] = {
         "Load of the links",
         "Map of the mesh with the flits on every link, in both directions",
         "One arrow (on a large mesh, one bar) per link and direction, on the right-hand side of its way; darker carries"
-        " more.",
+        " more, by the square root.",
         links_frame,
         draw_links,
         links_finding,

@@ -10,12 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from simulator.report.figures.matrix import color_bar, ink_on
+from simulator.report.figures.matrix import color_bar, heat_norm, ink_on
 from simulator.report.figures.mesh import RASTER_ABOVE, draw_chip_edges, frame_map, map_axes, mesh_size
 from simulator.report.figures.style import HEAT_MAP, HOT, IDLE, IDLE_EDGE, IDLE_HATCH, INK, SMALL_PT, styled
 from simulator.report.format import format_share
@@ -65,7 +64,7 @@ def draw_cores(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axe
     cells = _cells(frame)
     used = frame["used"].to_numpy()
     percent = 100 * frame["time_util"].to_numpy()
-    norm = Normalize(0.0, float(percent.max()) or 1.0)
+    norm = heat_norm(float(percent.max()))
     colors = ScalarMappable(norm, mpl.colormaps[HEAT_MAP])
     raster = len(frame) > RASTER_ABOVE
     if not used.all():

@@ -8,13 +8,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from simulator.mapping.grid import Grid
-from simulator.report.figures.matrix import color_bar
+from simulator.report.figures.matrix import color_bar, heat_norm
 from simulator.report.figures.mesh import RASTER_ABOVE, draw_chip_edges, frame_map, map_axes, mesh_size
 from simulator.report.figures.style import HEAT_MAP, HOT, IDLE_EDGE, INK, styled
 from simulator.report.format import format_count, format_ratio
@@ -91,7 +90,7 @@ def draw_links(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axe
     raster = len(frame) > RASTER_ABOVE
     arrows = _arrows(frame, (BAR if raster else ARROW) - TO_THE_RIGHT)
     flits = frame["flits_per_token"].to_numpy(dtype=float)
-    norm = Normalize(0.0, float(flits.max(initial=0.0)) or 1.0)
+    norm = heat_norm(float(flits.max(initial=0.0)))
     colors = ScalarMappable(norm, mpl.colormaps[HEAT_MAP])
     idle = flits == 0
     faces = colors.to_rgba(flits[~idle])

@@ -10,13 +10,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
-from matplotlib.colors import Normalize
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from simulator.report.figures.stack import si_axis, si_unit
 from simulator.report.figures.style import HEAT_MAP, INK, SMALL_PT, axes_for
 
 NUMBERED_UP_TO = 12  # columns; above this a cell is too narrow for its number
+
+
+def heat_norm(largest: float) -> PowerNorm:
+    """Colours by the square root, so that one row far above the rest leaves the others apart from each other."""
+    return PowerNorm(0.5, 0.0, largest or 1.0)
 
 
 def ink_on(color: Sequence[float]) -> str:
@@ -45,7 +50,7 @@ def draw_matrix(frame: pd.DataFrame, ax: Axes | None, label: str, symbol: str) -
     figure, ax = axes_for(ax, height_in=0.29 * len(rows) + 1.1)
     table = frame.pivot_table(index="row", columns="column", values="value", aggfunc="sum")
     values = table.reindex(index=rows, columns=columns).to_numpy(dtype=float)
-    norm = Normalize(0.0, float(np.nanmax(values)) or 1.0)
+    norm = heat_norm(float(np.nanmax(values)))
     colors = mpl.colormaps[HEAT_MAP]
     mesh = ax.pcolormesh(np.ma.masked_invalid(values), cmap=colors, norm=norm, edgecolors="white", linewidth=1.0)
     mesh.set_rasterized(values.size > 4000)

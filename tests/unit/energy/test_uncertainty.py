@@ -89,3 +89,14 @@ def test_static_power_has_a_range_like_any_price():
     static = {"value": "2 mW", "low": "1 mW", "high": "3 mW", "source": "toy", "grade": "assumed"}
     wide = found(chip__static_power=static)
     assert wide.tornado()["prices"].iloc[0] == "static.power"
+
+
+def test_a_total_outside_its_own_band_says_which_end_its_prices_stand_at():
+    """A triangle with its peak at an end of the range has 95 % of its draws on one side of the value."""
+
+    def ranged(low, high):
+        return found(noc__local={"value": "2 pJ", "low": low, "high": high, "source": "toy", "grade": "assumed"})
+
+    assert ranged("1 pJ", "3 pJ").beside_band == ""
+    assert "lies below it" in ranged("2 pJ", "9 pJ").beside_band
+    assert "lies above it" in ranged("1 pJ", "2 pJ").beside_band

@@ -31,9 +31,9 @@ def test_sums_and_sides(run):
 
 
 def test_every_threshold_is_cited_and_in_the_finding(run):
-    assert [name for name, _ in threshold_sources()] == [t.name for t in THRESHOLDS]
+    assert [title for title, _ in threshold_sources()] == [t.title for t in THRESHOLDS]
     finding = thresholds_finding(analytic_table(run))
-    assert all(t.name in finding for t in THRESHOLDS)
+    assert all(t.title in finding for t in THRESHOLDS)
 
 
 def test_the_op_count_is_there_under_each_of_its_choices(run):

@@ -7,6 +7,7 @@ from factories import make_chip, make_run, make_trace
 from page import Page
 
 from simulator.config import load_chip
+from simulator.energy.thresholds import THRESHOLDS
 from simulator.errors import ConservationError, OutputError
 from simulator.report.cells import as_cells, write_number
 from simulator.report.figures import FIGURES, draw_figures
@@ -133,6 +134,7 @@ def test_headline_numbers(page, run):
     edp = run.energy_per_token_pj * 1e-12 * run.latency_per_token_ps * 1e-12  # J x s
     assert f"{edp:.3e} J·s" in words
     assert f"{run.spikes_per_activation:.3f}" in words
+    assert f"utilization {format_share(run.time_util_mean)} – 25.0%" in words  # the twin as the factory makes it
 
 
 def test_comparison_names_op_count_and_twin(page, evil_page):
@@ -140,6 +142,11 @@ def test_comparison_names_op_count_and_twin(page, evil_page):
     assert "of the fp32 op count" in finding
     assert finding.endswith("2.50x that of the dense twin dense-int8-45nm.")  # 1 / 0.4, as the factory makes it
     assert "twin" not in Page(evil_page).texts("p", **{"class": "finding"})[0]  # that run has none
+
+
+def test_published_thresholds_are_named_for_people(page):
+    headings = page.texts("th", scope="col")
+    assert all(threshold.title in headings and threshold.name not in headings for threshold in THRESHOLDS)
 
 
 def test_layer_table_has_every_layer(page, run):

@@ -34,7 +34,9 @@ def test_energy(run):
     chosen = result_dict(dataclasses.replace(run, precision="int8"))["energy"]["cmos45"]
     assert (chosen["precision"], chosen["ac_pj"]) == ("int8", run.cmos45["int8"].ac_pj)
     assert cmos["precisions"]["int8"]["ac_pj"] == run.cmos45["int8"].ac_pj
-    assert energy["dense_twin"]["energy_per_token_pj"] == run.dense.energy_pj / 4
+    twin = energy["dense_twin"]
+    assert twin["energy_per_token_pj"] == run.dense.energy_pj / 4
+    assert (twin["time_util"], twin["area_mm2"]) == (0.25, 1.5)  # as the factory makes it
 
 
 def test_latency(run):
