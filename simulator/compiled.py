@@ -13,14 +13,17 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 import numba
+import numpy as np
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _PACKAGE = Path(__file__).resolve().parent
+# Where a kernel hands a zero to a large one: numba compiles that one twice, for the literal 0 and for the variable.
+ZERO = cast("int", np.int64(0))
 # Every file whose text or constants are compiled in.
 KERNEL_SOURCES = (
     "compiled.py",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.compiled import jit
+from simulator.compiled import ZERO, jit
 from simulator.engine.kernels_cores import LOG_FIELDS, open_inputs
 from simulator.engine.kernels_noc_models import Links, carry
 from simulator.engine.noc_workspace import Indices
@@ -258,13 +258,13 @@ def run_timesteps(
     alone_received = np.empty(len(alone_targets[0]), np.int64)
     sent_now = np.empty(sent.shape[1], np.int64)
     log = np.empty((len(events), LOG_FIELDS), np.int64)
-    n_spikes = 0
-    n_events = 0
+    n_spikes = ZERO
+    n_events = ZERO
     for token in range(counts.shape[0]):
         for timestep in range(n_timesteps):
             # the home cores update their neurons and send
-            n = 0
-            emitted_ps = 0
+            n = ZERO
+            emitted_ps = ZERO
             for home in range(len(start)):
                 head[home] = n
                 n, soma_ps, out_ps, spikes = emit_home(
@@ -279,8 +279,8 @@ def run_timesteps(
                     multicast,
                     home,
                     n,
-                    0,
-                    0,
+                    ZERO,
+                    ZERO,
                     emitted,
                 )
                 tail[home] = n

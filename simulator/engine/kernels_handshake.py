@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.compiled import jit
+from simulator.compiled import ZERO, jit
 from simulator.engine.kernels import (
     Alone,
     Counts,
@@ -55,8 +55,8 @@ def emit_timesteps(
     of_row, ptr, targets = segments
     ready, row_of, home_of, to = packets
     n = first
-    soma_ps = 0
-    out_ps = 0
+    soma_ps = ZERO
+    out_ps = ZERO
     spikes = 0
     for timestep in range(n_timesteps):
         begin = n
@@ -119,7 +119,7 @@ def serve_alone(
     server, service_ps = targets[0], targets[1]
     free_ps = np.zeros(len(server), np.int64)
     received = np.empty(len(server), np.int64)
-    end = 0
+    end = ZERO
     for timestep in range(len(begin) - 1):
         for p in order[begin[timestep] : begin[timestep + 1]]:
             at_ps, to = cycle[p] * cycle_ps, packets[3][p]
@@ -156,7 +156,7 @@ def serve_delivered(
     server, service_ps = members
     free_ps = np.zeros(len(targets[0]), np.int64)
     received = np.empty(len(targets[0]), np.int64)
-    end = 0
+    end = ZERO
     for timestep in range(len(begin) - 1):
         for k in order[begin[timestep] : begin[timestep + 1]]:
             member = log[k, 1]
@@ -230,12 +230,12 @@ def run_handshake(
     order = np.empty(len(step_of), np.int64)
     at_once = np.zeros(len(member_service), np.int64)  # the network serves nothing: what it logs is when packets come
     free_ps = np.empty(len(targets[0]), np.int64)
-    inputs = open_inputs(0, len(free_ps), network[7], stall_ps)
-    n_spikes = 0
-    n_events = 0
+    inputs = open_inputs(ZERO, len(free_ps), network[7], stall_ps)
+    n_spikes = ZERO
+    n_events = ZERO
     for token in range(counts.shape[0]):
-        n = 0
-        emitted_ps = 0
+        n = ZERO
+        emitted_ps = ZERO
         for home in range(len(start)):
             head[home] = n
             rows = (start[home], stop[home], stride)
@@ -270,7 +270,7 @@ def run_handshake(
         log[:, 0] = -1
         cores = (cycle_ps, packets[3], member_server, at_once, free_ps, inputs)
         last_ps = carry(n, cycle, src, dst, flits, delivered, network, nodes, cores, log)
-        n_delivered = 0
+        n_delivered = ZERO
         while n_delivered < len(log) and log[n_delivered, 0] >= 0:
             step_of[n_delivered] = packets[1][log[n_delivered, 0]] // stride
             n_delivered += 1

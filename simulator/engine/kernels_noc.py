@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.compiled import jit
+from simulator.compiled import ZERO, jit
 from simulator.engine.kernels_cores import Cores, Log, deliver, keeps_nothing, serve
 from simulator.engine.kernels_noc_flit import (
     HEAD,
@@ -136,10 +136,10 @@ def simulate_mesh(
     ) = workspace
     ring_mask = (1 << ring_bits) - 1
     last = -1
-    joined = 0
-    n_active = 0
-    n_used = 0
-    n_log = 0
+    joined = ZERO
+    n_active = ZERO
+    n_used = ZERO
+    n_log = ZERO
     multicast = len(nodes) > 0
     torus, size = ring_x > 0, 1
     if torus and not multicast:
@@ -196,7 +196,7 @@ def simulate_mesh(
             o = active[k]
             out = port[o]
             winners[k] = o << 3 | pick[np.uint32(out.pointer << 5 | (out.asking & out.allowed))]
-        n_active = 0
+        n_active = ZERO
         for k in range(n_winners):
             o = winners[k] >> 3
             i = winners[k] & 7

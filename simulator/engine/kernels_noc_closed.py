@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from simulator.compiled import jit
+from simulator.compiled import ZERO, jit
 from simulator.engine.kernels_cores import Cores, Ints, Log, deliver, keeps_nothing, serve
 from simulator.engine.kernels_noc_flit import (
     NODE_FIRST,
@@ -65,7 +65,7 @@ def carry_closed(
         last = max(last, _busiest_port(n_touched, n, src, workspace) * TICKS)
     cycle_ps, member_of, server, service_ps, free_ps, _ = cores
     multicast, serving, plain = len(nodes) > 0, len(server) > 0, keeps_nothing(cores, log)
-    n_log = 0
+    n_log = ZERO
     for k in np.argsort(end_tick, kind="mergesort"):
         packet, at = end_packet[k], end_tick[k]
         if multicast:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.compiled import jit, jit_merged
+from simulator.compiled import ZERO, jit, jit_merged
 from simulator.engine.kernels_cores import Cores, Log, deliver, keeps_nothing, serve
 from simulator.engine.kernels_noc_flit import SHIFT_PACKET, TAIL, after_hop, make_flit, signed
 from simulator.engine.kernels_noc_vc_allocate import (
@@ -70,11 +70,11 @@ def simulate_mesh_vc(
     cycle_ps, member_of, server, service_ps, free_ps, _ = cores
     serving, plain = len(server) > 0, keeps_nothing(cores, log)
     last = -1
-    joined = 0
-    n_active = 0
-    n_sources = 0
-    n_used = 0
-    n_log = 0
+    joined = ZERO
+    n_active = ZERO
+    n_sources = ZERO
+    n_used = ZERO
+    n_log = ZERO
     t = cycle[0] if n > 0 else 0
     while True:
         # Credits and flits due in this cycle take effect; packets join the queues of their sources.
@@ -138,7 +138,7 @@ def simulate_mesh_vc(
         n_now = n_active
         for k in range(n_now):
             now[k] = active[k]
-        n_active = 0
+        n_active = ZERO
         for k in range(n_now):
             r = now[k]
             if router[r].used == 0:
