@@ -104,5 +104,7 @@ def validate_silicon(
         print_json({"cases": json_rows(silicon_table(verdicts)), "notes": silicon_notes(verdicts)})
         return
     print_table(silicon_table(verdicts), "measured on silicon and simulated; nothing is tuned on the case tested")
-    for line in silicon_notes(verdicts):
-        typer.echo(f"- {line}")
+    for cases, lines in silicon_notes(verdicts).items():
+        typer.echo(f"\n{cases}")
+        for line in lines:
+            typer.echo(f"- {line}")

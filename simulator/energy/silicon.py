@@ -124,8 +124,8 @@ def silicon_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def silicon_notes(verdicts: Sequence[Verdict]) -> list[str]:
-    """Every override and deviation of the cases, one line each; what cases share is said once."""
+def silicon_notes(verdicts: Sequence[Verdict]) -> dict[str, list[str]]:
+    """Every override and deviation, under the names of the cases that it belongs to; what cases share is said once."""
     lines: dict[str, list[str]] = {}
     for case in (v.case for v in verdicts):
         lines.setdefault(f"measured: {case.source}", []).append(case.name)
@@ -133,7 +133,10 @@ def silicon_notes(verdicts: Sequence[Verdict]) -> list[str]:
             lines.setdefault(f"set {override.path} = {override.value}: {override.why}", []).append(case.name)
         for text in case.deviations:
             lines.setdefault(text, []).append(case.name)
-    return [f"{'; '.join(names)}: {line}" for line, names in lines.items()]
+    notes: dict[str, list[str]] = {}
+    for line, names in lines.items():
+        notes.setdefault("; ".join(names), []).append(line)
+    return notes
 
 
 def power_of(parts: int, unit_w: float) -> Scope:

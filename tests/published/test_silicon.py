@@ -104,7 +104,7 @@ def test_the_table_and_the_notes_name_every_case_and_every_override():
     verdict = run_case(odin(1.3, 35.0))
     (row,) = silicon_table([verdict]).to_dict("records")
     assert (row["measured"], row["simulated"], row["error"], row["verdict"]) == ("35 uW", "35.09 uW", "+0.3%", "met")
-    notes = "\n".join(silicon_notes([verdict]))
+    (notes,) = ("\n".join(lines) for lines in silicon_notes([verdict]).values())
     assert all(override.path in notes and override.why in notes for override in verdict.case.overrides)
     assert verdict.case.source in notes
 
