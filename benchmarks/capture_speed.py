@@ -2,11 +2,12 @@
 
 A capture here is the spiking forward pass of 256 tokens with every count recorded and the sums of one token checked
 spike by spike, as `capture` times it: weights are already read and rounded. PyTorch runs the same weights in float32 on
-the same tokens, without gradients. Each is timed several times in turn; the least time of each counts, as processor
-time of one thread.
+the same tokens, without gradients. The two are timed in turn, as processor time of one thread, and the ratio of each
+turn is taken; printed are the least times, and the median and the extremes of the ratios.
 
-    python benchmarks/capture_speed.py             the sample model, and 2 blocks of TinyLlama's width
-    python benchmarks/capture_speed.py --profile   where the time of the capture goes
+    python benchmarks/capture_speed.py                   the sample model, and 2 blocks of TinyLlama's width
+    python benchmarks/capture_speed.py --preset sdllm    under a preset; by default ternary, T=15, absmax
+    python benchmarks/capture_speed.py --profile         where the time of the capture goes
 
 Needs the extra `torch`.
 """
@@ -37,10 +38,13 @@ import numpy as np
 import torch
 from large_checkpoint import TINY_LLAMA, write_checkpoint
 
+from simulator.model.attention import attention_for
 from simulator.model.capture import VERIFY_TOKENS
 from simulator.model.checkpoint import Checkpoint, read_checkpoint, tensor_specs
 from simulator.model.encoder import encoding_for
 from simulator.model.linear import SpikingLinear
+from simulator.model.prepare import prepared
+from simulator.model.preset import as_preset, load_preset
 from simulator.model.recorder import Recorder
 from simulator.model.transformer import forward
 
@@ -51,7 +55,8 @@ LIMIT = 1.5
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokens", type=int, default=256)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--preset", help="name or path; by default ternary, T=15, absmax")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -60,7 +65,7 @@ def main() -> None:
         wide = TINY_LLAMA | {"num_hidden_layers": 2, "vocab_size": 4096}
         write_checkpoint(Path(folder), wide)
         models = {"sample model": MODEL, "TinyLlama's width, 2 blocks": Path(folder)}
-        rows = [row | measure(models[row["model"]], arguments) for row in ({"model": name} for name in models)]
+        rows = [{"model": name} | measure(path, arguments) for name, path in models.items()]
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return
@@ -68,22 +73,27 @@ def main() -> None:
         print(
             f"{row['model']}: capture {row['capture_s'] * 1e3:.1f} ms, PyTorch {row['torch_s'] * 1e3:.1f} ms,", end=" "
         )
-        print(f"ratio {row['ratio']:.2f} (limit {LIMIT}), {row['tokens_per_s']:.0f} tokens/s")
+        print(
+            f"ratio {row['ratio']:.2f} ({row['least_ratio']:.2f} to {row['largest_ratio']:.2f}; limit {LIMIT}),", end=""
+        )
+        print(f" {row['tokens_per_s']:.0f} tokens/s")
 
 
 def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     checkpoint = read_checkpoint(folder)
     n = min(arguments.tokens, checkpoint.config.max_position_embeddings)
     token_ids = np.random.default_rng(0).integers(3, checkpoint.config.vocab_size, n)
-    encoding = encoding_for("ternary", 15)
-    linear = SpikingLinear(checkpoint, encoding, lambda i, counts: recorder.record(i, counts), VERIFY_TOKENS)
-    recorder = Recorder(encoding)
+    chosen = as_preset(encoding_for("ternary", 15)) if arguments.preset is None else load_preset(arguments.preset)
+    ready, preset, _ = prepared(checkpoint, chosen)
+    linear = SpikingLinear(ready, preset, lambda i, counts: recorder.record(i, counts), VERIFY_TOKENS)
+    attention, spiking_head = attention_for(preset.attention.rule(), preset), preset.head == "spiking"
+    recorder = Recorder(preset.encoding)
     reference = torch_model(checkpoint)
 
     def capture() -> None:
         nonlocal recorder
-        recorder = Recorder(encoding)
-        forward(checkpoint, token_ids, linear)
+        recorder = Recorder(preset.encoding)
+        forward(ready, token_ids, linear, attention, None, spiking_head)
 
     def float_forward() -> None:
         with torch.no_grad():
@@ -95,25 +105,28 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
             for _ in range(arguments.repeats):
                 capture()
         pstats.Stats(profile).sort_stats("tottime").print_stats(14)
-    capture_s, torch_s = least(capture, float_forward, repeats=arguments.repeats)
+    capture_s, torch_s = in_turn(capture, float_forward, repeats=arguments.repeats)
+    ratios = np.divide(capture_s, torch_s)
     return {
         "tokens": n,
-        "capture_s": capture_s,
-        "torch_s": torch_s,
-        "ratio": capture_s / torch_s,
-        "tokens_per_s": n / capture_s,
+        "capture_s": min(capture_s),
+        "torch_s": min(torch_s),
+        "ratio": float(np.median(ratios)),
+        "least_ratio": float(ratios.min()),
+        "largest_ratio": float(ratios.max()),
+        "tokens_per_s": n / min(capture_s),
     }
 
 
-def least(*actions: Callable[[], None], repeats: int) -> list[float]:
-    """Least processor time of each action, done in turn, after one that does not count."""
+def in_turn(*actions: Callable[[], None], repeats: int) -> list[list[float]]:
+    """Processor times of each action, done in turn, after one turn that does not count."""
     times: list[list[float]] = [[] for _ in actions]
     for _ in range(repeats + 1):
         for action, taken in zip(actions, times, strict=True):
             started = time.process_time()
             action()
             taken.append(time.process_time() - started)
-    return [min(taken[1:]) for taken in times]
+    return [taken[1:] for taken in times]
 
 
 def torch_model(checkpoint: Checkpoint) -> torch.nn.Module:

@@ -209,15 +209,22 @@ import simulator
 import simulator.engine, simulator.model
 from simulator.model.encoder import encode
 from simulator.model.kernels import accumulate_rows, accumulate_spikes
+from simulator.model.linear import dequantize
+from simulator.model.transformer import rotate
+from simulator.model.weights import quantize_weights
 from simulator.trace.encoding import Encoding
 
+ones = np.ones((3, 4), np.float32)
+rotate(ones[None], ones[:, :2].copy(), ones[:, :2].copy())
 for code, levels in (("ternary", 3), ("binary", 3), ("bitwise", 127), ("bitwise_twos", 127)):
     trace = simulator.synthetic_trace("poisson", (12, 8, 4), code=code, levels=levels, tokens=2, name=code)
     for chip in ("loihi-like", "sdllm-asic-45nm"):
         simulator.simulate(simulator.load_chip(chip), trace, dense_chip=simulator.load_chip("dense-int8-45nm"))
     counts, rows = np.ones((1, 4), np.int16), np.ones((4, 3), np.int8)
     assert (accumulate_spikes(counts, rows, Encoding(code, levels)) == accumulate_rows(counts, rows)).all()
-    encode(np.ones((2, 3), np.float32), Encoding(code, levels))
+    spikes = encode(np.ones((2, 3), np.float32), Encoding(code, levels))
+    for sums in (np.ones((2, 3), np.int32), np.ones((2, 3), np.float32), np.ones((3, 2)).T):
+        dequantize(sums, spikes, quantize_weights(ones))
 
 names = [f"simulator.engine.{m.name}" for m in pkgutil.iter_modules(simulator.engine.__path__)]
 names = [name for name in names if name.split(".")[-1].startswith("kernels")] + ["simulator.model.kernels"]
@@ -237,6 +244,9 @@ ENTRIES = {
     "simulator.model.kernels.add_count_rows",
     "simulator.model.kernels.add_spike_rows",
     "simulator.model.kernels.count_steps",
+    "simulator.model.kernels.largest_sizes",
+    "simulator.model.kernels.scale_sums",
+    "simulator.model.kernels.turn_pairs",
 }
 
 

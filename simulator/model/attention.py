@@ -46,13 +46,15 @@ def dense_attention(block: str, q: F32, k: F32, v: F32, cache: KVCache, window: 
     """Attention in floats, its cache too (`Attention`)."""
     keys = cache.append(f"{block}.keys", CachedRows.floats(k)).rows
     values = cache.append(f"{block}.values", CachedRows.floats(v)).rows
+    columns, wide_values = keys.astype(np.float64).swapaxes(1, 2), values.astype(np.float64)
     n, c = q.shape[1], keys.shape[1]
     parts = []
     for start in range(0, n, QUERIES_AT_ONCE):  # no query meets the keys of the parts after its own
         part = q[:, start : start + QUERIES_AT_ONCE]
         seen = c - n + start + part.shape[1]
-        scores = product(group(part, len(keys)), keys[:, :seen].swapaxes(1, 2)) * np.float32(q.shape[-1] ** -0.5)
-        parts.append(merge(product(softmax(causal(scores, part.shape[1], window)), values[:, :seen]), part))
+        scores = product(group(part, len(keys)), columns[..., :seen])
+        scores *= np.float32(q.shape[-1] ** -0.5)
+        parts.append(merge(product(softmax(causal(scores, part.shape[1], window)), wide_values[:, :seen]), part))
     return np.concatenate(parts)
 
 
@@ -198,7 +200,9 @@ def merge(mixed: F32, q: F32) -> F32:
 def causal(scores: F32, n: int, window: int | None = None) -> F32:
     """Scores [kv, g*n, c] of the last n of c positions, in place, with those of positions out of sight at -infinity."""
     c = scores.shape[-1]
-    np.copyto(scores.reshape(len(scores), -1, n, c), -np.inf, where=_unseen(n, c, window or c))
+    first = c - n if window is None else 0  # all see what comes before the first of them
+    by_query = scores.reshape(len(scores), -1, n, c)[..., first:]
+    np.copyto(by_query, -np.inf, where=_unseen(n, c, window or c)[:, first:])
     return scores
 
 
@@ -220,9 +224,9 @@ def fold(counts: NDArray[np.int16], window: int | None) -> NDArray[np.int16]:
     return folded
 
 
-def product(a: F32, b: NDArray[np.int8] | F32) -> F32:
+def product(a: F32, b: NDArray[np.int8] | F32 | NDArray[np.float64]) -> F32:
     """Matrix products, formed in float64."""
-    return np.asarray(np.matmul(a.astype(np.float64), b.astype(np.float64)), dtype=np.float32)
+    return np.asarray(np.matmul(a.astype(np.float64), b.astype(np.float64, copy=False)), dtype=np.float32)
 
 
 def softmax(scores: F32) -> F32:

@@ -1,7 +1,7 @@
 """Compiled kernels of the model: activations to spike counts, and a spike-driven layer as additions of weight rows.
 
-Arrays and scalars in, sums out. `linear.SpikingLinear` computes the same sums faster through a matrix product; these
-kernels are what that product means, and the check of every capture.
+Arrays and scalars in, sums out. `linear.SpikingLinear` computes the same sums faster through a matrix product; the
+kernels that add rows are what that product means, and the check of every capture.
 """
 
 from __future__ import annotations
@@ -72,6 +72,42 @@ def count_steps(
             n_clipped += kept != whole
             counts[token, i] = np.int16(kept)
     return n_clipped
+
+
+@jit
+def largest_sizes(bits: NDArray[np.int32], largest: NDArray[np.int32]) -> None:
+    """Write to ``largest`` [tokens] the bits of the largest |x| of each row, from the ``bits`` [tokens, n] of float32.
+
+    Without their sign, the bits of two floats compare as the floats do; infinity and then NaN come last. Whole numbers
+    are compared many at a time, where floats are not for the sake of NaN.
+    """
+    for token in range(bits.shape[0]):
+        found = np.int32(0)
+        for i in range(bits.shape[1]):
+            found = max(found, bits[token, i] & np.int32(0x7FFFFFFF))
+        largest[token] = found
+
+
+@jit
+def scale_sums(sums: NDArray[np.float32], per_token: NDArray[np.float32], per_output: NDArray[np.float32]) -> None:
+    """Make of each sum [tokens, n_out], in place, ``(sum * per_token) * per_output``."""
+    for token in range(sums.shape[0]):
+        for j in range(sums.shape[1]):
+            sums[token, j] = sums[token, j] * per_token[token] * per_output[j]
+
+
+@jit
+def turn_pairs(
+    x: NDArray[np.float32], cos: NDArray[np.float32], sin: NDArray[np.float32], turned: NDArray[np.float32]
+) -> None:
+    """Turn the pairs (j, j + hd/2) of x [heads, n, hd] by the angles whose ``cos`` and ``sin`` are [n, hd/2]."""
+    half = cos.shape[1]
+    for head in range(x.shape[0]):
+        for token in range(x.shape[1]):
+            for j in range(half):
+                a, b = x[head, token, j], x[head, token, half + j]
+                turned[head, token, j] = a * cos[token, j] - b * sin[token, j]
+                turned[head, token, half + j] = b * cos[token, j] + a * sin[token, j]
 
 
 def accumulate_rows(counts: NDArray[np.integer], rows: NDArray[np.int8]) -> NDArray[np.int32]:

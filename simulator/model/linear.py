@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,18 @@ from numpy.typing import NDArray
 from simulator.errors import ConservationError, ModelError
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.encoder import SpikeCounts
-from simulator.model.kernels import accumulate_trains
+from simulator.model.kernels import accumulate_trains, scale_sums
 from simulator.model.preset import Preset, as_preset
-from simulator.model.program import DRIVEN, HEAD_LAYER, driven_layers, weight_of
+from simulator.model.program import DRIVEN, HEAD_STREAM, driven_layers, weight_of
 from simulator.model.rotation import online_rotations
-from simulator.model.weights import FLOAT_BITS, QuantizedWeights, bfloat16, quantize_weights, weight_groups
+from simulator.model.weights import (
+    FLOAT_BITS,
+    QuantizedWeights,
+    bfloat16,
+    join_outputs,
+    quantize_weights,
+    weight_groups,
+)
 from simulator.trace.encoding import Encoding
 
 # Stream id, its values [tokens, n] -> outputs [tokens, n_out] of each layer that the stream drives, in order.
@@ -29,10 +37,10 @@ EXACT_FLOAT32 = 1 << 24
 LARGEST_INT32 = (1 << 31) - 1
 
 
-def _linear_ids(checkpoint: Checkpoint, preset: Preset | None = None) -> list[str]:
-    kinds = [kind for driven in DRIVEN.values() for kind in driven]
-    in_blocks = [f"blocks.{i}.{kind}" for i in range(checkpoint.config.num_hidden_layers) for kind in kinds]
-    return in_blocks + ([HEAD_LAYER] if preset is not None and preset.head == "spiking" else [])
+def _stream_ids(checkpoint: Checkpoint, preset: Preset | None = None) -> list[str]:
+    """Streams that drive linear layers; of a preset with a spiking head that of the head too."""
+    in_blocks = [f"blocks.{i}.{short}" for i in range(checkpoint.config.num_hidden_layers) for short in DRIVEN]
+    return in_blocks + ([HEAD_STREAM] if preset is not None and preset.head == "spiking" else [])
 
 
 class FloatLinear:
@@ -44,7 +52,8 @@ class FloatLinear:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
         self._kept: dict[str, NDArray[np.float64]] = {}
-        self._kept = {i: self._matrix(i) for i in _linear_ids(checkpoint)} if checkpoint.kept else {}
+        layer_ids = [i for stream_id in _stream_ids(checkpoint) for i in driven_layers(stream_id)]
+        self._kept = {i: self._matrix(i) for i in layer_ids} if checkpoint.kept else {}
 
     def __call__(self, stream_id: str, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Outputs of the layers that the stream drives."""
@@ -60,11 +69,24 @@ class FloatLinear:
 
 @dataclass(frozen=True)
 class _Group:
-    """Integer weights of some inputs of a layer, and the same as a float matrix that makes products exact."""
+    """Integer weights of some inputs of the layers, and the same as a float matrix that makes products exact."""
 
     inputs: slice
     weights: QuantizedWeights
     matrix: Matrix
+
+
+@dataclass(frozen=True)
+class _SideBySide:
+    """Layers of one stream as one matrix: a product for all of them, their outputs side by side."""
+
+    layer_ids: tuple[str, ...]
+    ends: tuple[int, ...]
+    groups: tuple[_Group, ...]
+
+    def split(self, outputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Outputs [tokens, all n_out] by layer."""
+        return np.split(outputs, self.ends[:-1], axis=1)
 
 
 class SpikingLinear:
@@ -99,8 +121,10 @@ class SpikingLinear:
         self._record = record
         self._verify_tokens = verify_tokens
         self._checkpoint = checkpoint
+        streams = _stream_ids(checkpoint, self._preset)
+        self._encoders = {i: self._preset.encoder_of(i) for i in streams}
         keep = checkpoint.kept and self._integer
-        self._kept = {i: self._layer(i) for i in _linear_ids(checkpoint, self._preset)} if keep else {}
+        self._kept = {i: (self._side_by_side(driven_layers(i)),) for i in streams} if keep else {}
         self.n_verified = 0
         self.n_clipped: Counter[str] = Counter()
 
@@ -109,29 +133,41 @@ class SpikingLinear:
         """Whether the weights are integers."""
         return self._preset.weights.bits < FLOAT_BITS
 
-    def _layer(self, layer_id: str) -> tuple[_Group, ...]:
-        weights, fields = self._checkpoint.weights[weight_of(layer_id)], self._preset.weights
-        return tuple(self._group(layer_id, weights, part) for part in weight_groups(weights.shape[1], fields.group))
+    def _layers(self, stream_id: str) -> Iterable[_SideBySide]:
+        """What a stream drives: side by side, or of a large model one layer after another, read when it is used."""
+        return self._kept.get(stream_id) or (self._side_by_side((i,)) for i in driven_layers(stream_id))
 
-    def _group(self, layer_id: str, weights: NDArray[np.float32], inputs: slice) -> _Group:
-        quantized = quantize_weights(weights[:, inputs], self._preset.weights.bits)
-        rows, narrow = quantized.rows, exact_in_float32(layer_id, quantized.largest_sum, self._encoding)
-        return _Group(inputs, quantized, rows.astype(np.float32) if narrow else rows.astype(np.float64))
+    def _side_by_side(self, layer_ids: tuple[str, ...]) -> _SideBySide:
+        fields = self._preset.weights
+        weights = [self._checkpoint.weights[weight_of(i)] for i in layer_ids]
+        groups = weight_groups(weights[0].shape[1], fields.group)
+        ends = accumulate(len(w) for w in weights)
+        return _SideBySide(layer_ids, tuple(ends), tuple(self._group(layer_ids, weights, part) for part in groups))
+
+    def _group(self, layer_ids: tuple[str, ...], weights: list[NDArray[np.float32]], inputs: slice) -> _Group:
+        quantized = [quantize_weights(w[:, inputs], self._preset.weights.bits) for w in weights]
+        narrow = [exact_in_float32(i, q.largest_sum, self._encoding) for i, q in zip(layer_ids, quantized, strict=True)]
+        joined = join_outputs(quantized)
+        rows = joined.rows
+        return _Group(inputs, joined, rows.astype(np.float32) if all(narrow) else rows.astype(np.float64))
 
     def __call__(self, stream_id: str, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Encode the stream, hand its counts to ``record``, and return the outputs of the layers it drives."""
         kind = stream_id.rsplit(".", 1)[-1]
         if kind in self._online:
             values = self._online[kind](values)
-        spikes = self._preset.encoder_of(stream_id)(values, stream_id)
+        spikes = self._encoders[stream_id](values, stream_id)
         self.n_clipped[kind] += spikes.n_clipped
         if self._record is not None:
             self._record(stream_id, spikes.counts)
         if not self._integer:
             return tuple(self._float_outputs(layer_id, spikes) for layer_id in driven_layers(stream_id))
         counts = spikes.counts.astype(np.float32)  # once for all layers of the stream
-        trains = self._encoding.trains(spikes.counts[: self._verify_tokens])
-        return tuple(self._outputs(layer_id, spikes, counts, trains) for layer_id in driven_layers(stream_id))
+        trains = self._encoding.trains(spikes.counts[: self._verify_tokens]) if self._verify_tokens else None
+        outputs: list[NDArray[np.float32]] = []
+        for layers in self._layers(stream_id):
+            outputs += layers.split(self._outputs(layers, spikes, counts, trains))
+        return tuple(outputs)
 
     def _float_outputs(self, layer_id: str, spikes: SpikeCounts) -> NDArray[np.float32]:
         """The outputs of a layer whose weights stay bfloat16: products of the decoded counts, in float64."""
@@ -140,24 +176,28 @@ class SpikingLinear:
         return np.asarray((centred * spikes.v_threshold[:, None]) @ weights.T, dtype=np.float32)
 
     def _outputs(
-        self, layer_id: str, spikes: SpikeCounts, counts: NDArray[np.float32], trains: NDArray[np.int16]
+        self,
+        layers: _SideBySide,
+        spikes: SpikeCounts,
+        counts: NDArray[np.float32],
+        trains: NDArray[np.int16] | None,
     ) -> NDArray[np.float32]:
-        """The outputs of a layer: integer sums per group of inputs, each scaled and then added up in float32."""
+        """Outputs of layers side by side: integer sums per group of inputs, each scaled and then added in float32."""
         outputs = None
-        for group in self._kept.get(layer_id) or self._layer(layer_id):
+        for group in layers.groups:
             sums = exact_sums(counts[:, group.inputs], group.matrix)
-            if self._verify_tokens:
-                self._verify(layer_id, group.weights.rows, trains[:, :, group.inputs], sums[: self._verify_tokens])
+            if trains is not None:
+                self._verify(layers, group.weights.rows, trains[:, :, group.inputs], sums[: self._verify_tokens])
             part = dequantize(sums, spikes, group.weights)
             outputs = part if outputs is None else outputs + part
         assert outputs is not None
         return outputs
 
-    def _verify(self, layer_id: str, rows: NDArray[np.int8], trains: NDArray[np.int16], sums: Matrix) -> None:
-        by_spike = accumulate_trains(trains, rows, self._encoding)
-        if not np.array_equal(by_spike, sums):
-            n = int(np.count_nonzero(by_spike != sums))
-            raise ConservationError(f"{layer_id}: {n} sums of weight rows differ from the sums added spike by spike")
+    def _verify(self, layers: _SideBySide, rows: NDArray[np.int8], trains: NDArray[np.int16], sums: Matrix) -> None:
+        wrong = accumulate_trains(trains, rows, self._encoding) != sums
+        if wrong.any():
+            place, n = ", ".join(layers.layer_ids), int(np.count_nonzero(wrong))
+            raise ConservationError(f"{place}: {n} sums of weight rows differ from the sums added spike by spike")
         self.n_verified += sums.size
 
 
@@ -186,9 +226,12 @@ def exact_sums(counts: NDArray[np.integer] | NDArray[np.float32], matrix: Matrix
 
 
 def dequantize(sums: Matrix | NDArray[np.int32], spikes: SpikeCounts, weights: QuantizedWeights) -> NDArray[np.float32]:
-    """Outputs ``(S - zero_point * column_sum) * v_threshold * scale``, float32 [tokens, n_out]."""
+    """Outputs ``(S - zero_point * column_sum) * v_threshold * scale``, float32 [tokens, n_out].
+
+    They take the place of the sums S of signed counts, where these are float32.
+    """
     if spikes.zero_point.any():  # whole numbers still, in a type that holds them
         sums = sums.astype(np.float64) - spikes.zero_point[:, None] * weights.column_sums
-    outputs = np.asarray(sums, dtype=np.float32) * spikes.v_threshold[:, None]
-    outputs *= weights.scale
+    outputs = np.ascontiguousarray(sums, np.float32)
+    scale_sums(outputs, spikes.v_threshold, weights.scale)
     return outputs

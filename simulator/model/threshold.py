@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError
+from simulator.model.kernels import largest_sizes
 
 F32 = NDArray[np.float32]
 Rule = Literal["absmax", "quantile", "mean", "static"]
@@ -83,12 +84,18 @@ def signed_step(values: F32, levels: int, rule: EncoderRule) -> F32:
         if not rule.step > 0:
             raise ModelError("static threshold without a step, wanted one in the preset, or one found on a text")
         return np.full(len(values), rule.step, np.float32)
-    size = np.abs(values)
     if rule.threshold == "mean":
-        return np.asarray(size.mean(axis=1) / np.float32(rule.k), np.float32)
-    return order_statistic(size, rule.gamma if rule.threshold == "quantile" else 1.0) / np.float32(
-        rule.steps_of(levels)
-    )
+        return np.asarray(np.abs(values).mean(axis=1) / np.float32(rule.k), np.float32)
+    selects = rule.threshold == "quantile" and rank(rule.gamma, values.shape[1]) < values.shape[1] - 1
+    reach = order_statistic(np.abs(values), rule.gamma) if selects else largest_size(values)
+    return reach / np.float32(rule.steps_of(levels))
+
+
+def largest_size(values: F32) -> F32:
+    """The largest |x| of each row [tokens], NaN where the row holds NaN; values [tokens, n]."""
+    largest = np.empty(len(values), np.float32)
+    largest_sizes(np.ascontiguousarray(values, np.float32).view(np.int32), largest.view(np.int32))
+    return largest
 
 
 def unsigned_step(values: F32, levels: int, rule: EncoderRule) -> tuple[F32, F32]:

@@ -12,14 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError
+from simulator.model.allocator import keep_freed_memory
 from simulator.model.attention import Attention, dense_attention
 from simulator.model.checkpoint import Checkpoint
+from simulator.model.kernels import turn_pairs
 from simulator.model.kv_cache import KVCache
 from simulator.model.linear import Linear
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.rope import inverse_frequencies
 
 F32 = NDArray[np.float32]
+# Tokens whose logits are held at once in float64.
+TOKENS_AT_ONCE = 64
 
 
 @np.errstate(over="ignore", invalid="ignore")  # refused by name where it is used, rather than warned of here
@@ -42,10 +46,11 @@ def forward(
         When a token is outside the vocabulary, or the context of the model is too short.
     """
     config, weights = checkpoint.config, checkpoint.weights
+    keep_freed_memory()
     cache = KVCache() if cache is None else cache
     check_tokens(config, token_ids, cache.length)
     eps = config.rms_norm_eps
-    cos, sin = rotary_tables(config, len(token_ids), cache.length)  # [n, hd]
+    cos, sin = rotary_tables(config, len(token_ids), cache.length)  # [n, hd/2]
 
     x = checkpoint.embed(token_ids)  # [n, d]: the residual
     for i in range(config.num_hidden_layers):
@@ -75,9 +80,19 @@ def forward(
     if spiking_head:
         (logits,) = linear("head_in", normed)
         return logits
-    wide = normed.astype(np.float64)
-    parts = [(wide @ part.astype(np.float64).T).astype(np.float32) for part in checkpoint.head_parts()]
-    return np.concatenate(parts, axis=1)  # [n, V]
+    return dense_head(checkpoint, normed)
+
+
+def dense_head(checkpoint: Checkpoint, normed: F32) -> F32:
+    """Logits [n, V] of the normed residual [n, d], formed in float64, some rows of the head by some tokens at once."""
+    wide, start = normed.astype(np.float64), 0
+    logits = np.empty((len(normed), checkpoint.config.vocab_size), np.float32)
+    for part in checkpoint.head_parts():
+        columns, stop = part.astype(np.float64).T, start + len(part)
+        for token in range(0, len(wide), TOKENS_AT_ONCE):
+            logits[token : token + TOKENS_AT_ONCE, start:stop] = wide[token : token + TOKENS_AT_ONCE] @ columns
+        start = stop
+    return logits
 
 
 def check_tokens(config: LlamaConfig, token_ids: NDArray[np.int64], start: int) -> None:
@@ -101,22 +116,16 @@ def rms_norm(x: F32, gain: F32, eps: float) -> F32:
 
 
 def rotary_tables(config: LlamaConfig, n: int, start: int = 0) -> tuple[F32, F32]:
-    """Cosines and sines [n, hd] of the angles ``position * frequency``; both halves of hd hold the same.
-
-    Positions are those of n tokens after ``start`` others.
-    """
+    """Cosines and sines [n, hd/2] of the angles ``position * frequency``, of n tokens after ``start`` others."""
     frequencies = inverse_frequencies(config.head_dim, config.rope_theta, config.rope_scaling)
     angles = np.outer(np.arange(start, start + n), frequencies)
-    both = np.concatenate([angles, angles], axis=1)
-    return np.cos(both).astype(np.float32), np.sin(both).astype(np.float32)
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
 
 def rotate(x: F32, cos: F32, sin: F32) -> F32:
     """Rotary position of x [heads, n, hd]; value j pairs with value j + hd/2 (Hugging Face's rotate-half order)."""
-    half = x.shape[-1] // 2
-    turned: F32 = x * cos
-    turned[..., :half] -= x[..., half:] * sin[:, :half]
-    turned[..., half:] += x[..., :half] * sin[:, half:]
+    turned = np.empty(x.shape, np.float32)
+    turn_pairs(np.ascontiguousarray(x, np.float32), cos, sin, turned)
     return turned
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ml_dtypes
@@ -49,6 +50,18 @@ def quantize_weights(weights: NDArray[np.float32], bits: int = WEIGHT_BITS) -> Q
     rows = np.ascontiguousarray(quantized.T.astype(np.int8))
     wide = rows.astype(np.int64)
     return QuantizedWeights(rows, scale, wide.sum(axis=0), int(np.abs(wide).sum(axis=0).max()))
+
+
+def join_outputs(layers: Sequence[QuantizedWeights]) -> QuantizedWeights:
+    """Layers of the same inputs as one, their outputs side by side."""
+    if len(layers) == 1:
+        return layers[0]
+    return QuantizedWeights(
+        np.concatenate([layer.rows for layer in layers], axis=1),
+        np.concatenate([layer.scale for layer in layers]),
+        np.concatenate([layer.column_sums for layer in layers]),
+        max(layer.largest_sum for layer in layers),
+    )
 
 
 def bfloat16(weights: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from simulator.model.encoder import encode
 from simulator.model.kernels import accumulate_rows, accumulate_spikes
 from simulator.model.linear import EXACT_FLOAT32, SpikingLinear, dequantize, exact_sums
 from simulator.model.llama_config import LlamaConfig
+from simulator.model.preset import WeightFields, as_preset
 from simulator.model.weights import quantize_weights
 from simulator.trace.encoding import Encoding
 
@@ -113,6 +114,19 @@ def test_a_wrong_sum_is_a_fault_of_the_program(monkeypatch):
     monkeypatch.setattr(linear, "exact_sums", lambda counts, matrix: exact_sums(counts, matrix) + np.int32(1))
     with pytest.raises(ConservationError, match=r"blocks\.0\.o: 6 sums"):
         layers("blocks.0.attn_out", np.ones((1, 8), np.float32))
+
+
+@pytest.mark.parametrize("group", [None, 4])
+def test_layers_side_by_side_are_each_layer_alone(group, monkeypatch):
+    preset = as_preset(Encoding("ternary", 15)).model_copy(update={"weights": WeightFields(group=group)})
+    values = np.random.default_rng(3).standard_normal((3, 6)).astype(np.float32)
+    together = SpikingLinear(tiny_checkpoint(), preset, verify_tokens=3)
+    monkeypatch.setattr(Checkpoint, "kept", False)  # as of a large model: one layer after another
+    alone = SpikingLinear(tiny_checkpoint(), preset, verify_tokens=3)
+    for stream_id in ("blocks.0.attn_in", "blocks.0.mlp_in"):
+        for ours, theirs in zip(together(stream_id, values), alone(stream_id, values), strict=True):
+            assert np.array_equal(ours, theirs)
+    assert together.n_verified == alone.n_verified > 0
 
 
 @pytest.mark.parametrize("n_in", [8806, 8808])

@@ -7,6 +7,7 @@ import pytest
 
 from simulator.model import kernels
 from simulator.model.kernels import accumulate_rows, accumulate_spikes
+from simulator.model.threshold import largest_size
 from simulator.trace.encoding import Encoding
 
 ROWS = np.array([[1, -2], [3, 4], [-5, 6]], dtype=np.int8)
@@ -58,3 +59,18 @@ def test_counts_are_those_of_the_formula(nearest, dead_zone):
     whole = np.where(np.abs(steps) < dead_zone, 0, whole) + zero_point[:, None]
     assert np.array_equal(counts, np.clip(whole, *bounds))
     assert n_clipped == np.count_nonzero(np.abs(whole) > 7) > 0
+
+
+def test_largest_sizes_are_those_of_numpy_with_infinity_and_nan_on_top():
+    values = np.random.default_rng(7).standard_normal((6, 50)).astype(np.float32)
+    values[1], values[2, 3], values[3, 4:6], values[4] = -0.0, -np.inf, (np.inf, np.nan), np.float32(-1e-45)
+    assert np.array_equal(largest_size(values), np.abs(values).max(axis=1), equal_nan=True)
+    assert np.array_equal(largest_size(values[:, ::-2]), np.abs(values[:, ::-2]).max(axis=1), equal_nan=True)
+
+
+def test_scaled_sums_round_once_per_factor():
+    sums = np.random.default_rng(8).integers(-9999, 9999, (4, 7)).astype(np.float32)
+    per_token, per_output = np.float32([0.1, 0.2, 0.3, 0.7]), np.linspace(0.01, 0.9, 7, dtype=np.float32)
+    wanted = (sums * per_token[:, None]) * per_output
+    kernels.scale_sums(sums, per_token, per_output)
+    assert np.array_equal(sums, wanted)
