@@ -131,6 +131,9 @@ class Sram(Frozen):
 
     capacity: SizeBytes
     word: WidthBits
+    banks: Count = Field(
+        default=1, le=1 << 16, description="each of one port, words in them in turn: so many words can be read at once"
+    )
 
 
 class Limits(Frozen):

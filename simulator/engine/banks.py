@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
 from simulator.config.rules import ACCUMULATOR
-from simulator.mapping.capacity import slices
+from simulator.mapping.capacity import ceil_div, slices
 
 Ints = NDArray[np.int64]
 
@@ -36,8 +36,28 @@ def accumulator_ps(chip: ChipConfig) -> int:
     return sum(int(action.latency.value) for action in actions)
 
 
-def accumulator_slots(columns: Ints, weight_bits: Ints, chip: ChipConfig) -> Ints:
-    """Slots in which the accumulators of a row are updated, int64 [G].
+def word_slots(columns: Ints, weight_bits: Ints, chip: ChipConfig) -> tuple[Ints, Ints]:
+    """Slots in which the words of a row are read, and those of them that are conflicts, int64 [G] each.
+
+    ``columns`` and ``weight_bits`` are int64 [G]: weights of a row and their width. A turn of the lanes asks for the
+    words that hold its native synapses and have not been read yet.
+    """
+    synapse, sram = chip.core.synapse, chip.core.sram
+
+    def slots(n_cols: int, bits: int) -> tuple[int, int]:
+        per_weight = slices(bits, chip)
+        synops = n_cols * per_weight
+        last = np.minimum(np.arange(synapse.lanes, synops + synapse.lanes, synapse.lanes), synops) - 1
+        end = last // per_weight * bits + np.minimum((last % per_weight + 1) * synapse.weight_bits, bits)
+        words = np.diff(ceil_div(end, sram.word), prepend=0)
+        of_turn = ceil_div(words, sram.banks)
+        return int(of_turn.sum()), int((of_turn - np.minimum(words, 1)).sum())
+
+    return _of_each_shape(slots, columns, weight_bits)
+
+
+def accumulator_slots(columns: Ints, weight_bits: Ints, chip: ChipConfig) -> tuple[Ints, Ints]:
+    """Slots in which the accumulators of a row are updated, and those of them that are conflicts, int64 [G] each.
 
     ``columns`` and ``weight_bits`` are int64 [G]: neurons of a block, width of its weights. Each native synapse is one
     access to the accumulator of its neuron.
@@ -45,16 +65,17 @@ def accumulator_slots(columns: Ints, weight_bits: Ints, chip: ChipConfig) -> Int
     lanes = chip.core.synapse.lanes
     banks = chip.core.dendrite.accumulator_banks or lanes
 
-    def slots(n_cols: int, bits: int) -> int:
+    def slots(n_cols: int, bits: int) -> tuple[int, int]:
         per_weight = slices(bits, chip)
         synop = np.arange(n_cols * per_weight)
-        return int(_slots(synop // lanes, synop // per_weight % banks).sum())
+        of_turn = _most_of_a_bank(synop // lanes, synop // per_weight % banks)
+        return int(of_turn.sum()), int((of_turn - 1).sum())
 
     return _of_each_shape(slots, columns, weight_bits)
 
 
-def _slots(turn: Ints, bank: Ints) -> Ints:
-    """Slots of each turn, int64 [turns]; ``turn`` and ``bank`` are those of each access, turns from 0 without a gap."""
+def _most_of_a_bank(turn: Ints, bank: Ints) -> Ints:
+    """Accesses to the bank that has most, int64 [turns]; ``turn`` (0, 1, ...) and ``bank`` of each access."""
     n_banks = int(bank.max()) + 1
     place, accesses = np.unique(turn * n_banks + bank, return_counts=True)
     most = np.zeros(int(turn[-1]) + 1, np.int64)
@@ -62,7 +83,8 @@ def _slots(turn: Ints, bank: Ints) -> Ints:
     return most
 
 
-def _of_each_shape(found: Callable[[int, int], int], columns: Ints, weight_bits: Ints) -> Ints:
-    """``found(columns, weight bits)`` of each block, int64 [G], worked out once for each shape."""
+def _of_each_shape(found: Callable[[int, int], tuple[int, int]], columns: Ints, weight_bits: Ints) -> tuple[Ints, Ints]:
+    """``found(columns, weight bits)`` of each block, int64 [G] each, worked out once for each shape."""
     shapes, which = np.unique(np.column_stack([columns, weight_bits]), axis=0, return_inverse=True)
-    return np.array([found(*shape) for shape in shapes.tolist()], dtype=np.int64)[which.reshape(-1)]
+    slots, conflicts = np.array([found(*shape) for shape in shapes.tolist()], dtype=np.int64)[which.reshape(-1)].T
+    return slots, conflicts

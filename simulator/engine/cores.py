@@ -16,13 +16,15 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class CoreLoad:
-    """Busy time, stalls and traffic of every core of the chips in use, int64 [cores] each, by core number."""
+    """Busy time, stalls, conflicts, traffic of every core of the chips in use, int64 [cores] each, by core number."""
 
     busy_ps: Ints
     packets_in: Ints
     packets_out: Ints
     synops: Ints
     stall_ps: Ints
+    word_conflicts: Ints
+    accumulator_conflicts: Ints
 
     @classmethod
     def idle(cls, placement: Placement) -> CoreLoad:
@@ -63,5 +65,7 @@ class CoreLoad:
                 "packets_out": self.packets_out[cores],
                 "synops": self.synops[cores],
                 "stall_ps": self.stall_ps[cores],
+                "word_conflicts": self.word_conflicts[cores],
+                "accumulator_conflicts": self.accumulator_conflicts[cores],
             }
         )

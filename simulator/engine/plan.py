@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
-from simulator.config.provenance import Action
-from simulator.engine.banks import accumulator_ps, accumulator_slots
 from simulator.engine.routes import Routes, multicast_routes, unicast_routes
+from simulator.engine.row_service import RowService, row_service
 from simulator.engine.servers import Servers, merge_twins
-from simulator.errors import ConfigError
-from simulator.mapping.capacity import ceil_div, slices, words_per_row
+from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Block, Placement
-from simulator.trace.encoding import Encoding
-from simulator.trace.trace import DECODE, Stage, Trace
+from simulator.trace.trace import Stage, Trace
 
 Ints = NDArray[np.int64]
 
@@ -43,15 +40,15 @@ class StagePlan:
         int64 [H]: router of each home core and the range of neurons it encodes.
     target_cols
         int64 [G]: neurons of each target.
-    target_router, target_service_ps
-        int64 [G]: router of each target and the time it serves one packet (slowest stage plus overhead).
+    target_router
+        int64 [G]: router of each target.
+    target_row
+        What each target does for one packet.
     target_update_ps, target_idle_ps
         int64 [G]: time to update all neurons of the block at the end of a timestep, with and without input in it;
         0 where the soma works once per stage.
     target_server
         int64 [G]: number of the core of each target among the cores with targets.
-    target_words, target_synops
-        int64 [G]: SRAM words read and native synapses served per packet.
     segment_of_row, segment_ptr, segment_target
         int64 [n], [S+1], [...]: rows with the same set of targets form a segment; its targets in CSR form.
     taking, alone
@@ -72,11 +69,9 @@ class StagePlan:
     target_cols: Ints
     target_router: Ints
     target_server: Ints
-    target_service_ps: Ints
+    target_row: RowService
     target_update_ps: Ints
     target_idle_ps: Ints
-    target_words: Ints
-    target_synops: Ints
     segment_of_row: Ints
     segment_ptr: Ints
     segment_target: Ints
@@ -103,13 +98,12 @@ def plan_stages(
     columns = _ints([b.n_cols for b in targets])
     bits = np.repeat(_ints([trace.layer[i].weight_bits for i in layer_ids]), [len(blocks) for blocks in blocks_of])
     update_ps, idle_ps = soma_ps(columns, chip)
-    fetching = (int(fetching_tokens(trace, chip).sum()), trace.n_tokens)
-    service = service_ps(columns, bits, chip, accumulation(trace.encoding, chip)[1], fetching)
+    row = row_service(columns, bits, trace, chip)
     server = np.unique(target_core, return_inverse=True)[1].astype(np.int64)
     segments = _segments(stages, placement)
     together = chip.noc.multicast and not apart
     on_tile = together and chip.core.axon_in.fifo_packets is None  # a bounded input is each core's own
-    times = np.column_stack([service, update_ps, idle_ps])
+    times = np.column_stack([row.ps, update_ps, idle_ps])
     router = placement.core_router[target_core]
     taking = merge_twins(server, router if on_tile else target_core, times, *_csr(segments))
     alone = merge_twins(server, np.zeros_like(server) if together else target_core, times, *_csr(segments))
@@ -128,15 +122,13 @@ def plan_stages(
         target_cols=columns,
         target_router=router,
         target_server=server,
-        target_service_ps=service,
+        target_row=row,
         target_update_ps=update_ps,
         target_idle_ps=idle_ps,
-        target_words=words_per_row(columns, bits, chip),
-        target_synops=columns * slices(bits, chip),
         **segments,
         taking=taking,
         alone=alone,
-        routes=_routes(homes, rows, router, segments, taking, service, placement, chip),
+        routes=_routes(homes, rows, router, segments, taking, row.ps, placement, chip),
     )
 
 
@@ -175,64 +167,6 @@ def _ranges(names: Sequence[str], sizes: list[int]) -> dict[str, slice]:
     """Name -> its range, one after another."""
     stops = np.cumsum([0, *sizes]).tolist()
     return {name: slice(start, stop) for name, (start, stop) in zip(names, pairwise(stops), strict=True)}
-
-
-def accumulation(encoding: Encoding, chip: ChipConfig) -> tuple[str, Action]:
-    """What a dendrite does per weight of a row, as (name of the action, action).
-
-    ``accumulate``, or ``multiply_accumulate`` where the trace has the receiver multiply by a count. What a chip with
-    ``replay: dense`` calls ``accumulate`` is its multiply-accumulate already.
-
-    Raises
-    ------
-    ConfigError
-        When the trace needs a multiply-accumulate and the chip has none: there is neither time nor price for it.
-    """
-    dendrite = chip.core.dendrite
-    if chip.replay == "dense" or not encoding.multiplies:
-        return "accumulate", dendrite.accumulate
-    if dendrite.multiply_accumulate is None:
-        raise ConfigError(
-            [
-                f"{chip.name}: core.dendrite.multiply_accumulate: found none, wanted one because the trace is"
-                f" {encoding.code}; add it to the chip, or replay the counts as spikes (--encoding ternary)"
-            ]
-        )
-    return "multiply_accumulate", dendrite.multiply_accumulate
-
-
-def fetching_tokens(trace: Trace, chip: ChipConfig) -> NDArray[np.bool_]:
-    """Bool [tokens]: whether the weights are read for a token.
-
-    They are for every one, but for a dense replay in tiles, where the first token of each tile of a prompt reads them.
-    A generated token waits for the one before it and fetches its weights alone.
-    """
-    generated = trace.phases == DECODE
-    if chip.replay != "dense":
-        return np.ones_like(generated)
-    in_prompt = np.cumsum(~generated) - 1
-    fetching: NDArray[np.bool_] = generated | (in_prompt % chip.core.synapse.tile == 0)
-    return fetching
-
-
-def service_ps(
-    columns: Ints, weight_bits: Ints, chip: ChipConfig, accumulate: Action, fetching: tuple[int, int]
-) -> Ints:
-    """Time one spike packet keeps target cores busy: the slowest stage plus the fixed overhead (DESIGN section 5).
-
-    The time of a fetch is spread over the tokens that share it: ``fetching`` of so many tokens read the weights.
-    """
-    core = chip.core
-    words = words_per_row(columns, weight_bits, chip)
-    reads_ps = ceil_div(words * core.synapse.word_read.latency.value * fetching[0], fetching[1])
-    turns = ceil_div(columns * slices(weight_bits, chip), core.synapse.lanes)
-    slowest = np.maximum(
-        np.maximum(core.axon_in.lookup.latency.value, reads_ps),
-        turns * max(core.synapse.synop.latency.value, accumulate.latency.value),
-    )
-    if core.dendrite.accumulators == "sram":
-        slowest = np.maximum(slowest, accumulator_slots(columns, weight_bits, chip) * accumulator_ps(chip))
-    return slowest + core.overhead.value
 
 
 def soma_ps(columns: Ints, chip: ChipConfig) -> tuple[Ints, Ints]:

@@ -150,7 +150,7 @@ class _Oracle(ReferenceCores):
         token_of = {stage.stage_id: token for stage, token in active}
         for p in packets:
             for delivery in p.deliveries:
-                self.count_served(delivery.receiver, token_of[p.sender.owner])
+                self.count_served(delivery.receiver, p.row, token_of[p.sender.owner])
                 self.found.events.append(Event(p.sender.owner, token_of[p.sender.owner], t, delivery))
         return end
 

@@ -25,12 +25,16 @@ class Event:
 
 @dataclass
 class ReferenceResult:
-    """Counts per (layer, component, action), spike packets, busy and stall ps per core; start and end of each token."""
+    """Counts per (layer, component, action), spike packets; of each core busy and stall ps, and slots lost in bank
+    conflicts; start and end of each token.
+    """
 
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     events: list[Event] = field(default_factory=list)
     busy_ps: Counter[int] = field(default_factory=Counter)
     stall_ps: Counter[int] = field(default_factory=Counter)
+    word_conflicts: Counter[int] = field(default_factory=Counter)
+    accumulator_conflicts: Counter[int] = field(default_factory=Counter)
     start_ps: dict[int, int] = field(default_factory=dict)
     end_ps: dict[int, int] = field(default_factory=dict)
 
@@ -98,7 +102,7 @@ class ReferenceCores:
                 for receivers in self.receivers(stage, row):
                     out_ps = max(out_ps, soma_ps) + self.chip.core.axon_out.packet.latency.value
                     packet = Packet(home, row, out_ps, self.spike_flits(), multicast=self.chip.noc.multicast)
-                    packet.deliveries += [Delivery(packet, block, self.service_ps(block)) for block in receivers]
+                    packet.deliveries += [Delivery(packet, block, self.service_ps(block, row)) for block in receivers]
                     packets.append(packet)
         return packets, soma_ps, out_ps
 
@@ -130,14 +134,14 @@ class ReferenceCores:
         words = math.ceil(block.n_cols * bits / self.chip.core.sram.word)
         return words, block.n_cols * math.ceil(bits / self.chip.core.synapse.weight_bits)
 
-    def service_ps(self, block: Block) -> int:
-        """Slowest stage of the pipeline for one spike packet, plus the overhead."""
+    def service_ps(self, block: Block, row: int) -> int:
+        """Slowest stage of the pipeline for one spike packet of a row, plus the overhead."""
         core = self.chip.core
-        words, synops = self.shape(block)
-        turns = math.ceil(synops / core.synapse.lanes)
+        turns = len(self.turns(block))
+        read_ps = core.synapse.word_read.latency.value
         stages = (
             core.axon_in.lookup.latency.value,
-            math.ceil(core.synapse.word_read.latency.value * words * len(self.fetching()) / self.trace.n_tokens),
+            math.ceil(read_ps * sum(self.word_slots(block, row)) * len(self.fetching()) / self.trace.n_tokens),
             core.synapse.synop.latency.value * turns,
             self.accumulate()[1].latency.value * turns,
             self.accumulator_ps() * sum(self.accumulator_slots(block)),
@@ -156,17 +160,40 @@ class ReferenceCores:
     def accumulator_slots(self, block: Block) -> list[int]:
         """Slots of each turn of the lanes: as many as the bank has to serve that serves most accumulators of it.
 
-        Neurons of a core lie in the banks in turn, those of its blocks one after another. A turn takes the next
-        ``lanes`` native synapses of the row; those of one weight go to one accumulator.
+        Neurons of a core lie in the banks in turn, those of its blocks one after another. All native synapses of a
+        weight go to one accumulator.
         """
-        core = self.chip.core
-        banks = core.dendrite.accumulator_banks or core.synapse.lanes
-        slices = math.ceil(self.trace.layer[block.owner].weight_bits / core.synapse.weight_bits)
-        before = [b for b in self.placement.blocks if b.core == block.core and b.role == "layer"]
-        first = sum(b.n_cols for b in before[: before.index(block)])
-        bank_of = [(first + synop // slices) % banks for synop in range(block.n_cols * slices)]
-        turns = range(0, len(bank_of), core.synapse.lanes)
-        return [max(Counter(bank_of[at : at + core.synapse.lanes]).values()) for at in turns]
+        banks = self.chip.core.dendrite.accumulator_banks or self.chip.core.synapse.lanes
+        first = sum(b.n_cols for b in self.before(block))
+        return [max(Counter((first + neuron) % banks for neuron, _ in turn).values()) for turn in self.turns(block)]
+
+    def word_slots(self, block: Block, row: int) -> list[int]:
+        """The same of the words of a row: in each turn, those that hold its synapses and have not been read yet.
+
+        Words of a core lie in the banks in turn: its blocks one after another, in these the rows.
+        """
+        words = self.shape(block)[0]
+        first = sum(b.n_rows * self.shape(b)[0] for b in self.before(block)) + (row - block.row_start) * words
+        slots, read = [], 0
+        for turn in self.turns(block):
+            wanted = math.ceil(turn[-1][1] / self.chip.core.sram.word)
+            banks = Counter((first + word) % self.chip.core.sram.banks for word in range(read, wanted))
+            slots.append(max(banks.values(), default=0))
+            read = wanted
+        return slots
+
+    def turns(self, block: Block) -> list[list[tuple[int, int]]]:
+        """Native synapses of a row, as many in each turn as there are lanes: (neuron, end of its bits in the row)."""
+        width, native = self.trace.layer[block.owner].weight_bits, self.chip.core.synapse.weight_bits
+        ends = [min(native * (i + 1), width) for i in range(math.ceil(width / native))]
+        synapses = [(neuron, neuron * width + end) for neuron in range(block.n_cols) for end in ends]
+        lanes = self.chip.core.synapse.lanes
+        return [synapses[at : at + lanes] for at in range(0, len(synapses), lanes)]
+
+    def before(self, block: Block) -> list[Block]:
+        """Blocks of layers that lie in the memories of a core before this one."""
+        there = [b for b in self.placement.blocks if b.core == block.core and b.role == "layer"]
+        return there[: there.index(block)]
 
     def fetching(self) -> list[int]:
         """Tokens that read weights: in a dense replay the first of each tile of a prompt, and each generated one."""
@@ -177,8 +204,8 @@ class ReferenceCores:
         first = prompt[:: self.chip.core.synapse.tile]
         return [token for token in tokens if token in first or token not in prompt]
 
-    def count_served(self, block: Block, token: int) -> None:
-        """What a target core does for one spike packet."""
+    def count_served(self, block: Block, row: int, token: int) -> None:
+        """What a target core does for one spike packet of a row."""
         words, synops = self.shape(block)
         layer = block.owner
         self.count(layer, "axon_in", "lookup")
@@ -186,6 +213,10 @@ class ReferenceCores:
         self.count(layer, "synapse", "synop", synops)
         self.count(layer, "dendrite", self.accumulate()[0], synops)
         self.count_accumulators(layer, synops)
+        if token in self.fetching():
+            self.found.word_conflicts[block.core] += sum(max(n - 1, 0) for n in self.word_slots(block, row))
+        if self.chip.core.dendrite.accumulators == "sram":
+            self.found.accumulator_conflicts[block.core] += sum(n - 1 for n in self.accumulator_slots(block))
 
     def count_accumulators(self, layer: str, times: int) -> None:
         """Accumulators that were read and written back, where they lie in a memory."""

@@ -79,5 +79,5 @@ def count(cores: ReferenceCores, packets: list[Packet], token_of: dict[str, int]
                 cores.count(delivery.receiver.owner, "axon_in", "lookup")
                 continue
             token = token_of[packet.sender.owner]
-            cores.count_served(delivery.receiver, token)
+            cores.count_served(delivery.receiver, packet.row, token)
             cores.found.events.append(Event(packet.sender.owner, token, t, delivery))

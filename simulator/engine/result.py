@@ -63,7 +63,8 @@ class SimResult:
     cores
         One row per core in use: ``core, chip, router, x, y, role, owner, rows, neurons, sram_bytes, busy_ps,
         packets_in, packets_out, synops, stall_ps`` (time in which a packet at the local port waited for
-        a place in front of the core).
+        a place in front of the core)``, word_conflicts, accumulator_conflicts`` (slots in which lanes waited for a bank
+        of the synaptic memory, or of that of the accumulators, see `row_service.RowService`).
     links
         One row per directed mesh link of the mesh in use: ``router, x, y, direction (+x -x +y -y), crosses_chip, flits,
         wait_cycles`` (cycles in which a flit at the head of a FIFO waited for the link), ``mean_wait_cycles`` (per

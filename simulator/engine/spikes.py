@@ -143,7 +143,7 @@ def _routes(plan: StagePlan) -> KernelRoutes:
 def _targets(plan: StagePlan, servers: Servers) -> Targets:
     """The targets that stand for all, as the kernel takes them."""
     kept = servers.kept
-    return servers.server, plan.target_service_ps[kept], plan.target_update_ps[kept], plan.target_idle_ps[kept]
+    return servers.server, plan.target_row.ps[kept], plan.target_update_ps[kept], plan.target_idle_ps[kept]
 
 
 def flows_of(sent: Ints, plan: StagePlan) -> Ints:

@@ -17,8 +17,9 @@ from simulator.engine.cores import CoreLoad
 from simulator.engine.handshake import marker_ps
 from simulator.engine.links import crossings
 from simulator.engine.network import Network
-from simulator.engine.plan import StagePlan, accumulation, fetching_tokens, plan_stages
+from simulator.engine.plan import StagePlan, plan_stages
 from simulator.engine.result import CHIP
+from simulator.engine.row_service import accumulation, fetching_tokens
 from simulator.engine.schedule import Batch, chunks
 from simulator.engine.spikes import SpikeRun, replay_code, run_spikes
 from simulator.engine.tally import Tally
@@ -252,14 +253,15 @@ class BatchRun:
         packets, markers = run.flows.sum(axis=0), run.marker_flows.sum(axis=0)
         idle_steps = self._steps() - run.active_steps
         trace, chip = self._in.trace, self._in.chip
-        accumulate = accumulation(trace.encoding, chip)[0]
+        accumulate, row = accumulation(trace.encoding, chip)[0], plan.target_row
+        fetched = packets * self._fetches(plan) // self.n_rounds
         served = {
             ("axon_in", "lookup"): packets + markers,
-            ("synapse", "word_read"): packets * plan.target_words * self._fetches(plan) // self.n_rounds,
-            ("synapse", "synop"): packets * plan.target_synops,
+            ("synapse", "word_read"): fetched * row.words,
+            ("synapse", "synop"): packets * row.synops,
         }
         for action in (accumulate, *accumulator_actions(chip)):
-            served["dendrite", action] = packets * plan.target_synops
+            served["dendrite", action] = packets * row.synops
         if self._in.chip.core.soma.every == "timestep":
             served["soma", "update"] = run.active_steps * plan.target_cols
             served["soma", "update_idle"] = idle_steps * plan.target_cols
@@ -269,8 +271,10 @@ class BatchRun:
         synops = packets * plan.target_cols
         self.synops += int(synops.sum())
         self.cores.add("synops", plan.target_core, synops)
+        self.cores.add("word_conflicts", plan.target_core, fetched * row.word_conflicts)
+        self.cores.add("accumulator_conflicts", plan.target_core, packets * row.accumulator_conflicts)
         updates_ps = run.active_steps * plan.target_update_ps + idle_steps * plan.target_idle_ps
-        served_ps = packets * plan.target_service_ps + markers * marker_ps(chip)
+        served_ps = packets * row.ps + markers * marker_ps(chip)
         self.cores.add("busy_ps", plan.target_core, served_ps + updates_ps)
 
     def _fetches(self, plan: StagePlan) -> Ints:

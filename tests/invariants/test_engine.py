@@ -32,6 +32,7 @@ def chips(draw) -> ChipConfig:
         chip__max_chips=64,
         core__limits={"axons_in": draw(st.integers(3, 16)), "neurons": draw(st.integers(3, 16))},
         core__soma__every=draw(st.sampled_from(["timestep", "stage"])),
+        core__sram={"capacity": "4 KiB", "word": "16 bit", "banks": draw(st.integers(1, 3))},
         core__synapse__weight_bits=draw(st.sampled_from(["4 bit", "8 bit"])),
         core__dendrite__accumulators=draw(st.sampled_from(["registers", "sram"])),
         core__dendrite__accumulator_banks=draw(st.one_of(st.none(), st.integers(1, 5))),
@@ -85,6 +86,7 @@ def test_accumulators_in_a_memory_are_never_cheaper_nor_faster_than_in_registers
     fewer = run(trace, with_dendrite(chip, accumulators="sram", accumulator_banks=1))
     assert counts_of(fewer) == counts_of(sram)
     assert fewer.total_ps >= sram.total_ps
+    assert (fewer.cores["accumulator_conflicts"] >= sram.cores["accumulator_conflicts"]).all()
 
 
 @settings(max_examples=12, deadline=None)

@@ -86,6 +86,8 @@ def assert_equal_to_oracle(trace: Trace, chip: ChipConfig) -> None:
     assert result.total_ps == sum(result.phase_ps.values())
     assert result.cores["stall_ps"].tolist() == [found.stall_ps[core] for core in result.cores["core"]]
     assert result.cores["busy_ps"].tolist() == [found.busy_ps[core] for core in result.cores["core"]]
+    for conflicts in ("word_conflicts", "accumulator_conflicts"):
+        assert result.cores[conflicts].tolist() == [getattr(found, conflicts)[core] for core in result.cores["core"]]
     # the oracle goes token by token, the engine stage by stage: the same packets in another order of stages
     assert sorted(engine_events(trace, chip, placement)) == sorted(oracle_events(found))
 
@@ -245,6 +247,11 @@ def cases(draw):
         core__soma__every=draw(st.sampled_from(["timestep", "stage"])),
         core__soma__lanes=draw(st.integers(1, 4)),
         core__synapse__lanes=draw(st.integers(1, 4)),
+        core__sram={
+            "capacity": "4 KiB",
+            "word": f"{draw(st.sampled_from([8, 20, 64]))} bit",
+            "banks": draw(st.integers(1, 4)),
+        },
         core__dendrite__accumulators=draw(st.sampled_from(["registers", "sram"])),
         core__dendrite__accumulator_banks=draw(st.one_of(st.none(), st.integers(1, 5))),
         core__synapse__tile=draw(st.sampled_from([1, 2, 3])),

@@ -72,7 +72,7 @@ def core_roof(chip: ChipConfig) -> tuple[float, float]:
     )
     read_ps = core.synapse.word_read.latency.value
     peak = core.synapse.lanes / synop_ps * PS_PER_S if synop_ps else math.inf
-    return peak, core.sram.word / 8 / read_ps * PS_PER_S if read_ps else math.inf
+    return peak, core.sram.banks * core.sram.word / 8 / read_ps * PS_PER_S if read_ps else math.inf
 
 
 def _counts(run: Run) -> dict[tuple[str, str], int]:

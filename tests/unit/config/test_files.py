@@ -24,10 +24,10 @@ ONE_PROBLEM = [
     # (what to replace, by what, the line)
     ("    word: 64 bit\n", "    word: 64 bit\n    word: 32 bit\n",
      "my.yaml:27:5: core.sram.word: found the key a second time, wanted it once (first at line 26)"),
-    ("    word: 64 bit\n", "    word: 64 bit\n    banks: 2\n",
-     "my.yaml:27:5: core.sram.banks: found an unknown key, wanted one of capacity, word"),
+    ("    word: 64 bit\n", "    word: 64 bit\n    size: 2\n",
+     "my.yaml:27:5: core.sram.size: found an unknown key, wanted one of capacity, word, banks"),
     ("    capacity: 4 KiB\n", "    capacity: 4 KiB\n    wrod: 64 bit\n",
-     "my.yaml:26:5: core.sram.wrod: found an unknown key, wanted one of capacity, word (did you mean 'word'?)"),
+     "my.yaml:26:5: core.sram.wrod: found an unknown key, wanted one of capacity, word, banks (did you mean 'word'?)"),
     ("{node_nm: 45}", "{node_nm: 45, or so it seems}",
      "my.yaml:5:27: technology.or so it seems: found an unknown key, wanted one of node_nm, voltage "
      "(quote a text that has commas)"),
@@ -140,7 +140,7 @@ def test_all_problems_of_a_file_come_at_once_in_its_order(write, toy):
         "my.yaml:7:12: chip.tiles_x: found text 'NO', wanted a whole number of at least 1",
         "my.yaml:13:14: noc.flit_bits: found 32 without a unit, wanted a width such as '64 bit'",
         "my.yaml:24:3: core.sram.capacity: found no such key, wanted a size such as '128 KiB'",
-        "my.yaml:25:5: core.sram.capactiy: found an unknown key, wanted one of capacity, word (did you mean 'capacity'?)",
+        "my.yaml:25:5: core.sram.capactiy: found an unknown key, wanted one of capacity, word, banks (did you mean 'capacity'?)",
         "my.yaml:39:16: core.synapse.synop.energy.value: found '-3 pJ', wanted an energy of at least 0 pJ",
         "my.yaml:43:9: core.synapse.synop.energy.grade: found the key a second time, wanted it once (first at line 42)",
         "my.yaml:56:13: sync.barrier.source: found 'smith', wanted a key of `sources` (doe2020)",

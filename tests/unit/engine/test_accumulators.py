@@ -34,7 +34,7 @@ def counts_of(result: SimResult) -> dict[str, int]:
 
 
 def slots(columns: int, **changes: object) -> int:
-    return int(accumulator_slots(np.array([columns]), np.array([8]), make_chip(**changes))[0])
+    return int(accumulator_slots(np.array([columns]), np.array([8]), make_chip(**changes))[0][0])
 
 
 def test_each_accumulate_reads_and_writes_a_word():

@@ -1,0 +1,106 @@
+"""What a target core does for one spike packet, a row of weights: words, synops, the slots of its banks, its time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.config.chip import ChipConfig
+from simulator.config.provenance import Action
+from simulator.engine.banks import accumulator_ps, accumulator_slots, word_slots
+from simulator.errors import ConfigError
+from simulator.mapping.capacity import ceil_div, slices, words_per_row
+from simulator.trace.encoding import Encoding
+from simulator.trace.trace import DECODE, Trace
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class RowService:
+    """One spike packet at each of G targets, int64 [G] each.
+
+    Attributes
+    ----------
+    words, synops
+        SRAM words read, native synapses served (each an accumulate).
+    word_conflicts, accumulator_conflicts
+        Slots in which lanes wait because a bank has more than one word, or accumulator, to serve in their turn; the
+        latter 0 where accumulators are registers.
+    ps
+        Time for which the packet keeps the core: the slowest stage of its pipeline plus the overhead.
+    """
+
+    words: Ints
+    synops: Ints
+    word_conflicts: Ints
+    accumulator_conflicts: Ints
+    ps: Ints
+
+
+def row_service(columns: Ints, weight_bits: Ints, trace: Trace, chip: ChipConfig) -> RowService:
+    """The service of rows of ``columns`` weights of so many bits, int64 [G] each (DESIGN section 5).
+
+    The time of a fetch is spread over the tokens that share it.
+    """
+    core = chip.core
+    synops = columns * slices(weight_bits, chip)
+    turns = ceil_div(synops, core.synapse.lanes)
+    fetched, of_words = word_slots(columns, weight_bits, chip)
+    updated, of_accumulators = accumulator_slots(columns, weight_bits, chip)
+    update_ps = accumulator_ps(chip)
+    fetching = int(fetching_tokens(trace, chip).sum())
+    stages = (
+        np.full_like(columns, core.axon_in.lookup.latency.value),
+        ceil_div(fetched * core.synapse.word_read.latency.value * fetching, trace.n_tokens),
+        turns * core.synapse.synop.latency.value,
+        turns * accumulation(trace.encoding, chip)[1].latency.value,
+        updated * update_ps,
+    )
+    return RowService(
+        words=words_per_row(columns, weight_bits, chip),
+        synops=synops,
+        word_conflicts=of_words,
+        accumulator_conflicts=of_accumulators if core.dendrite.accumulators == "sram" else of_accumulators * 0,
+        ps=np.max(stages, axis=0) + core.overhead.value,
+    )
+
+
+def accumulation(encoding: Encoding, chip: ChipConfig) -> tuple[str, Action]:
+    """What a dendrite does per weight of a row, as (name of the action, action).
+
+    ``accumulate``, or ``multiply_accumulate`` where the trace has the receiver multiply by a count. What a chip with
+    ``replay: dense`` calls ``accumulate`` is its multiply-accumulate already.
+
+    Raises
+    ------
+    ConfigError
+        When the trace needs a multiply-accumulate and the chip has none: there is neither time nor price for it.
+    """
+    dendrite = chip.core.dendrite
+    if chip.replay == "dense" or not encoding.multiplies:
+        return "accumulate", dendrite.accumulate
+    if dendrite.multiply_accumulate is None:
+        raise ConfigError(
+            [
+                f"{chip.name}: core.dendrite.multiply_accumulate: found none, wanted one because the trace is"
+                f" {encoding.code}; add it to the chip, or replay the counts as spikes (--encoding ternary)"
+            ]
+        )
+    return "multiply_accumulate", dendrite.multiply_accumulate
+
+
+def fetching_tokens(trace: Trace, chip: ChipConfig) -> NDArray[np.bool_]:
+    """Bool [tokens]: whether the weights are read for a token.
+
+    They are for every one, but for a dense replay in tiles, where the first token of each tile of a prompt reads them.
+    A generated token waits for the one before it and fetches its weights alone.
+    """
+    generated = trace.phases == DECODE
+    if chip.replay != "dense":
+        return np.ones_like(generated)
+    in_prompt = np.cumsum(~generated) - 1
+    fetching: NDArray[np.bool_] = generated | (in_prompt % chip.core.synapse.tile == 0)
+    return fetching
