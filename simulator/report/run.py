@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from simulator.config.chip import ChipConfig
 from simulator.energy.breakeven import Bisection
@@ -16,11 +15,6 @@ from simulator.engine.result import SimResult
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Trace
 from simulator.units import PS_PER_S
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from simulator.report.plot import Plot
 
 
 @dataclass(frozen=True)
@@ -92,26 +86,6 @@ class Run:
     warnings: tuple[str, ...]
     precision: Precision = PAPER_PRECISION
     bisection: Bisection | None = None
-
-    @property
-    def layers(self) -> pd.DataFrame:
-        """One row per layer, operation and stage: counts, and energies in pJ (`report.tables.layer_table`)."""
-        from simulator.report.tables import layer_table
-
-        return layer_table(self)
-
-    @property
-    def plot(self) -> Plot:
-        """The figures of the report: ``run.plot.energy()`` returns (figure, axes)."""
-        from simulator.report.plot import Plot
-
-        return Plot(self)
-
-    def _repr_html_(self) -> str:
-        """The headline of the run for a notebook."""
-        from simulator.report.headline import headline_html
-
-        return headline_html(self)
 
     @property
     def op_count(self) -> Cmos45:

@@ -17,6 +17,7 @@ from simulator.errors import SpikewattError
 from simulator.mapping.place import map_trace
 from simulator.mapping.placement import Placement
 from simulator.report.format import format_power
+from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin, Run, time_util
 from simulator.trace.trace import Trace
 
@@ -34,7 +35,7 @@ def simulate(
     progress: Progress | None = None,
     memory_limit_bytes: int | None = None,
     breakeven: bool = False,
-) -> Run:
+) -> NotebookRun:
     """Simulate ``trace`` on ``chip``.
 
     Parameters
@@ -69,7 +70,7 @@ def simulate(
         raise SpikewattError("break-even is that with a dense twin, and none is simulated: leave one of the two out")
     placement, result, ledger = _priced(chip, trace, progress, allow_uncosted, memory_limit_bytes)
     dense = None if dense_chip is None else dense_twin(dense_chip, trace, progress)
-    return Run(
+    return NotebookRun(
         chip=chip,
         trace=trace,
         placement=placement,

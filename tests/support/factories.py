@@ -21,7 +21,8 @@ from simulator.energy.ledger import build_ledger
 from simulator.engine.result import CHIP, CountRow, SimResult
 from simulator.engine.timing import SPAN_COLUMNS, token_frame
 from simulator.mapping.placement import Block, Placement
-from simulator.report.run import DenseTwin, Run
+from simulator.report.notebook import NotebookRun
+from simulator.report.run import DenseTwin
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace import Layer, Op, Stage, Stream, Trace
 
@@ -332,7 +333,7 @@ def make_result(trace: Trace, chip: ChipConfig, placement: Placement) -> SimResu
 
 def make_run(
     trace: Trace | None = None, chip: ChipConfig | None = None, *, dense: bool = True, allow_uncosted: bool = False
-) -> Run:
+) -> NotebookRun:
     """A complete Run of the toy model on the toy chip (or of what is given), with or without a dense twin."""
     trace = trace if trace is not None else make_trace()
     chip = chip if chip is not None else make_chip()
@@ -340,7 +341,7 @@ def make_run(
     result = make_result(trace, chip, placement)
     ledger = build_ledger(result, chip, allow_uncosted)
     twin = DenseTwin("dense-int8-45nm", 0.4 * ledger.total_pj, result.total_ps // 3, trace.n_tokens, 0.25, 1.5)
-    return Run(
+    return NotebookRun(
         chip=chip,
         trace=trace,
         placement=placement,

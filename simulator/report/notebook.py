@@ -1,0 +1,33 @@
+"""What a notebook sees of a run: its layers as a table, its figures, its headline as the cell's output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from simulator.report.headline import headline_html
+from simulator.report.plot import Plot
+from simulator.report.run import Run
+from simulator.report.tables import layer_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class NotebookRun(Run):
+    """A run as `simulator.simulate` returns it."""
+
+    @property
+    def layers(self) -> pd.DataFrame:
+        """One row per layer, operation and stage: counts, and energies in pJ (`report.tables.layer_table`)."""
+        return layer_table(self)
+
+    @property
+    def plot(self) -> Plot:
+        """The figures of the report: ``run.plot.energy()`` returns (figure, axes)."""
+        return Plot(self)
+
+    def _repr_html_(self) -> str:
+        """The headline of the run for a notebook."""
+        return headline_html(self)
