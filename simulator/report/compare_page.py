@@ -55,10 +55,17 @@ def render_comparison(reports: Sequence[Finished]) -> str:
     return render_page(
         "compare.html.j2",
         first=first,
-        overview=as_cells(overview([report.folder for report in reports])),
+        overview=as_cells(_overview(reports)),
         parts=[_part(i, first, other) for i, other in enumerate(others, start=1)],
         command=" ".join(["spikewatt compare", *(str(report.folder) for report in reports)]),
     )
+
+
+def _overview(reports: Sequence[Finished]) -> pd.DataFrame:
+    """`overview` with the label of each report, which tells two of the same pair apart."""
+    table = overview([report.folder for report in reports]).drop(columns=["chip", "trace"])
+    table.insert(0, "report", [report.label for report in reports])
+    return table
 
 
 def _part(number: int, first: Finished, other: Finished) -> Part:
@@ -74,22 +81,26 @@ def _part(number: int, first: Finished, other: Finished) -> Part:
 
 
 def _sections(number: int, first: Finished, other: Finished) -> Iterator[Section]:
-    """Difference of energy by layer and component, and of time by stage and part."""
+    """Difference of energy by layer and component, and of time by stage and part, where there is one."""
     energy, time = energy_difference(first, other), time_difference(first, other)
     for what, frame, symbol, causes in (
         ("energy", energy, "J", energy_causes(first, other, 1)),
         ("time", time, "s", time_causes(first, other, 1)),
     ):
+        if not causes:
+            continue
         name = f"{what}-{number}"
         row, part, value = frame.columns[0], frame.columns[1], frame.columns[-1]
+        frame = frame[frame[value] != 0]
         tidy = pd.DataFrame({"row": frame[row], "part": frame[part], "value": frame[value]})
         figure, _ = draw_difference(tidy, symbol, None if symbol == "J" else TIMES)
         yield make_section(
             name,
             f"Difference in {what}: {other.label}",
             f"Signed stacked bars of the difference in {what} per token, by {row} and {part}",
-            "Left of zero is saved, right of zero is added; the numbers are the sums of the rows.",
-            f"The largest difference: {causes[0]}." if causes else "No difference.",
+            "Left of zero is saved, right of zero is added; the numbers are the sums of the rows. Rows without a"
+            " difference are left out; slanted gaps cut a bar that dwarfs all others.",
+            f"The largest difference: {causes[0]}.",
             svg_text(figure, name),
-            frame[frame[value] != 0],
+            frame,
         )

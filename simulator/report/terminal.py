@@ -181,7 +181,9 @@ def print_comparison(before: Finished, after: Finished, console: Console) -> Non
         _say(console, f"largest causes, {title}:" if causes else f"{title}: no difference")
         for i, cause in enumerate(causes, start=1):
             _say(console, f"  {i}. {cause}")
-    print_frame(_signed(energy_difference(before, after)), "energy per token, by layer and component", console)
+    differences = _signed(energy_difference(before, after))
+    if len(differences):
+        print_frame(differences, "energy per token, by layer and component", console)
 
 
 def _signed(frame: pd.DataFrame) -> pd.DataFrame:

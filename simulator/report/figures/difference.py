@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
-from simulator.report.figures.stack import ROW_IN, print_columns, si_axis
+from simulator.report.figures.stack import CUT_ABOVE, ROW_IN, mark_cut, print_columns, si_axis
 from simulator.report.figures.style import COMPONENTS, INK, OTHER, Fill, axes_for, legend_above, name_rows, styled
 from simulator.report.format import format_energy, format_time
 
@@ -18,6 +19,8 @@ def draw_difference(
     frame: pd.DataFrame, symbol: str, fills: dict[str, Fill] | None = None, ax: Axes | None = None
 ) -> tuple[Figure, Axes]:
     """Signed stacked bars, savings to the left of zero and costs to the right.
+
+    A bar much longer than every other one leaves the axis; the cut is marked and the sum printed.
 
     Parameters
     ----------
@@ -45,7 +48,7 @@ def draw_difference(
             there = np.flatnonzero(width)
             ax.barh(there, width[there], left=end[there], height=0.74, **fills.get(part, OTHER).patch())
             ends[sign] = end + width
-    largest = float(max(np.abs(ends[1]).max(initial=0.0), np.abs(ends[-1]).max(initial=0.0))) or 1.0
+    largest = _show_all_but_one(ax, ends[-1], ends[1])
     ax.axvline(0.0, color=INK, linewidth=0.9)
     name_rows(ax, names)
     ax.xaxis.set_major_locator(MaxNLocator(6))
@@ -56,3 +59,15 @@ def draw_difference(
     if parts:
         legend_above(ax, {part: fills.get(part, OTHER) for part in parts})
     return figure, ax
+
+
+def _show_all_but_one(ax: Axes, low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
+    """Limits of the axis from the ends of the rows, its longest side returned; marks a row that dwarfs all others."""
+    reach = np.maximum(high, -low)
+    *_, second, longest = sorted([0.0, 0.0, *(float(end) for end in reach)])
+    limit = 1.5 * second if longest > CUT_ABOVE * second > 0 else 1.02 * longest or 1.0
+    left, right = max(1.02 * float(low.min(initial=0.0)), -limit), min(1.02 * float(high.max(initial=0.0)), limit)
+    ax.set_xlim(left, right if right > left else limit)
+    for y in np.flatnonzero(reach > limit):
+        mark_cut(ax, float(y), 0.96 if high[y] > limit else 0.04)
+    return max(right, -left) or limit

@@ -17,7 +17,7 @@ from simulator.report.format import format_share
 
 ROW_IN = 0.31
 _PREFIXES = ("p", "n", "µ", "m", "", "k")
-_CUT_ABOVE = 3.0  # a bar that may be cut is, when it is this much longer than the longest that may not
+CUT_ABOVE = 3.0  # a bar that may be cut is, when it is this much longer than the longest that may not
 
 
 def si_unit(largest: float, symbol: str) -> tuple[float, str]:
@@ -90,7 +90,7 @@ def _frame_axes(
     whole = [value for name, value in zip(names, sums, strict=True) if name not in may_be_cut]
     longest = float(max(sums, default=0.0))
     limit = max(whole, default=0.0) or longest
-    cut = longest > _CUT_ABOVE * limit
+    cut = longest > CUT_ABOVE * limit
     right = (1.5 * limit if cut else 1.02 * longest) or 1.0
     ax.set_xlim(0.0, right)
     name_rows(ax, names)
