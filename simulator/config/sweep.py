@@ -14,7 +14,7 @@ from simulator.config.extends import is_path
 from simulator.config.fields import Count, Frozen, Text, Wanted
 from simulator.config.files import chips_directory
 from simulator.config.place import Place, Problem, in_order
-from simulator.config.sweep_axes import Axis, AxisValue, Range
+from simulator.config.sweep_axes import Axis, AxisValue, Range, identity
 from simulator.config.sweep_checks import CHIP_AXIS, chip_problems, is_capture_axis
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import beside, check, node_at
@@ -88,7 +88,8 @@ class SweepConfig(Frozen):
     def value_place(self, axis: str, value: AxisValue) -> Place:
         """Where ``value`` stands in the file; of a drawn one or a sweep without a file, what the value is."""
         entry = self.axes.get(axis)
-        at = f"axes.{axis}.{entry.index(value)}" if isinstance(entry, tuple) and value in entry else ""
+        known = [identity(each) for each in entry] if isinstance(entry, tuple) else []
+        at = f"axes.{axis}.{known.index(identity(value))}" if identity(value) in known else ""
         return self._places.get(at) or Place(f"--set {axis}={value}")
 
 
@@ -184,7 +185,7 @@ def _places(root: Node) -> dict[str, Place]:
 
 
 def _broken_sweep_rules(sweep: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
-    """What ties the fields together: one source of chips, what each mode needs, no value twice on an axis."""
+    """What ties the fields together: one source of chips, what each mode needs, no point twice."""
     axes, mode = sweep.get("axes"), sweep.get("mode", "grid")
     if not isinstance(axes, Mapping):
         return
@@ -209,17 +210,27 @@ def _broken_sweep_rules(sweep: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
 
 
 def _broken_lists(lists: Mapping[str, tuple[Any, ...]], mode: object) -> Iterator[tuple[Keys, str]]:
-    """No value twice on an axis; as many on each when they go side by side."""
-    for key, values in lists.items():
-        for i, value in enumerate(values):
-            if value in values[:i]:
-                yield ("axes", key, i), f"found {value!r} a second time, wanted each value once"
-    if mode == "zip" and lists:
+    """No value twice on an axis; where they go side by side, as many on each and no row of them twice."""
+    if mode != "zip":
+        for key, values in lists.items():
+            for i in _repeated([identity(value) for value in values]):
+                yield ("axes", key, i), f"found {values[i]!r} a second time, wanted each value once"
+    elif lists:
         first, *others = lists
         for key in others:
             if len(lists[key]) != len(lists[first]):
                 text = f"found {len(lists[key])} values beside {len(lists[first])} of {first}"
                 yield ("axes", key), f"{text}, wanted as many because mode is zip"
+        for i in _repeated([tuple(map(identity, row)) for row in zip(*lists.values(), strict=False)]):
+            yield (
+                ("axes", first, i),
+                f"found the values number {i + 1} of all axes a second time, wanted each point once",
+            )
+
+
+def _repeated(values: list[Any]) -> Iterator[int]:
+    """Positions of the values that stood before."""
+    return (i for i, value in enumerate(values) if value in values[:i])
 
 
 __all__ = ["DRAWING", "AxisValue", "Mode", "Range", "SweepConfig", "is_sweep", "load_sweep"]

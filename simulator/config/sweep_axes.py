@@ -21,6 +21,11 @@ def _axis_value(value: object) -> AxisValue:
     return value
 
 
+def identity(value: object) -> tuple[bool, object]:
+    """What tells a value from another one: Python holds true and 1 to be equal, a chip file does not."""
+    return isinstance(value, bool), value
+
+
 def value_text(value: AxisValue) -> str:
     """A value as a YAML file or ``--set`` writes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from simulator.config.sweep import SweepConfig
-from simulator.config.sweep_axes import Axis, AxisValue, Range
+from simulator.config.sweep_axes import Axis, AxisValue, Range, identity
 
 TRACE_AXIS = "trace"  # the axis that several traces make; no path of a chip
 
@@ -30,7 +30,7 @@ def combinations(config: SweepConfig) -> Iterator[Values]:
     for row in rows:
         for trace in config.trace or ("",):
             values = dict(zip(config.axes, row, strict=True)) | trace_value(config, trace)
-            if (key := tuple(values.values())) not in seen:
+            if (key := tuple(map(identity, values.values()))) not in seen:
                 seen.add(key)
                 yield values
 

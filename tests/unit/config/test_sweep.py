@@ -91,6 +91,22 @@ ONE_PROBLEM = [
 ]  # fmt: skip
 
 
+def test_true_and_1_are_two_values(sweep_file):
+    """Python calls them equal; each is judged by itself."""
+    assert problems(sweep_file(SWEEP.replace("[1, 2, 4]", "[1, true]"))) == [
+        "sweep.yaml:6:27: core.synapse.lanes: found true, wanted a whole number of at least 1",
+    ]
+
+
+def test_side_by_side_a_value_may_come_again_but_no_point(sweep_file):
+    zipped = SWEEP.replace("mode: grid", "mode: zip").replace("[1, 2, 4]", "[1, 1]")
+    assert load_sweep(sweep_file(zipped)).axes["core.synapse.lanes"] == (1, 1)
+    assert problems(sweep_file(zipped.replace("8 KiB", "4 KiB"))) == [
+        "sweep.yaml:6:27: axes.core.synapse.lanes[1]: found the values number 2 of all axes a second time, wanted each"
+        " point once"
+    ]
+
+
 @pytest.mark.parametrize(("old", "new", "line"), ONE_PROBLEM)
 def test_one_problem_gets_one_line_at_its_place(sweep_file, old, new, line):
     assert SWEEP.count(old) == 1

@@ -8,8 +8,9 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from factories import make_run
+from factories import make_chip, make_run
 
+from simulator.energy.ledger import build_ledger
 from simulator.report.compare import read_reports
 from simulator.report.compare_page import write_comparison
 from simulator.report.files import write_report
@@ -40,7 +41,9 @@ def opened(tmp_path_factory):
         pytest.skip("no browser here: needs chromium (Debian package `chromium`)")
     folder = tmp_path_factory.mktemp("pages")
     run = make_run()
-    names = [write_report(each, folder / name) for name, each in (("a", run), ("b", replace(run, command="b")))]
+    dear = make_chip(core__dendrite__accumulate__energy__value="47.2 pJ")
+    other = replace(run, chip=dear, ledger=build_ledger(run.result, dear))
+    names = [write_report(each, folder / name) for name, each in (("a", run), ("b", other))]
     write_page(run, folder)
     write_comparison(read_reports(names), folder / "comparison.html")
     (folder / "broken.html").write_text("<p style='width: 3000px'>wide</p><script>nothing()</script>")
@@ -67,7 +70,7 @@ def test_nothing_is_wider_than_the_window(opened, page, width):
     found = opened[0][f"{page}-{width}"]
     assert found["window"] > 0.9 * WIDTHS[width]
     assert found["content"] <= found["window"]
-    assert found["figures"] >= 2
+    assert found["figures"] >= 1
 
 
 def test_the_browser_has_nothing_to_complain_of(opened):

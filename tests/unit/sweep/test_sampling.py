@@ -32,6 +32,10 @@ def test_a_value_is_drawn_once(sweep):
     assert len(list(combinations(sweep({LANES: [1, 2]}, mode="lhs", samples=40)))) == 2
 
 
+def test_true_and_1_are_not_one_value(sweep):
+    assert len(list(combinations(sweep({"noc.multicast": [1, True]})))) == 2
+
+
 def test_several_traces_are_one_more_axis(sweep):
     points = list(combinations(sweep({LANES: [1, 2]}, trace=["a.npz", "b.npz"])))
     assert points == [{LANES: n, "trace": t} for n in (1, 2) for t in ("a.npz", "b.npz")]
