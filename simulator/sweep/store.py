@@ -99,7 +99,7 @@ class Store:
         numbers = [name for name in table.columns if _is_shown(name, more)]
         for name in numbers:
             table[name] = _number_column(table[name])
-        costs = table[list(objectives)].to_numpy(dtype=np.float64, na_value=np.nan)
+        costs = table[list(objectives)].to_numpy(dtype=np.float64, na_value=np.nan, copy=True)  # else of one: read-only
         if bounds:
             table["feasible"] = table["feasible"].astype(bool)
             costs[~table["feasible"].to_numpy()] = np.nan
