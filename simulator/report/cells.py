@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from simulator.config.sweep_axes import value_text
 from simulator.report.format import UNKNOWN, format_bytes, format_energy, format_ratio, format_share, format_time
 
+ENERGIES = "energy.by_"  # keys of a result that are energies in pJ and end in the name of a part
 MOST_ROWS = 400  # of the table under a figure; a longer one is cut, and says so
 
 
@@ -25,8 +27,9 @@ class Cells(NamedTuple):
 def as_cells(frame: pd.DataFrame, most_rows: int | None = None) -> Cells:
     """``frame`` with every value written for people.
 
-    Columns ending in ``_pj`` are energies, in ``_ps`` times (NaN shown as a dash) and in ``_bytes`` sizes; those ending
-    in ``share``, ``rate`` and ``_util`` are shares, ``chip_over`` is a ratio. Everything else is shown as it is.
+    Columns ending in ``_pj`` (or starting with `ENERGIES`) are energies, in ``_ps`` times (NaN shown as a dash) and in
+    ``_bytes`` sizes; those ending in ``share``, ``rate`` and ``_util`` are shares, ``chip_over`` is a ratio. Everything
+    else is shown as it is.
     """
     shown = frame if most_rows is None else frame.head(most_rows)
     writers = [_writer(str(column), frame[column]) for column in frame.columns]
@@ -50,10 +53,11 @@ def write_number(value: float) -> str:
 
 
 def _heading(column: str) -> str:
-    """Name of a column without its unit: the cells carry it."""
+    """Name of a column without its unit: the cells carry it. A dotted path stays as a file writes it."""
     if column == "chip_over":
         return "chip ÷ this"
-    return column.removesuffix("_pj").removesuffix("_ps").removesuffix("_bytes").replace("_", " ")
+    name = column.removesuffix("_pj").removesuffix("_ps").removesuffix("_bytes")
+    return name if "." in name else name.replace("_", " ")
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -62,7 +66,7 @@ def _is_number(column: pd.Series) -> bool:
 
 def _writer(name: str, column: pd.Series) -> Callable[[Any], str]:
     """How the values of a column are written."""
-    if name.endswith("_pj"):
+    if name.endswith("_pj") or name.startswith(ENERGIES):
         return lambda pj: format_energy(pj) if pj else "0"
     if name.endswith("_ps"):
         return lambda ps: "–" if math.isnan(ps) else format_time(ps)
@@ -74,4 +78,4 @@ def _writer(name: str, column: pd.Series) -> Callable[[Any], str]:
         return format_ratio
     if pd.api.types.is_bool_dtype(column):
         return lambda value: "yes" if value else "no"
-    return write_number if _is_number(column) else str
+    return write_number if _is_number(column) else value_text

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simulator.config.sweep import SweepConfig
-from simulator.config.sweep_axes import Range
+from simulator.config.sweep_axes import Range, value_text
 from simulator.report.cells import MOST_ROWS, as_cells
 from simulator.report.figures.style import svg_text
 from simulator.report.page import Section, make_section, render_page
@@ -56,7 +56,7 @@ def _axes(config: SweepConfig) -> Iterator[tuple[str, str]]:
         if isinstance(axis, Range):
             yield name, f"{axis.low} to {axis.high} ({axis.scale})"
         else:
-            yield name, ", ".join(map(str, axis))
+            yield name, ", ".join(map(value_text, axis))
     yield from (("minimized", key) for key in config.objectives)
     yield from (("bound", text) for text in config.constraints)
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from simulator.config.sweep_axes import value_text
 from simulator.report.cells import as_cells
 from simulator.report.figures.style import HOT, INK, SMALL_PT, axes_for, styled
 from simulator.report.format import format_share
@@ -35,7 +36,7 @@ def parallel_finding(frame: pd.DataFrame, axes: tuple[str, ...]) -> str:
         return f"{head}."
     share, axis = max(shared, key=lambda pair: pair[0])
     value = front[axis].value_counts().index[0]
-    return f"{head}; {format_share(share)} of those have {short_name(axis, axes)} = {value}."
+    return f"{head}; {format_share(share)} of those have {short_name(axis, axes)} = {value_text(value)}."
 
 
 @styled

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullFormatter
 
+from simulator.config.sweep_axes import value_text
 from simulator.errors import OutputError
-from simulator.report.cells import as_cells
+from simulator.report.cells import ENERGIES, as_cells
 from simulator.report.figures.style import HOT, INK, RULE, SMALL_PT, axes_for, png_bytes, styled, svg_text
 from simulator.sweep.runner import SweepResult
 
@@ -127,7 +128,9 @@ def _number(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:
 
 
 def _unit(key: str) -> tuple[str, float]:
-    """Symbol and factor of the unit that ends ``key``; none for a plain number."""
+    """Symbol and factor of the unit of ``key``; none for a plain number."""
+    if key.startswith(ENERGIES):
+        return UNITS["_pj"]
     return next((unit for suffix, unit in UNITS.items() if key.endswith(suffix)), ("", 1.0))
 
 
@@ -139,7 +142,7 @@ def words(key: str) -> str:
 
 def _changes(row: pd.Series, axes: tuple[str, ...]) -> str:
     """The values of one point, each axis by the shortest end of its path that no other axis has."""
-    return ", ".join(f"{short_name(axis, axes)} = {row[axis]}" for axis in axes)
+    return ", ".join(f"{short_name(axis, axes)} = {value_text(row[axis])}" for axis in axes)
 
 
 def short_name(axis: str, axes: tuple[str, ...]) -> str:

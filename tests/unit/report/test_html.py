@@ -2,6 +2,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from factories import make_chip, make_run, make_trace
 from page import Page
@@ -219,6 +220,13 @@ def test_cells_write_units_shares_and_gaps(run):
     assert cells.numeric == (False, True, True, True, False)
     assert cells.rows == (("blocks.0.norm_attn", format_energy(frame["energy_pj"].iloc[0]), "50.0%", "–", "yes"),)
     assert cells.remark == "1 of 2 rows are left out here; the CSV files hold all of them."
+
+
+def test_cells_of_a_sweep_keep_paths_and_know_the_unit_of_a_component():
+    columns = {"noc.flit_bits": ["8 bit"], "noc.multicast": [True], "energy.by_component.noc": [2.5e6]}
+    cells = as_cells(pd.DataFrame(columns).astype({"noc.multicast": object}))
+    assert cells.headings == tuple(columns)
+    assert cells.rows == (("8 bit", "true", "2.500 µJ"),)
 
 
 @pytest.mark.parametrize(("value", "text"), [(1234567.0, "1\u202f234\u202f567"), (0.25, "0.25"), (float("nan"), "n/a")])
