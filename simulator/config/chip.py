@@ -134,6 +134,12 @@ class Sram(Frozen):
     banks: Count = Field(
         default=1, le=1 << 16, description="each of one port, words in them in turn: so many words can be read at once"
     )
+    read: Action | None = Field(
+        default=None, description="one word for the vector unit; needed when mapping.kv_cache is sram"
+    )
+    write: Action | None = Field(
+        default=None, description="one word by the vector unit; needed when mapping.kv_cache is sram"
+    )
 
 
 class Limits(Frozen):
@@ -232,6 +238,9 @@ class Vector(Frozen):
 class Memory(Frozen):
     """Memory behind the vector unit of each home core (KV cache, dense head, embedding, values), priced per bit."""
 
+    capacity: SizeBytes | None = Field(
+        default=None, description="of each core; without it all that lies there is taken to fit, which a warning says"
+    )
     word: WidthBits = Field(description="bits that one access moves")
     access: Delay = Field(description="time of one access; accesses overlap with vector operations, the slower counts")
     read: Price = Field(description="one bit")
@@ -239,11 +248,12 @@ class Memory(Frozen):
 
 
 class Dram(Frozen):
-    """Memory off the chip, one channel for each chip, from which streamed weights come in whole bursts."""
+    """Memory off the chip, one channel for each chip, read and written in whole bursts."""
 
     burst: WidthBits = Field(description="bits of one burst")
     access: Delay = Field(description="time of one burst, so that burst / access is the bandwidth of a channel")
     read: Price = Field(description="one bit")
+    write: Price | None = Field(default=None, description="one bit; needed when mapping.kv_cache may be in dram")
     fetch: Literal["all", "active"] = Field(
         default="all", description="all weights of a stage, or the bursts that hold a row with a spike"
     )
@@ -292,6 +302,13 @@ class Mapping(Frozen):
         default="resident",
         description="on their cores for good; or loaded from `dram` for each stage, which all use the same cores",
     )
+    kv_cache: Literal["memory", "sram", "dram", "auto"] = Field(
+        default="memory",
+        description="behind the vector unit of its home cores, in their SRAM beside weights, or off the chip; auto: in"
+        " memory where it fits, else in dram",
+    )
+    embedding: Literal["memory", "dram", "auto"] = Field(default="memory", description="its table, see kv_cache")
+    head: Literal["memory", "dram", "auto"] = Field(default="memory", description="weights of a dense head")
 
 
 class Schedule(Frozen):
@@ -330,7 +347,7 @@ class ChipConfig(Frozen):
     sync: Sync
     mapping: Mapping = Mapping()
     schedule: Schedule = Schedule()
-    dram: Dram | None = Field(default=None, description="needed when mapping.weights is streamed")
+    dram: Dram | None = Field(default=None, description="needed when the mapping puts anything there")
 
     @model_validator(mode="after")
     def _rules(self, info: ValidationInfo) -> Self:

@@ -32,7 +32,9 @@ ACTION_PATHS |= {f"noc.{link}": ("noc", link) for link in ("hop_x", "hop_y", "lo
 ACTION_PATHS |= {"noc.chip_hop": ("noc", "chip_link", "hop")}
 ACTION_PATHS |= {f"vector.{op}": ("vector", op, "energy") for op in ("add", "mul", "mac", "compare", "exp", "div")}
 ACTION_PATHS |= {f"memory.{way}": ("memory", way) for way in ("read", "write")}
-ACTION_PATHS |= {"dram.read": ("dram", "read")}
+ACTION_PATHS |= {f"dram.{way}": ("dram", way) for way in ("read", "write")}
+ACTION_PATHS |= {f"sram.{way}": ("core", "sram", way, "energy") for way in ("read", "write")}
+STORED = ("kv_cache", "embedding", "head")  # what the mapping places in one memory or another
 _STATIC = ("chip", "static_power")
 ACTION_PATHS |= {"sync.barrier": ("sync", "barrier", "energy"), "static.power": _STATIC}
 
@@ -46,6 +48,7 @@ def broken_chip_rules(chip: Mapping[str, Any]) -> list[tuple[Path, str]]:
         *_missing_chip_link(chip),
         *_missing_dram(chip),
         *_missing_accumulator_memory(chip),
+        *_missing_memories(chip),
         *_unsorted_barriers(chip),
         *_multicast_over_channels(chip),
         *_full_cores_behind_channels(chip),
@@ -100,9 +103,26 @@ def _missing_chip_link(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _missing_dram(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Weights that are streamed come from somewhere."""
-    if _at(chip, ("mapping", "weights")) == "streamed" and chip.get("dram") is None:
-        yield ("dram",), "found no such key, wanted one because mapping.weights is streamed"
+    """What the mapping puts off the chip lies somewhere, and a cache there is also written."""
+    places = {name: _at(chip, ("mapping", name)) for name in ("weights", *STORED)}
+    for name, place in places.items():
+        if place in ("streamed", "dram") and chip.get("dram") is None:
+            yield ("dram",), f"found no such key, wanted one because mapping.{name} is {place}"
+            return
+    kv_cache, dram = places["kv_cache"], chip.get("dram")
+    if kv_cache in ("dram", "auto") and isinstance(dram, Mapping) and dram.get("write") is None:
+        yield ("dram", "write"), f"found no such key, wanted one because mapping.kv_cache is {kv_cache}"
+
+
+def _missing_memories(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """A cache in the SRAM of a core is read and written by its vector unit; what goes where it fits needs a bound."""
+    for way in ("read", "write") if _at(chip, ("mapping", "kv_cache")) == "sram" else ():
+        if _at(chip, ("core", "sram", way)) is None:
+            yield ("core", "sram", way), "found no such key, wanted one because mapping.kv_cache is sram"
+    for name in STORED:
+        if _at(chip, ("mapping", name)) == "auto" and _at(chip, ("memory", "capacity")) is None:
+            yield ("memory", "capacity"), f"found no such key, wanted one because mapping.{name} is auto"
+            return
 
 
 def _missing_accumulator_memory(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

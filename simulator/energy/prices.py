@@ -14,7 +14,7 @@ from simulator.config.rules import ACTION_PATHS
 PRICE_PATHS: dict[str, str] = {name: ".".join(path) for name, path in ACTION_PATHS.items()}
 
 # What one count of a component is, where it is not one operation.
-COUNTED_UNITS = {"noc": "flit", "memory": "bit", "static": "chip-ps"}
+COUNTED_UNITS = {"noc": "flit", "memory": "bit", "sram": "word", "dram": "bit", "static": "chip-ps"}
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,11 @@ from simulator.config.chip import ChipConfig
 from simulator.engine import reference_handshake
 from simulator.engine.reference_cores import Event, ReferenceCores, ReferenceResult
 from simulator.engine.reference_network import Delivery, Packet
-from simulator.engine.reference_ops import op_ps, op_work
+from simulator.engine.reference_ops import Work, op_ps, op_work
 from simulator.engine.reference_schedule import Active, chunk_of, rounds
+from simulator.engine.reference_storage import channel_ps, chips_of, store_of, touches
 from simulator.mapping.placement import Block, Placement
+from simulator.mapping.storage import place_storage
 from simulator.trace.trace import Stage, Trace
 
 
@@ -56,7 +58,7 @@ class _Oracle(ReferenceCores):
         """All steps of the stages at work, each on its token; returns the time in ps."""
         stages = [stage for stage, _ in active]
         taken = self.collect(stages) + self.exchange(stages)
-        taken += max(self.ops(stage, token) for stage, token in active)
+        taken += max(self.channel_ps(active), *(self.ops(stage, token) for stage, token in active))
         taken += self.load(active)
         spiking = [(stage, token) for stage, token in active if stage.stream is not None]
         if spiking:
@@ -91,15 +93,31 @@ class _Oracle(ReferenceCores):
     def ops(self, stage: Stage, token: int) -> int:
         """The work of no layer: ops one after another, each spread evenly over all home cores."""
         homes = self.blocks(stage.stage_id)
+        channels = len(chips_of(stage, self.placement, self.chip))
         taken = 0
-        for op_id in stage.ops:
-            work = op_work(self.trace.op[op_id], self.trace, token, self.n_timesteps(), self.fires)
+        for op_id, work in zip(stage.ops, self.works(stage, token), strict=True):
             for (component, action), times in work.items():
                 self.count(op_id, component, action, times)
-            taken += op_ps(work, self.chip, len(homes))
+            taken += op_ps(work, self.chip, len(homes), channels)
         for home in homes:
             self.found.busy_ps[home.core] += taken
         return taken
+
+    def works(self, stage: Stage, token: int) -> list[Work]:
+        """What each op of a stage does for a token."""
+        stored = place_storage(self.trace, self.chip, self.placement)
+        ops = [self.trace.op[op_id] for op_id in stage.ops]
+        places = [store_of(op, stage, self.trace, stored) for op in ops]
+        touched = [touches(*at, self.chip, len(self.blocks(stage.stage_id))) for at in zip(ops, places, strict=True)]
+        return [
+            op_work(op, self.trace, token, self.n_timesteps(), self.fires, counted)
+            for op, counted in zip(ops, touched, strict=True)
+        ]
+
+    def channel_ps(self, active: Active) -> int:
+        """Time of the busiest DRAM channel while the stages at work do their ops."""
+        at = [(self.works(stage, token), chips_of(stage, self.placement, self.chip)) for stage, token in active]
+        return channel_ps(at, self.chip)
 
     def load(self, active: Active) -> int:
         """Streamed weights, when the first token of a chunk comes; one channel per chip; returns the time of all."""

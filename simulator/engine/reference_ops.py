@@ -10,18 +10,23 @@ from simulator.config.chip import ChipConfig
 from simulator.trace.trace import Op, Trace
 
 Work = Counter[tuple[str, str]]  # (component, action) -> times
+Touches = Callable[[str, str, int, bool], tuple[str, int]]  # component, action, amount, whether all homes share it
 Fires = Callable[[int, int], bool]  # whether a spike count fires in a timestep; always, in dense replay
 
 
-def op_work(op: Op, trace: Trace, token: int, n_timesteps: int, fires: Fires) -> Work:
-    """What an op does for one token: its own work, that of each timestep, and that of each spike of its stream."""
+def op_work(op: Op, trace: Trace, token: int, n_timesteps: int, fires: Fires, touched: Touches) -> Work:
+    """What an op does for one token: its own work, that of each timestep, and that of each spike of its stream.
+
+    Each of these is one access to memory; ``touched`` says what that is counted as.
+    """
     context = int(trace.contexts[token])
     work: Work = Counter()
 
-    def add(table: Mapping[str, tuple[int, int]]) -> None:
+    def add(table: Mapping[str, tuple[int, int]], shared: bool = True) -> None:
         for name, (per_token, per_position) in table.items():
             component, action = name.split(".")
-            work[component, action] += per_token + per_position * context
+            component, amount = touched(component, action, per_token + per_position * context, shared)
+            work[component, action] += amount
 
     add(op.counts)
     for _ in range(n_timesteps):
@@ -34,7 +39,7 @@ def op_work(op: Op, trace: Trace, token: int, n_timesteps: int, fires: Fires) ->
     for t in range(n_timesteps):
         for count in counts:
             if fires(count, t):
-                add(multiplied(op.per_spike) if carries_count else op.per_spike)
+                add(multiplied(op.per_spike) if carries_count else op.per_spike, shared=False)
                 work["soma", "update"] += 1
                 work["soma", "fire"] += 1
             else:
@@ -52,8 +57,8 @@ def multiplied(per_spike: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int,
     return table
 
 
-def op_ps(work: Work, chip: ChipConfig, n_homes: int) -> int:
-    """Time of one op: lanes, memory ports and encoder neurons of all homes work at once, the slowest decides."""
+def op_ps(work: Work, chip: ChipConfig, n_homes: int, channels: int) -> int:
+    """Time of one op: lanes, memories and encoder neurons of all homes work at once, the slowest decides."""
     compute = neurons = bits = 0
     for (component, action), times in work.items():
         if component == "memory":
@@ -61,8 +66,18 @@ def op_ps(work: Work, chip: ChipConfig, n_homes: int) -> int:
         elif component == "vector":
             turns = math.ceil(times / (n_homes * chip.vector.lanes))
             compute += turns * getattr(chip.vector, action).latency.value
-        else:  # a neuron sends its spikes one by one, updates are done by all lanes
+        elif component == "soma":  # a neuron sends its spikes one by one, updates are done by all lanes
             turns = math.ceil(times / (n_homes * (1 if action == "fire" else chip.core.soma.lanes)))
             neurons += turns * getattr(chip.core.soma, action).latency.value
     accesses = math.ceil(bits / (n_homes * chip.memory.word))
-    return max(compute, neurons, accesses * chip.memory.access.value)
+    words = [(work["sram", "read"], chip.core.sram.read), (work["sram", "write"], chip.core.sram.write)]
+    sram = sum(math.ceil(n / n_homes) * action.latency.value for n, action in words if action is not None)
+    return max(compute, neurons, accesses * chip.memory.access.value, sram, dram_ps(work, chip, channels))
+
+
+def dram_ps(work: Work, chip: ChipConfig, channels: int) -> int:
+    """Time of the bursts of an op over so many channels."""
+    if chip.dram is None:
+        return 0
+    bursts = (work["dram", "read"] + work["dram", "write"]) // chip.dram.burst
+    return math.ceil(bursts / channels) * chip.dram.access.value

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import SpikewattError
 from simulator.mapping.placement import Placement
+from simulator.trace.sequences import sequence_starts
 from simulator.trace.trace import DECODE, Stage, Trace
 
 Ints = NDArray[np.int64]
@@ -36,11 +37,6 @@ class Batch:
     stages: tuple[Stage, ...]
     tokens: Ints
     first_round: int = 0
-
-
-def sequence_starts(positions: Ints) -> NDArray[np.bool_]:
-    """Bool [tokens]: whether a token begins a sequence, that is, does not follow the position of the token before."""
-    return np.concatenate([[True], np.diff(positions) != 1])
 
 
 def chunks(trace: Trace, size: int) -> list[Ints]:

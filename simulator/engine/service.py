@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from simulator.engine.schedule import sequence_starts
+from simulator.trace.sequences import sequence_starts
 
 
 @dataclass(frozen=True)

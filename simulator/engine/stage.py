@@ -22,6 +22,7 @@ from simulator.engine.result import CHIP
 from simulator.engine.row_service import accumulation, fetching_tokens
 from simulator.engine.schedule import Batch, chunks
 from simulator.engine.spikes import SpikeRun, replay_code, run_spikes
+from simulator.engine.storage import dram_ps, op_stores
 from simulator.engine.tally import Tally
 from simulator.engine.transfer import (
     Edges,
@@ -36,6 +37,7 @@ from simulator.engine.weights import load_ps, stage_bursts
 from simulator.errors import ConservationError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Placement
+from simulator.mapping.storage import Store
 from simulator.mapping.traffic import flits_per_spike
 from simulator.trace.trace import PHASES, Stage, Trace
 
@@ -56,6 +58,8 @@ class Setting:
         Timesteps in which the chip replays a stream.
     barrier_ps
         Time of one barrier.
+    stores
+        Op -> memory of its data, where that is not behind the vector unit.
     """
 
     trace: Trace
@@ -63,12 +67,14 @@ class Setting:
     placement: Placement
     n_timesteps: int
     barrier_ps: int
+    stores: dict[str, Store]
 
     @classmethod
     def of(cls, trace: Trace, chip: ChipConfig, placement: Placement) -> Setting:
         """The setting of a trace on a chip."""
         n_timesteps = replay_code(trace.encoding, chip)[1]
-        return cls(trace, chip, placement, n_timesteps, barrier_ps(chip.sync.barrier, placement.tiles_used))
+        barrier = barrier_ps(chip.sync.barrier, placement.tiles_used)
+        return cls(trace, chip, placement, n_timesteps, barrier, op_stores(trace, chip, placement))
 
 
 class BatchRun:
@@ -95,6 +101,7 @@ class BatchRun:
         self.cores = CoreLoad.idle(setting.placement)
         self.spikes = self.synops = self.packet_hops = self.markers = 0
         self.times = dict.fromkeys(STAGE_TIMES, np.zeros(self.n_rounds, np.int64))
+        self._channel_ps: dict[int, Ints] = {}  # of each chip: its DRAM at work for ops
         self._traces: dict[str, Trace] = {}
         self._tallies: dict[str, Tally] = {}  # of each stage: that of the phase of its tokens
         for stage, tokens in zip(batch.stages, batch.tokens.T, strict=True):
@@ -113,7 +120,8 @@ class BatchRun:
         before = transfers_before_ops(self.batch.stages, trace, placement, chip)
         after = reductions(self.batch.stages, placement, chip)
         self._add_time("transfer_ps", sum(self._transfer(step) for step in before))
-        self._add_time("vector_ps", np.max([self._ops(stage) for stage in self.batch.stages], axis=0))
+        own = [self._ops(stage) for stage in self.batch.stages]
+        self._add_time("vector_ps", np.max([*own, *self._channel_ps.values()], axis=0))
         self._add_time("transfer_ps", self._load())
         barriers = sum(step.barriers for step in before + after)
         if spiking := [stage for stage in self.batch.stages if stage.stream is not None]:
@@ -207,14 +215,22 @@ class BatchRun:
     def _ops(self, stage: Stage) -> Ints:
         """Count the work that no layer does; returns its time per round."""
         trace, chip = self._traces[stage.stage_id], self._in.chip
-        works = [op_work(trace.op[op_id], trace, chip) for op_id in stage.ops]
+        homes = np.array([block.core for block in self._in.placement.of(stage.stage_id)], dtype=np.int64)
+        stores = [self._in.stores.get(op_id, "memory") for op_id in stage.ops]
+        works = [
+            op_work(trace.op[op_id], trace, chip, store, len(homes))
+            for op_id, store in zip(stage.ops, stores, strict=True)
+        ]
         for op_id, work in zip(stage.ops, works, strict=True):
             for name, times in work.items():
                 component, action = name.split(".")
                 self._tallies[stage.stage_id].add(op_id, component, action, times.sum())
             self.spikes += int(work["soma.fire"].sum()) if "soma.fire" in work else 0
-        homes = np.array([block.core for block in self._in.placement.of(stage.stage_id)], dtype=np.int64)
-        taken = vector_ps(works, chip, len(homes), trace.n_tokens)
+        chips = np.unique(self._in.placement.chip_of(self._in.placement.core_router[homes], chip)).tolist()
+        for number in chips if "dram" in stores else ():
+            before = self._channel_ps.get(number, np.zeros(self.n_rounds, np.int64))
+            self._channel_ps[number] = sum((dram_ps(work, chip, len(chips)) for work in works), before)
+        taken = vector_ps(works, chip, len(homes), trace.n_tokens, len(chips))
         self.cores.add("busy_ps", homes, taken.sum())
         return taken
 

@@ -8,34 +8,39 @@ from numpy.typing import NDArray
 from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Action
 from simulator.engine.spikes import replay_code
+from simulator.engine.storage import dram_ps, moved_ways, sram_ps, stored_work
+from simulator.mapping.storage import Store
 from simulator.trace.trace import Op, Trace
 
 Ints = NDArray[np.int64]
 
 
-def op_work(op: Op, trace: Trace, chip: ChipConfig) -> dict[str, Ints]:
-    """Every action of ``op`` as ``chip`` replays the trace, int64 [tokens].
+def op_work(op: Op, trace: Trace, chip: ChipConfig, store: Store = "memory", n_homes: int = 1) -> dict[str, Ints]:
+    """Every action of ``op`` as ``chip`` replays the trace, int64 [tokens], with its data in ``store``.
 
     An op with a local stream also does the work of the neurons that encode it: ``soma.update`` and ``soma.fire`` for
     each spike, ``soma.update_idle`` for each live neuron and timestep without one.
     """
     n_timesteps = replay_code(trace.encoding, chip)[1]
-    if op.stream is None:
-        return op.work(trace.contexts, n_timesteps)
-    live = trace.live(op.stream)
-    dense = chip.replay == "dense"
-    fired = live if dense else trace.spikes_per_token(op.stream)
-    multiplies = dense or trace.encoding.multiplies
-    work = (op.dense() if multiplies else op).work(trace.contexts, n_timesteps, fired)
-    return work | {"soma.update": fired, "soma.update_idle": live * n_timesteps - fired, "soma.fire": fired}
+    fired, neurons = None, {}
+    if op.stream is not None:
+        live, dense = trace.live(op.stream), chip.replay == "dense"
+        fired = live if dense else trace.spikes_per_token(op.stream)
+        op = op.dense() if dense or trace.encoding.multiplies else op
+        neurons = {"soma.update": fired, "soma.update_idle": live * n_timesteps - fired, "soma.fire": fired}
+    work = op.work(trace.contexts, n_timesteps, fired)
+    if store != "memory":
+        work = {name: n for name, n in work.items() if name not in [f"memory.{way}" for way in moved_ways(op)]}
+        work |= stored_work(op, store, chip, n_homes, trace.contexts, n_timesteps, fired)
+    return work | neurons
 
 
-def vector_ps(works: list[dict[str, Ints]], chip: ChipConfig, n_homes: int, n_tokens: int) -> Ints:
+def vector_ps(works: list[dict[str, Ints]], chip: ChipConfig, n_homes: int, n_tokens: int, channels: int = 1) -> Ints:
     """Time of the ops of a stage for each token, int64 [tokens]; ``works`` are what each of them does (`op_work`).
 
     Ops follow one another; each is spread evenly over the vector lanes of ``n_homes`` cores, its memory traffic over
-    their memory ports and the neurons of its local stream over their soma lanes. The three overlap: an op takes as long
-    as the slowest.
+    their memory ports, that with DRAM over ``channels``, and the neurons of its local stream over their soma lanes. All
+    overlap: an op takes as long as the slowest.
     """
     total = np.zeros(n_tokens, np.int64)
     for work in works:
@@ -46,10 +51,11 @@ def vector_ps(works: list[dict[str, Ints]], chip: ChipConfig, n_homes: int, n_to
                 moved += count
             elif component == "soma":
                 neurons += _soma_ps(action, count, chip, n_homes)
-            else:
+            elif component == "vector":
                 compute += -(-count // (n_homes * chip.vector.lanes)) * _action(chip, action).latency.value
         accesses = -(-moved // (n_homes * chip.memory.word))
-        total += np.maximum(np.maximum(compute, neurons), accesses * chip.memory.access.value)
+        own = np.maximum(np.maximum(compute, neurons), accesses * chip.memory.access.value)
+        total += np.maximum(np.maximum(own, sram_ps(work, chip, n_homes)), dram_ps(work, chip, channels))
     return total
 
 

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import block_sram_bytes, ceil_div
+from simulator.mapping.kv_cache import cache_bits, homes_for_cache, positions_held, sram_bytes
 from simulator.mapping.strategies import cut_layer
 from simulator.trace.trace import Layer, Stage, Trace
 
@@ -36,19 +37,22 @@ def partition(trace: Trace, chip: ChipConfig) -> list[list[Part]]:
     Raises
     ------
     CapacityError
-        When a layer cannot be cut to fit, see `strategies.cut_layer`.
+        When a layer cannot be cut to fit (`strategies.cut_layer`), or a KV cache (`kv_cache.homes_for_cache`).
     """
     return [
-        [*_home(stage, chip), *(part for i in stage.layers for part in _layer(trace.layer[i], chip))]
+        [*_home(stage, trace, chip), *(part for i in stage.layers for part in _layer(trace.layer[i], chip))]
         for stage in trace.stages
     ]
 
 
-def _home(stage: Stage, chip: ChipConfig) -> Iterator[Part]:
-    """The values of a stage, spread over as few cores as the neuron limit allows."""
-    parts = ceil_div(stage.width, chip.core.limits.neurons)
+def _home(stage: Stage, trace: Trace, chip: ChipConfig) -> Iterator[Part]:
+    """The values of a stage, spread over as few cores as the neuron limit and a KV cache in their SRAM allow."""
+    parts = max(ceil_div(stage.width, chip.core.limits.neurons), homes_for_cache(stage, trace, chip))
+    sram = 0
+    if chip.mapping.kv_cache == "sram":
+        sram = sram_bytes(cache_bits(stage, trace), positions_held(trace, chip), parts, chip)
     for start, stop in even_ranges(stage.width, parts):
-        yield Part("home", stage.stage_id, 0, 0, start, stop, 0)
+        yield Part("home", stage.stage_id, 0, 0, start, stop, sram)
 
 
 def _layer(layer: Layer, chip: ChipConfig) -> Iterator[Part]:

@@ -15,6 +15,7 @@ from simulator.mapping.placement import Placement
 from simulator.mapping.placements import PLACEMENTS
 from simulator.mapping.placements.site import Site
 from simulator.mapping.sharing import assign
+from simulator.mapping.storage import place_storage
 from simulator.mapping.traffic import traffic
 from simulator.trace.trace import Trace
 
@@ -35,7 +36,7 @@ def map_trace(trace: Trace, chip: ChipConfig) -> Placement:
     chips_x = math.isqrt(n_chips - 1) + 1
     chips_y = ceil_div(n_chips, chips_x)
     site = Site(chip, n_chips, chips_x, lambda: traffic(trace, blocks, chip))
-    return Placement(
+    placement = Placement(
         blocks=blocks,
         n_chips=n_chips,
         chips_x=chips_x,
@@ -45,6 +46,8 @@ def map_trace(trace: Trace, chip: ChipConfig) -> Placement:
         core_router=PLACEMENTS[chip.mapping.placement](site),
         streamed=frozenset(trace.layer) if chip.mapping.weights == "streamed" else frozenset(),
     )
+    place_storage(trace, chip, placement)
+    return placement
 
 
 def _chips(cores: int, chip: ChipConfig) -> int:

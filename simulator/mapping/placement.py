@@ -30,7 +30,7 @@ class Block:
     col_start, col_stop
         Outputs (neurons) held here; for a home, the elements of the stage's vector.
     sram_bytes
-        Synaptic memory used.
+        Synaptic memory used: by weights, or by the part of a KV cache that is at this home.
     """
 
     core: int

@@ -49,6 +49,7 @@ COMPONENTS = {
     "soma": "neurons",
     "vector": "vector",
     "memory": "memory",
+    "sram": "memory",
     "dram": "links",
     "static": "static",
     "sync": "static",
@@ -107,9 +108,13 @@ def _amounts(run: Run, ac_pj: float) -> list[tuple[Step, float]]:
 
 
 def _step_of(component: str, action: str, of_layer: bool) -> str:
-    """Key of the step that an action belongs to; a layer's neurons hold its sums, those of a stage encode."""
+    """Key of the step that an action belongs to; a layer's neurons hold its sums, those of a stage encode; its DRAM
+    traffic is weights, that of an op its cache or table.
+    """
     if component == "soma" and of_layer:
         return "membrane"
+    if component == "dram" and not of_layer:
+        return "memory"
     return ACTIONS.get(f"{component}.{action}", COMPONENTS.get(component, component))
 
 

@@ -18,6 +18,7 @@ from simulator.report.analytic import analytic_table
 from simulator.report.manifest import manifest_dict
 from simulator.report.result_json import result_text
 from simulator.report.run import Run
+from simulator.report.storage import storage_table
 from simulator.report.tables import assumption_table, layer_table
 
 MANIFEST, CHIP_FILE = "manifest.json", "chip.json"
@@ -30,8 +31,9 @@ def write_report(run: Run, out_dir: Path | str, *, writers: Sequence[Writer] = (
 
     ``result.json``; ``chip.json`` (the chip as resolved); ``layers.csv`` (`layer_table`); ``components.csv`` (the
     ledger: layer x component x action); ``assumptions.csv`` (each price used); ``bands.csv``, ``tornado.csv`` (what the
-    ranges of the prices do); ``stages.csv``, ``tokens.csv``, ``cores.csv``, ``links.csv``; ``breakeven.csv`` where it
-    was asked for; what ``writers`` add; last ``manifest.json``, whose presence says that the report is complete.
+    ranges of the prices do); ``stages.csv``, ``tokens.csv``, ``cores.csv``, ``links.csv``; ``storage.csv`` (what lies
+    in memory beside weights); ``breakeven.csv`` where it was asked for; what ``writers`` add; last ``manifest.json``,
+    whose presence says that the report is complete.
 
     Everything is written to a hidden folder beside ``out_dir``, which then takes its place. An earlier report there is
     replaced only then: a failure or Ctrl-C on the way leaves it as it was, and leaves nothing else behind.
@@ -71,6 +73,7 @@ def _write_files(run: Run, folder: Path) -> None:
         "tokens": run.result.tokens,
         "cores": run.result.cores,
         "links": run.result.links,
+        "storage": storage_table(run),
     }
     if run.bisection is not None:
         tables["breakeven"] = run.bisection.layers

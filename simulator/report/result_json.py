@@ -14,6 +14,7 @@ from simulator.engine.service import service
 from simulator.report.analytic import analytic_dict
 from simulator.report.manifest import chip_sha256
 from simulator.report.run import DenseTwin, Run
+from simulator.report.storage import storage_dict
 from simulator.report.tables import phase_ledgers
 
 SCHEMA = "spikewatt/result"
@@ -45,6 +46,7 @@ def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | N
         "counts": same["counts"],
         "neurobench": same["neurobench"],
         "utilization": same["utilization"],
+        "storage": same["storage"],
         "warnings": list(run.all_warnings),
         "elapsed": {name: run.result.elapsed[name] for name in ("compile_s", "simulate_s")},
     }
@@ -58,6 +60,7 @@ def unpriced_dict(run: Run) -> dict[str, Any]:
         "counts": _counts(run),
         "neurobench": _neurobench(run),
         "utilization": _utilization(run),
+        "storage": storage_dict(run),
     }
 
 

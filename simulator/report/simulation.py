@@ -19,6 +19,7 @@ from simulator.mapping.placement import Placement
 from simulator.report.format import format_power
 from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin, Run, time_util
+from simulator.report.storage import unbounded
 from simulator.trace.trace import Trace
 
 Progress = Callable[[str, int, int], None]
@@ -79,7 +80,7 @@ def simulate(
         cmos45=cmos45_all(trace),
         dense=dense,
         command=command,
-        warnings=_warnings(chip, trace),
+        warnings=_warnings(chip, trace, placement),
         precision=precision,
         bisection=_bisection(chip, trace, dense_chip, dense, progress) if breakeven else None,
     )
@@ -94,7 +95,7 @@ def repriced(run: Run, chip: ChipConfig, command: str) -> Run:
         When counted work has no price.
     """
     ledger = build_ledger(run.result, chip)
-    return replace(run, chip=chip, ledger=ledger, command=command, warnings=_warnings(chip, run.trace))
+    return replace(run, chip=chip, ledger=ledger, command=command, warnings=_warnings(chip, run.trace, run.placement))
 
 
 def dense_twin(chip: ChipConfig, trace: Trace, progress: Progress | None = None) -> DenseTwin:
@@ -134,9 +135,9 @@ def _priced(
     return placement, result, build_ledger(result, chip, allow_uncosted)
 
 
-def _warnings(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
+def _warnings(chip: ChipConfig, trace: Trace, placement: Placement) -> tuple[str, ...]:
     """What a run takes for granted, and what its trace does."""
-    return (*_assumptions(chip, trace), *_drawn(trace))
+    return (*_assumptions(chip, trace), *unbounded(chip, trace, placement), *_drawn(trace))
 
 
 def _assumptions(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from simulator.report.format import (
     format_time,
 )
 from simulator.report.run import Run
+from simulator.report.storage import storage_line
 from simulator.report.tables import (
     comparison_table,
     consumer_table,
@@ -43,9 +44,9 @@ COLUMNS = {
     "synapse": ("axon_in_pj", "synapse_pj", "dendrite_pj"),
     "soma": ("soma_pj",),
     "network": ("axon_out_pj", "noc_pj"),
-    "vector": ("vector_pj", "memory_pj"),
+    "vector": ("vector_pj", "memory_pj", "sram_pj"),
 }
-LEGEND = "synapse = axon_in + synapse + dendrite, network = axon_out + noc, vector = vector + memory"
+LEGEND = "synapse = axon_in + synapse + dendrite, network = axon_out + noc, vector = vector + memory + sram"
 NARROW = 90  # columns below which these are left out
 _NOT_ASCII = str.maketrans({"Σ": "sum of", "µ": "u"})
 
@@ -94,6 +95,7 @@ def summary_lines(run: Run) -> list[str]:
         f"space: {len(result.cores)} of {result.cores_total} cores on {_chips(result.n_chips)},"
         f" {format_bytes(run.sram_used_bytes)} of {format_bytes(run.sram_total_bytes)} SRAM"
         f" ({format_share(run.space_util)})",
+        storage_line(run),
     ]
 
 

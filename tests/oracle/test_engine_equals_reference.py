@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from factories import action, make_chip, make_dram, make_trace
+from factories import action, make_chip, make_dram, make_sram, make_trace
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from local_stream import with_local_stream
@@ -33,7 +33,7 @@ from simulator.model.generation import Decode
 from simulator.model.preset import as_preset
 from simulator.trace.encoding import CODES
 from simulator.trace.synthetic import synthetic_trace
-from simulator.trace.trace import Trace
+from simulator.trace.trace import ClosedForm, Op, Trace
 
 MANY_EVENTS = 100_000
 
@@ -219,6 +219,13 @@ def test_bit_slices_when_weights_are_wider_than_a_synapse():
     assert_equal_to_oracle(trace, make_chip(core__synapse__weight_bits="3 bit"))
 
 
+def with_kept(trace: Trace, kind: str, written: int, read: ClosedForm) -> Trace:
+    """``trace`` with an op that keeps bits at the home of the last stage, which those of a local stream read."""
+    op = Op("kept", kind, {"memory.write": (written, 0), "memory.read": read, "vector.mac": (7, 1)})
+    last = replace(trace.stages[-1], ops=(*trace.stages[-1].ops, "kept"))
+    return replace(trace, ops=(*trace.ops, op), stages=(*trace.stages[:-1], last))
+
+
 @st.composite
 def cases(draw):
     """A small chip and a small trace."""
@@ -247,11 +254,7 @@ def cases(draw):
         core__soma__every=draw(st.sampled_from(["timestep", "stage"])),
         core__soma__lanes=draw(st.integers(1, 4)),
         core__synapse__lanes=draw(st.integers(1, 4)),
-        core__sram={
-            "capacity": "4 KiB",
-            "word": f"{draw(st.sampled_from([8, 20, 64]))} bit",
-            "banks": draw(st.integers(1, 4)),
-        },
+        core__sram=make_sram(word=f"{draw(st.sampled_from([8, 20, 64]))} bit") | {"banks": draw(st.integers(1, 4))},
         core__dendrite__accumulators=draw(st.sampled_from(["registers", "sram"])),
         core__dendrite__accumulator_banks=draw(st.one_of(st.none(), st.integers(1, 5))),
         core__synapse__tile=draw(st.sampled_from([1, 2, 3])),
@@ -263,6 +266,8 @@ def cases(draw):
             "seed": draw(st.integers(0, 9)),
             "share_cores": draw(st.booleans()),
             "weights": draw(st.sampled_from(["resident", "resident", "streamed"])),
+            "kv_cache": draw(st.sampled_from(["memory", "sram", "dram"])),
+            "head": draw(st.sampled_from(["memory", "dram"])),
         },
         sync__kind=sync,
         dram=make_dram(f"{draw(st.sampled_from([48, 64, 200]))} bit", draw(st.sampled_from(["all", "active"]))),
@@ -280,6 +285,10 @@ def cases(draw):
     if draw(st.booleans()):
         actions = st.sampled_from(["vector.add", "vector.mac", "memory.read", "memory.write"])
         trace = with_local_stream(trace, draw(closed_form), draw(st.dictionaries(actions, closed_form)))
+    if draw(st.booleans()):
+        trace = with_kept(
+            trace, draw(st.sampled_from(["kv_cache", "head"])), draw(st.integers(1, 300)), draw(closed_form)
+        )
     return trace, chip
 
 
@@ -344,3 +353,17 @@ def test_one_thread_and_two_find_the_same():
     assert one.counts == two.counts
     for table in ("stages", "tokens", "cores", "links"):
         assert getattr(one, table).to_csv() == getattr(two, table).to_csv()
+
+
+@pytest.mark.parametrize("place", ["sram", "dram"])
+@pytest.mark.parametrize("schedule", [{"kind": "sequential"}, {"kind": "pipelined"}])
+def test_caches_of_both_blocks_in_another_memory_than_that_of_the_vector_unit(place, schedule):
+    """In a pipeline the stages of a round share the DRAM channel of their chip."""
+    chip = make_chip(
+        mapping={"kv_cache": place, "head": "dram"},
+        schedule=schedule,
+        core__limits={"axons_in": 64, "neurons": 9},
+        core__sram=make_sram(word="24 bit"),
+        dram=make_dram("48 bit"),
+    )
+    assert_equal_to_oracle(make_trace(n_tokens=3), chip)

@@ -66,7 +66,7 @@ def chip_fields() -> dict[str, Any]:
             },
         },
         "core": {
-            "sram": {"capacity": "4 KiB", "word": "64 bit"},
+            "sram": make_sram(),
             "limits": {"axons_in": 64, "neurons": 64},
             "overhead": price("1 ns"),
             "axon_in": {"lookup": action("5 pJ", "2 ns")},
@@ -123,8 +123,13 @@ def chip_fields() -> dict[str, Any]:
 
 
 def make_dram(burst: str = "512 bit", fetch: str = "all") -> dict[str, Any]:
-    """A memory off the chip as the chip file writes it: 10 ns a burst, 4 pJ a bit."""
-    return {"burst": burst, "access": price("10 ns"), "read": price("4 pJ"), "fetch": fetch}
+    """A memory off the chip as the chip file writes it: 10 ns a burst, 4 pJ a bit read, 6 pJ a bit written."""
+    return {"burst": burst, "access": price("10 ns"), "read": price("4 pJ"), "write": price("6 pJ"), "fetch": fetch}
+
+
+def make_sram(capacity: str = "4 KiB", word: str = "64 bit") -> dict[str, Any]:
+    """The synaptic memory of a core as the chip file writes it; the vector unit reads a word in 3 ns, writes in 5."""
+    return {"capacity": capacity, "word": word, "read": action("7 pJ", "3 ns"), "write": action("9 pJ", "5 ns")}
 
 
 def make_chip(**changes: Any) -> ChipConfig:

@@ -78,6 +78,7 @@ COMPONENTS: dict[str, Fill] = {
     "noc": Fill("#D55E00", "xx"),
     "vector": Fill("#CC79A7", "", INK),
     "memory": Fill("#000000", "--"),
+    "sram": Fill("#4d4d4d", "||"),
     "dram": Fill("#8b4513", "oo"),
     "sync": Fill("#6e6e6e", "++"),
     "static": Fill("#c8c8c8", "//", INK),

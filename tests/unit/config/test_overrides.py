@@ -66,7 +66,7 @@ def test_the_barrier_and_the_chip_link_are_marked_too(chip_file):
 
 LINES = [
     ("core.sram.capcity=256 KiB",
-     "--set core.sram.capcity=256 KiB: found an unknown key, wanted one of capacity, word, banks (did you mean 'capacity'?)"),
+     "--set core.sram.capcity=256 KiB: found an unknown key, wanted one of capacity, word, banks, read, write (did you mean 'capacity'?)"),
     ("cor.sram.capacity=256 KiB",
      "--set cor.sram.capacity=256 KiB: cor: found an unknown key, wanted one of name, summary, sources, technology, "
      "area, replay, chip, noc, core, vector, memory, sync, mapping, schedule, dram (did you mean 'core'?)"),
@@ -120,7 +120,7 @@ def test_the_same_path_twice(chip_file):
 def test_problems_of_file_and_command_line_come_together(write, toy):
     name = write(toy.replace("tiles_x: 2", "tiles_x: no"))
     assert problems(name, "core.sram.wrd=1 bit") == [
-        "--set core.sram.wrd=1 bit: found an unknown key, wanted one of capacity, word, banks (did you mean 'word'?)",
+        "--set core.sram.wrd=1 bit: found an unknown key, wanted one of capacity, word, banks, read, write (did you mean 'word'?)",
         "my.yaml:7:12: chip.tiles_x: found text 'no', wanted a whole number of at least 1",
     ]
 

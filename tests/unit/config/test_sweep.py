@@ -58,7 +58,7 @@ ONE_PROBLEM = [
     ("    - 8 KiB", "    - 8 pJ", "sweep.yaml:9:7: core.sram.capacity: found '8 pJ', which is an energy, wanted a size such as '128 KiB'"),
     ("    - 8 KiB", "    - 8", "sweep.yaml:9:7: core.sram.capacity: found 8 without a unit, wanted a size such as '128 KiB'"),
     ("core.sram.capacity", "core.sram.capcity",
-     "sweep.yaml:7:3: core.sram.capcity: found an unknown key, wanted one of capacity, word, banks (did you mean 'capacity'?)"),
+     "sweep.yaml:7:3: core.sram.capcity: found an unknown key, wanted one of capacity, word, banks, read, write (did you mean 'capacity'?)"),
     ("core.sram.capacity", "core..capacity",
      "sweep.yaml:7:3: axes.core..capacity: found an empty part, wanted a path such as core.sram.capacity"),
     ("mode: grid", "mode: zip",

@@ -31,6 +31,9 @@ PLACES = {
     "memory.read": "memory.read",
     "memory.write": "memory.write",
     "dram.read": "dram.read",
+    "dram.write": "dram.write",
+    "sram.read": "core.sram.read.energy",
+    "sram.write": "core.sram.write.energy",
     "sync.barrier": "sync.barrier.energy",
     "static.power": "chip.static_power",
 }

@@ -13,7 +13,7 @@ from simulator.report.tables import layer_table
 
 FILES = (
     "analytic.csv assumptions.csv bands.csv chip.json components.csv cores.csv layers.csv links.csv manifest.json"
-    " result.json stages.csv tokens.csv tornado.csv"
+    " result.json stages.csv storage.csv tokens.csv tornado.csv"
 )
 
 

@@ -1,0 +1,235 @@
+"""Where KV cache, embedding, head and buffers lie, and what is refused; every number by hand.
+
+The toy: 16 values per vector, 4 tokens at positions 0 to 3, ternary of 3 levels. Its KV cache grows by 128 bits per
+token and block; its head has 24 x 16 weights of 8 bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from factories import make_chip, make_dram, make_sram, make_trace
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.config.chip import ChipConfig
+from simulator.engine.engine import simulate
+from simulator.errors import CapacityError
+from simulator.mapping.kv_cache import positions_held
+from simulator.mapping.place import map_trace
+from simulator.mapping.storage import Stored, memory_bytes, place_storage
+from simulator.trace.trace import Op, Trace
+
+HEAD_BITS = 24 * 16 * 8
+CACHE = "blocks.0.kv_cache"
+
+
+def dram_chip(mapping: dict[str, str], burst: str = "96 bit", **changes: Any) -> ChipConfig:
+    return make_chip(mapping=mapping, dram=make_dram(burst), **changes)
+
+
+def stored_on(chip: ChipConfig, trace: Trace) -> dict[tuple[str, str], Stored]:
+    stored = place_storage(trace, chip, map_trace(trace, chip))
+    return {(item.owner, item.kind): item for item in stored}
+
+
+def counts_of(chip: ChipConfig, trace: Trace, layer: str) -> dict[str, int]:
+    result = simulate(trace, chip, map_trace(trace, chip))
+    return {f"{r.component}.{r.action}": r.count for r in result.counts if r.layer == layer}
+
+
+def stage_ps(chip: ChipConfig, trace: Trace, stage: str) -> int:
+    stages = simulate(trace, chip, map_trace(trace, chip)).stages.set_index("stage")
+    return int(stages.loc[stage, "vector_ps"])
+
+
+def with_op(trace: Trace, stage_id: str, op: Op) -> Trace:
+    stages = tuple(replace(s, ops=(*s.ops, op.op_id)) if s.stage_id == stage_id else s for s in trace.stages)
+    return replace(trace, ops=(*trace.ops, op), stages=stages)
+
+
+def test_what_lies_in_memory_and_how_much_of_it():
+    """The cache: 4 positions of 128 bits; values of q, k, v: 32 of 24 bits; an encoder of counts: what it writes."""
+    encode = Op("counts", "encode", {"memory.write": (48, 0)}, {"memory.read": (48, 0)})
+    table = Op("norm", "norm", {"memory.read": (256, 0)})
+    trace = with_op(with_op(make_trace(n_blocks=1), "blocks.0.mlp_in", encode), "blocks.0.mlp_in", table)
+    found = stored_on(make_chip(), trace)
+    assert found[CACHE, "kv_cache"] == Stored("blocks.0.attn_out", CACHE, "kv_cache", "memory", 512, 128)
+    assert found["blocks.0.attn_out", "values"].bits == 32 * 24
+    assert found["counts", "spike_counts"].bits == 48
+    assert found["norm", "tables"].bits == 256
+    assert found["lm_head", "head"].bits == HEAD_BITS
+
+
+def test_a_chunk_of_a_prompt_waits_and_a_cache_does_not_grow_by_it():
+    """Chunks of 3: values of 3 tokens arrive before any goes on."""
+    found = stored_on(make_chip(schedule={"chunk": 3}), make_trace(n_blocks=1))
+    assert found["blocks.0.attn_out", "values"].bits == 3 * 32 * 24
+    assert found[CACHE, "kv_cache"].bits == 512
+
+
+def test_an_embedding_has_a_row_for_each_output_of_the_head():
+    """16 values of 8 bits for each of 24 tokens; what is looked up waits as a residual of 16 bits each."""
+    op = Op("embedding", "embedding", {"memory.read": (128, 0), "memory.write": (256, 0)})
+    found = stored_on(make_chip(), with_op(make_trace(n_blocks=1), "blocks.0.attn_in", op))
+    assert found["embedding", "embedding"].bits == 24 * 128
+    assert found["embedding", "residual"].bits == 256
+
+
+def test_a_cache_holds_the_longest_context_and_in_a_pipeline_that_of_every_text():
+    """Texts of 3 and of 2 tokens, the second from position 7 on; a window of 4 forgets what lies before it."""
+    trace = replace(make_trace(n_tokens=5), positions=np.array([0, 1, 2, 7, 8]))
+    pipelined = make_chip(schedule={"kind": "pipelined"})
+    assert positions_held(trace, make_chip()) == 9
+    assert positions_held(trace, pipelined) == 3 + 9
+    assert positions_held(replace(trace, window=4), pipelined) == 3 + 4
+
+
+def test_a_home_without_room_in_memory_is_refused_with_what_it_is_for():
+    """8 tokens. Head: 384 bytes of weights, 16 values of 24 bits. attn_out: a cache of 8 x 128 bits, 32 values."""
+    trace = make_trace(n_blocks=1, n_tokens=8)
+    core = map_trace(trace, make_chip()).of("head")[0].core
+    map_trace(trace, make_chip(memory__capacity="432 B"))
+    with pytest.raises(CapacityError) as refused:
+        map_trace(trace, make_chip(memory__capacity="431 B"))
+    assert str(refused.value) == (
+        f"toy: core {core} needs 432 bytes of memory (head 384, values 48), limit 431 (1 over); give the chip a dram"
+        " for mapping.head, raise memory.capacity or lower core.limits.neurons"
+    )
+    assert map_trace(trace, dram_chip({"head": "dram"}, memory__capacity="224 B")).blocks
+    with pytest.raises(CapacityError, match=r"of memory \(kv_cache 128, values 96\), .* set mapping.kv_cache to dram"):
+        map_trace(trace, dram_chip({"head": "dram"}, memory__capacity="223 B"))
+    assert map_trace(trace, dram_chip({"head": "dram", "kv_cache": "dram"}, memory__capacity="223 B")).blocks
+
+
+def test_stages_on_the_same_core_share_its_memory_and_reuse_its_buffers():
+    """Streamed, every home is core 0: two caches of 64 bytes and the head stay, of the values the most count."""
+    trace = make_trace(n_blocks=2)
+    chip = dram_chip({"weights": "streamed"})
+    placement = map_trace(trace, chip)
+    found = memory_bytes(place_storage(trace, chip, placement), placement)
+    assert found == {0: {"kv_cache": 2 * 64, "head": 384, "values": 64 * 24 // 8}}  # gate and up: 64 values
+
+
+def test_auto_takes_memory_while_there_is_room():
+    """Streamed, all on one core of 400 bytes: values need 192; both caches of 64 fit, the head of 384 does not."""
+    mapping = {"weights": "streamed", "kv_cache": "auto", "head": "auto"}
+    found = stored_on(dram_chip(mapping, memory__capacity="400 B"), make_trace(n_blocks=2))
+    stores = [found[owner, kind].store for owner, kind in found if kind in ("kv_cache", "head")]
+    assert stores == ["memory", "memory", "dram"]
+    found = stored_on(dram_chip(mapping, memory__capacity="256 B"), make_trace(n_blocks=2))
+    assert [item.store for item in found.values() if item.kind == "kv_cache"] == ["memory", "dram"]
+
+
+def test_a_cache_in_sram_is_charged_beside_weights_in_whole_words():
+    """4 positions of 128 bits in words of 96: 2 words each, 96 bytes, on the one home core of each block."""
+    trace = make_trace(n_blocks=1)
+    chip = make_chip(core__sram=make_sram(word="96 bit"), mapping={"kv_cache": "sram"})
+    (home,) = map_trace(trace, chip).of("blocks.0.attn_out")
+    assert home.sram_bytes == 4 * 2 * 96 // 8
+    cores = simulate(trace, chip, map_trace(trace, chip)).cores
+    assert cores.set_index("owner")["sram_bytes"]["blocks.0.attn_out"] == 96
+
+
+def test_a_cache_beyond_the_sram_of_a_core_takes_more_home_cores():
+    """With 40 bytes a core holds one word of 64 bits for each of 4 positions, half of what a token adds: 2 cores."""
+    trace = make_trace(n_blocks=1)
+    chip = make_chip(core__sram=make_sram("40 B"), mapping={"kv_cache": "sram"}, chip__max_chips=90)
+    homes = map_trace(trace, chip).of("blocks.0.attn_out")
+    assert [home.sram_bytes for home in homes] == [32, 32]
+    with pytest.raises(CapacityError) as refused:
+        map_trace(make_trace(n_blocks=1, n_tokens=6), make_chip(**vars_of(chip)))
+    assert str(refused.value) == (
+        "toy: blocks.0.attn_out: a KV cache of 6 positions of 128 bits needs 48 bytes of SRAM on each of 16 home cores,"
+        " limit 40 (8 over); set mapping.kv_cache to dram, raise core.sram.capacity or take fewer tokens"
+    )
+
+
+def vars_of(chip: ChipConfig) -> dict[str, Any]:
+    return {
+        "core__sram": make_sram(f"{chip.core.sram.capacity} B"),
+        "mapping": {"kv_cache": "sram"},
+        "chip__max_chips": chip.chip.max_chips,
+    }
+
+
+def test_caches_of_all_blocks_on_one_core_are_refused_when_they_do_not_fit():
+    """Streamed, core 0 is the home of both blocks: 2 x 64 bytes, though each alone would fit."""
+    mapping = {"weights": "streamed", "kv_cache": "sram"}
+    with pytest.raises(
+        CapacityError, match=r"core 0 needs 128 bytes of SRAM \(128 of KV cache, 0 of weights\), limit 120"
+    ):
+        map_trace(make_trace(), dram_chip(mapping, core__sram=make_sram("120 B")))
+
+
+def test_traffic_of_a_cache_in_sram_is_in_words_of_each_home_core():
+    """Contexts of 1 to 4: 128 bits x c read, 128 written; words of 96 bits: 2, 3, 4, 6 read and 2 written per token."""
+    trace, chip = make_trace(n_blocks=1), make_chip(core__sram=make_sram(word="96 bit"), mapping={"kv_cache": "sram"})
+    assert counts_of(chip, trace, CACHE) == {"sram.read": 2 + 3 + 4 + 6, "sram.write": 4 * 2}
+    # in memory (c + 1) x 2 accesses of 64 bits and 2 ns, against words of 3 and 5 ns; the other ops take what they took
+    before = sum((2 * c + 2) * 2_000 for c in (1, 2, 3, 4))
+    after = 15 * 3_000 + 8 * 5_000
+    assert (
+        stage_ps(chip, trace, "blocks.0.attn_out") - stage_ps(make_chip(), trace, "blocks.0.attn_out") == after - before
+    )
+
+
+def test_traffic_of_a_cache_in_dram_is_in_whole_bursts_and_takes_its_bandwidth():
+    """Bursts of 96 bits: 2, 3, 4, 6 read and 2 written per token, 10 ns each."""
+    trace, chip = make_trace(n_blocks=1), dram_chip({"kv_cache": "dram"})
+    assert counts_of(chip, trace, CACHE) == {"dram.read": 15 * 96, "dram.write": 8 * 96}
+    before = sum((2 * c + 2) * 2_000 for c in (1, 2, 3, 4))
+    extra = stage_ps(chip, trace, "blocks.0.attn_out") - stage_ps(make_chip(), trace, "blocks.0.attn_out")
+    assert extra == (15 + 8) * 10_000 - before
+
+
+def test_a_head_in_dram_is_read_whole_for_each_token():
+    """3,072 bits in bursts of 500: 7 for each of 4 tokens."""
+    trace = make_trace(n_blocks=1)
+    assert counts_of(dram_chip({"head": "dram"}, "500 bit"), trace, "lm_head") == {
+        "vector.mac": 4 * 384,
+        "dram.read": 4 * 7 * 500,
+    }
+
+
+@pytest.mark.parametrize(
+    ("mapping", "more", "line"),
+    [
+        ("dram", {}, "dram: found no such key, wanted one because mapping.kv_cache is dram"),
+        (
+            "dram",
+            {"dram": make_dram() | {"write": None}},
+            "dram.write: found no such key, wanted one because mapping.kv_cache is dram",
+        ),
+        (
+            "sram",
+            {"core__sram__read": None},
+            "core.sram.read: found no such key, wanted one because mapping.kv_cache is sram",
+        ),
+        ("auto", {}, "memory.capacity: found no such key, wanted one because mapping.kv_cache is auto"),
+    ],
+)
+def test_a_chip_without_the_memory_that_its_mapping_wants_is_refused(mapping, more, line):
+    with pytest.raises(ValueError, match=line):
+        make_chip(mapping={"kv_cache": mapping}, **more)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(["sram", "dram"]), st.integers(1, 300), st.integers(3, 64))
+def test_traffic_covers_the_bits_wanted_and_less_than_a_granule_per_access_more(place, granule, neurons):
+    """A granule is a burst, or a word on each home core."""
+    trace = make_trace(n_blocks=1)
+    limits = {"axons_in": 64, "neurons": neurons}
+    more = {"core__sram": make_sram(word=f"{granule} bit"), "core__limits": limits, "chip__max_chips": 90}
+    chip = dram_chip({"kv_cache": place}, f"{granule} bit", **more)
+    wanted = trace.op[CACHE].work(trace.contexts, 3)
+    homes = len(map_trace(trace, chip).of("blocks.0.attn_out"))
+    found = counts_of(chip, trace, CACHE)
+    for way in ("read", "write"):
+        bits = found[f"{place}.{way}"] * (granule if place == "sram" else 1)
+        beyond = bits - int(wanted[f"memory.{way}"].sum())
+        assert 0 <= beyond < trace.n_tokens * granule * (homes if place == "sram" else 1)
+        assert bits % granule == 0
