@@ -208,6 +208,7 @@ import numpy as np
 import simulator
 import simulator.engine, simulator.model
 from simulator.model.encoder import encode
+from simulator.model.hadamard import hadamard_of
 from simulator.model.kernels import accumulate_rows, accumulate_spikes
 from simulator.model.linear import dequantize
 from simulator.model.transformer import rotate
@@ -215,6 +216,7 @@ from simulator.model.weights import quantize_weights
 from simulator.trace.encoding import Encoding
 
 ones = np.ones((3, 4), np.float32)
+hadamard_of(12)(np.ones((2, 24), np.float32), 2)
 rotate(ones[None], ones[:, :2].copy(), ones[:, :2].copy())
 for code, levels in (("ternary", 3), ("binary", 3), ("bitwise", 127), ("bitwise_twos", 127)):
     trace = simulator.synthetic_trace("poisson", (12, 8, 4), code=code, levels=levels, tokens=2, name=code)
@@ -242,6 +244,8 @@ ENTRIES = {
     "simulator.engine.kernels_handshake.run_handshake",
     "simulator.engine.kernels_transfer.run_transfer",
     "simulator.model.kernels.add_count_rows",
+    "simulator.model.kernels.add_pairs",
+    "simulator.model.kernels.add_signed",
     "simulator.model.kernels.add_spike_rows",
     "simulator.model.kernels.count_steps",
     "simulator.model.kernels.largest_sizes",

@@ -15,6 +15,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.model.kernels import add_pairs, add_signed
+
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 Floats = TypeVar("Floats", F32, F64)
@@ -46,18 +48,39 @@ class Hadamard:
         width = self.order * self.blocks
         return width * self.doublings + width * (self.base - 1)
 
-    def __call__(self, values: Floats) -> Floats:
-        """``values`` [..., blocks * order] times H, in a fixed order of additions in their own type."""
-        x: Floats = values.reshape(-1, self.blocks, 1 << self.doublings, self.base)
+    def __call__(self, values: Floats, inner: int = 1) -> Floats:
+        """``values`` [..., blocks * order * inner] times H, in a fixed order of additions in their own type.
+
+        Of ``inner`` values that stand side by side each is transformed with those of the same place.
+        """
+        if values.dtype == np.float32:
+            return np.asarray(self._compiled(values, inner), values.dtype)
+        return self._plain(values, inner)
+
+    def _plain(self, values: Floats, inner: int) -> Floats:
+        """Of weights, which are folded once."""
+        x: Floats = values.reshape(-1, self.blocks, 1 << self.doublings, self.base * inner)
         for k in range(self.doublings):
-            pairs = x.reshape(-1, self.blocks, 1 << k, 2, 1 << (self.doublings - k - 1), self.base)
+            pairs = x.reshape(-1, self.blocks, 1 << k, 2, 1 << (self.doublings - k - 1), self.base * inner)
             low, high = pairs[:, :, :, 0], pairs[:, :, :, 1]
             x = np.stack([low + high, low - high], axis=3)
-        x = x.reshape(-1, self.base)
         if self.base > 1:
-            x = np.einsum("nb,bc->nc", x, base_matrix(self.base).astype(values.dtype))
+            signs = base_matrix(self.base).astype(values.dtype)
+            x = np.einsum("nbi,bc->nci", x.reshape(-1, self.base, inner), signs)
         rotated: Floats = x.reshape(values.shape)
         return rotated
+
+    def _compiled(self, values: Floats, inner: int) -> F32:
+        """Of activations, at every token: the same additions."""
+        x = np.array(values, np.float32, order="C").reshape(-1, self.order * inner)
+        add_pairs(x, self.base * inner)
+        if self.base > 1:
+            rows = np.ascontiguousarray(x.reshape(-1, self.base, inner).swapaxes(0, 1))
+            sums = np.empty_like(rows)
+            signs = base_matrix(self.base).astype(np.float32)
+            add_signed(rows.reshape(self.base, -1), signs, sums.reshape(self.base, -1))
+            x = np.ascontiguousarray(sums.swapaxes(0, 1))
+        return x.reshape(values.shape)
 
     def matrix(self) -> F64:
         """H itself, float64 [blocks * order, blocks * order]."""

@@ -110,6 +110,44 @@ def turn_pairs(
                 turned[head, token, half + j] = b * cos[token, j] + a * sin[token, j]
 
 
+@jit
+def add_pairs(x: NDArray[np.float32], smallest: int) -> None:
+    """Butterflies on each row of x [rows, smallest * 2**k], in place: from halves of a row to ``smallest`` values."""
+    n = x.shape[1]
+    for row in range(x.shape[0]):
+        span = n
+        while span > smallest:
+            half = span // 2
+            for start in range(0, n, span):
+                low, high = x[row, start : start + half], x[row, start + half : start + span]
+                for i in range(half):
+                    a, b = low[i], high[i]
+                    low[i] = a + b
+                    high[i] = a - b
+            span = half
+
+
+@jit
+def add_signed(rows: NDArray[np.float32], signs: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
+    """Write to ``sums`` [b, m] the sums over i of ``signs[i, j] * rows[i]``, in the order of the rows [b, m].
+
+    Some columns at a time, copied to where they stay in the cache: the rows may be a power of two apart.
+    """
+    b, width = rows.shape[0], 512
+    tile, total = np.empty((b, width), np.float32), np.empty(width, np.float32)
+    for start in range(0, rows.shape[1], width):
+        n = min(width, rows.shape[1] - start)
+        for i in range(b):
+            tile[i, :n] = rows[i, start : start + n]
+        for j in range(b):
+            total[:] = 0
+            for i in range(b):
+                part, sign = tile[i], signs[i, j]
+                for k in range(n):
+                    total[k] += sign * part[k]
+            sums[j, start : start + n] = total[:n]
+
+
 def accumulate_rows(counts: NDArray[np.integer], rows: NDArray[np.int8]) -> NDArray[np.int32]:
     """Sums of weight rows from counts: int32 [tokens, n_out] from counts [tokens, n_in] and rows [n_in, n_out]."""
     sums = np.zeros((counts.shape[0], rows.shape[1]), dtype=np.int32)

@@ -52,8 +52,7 @@ class OnlineRotation:
 
     def __call__(self, values: Floats) -> Floats:
         """Rotated values, same shape [tokens, n]."""
-        grouped = values.reshape(len(values), -1, self.inner).transpose(0, 2, 1)
-        return self.hadamard(np.ascontiguousarray(grouped)).transpose(0, 2, 1).reshape(values.shape)
+        return self.hadamard(values, self.inner)
 
 
 def online_rotations(config: LlamaConfig, rotation: Rotation) -> dict[str, OnlineRotation]:

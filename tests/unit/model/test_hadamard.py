@@ -55,3 +55,13 @@ def test_adds_by_hand():
     # 50 = 25 blocks of 2 (no Hadamard matrix has an odd order or order 10)
     assert hadamard_of(50) == Hadamard(1, 1, 25)
     assert hadamard_of(50).adds == 50
+
+
+@pytest.mark.parametrize(("width", "inner"), [(384, 1), (44, 1), (4, 32), (12, 5), (50, 3), (1, 7), (2408, 1)])
+def test_compiled_transform_adds_in_the_order_of_the_plain_one(width, inner):
+    transform = hadamard_of(width)
+    values = np.random.default_rng(1).standard_normal((5, width * inner)).astype(np.float32)
+    rotated = transform(values, inner)
+    assert np.array_equal(rotated, transform._plain(values, inner))
+    places = values.reshape(5, width, inner).swapaxes(1, 2)
+    assert np.array_equal(rotated, transform(places).swapaxes(1, 2).reshape(5, -1))
