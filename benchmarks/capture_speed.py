@@ -39,10 +39,9 @@ import torch
 from large_checkpoint import TINY_LLAMA, write_checkpoint
 
 from simulator.model.attention import attention_for
-from simulator.model.capture import VERIFY_TOKENS
 from simulator.model.checkpoint import Checkpoint, read_checkpoint, tensor_specs
 from simulator.model.encoder import encoding_for
-from simulator.model.linear import SpikingLinear
+from simulator.model.linear import VERIFY_TOKENS, SpikingLinear
 from simulator.model.prepare import prepared
 from simulator.model.preset import as_preset, load_preset
 from simulator.model.recorder import Recorder

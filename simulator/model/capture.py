@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from simulator.errors import ModelError
 from simulator.model.attention import SpikingAttention, dense_attention
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
+from simulator.model.encoder import clip_warnings
 from simulator.model.generation import Decode, generate
 from simulator.model.kernels import accumulate_spikes
 from simulator.model.kv_cache import KVCache
-from simulator.model.linear import FloatLinear, SpikingLinear
+from simulator.model.linear import VERIFY_TOKENS, FloatLinear, SpikingLinear
 from simulator.model.perplexity import Perplexity, score_passages
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
-from simulator.model.program import DRIVEN, HEAD_STREAM, build_program
+from simulator.model.program import DRIVEN, HEAD_STREAM, build_program, preset_origin
 from simulator.model.recorder import Recorder
 from simulator.model.tokenizer import Passage, Tokenizer, split_passages, tokenize
 from simulator.model.transformer import forward
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 VERSIONED = ("numpy", "numba", "safetensors", "tokenizers", "ml_dtypes")
 # Digits of a perplexity that the last bits of the linear algebra library cannot reach.
 PERPLEXITY_DECIMALS = 4
-VERIFY_TOKENS = 1
 # Local streams by the op that their spikes trigger.
 LOCAL = {"attn_q": "qk", "attn_p": "pv"}
 
@@ -88,7 +88,7 @@ class CaptureReport:
 def capture(
     model_dir: Path,
     text: str,
-    preset: Encoding | Preset,
+    preset: Encoding | Preset | str,
     max_tokens: int | None = None,
     name: str | None = None,
     *,
@@ -103,7 +103,8 @@ def capture(
     text
         Passages between lines ``<|endoftext|>``; each is a sequence of its own, cut to the model's context.
     preset
-        Encoders, rotation, weights, attention and head; of an encoding alone (`encoder.encoding_for`) absmax and INT8.
+        Encoders, rotation, weights, attention and head, also by name or path; of an encoding alone
+        (`encoder.encoding_for`) absmax and INT8.
     max_tokens
         Tokens of the text in all, BOS included; None for the whole text.
     name
@@ -134,7 +135,7 @@ def capture(
     seconds = time.perf_counter() - start
     float_perplexity = score_passages(checkpoint, passages, FloatLinear(checkpoint))
 
-    warnings = (*config.warnings, *notes, *_clips(run.n_clipped), *_left_out(passages, text))
+    warnings = (*config.warnings, *notes, *clip_warnings(run.n_clipped), *_left_out(passages, text))
     model = model_dir.resolve().name
     quality = {"float": float_perplexity, "spiking": spiking_perplexity}
     origin = {"model": model} | _origin(weight_files(model_dir).sha256(), text, settled, quality)
@@ -204,22 +205,12 @@ def _check_passages(text: str) -> None:
         raise ModelError(f"a prompt of {n_passages} passages, wanted one: what is generated follows a single text")
 
 
-def _clips(n_clipped: Mapping[str, int]) -> list[str]:
-    """Counts beyond the levels, in words."""
-    if not n_clipped:
-        return []
-    by_kind = ", ".join(f"{kind} {n}" for kind, n in n_clipped.items())
-    return [f"{sum(n_clipped.values())} values were beyond the largest count and clipped to it ({by_kind})"]
-
-
 def _origin(model_sha256: str, text: str, preset: Preset, quality: Mapping[str, Perplexity]) -> dict[str, object]:
     """What the counts follow from, in JSON types and without a path of this machine."""
     return {
         "model_sha256": model_sha256,
         "text_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "encoder": {kind: str(preset.encoder_of(kind).rule) for kind in DRIVEN},
-        "weights": preset.weights.in_words,
-        "preset": preset.model_dump(exclude_none=True),
+        **preset_origin(preset),
         "perplexity": {mode: round(p.perplexity, PERPLEXITY_DECIMALS) for mode, p in quality.items()},
         "bits_per_byte": {mode: round(p.bits_per_byte, PERPLEXITY_DECIMALS) for mode, p in quality.items()},
         "versions": {package: version(package) for package in VERSIONED},

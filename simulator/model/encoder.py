@@ -6,6 +6,7 @@ count (`quantize`: round, dead zone, shift, clip).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,15 @@ class SpikeCounts:
     v_threshold: NDArray[np.float32]
     zero_point: NDArray[np.int32]
     n_clipped: int = 0
+
+
+def clip_warnings(n_clipped: Mapping[str, int]) -> list[str]:
+    """Values beyond the levels by type of stream, in words; nothing where there are none."""
+    found = {kind: n for kind, n in n_clipped.items() if n}
+    if not found:
+        return []
+    by_kind = ", ".join(f"{kind} {n}" for kind, n in found.items())
+    return [f"{sum(found.values())} values were beyond the largest count and clipped to it ({by_kind})"]
 
 
 def encoding_for(code: str, timesteps: int) -> Encoding:

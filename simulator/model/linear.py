@@ -32,6 +32,8 @@ Linear = Callable[[str, NDArray[np.float32]], tuple[NDArray[np.float32], ...]]
 Record = Callable[[str, NDArray[np.int16]], None]
 Matrix = NDArray[np.float32] | NDArray[np.float64]
 
+# Tokens of each pass whose sums a capture forms again spike by spike.
+VERIFY_TOKENS = 1
 # Whole numbers up to here are exact in the type, and so is each sum of them that stays below, in any order.
 EXACT_FLOAT32 = 1 << 24
 LARGEST_INT32 = (1 << 31) - 1
@@ -68,7 +70,7 @@ class FloatLinear:
 
 
 @dataclass(frozen=True)
-class _Group:
+class Group:
     """Integer weights of some inputs of the layers, and the same as a float matrix that makes products exact."""
 
     inputs: slice
@@ -76,17 +78,62 @@ class _Group:
     matrix: Matrix
 
 
+# Some inputs of the layers, and the sums [tokens, all n_out] over them -> nothing, or an error.
+Check = Callable[["SideBySide", Group, Matrix], None]
+
+
 @dataclass(frozen=True)
-class _SideBySide:
-    """Layers of one stream as one matrix: a product for all of them, their outputs side by side."""
+class SideBySide:
+    """Layers of one stream as one matrix of integer weights: a product for all of them, their outputs side by side."""
 
     layer_ids: tuple[str, ...]
     ends: tuple[int, ...]
-    groups: tuple[_Group, ...]
+    groups: tuple[Group, ...]
 
-    def split(self, outputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Outputs [tokens, all n_out] by layer."""
+    def __call__(
+        self, spikes: SpikeCounts, counts: NDArray[np.float32], check: Check | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Outputs [tokens, n_out] of each layer: integer sums per group of inputs, each scaled, then added in float32.
+
+        ``counts`` are those of ``spikes`` in float32; ``check`` sees the sums of each group before they are scaled.
+        """
+        outputs = None
+        for group in self.groups:
+            sums = exact_sums(counts[:, group.inputs], group.matrix)
+            if check is not None:
+                check(self, group, sums)
+            part = dequantize(sums, spikes, group.weights)
+            outputs = part if outputs is None else outputs + part
+        assert outputs is not None
         return np.split(outputs, self.ends[:-1], axis=1)
+
+
+def side_by_side(layer_ids: tuple[str, ...], weights: list[NDArray[np.float32]], preset: Preset) -> SideBySide:
+    """Layers of weights [n_out, n_in] each and the same inputs, rounded to the integers of the preset.
+
+    Raises
+    ------
+    ModelError
+        When a sum could leave the int32 accumulator.
+    """
+    groups = weight_groups(weights[0].shape[1], preset.weights.group)
+    ends = accumulate(len(w) for w in weights)
+    return SideBySide(layer_ids, tuple(ends), tuple(_group(layer_ids, weights, part, preset) for part in groups))
+
+
+def _group(layer_ids: tuple[str, ...], weights: list[NDArray[np.float32]], inputs: slice, preset: Preset) -> Group:
+    quantized = [quantize_weights(w[:, inputs], preset.weights.bits) for w in weights]
+    narrow = [exact_in_float32(i, q.largest_sum, preset.encoding) for i, q in zip(layer_ids, quantized, strict=True)]
+    joined = join_outputs(quantized)
+    rows = joined.rows
+    return Group(inputs, joined, rows.astype(np.float32) if all(narrow) else rows.astype(np.float64))
+
+
+def float_outputs(weights: NDArray[np.float32], spikes: SpikeCounts) -> NDArray[np.float32]:
+    """Outputs of weights [n_out, n_in] that stay bfloat16: products of the decoded counts, in float64."""
+    centred = (spikes.counts - spikes.zero_point[:, None]).astype(np.float64)
+    wide = bfloat16(weights).astype(np.float64)
+    return np.asarray((centred * spikes.v_threshold[:, None]) @ wide.T, dtype=np.float32)
 
 
 class SpikingLinear:
@@ -133,23 +180,15 @@ class SpikingLinear:
         """Whether the weights are integers."""
         return self._preset.weights.bits < FLOAT_BITS
 
-    def _layers(self, stream_id: str) -> Iterable[_SideBySide]:
+    def _layers(self, stream_id: str) -> Iterable[SideBySide]:
         """What a stream drives: side by side, or of a large model one layer after another, read when it is used."""
         return self._kept.get(stream_id) or (self._side_by_side((i,)) for i in driven_layers(stream_id))
 
-    def _side_by_side(self, layer_ids: tuple[str, ...]) -> _SideBySide:
-        fields = self._preset.weights
-        weights = [self._checkpoint.weights[weight_of(i)] for i in layer_ids]
-        groups = weight_groups(weights[0].shape[1], fields.group)
-        ends = accumulate(len(w) for w in weights)
-        return _SideBySide(layer_ids, tuple(ends), tuple(self._group(layer_ids, weights, part) for part in groups))
+    def _side_by_side(self, layer_ids: tuple[str, ...]) -> SideBySide:
+        return side_by_side(layer_ids, [self._weights(i) for i in layer_ids], self._preset)
 
-    def _group(self, layer_ids: tuple[str, ...], weights: list[NDArray[np.float32]], inputs: slice) -> _Group:
-        quantized = [quantize_weights(w[:, inputs], self._preset.weights.bits) for w in weights]
-        narrow = [exact_in_float32(i, q.largest_sum, self._encoding) for i, q in zip(layer_ids, quantized, strict=True)]
-        joined = join_outputs(quantized)
-        rows = joined.rows
-        return _Group(inputs, joined, rows.astype(np.float32) if all(narrow) else rows.astype(np.float64))
+    def _weights(self, layer_id: str) -> NDArray[np.float32]:
+        return self._checkpoint.weights[weight_of(layer_id)]
 
     def __call__(self, stream_id: str, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Encode the stream, hand its counts to ``record``, and return the outputs of the layers it drives."""
@@ -161,44 +200,26 @@ class SpikingLinear:
         if self._record is not None:
             self._record(stream_id, spikes.counts)
         if not self._integer:
-            return tuple(self._float_outputs(layer_id, spikes) for layer_id in driven_layers(stream_id))
+            return tuple(float_outputs(self._weights(layer_id), spikes) for layer_id in driven_layers(stream_id))
         counts = spikes.counts.astype(np.float32)  # once for all layers of the stream
-        trains = self._encoding.trains(spikes.counts[: self._verify_tokens]) if self._verify_tokens else None
-        outputs: list[NDArray[np.float32]] = []
-        for layers in self._layers(stream_id):
-            outputs += layers.split(self._outputs(layers, spikes, counts, trains))
-        return tuple(outputs)
+        check = self._check_of(spikes) if self._verify_tokens else None
+        return tuple(output for layers in self._layers(stream_id) for output in layers(spikes, counts, check))
 
-    def _float_outputs(self, layer_id: str, spikes: SpikeCounts) -> NDArray[np.float32]:
-        """The outputs of a layer whose weights stay bfloat16: products of the decoded counts, in float64."""
-        weights = bfloat16(self._checkpoint.weights[weight_of(layer_id)]).astype(np.float64)
-        centred = (spikes.counts - spikes.zero_point[:, None]).astype(np.float64)
-        return np.asarray((centred * spikes.v_threshold[:, None]) @ weights.T, dtype=np.float32)
+    def _check_of(self, spikes: SpikeCounts) -> Check:
+        """Forms the sums of the first tokens again, spike by spike."""
+        n, encoding = self._verify_tokens, self._encoding
+        trains = encoding.trains(spikes.counts[:n])
 
-    def _outputs(
-        self,
-        layers: _SideBySide,
-        spikes: SpikeCounts,
-        counts: NDArray[np.float32],
-        trains: NDArray[np.int16] | None,
-    ) -> NDArray[np.float32]:
-        """Outputs of layers side by side: integer sums per group of inputs, each scaled and then added in float32."""
-        outputs = None
-        for group in layers.groups:
-            sums = exact_sums(counts[:, group.inputs], group.matrix)
-            if trains is not None:
-                self._verify(layers, group.weights.rows, trains[:, :, group.inputs], sums[: self._verify_tokens])
-            part = dequantize(sums, spikes, group.weights)
-            outputs = part if outputs is None else outputs + part
-        assert outputs is not None
-        return outputs
+        def check(layers: SideBySide, group: Group, sums: Matrix) -> None:
+            wrong = accumulate_trains(trains[:, :, group.inputs], group.weights.rows, encoding) != sums[:n]
+            if wrong.any():
+                place, n_wrong = ", ".join(layers.layer_ids), int(np.count_nonzero(wrong))
+                raise ConservationError(
+                    f"{place}: {n_wrong} sums of weight rows differ from the sums added spike by spike"
+                )
+            self.n_verified += wrong.size
 
-    def _verify(self, layers: _SideBySide, rows: NDArray[np.int8], trains: NDArray[np.int16], sums: Matrix) -> None:
-        wrong = accumulate_trains(trains, rows, self._encoding) != sums
-        if wrong.any():
-            place, n = ", ".join(layers.layer_ids), int(np.count_nonzero(wrong))
-            raise ConservationError(f"{place}: {n} sums of weight rows differ from the sums added spike by spike")
-        self.n_verified += sums.size
+        return check
 
 
 def exact_in_float32(place: str, largest_sum: int, encoding: Encoding) -> bool:

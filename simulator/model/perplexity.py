@@ -60,7 +60,7 @@ class Perplexity:
 def perplexity(
     model_dir: Path,
     text: str,
-    preset: Encoding | Preset | None = None,
+    preset: Encoding | Preset | str | None = None,
     max_tokens: int | None = None,
 ) -> Perplexity:
     """Perplexity of the model in ``model_dir`` on ``text``.
@@ -75,7 +75,8 @@ def perplexity(
     text
         The passages.
     preset
-        Spike-driven linear layers under this preset (an encoding alone: absmax, INT8 weights); None: the float model.
+        Spike-driven linear layers under this preset, also by name or path (an encoding alone: absmax, INT8 weights);
+        None: the float model.
     max_tokens
         Tokens to pass in all, BOS included; None for the whole text.
 

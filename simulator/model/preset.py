@@ -134,8 +134,13 @@ class Preset(Frozen):
         return self.model_copy(update={"timesteps": timesteps, "levels": None})
 
 
-def as_preset(choice: Encoding | Preset) -> Preset:
-    """A preset as it is; of an encoding: absmax counts (minimum and maximum for unsigned ones) on INT8 weights."""
+def as_preset(choice: Encoding | Preset | str) -> Preset:
+    """A preset as it is, or by name or path (`load_preset`).
+
+    Of an encoding: absmax counts (minimum and maximum for unsigned ones) on INT8 weights.
+    """
+    if isinstance(choice, str):
+        return load_preset(choice)
     return choice if isinstance(choice, Preset) else _plain(choice)
 
 

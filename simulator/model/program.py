@@ -67,6 +67,15 @@ class Program:
         return trace
 
 
+def preset_origin(preset: Preset) -> dict[str, object]:
+    """Encoders, weights and the preset as a whole, in JSON types, for the origin of a trace."""
+    return {
+        "encoder": {kind: str(preset.encoder_of(kind).rule) for kind in DRIVEN},
+        "weights": preset.weights.in_words,
+        "preset": preset.model_dump(exclude_none=True),
+    }
+
+
 def driven_layers(stream_id: str) -> tuple[str, ...]:
     """Ids of the layers that a stream drives: ``blocks.0.attn_in`` -> ``blocks.0.q``, ``.k``, ``.v``."""
     if stream_id == HEAD_STREAM:

@@ -16,6 +16,9 @@ from simulator.mapping.place import map_trace
 from simulator.model.checkpoint import read_checkpoint
 from simulator.model.encoder import encode
 from simulator.model.linear import SpikingLinear
+from simulator.model.prepare import prepared
+from simulator.model.preset import EncoderFields, Preset, WeightFields, as_preset, load_preset
+from simulator.model.tokenizer import Passage
 from simulator.model.torch_capture import capture_torch
 from simulator.model.transformer import forward
 from simulator.model.weights import quantize_weights
@@ -48,16 +51,58 @@ def sample(llama):
     return model
 
 
-def recorded(folder: Path, encoding: Encoding) -> dict[str, np.ndarray]:
-    checkpoint, counts = read_checkpoint(folder), {}
-    forward(checkpoint, TOKENS, SpikingLinear(checkpoint, encoding, counts.__setitem__))
-    return counts
+def recorded(folder: Path, choice: Encoding | Preset) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """Counts of the numpy path, and how many values it clipped by type of stream."""
+    counts: dict[str, np.ndarray] = {}
+    ready, preset, _ = prepared(read_checkpoint(folder), as_preset(choice), (Passage(TOKENS, 0, 0),))
+    linear = SpikingLinear(ready, preset, counts.__setitem__)
+    forward(ready, TOKENS, linear, spiking_head=preset.head == "spiking")
+    return counts, {kind: n for kind, n in linear.n_clipped.items() if n}
+
+
+CLIPPED = EncoderFields(threshold="quantile", gamma=0.9)
+STATIC = EncoderFields(threshold="static", gamma=0.99)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("sdllm", {}),
+        ("sdllm", {"rotation": "random", "smooth": 0.5, "head": "spiking"}),
+        ("sdllm-7", {}),
+        ("spikingbrain", {"encoder": CLIPPED, "streams": {"mlp_hidden": STATIC}, "smooth": 0.5}),
+        ("int4-group", {}),
+        ("bf16", {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(value),
+)
+def test_a_preset_counts_as_from_the_files(llama, sample, name, fields) -> None:
+    preset = load_preset(name).model_copy(update=fields)
+    trace = capture_torch(sample, torch.from_numpy(TOKENS)[None], preset, llama.LlamaConfig().to_hf())
+    counts, clipped = recorded(MODEL, preset)
+    assert set(counts) == {stream.stream_id for stream in trace.streams}
+    for stream_id, wanted in counts.items():
+        found = trace.counts(stream_id)
+        if name == "bf16":  # 32767 levels: 1e-6 of torch's own rounding is a step here and there
+            assert np.abs(found.astype(int) - wanted).max() < 40
+        else:
+            np.testing.assert_array_equal(found, wanted, err_msg=stream_id)
+    assert trace.origin["preset"]["name"] == name
+    assert trace.origin["clipped"] == clipped
+    assert any("clipped" in line for line in trace.origin["warnings"]) == bool(clipped)
+
+
+def test_a_preset_by_name_leaves_the_model_as_it_was(llama, sample) -> None:
+    tokens = torch.from_numpy(TOKENS)[None]
+    before = sample(tokens)
+    capture_torch(sample, tokens, "sdllm", llama.LlamaConfig().to_hf())
+    assert torch.equal(sample(tokens), before)
 
 
 @pytest.mark.parametrize("encoding", [T15, Encoding("binary", 14)], ids=str)
 def test_the_sample_model_counts_as_from_its_files(llama, sample, encoding) -> None:
     trace = capture_torch(sample, torch.from_numpy(TOKENS)[None], encoding, llama.LlamaConfig().to_hf())
-    counts = recorded(MODEL, encoding)
+    counts, _ = recorded(MODEL, encoding)
     assert set(counts) == {stream.stream_id for stream in trace.streams}
     for stream_id, wanted in counts.items():
         np.testing.assert_array_equal(trace.counts(stream_id), wanted, err_msg=stream_id)
@@ -99,7 +144,7 @@ def test_biases_of_a_qwen2_tree_are_added(llama, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(fields))
     save_file(model.state_dict(), tmp_path / "model.safetensors")
     trace = capture_torch(model, torch.from_numpy(TOKENS)[None], T15, fields)
-    for stream_id, wanted in recorded(tmp_path, T15).items():
+    for stream_id, wanted in recorded(tmp_path, T15)[0].items():
         np.testing.assert_array_equal(trace.counts(stream_id), wanted, err_msg=stream_id)
     (dequantize,) = (op for op in trace.ops if op.op_id == "blocks.1.dequant_qkv")
     assert dequantize.counts["vector.add"] == (128, 0)
@@ -155,6 +200,20 @@ def test_a_captured_module_can_be_placed() -> None:
     assert len(map_trace(trace, load_chip("loihi-like")).blocks) >= 3
 
 
+def test_a_chain_takes_the_encoder_and_the_weights_of_a_preset() -> None:
+    preset = load_preset("int4-group").model_copy(
+        update={"encoder": EncoderFields(threshold="quantile", gamma=0.5), "weights": WeightFields(bits=4, group=4)}
+    )
+    x = torch.randn(5, 6, generator=torch.Generator().manual_seed(1))
+    trace = capture_torch(Branches(), x, preset)
+    spikes = preset.encoder_of("in")(x.numpy())
+    np.testing.assert_array_equal(trace.counts("left.in"), spikes.counts)
+    assert trace.origin["clipped"]["in"] >= spikes.n_clipped > 0
+    assert {layer.weight_bits for layer in trace.layers} == {4}
+    wide = capture_torch(Branches(), x, "bf16")
+    assert np.abs(wide.counts("out.in")).max() == 32767
+
+
 class Twice(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -190,3 +249,16 @@ def test_what_cannot_be_captured_is_refused(model, value, message) -> None:
 def test_a_tree_that_is_not_llama_is_refused(llama) -> None:
     with pytest.raises(ModelError, match=r"the module tree has no model\.embed_tokens\.weight \(47 weights missing\)"):
         capture_torch(Branches(), torch.ones(2, 6), T15, llama.LlamaConfig().to_hf())
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sdllm", "preset sdllm: rotation hadamard, wanted a model with the tree of LLaMA"),
+        ("sdllm-7", "preset sdllm-7: rotation hadamard, encoders by type of stream, wanted a model"),
+        ("sdllm-attention", "preset sdllm-attention: spiking attention, wanted dense: a torch model computes its own"),
+    ],
+)
+def test_presets_that_need_more_than_linear_layers_are_refused(name, message) -> None:
+    with pytest.raises(ModelError, match=message):
+        capture_torch(Branches(), torch.ones(2, 6), name)
