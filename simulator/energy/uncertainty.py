@@ -79,7 +79,7 @@ class Uncertainty:
         if total["low_pj"] <= total["value_pj"] <= total["high_pj"]:
             return ""
         side, end = ("below", "low") if total["value_pj"] < total["low_pj"] else ("above", "high")
-        return f"; the energy itself lies {side} it, for these stand at or near the {end} end of their ranges"
+        return f"; the energy lies {side} it: the ranged prices stand at or near their {end} end"
 
     def tornado(self) -> pd.DataFrame:
         """What one fact at a time does to the total, the widest swing first; all others stay at their value.

@@ -12,7 +12,6 @@ from simulator.report.format import format_count, format_energy, format_power, f
 from simulator.report.run import Run
 from simulator.units import PS_PER_S
 
-PJ_PER_J = 1e12
 NONE = "–"
 
 
@@ -132,4 +131,4 @@ def _activity(run: Run) -> Iterator[Headline]:
 
 
 def _edp(energy_pj: float, latency_ps: float) -> str:
-    return f"{energy_pj / PJ_PER_J * latency_ps / PS_PER_S:.3e} J·s"
+    return f"{format_energy(energy_pj * latency_ps / PS_PER_S)}·s"
