@@ -45,13 +45,19 @@ layers[["layer", "kind", "energy_pj"]].head(8)
 
 # %% [markdown]
 # Every figure of the report is a method of `run.plot`. It returns the figure and its axes, and draws into axes of
-# your own with `ax=`.
+# your own with `ax=`. `finding` says in words what a figure shows.
 
 # %%
+print(run.plot.finding("energy"))
 figure, ax = run.plot.energy()
 figure
 
+# %% [markdown]
+# Static power is spent by the whole chip for as long as a token takes, whether its cores work or wait. So the time
+# matters for the energy too: what takes it?
+
 # %%
+print(run.plot.finding("latency"))
 figure, ax = run.plot.latency()
 figure
 
@@ -60,6 +66,8 @@ figure
 # failed.
 
 # %%
-print(run.ledger.conservation_line())
+from simulator.report.format import format_energy
+
+print(run.ledger.conservation_line(format_energy))
 for warning in run.all_warnings:
     print("assumed:", warning)

@@ -21,7 +21,6 @@ from pathlib import Path
 import pandas as pd
 
 import simulator as sw
-from simulator.model.preset import load_preset
 
 ROOT = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "traces" / "model").is_dir())
 MODEL = ROOT / "traces" / "model"
@@ -35,7 +34,7 @@ TOKENS = 96
 # %%
 rows, traces = [], {}
 for name in ("int8", "unidirectional", "sdllm", "sdllm-bitwise", "spikingbrain"):
-    traces[name], report = sw.capture(MODEL, TEXT, load_preset(name), TOKENS)
+    traces[name], report = sw.capture(MODEL, TEXT, sw.load_preset(name), TOKENS)
     everything = report.activity.iloc[-1]
     activity = everything["spikes_per_activation"], everything["zero_share"]
     rows.append((name, report.spiking_perplexity.perplexity, *activity))
@@ -44,7 +43,8 @@ print(f"float model: perplexity {report.float_perplexity.perplexity:.2f}")
 table
 
 # %% [markdown]
-# Fewer spikes and a low perplexity pull in different directions. The best encoders lie at the lower left.
+# Fewer spikes and a low perplexity pull in different directions. The best encoders lie at the lower left. `int8` is the
+# dense twin: no spikes at all, each activation one integer.
 
 # %%
 from matplotlib.figure import Figure

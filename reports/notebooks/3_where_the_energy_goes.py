@@ -39,7 +39,8 @@ figure
 
 # %% [markdown]
 # Do spikes pay off? Against the dense twin that depends on the spike rate. The line below goes through this run:
-# what a spike causes follows the rate, the rest stays.
+# what a spike causes follows the rate, the rest stays. It is an estimate; `sw.simulate(..., breakeven=True)` finds the
+# crossing by further simulations, for each kind of layer and for the whole trace.
 
 # %%
 print(break_even_finding(break_even_frame(run)))

@@ -30,8 +30,9 @@ claims_table()
 # %% [markdown]
 # Then the chip. Nobody needs the weights of a model of 7 billion parameters to count what its spikes would do: the
 # program follows from its shape, and the counts are drawn like those of a model that was captured. A block of
-# LLaMA-2-7B is like the next, so one block is simulated here and the table says what 32 of them take; the head, the
-# embedding and static power of idle chips are not scaled.
+# LLaMA-2-7B is like the next, so one block is simulated here, flit by flit with trees of packets, and the table says
+# what 32 of them take; the head, the embedding and static power of idle chips are not scaled. (The script
+# `benchmarks/llm_scale.py` simulates all 32.)
 
 # %%
 shape = json.loads((SHAPES / "llama-2-7b.json").read_text()) | {"num_hidden_layers": 1}
@@ -43,9 +44,8 @@ print(block)
 
 # %%
 rows, runs = [], {}
-for name in ("sdllm-asic-45nm", "dense-int8-45nm", "sdllm-asic-7nm"):
-    chip = sw.load_chip(name, ["noc.model=ideal"])  # no contention: a lower bound on the time of the network
-    run = runs[name] = sw.simulate(chip, block)
+for name in ("sdllm-asic-45nm", "dense-int8-45nm", "sdllm-asic-7nm", "loihi-like"):
+    run = runs[name] = sw.simulate(sw.load_chip(name, ["noc.multicast=true"]), block)
     inside = run.ledger.rows[run.ledger.rows["layer"].str.startswith("blocks.")]
     stages = run.result.stages[run.result.stages["stage"].str.startswith("blocks.")]
     energy_mj, time_ms = 32 * inside["energy_pj"].sum() / 1e9, 32 * stages["total_ps"].sum() / 1e9
@@ -62,7 +62,8 @@ print(f"{32 * run.op_count.dense_mac_pj / 1e9:.2f} mJ at {run.op_count.precision
 # %% [markdown]
 # What decides is not the price of an addition. A spike fetches a row of weights; a dense chip fetches each row once
 # per activation. Below one spike per activation the accumulate-only chip reads less, above it reads more, whatever
-# its adders cost.
+# its adders cost. Beside both stands the static power of all chips that hold the block, for as long as the token
+# takes.
 
 # %%
 print(f"spikes per activation here: {run.spikes_per_activation:.2f}")

@@ -32,7 +32,13 @@ class Fit:
 
 
 def fit(trace: Trace, chip: ChipConfig) -> Fit:
-    """How ``trace`` fits ``chip``; raises CapacityError when it does not."""
+    """How ``trace`` fits ``chip``: the blocks of every layer and home, and how full they are.
+
+    Raises
+    ------
+    CapacityError
+        When it does not fit, with demand, bound, gap and what would help.
+    """
     placement = map_trace(trace, chip)
     owners = dict.fromkeys(block.owner for block in placement.blocks)
     rows = [_row(owner, placement.of(owner), chip) for owner in owners]

@@ -45,7 +45,7 @@ def as_cells(frame: pd.DataFrame, most_rows: int | None = None) -> Cells:
 
 def write_number(value: float) -> str:
     """A bare number: a whole one with thin spaces between thousands, another with four significant digits."""
-    if not math.isfinite(value):
+    if pd.isna(value) or not math.isfinite(value):
         return UNKNOWN
     if float(value).is_integer():
         return f"{int(value):,}".replace(",", "\u202f")

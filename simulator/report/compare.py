@@ -52,7 +52,13 @@ class Finished:
 
 
 def read_reports(folders: list[Path]) -> list[Finished]:
-    """Read finished reports; raises OutputError for fewer than two, or a folder without a whole one."""
+    """Read finished reports, for the functions of this module; two of the same pair are told apart by their folders.
+
+    Raises
+    ------
+    OutputError
+        For fewer than two, or a folder without a whole report.
+    """
     if len(folders) < 2:
         raise OutputError(f"compare: found {len(folders)} report, wanted two or more")
     found = [_read(folder) for folder in folders]

@@ -27,6 +27,13 @@ class Plot:
         kind = FIGURES[name]
         return kind.draw(kind.frame(self.run), ax=ax)
 
+    def finding(self, name: str) -> str:
+        """What a figure shows, in one sentence with its numbers and units; raises KeyError for another name."""
+        from simulator.report.figures import FIGURES
+
+        kind = FIGURES[name]
+        return kind.finding(kind.frame(self.run))
+
     def bridge(self, ax: Axes | None = None) -> Drawn:
         """The waterfall from the 45 nm op count to the chip, pJ per token."""
         return self.draw("bridge", ax)

@@ -58,6 +58,17 @@ def test_tables_for_papers(run, tmp_path):
     assert [path.name for path in written] == ["comparison.tex", "stages.tex", "consumers.tex", "prices.tex"]
 
 
+def test_the_layers_of_a_run_are_a_table_for_a_paper(run, tmp_path):
+    """Also those that belong to no block, whose number is missing."""
+    lines = sw.save_table(run.layers, tmp_path / "layers.tex").read_text().splitlines()
+    assert len(lines) == len(run.layers) + 6  # the head, its rules, begin and end
+    assert run.layers["block"].isna().any()
+
+
+def test_a_figure_is_told_in_words(run):
+    assert run.plot.finding("energy") == FIGURES["energy"].finding(FIGURES["energy"].frame(run))
+
+
 def test_another_ending(run, tmp_path):
     with pytest.raises(OutputError, match=r"found the ending '\.jpg', wanted one of \.svg, \.png, \.pdf"):
         sw.save_figure(run.plot.energy()[0], tmp_path / "x.jpg")
