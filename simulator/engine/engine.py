@@ -27,6 +27,7 @@ from simulator.engine.schedule import (
 from simulator.engine.stage import BatchRun, Setting
 from simulator.engine.tally import Tally
 from simulator.engine.timing import PipelinedTiming, SequentialTiming
+from simulator.engine.units import UnitLoad
 from simulator.engine.warmup import warm_up
 from simulator.errors import ConservationError
 from simulator.mapping.placement import Placement
@@ -110,7 +111,7 @@ class _Run:
         self.threads = min(threads, self.n_batches)
         self.networks = [Network(setting.placement, setting.chip) for _ in range(self.threads)]
         self.tally = {phase: Tally() for phase in PHASES}
-        self.cores = CoreLoad.idle(setting.placement)
+        self.cores, self.units = CoreLoad.idle(setting.placement), UnitLoad.idle(setting.placement)
         self.spikes = self.synops = self.packet_hops = self.markers = 0
 
     def batches(self) -> Iterator[BatchRun]:
@@ -153,6 +154,7 @@ class _Run:
         for phase, tally in run.tally.items():
             self.tally[phase].add_all(tally)
         self.cores.add_all(run.cores)
+        self.units.add_all(run.units)
         self.timing.add(run)
         self.spikes += run.spikes
         self.synops += run.synops
@@ -175,6 +177,7 @@ class _Run:
             stages=self.timing.stages(),
             tokens=tokens,
             cores=self.cores.frame(placement, self.setting.chip),
+            units=self.units.frame(placement, total_ps),
             links=link_frame(flits, wait, peak, total_ps, placement, self.setting.chip),
             total_ps=total_ps,
             spikes=self.spikes,

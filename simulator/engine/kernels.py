@@ -233,10 +233,10 @@ def run_timesteps(
         (emitted, packets, cycle, src, dst, flits, delivered), each int64 [most packets of a timestep], the first two of
         four fields.
     out
-        (compute_ps [tokens], network_ps [tokens], home_busy [H], sent [H, S], active_steps [G], stall_ps [G, by
-        server], events [E, 9]); all are added to, events are written from the start. `E` = 0 records none. ``sent`` are
-        the packets of each home to each segment. Fields of an event: token, timestep, row, home, target, ready_ps,
-        delivered_cycle, start_ps, done_ps.
+        (compute_ps [tokens], network_ps [tokens], home_busy [H, 2], sent [H, S], active_steps [G], stall_ps [G, by
+        server], events [E, 9]); all are added to, events are written from the start. `E` = 0 records none.
+        ``home_busy`` is the time of each home, and of its soma alone; ``sent`` are the packets of each home to each
+        segment. Fields of an event: token, timestep, row, home, target, ready_ps, delivered_cycle, start_ps, done_ps.
 
     Returns
     -------
@@ -284,7 +284,8 @@ def run_timesteps(
                     emitted,
                 )
                 tail[home] = n
-                home_busy[home] += max(soma_ps, out_ps)
+                home_busy[home, 0] += max(soma_ps, out_ps)
+                home_busy[home, 1] += soma_ps
                 emitted_ps = max(emitted_ps, soma_ps, out_ps)
                 n_spikes += spikes
             merge_homes(emitted, head, tail, cycle_ps, packets, cycle)

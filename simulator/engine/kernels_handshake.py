@@ -46,10 +46,10 @@ def emit_timesteps(
     home: int,
     first: int,
     packets: Packets,
-) -> tuple[int, int, int]:
+) -> tuple[int, int, int, int]:
     """All timesteps of one home core without a pause, each with its markers behind it.
 
-    ``rows`` are (first, last + 1, stride). Returns (packets so far, end of the core's work in ps, spikes).
+    ``rows`` are (first, last + 1, stride). Returns (packets so far, when the soma and the axons are done, spikes).
     """
     start, stop, stride = rows
     of_row, ptr, targets = segments
@@ -81,7 +81,7 @@ def emit_timesteps(
                 home_of[n] = home
                 to[n] = segment if multicast else targets[ptr[segment] + k]
                 n += 1
-    return n, max(soma_ps, out_ps), spikes
+    return n, soma_ps, out_ps, spikes
 
 
 @jit
@@ -239,12 +239,13 @@ def run_handshake(
         for home in range(len(start)):
             head[home] = n
             rows = (start[home], stop[home], stride)
-            n, end, spikes = emit_timesteps(
+            n, soma_ps, out_ps, spikes = emit_timesteps(
                 counts[token], rows, n_timesteps, code, soma, packet_ps, segments, multicast, home, n, emitted
             )
             tail[home] = n
-            home_busy[home] += end
-            emitted_ps = max(emitted_ps, end)
+            home_busy[home, 0] += max(soma_ps, out_ps)
+            home_busy[home, 1] += soma_ps
+            emitted_ps = max(emitted_ps, soma_ps, out_ps)
             n_spikes += spikes
         merge_homes(emitted, head, tail, cycle_ps, packets, cycle)
         sent_now[:] = 0

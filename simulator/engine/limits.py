@@ -11,6 +11,7 @@ from simulator.engine.cores import CoreLoad
 from simulator.engine.kernels_cores import LOG_FIELDS
 from simulator.engine.network import Network
 from simulator.engine.scratch import scratch
+from simulator.engine.units import UnitLoad
 from simulator.errors import CapacityError, SpikewattError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Placement
@@ -96,7 +97,9 @@ def memory_bytes(trace: Trace, chip: ChipConfig, placement: Placement, threads: 
     counts = sum(stream.n for stream in trace.streams) * trace.n_tokens * np.dtype(np.int16).itemsize
     stages = [_packet_bytes(stage, trace, chip, placement) for stage in trace.stages]
     packets = sum(stages) if chip.schedule.kind == "pipelined" else max(stages)
-    loads = 3 * _bytes(vars(CoreLoad.idle(placement)))  # the one under way and two that wait
+    loads = 3 * _bytes(
+        (vars(CoreLoad.idle(placement)), vars(UnitLoad.idle(placement)))
+    )  # the one under way and two that wait
     return counts + threads * (_bytes(Network(placement, chip).for_kernel()) + packets + loads)
 
 

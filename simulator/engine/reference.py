@@ -28,7 +28,7 @@ from simulator.config.chip import ChipConfig
 from simulator.engine import reference_handshake
 from simulator.engine.reference_cores import Event, ReferenceCores, ReferenceResult
 from simulator.engine.reference_network import Delivery, Packet
-from simulator.engine.reference_ops import Work, op_ps, op_work
+from simulator.engine.reference_ops import Work, dram_ps, op_ps, op_work
 from simulator.engine.reference_schedule import Active, chunk_of, rounds
 from simulator.engine.reference_storage import channel_ps, chips_of, store_of, touches
 from simulator.mapping.placement import Block, Placement
@@ -42,6 +42,8 @@ def reference_simulate(trace: Trace, chip: ChipConfig, placement: Placement) -> 
     found, now = oracle.found, 0
     for active in rounds(trace, chip.schedule):
         ended = now + oracle.round(active)
+        for core in oracle.taking_part([stage for stage, _ in active]):
+            found.active_ps[core] += ended - now
         for stage, token in active:
             found.start_ps.setdefault(token, now)
             if stage is trace.stages[-1]:
@@ -65,6 +67,13 @@ class _Oracle(ReferenceCores):
             taken += self.timesteps(spiking)
         taken += max([self.soma_after_stage(stage) for stage, _ in spiking], default=0)
         return taken + self.reduce(stages)
+
+    def taking_part(self, stages: list[Stage]) -> set[int]:
+        """Cores of stages: their homes, the layers that they drive, and those that send values to the homes."""
+        owners = [(stage.stage_id, *stage.layers, *stage.carries) for stage in stages]
+        blocks = [block for of_stage in owners for owner in of_stage for block in self.blocks(owner)]
+        sources = [b for stage in stages for layer_id in stage.sources for b in self.blocks(layer_id)]
+        return {block.core for block in (*blocks, *(b for b in sources if b.row_start == 0))}
 
     def timesteps(self, spiking: Active) -> int:
         """All timesteps of the stages at work, closed by barriers or by handshakes."""
@@ -98,9 +107,12 @@ class _Oracle(ReferenceCores):
         for op_id, work in zip(stage.ops, self.works(stage, token), strict=True):
             for (component, action), times in work.items():
                 self.count(op_id, component, action, times)
-            taken += op_ps(work, self.chip, len(homes), channels)
-        for home in homes:
-            self.found.busy_ps[home.core] += taken
+            parts = op_ps(work, self.chip, len(homes))
+            of_op = max(*parts.values(), dram_ps(work, self.chip, channels))
+            taken += of_op
+            for home in homes:
+                self.found.busy_ps[home.core] += of_op
+                self.lockstep(home.core, parts, of_op)
         return taken
 
     def works(self, stage: Stage, token: int) -> list[Work]:
@@ -182,6 +194,7 @@ class _Oracle(ReferenceCores):
                     taken = math.ceil(block.n_cols / soma.lanes) * soma.update.latency.value
                     self.count(layer_id, "soma", "update", block.n_cols)
                     self.found.busy_ps[block.core] += taken
+                    self.work(block.core, "soma", taken)
                     core_ps[block.core] += taken
         return max(core_ps.values(), default=0)
 
@@ -194,7 +207,8 @@ class _Oracle(ReferenceCores):
         core = self.chip.core
         flits = math.ceil(core.dendrite.accumulator_bits / self.chip.noc.flit_bits)
         work = max(core.dendrite.reduce.latency.value, self.accumulator_ps()) if kind == "reduce" else 0
-        service = max(core.axon_in.lookup.latency.value, work) + core.overhead.value
+        parts = {"axon_in": core.axon_in.lookup.latency.value, "dendrite": work}
+        service = max(parts.values()) + core.overhead.value
         sent_ps: Counter[int] = Counter()
         packets = []
         for sender, receiver in values:
@@ -202,6 +216,7 @@ class _Oracle(ReferenceCores):
             packet = Packet(sender, 0, sent_ps[sender.core], flits)
             packet.deliveries.append(Delivery(packet, receiver, service))
             packets.append(packet)
+            self.lockstep(receiver.core, parts, service)
             self.count(receiver.owner, "axon_in", "lookup")
             if kind == "reduce":
                 self.count(receiver.owner, "dendrite", "reduce")

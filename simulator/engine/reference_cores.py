@@ -25,14 +25,19 @@ class Event:
 
 @dataclass
 class ReferenceResult:
-    """Counts per (layer, component, action), spike packets; of each core busy and stall ps, and slots lost in bank
-    conflicts; start and end of each token.
+    """Counts per (layer, component, action), spike packets; start and end of each token.
+
+    Of each core busy and stall ps, slots lost in bank conflicts, and the time of the stages it takes part in; of each
+    (core, unit) busy and stall ps.
     """
 
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     events: list[Event] = field(default_factory=list)
     busy_ps: Counter[int] = field(default_factory=Counter)
     stall_ps: Counter[int] = field(default_factory=Counter)
+    active_ps: Counter[int] = field(default_factory=Counter)
+    unit_busy_ps: Counter[tuple[int, str]] = field(default_factory=Counter)
+    unit_stall_ps: Counter[tuple[int, str]] = field(default_factory=Counter)
     word_conflicts: Counter[int] = field(default_factory=Counter)
     accumulator_conflicts: Counter[int] = field(default_factory=Counter)
     start_ps: dict[int, int] = field(default_factory=dict)
@@ -55,6 +60,16 @@ class ReferenceCores:
     def count(self, layer: str, component: str, action: str, times: int = 1) -> None:
         """Note that an action was done."""
         self.found.counts[layer, component, action] += times
+
+    def work(self, core: int, unit: str, ps: int) -> None:
+        """Note that a unit of a core worked for so long."""
+        self.found.unit_busy_ps[core, unit] += ps
+
+    def lockstep(self, core: int, parts: dict[str, int], taken: int) -> None:
+        """Units of a core work side by side; one that is done, if it had anything to do, waits until all are."""
+        for unit, ps in parts.items():
+            self.work(core, unit, ps)
+            self.found.unit_stall_ps[core, unit] += taken - ps if ps else 0
 
     def blocks(self, owner: str) -> list[Block]:
         """Blocks of a layer or stage."""
@@ -93,8 +108,10 @@ class ReferenceCores:
         for first in range(home.col_start, home.col_stop, soma.lanes):
             group = range(first, min(first + soma.lanes, home.col_stop))
             fired = [row for row in group if self.fires(counts[row], t)]
-            soma_ps += soma.update.latency.value if fired else soma.update_idle.latency.value
-            soma_ps += len(fired) * soma.fire.latency.value
+            taken = soma.update.latency.value if fired else soma.update_idle.latency.value
+            taken += len(fired) * soma.fire.latency.value
+            soma_ps += taken
+            self.work(home.core, "soma", taken)
             self.count(home.owner, "soma", "update", len(fired))
             self.count(home.owner, "soma", "update_idle", len(group) - len(fired))
             self.count(home.owner, "soma", "fire", len(fired))
@@ -135,18 +152,21 @@ class ReferenceCores:
         return words, block.n_cols * math.ceil(bits / self.chip.core.synapse.weight_bits)
 
     def service_ps(self, block: Block, row: int) -> int:
-        """Slowest stage of the pipeline for one spike packet of a row, plus the overhead."""
+        """Slowest unit of the pipeline for one spike packet of a row, plus the overhead."""
+        return max(self.unit_ps(block, row).values()) + self.chip.core.overhead.value
+
+    def unit_ps(self, block: Block, row: int) -> dict[str, int]:
+        """Time of each unit of the pipeline for one spike packet of a row."""
         core = self.chip.core
         turns = len(self.turns(block))
         read_ps = core.synapse.word_read.latency.value
-        stages = (
-            core.axon_in.lookup.latency.value,
-            math.ceil(read_ps * sum(self.word_slots(block, row)) * len(self.fetching()) / self.trace.n_tokens),
-            core.synapse.synop.latency.value * turns,
-            self.accumulate()[1].latency.value * turns,
-            self.accumulator_ps() * sum(self.accumulator_slots(block)),
-        )
-        return max(stages) + core.overhead.value
+        fetch_ps = math.ceil(read_ps * sum(self.word_slots(block, row)) * len(self.fetching()) / self.trace.n_tokens)
+        update_ps = self.accumulator_ps() * sum(self.accumulator_slots(block))
+        return {
+            "axon_in": core.axon_in.lookup.latency.value,
+            "synapse": max(fetch_ps, core.synapse.synop.latency.value * turns),
+            "dendrite": max(update_ps, self.accumulate()[1].latency.value * turns),
+        }
 
     def accumulator_ps(self) -> int:
         """Time for which one accumulator keeps its bank: it is read and written back, or lies in a register."""
@@ -213,6 +233,7 @@ class ReferenceCores:
         self.count(layer, "synapse", "synop", synops)
         self.count(layer, "dendrite", self.accumulate()[0], synops)
         self.count_accumulators(layer, synops)
+        self.lockstep(block.core, self.unit_ps(block, row), self.service_ps(block, row))
         if token in self.fetching():
             self.found.word_conflicts[block.core] += sum(max(n - 1, 0) for n in self.word_slots(block, row))
         if self.chip.core.dendrite.accumulators == "sram":
@@ -233,6 +254,7 @@ class ReferenceCores:
         taken = math.ceil(block.n_cols / soma.lanes) * action.latency.value
         self.count(block.owner, "soma", "update" if received else "update_idle", block.n_cols)
         self.found.busy_ps[block.core] += taken
+        self.work(block.core, "soma", taken)
         return taken
 
     def carry(self, packets: list[Packet]) -> int:
@@ -243,6 +265,7 @@ class ReferenceCores:
         for p in packets:
             p.cycle = math.ceil(p.ready_ps / self.chip.noc.cycle.value)
             self.count(p.sender.owner, "axon_out", "packet")
+            self.work(p.sender.core, "axon_out", self.chip.core.axon_out.packet.latency.value)
             self.count(p.sender.owner, "noc", "local", p.flits * len(self.network.routers(p)))
             for router, direction in self.network.links(p):
                 self.count(p.sender.owner, "noc", self.network.kind(router, direction), p.flits)

@@ -77,6 +77,8 @@ def count(cores: ReferenceCores, packets: list[Packet], token_of: dict[str, int]
         for delivery in packet.deliveries:
             if packet.row == MARKER:
                 cores.count(delivery.receiver.owner, "axon_in", "lookup")
+                lookup = {"axon_in": cores.chip.core.axon_in.lookup.latency.value}
+                cores.lockstep(delivery.receiver.core, lookup, delivery.service_ps)
                 continue
             token = token_of[packet.sender.owner]
             cores.count_served(delivery.receiver, packet.row, token)

@@ -57,8 +57,8 @@ def multiplied(per_spike: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int,
     return table
 
 
-def op_ps(work: Work, chip: ChipConfig, n_homes: int, channels: int) -> int:
-    """Time of one op: lanes, memories and encoder neurons of all homes work at once, the slowest decides."""
+def op_ps(work: Work, chip: ChipConfig, n_homes: int) -> dict[str, int]:
+    """Time of one op on each unit of a home: lanes, memory ports and encoder neurons of all homes work at once."""
     compute = neurons = bits = 0
     for (component, action), times in work.items():
         if component == "memory":
@@ -72,7 +72,7 @@ def op_ps(work: Work, chip: ChipConfig, n_homes: int, channels: int) -> int:
     accesses = math.ceil(bits / (n_homes * chip.memory.word))
     words = [(work["sram", "read"], chip.core.sram.read), (work["sram", "write"], chip.core.sram.write)]
     sram = sum(math.ceil(n / n_homes) * action.latency.value for n, action in words if action is not None)
-    return max(compute, neurons, accesses * chip.memory.access.value, sram, dram_ps(work, chip, channels))
+    return {"vector": compute, "soma": neurons, "memory": accesses * chip.memory.access.value, "sram": sram}
 
 
 def dram_ps(work: Work, chip: ChipConfig, channels: int) -> int:

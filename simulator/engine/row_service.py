@@ -29,14 +29,17 @@ class RowService:
     word_conflicts, accumulator_conflicts
         Slots in which lanes wait because a bank has more than one word, or accumulator, to serve in their turn; the
         latter 0 where accumulators are registers.
+    unit_ps
+        Unit of the core -> its own time for the packet.
     ps
-        Time for which the packet keeps the core: the slowest stage of its pipeline plus the overhead.
+        Time for which the packet keeps the core: that of its slowest unit plus the overhead.
     """
 
     words: Ints
     synops: Ints
     word_conflicts: Ints
     accumulator_conflicts: Ints
+    unit_ps: dict[str, Ints]
     ps: Ints
 
 
@@ -50,21 +53,21 @@ def row_service(columns: Ints, weight_bits: Ints, trace: Trace, chip: ChipConfig
     turns = ceil_div(synops, core.synapse.lanes)
     fetched, of_words = word_slots(columns, weight_bits, chip)
     updated, of_accumulators = accumulator_slots(columns, weight_bits, chip)
-    update_ps = accumulator_ps(chip)
     fetching = int(fetching_tokens(trace, chip).sum())
-    stages = (
-        np.full_like(columns, core.axon_in.lookup.latency.value),
-        ceil_div(fetched * core.synapse.word_read.latency.value * fetching, trace.n_tokens),
-        turns * core.synapse.synop.latency.value,
-        turns * accumulation(trace.encoding, chip)[1].latency.value,
-        updated * update_ps,
-    )
+    fetch_ps = ceil_div(fetched * core.synapse.word_read.latency.value * fetching, trace.n_tokens)
+    accumulate_ps = turns * accumulation(trace.encoding, chip)[1].latency.value
+    unit_ps = {
+        "axon_in": np.full_like(columns, core.axon_in.lookup.latency.value),
+        "synapse": np.maximum(fetch_ps, turns * core.synapse.synop.latency.value),
+        "dendrite": np.maximum(accumulate_ps, updated * accumulator_ps(chip)),
+    }
     return RowService(
         words=words_per_row(columns, weight_bits, chip),
         synops=synops,
         word_conflicts=of_words,
         accumulator_conflicts=of_accumulators if core.dendrite.accumulators == "sram" else of_accumulators * 0,
-        ps=np.max(stages, axis=0) + core.overhead.value,
+        unit_ps=unit_ps,
+        ps=np.max(list(unit_ps.values()), axis=0) + core.overhead.value,
     )
 
 

@@ -35,7 +35,7 @@ class SpikeRun:
     compute_ps, network_ps
         int64 [tokens]: time the cores alone would take, and what the network adds to it.
     home_busy_ps
-        int64 [H].
+        int64 [H, 2]: time in which each home was at work, and that of its soma alone.
     sent
         int64 [H, S]: packets of each home to each segment of its rows.
     flows
@@ -90,7 +90,7 @@ def run_spikes(
     code, n_timesteps = replay_code(encoding, chip)
     n_tokens, n_homes, n_targets = len(counts), len(plan.homes), len(plan.targets)
     compute, waiting = np.zeros(n_tokens, np.int64), np.zeros(n_tokens, np.int64)
-    home_busy, sent = np.zeros(n_homes, np.int64), np.zeros((n_homes, len(plan.segment_ptr) - 1), np.int64)
+    home_busy, sent = np.zeros((n_homes, 2), np.int64), np.zeros((n_homes, len(plan.segment_ptr) - 1), np.int64)
     active_steps, stall_ps = np.zeros(len(plan.taking.kept), np.int64), np.zeros(n_targets, np.int64)
     events = np.full((n_events, len(EVENT_FIELDS)), -1, np.int64)
     markers = handshake.markers(plan, n_timesteps) if chip.sync.kind == "handshake" else np.zeros_like(sent)

@@ -28,11 +28,13 @@ from simulator.engine.transfer import (
     Edges,
     Transfer,
     receive_ps,
+    receive_unit_ps,
     reductions,
     transfer_arrays,
     transfers_before_ops,
 )
-from simulator.engine.vector import op_work, vector_ps
+from simulator.engine.units import UnitLoad
+from simulator.engine.vector import op_ps, op_work
 from simulator.engine.weights import load_ps, stage_bursts
 from simulator.errors import ConservationError
 from simulator.mapping.capacity import ceil_div
@@ -86,8 +88,8 @@ class BatchRun:
         Which.
     tally
         Phase -> its counts.
-    cores
-        Load of the cores.
+    cores, units
+        Load of the cores and of the units in them.
     times
         Part of the time (`STAGE_TIMES`) -> int64 ps [R].
     spikes, synops, packet_hops, markers
@@ -98,7 +100,8 @@ class BatchRun:
         self.batch, self._in, self._network = batch, setting, network
         self.n_rounds = len(batch.tokens)
         self.tally = {phase: Tally() for phase in PHASES}
-        self.cores = CoreLoad.idle(setting.placement)
+        self.cores, self.units = CoreLoad.idle(setting.placement), UnitLoad.idle(setting.placement)
+        self._at_work = np.zeros(setting.placement.cores_total, np.bool_)  # cores that take part
         self.spikes = self.synops = self.packet_hops = self.markers = 0
         self.times = dict.fromkeys(STAGE_TIMES, np.zeros(self.n_rounds, np.int64))
         self._channel_ps: dict[int, Ints] = {}  # of each chip: its DRAM at work for ops
@@ -108,6 +111,9 @@ class BatchRun:
             self._traces[stage.stage_id] = _tokens_of(setting.trace, tokens)
             self._tallies[stage.stage_id] = self.tally[PHASES[setting.trace.phases[tokens[0]]]]
         self._simulate()
+        everywhere, packet = np.arange(len(self._at_work)), setting.chip.core.axon_out.packet
+        self.units.work("axon_out", everywhere, self.cores.packets_out * packet.latency.value)
+        self.units.active_ps[self._at_work] = self.total_ps.sum()
 
     @property
     def total_ps(self) -> Ints:
@@ -163,7 +169,9 @@ class BatchRun:
         if spikes != run.spikes:
             raise ConservationError(f"spikes: {run.spikes} were sent, {spikes} are in the trace")
         self.spikes += run.spikes
-        self.cores.add("busy_ps", plan.home_core, run.home_busy_ps)
+        self._at_work[plan.home_core] = self._at_work[plan.target_core] = True
+        self.cores.add("busy_ps", plan.home_core, run.home_busy_ps[:, 0])
+        self.units.work("soma", plan.home_core, run.home_busy_ps[:, 1])
         self._count_targets(plan, run)
         servers = np.unique(plan.target_core)
         self.cores.add("stall_ps", servers, run.stall_ps[: len(servers)])
@@ -201,7 +209,10 @@ class BatchRun:
         else:
             tally.add(edges.receiver, "memory", "write", total * chip.core.dendrite.accumulator_bits)
         self.cores.add("busy_ps", edges.from_core, packets * chip.core.axon_out.packet.latency.value)
-        self.cores.add("busy_ps", edges.to_core, packets * receive_ps(transfer.kind, chip))
+        self._at_work[edges.from_core] = self._at_work[edges.to_core] = True
+        parts, taken_ps = receive_unit_ps(transfer.kind, chip), receive_ps(transfer.kind, chip)
+        self.cores.add("busy_ps", edges.to_core, packets * taken_ps)
+        self.units.lockstep(edges.to_core, parts, taken_ps, packets)
 
     def _traffic(self, tally: Tally, sender: str, from_core: Ints, to_core: Ints, packets: Ints, flits: int) -> None:
         """Count packets between pairs of cores: the axons that send them and the links they cross."""
@@ -230,7 +241,13 @@ class BatchRun:
         for number in chips if "dram" in stores else ():
             before = self._channel_ps.get(number, np.zeros(self.n_rounds, np.int64))
             self._channel_ps[number] = sum((dram_ps(work, chip, len(chips)) for work in works), before)
-        taken = vector_ps(works, chip, len(homes), trace.n_tokens, len(chips))
+        self._at_work[homes] = True
+        taken = np.zeros(trace.n_tokens, np.int64)
+        for work in works:
+            parts = op_ps(work, chip, len(homes), trace.n_tokens)
+            of_op = np.maximum(np.max(list(parts.values()), axis=0), dram_ps(work, chip, len(chips)))
+            self.units.lockstep(homes[:, None], parts, of_op)
+            taken += of_op
         self.cores.add("busy_ps", homes, taken.sum())
         return taken
 
@@ -292,6 +309,10 @@ class BatchRun:
         updates_ps = run.active_steps * plan.target_update_ps + idle_steps * plan.target_idle_ps
         served_ps = packets * row.ps + markers * marker_ps(chip)
         self.cores.add("busy_ps", plan.target_core, served_ps + updates_ps)
+        self.units.lockstep(plan.target_core, row.unit_ps, row.ps, packets)
+        lookup = {"axon_in": chip.core.axon_in.lookup.latency.value}
+        self.units.lockstep(plan.target_core, lookup, marker_ps(chip), markers)
+        self.units.work("soma", plan.target_core, updates_ps)
 
     def _fetches(self, plan: StagePlan) -> Ints:
         """Rounds in which each target reads its weights, int64 [G]; the others have those of the round before."""
@@ -313,6 +334,7 @@ class BatchRun:
             np.add.at(core_ps, plan.target_server[blocks][root], taken)
             self._tally_of(layer_id).add(layer_id, "soma", "update", columns.sum() * self.n_rounds)
             self.cores.add("busy_ps", plan.target_core[blocks][root], taken * self.n_rounds)
+            self.units.work("soma", plan.target_core[blocks][root], taken * self.n_rounds)
         return int(core_ps.max())
 
 

@@ -195,9 +195,14 @@ def transfer_arrays(transfer: Transfer, placement: Placement, chip: ChipConfig) 
 
 def receive_ps(kind: str, chip: ChipConfig) -> int:
     """Time a core takes for one value packet."""
+    return max(receive_unit_ps(kind, chip).values()) + chip.core.overhead.value
+
+
+def receive_unit_ps(kind: str, chip: ChipConfig) -> dict[str, int]:
+    """Time of each unit of the core for it."""
     core = chip.core
     accumulate = max(core.dendrite.reduce.latency.value, accumulator_ps(chip)) if kind == "reduce" else 0
-    return max(core.axon_in.lookup.latency.value, accumulate) + core.overhead.value
+    return {"axon_in": core.axon_in.lookup.latency.value, "dendrite": accumulate}
 
 
 def _place_in_run(sorted_values: Ints) -> Ints:

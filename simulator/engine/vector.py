@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Action
 from simulator.engine.spikes import replay_code
-from simulator.engine.storage import dram_ps, moved_ways, sram_ps, stored_work
+from simulator.engine.storage import moved_ways, sram_ps, stored_work
 from simulator.mapping.storage import Store
 from simulator.trace.trace import Op, Trace
 
@@ -35,28 +35,29 @@ def op_work(op: Op, trace: Trace, chip: ChipConfig, store: Store = "memory", n_h
     return work | neurons
 
 
-def vector_ps(works: list[dict[str, Ints]], chip: ChipConfig, n_homes: int, n_tokens: int, channels: int = 1) -> Ints:
-    """Time of the ops of a stage for each token, int64 [tokens]; ``works`` are what each of them does (`op_work`).
+def op_ps(work: dict[str, Ints], chip: ChipConfig, n_homes: int, n_tokens: int) -> dict[str, Ints]:
+    """Time of an op on each unit of its home cores, int64 [tokens] each; ``work`` is what it does (`op_work`).
 
-    Ops follow one another; each is spread evenly over the vector lanes of ``n_homes`` cores, its memory traffic over
-    their memory ports, that with DRAM over ``channels``, and the neurons of its local stream over their soma lanes. All
-    overlap: an op takes as long as the slowest.
+    It is spread evenly over the vector lanes of ``n_homes`` cores, its memory traffic over their memory ports and the
+    neurons of its local stream over their soma lanes. All overlap, and with what comes from DRAM: an op takes as long
+    as the slowest.
     """
-    total = np.zeros(n_tokens, np.int64)
-    for work in works:
-        compute, moved, neurons = (np.zeros(n_tokens, np.int64) for _ in range(3))
-        for name, count in work.items():
-            component, action = name.split(".")
-            if component == "memory":
-                moved += count
-            elif component == "soma":
-                neurons += _soma_ps(action, count, chip, n_homes)
-            elif component == "vector":
-                compute += -(-count // (n_homes * chip.vector.lanes)) * _action(chip, action).latency.value
-        accesses = -(-moved // (n_homes * chip.memory.word))
-        own = np.maximum(np.maximum(compute, neurons), accesses * chip.memory.access.value)
-        total += np.maximum(np.maximum(own, sram_ps(work, chip, n_homes)), dram_ps(work, chip, channels))
-    return total
+    compute, moved, neurons = (np.zeros(n_tokens, np.int64) for _ in range(3))
+    for name, count in work.items():
+        component, action = name.split(".")
+        if component == "memory":
+            moved += count
+        elif component == "soma":
+            neurons += _soma_ps(action, count, chip, n_homes)
+        elif component == "vector":
+            compute += -(-count // (n_homes * chip.vector.lanes)) * _action(chip, action).latency.value
+    accesses = -(-moved // (n_homes * chip.memory.word))
+    return {
+        "vector": compute,
+        "soma": neurons,
+        "memory": accesses * chip.memory.access.value,
+        "sram": np.zeros(n_tokens, np.int64) + sram_ps(work, chip, n_homes),
+    }
 
 
 def _soma_ps(action: str, count: Ints, chip: ChipConfig, n_homes: int) -> Ints:

@@ -31,7 +31,7 @@ def warm_up() -> float:
 
     def out() -> Out:
         sent = np.zeros((1, 1), np.int64)
-        return zero.copy(), zero.copy(), zero.copy(), sent, zero.copy(), zero.copy(), events
+        return zero.copy(), zero.copy(), np.zeros((1, 2), np.int64), sent, zero.copy(), zero.copy(), events
 
     counts = np.ones((1, 1), np.int32)
     routes = (NO_NODES, np.zeros((1, 1), np.int64), zero, zero, zero, one)

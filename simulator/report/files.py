@@ -31,9 +31,9 @@ def write_report(run: Run, out_dir: Path | str, *, writers: Sequence[Writer] = (
 
     ``result.json``; ``chip.json`` (the chip as resolved); ``layers.csv`` (`layer_table`); ``components.csv`` (the
     ledger: layer x component x action); ``assumptions.csv`` (each price used); ``bands.csv``, ``tornado.csv`` (what the
-    ranges of the prices do); ``stages.csv``, ``tokens.csv``, ``cores.csv``, ``links.csv``; ``storage.csv`` (what lies
-    in memory beside weights); ``breakeven.csv`` where it was asked for; what ``writers`` add; last ``manifest.json``,
-    whose presence says that the report is complete.
+    ranges of the prices do); ``stages.csv``, ``tokens.csv``, ``cores.csv``, ``units.csv``, ``links.csv``;
+    ``storage.csv`` (what lies in memory beside weights); ``breakeven.csv`` where it was asked for; what ``writers``
+    add; last ``manifest.json``, whose presence says that the report is complete.
 
     Everything is written to a hidden folder beside ``out_dir``, which then takes its place. An earlier report there is
     replaced only then: a failure or Ctrl-C on the way leaves it as it was, and leaves nothing else behind.
@@ -72,6 +72,7 @@ def _write_files(run: Run, folder: Path) -> None:
         "stages": run.result.stages,
         "tokens": run.result.tokens,
         "cores": run.result.cores,
+        "units": run.result.units,
         "links": run.result.links,
         "storage": storage_table(run),
     }

@@ -21,6 +21,7 @@ from simulator.report.page import Section, make_section, render_page
 from simulator.report.result_json import leaves
 from simulator.report.run import Run
 from simulator.report.tables import assumption_table, comparison_table, layer_table, phase_table, waits_finding
+from simulator.report.units import unit_finding, unit_table
 
 REPORT = "report.html"
 SHOWN_ELSEWHERE = {"warnings", "files", "schema", "schema_version"}  # keys of records that the page has a place for
@@ -46,6 +47,8 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         thresholds=as_cells(_thresholds(run)),
         thresholds_finding=thresholds_finding(analytic_table(run)),
         threshold_sources=threshold_sources(),
+        units=as_cells(unit_table(run)),
+        units_finding=unit_finding(run),
         layers=as_cells(_layers(run)),
         layers_finding=_layers_finding(run),
         assumptions=as_cells(_assumptions(run)),

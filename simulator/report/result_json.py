@@ -16,6 +16,7 @@ from simulator.report.manifest import chip_sha256
 from simulator.report.run import DenseTwin, Run
 from simulator.report.storage import storage_dict
 from simulator.report.tables import phase_ledgers
+from simulator.report.units import bank_conflicts, unit_table
 
 SCHEMA = "spikewatt/result"
 SCHEMA_VERSION = 1
@@ -264,7 +265,8 @@ def _neurobench(run: Run) -> dict[str, Any]:
 def _utilization(run: Run) -> dict[str, Any]:
     result = run.result
     return {
-        "meaning": "busiest_core, mean: busy / elapsed time, idle cores count as 0; sram: used / available space",
+        "meaning": "busiest_core, mean: busy / elapsed time, idle cores count as 0; units: shares of elapsed time, mean"
+        " over the cores in which a unit works; bank_conflicts: slots; sram: used / available space",
         "chips": result.n_chips,
         "tiles_used": result.tiles_used,
         "cores_used": len(result.cores),
@@ -272,6 +274,8 @@ def _utilization(run: Run) -> dict[str, Any]:
         "busiest_core": _rate(run.time_util_busiest),
         "busiest_core_id": run.busiest_core,
         "mean": _rate(run.time_util_mean),
+        "units": unit_table(run).set_index("unit").drop(columns=["busiest_core", "busiest_share"]).to_dict("index"),
+        "bank_conflicts": bank_conflicts(run),
         "sram": {"used_bytes": run.sram_used_bytes, "total_bytes": run.sram_total_bytes, "share": run.space_util},
     }
 

@@ -21,7 +21,7 @@ Refused = Callable[[Done], str]
 DATA = {
     *("result.json", "manifest.json", "report.html", "chip.json"),
     *(f"{table}.csv" for table in ("layers", "components", "assumptions", "bands", "tornado", "analytic")),
-    *(f"{table}.csv" for table in ("stages", "tokens", "cores", "links", "storage")),
+    *(f"{table}.csv" for table in ("stages", "tokens", "cores", "units", "links", "storage")),
 }
 CHIPS = ("loihi-like", "truenorth-like", "sdllm-asic-45nm", "dense-int8-45nm")
 

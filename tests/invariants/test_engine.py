@@ -120,5 +120,9 @@ def test_what_is_sent_is_received_and_never_sooner_than_without_contention(chip,
     assert result.cores["packets_out"].sum() == result.packets
     if not chip.noc.multicast:
         assert result.packets == spikes
+    units = result.units
+    assert set(units[["busy_ps", "stall_ps", "idle_ps"]].sum(axis=1)) == {result.total_ps}
+    assert (units[["busy_ps", "stall_ps", "idle_ps", "wait_ps"]] >= 0).all(axis=None)
+    assert (units["wait_ps"] <= units["idle_ps"]).all()
     bound = run(trace, chip.model_copy(update={"noc": chip.noc.model_copy(update={"model": "ideal"})}))
     assert (result.tokens["latency_ps"].to_numpy() >= bound.tokens["latency_ps"].to_numpy()).all()

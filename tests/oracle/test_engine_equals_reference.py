@@ -19,6 +19,7 @@ from simulator.engine.network import Network
 from simulator.engine.plan import plan_stages
 from simulator.engine.reference import reference_simulate
 from simulator.engine.reference_cores import ReferenceResult
+from simulator.engine.result import SimResult
 from simulator.engine.schedule import Batch, entry_rounds, pipelined_batches, sequential_batches
 from simulator.engine.spikes import run_spikes
 from simulator.errors import ConfigError, SpikewattError
@@ -86,10 +87,22 @@ def assert_equal_to_oracle(trace: Trace, chip: ChipConfig) -> None:
     assert result.total_ps == sum(result.phase_ps.values())
     assert result.cores["stall_ps"].tolist() == [found.stall_ps[core] for core in result.cores["core"]]
     assert result.cores["busy_ps"].tolist() == [found.busy_ps[core] for core in result.cores["core"]]
+    assert_units_equal_to_oracle(result, found)
     for conflicts in ("word_conflicts", "accumulator_conflicts"):
         assert result.cores[conflicts].tolist() == [getattr(found, conflicts)[core] for core in result.cores["core"]]
     # the oracle goes token by token, the engine stage by stage: the same packets in another order of stages
     assert sorted(engine_events(trace, chip, placement)) == sorted(oracle_events(found))
+
+
+def assert_units_equal_to_oracle(result: SimResult, found: ReferenceResult) -> None:
+    units = result.units
+    of_unit = list(zip(units["core"], units["unit"], strict=True))
+    assert units["busy_ps"].tolist() == [found.unit_busy_ps[key] for key in of_unit]
+    assert units["stall_ps"].tolist() == [found.unit_stall_ps[key] for key in of_unit]
+    active = units[["busy_ps", "stall_ps", "wait_ps"]].sum(axis=1)
+    assert active.tolist() == [found.active_ps[core] for core, _ in of_unit]
+    assert set(units[["busy_ps", "stall_ps", "idle_ps"]].sum(axis=1)) == {result.total_ps}
+    assert (units[["busy_ps", "stall_ps", "wait_ps", "idle_ps"]] >= 0).all(axis=None)
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -334,6 +347,7 @@ def test_a_run_of_the_engine_changes_nothing_in_the_next():
     assert np.array_equal(first.links.to_numpy(), second.links.to_numpy())
     assert first.tokens.equals(second.tokens)
     assert first.cores.equals(second.cores)
+    assert first.units.equals(second.units)
 
 
 def test_a_pipeline_whose_stages_share_a_core_is_refused():
@@ -351,7 +365,7 @@ def test_one_thread_and_two_find_the_same():
     placement = map_trace(trace, chip)
     one, two = (simulate(trace, chip, placement, threads=n) for n in (1, 2))
     assert one.counts == two.counts
-    for table in ("stages", "tokens", "cores", "links"):
+    for table in ("stages", "tokens", "cores", "units", "links"):
         assert getattr(one, table).to_csv() == getattr(two, table).to_csv()
 
 

@@ -20,6 +20,7 @@ from simulator.energy.cmos45 import cmos45_all
 from simulator.energy.ledger import build_ledger
 from simulator.engine.result import CHIP, CountRow, SimResult
 from simulator.engine.timing import SPAN_COLUMNS, token_frame
+from simulator.engine.units import UnitLoad
 from simulator.mapping.placement import Block, Placement
 from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin
@@ -285,9 +286,20 @@ def _cores(trace: Trace, chip: ChipConfig, placement: Placement) -> pd.DataFrame
         busy = 1_000 * synops + 2_000 * b.n_cols * trace.n_tokens
         sent = spikes[stream] if b.role == "home" else 0
         place = (b.core, b.core // chip.chip.n_cores, router, router % placement.mesh_x, router // placement.mesh_x)
-        rows.append((*place, b.role, b.owner, b.n_rows, b.n_cols, b.sram_bytes, busy, received, sent, synops))
+        rows.append((*place, b.role, b.owner, b.n_rows, b.n_cols, b.sram_bytes, busy, received, sent, synops, 0, 0, 0))
     columns = "core chip router x y role owner rows neurons sram_bytes busy_ps packets_in packets_out synops"
+    columns += " stall_ps word_conflicts accumulator_conflicts"
     return pd.DataFrame(rows, columns=columns.split())
+
+
+def _units(cores: pd.DataFrame, placement: Placement, total_ps: int) -> pd.DataFrame:
+    """Half the busy time of a core is that of its dendrite, or at a home of its soma, which axon_in then waits for."""
+    load = UnitLoad.idle(placement)
+    load.active_ps[:] = total_ps
+    for unit, some in (("dendrite", cores["role"] == "layer"), ("soma", cores["role"] == "home")):
+        busy = cores.loc[some, "busy_ps"].to_numpy() // 2
+        load.lockstep(cores.loc[some, "core"].to_numpy(), {unit: busy, "axon_in": busy // 4}, busy)
+    return load.frame(placement, total_ps)
 
 
 def _links(chip: ChipConfig, placement: Placement, flits: int) -> pd.DataFrame:
@@ -312,11 +324,13 @@ def make_result(trace: Trace, chip: ChipConfig, placement: Placement) -> SimResu
     latencies[-1] += total_ps - latencies.sum()
     ends = np.cumsum(latencies)
     packets = sum(row.count for row in counts if row.action == "packet")
+    cores = _cores(trace, chip, placement)
     return SimResult(
         counts=counts,
         stages=stages,
         tokens=token_frame(trace, ends - latencies, ends),
-        cores=_cores(trace, chip, placement),
+        cores=cores,
+        units=_units(cores, placement, total_ps),
         links=_links(chip, placement, packets),
         total_ps=total_ps,
         spikes=sum(_stream_spikes(trace, stage) for stage in trace.stages),

@@ -13,7 +13,7 @@ from simulator.report.tables import layer_table
 
 FILES = (
     "analytic.csv assumptions.csv bands.csv chip.json components.csv cores.csv layers.csv links.csv manifest.json"
-    " result.json stages.csv storage.csv tokens.csv tornado.csv"
+    " result.json stages.csv storage.csv tokens.csv tornado.csv units.csv"
 )
 
 
@@ -36,6 +36,7 @@ def test_files_read_back(run, tmp_path):
         "layers": layer_table(run),
         "stages": run.result.stages,
         "cores": run.result.cores,
+        "units": run.result.units,
         "links": run.result.links,
         "tokens": run.result.tokens,
     }

@@ -67,6 +67,10 @@ def test_utilization_by_hand(run):
     assert found["mean"] == busy.sum() / (32 * run.result.total_ps)
     assert found["busiest_core"] == busy.max() / run.result.total_ps
     assert busy[run.result.cores["core"] == found["busiest_core_id"]].item() == busy.max()
+    assert found["units"]["dendrite"]["cores"] == 14  # the layers of two blocks
+    for shares in found["units"].values():
+        assert shares["busy_share"] + shares["stall_share"] + shares["idle_share"] == pytest.approx(1, rel=1e-12)
+    assert found["bank_conflicts"] == {"words": 0, "accumulators": 0}
     assert found["sram"] == {"used_bytes": 4608, "total_bytes": 131072, "share": 4608 / 131072}
 
 
