@@ -27,8 +27,8 @@ MaxTokens = Annotated[int | None, typer.Option("--tokens", min=2, help="pass at 
 Code = Literal["ternary", "binary", "bitwise", "bitwise_twos", "graded"]
 EncodingName = Annotated[Code, typer.Option("--encoding")]
 AttentionMode = Annotated[
-    Literal["dense", "spiking"] | None,
-    typer.Option("--attention", help="spikes in QK^T and PV, or dense products; default as in the preset"),
+    str | None,
+    typer.Option("--attention", help="dense, spiking, or what spikes: letters of q, k, v, p; default as in the preset"),
 ]
 PresetName = Annotated[str | None, typer.Option("--preset", help="shipped preset name, or path of a preset file")]
 OfCode = Annotated[Code | None, typer.Option("--encoding", help="absmax counts under this code; default ternary")]
@@ -66,7 +66,7 @@ def chosen_preset(preset: str | None, encoding: str | None, timesteps: int | Non
     return loaded if timesteps is None else loaded.with_timesteps(timesteps)
 
 
-def with_attention(preset: Preset, attention: Literal["dense", "spiking"] | None, kv_bits: int | None) -> Preset:
+def with_attention(preset: Preset, attention: str | None, kv_bits: int | None) -> Preset:
     """The preset with its own attention, or with that of the options."""
     from simulator.model.attention_rule import rule_for
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from simulator.errors import ModelError
 from simulator.trace.encoding import Encoding
@@ -70,8 +69,30 @@ DENSE = AttentionRule()
 SPIKING = AttentionRule(queries=True, values=True, probabilities=True, kv_bits=8)
 
 
-def rule_for(attention: Literal["dense", "spiking"] | AttentionRule, kv_bits: int | None) -> AttentionRule:
-    """A rule, or spiking products on a cache of 8 bits, or dense ones on floats; the cache with these bits if given."""
-    named = {"dense": DENSE, "spiking": SPIKING}
-    rule = attention if isinstance(attention, AttentionRule) else named[attention]
+# Letters of the operands of attention, as a user writes them.
+OPERANDS = {"q": "queries", "k": "keys", "v": "values", "p": "probabilities"}
+INTEGER_CACHE = 8
+
+
+def rule_for(attention: str | AttentionRule, kv_bits: int | None) -> AttentionRule:
+    """A rule, or one by name; the cache with these bits if given.
+
+    ``dense``: float products on a float cache. ``spiking``: see `SPIKING`. Letters such as ``qp``: of queries, keys,
+    values and probabilities these are encoded, on a cache of 8 bits.
+
+    Raises
+    ------
+    ModelError
+        When the name is none of these.
+    """
+    rule = attention if isinstance(attention, AttentionRule) else _named(attention)
     return rule if kv_bits is None else replace(rule, kv_bits=kv_bits)
+
+
+def _named(attention: str) -> AttentionRule:
+    named = {"dense": DENSE, "spiking": SPIKING}
+    if attention in named:
+        return named[attention]
+    if not attention or set(attention) - set(OPERANDS) or len(set(attention)) < len(attention):
+        raise ModelError(f"attention {attention!r}, wanted dense, spiking, or letters of q, k, v and p such as qp")
+    return AttentionRule(**dict.fromkeys((OPERANDS[letter] for letter in attention), True), kv_bits=INTEGER_CACHE)

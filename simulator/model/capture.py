@@ -136,6 +136,9 @@ def capture(
     float_perplexity = score_passages(checkpoint, passages, FloatLinear(checkpoint))
 
     warnings = (*config.warnings, *notes, *clip_warnings(run.n_clipped), *_left_out(passages, text))
+    unknown = tokenizer.without_text(generated)
+    if unknown:
+        warnings = (*warnings, f"{len(unknown)} generated tokens, such as {unknown[0]}, have no text in the tokenizer")
     model = model_dir.resolve().name
     quality = {"float": float_perplexity, "spiking": spiking_perplexity}
     origin = {"model": model} | _origin(weight_files(model_dir).sha256(), text, settled, quality)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.model.encoder import Encoder
-from simulator.model.threshold import rank
+from simulator.model.threshold import EncoderRule
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace import ClosedForm
 
@@ -72,7 +72,7 @@ def _threshold(work: Work, n: ClosedForm, rows: int, encoder: Encoder) -> None:
         work.add("vector_add", n)
         work.add("vector_mul", (rows, 0))
     else:
-        selects = rule.threshold == "quantile" and not _is_largest(n, rows, rule.gamma)
+        selects = _selects(n, rows, rule)
         rounds = SELECTION_ROUNDS if selects else 1
         work.add("vector_compare", n, ends * rounds)
         work.add("vector_add", n, ends * rounds if selects else 0)
@@ -80,7 +80,8 @@ def _threshold(work: Work, n: ClosedForm, rows: int, encoder: Encoder) -> None:
         work.add("vector_add", (rows, 0), ends - 1)
 
 
-def _is_largest(n: ClosedForm, rows: int, gamma: float) -> bool:
-    """Whether the quantile of every row is its largest value, whatever the context."""
-    width = n[0] // rows
-    return gamma == 1 or (n[1] == 0 and rank(gamma, width) == width - 1)
+def _selects(n: ClosedForm, rows: int, rule: EncoderRule) -> bool:
+    """Whether the quantile of a row may be below its largest value, at some context."""
+    if n[1]:
+        return rule.threshold == "quantile" and rule.gamma < 1
+    return rule.selects(n[0] // rows)

@@ -20,9 +20,9 @@ from simulator.model.rotation import online_rotations
 from simulator.model.weights import (
     FLOAT_BITS,
     QuantizedWeights,
-    bfloat16,
     join_outputs,
     quantize_weights,
+    rounded_float,
     weight_groups,
 )
 from simulator.trace.encoding import Encoding
@@ -129,10 +129,12 @@ def _group(layer_ids: tuple[str, ...], weights: list[NDArray[np.float32]], input
     return Group(inputs, joined, rows.astype(np.float32) if all(narrow) else rows.astype(np.float64))
 
 
-def float_outputs(weights: NDArray[np.float32], spikes: SpikeCounts) -> NDArray[np.float32]:
-    """Outputs of weights [n_out, n_in] that stay bfloat16: products of the decoded counts, in float64."""
+def float_outputs(
+    layer_id: str, weights: NDArray[np.float32], spikes: SpikeCounts, preset: Preset
+) -> NDArray[np.float32]:
+    """Outputs of weights [n_out, n_in] that stay 16-bit floats: products of the decoded counts, in float64."""
     centred = (spikes.counts - spikes.zero_point[:, None]).astype(np.float64)
-    wide = bfloat16(weights).astype(np.float64)
+    wide = rounded_float(weights, preset.weights.float_format, layer_id).astype(np.float64)
     return np.asarray((centred * spikes.v_threshold[:, None]) @ wide.T, dtype=np.float32)
 
 
@@ -200,7 +202,8 @@ class SpikingLinear:
         if self._record is not None:
             self._record(stream_id, spikes.counts)
         if not self._integer:
-            return tuple(float_outputs(self._weights(layer_id), spikes) for layer_id in driven_layers(stream_id))
+            ids = driven_layers(stream_id)
+            return tuple(float_outputs(i, self._weights(i), spikes, self._preset) for i in ids)
         counts = spikes.counts.astype(np.float32)  # once for all layers of the stream
         check = self._check_of(spikes) if self._verify_tokens else None
         return tuple(output for layers in self._layers(stream_id) for output in layers(spikes, counts, check))

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from simulator.errors import ModelError
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.linear import FloatLinear
+from simulator.model.llama_config import LlamaConfig
 from simulator.model.preset import Preset
-from simulator.model.program import DRIVEN, driven_layers
+from simulator.model.program import DRIVEN, driven_layers, stream_width
 from simulator.model.rotation import fold_rotation, online_rotations
 from simulator.model.threshold import order_statistic
 from simulator.model.tokenizer import Passage
@@ -44,7 +45,7 @@ def prepared(
     -------
     tuple
         The folded checkpoint; the preset with a step for every stream that has a static threshold; a warning when the
-        text was used.
+        text was used, and one when a quantile is the largest value because the rows are short.
 
     Raises
     ------
@@ -53,8 +54,9 @@ def prepared(
     """
     ready = fold_rotation(checkpoint, preset.rotation, preset.seed)
     needs = preset.smooth is not None or _static_streams(ready, preset)
+    short = short_rows(ready.config, preset)
     if not needs:
-        return ready, preset, ()
+        return ready, preset, short
     sample = _first_tokens(passages)
     if not sample:
         raise ModelError(f"preset {preset.name}: smoothing and static thresholds are found on a text, wanted one")
@@ -66,7 +68,22 @@ def prepared(
         steps = {stream_id: static_step(seen[stream_id], preset, stream_id) for stream_id in static}
         preset = preset.with_steps(steps)
     n = sum(len(token_ids) for token_ids in sample)
-    return ready, preset, (f"preset {preset.name} was calibrated on the first {n} tokens of the text itself",)
+    return ready, preset, (f"preset {preset.name} was calibrated on the first {n} tokens of the text itself", *short)
+
+
+def short_rows(config: LlamaConfig, preset: Preset) -> tuple[str, ...]:
+    """A warning where a quantile below 1 clips nothing, because it is the largest value of rows so short."""
+    attention, hd = preset.attention, config.head_dim
+    widths = {short: stream_width(config, f"blocks.0.{short}") for short in DRIVEN}
+    widths |= {"attn_q": hd} if attention.queries else {}
+    widths |= {f"attn_{name[0]}": hd for name in ("keys", "values") if getattr(attention, name)}
+    rules = {kind: preset.encoder_of(kind).rule for kind in widths}
+    idle = [k for k, rule in rules.items() if rule.threshold == "quantile" and rule.gamma < 1]
+    idle = [k for k in idle if not rules[k].selects(widths[k])]
+    if not idle:
+        return ()
+    words = ", ".join(f"{kind} ({widths[kind]} values, quantile {rules[kind].gamma:g})" for kind in idle)
+    return (f"the quantile is the largest value, as absmax, and clips nothing in rows this short: {words}",)
 
 
 def _static_streams(checkpoint: Checkpoint, preset: Preset) -> list[str]:

@@ -20,7 +20,7 @@ from simulator.model.attention_rule import AttentionRule
 from simulator.model.encoder import Encoder, encoding_for
 from simulator.model.rotation import Rotation
 from simulator.model.threshold import EncoderRule, Rounding, Rule
-from simulator.model.weights import FLOAT_BITS
+from simulator.model.weights import FLOAT_BITS, WEIGHT_BITS, FloatFormat
 from simulator.trace.encoding import MAX_LEVELS, Code, Encoding
 
 # Last parts of the ids of streams: those of the linear layers, and those of attention.
@@ -56,14 +56,20 @@ class EncoderFields(Frozen):
 class WeightFields(Frozen):
     """Weights of the linear layers."""
 
-    bits: Literal[4, 8, 16] = Field(default=8, description="8 or 4: integers; 16: rounded to bfloat16")
+    bits: Literal[4, 8, 16] = Field(default=8, description="8 or 4: integers; 16: floats")
     group: Count | None = Field(default=None, description="inputs that share a scale; all of an output when absent")
+    format: FloatFormat | None = Field(default=None, description="of 16 bits: which float; bfloat16 when absent")
+
+    @property
+    def float_format(self) -> FloatFormat:
+        """The float of 16 bits."""
+        return self.format or "bfloat16"
 
     @property
     def in_words(self) -> str:
         """For the origin of a trace."""
         if self.bits == FLOAT_BITS:
-            return "bfloat16"
+            return self.float_format
         scale = "per output channel" if self.group is None else f"for every {self.group} inputs of an output channel"
         return f"int{self.bits}, symmetric {scale}, rounded to nearest"
 
@@ -190,6 +196,7 @@ def broken_preset_rules(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]
     """Rules between fields: one of timesteps and levels, in range for the code; fields that the threshold reads."""
     yield from _broken_length(preset)
     yield from _broken_attention(preset)
+    yield from _broken_weights(preset.get("weights"))
     base = preset.get("encoder") if isinstance(preset.get("encoder"), Mapping) else {}
     streams = preset.get("streams") if isinstance(preset.get("streams"), Mapping) else {}
     assert isinstance(base, Mapping)
@@ -215,6 +222,22 @@ def _broken_length(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
             yield ("timesteps",), str(error)
     elif isinstance(levels, int) and levels > MAX_LEVELS:
         yield ("levels",), f"found {levels}, wanted 1 to {MAX_LEVELS}"
+
+
+def _broken_weights(fields: object) -> Iterator[tuple[Keys, str]]:
+    """A float format belongs to floats, groups to integers."""
+    if isinstance(fields, Mapping):
+        bits = fields.get("bits", WEIGHT_BITS)
+        if fields.get("format") is not None and bits != FLOAT_BITS:
+            yield (
+                ("weights", "format"),
+                f"found {fields['format']} for weights of {bits} bits, wanted {FLOAT_BITS} bits",
+            )
+        if fields.get("group") is not None and bits == FLOAT_BITS:
+            yield (
+                ("weights", "group"),
+                f"found a group for weights of {FLOAT_BITS} bits, wanted 8 or 4: floats have no scale",
+            )
 
 
 def _broken_attention(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:

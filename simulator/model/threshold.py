@@ -74,6 +74,10 @@ class EncoderRule:
         """Steps in the range."""
         return levels if self.steps is None else min(self.steps, levels)
 
+    def selects(self, n: int) -> bool:
+        """Whether the quantile of n values is below the largest of them: not where n < 1 / (1 - gamma)."""
+        return self.threshold == "quantile" and rank(self.gamma, n) < n - 1
+
 
 ABSMAX = EncoderRule()
 
@@ -86,8 +90,7 @@ def signed_step(values: F32, levels: int, rule: EncoderRule) -> F32:
         return np.full(len(values), rule.step, np.float32)
     if rule.threshold == "mean":
         return np.asarray(np.abs(values).mean(axis=1) / np.float32(rule.k), np.float32)
-    selects = rule.threshold == "quantile" and rank(rule.gamma, values.shape[1]) < values.shape[1] - 1
-    reach = order_statistic(np.abs(values), rule.gamma) if selects else largest_size(values)
+    reach = order_statistic(np.abs(values), rule.gamma) if rule.selects(values.shape[1]) else largest_size(values)
     return reach / np.float32(rule.steps_of(levels))
 
 

@@ -55,15 +55,36 @@ class Tokenizer:
         self._bos = config.bos_token_id
 
     def passage(self, text: str, max_tokens: int) -> Passage:
-        """BOS and the tokens of ``text``, cut after ``max_tokens`` tokens in all."""
+        """BOS and the tokens of ``text``, cut after ``max_tokens`` tokens in all.
+
+        Raises
+        ------
+        ModelError
+            When the tokenizer has no token for a character, and leaves it out.
+        """
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
+        _check_covered(text, encoded.offsets)
         ids = [self._bos, *encoded.ids][:max_tokens]
         end = encoded.offsets[len(ids) - 2][1] if len(ids) > 1 else 0
         return Passage(np.array(ids, dtype=np.int64), len(text[:end].encode()), len(encoded.ids) + 1 - len(ids))
 
+    def without_text(self, token_ids: NDArray[np.int64]) -> list[int]:
+        """Those of the tokens that the file does not know: a vocabulary may be larger than its tokenizer."""
+        return [i for i in token_ids.tolist() if self._tokenizer.id_to_token(i) is None]
+
     def text(self, token_ids: NDArray[np.int64]) -> str:
         """The text of tokens, special ones written out."""
         return str(self._tokenizer.decode(token_ids.tolist(), skip_special_tokens=False))
+
+
+def _check_covered(text: str, offsets: list[tuple[int, int]]) -> None:
+    """Refuse a text of which some characters, other than space, are in no token."""
+    covered = np.zeros(len(text), np.bool_)
+    for start, end in offsets:
+        covered[start:end] = True
+    missing = sum(not text[i].isspace() for i in np.flatnonzero(~covered))
+    if missing:
+        raise ModelError(f"the tokenizer leaves out {missing} characters of the text: it has no tokens for them")
 
 
 def split_passages(text: str) -> tuple[str, ...]:

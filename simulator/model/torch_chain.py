@@ -48,7 +48,7 @@ class ChainLinear:
 
     def _outputs(self, layer_id: str, spikes: SpikeCounts, weights: F32) -> F32:
         if self._preset.weights.bits == FLOAT_BITS:
-            return float_outputs(weights, spikes)
+            return float_outputs(layer_id, weights, spikes, self._preset)
         return side_by_side((layer_id,), [weights], self._preset)(spikes, spikes.counts.astype(np.float32))[0]
 
     def program(self) -> Program:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.errors import ModelError
+
 WEIGHT_BITS = 8
-FLOAT_BITS = 16  # weights of so many bits are no integers: they stay bfloat16
+FLOAT_BITS = 16  # weights of so many bits are no integers: they stay floats
+FloatFormat = Literal["bfloat16", "float16"]
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,22 @@ def join_outputs(layers: Sequence[QuantizedWeights]) -> QuantizedWeights:
     )
 
 
-def bfloat16(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weights rounded to bfloat16 (nearest, halves to even), as float32."""
-    return weights.astype(ml_dtypes.bfloat16).astype(np.float32)
+def rounded_float(weights: NDArray[np.float32], float_format: FloatFormat, place: str) -> NDArray[np.float32]:
+    """Weights rounded to a 16-bit float (nearest, halves to even), as float32.
+
+    Raises
+    ------
+    ModelError
+        When a weight is beyond the largest number of the format; ``place`` says where.
+    """
+    with np.errstate(over="ignore"):  # told below
+        dtype = ml_dtypes.bfloat16 if float_format == "bfloat16" else np.float16
+        rounded = weights.astype(dtype).astype(np.float32)
+    n = int(np.count_nonzero(~np.isfinite(rounded)))
+    if n:
+        most = float(np.abs(weights).max())
+        raise ModelError(f"{place}: {n} weights up to {most:g} do not fit {float_format}; take bfloat16, or integers")
+    return rounded
 
 
 def weight_groups(n_in: int, group: int | None) -> list[slice]:

@@ -8,9 +8,9 @@ import pytest
 from simulator.errors import ConservationError, ModelError
 from simulator.model import attention
 from simulator.model.attention import SpikingAttention, attention_for, dense_attention, fold
-from simulator.model.attention_rule import DENSE, SPIKING, AttentionRule
+from simulator.model.attention_rule import DENSE, SPIKING, AttentionRule, rule_for
 from simulator.model.checkpoint import read_checkpoint
-from simulator.model.kv_cache import KVCache
+from simulator.model.kv_cache import CachedRows, KVCache
 from simulator.model.linear import FloatLinear, SpikingLinear
 from simulator.model.preset import EncoderFields, as_preset
 from simulator.model.transformer import forward
@@ -151,6 +151,26 @@ def test_rules_that_do_not_hold_together():
     q, k, v = (np.ones((1, 1, 1024), np.float32) for _ in range(3))
     with pytest.raises(ModelError, match=r"attn_q: sums may reach .* an int32 accumulator holds 2147483647"):
         spiking("b", q, k, v, KVCache())
+
+
+@pytest.mark.parametrize(("letter", "streams"), [("q", {"attn_q"}), ("k", set()), ("v", set()), ("p", {"attn_p"})])
+def test_each_operand_is_switched_on_its_own(letter, streams):
+    """One operand in 3 levels: its own values become counts, the others stay as they are in 8 bits."""
+    rule, encoding, recorded, cache = rule_for(letter, None), Encoding("ternary", 3), {}, KVCache()
+    q, k, v = heads(6)
+    mixed = SpikingAttention(rule, encoding, recorded.__setitem__, verify_tokens=6)("b", q, k, v, cache)
+    assert {stream_id.removeprefix("b.") for stream_id in recorded} == streams
+    none = CachedRows(np.zeros((len(k), 0, k.shape[-1]), np.int8), np.zeros((len(k), 0), np.float32))
+    for name, kept in (("k", "b.keys"), ("v", "b.values")):
+        assert np.abs(cache.append(kept, none).rows).max() == (3 if name == letter else 127)
+    exact = SpikingAttention(AttentionRule(kv_bits=8), encoding)("b", q, k, v, KVCache())
+    assert 1e-3 < np.abs(mixed - exact).max() < 1
+
+
+@pytest.mark.parametrize("wrong", ["", "spike", "qq", "qx"])
+def test_an_unknown_attention_is_refused(wrong):
+    with pytest.raises(ModelError, match=f"attention '{wrong}', wanted dense, spiking, or letters of q, k, v and p"):
+        rule_for(wrong, None)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -12,7 +12,7 @@ from counting_preset import CountingPreset
 
 from simulator.model import ops
 from simulator.model.attention import attention_for
-from simulator.model.attention_rule import DENSE, SPIKING, AttentionRule
+from simulator.model.attention_rule import DENSE, SPIKING, AttentionRule, rule_for
 from simulator.model.checkpoint import read_checkpoint
 from simulator.model.linear import SpikingLinear
 from simulator.model.llama_config import LlamaConfig
@@ -88,6 +88,9 @@ RULES = {
     "queries": AttentionRule(queries=True, kv_bits=4),
     "keys and probabilities": AttentionRule(keys=True, probabilities=True, kv_bits=8),
     "integer cache": AttentionRule(kv_bits=8),
+    "only keys": rule_for("k", None),
+    "only values": rule_for("v", None),
+    "only probabilities": rule_for("p", 4),
 }
 
 

@@ -12,6 +12,7 @@ from simulator.trace.encoding import Encoding
 
 WANTED = {
     "bf16",
+    "fp16",
     "sdllm",
     "sdllm-7",
     "sdllm-attention",
@@ -82,6 +83,8 @@ def test_a_stream_says_only_in_what_it_differs(tmp_path):
         ("code: binary\ntimesteps: 3\nencoder: {clip: 2}\n", "found a clip for unsigned counts, wanted none"),
         ("code: binary\ntimesteps: 3\nencoder: {threshold: mean, k: 3.0}\n", "found 'mean' for unsigned counts"),
         ("timesteps: 3\nweights: {bits: 5}\n", "weights.bits: found 5, wanted"),
+        ("timesteps: 3\nweights: {format: float16}\n", "found float16 for weights of 8 bits, wanted 16 bits"),
+        ("timesteps: 3\nweights: {bits: 16, group: 4}\n", "found a group for weights of 16 bits, wanted 8 or 4"),
         ("timesteps: 3\nattention: {queries: true}\n", "attention.kv_bits: attention: spikes of queries need integer"),
         ("timesteps: 15\nattention: {keys: true, kv_bits: 4}\n", "counts up to 15, a KV cache of 4 bits holds 7"),
         ("levels: 300\nattention: {values: true, kv_bits: 8}\n", "counts up to 300, a KV cache of 8 bits holds 127"),
@@ -96,5 +99,7 @@ def test_refuses(tmp_path, text, line):
 
 
 def test_an_unknown_name_lists_the_known():
-    with pytest.raises(ConfigError, match=r"unknown preset 'sdlm', wanted one of bf16, int4, .*did you mean 'sdllm'"):
+    with pytest.raises(
+        ConfigError, match=r"unknown preset 'sdlm', wanted one of bf16, fp16, int4, .*did you mean 'sdllm'"
+    ):
         load_preset("sdlm")

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as npst
 from simulator.errors import ModelError
 from simulator.model.encoder import Encoder
 from simulator.model.encoder_ops import encoder_work
-from simulator.model.threshold import EncoderRule, order_statistic
+from simulator.model.threshold import EncoderRule, order_statistic, signed_step
 from simulator.trace.encoding import Encoding
 
 TERNARY = Encoding("ternary", 3)
@@ -124,3 +124,12 @@ def test_work_of_each_rule_by_hand():
     assert work(EncoderRule("quantile", gamma=0.5), "binary") == {
         "vector_compare": 240 + 1 + 16, "vector_div": 2, "vector_mul": 8 + 1, "vector_add": 240 + 1 + 8 + 1 + 8,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("gamma", "n", "clips"), [(0.998, 499, 0), (0.998, 500, 1), (0.998, 1000, 2), (0.9, 9, 0)])
+def test_a_quantile_leaves_out_so_many_of_a_row_and_none_of_a_short_one(gamma, n, clips):
+    values = np.linspace(-1, 0.5, n, dtype=np.float32)[None]  # all sizes differ near 1
+    rule = EncoderRule("quantile", gamma=gamma)
+    assert rule.selects(n) == bool(clips)
+    reach = float(signed_step(values, 1, rule)[0])
+    assert np.count_nonzero(np.abs(values) > reach) == clips

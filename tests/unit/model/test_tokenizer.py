@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tokenizers import Tokenizer as HuggingFaceTokenizer
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import Whitespace
 
 from simulator.errors import ModelError
 from simulator.model.llama_config import read_config
@@ -56,6 +58,18 @@ def test_budget_of_tokens_over_passages(tokenizer):
 def test_nothing_to_predict(tokenizer, text, max_tokens, message):
     with pytest.raises(ModelError, match=message):
         tokenize(tokenizer, text, 24, max_tokens)
+
+
+def test_a_tokenizer_smaller_than_the_vocabulary_says_what_it_lacks(write_model):
+    folder = write_model()
+    small = HuggingFaceTokenizer(BPE({"a": 3, "b": 4, "ab": 5}, [("a", "b")]))
+    small.pre_tokenizer = Whitespace()
+    small.save(str(folder / "tokenizer.json"))
+    tokenizer = Tokenizer(folder, read_config(folder))
+    assert tokenizer.passage("ab a", 24).token_ids.tolist() == [1, 5, 3]
+    assert tokenizer.without_text(np.array([1, 3, 5, 39])) == [1, 39]
+    with pytest.raises(ModelError, match="leaves out 2 characters of the text"):
+        tokenizer.passage("ab Zb Z", 24)
 
 
 def test_file_faults(write_model):

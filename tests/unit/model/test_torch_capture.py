@@ -73,6 +73,7 @@ STATIC = EncoderFields(threshold="static", gamma=0.99)
         ("spikingbrain", {"encoder": CLIPPED, "streams": {"mlp_hidden": STATIC}, "smooth": 0.5}),
         ("int4-group", {}),
         ("bf16", {}),
+        ("fp16", {}),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(value),
 )
@@ -83,7 +84,7 @@ def test_a_preset_counts_as_from_the_files(llama, sample, name, fields) -> None:
     assert set(counts) == {stream.stream_id for stream in trace.streams}
     for stream_id, wanted in counts.items():
         found = trace.counts(stream_id)
-        if name == "bf16":  # 32767 levels: 1e-6 of torch's own rounding is a step here and there
+        if name in ("bf16", "fp16"):  # 32767 levels: 1e-6 of torch's own rounding is a step here and there
             assert np.abs(found.astype(int) - wanted).max() < 40
         else:
             np.testing.assert_array_equal(found, wanted, err_msg=stream_id)
