@@ -1,10 +1,12 @@
 """Every encoding on a model and a text: perplexity, spikes, zeros, and the energy on a chip.
 
-    python benchmarks/encodings.py --model DIR --text FILE [--stories N] [--energy-tokens 24] [--json] [--figure PNG]
+    python benchmarks/encodings.py --model DIR --text FILE [--stories N] [--windows 8] [--json] [--figure PNG]
 
 Passages of the text stand between lines ``<|endoftext|>``; ``--stories`` takes the first N. Several ``--model`` and
-``--text`` make several tables, and a row each in the figure. Spiking rows take INT8 weights. The energy is that of the
-first ``--energy-tokens`` tokens, replayed on ``--chip``; dense rows (graded packets) multiply there.
+``--text`` make several tables, and a row each in the figure. Spiking rows take INT8 weights. The energy is that of
+``--windows`` windows of ``--energy-tokens`` tokens, evenly spaced over the text and replayed on ``--chip``: their mean,
+and their standard deviation beside it; dense rows (graded packets) multiply there. The windows are the same in every
+row, so the differences between rows are far better known than each figure.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from simulator.model.recorder import Recorder
 from simulator.model.tokenizer import Passage, Tokenizer, tokenize
 from simulator.sweep.pareto import pareto_mask
 
+GAMMAS = (1.0, 0.998, 0.995, 0.99, 0.98, 0.96)
 CLIPPED = {"threshold": "quantile", "gamma": 0.98}
 
 
@@ -53,22 +56,41 @@ def rows() -> dict[str, Preset]:
     return table
 
 
-def energy_uj(
-    checkpoint: Checkpoint, found: Evaluation, recorder: Recorder, passages: tuple[Passage, ...], chip: str, n: int
-) -> float:
-    """Energy per token of the first ``n`` tokens on a chip, in microjoules."""
+def sdllm_grid() -> dict[str, Preset]:
+    """`sdllm` with and without a rotation under each quantile: what its settings are chosen from."""
+    table = {"int8": load_preset("int8")}
+    for timesteps in (15, 7):
+        base = load_preset("sdllm").with_timesteps(timesteps)
+        for rotation in ("none", "hadamard"):
+            for gamma in GAMMAS:
+                fields = {"rotation": rotation, "encoder": EncoderFields(threshold="quantile", gamma=gamma)}
+                table[f"ternary T={timesteps} rotation {rotation} gamma {gamma:g}"] = base.model_copy(update=fields)
+    return table
+
+
+def energies_uj(
+    checkpoint: Checkpoint,
+    found: Evaluation,
+    recorder: Recorder,
+    passages: tuple[Passage, ...],
+    options: argparse.Namespace,
+) -> list[float]:
+    """Energy per token of each window on a chip, in microjoules."""
     lengths = [len(p.token_ids) for p in passages]
     program = build_program(checkpoint.config, found.preset, checkpoint.stored_bits, longest=max(lengths))
-    trace = recorder.trace(found.preset.name, program, lengths, {}).take(slice(0, n))
-    return float(sw.simulate(sw.load_chip(chip), trace).ledger.total_pj) / trace.n_tokens / 1e6
+    trace, chip = recorder.trace(found.preset.name, program, lengths, {}), sw.load_chip(options.chip)
+    n = min(options.energy_tokens, trace.n_tokens)
+    starts = np.linspace(0, trace.n_tokens - n, options.windows).astype(int)
+    parts = [trace.take(slice(start, start + n)) for start in starts]
+    return [float(sw.simulate(chip, part).ledger.total_pj) / n / 1e6 for part in parts]
 
 
-def measure(folder: Path, text: str, chip: str, energy_tokens: int) -> list[dict[str, Any]]:
+def measure(folder: Path, text: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     """One row for the float model and for each preset."""
     checkpoint = read_checkpoint(folder)
     passages = tokenize(Tokenizer(folder, checkpoint.config), text, checkpoint.config.max_position_embeddings, None)
     table: list[dict[str, Any]] = [{"name": "float", "perplexity": float_quality(checkpoint, passages).perplexity}]
-    for name, preset in rows().items():
+    for name, preset in (sdllm_grid() if options.grid else rows()).items():
         recorder = Recorder(preset.encoding)
         found = evaluate(checkpoint, preset, passages, recorder.record)
         row = {
@@ -80,8 +102,9 @@ def measure(folder: Path, text: str, chip: str, energy_tokens: int) -> list[dict
             "clipped_share": found.n_clipped.total() / found.tally.activations.total(),
             "dense": preset.encoding.multiplies,
         }
-        if energy_tokens:
-            row["uj_per_token"] = energy_uj(checkpoint, found, recorder, passages, chip, energy_tokens)
+        if options.energy_tokens:
+            energies = energies_uj(checkpoint, found, recorder, passages, options)
+            row["uj_per_token"], row["uj_deviation"] = float(np.mean(energies)), float(np.std(energies))
         table.append(row)
         print(f"{folder.name}: {name} {found.perplexity:.3f}", file=sys.stderr)
     spiking = [row for row in table if "dense" in row and not row["dense"]]
@@ -97,6 +120,7 @@ def print_table(folder: Path, table: list[dict[str, Any]]) -> None:
     int8 = next(row["perplexity"] for row in table if row["name"] == "int8")
     print(
         f"\n{folder.name}: perplexity, against INT8, spikes per activation, firing rate, zero share, clipped, uJ/token"
+        " and the deviation of its windows"
     )
     for row in table:
         start = f"{row['name']:42s} {row['perplexity']:9.3f} {100 * (row['perplexity'] / int8 - 1):+7.1f} %"
@@ -104,7 +128,7 @@ def print_table(folder: Path, table: list[dict[str, Any]]) -> None:
             print(start)
             continue
         marks = "".join("*" if row.get(f"edge_{key}") else " " for key in ("spikes_per_activation", "uj_per_token"))
-        energy = f"{row['uj_per_token']:9.2f}" if "uj_per_token" in row else ""
+        energy = f"{row['uj_per_token']:9.2f} +-{row['uj_deviation']:5.2f}" if "uj_per_token" in row else ""
         print(
             f"{start} {row['spikes_per_activation']:7.3f} {row['firing_rate']:6.3f} {row['zero_share']:6.3f}"
             f" {row['clipped_share']:7.4f} {energy} {marks}"
@@ -118,7 +142,7 @@ def draw(tables: dict[str, list[dict[str, Any]]], figure: Path) -> None:
 
     axes_of = {"spikes_per_activation": "spikes per activation", "uj_per_token": "energy per token (uJ)"}
     fig, panels = plt.subplots(len(tables), 2, figsize=(11, 4.2 * len(tables)), squeeze=False, layout="constrained")
-    numbers = {name: i for i, name in enumerate(rows(), 1)}
+    numbers = {row["name"]: i for i, row in enumerate(next(iter(tables.values()))[1:], 1)}
     for (model, table), line in zip(tables.items(), panels, strict=True):
         exact = table[0]["perplexity"]
         for (key, label), axes in zip(axes_of.items(), line, strict=True):
@@ -143,7 +167,9 @@ def main() -> None:
     parser.add_argument("--text", type=Path, action="append", required=True)
     parser.add_argument("--stories", type=int, default=None, help="passages to take of each text")
     parser.add_argument("--chip", default="sdllm-asic-45nm")
-    parser.add_argument("--energy-tokens", type=int, default=24, help="0: no energy")
+    parser.add_argument("--energy-tokens", type=int, default=24, help="of a window; 0: no energy")
+    parser.add_argument("--windows", type=int, default=8, help="windows of the text whose energy is taken")
+    parser.add_argument("--grid", action="store_true", help="rotation and gamma of sdllm instead of the table")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
@@ -153,7 +179,7 @@ def main() -> None:
     for folder, path in zip(options.model, options.text, strict=True):
         passages = path.read_text(encoding="utf-8").split("<|endoftext|>")[: options.stories]
         text = "\n<|endoftext|>\n".join(part.strip() for part in passages)
-        tables[folder.resolve().name] = measure(folder, text, options.chip, options.energy_tokens)
+        tables[folder.resolve().name] = measure(folder, text, options)
         if not options.json:
             print_table(folder.resolve(), tables[folder.resolve().name])
     if options.json:

@@ -2,7 +2,9 @@
 
     python benchmarks/llm_scale.py [--shape llama-2-7b] [--chip loihi-like] [--phase decode] [--chunk 64] [--json]
 
-The counts are drawn like those of a captured trace (`--like`, ternary T=15). In decode one token is simulated at
+The counts are drawn like those of a captured trace: by default all of a block spikes (linear layers, queries and
+probabilities) and the head is a layer; `--like shakespeare-ternary-T15` has dense attention and a dense head, work of
+the vector unit. Both are ternary, T=15, with INT8 weights. In decode one token is simulated at
 `--context`; in prefill one token of a chunk of `--chunk` tokens, the last of it. All weights are resident, spikes go by
 multicast (`--unicast`: as the chip file says), the network is simulated flit by flit. `--set` changes the chip. On a
 busy machine look at the CPU seconds, which the cores share. Compile time is told apart.
@@ -16,7 +18,7 @@ import resource
 import time
 from typing import Any
 
-from simulator.cli.options import DEFAULT_TRACE, find_trace
+from simulator.cli.options import find_trace
 from simulator.config import load_chip
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
@@ -26,6 +28,8 @@ from simulator.mapping.place import map_trace
 from simulator.model.statistical import statistical_trace
 from simulator.trace.files import load_trace
 from simulator.trace.trace import Trace
+
+ALL_SPIKING = "shakespeare-attention-T15"
 
 
 def make_trace(shape: str, like: str, phase: str, context: int, chunk: int, seed: int) -> Trace:
@@ -80,7 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", default="llama-2-7b", help="shipped shape, or path of a config.json")
     parser.add_argument("--chip", default="loihi-like")
-    parser.add_argument("--like", default=DEFAULT_TRACE, help="captured trace whose statistics the counts have")
+    parser.add_argument("--like", default=ALL_SPIKING, help="captured trace whose statistics the counts have")
     parser.add_argument("--phase", default="decode", choices=["decode", "prefill"])
     parser.add_argument("--context", type=int, default=512, help="tokens before the first of the chunk")
     parser.add_argument("--chunk", type=int, default=64, help="tokens of a prefill chunk")

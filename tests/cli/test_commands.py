@@ -270,7 +270,7 @@ def test_a_preset_and_an_encoding_are_one_too_many(of_model: tuple[object, ...],
     assert done.code == 2
     assert "found --preset and --encoding, wanted one of them" in done.err
     line = refused(run_program("perplexity", *of_model, "--preset", "sdlm"))
-    assert line.startswith("found unknown preset 'sdlm', wanted one of bf16, int4, int4-group, int8, sdllm")
+    assert line.startswith("found unknown preset 'sdlm', wanted one of bf16, fp16, int4, int4-group, int8, sdllm")
 
 
 def test_calibrate_writes_a_preset_that_validates(of_model: tuple[object, ...], work: Path) -> None:
