@@ -16,11 +16,13 @@ def fit(chip: ChipName = "loihi-like", trace: TraceName = DEFAULT_TRACE, set_: O
     """Show how a trace fits a chip, without simulating."""
     from simulator.config import load_chip
     from simulator.mapping.fit import fit as run_fit
+    from simulator.mapping.fit import storage_summary
     from simulator.trace.files import load_trace
 
     captured = load_trace(find_trace(trace))
     found = run_fit(captured, load_chip(chip, set_ or []))
     print_table(found.rows, f"{captured.name} on {chip}: the largest block of each owner; util = used / limit")
+    print_table(storage_summary(found.storage), "in memory beside weights: all stages, and the most on one core")
     chips = "chip" if found.n_chips == 1 else "chips"
     typer.echo(f"{found.cores_used} of {found.cores_total} cores on {found.n_chips} {chips}")
 

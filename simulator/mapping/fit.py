@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from simulator.config.chip import ChipConfig
+from simulator.mapping.capacity import ceil_div
 from simulator.mapping.place import map_trace
-from simulator.mapping.placement import Block
+from simulator.mapping.placement import Block, Placement
+from simulator.mapping.storage import Stored, place_storage
 from simulator.trace.trace import Trace
 
 
@@ -21,11 +23,14 @@ class Fit:
     rows
         One row per layer and home, in program order: ``owner, role, cores, row_parts, rows, neurons, sram_bytes`` (the
         largest block) and ``axon_util, neuron_util, sram_util`` (the largest block over the limit, 0..1).
+    storage
+        What lies in memory beside weights, see `storage_frame`.
     cores_used, cores_total, n_chips
         Cores that hold a block, cores of the chips in use, chips.
     """
 
     rows: pd.DataFrame
+    storage: pd.DataFrame
     cores_used: int
     cores_total: int
     n_chips: int
@@ -43,7 +48,47 @@ def fit(trace: Trace, chip: ChipConfig) -> Fit:
     owners = dict.fromkeys(block.owner for block in placement.blocks)
     rows = [_row(owner, placement.of(owner), chip) for owner in owners]
     used = len({block.core for block in placement.blocks})
-    return Fit(pd.DataFrame(rows), used, placement.cores_total, placement.n_chips)
+    storage = storage_frame(trace, chip, placement)
+    return Fit(pd.DataFrame(rows), storage, used, placement.cores_total, placement.n_chips)
+
+
+def storage_frame(trace: Trace, chip: ChipConfig, placement: Placement) -> pd.DataFrame:
+    """One row per thing in memory beside weights, in program order.
+
+    Columns: ``stage, owner, kind, store, cores`` (home cores that use it), ``bytes_per_token`` (0 for what does not
+    grow), ``bytes`` (of all cores), ``core_bytes``, ``capacity_bytes`` (of a core; missing in DRAM and where the chip
+    file gives none).
+    """
+    rows = [_stored_row(item, chip, placement) for item in place_storage(trace, chip, placement)]
+    columns = "stage owner kind store cores bytes_per_token bytes core_bytes capacity_bytes"
+    table = pd.DataFrame(rows, columns=columns.split())
+    table["capacity_bytes"] = table["capacity_bytes"].astype("Int64")
+    return table
+
+
+def storage_summary(storage: pd.DataFrame) -> pd.DataFrame:
+    """`storage_frame` by kind and memory, the largest first.
+
+    Columns: ``kind, store, stages, per_token_bytes, total_bytes`` (sums), ``core_bytes`` (the most on one core),
+    ``capacity_bytes``.
+    """
+    groups = storage.groupby(["kind", "store"], sort=False, as_index=False)
+    summary = groups.agg(
+        stages=("stage", "nunique"),
+        per_token_bytes=("bytes_per_token", "sum"),
+        total_bytes=("bytes", "sum"),
+        core_bytes=("core_bytes", "max"),
+        capacity_bytes=("capacity_bytes", "first"),
+    )
+    return summary.sort_values("total_bytes", ascending=False, kind="stable", ignore_index=True)
+
+
+def _stored_row(item: Stored, chip: ChipConfig, placement: Placement) -> tuple[object, ...]:
+    homes = placement.of(item.stage)
+    capacity = {"memory": chip.memory.capacity, "sram": chip.core.sram.capacity}.get(item.store)
+    core_bytes = {"memory": item.core_bytes(placement), "sram": homes[0].sram_bytes}.get(item.store, 0)
+    place = (item.stage, item.owner, item.kind, item.store, len(homes))
+    return (*place, item.bits_per_token / 8, ceil_div(item.bits, 8), core_bytes, capacity)
 
 
 def _row(owner: str, blocks: tuple[Block, ...], chip: ChipConfig) -> dict[str, object]:

@@ -27,9 +27,9 @@ class Cells(NamedTuple):
 def as_cells(frame: pd.DataFrame, most_rows: int | None = None) -> Cells:
     """``frame`` with every value written for people.
 
-    Columns ending in ``_pj`` (or starting with `ENERGIES`) are energies, in ``_ps`` times (NaN shown as a dash) and in
-    ``_bytes`` sizes; those ending in ``share``, ``rate`` and ``_util`` are shares, ``chip_over`` is a ratio. Everything
-    else is shown as it is.
+    Columns ending in ``_pj`` (or starting with `ENERGIES`) are energies, in ``_ps`` times and in ``_bytes`` sizes (a
+    missing one is shown as a dash); those ending in ``share``, ``rate`` and ``_util`` are shares, ``chip_over`` is a
+    ratio. Everything else is shown as it is.
     """
     shown = frame if most_rows is None else frame.head(most_rows)
     writers = [_writer(str(column), frame[column]) for column in frame.columns]
@@ -73,7 +73,7 @@ def _writer(name: str, column: pd.Series) -> Callable[[Any], str]:
     if name.endswith(("_util", "share", "rate")):
         return format_share
     if name.endswith("_bytes"):
-        return format_bytes
+        return lambda size: "–" if pd.isna(size) else format_bytes(size)
     if name == "chip_over":
         return format_ratio
     if pd.api.types.is_bool_dtype(column):

@@ -13,12 +13,12 @@ from pathlib import Path
 import pandas as pd
 
 from simulator.errors import OutputError
+from simulator.mapping.fit import storage_frame
 from simulator.outputs import check_folder
 from simulator.report.analytic import analytic_table
 from simulator.report.manifest import manifest_dict
 from simulator.report.result_json import result_text
 from simulator.report.run import Run
-from simulator.report.storage import storage_table
 from simulator.report.tables import assumption_table, layer_table
 
 MANIFEST, CHIP_FILE = "manifest.json", "chip.json"
@@ -74,7 +74,7 @@ def _write_files(run: Run, folder: Path) -> None:
         "cores": run.result.cores,
         "units": run.result.units,
         "links": run.result.links,
-        "storage": storage_table(run),
+        "storage": storage_frame(run.trace, run.chip, run.placement),
     }
     if run.bisection is not None:
         tables["breakeven"] = run.bisection.layers

@@ -11,6 +11,7 @@ import pandas as pd
 from simulator.energy.breakeven import break_even_lines
 from simulator.energy.thresholds import THRESHOLDS
 from simulator.errors import ConservationError, OutputError
+from simulator.mapping.fit import storage_frame, storage_summary
 from simulator.report.analytic import analytic_table, threshold_sources, thresholds_finding
 from simulator.report.cells import as_cells
 from simulator.report.figures import FIGURES, DrawnFigure, draw_figures, save_figures
@@ -20,6 +21,7 @@ from simulator.report.manifest import manifest_dict
 from simulator.report.page import Section, make_section, render_page
 from simulator.report.result_json import leaves
 from simulator.report.run import Run
+from simulator.report.storage import storage_line
 from simulator.report.tables import assumption_table, comparison_table, layer_table, phase_table, waits_finding
 from simulator.report.units import unit_finding, unit_table
 
@@ -51,6 +53,8 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         units_finding=unit_finding(run),
         layers=as_cells(_layers(run)),
         layers_finding=_layers_finding(run),
+        storage=as_cells(storage_summary(storage_frame(run.trace, run.chip, run.placement))),
+        storage_finding=storage_line(run).removeprefix("storage: "),
         assumptions=as_cells(_assumptions(run)),
         assumptions_finding=_assumptions_finding(run),
         checks=checks,

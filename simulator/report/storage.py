@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import pandas as pd
-
 from simulator.config.chip import ChipConfig
+from simulator.mapping.fit import storage_frame
 from simulator.mapping.kv_cache import positions_held
 from simulator.mapping.placement import Placement
 from simulator.mapping.storage import Stored, kinds_line, memory_bytes, place_storage
@@ -19,23 +18,9 @@ WORDS = {"memory": "vector memory", "sram": "SRAM", "dram": "DRAM"}
 NAMES = {"kv_cache": "KV cache", "embedding": "embedding", "head": "head"}  # what the mapping places
 
 
-def storage_table(run: Run) -> pd.DataFrame:
-    """One row per thing in memory, in program order.
-
-    Columns: ``stage, owner, kind, store, cores`` (home cores that use it), ``bytes_per_token`` (0 for what does not
-    grow), ``bytes`` (of all cores), ``core_bytes``, ``capacity_bytes`` (of a core; missing in DRAM and where the chip
-    file gives none).
-    """
-    rows = [_row(item, run) for item in place_storage(run.trace, run.chip, run.placement)]
-    columns = "stage owner kind store cores bytes_per_token bytes core_bytes capacity_bytes"
-    table = pd.DataFrame(rows, columns=columns.split())
-    table["capacity_bytes"] = table["capacity_bytes"].astype("Int64")
-    return table
-
-
 def storage_dict(run: Run) -> dict[str, Any]:
     """Sizes by kind, over all stages, and the fullest memory behind a vector unit; bytes."""
-    table = storage_table(run)
+    table = storage_frame(run.trace, run.chip, run.placement)
     by_kind = {
         str(kind): {
             "stores": {str(store): int(n) for store, n in rows.groupby("store", sort=False)["bytes"].sum().items()},
@@ -75,15 +60,6 @@ def unbounded(chip: ChipConfig, trace: Trace, placement: Placement) -> Iterable[
             f"memory: the chip file gives no memory.capacity; {used} bytes on core {core} ({kinds}) are taken to fit,"
             " at the price and time of memory.read and memory.access whatever their size"
         )
-
-
-def _row(item: Stored, run: Run) -> tuple[object, ...]:
-    capacity = {"memory": run.chip.memory.capacity, "sram": run.chip.core.sram.capacity}.get(item.store)
-    homes = run.placement.of(item.stage)
-    core_bytes = homes[0].sram_bytes if item.store == "sram" else item.core_bytes(run.placement)
-    core_bytes = 0 if item.store == "dram" else core_bytes
-    place = (item.stage, item.owner, item.kind, item.store, len(homes))
-    return (*place, item.bits_per_token / 8, -(-item.bits // 8), core_bytes, capacity)
 
 
 def _words(name: str, items: list[Stored]) -> str:

@@ -77,6 +77,7 @@ def test_fit_shows_the_blocks_and_the_cores(trace_file: Path) -> None:
         "layers.1.in",
         "head",
     ]
+    assert any(line.split()[:3] == ["values", "memory", "2"] for line in done.out.splitlines())  # what a stage receives
     # 3 homes and 2 layers of one core each, on a chip of 128 cores
     assert done.out.splitlines()[-1] == "5 of 128 cores on 1 chip"
 
