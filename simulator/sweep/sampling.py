@@ -8,7 +8,6 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from simulator.config.sweep import SweepConfig
 from simulator.config.sweep_axes import Axis, AxisValue, Range, identity
@@ -59,6 +58,8 @@ def _drawn(config: SweepConfig) -> Iterator[tuple[AxisValue, ...]]:
 
 def _samples(config: SweepConfig) -> NDArray[np.float64]:
     """float64 [samples, axes] in [0, 1). Of Sobol's sequence the first ones of the next power of two."""
+    from scipy.stats import qmc  # a third of the start of a process, which most sweeps do not need
+
     n, dimensions = config.samples or 1, len(config.axes)
     generator = np.random.default_rng(config.seed)
     if config.mode == "lhs":
