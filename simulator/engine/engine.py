@@ -31,6 +31,7 @@ from simulator.engine.units import UnitLoad
 from simulator.engine.warmup import warm_up
 from simulator.errors import ConservationError
 from simulator.mapping.placement import Placement
+from simulator.trace.check import check_trace
 from simulator.trace.trace import PHASES, Trace
 
 # The busiest output of the reference data (BookSim2) is busy 0.55 to 1 of the time when its network saturates.
@@ -71,7 +72,7 @@ def simulate(
     ConservationError
         When the flits that the network moved are not the flits that were counted.
     """
-    trace.check()
+    check_trace(trace)
     check_placement(trace, chip, placement)
     check_rings(trace, chip)
     threads = min(threads or available_threads(), len(trace.stages))

@@ -12,6 +12,7 @@ from simulator.model.attention_rule import AttentionRule
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.ops import stage_ops
 from simulator.model.preset import Preset, as_preset
+from simulator.trace.check import check_trace
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace import Layer, Op, Stage, Stream, Trace
 
@@ -63,7 +64,7 @@ class Program:
             origin=origin,
             load_counts=load_counts,
         )
-        trace.check()
+        check_trace(trace)
         return trace
 
 

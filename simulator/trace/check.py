@@ -1,4 +1,4 @@
-"""Whether a Trace holds together: its positions and phases, its program, and the counts of a stream once read.
+"""Whether a Trace holds together: its positions and phases, and its program.
 
 Every fault is a TraceError of one line that begins with the trace's file or name.
 """
@@ -8,15 +8,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.errors import TraceError, did_you_mean
-
-if TYPE_CHECKING:
-    from simulator.trace.trace import ClosedForm, Op, Stage, Stream, Trace
+from simulator.trace.trace import ClosedForm, Op, Stage, Stream, Trace
 
 # Elementary operations of the vector unit and bits moved by it: the words a chip file prices (`vector`, `memory`).
 VECTOR_ACTIONS = ("add", "mul", "mac", "compare", "exp", "div")
@@ -30,31 +26,15 @@ MAX_BITS = 64
 STREAM_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
-def check_counts(trace: Trace, stream_id: str, counts: NDArray[np.integer]) -> None:
-    """Check the shape and the range of the counts of one stream, and that nothing fires beyond its live activations."""
-    wanted = (trace.n_tokens, trace.stream[stream_id].n)
-    where = f"{trace.where}: stream {stream_id}"
-    if counts.shape != wanted or counts.dtype.kind not in "iu":
-        raise TraceError(f"{where}: counts {counts.dtype} {counts.shape}, wanted integers {wanted}")
-    low = -trace.encoding.levels if trace.encoding.signed else 0
-    if counts.size and not (low <= int(counts.min()) and int(counts.max()) <= trace.encoding.levels):
-        raise TraceError(
-            f"{where}: counts from {counts.min()} to {counts.max()},"
-            f" wanted {low} to {trace.encoding.levels} ({trace.encoding.code})"
-        )
-    if trace.stream[stream_id].live is not None:
-        live = trace.live(stream_id)
-        beyond = (counts != 0) & (np.arange(counts.shape[1]) >= live[:, None])
-        if beyond.any():
-            token, index = np.argwhere(beyond)[0]
-            raise TraceError(
-                f"{where}: token {token} counts {counts[token, index]} at activation {index},"
-                f" wanted 0 beyond its {live[token]} live ones"
-            )
+def check_trace(trace: Trace) -> None:
+    """Check that the program of a trace holds together; its counts are checked when they are read (`Trace.counts`).
 
-
-def check_program(trace: Trace) -> None:
-    """Check everything but the counts (`Trace.check`)."""
+    Raises
+    ------
+    TraceError
+        No tokens or streams, a size out of range, an action without a name in the chip files, an id that is
+        unknown, repeated or in no stage, or layers that do not chain.
+    """
     _check_tokens(trace)
     _check_sizes(trace)
     for op in trace.ops:

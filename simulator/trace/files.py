@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import OutputError, TraceError
 from simulator.outputs import replaced_whole
+from simulator.trace.check import check_trace
 from simulator.trace.manifest import (
     PHASES_MEMBER,
     POSITIONS,
@@ -62,12 +63,12 @@ def save_trace(trace: Trace, path: str | Path) -> str:
     Raises
     ------
     TraceError
-        The trace does not hold together (`Trace.check`), or its counts are beyond its encoding.
+        The trace does not hold together (`check_trace`), or its counts are beyond its encoding.
     OutputError
         The file cannot be written; what stood at ``path`` is unchanged.
     """
     path = Path(path)
-    trace.check()
+    check_trace(trace)
     try:
         if path.is_dir():
             raise OutputError(f"{path}: is a directory, wanted the path of a file such as {path / 'trace.npz'}")
@@ -82,7 +83,7 @@ def save_trace(trace: Trace, path: str | Path) -> str:
 
 def content_hash(trace: Trace) -> str:
     """The content hash that ``trace`` has on file, without writing it."""
-    trace.check()
+    check_trace(trace)
     members = {name: member_of(array, _npy_bytes(array)) for name, array in _arrays(trace)}
     return str(make_manifest(trace, members)["content_hash"])
 
@@ -157,7 +158,7 @@ def load_trace(path: str | Path) -> Trace:
         content_hash=manifest.content_hash,
         path=str(path),
     )
-    trace.check()
+    check_trace(trace)
     return trace
 
 

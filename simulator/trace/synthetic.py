@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import TraceError, did_you_mean
+from simulator.trace.check import check_trace
 from simulator.trace.encoding import Code, Encoding
 from simulator.trace.trace import PHASES, Layer, Op, Phase, Stage, Stream, Trace
 
@@ -116,7 +117,7 @@ def synthetic_trace(
         origin={"kind": "synthetic", "pattern": pattern, "sizes": list(sizes), "seed": seed},
         load_counts=generator,
     )
-    trace.check()
+    check_trace(trace)
     generator.check()
     return trace
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import TraceError, did_you_mean
-from simulator.trace.check import check_counts, check_program
 from simulator.trace.encoding import Encoding
 
 Phase = Literal["prefill", "decode"]
@@ -299,20 +298,31 @@ class Trace:
             if stream_id not in self.stream:
                 raise TraceError(f"{self.where}: no stream {stream_id!r}{did_you_mean(stream_id, self.stream)}")
             counts = self.load_counts(stream_id)
-            check_counts(self, stream_id, counts)
+            self._check_counts(stream_id, counts)
             self._loaded[stream_id] = counts
         return self._loaded[stream_id]
 
-    def check(self) -> None:
-        """Check that the program holds together; the counts are checked when they are read.
-
-        Raises
-        ------
-        TraceError
-            No tokens or streams, a size out of range, an action without a name in the chip files, an id that is
-            unknown, repeated or in no stage, or layers that do not chain.
-        """
-        check_program(self)
+    def _check_counts(self, stream_id: str, counts: NDArray[np.integer]) -> None:
+        """Check shape and range of the counts of one stream, and that nothing fires beyond its live activations."""
+        wanted = (self.n_tokens, self.stream[stream_id].n)
+        where = f"{self.where}: stream {stream_id}"
+        if counts.shape != wanted or counts.dtype.kind not in "iu":
+            raise TraceError(f"{where}: counts {counts.dtype} {counts.shape}, wanted integers {wanted}")
+        low = -self.encoding.levels if self.encoding.signed else 0
+        if counts.size and not (low <= int(counts.min()) and int(counts.max()) <= self.encoding.levels):
+            raise TraceError(
+                f"{where}: counts from {counts.min()} to {counts.max()},"
+                f" wanted {low} to {self.encoding.levels} ({self.encoding.code})"
+            )
+        if self.stream[stream_id].live is not None:
+            live = self.live(stream_id)
+            beyond = (counts != 0) & (np.arange(counts.shape[1]) >= live[:, None])
+            if beyond.any():
+                token, index = np.argwhere(beyond)[0]
+                raise TraceError(
+                    f"{where}: token {token} counts {counts[token, index]} at activation {index},"
+                    f" wanted 0 beyond its {live[token]} live ones"
+                )
 
 
 @dataclass(frozen=True)

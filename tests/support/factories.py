@@ -24,6 +24,7 @@ from simulator.engine.units import UnitLoad
 from simulator.mapping.placement import Block, Placement
 from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin
+from simulator.trace.check import check_trace
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace import Layer, Op, Stage, Stream, Trace
 
@@ -212,7 +213,7 @@ def make_trace(n_blocks: int = 2, n_tokens: int = 4, seed: int = 0, levels: int 
         load_counts=counts.__getitem__,
         content_hash="0123456789abcdef" * 4,
     )
-    trace.check()
+    check_trace(trace)
     return trace
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from simulator.errors import TraceError
+from simulator.trace.check import check_trace
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Op, Stage, Stream, Trace
 
@@ -140,17 +141,17 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_refuses_a_program_that_does_not_hold_together(trace, fault):
-    trace.check()
+    check_trace(trace)
     broken, message = FAULTS[fault]
     with pytest.raises(TraceError, match=message) as raised:
-        broken(trace).check()
+        check_trace(broken(trace))
     assert str(raised.value).startswith("silent 4-3-2: ")
     assert "\n" not in str(raised.value)
 
 
 def test_accepts_a_residual_stream_and_a_count_that_is_zero_at_the_first_token(trace):
-    with_stage(trace, 2, carries=("layers.0.in",)).check()
-    with_op(trace, vector__add=(-4, 4)).check()  # 4 sums of c terms: 4(c - 1) additions, 0 at c = 1
+    check_trace(with_stage(trace, 2, carries=("layers.0.in",)))
+    check_trace(with_op(trace, vector__add=(-4, 4)))  # 4 sums of c terms: 4(c - 1) additions, 0 at c = 1
 
 
 def test_op_counts_grow_with_the_context():
@@ -185,7 +186,7 @@ def test_only_live_activations_of_a_local_stream_exist(trace):
     """Contexts 1 and 2, live 1 + c of 3 activations."""
     counts = np.array([[3, -1, 0], [0, 0, 2]], np.int8)
     attention = replace(local(trace), load_counts=lambda _: counts)
-    attention.check()
+    check_trace(attention)
     assert attention.live("local").tolist() == [2, 3]
     assert attention.live("layers.0.in").tolist() == [4, 4]
     assert attention.spikes_per_token("local").tolist() == [4, 2]
@@ -203,7 +204,7 @@ def test_phase_of_all_tokens_or_mixed(trace):
 def test_some_tokens_of_a_trace():
     whole = synthetic_trace("poisson", [4, 3, 2], tokens=4, seed=1)
     part = pickle.loads(pickle.dumps(whole.take(np.array([False, True, False, True]))))
-    part.check()
+    check_trace(part)
     assert part.positions.tolist() == [1, 3]
     assert np.array_equal(part.counts("layers.1.in"), whole.counts("layers.1.in")[[1, 3]])
 
