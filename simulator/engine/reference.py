@@ -41,9 +41,12 @@ def reference_simulate(trace: Trace, chip: ChipConfig, placement: Placement) -> 
     oracle = _Oracle(trace, chip, placement)
     found, now = oracle.found, 0
     for active in rounds(trace, chip.schedule):
+        before = found.counts["chip", "sync", "barrier"]
         ended = now + oracle.round(active)
+        barriers = found.counts["chip", "sync", "barrier"] - before
         for core in oracle.taking_part([stage for stage, _ in active]):
             found.active_ps[core] += ended - now
+            found.barrier_ps[core] += barriers * oracle.barrier_ps()
         for stage, token in active:
             found.start_ps.setdefault(token, now)
             if stage is trace.stages[-1]:
@@ -82,13 +85,14 @@ class _Oracle(ReferenceCores):
         return sum(self.timestep(spiking, t) + self.barrier() for t in range(self.n_timesteps()))
 
     def barrier(self) -> int:
-        """One barrier: linear in the tiles in use between the points of the chip file, constant outside them.
-
-        Under handshakes there is none: a core knows how many values it waits for.
-        """
+        """One barrier. Under handshakes there is none: a core knows how many values it waits for."""
         if self.chip.sync.kind == "handshake":
             return 0
         self.count("chip", "sync", "barrier")
+        return self.barrier_ps()
+
+    def barrier_ps(self) -> int:
+        """Its time: linear in the tiles in use between the points of the chip file, constant outside them."""
         used = len({int(self.placement.core_router[block.core]) for block in self.placement.blocks})
         points = self.chip.sync.barrier.latency
         if used <= points[0].tiles:

@@ -27,8 +27,8 @@ class Event:
 class ReferenceResult:
     """Counts per (layer, component, action), spike packets; start and end of each token.
 
-    Of each core busy and stall ps, slots lost in bank conflicts, and the time of the stages it takes part in; of each
-    (core, unit) busy and stall ps.
+    Of each core busy and stall ps, slots lost in bank conflicts, and the time and the barriers of the stages it takes
+    part in; of each (core, unit) busy and stall ps.
     """
 
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -36,6 +36,7 @@ class ReferenceResult:
     busy_ps: Counter[int] = field(default_factory=Counter)
     stall_ps: Counter[int] = field(default_factory=Counter)
     active_ps: Counter[int] = field(default_factory=Counter)
+    barrier_ps: Counter[int] = field(default_factory=Counter)
     unit_busy_ps: Counter[tuple[int, str]] = field(default_factory=Counter)
     unit_stall_ps: Counter[tuple[int, str]] = field(default_factory=Counter)
     word_conflicts: Counter[int] = field(default_factory=Counter)

@@ -67,9 +67,11 @@ class SimResult:
         of the synaptic memory, or of that of the accumulators, see `row_service.RowService`).
     units
         One row per core in use and unit (stage of its pipeline, `units.UNITS`): ``core, unit, busy_ps, stall_ps,
-        idle_ps, wait_ps``. Busy (own work), stalled (done with its part of a packet or of an op that another unit still
-        works on) and idle (without work) add up to `total_ps`. ``wait_ps`` is the part of ``idle_ps`` in which a stage
-        of the program that the core takes part in was under way: for the network, other cores or units, barriers.
+        idle_ps, wait_ps, network_ps, barrier_ps``. Busy (own work), stalled (done with its part of a packet or of an op
+        that another unit still works on) and idle (without work) add up to `total_ps`. ``wait_ps`` is the part of
+        ``idle_ps`` in which a stage of the program that the core takes part in was under way, ``network_ps`` and
+        ``barrier_ps`` the parts of that which the network added to these stages and their barriers took (`stages`); the
+        rest is for other cores or units.
     links
         One row per directed mesh link of the mesh in use: ``router, x, y, direction (+x -x +y -y), crosses_chip, flits,
         wait_cycles`` (cycles in which a flit at the head of a FIFO waited for the link), ``mean_wait_cycles`` (per

@@ -113,7 +113,8 @@ class BatchRun:
         self._simulate()
         everywhere, packet = np.arange(len(self._at_work)), setting.chip.core.axon_out.packet
         self.units.work("axon_out", everywhere, self.cores.packets_out * packet.latency.value)
-        self.units.active_ps[self._at_work] = self.total_ps.sum()
+        of_stages = self.total_ps, self.times["network_ps"], self.times["barrier_ps"]
+        self.units.active_ps[:, self._at_work] = np.sum(of_stages, axis=1)[:, None]
 
     @property
     def total_ps(self) -> Ints:

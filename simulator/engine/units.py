@@ -29,7 +29,8 @@ class UnitLoad:
         int64 [units, cores]: time in which a unit had done its part of a packet, or of an op, and waited for a slower
         one or for the overhead of the core.
     active_ps
-        int64 [cores]: time in which a stage of the program that the core takes part in was under way.
+        int64 [3, cores]: time in which a stage of the program that the core takes part in was under way; of that, what
+        the network added to its timesteps, and its barriers.
     """
 
     busy_ps: Ints
@@ -40,7 +41,7 @@ class UnitLoad:
     def idle(cls, placement: Placement) -> UnitLoad:
         """Nothing done yet."""
         shape = len(UNITS), placement.cores_total
-        return cls(np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape[1], np.int64))
+        return cls(np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros((3, shape[1]), np.int64))
 
     def work(self, unit: str, cores: Ints, ps: Ints | int) -> None:
         """A unit of ``cores``, which may repeat, works for ``ps`` and waits for no other."""
@@ -74,13 +75,17 @@ class UnitLoad:
         cores = np.array(sorted({block.core for block in placement.blocks}), dtype=np.int64)
         busy, stall = self.busy_ps[:, cores].T.reshape(-1), self.stall_ps[:, cores].T.reshape(-1)
         idle = total_ps - busy - stall
-        wait = np.repeat(self.active_ps[cores], len(UNITS)) - busy - stall
+        active, network, barrier = np.repeat(self.active_ps[:, cores], len(UNITS), axis=1)
+        wait = active - busy - stall
         table = pd.DataFrame({"core": np.repeat(cores, len(UNITS)), "unit": np.tile(UNITS, len(cores))})
-        table = table.assign(busy_ps=busy, stall_ps=stall, idle_ps=idle, wait_ps=wait)
-        for row in table[(wait < 0) | (wait > idle)].to_dict("records")[:1]:
+        table = table.assign(
+            busy_ps=busy, stall_ps=stall, idle_ps=idle, wait_ps=wait, network_ps=network, barrier_ps=barrier
+        )
+        for row in table[(wait < network + barrier) | (wait > idle)].to_dict("records")[:1]:
             raise ConservationError(
-                f"time: {row['unit']} of core {row['core']}: busy {row['busy_ps']}, stall {row['stall_ps']} ps, wanted"
-                f" at most {row['busy_ps'] + row['stall_ps'] + row['wait_ps']} ps (its stages) of {total_ps} ps"
+                f"time: {row['unit']} of core {row['core']}: busy {row['busy_ps']}, stall {row['stall_ps']}, wait"
+                f" {row['wait_ps']} of {total_ps} ps, wanted a wait of at least {row['network_ps']} (network) and"
+                f" {row['barrier_ps']} (barriers)"
             )
         return table
 

@@ -15,11 +15,11 @@ def unit_table(run: Run) -> pd.DataFrame:
 
     Columns: ``unit, cores`` (in which it worked), ``busy_share, stall_share, idle_share`` (of the elapsed time, mean
     over those cores; they add up to 1), ``wait_share`` (the part of idle in which a stage of the core was under way),
-    ``busiest_core, busiest_share``. What the times are: `SimResult.units`.
+    ``network_share, barrier_share`` (parts of wait), ``busiest_core, busiest_share``. See `SimResult.units`.
     """
     units = run.result.units
     worked = units[units["busy_ps"] > 0] if run.result.total_ps else units.head(0)
-    times = ["busy_ps", "stall_ps", "idle_ps", "wait_ps"]
+    times = ["busy_ps", "stall_ps", "idle_ps", "wait_ps", "network_ps", "barrier_ps"]
     worked = worked.astype(dict.fromkeys(times, np.float64))
     worked[times] /= run.result.total_ps or 1
     by_unit = worked.groupby("unit", sort=False)

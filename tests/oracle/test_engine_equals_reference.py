@@ -103,6 +103,8 @@ def assert_units_equal_to_oracle(result: SimResult, found: ReferenceResult) -> N
     assert active.tolist() == [found.active_ps[core] for core, _ in of_unit]
     assert set(units[["busy_ps", "stall_ps", "idle_ps"]].sum(axis=1)) == {result.total_ps}
     assert (units[["busy_ps", "stall_ps", "wait_ps", "idle_ps"]] >= 0).all(axis=None)
+    assert units["barrier_ps"].tolist() == [found.barrier_ps[core] for core, _ in of_unit]
+    assert (units["wait_ps"] >= units["network_ps"] + units["barrier_ps"]).all()
 
 
 @pytest.mark.parametrize("code", CODES)

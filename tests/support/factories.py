@@ -296,7 +296,7 @@ def _cores(trace: Trace, chip: ChipConfig, placement: Placement) -> pd.DataFrame
 def _units(cores: pd.DataFrame, placement: Placement, total_ps: int) -> pd.DataFrame:
     """Half the busy time of a core is that of its dendrite, or at a home of its soma, which axon_in then waits for."""
     load = UnitLoad.idle(placement)
-    load.active_ps[:] = total_ps
+    load.active_ps[0] = total_ps
     for unit, some in (("dendrite", cores["role"] == "layer"), ("soma", cores["role"] == "home")):
         busy = cores.loc[some, "busy_ps"].to_numpy() // 2
         load.lockstep(cores.loc[some, "core"].to_numpy(), {unit: busy, "axon_in": busy // 4}, busy)

@@ -55,6 +55,9 @@ def test_a_target_in_lockstep():
     assert target.loc[["axon_out", "vector", "memory"], ["busy_ps", "stall_ps"]].to_numpy().sum() == 0
     units = result.units[result.units["core"] == 1]
     assert (units["idle_ps"] == units["wait_ps"]).all()  # the only stage is always under way
+    stage = result.stages.iloc[0]
+    assert (units["network_ps"] == stage["network_ps"]).all()
+    assert (units["barrier_ps"] == stage["barrier_ps"]).all()
     assert (units[TIMES[:3]].sum(axis=1) == result.total_ps).all()
 
 
@@ -94,15 +97,21 @@ def test_cores_whose_stage_is_not_under_way_do_not_wait():
     of_stage = result.stages.set_index("stage")["total_ps"]
     last = result.units[result.units["core"] == result.cores["core"].iloc[-1]]
     assert (last["idle_ps"] - last["wait_ps"] == of_stage.iloc[0]).all()
+    for part in ("network_ps", "barrier_ps"):  # the first target also sends its outputs in the second stage
+        of_core = result.units.groupby("core", sort=False)[part].first().tolist()
+        first, second = result.stages[part].tolist()
+        assert of_core == [first, first + second, second, second]
 
 
 def test_more_work_than_time_is_refused():
     trace, chip = trace_of([1, 1], 4), make_chip()
     placement = map_trace(trace, chip)
     load = UnitLoad.idle(placement)
-    load.active_ps[:] = 10
+    load.active_ps[:] = [[10], [1], [2]]
     load.lockstep(np.array([1]), {"axon_in": 4}, 6)
     assert load.frame(placement, 10).set_index(["core", "unit"]).loc[(1, "axon_in"), TIMES].tolist() == [4, 2, 4, 4]
-    load.work("axon_in", np.array([1]), 5)
-    with pytest.raises(ConservationError, match=r"axon_in of core 1: busy 9, stall 2 ps, wanted at most 10 ps"):
+    load.work("axon_in", np.array([1]), 2)
+    with pytest.raises(
+        ConservationError, match=r"axon_in of core 1: busy 6, stall 2, wait 2 of 10 ps, wanted .* 1 .* 2 "
+    ):
         load.frame(placement, 10)
