@@ -83,7 +83,7 @@ def simulate(
 ) -> None:
     """Simulate a trace on a chip and write a report."""
     from simulator.config import load_chip
-    from simulator.config.files import dense_twin_of
+    from simulator.config.files import load_dense_twin
     from simulator.outputs import check_writable_file
     from simulator.report.files import check_place, write_report
     from simulator.report.progress import ProgressLine
@@ -102,7 +102,7 @@ def simulate(
     check_place(folder)
     if timeline is not None:
         check_writable_file(timeline)
-    twin = load_chip(dense_twin_of(chip_config)) if dense_twin and chip_config.replay != "dense" else None
+    twin = load_dense_twin(chip_config) if dense_twin and chip_config.replay != "dense" else None
     with ProgressLine(quiet=quiet or as_json) as progress:
         progress.say(f"{captured} on {chip_config.name}; the first run on a machine compiles the kernels")
         from simulator.report.export import write_latex

@@ -10,7 +10,7 @@ from simulator.config.expand import expand
 from simulator.config.extends import KEY, find_chip, is_path, read_chip_tree, shipped_chips
 from simulator.config.overrides import Override, apply_override, parse_overrides
 from simulator.config.place import Problem
-from simulator.config.rules import broken_chip_rules
+from simulator.config.rules import STORED, broken_chip_rules
 from simulator.config.validate import validate
 from simulator.config.yaml_marks import Node
 from simulator.errors import ConfigError
@@ -68,6 +68,21 @@ def dense_twin_of(chip: ChipConfig, directory: Path | None = None) -> str:
     """Name of the shipped dense chip to set ``chip`` beside: that of its own node, else `DENSE_CHIP` in 45 nm."""
     at_its_node = f"dense-int8-{chip.technology.node_nm:g}nm"
     return at_its_node if at_its_node in shipped_chips(directory or chips_directory()) else DENSE_CHIP
+
+
+def load_dense_twin(chip: ChipConfig, directory: Path | None = None) -> ChipConfig:
+    """The shipped dense chip beside ``chip``, with KV cache, embedding and head in the memories that ``chip`` names.
+
+    Raises
+    ------
+    ConfigError
+        When the dense chip lacks such a memory.
+    """
+    places = {f"mapping.{name}": getattr(chip.mapping, name) for name in STORED}
+    moved = [f"{path}={place}" for path, place in places.items() if place != "memory"]
+    if moved and chip.memory.capacity is not None:
+        moved.append(f"memory.capacity={chip.memory.capacity} B")
+    return load_chip(dense_twin_of(chip, directory), moved, directory)
 
 
 def list_chips(directory: Path | None = None) -> list[tuple[str, str]]:

@@ -75,7 +75,7 @@ def simulate(
     check_trace(trace)
     check_placement(trace, chip, placement)
     check_rings(trace, chip)
-    threads = min(threads or available_threads(), len(trace.stages))
+    threads = threads_for(trace, threads)
     if memory_limit_bytes is not None:
         check_memory(trace, chip, placement, threads, memory_limit_bytes)
     compile_s = warm_up()
@@ -86,6 +86,11 @@ def simulate(
         if progress is not None:
             progress(done, run.n_batches)
     return run.result({"compile_s": compile_s, "simulate_s": time.perf_counter() - started})
+
+
+def threads_for(trace: Trace, threads: int | None = None) -> int:
+    """Threads of a simulation of ``trace``: those asked for, or as many as there are cores; one per stage at most."""
+    return min(threads or available_threads(), len(trace.stages))
 
 
 def available_threads() -> int:

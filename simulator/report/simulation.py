@@ -12,6 +12,8 @@ from simulator.energy.breakeven import Bisection, bisect_trace
 from simulator.energy.cmos45 import PAPER_PRECISION, Precision, cmos45_all
 from simulator.energy.ledger import EnergyLedger, build_ledger
 from simulator.engine.engine import simulate as replay
+from simulator.engine.engine import threads_for
+from simulator.engine.limits import check_memory
 from simulator.engine.result import SimResult
 from simulator.errors import SpikewattError
 from simulator.mapping.place import map_trace
@@ -69,6 +71,8 @@ def simulate(
     """
     if breakeven and dense_chip is None:
         raise SpikewattError("break-even is that with a dense twin, and none is simulated: leave one of the two out")
+    if dense_chip is not None:
+        _check_twin(dense_chip, trace, memory_limit_bytes)
     placement, result, ledger = _priced(chip, trace, progress, allow_uncosted, memory_limit_bytes)
     dense = None if dense_chip is None else dense_twin(dense_chip, trace, progress)
     return NotebookRun(
@@ -96,6 +100,13 @@ def repriced(run: Run, chip: ChipConfig, command: str) -> Run:
     """
     ledger = build_ledger(run.result, chip)
     return replace(run, chip=chip, ledger=ledger, command=command, warnings=_warnings(chip, run.trace, run.placement))
+
+
+def _check_twin(chip: ChipConfig, trace: Trace, memory_limit_bytes: int | None) -> None:
+    """Refuse a twin that does not fit before anything is simulated."""
+    placement = map_trace(trace, chip)
+    if memory_limit_bytes is not None:
+        check_memory(trace, chip, placement, threads_for(trace), memory_limit_bytes)
 
 
 def dense_twin(chip: ChipConfig, trace: Trace, progress: Progress | None = None) -> DenseTwin:

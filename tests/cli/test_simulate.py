@@ -201,6 +201,36 @@ BAD_OPTIONS = {
         "loihi-like: layer layers.0: one synapse needs 8 B of a core's SRAM, limit 1 B (7 B over);"
         " raise core.sram.capacity or make core.sram.word smaller",
     ),
+    "mesh too small": (
+        (
+            "--set",
+            "chip.tiles_x=1",
+            "--set",
+            "chip.tiles_y=2",
+            "--set",
+            "chip.cores_per_tile=1",
+            "--set",
+            "chip.max_chips=1",
+        ),
+        "loihi-like: the trace needs 5 cores, limit 2 on 1 chip(s) (3 cores over); raise chip.max_chips to 3,"
+        " core.sram.capacity or core.limits",
+    ),
+    "axon tables too small": (
+        ("--set", "core.limits.axons_in=1", "--set", "chip.max_chips=1", "--set", "chip.tiles_x=1"),
+        # 12 and 8 inputs, one to a core, and 3 homes
+        "loihi-like: the trace needs 23 cores, limit 16 on 1 chip(s) (7 cores over); raise chip.max_chips to 2,"
+        " core.sram.capacity or core.limits",
+    ),
+    "link without bandwidth": (
+        ("--set", "noc.cycle=0 ns"),
+        "--set noc.cycle=0 ns: found '0 ns', wanted a time of at least 1 ps",
+    ),
+    "memory of a core too small": (
+        ("--set", "memory.capacity=7 B"),
+        # 8 values of 24 bits
+        "loihi-like: core 2 needs 24 bytes of memory (values 24), limit 7 (17 over); raise memory.capacity or lower"
+        " core.limits.neurons",
+    ),
     "out-is-a-file": (("--out", "taken"), "taken: is a file, wanted a folder for the report"),
     "out-of-something-else": (
         ("--out", "other"),

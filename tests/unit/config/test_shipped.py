@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from simulator.config import list_chips, load_chip, load_sweep
 from simulator.config.chip import ChipLink
-from simulator.config.files import chips_directory, dense_twin_of
+from simulator.config.files import chips_directory, dense_twin_of, load_dense_twin
 from simulator.config.provenance import Provenance
 
 CHIPS = sorted(path.stem for path in chips_directory().glob("*.yaml"))
@@ -104,6 +104,14 @@ def test_the_dense_twin_differs_in_coding_and_adder_only():
 def test_a_chip_is_set_beside_the_dense_chip_of_its_node(chip, twin):
     assert dense_twin_of(load_chip(chip)) == twin
     assert load_chip(twin).replay == "dense"
+
+
+def test_the_twin_keeps_its_cache_and_head_where_the_chip_does():
+    moved = ["mapping.kv_cache=auto", "mapping.head=dram", "memory.capacity=1 MiB"]
+    twin = load_dense_twin(load_chip("sdllm-asic-22nm", moved))
+    assert (twin.name, twin.mapping.kv_cache, twin.mapping.head) == ("dense-int8-22nm", "auto", "dram")
+    assert (twin.mapping.embedding, twin.memory.capacity) == ("memory", 1 << 20)
+    assert load_dense_twin(load_chip("loihi-like", ["memory.capacity=1 MiB"])) == load_chip("dense-int8-45nm")
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
