@@ -132,7 +132,9 @@ class Sram(Frozen):
     capacity: SizeBytes
     word: WidthBits
     banks: Count = Field(
-        default=1, le=1 << 16, description="each of one port, words in them in turn: so many words can be read at once"
+        default=1,
+        le=1 << 16,
+        description="each of one port, words in them in turn: so many words of a row can be read at once",
     )
     read: Action | None = Field(
         default=None, description="one word for the vector unit; needed when mapping.kv_cache is sram"
