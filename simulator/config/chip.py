@@ -16,8 +16,10 @@ from simulator.config.fields import (
     AreaMm2,
     Count,
     Cycles,
+    Depth,
     Frozen,
     LengthNm,
+    Places,
     Positive,
     Quantity,
     SizeBytes,
@@ -111,7 +113,7 @@ class Noc(Frozen):
         default="mesh",
         description="torus: every row and column of tiles closes to a ring; buffer_flits must hold two packets then",
     )
-    buffer_flits: Count = Field(default=8, description="depth of each FIFO; with V, of each channel", le=255)
+    buffer_flits: Depth = Field(default=8, description="depth of each FIFO; with V, of each channel")
     flit_bits: WidthBits
     cycle: CycleTime = Field(description="time of one router cycle; an asynchronous chip gives its flit time")
     extra_cycles_x: Cycles = Field(default=0, description="cycles an east-west hop takes beyond the router's own")
@@ -131,9 +133,8 @@ class Sram(Frozen):
 
     capacity: SizeBytes
     word: WidthBits
-    banks: Count = Field(
+    banks: Places = Field(
         default=1,
-        le=1 << 16,
         description="each of one port, words in them in turn: so many words of a row can be read at once",
     )
     read: Action | None = Field(
@@ -155,9 +156,8 @@ class AxonIn(Frozen):
     """Receiving end: one table lookup per packet."""
 
     lookup: Action
-    fifo_packets: Count | None = Field(
+    fifo_packets: Places | None = Field(
         default=None,
-        le=1 << 16,
         description="packets that can wait in front of the core; a full core blocks the local port of its router (model"
         " cycle only). Without it any number can",
     )
@@ -186,9 +186,8 @@ class Dendrite(Frozen):
         description="beside the adders, without an access of their own; or in a memory, from which each accumulate and"
         " each reduce reads one and writes it back",
     )
-    accumulator_banks: Count | None = Field(
+    accumulator_banks: Places | None = Field(
         default=None,
-        le=1 << 16,
         description="banks of that memory, of one port each; neurons lie in them in turn. Without it one per lane",
     )
     accumulator_read: Action | None = Field(default=None, description="one accumulator; with accumulators: sram")

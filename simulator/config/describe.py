@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from simulator.config.fields import Quantity, Wanted
+from simulator.config.fields import SLIP, Quantity, Wanted
 
 _SAID_OF = {str: "text", float: "a number", int: "a whole number", dict: "a mapping", tuple: "a list"}
 
@@ -110,13 +110,13 @@ def _constraints(annotation: Any) -> Iterator[Any]:
 
 
 def _bound(constraints: Sequence[Any]) -> str:
-    """The lower bound in words."""
-    for constraint in constraints:
-        if isinstance(constraint, Ge):
-            return f" of at least {constraint.ge}"
-        if isinstance(constraint, Gt):
-            return f" above {constraint.gt}"
-    return ""
+    """The bounds in words; one that is there to catch slips of the pen alone is left out."""
+    least = next((c.ge for c in constraints if isinstance(c, Ge)), None)
+    most = next((c.le for c in constraints if isinstance(c, Le) and c.le != SLIP), None)
+    above = next((f" above {c.gt}" for c in constraints if isinstance(c, Gt)), "")
+    if least is None:
+        return above
+    return f" of at least {least}" if most is None else f" from {least} to {most}"
 
 
 def _choice(words: Sequence[str]) -> str:

@@ -75,8 +75,11 @@ LengthNm = Annotated[float, Quantity("length")]
 AreaMm2 = Annotated[float, Quantity("area")]
 SizeBytes = Annotated[int, Quantity("size", least=1, most="1 TiB")]
 WidthBits = Annotated[int, Quantity("width", least=1, most="1000000 bit")]
-Count = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
-Cycles = Annotated[int, Field(ge=0, le=1_000_000_000, strict=True)]
+SLIP = 1_000_000_000  # a larger number is a slip of the pen
+Count = Annotated[int, Field(ge=1, le=SLIP, strict=True)]
+Depth = Annotated[int, Field(ge=1, le=255, strict=True)]  # of a FIFO, whose places are counted in a byte
+Places = Annotated[int, Field(ge=1, le=1 << 16, strict=True)]
+Cycles = Annotated[int, Field(ge=0, le=SLIP, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True)]
 Text = Annotated[str, Field(min_length=1)]
 

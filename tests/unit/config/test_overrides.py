@@ -100,6 +100,10 @@ LINES = [
     ("core.synapse.lanes=010",
      "--set core.synapse.lanes=010: found 010, which YAML 1.1 reads as octal and YAML 1.2 as decimal, "
      "wanted 10 without the leading zero"),
+    ("noc.buffer_flits=300",
+     "--set noc.buffer_flits=300: found 300, wanted a whole number from 1 to 255"),
+    ("core.sram.banks=100000",
+     "--set core.sram.banks=100000: found 100000, wanted a whole number from 1 to 65536"),
     ("extends=loihi-like",
      "--set extends=loihi-like: found an unknown key, wanted one of name, summary, sources, technology, area, "
      "replay, chip, noc, core, vector, memory, sync, mapping, schedule, dram"),
