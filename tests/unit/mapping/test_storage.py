@@ -233,3 +233,36 @@ def test_traffic_covers_the_bits_wanted_and_less_than_a_granule_per_access_more(
         beyond = bits - int(wanted[f"memory.{way}"].sum())
         assert 0 <= beyond < trace.n_tokens * granule * (homes if place == "sram" else 1)
         assert bits % granule == 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    capacity=st.integers(1, 900),
+    blocks=st.integers(1, 3),
+    tokens=st.integers(1, 9),
+    neurons=st.sampled_from([5, 16, 64]),
+    weights=st.sampled_from(["resident", "streamed"]),
+)
+def test_auto_fills_no_core_beyond_its_memory_and_refuses_only_what_dram_would_not_help(
+    capacity, blocks, tokens, neurons, weights
+):
+    trace = make_trace(n_blocks=blocks, n_tokens=tokens)
+    more = {"memory__capacity": f"{capacity} B", "core__limits": {"axons_in": 64, "neurons": neurons}}
+
+    def placed(place: str) -> tuple[int, int] | None:
+        """Bytes on the fullest core, and bits in DRAM; None where it is refused."""
+        mapping = {"weights": weights, "kv_cache": place, "head": place}
+        chip = dram_chip(mapping, chip__max_chips=90, **more)
+        try:
+            placement = map_trace(trace, chip)
+        except CapacityError:
+            return None
+        stored = place_storage(trace, chip, placement)
+        fullest = max(sum(kinds.values()) for kinds in memory_bytes(stored, placement).values())
+        return fullest, sum(item.bits for item in stored if item.store == "dram")
+
+    auto, away = placed("auto"), placed("dram")
+    assert (auto is None) == (away is None)
+    if auto is not None and away is not None:
+        assert auto[0] <= capacity
+        assert auto[1] <= away[1]
