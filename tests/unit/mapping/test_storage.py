@@ -14,6 +14,7 @@ import pytest
 from factories import make_chip, make_dram, make_sram, make_trace
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from local_stream import with_local_stream
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.engine import simulate
@@ -193,6 +194,16 @@ def test_a_head_in_dram_is_read_whole_for_each_token():
         "vector.mac": 4 * 384,
         "dram.read": 4 * 7 * 500,
     }
+
+
+@pytest.mark.parametrize(("place", "counted"), [("dram", {"dram.read": 8 * 20}), ("sram", {"sram.read": 8})])
+def test_each_spike_of_a_query_pays_its_own_bursts_or_words(place, counted):
+    """3 tokens of one query that spikes twice; 8 bits of each of c positions, in granules of 20: 1, 1 and 2, twice."""
+    trace = with_op(make_trace(n_blocks=1, n_tokens=3), "head", Op("kept", "kv_cache", {"memory.write": (8, 0)}))
+    spiking = with_local_stream(trace, (1, 0), {"memory.read": (0, 8)}, np.full((3, 1), 2, np.int16))
+    chip = dram_chip({"kv_cache": place}, "20 bit", core__sram=make_sram(word="20 bit"))
+    found = counts_of(chip, spiking, "scores")
+    assert {name: n for name, n in found.items() if name.split(".")[0] in ("memory", "sram", "dram")} == counted
 
 
 @pytest.mark.parametrize(
