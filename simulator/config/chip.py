@@ -251,6 +251,7 @@ class Memory(Frozen):
 class Dram(Frozen):
     """Memory off the chip, one channel for each chip, read and written in whole bursts."""
 
+    capacity: SizeBytes | None = Field(default=None, description="of the channel of one chip; without it no bound")
     burst: WidthBits = Field(description="bits of one burst")
     access: Delay = Field(description="time of one burst, so that burst / access is the bandwidth of a channel")
     read: Price = Field(description="one bit")

@@ -68,6 +68,7 @@ def place_storage(trace: Trace, chip: ChipConfig, placement: Placement) -> tuple
     stored = _settled(stored, chip, placement)
     _check_memory(stored, chip, placement)
     _check_sram(stored, trace, chip, placement)
+    _check_dram(stored, chip, placement)
     return tuple(stored)
 
 
@@ -216,3 +217,18 @@ def _check_sram(stored: Sequence[Stored], trace: Trace, chip: ChipConfig, placem
                 f" weights), limit {bound} ({demand - bound} over); set mapping.kv_cache to dram, raise"
                 " core.sram.capacity or take fewer tokens"
             )
+
+
+def _check_dram(stored: Sequence[Stored], chip: ChipConfig, placement: Placement) -> None:
+    """Refuse more off the chips than their DRAM holds: what the mapping put there, and streamed weights."""
+    if chip.dram is None or chip.dram.capacity is None:
+        return
+    kept = sum(ceil_div(item.bits, 8) for item in stored if item.store == "dram")
+    weights = sum(block.sram_bytes for block in placement.blocks if block.owner in placement.streamed)
+    demand, bound = kept + weights, chip.dram.capacity * placement.n_chips
+    if demand > bound:
+        raise CapacityError(
+            f"{chip.name}: {demand} bytes of DRAM are needed ({kept} of caches and tables, {weights} of streamed"
+            f" weights), limit {bound} on {placement.n_chips} chip(s) ({demand - bound} over); raise dram.capacity or"
+            " take fewer tokens"
+        )

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_stream import with_local_stream
 
-from simulator.config.chip import ChipConfig
+from simulator.config.chip import ChipConfig, Mapping
 from simulator.engine.engine import simulate
 from simulator.errors import CapacityError
 from simulator.mapping.kv_cache import positions_held
@@ -164,6 +164,19 @@ def test_caches_of_all_blocks_on_one_core_are_refused_when_they_do_not_fit():
         CapacityError, match=r"core 0 needs 128 bytes of SRAM \(128 of KV cache, 0 of weights\), limit 120"
     ):
         map_trace(make_trace(), dram_chip(mapping, core__sram=make_sram("120 B")))
+
+
+def test_more_than_the_dram_holds_is_refused():
+    """Two caches of 64 bytes, a head of 384 and the weights of 14 layers, rows of 8 bytes a word: 4,608 bytes."""
+    chip = dram_chip({"weights": "streamed", "kv_cache": "dram", "head": "dram"}, dram__capacity="512 B")
+    weights = 2 * (2 * 16 * 16 + 2 * 16 * 8 + 2 * 16 * 32 + 32 * 16)  # q, o; k, v; gate, up; down
+    with pytest.raises(CapacityError) as refused:
+        map_trace(make_trace(), chip)
+    assert str(refused.value) == (
+        f"toy: {512 + weights} bytes of DRAM are needed (512 of caches and tables, {weights} of streamed weights),"
+        f" limit 512 on 1 chip(s) ({weights} over); raise dram.capacity or take fewer tokens"
+    )
+    assert map_trace(make_trace(), chip.model_copy(update={"mapping": Mapping(kv_cache="dram", head="dram")})).blocks
 
 
 def test_traffic_of_a_cache_in_sram_is_in_words_of_each_home_core():
