@@ -5,6 +5,7 @@ tokens of a text in a process of its own and prints its time and its peak memory
 anonymous and file-backed parts seen (RssAnon, RssFile, sampled 50 times a second). Linux only.
 
     python benchmarks/large_checkpoint.py                                    1.1 billion parameters (TinyLlama), 2.2 GB
+    python benchmarks/large_checkpoint.py --shape llama-2-7b                 6.7 billion parameters, 13.5 GB of disk
     python benchmarks/large_checkpoint.py --shape llama-2-7b --blocks 2      two of the 32 blocks, at full width
 
 Weights are normal with the deviation 1/sqrt(n_in): the perplexity means nothing, time and memory do.

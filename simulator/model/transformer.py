@@ -46,7 +46,8 @@ def forward(
         When a token is outside the vocabulary, or the context of the model is too short.
     """
     config, weights = checkpoint.config, checkpoint.weights
-    keep_freed_memory()
+    if checkpoint.kept:
+        keep_freed_memory()
     cache = KVCache() if cache is None else cache
     check_tokens(config, token_ids, cache.length)
     eps = config.rms_norm_eps
