@@ -103,12 +103,12 @@ def memory_bytes(stored: Sequence[Stored], placement: Placement) -> dict[int, Co
 
 
 def vocabulary(trace: Trace) -> int:
-    """Rows of the embedding, as many as the head has outputs; 0 where the trace has no head."""
+    """Rows of the embedding, as many as the head has outputs; 1, the row that is read, where the trace has no head."""
     heads = [layer.n_out for layer in trace.layers if layer.kind == "head"]
     for stage in trace.stages:
         ops = [trace.op[op_id] for op_id in stage.ops if trace.op[op_id].kind == "head"]
         heads += [op.counts.get("vector.mac", (0, 0))[0] // stage.width for op in ops]
-    return sum(heads)
+    return max(1, sum(heads))
 
 
 def _stored(stage: Stage, trace: Trace, chip: ChipConfig) -> Iterator[Stored]:

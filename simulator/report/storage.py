@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from simulator.config.chip import ChipConfig
+from simulator.mapping.capacity import ceil_div
 from simulator.mapping.fit import storage_frame
 from simulator.mapping.kv_cache import positions_held
 from simulator.mapping.placement import Placement
@@ -66,7 +67,7 @@ def _words(name: str, items: list[Stored]) -> str:
     """``KV cache 64 B (16 B per token) in DRAM``; nothing where there is none."""
     if not items:
         return ""
-    size = sum(-(-item.bits // 8) for item in items)
+    size = sum(ceil_div(item.bits, 8) for item in items)
     grows = sum(item.bits_per_token for item in items) / 8
     per_token = f" ({format_bytes(grows)} per token)" if grows else ""
     return f"{name} {format_bytes(size)}{per_token} in {' and '.join(dict.fromkeys(WORDS[i.store] for i in items))}"

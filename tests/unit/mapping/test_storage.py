@@ -22,6 +22,7 @@ from simulator.errors import CapacityError
 from simulator.mapping.kv_cache import positions_held
 from simulator.mapping.place import map_trace
 from simulator.mapping.storage import Stored, memory_bytes, place_storage
+from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Op, Trace
 
 HEAD_BITS = 24 * 16 * 8
@@ -78,6 +79,13 @@ def test_an_embedding_has_a_row_for_each_output_of_the_head():
     found = stored_on(make_chip(), with_op(make_trace(n_blocks=1), "blocks.0.attn_in", op))
     assert found["embedding", "embedding"].bits == 24 * 128
     assert found["embedding", "residual"].bits == 256
+
+
+def test_an_embedding_of_a_trace_without_a_head_is_no_smaller_than_the_row_that_is_read():
+    trace = synthetic_trace("silent", [16, 4], tokens=1)
+    trace = with_op(trace, "layers.0.in", Op("embedding", "embedding", {"memory.read": (128, 0)}))
+    assert stored_on(make_chip(), trace)["embedding", "embedding"].bits == 128
+    assert counts_of(dram_chip({"embedding": "dram"}), trace, "embedding") == {"dram.read": 2 * 96}
 
 
 def test_a_cache_holds_the_longest_context_and_in_a_pipeline_that_of_every_text():
