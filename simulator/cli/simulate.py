@@ -196,7 +196,8 @@ def compare(
     from simulator.report.terminal import make_console, print_comparison
 
     first, *others = read_reports(folders)
+    page = write_comparison([first, *others], out)  # first: a reader that goes, as `head` does, costs no page
     for other in others:
         print_comparison(first, other, make_console())
         print_table(changes(first, other).head(SHOWN_CHANGES), "what was changed (the page has all)")
-    typer.echo(f"comparison: {write_comparison([first, *others], out)}")
+    typer.echo(f"comparison: {page}")
