@@ -12,7 +12,7 @@ from simulator.config.sweep_axes import value_text
 from simulator.report.cells import as_cells
 from simulator.report.figures.style import HOT, INK, SMALL_PT, axes_for, styled
 from simulator.report.format import format_share
-from simulator.sweep.picture import short_name, words
+from simulator.sweep.picture import DOMINATED, short_name, words
 from simulator.sweep.runner import SweepResult
 
 HEIGHT_IN = 3.6
@@ -47,7 +47,7 @@ def draw_parallel(frame: pd.DataFrame, axes: tuple[str, ...], ax: Axes | None = 
     heights = np.stack([_heights(frame[name]) for name in names], axis=1)
     front = frame["front"].to_numpy(dtype=bool)
     lines = np.stack([np.broadcast_to(np.arange(len(names)), heights.shape), heights], axis=2)
-    for chosen, color, width in ((~front, "#9a9a9a", 0.7), (front, HOT, 1.6)):
+    for chosen, color, width in ((~front, DOMINATED, 0.7), (front, HOT, 1.6)):
         label = "Pareto front" if width > 1 else "dominated"
         collection = LineCollection(list(lines[chosen]), colors=color, linewidths=width, label=label)
         collection.set_rasterized(len(frame) > RASTER_ABOVE)

@@ -17,7 +17,7 @@ from simulator.report.figures.style import HOT, INK, RULE, SMALL_PT, axes_for, p
 from simulator.sweep.runner import SweepResult
 
 NAME = "pareto"
-DOMINATED = "#9a9a9a"
+DOMINATED = "#8c8c8c"  # 3.4 to 1 on white: a point that counts must be seen
 UNITS = {"_pj": ("J", 1e-12), "_ps": ("s", 1e-12), "_w": ("W", 1.0)}  # suffix of a key -> symbol, factor
 LOG_FROM = 100.0  # largest over smallest from which an axis is logarithmic: it then has two labelled ticks at least
 PLOT_IN, LINE_IN = 4.0, 0.19  # height of the plot, and of each line of the key below it
