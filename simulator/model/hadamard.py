@@ -75,11 +75,9 @@ class Hadamard:
         x = np.array(values, np.float32, order="C").reshape(-1, self.order * inner)
         add_pairs(x, self.base * inner)
         if self.base > 1:
-            rows = np.ascontiguousarray(x.reshape(-1, self.base, inner).swapaxes(0, 1))
-            sums = np.empty_like(rows)
-            signs = base_matrix(self.base).astype(np.float32)
-            add_signed(rows.reshape(self.base, -1), signs, sums.reshape(self.base, -1))
-            x = np.ascontiguousarray(sums.swapaxes(0, 1))
+            rows = np.ascontiguousarray(x.reshape(-1, self.base, inner).swapaxes(1, 2))
+            add_signed(rows.reshape(-1, self.base), base_matrix(self.base).astype(np.float32))
+            x = np.ascontiguousarray(rows.swapaxes(1, 2))
         return x.reshape(values.shape)
 
     def matrix(self) -> F64:

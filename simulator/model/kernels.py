@@ -128,24 +128,31 @@ def add_pairs(x: NDArray[np.float32], smallest: int) -> None:
 
 
 @jit
-def add_signed(rows: NDArray[np.float32], signs: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
-    """Write to ``sums`` [b, m] the sums over i of ``signs[i, j] * rows[i]``, in the order of the rows [b, m].
+def add_signed(x: NDArray[np.float32], signs: NDArray[np.float32]) -> None:
+    """Make value j of each row of x [m, b], in place, the sum over i of ``signs[i, j]`` times value i, in their order.
 
-    Some columns at a time, copied to where they stay in the cache: the rows may be a power of two apart.
+    Some rows at a time, turned so that the sums of one sign are added together. Four values to a step: b is a multiple
+    of 4, as the order of every Hadamard matrix beyond 2 is.
     """
-    b, width = rows.shape[0], 512
-    tile, total = np.empty((b, width), np.float32), np.empty(width, np.float32)
-    for start in range(0, rows.shape[1], width):
-        n = min(width, rows.shape[1] - start)
+    m, b = x.shape
+    width = 256
+    tile, total = np.empty((b, width), np.float32), np.empty((b, width), np.float32)
+    for start in range(0, m, width):
+        n = min(width, m - start)
         for i in range(b):
-            tile[i, :n] = rows[i, start : start + n]
+            for k in range(n):
+                tile[i, k] = x[start + k, i]
         for j in range(b):
-            total[:] = 0
-            for i in range(b):
-                part, sign = tile[i], signs[i, j]
+            sums = total[j]
+            sums[:] = 0
+            for i in range(0, b, 4):
+                s0, s1, s2, s3 = signs[i, j], signs[i + 1, j], signs[i + 2, j], signs[i + 3, j]
+                r0, r1, r2, r3 = tile[i], tile[i + 1], tile[i + 2], tile[i + 3]
                 for k in range(n):
-                    total[k] += sign * part[k]
-            sums[j, start : start + n] = total[:n]
+                    sums[k] = sums[k] + s0 * r0[k] + s1 * r1[k] + s2 * r2[k] + s3 * r3[k]
+        for k in range(n):
+            for j in range(b):
+                x[start + k, j] = total[j, k]
 
 
 def accumulate_rows(counts: NDArray[np.integer], rows: NDArray[np.int8]) -> NDArray[np.int32]:
