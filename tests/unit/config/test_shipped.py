@@ -107,10 +107,10 @@ def test_a_chip_is_set_beside_the_dense_chip_of_its_node(chip, twin):
 
 
 def test_the_twin_keeps_its_cache_and_head_where_the_chip_does():
-    moved = ["mapping.kv_cache=auto", "mapping.head=dram", "memory.capacity=1 MiB"]
+    moved = ["mapping.kv_cache=sram", "mapping.head=dram", "memory.capacity=2 MiB"]
     twin = load_dense_twin(load_chip("sdllm-asic-22nm", moved))
-    assert (twin.name, twin.mapping.kv_cache, twin.mapping.head) == ("dense-int8-22nm", "auto", "dram")
-    assert (twin.mapping.embedding, twin.memory.capacity) == ("memory", 1 << 20)
+    assert (twin.name, twin.mapping.kv_cache, twin.mapping.head) == ("dense-int8-22nm", "sram", "dram")
+    assert (twin.mapping.embedding, twin.memory.capacity) == ("auto", 2 << 20)
     assert load_dense_twin(load_chip("loihi-like", ["memory.capacity=1 MiB"])) == load_chip("dense-int8-45nm")
 
 
