@@ -98,7 +98,7 @@ def test_map_compares_every_way(trace_file: Path) -> None:
     ]
 
 
-def test_sync_shows_barriers_beside_handshakes(trace_file: Path) -> None:
+def test_sync_shows_barriers_beside_handshakes(trace_file: Path, work: Path, plain_page: None) -> None:
     done = run_program("sync", "--json", "--trace", trace_file)
     barrier, handshake = json.loads(done.out)
     assert (barrier["sync"], barrier["markers"], handshake["sync"], handshake["barriers"]) == (
