@@ -99,7 +99,9 @@ def repriced(run: Run, chip: ChipConfig, command: str) -> Run:
         When counted work has no price.
     """
     ledger = build_ledger(run.result, chip)
-    return replace(run, chip=chip, ledger=ledger, command=command, warnings=_warnings(chip, run.trace, run.placement))
+    of_prices = tuple(_unpublished(run.chip))
+    kept = (warning for warning in run.warnings if warning not in of_prices)
+    return replace(run, chip=chip, ledger=ledger, command=command, warnings=(*kept, *_unpublished(chip)))
 
 
 def _check_twin(chip: ChipConfig, trace: Trace, memory_limit_bytes: int | None) -> None:
@@ -147,8 +149,8 @@ def _priced(
 
 
 def _warnings(chip: ChipConfig, trace: Trace, placement: Placement) -> tuple[str, ...]:
-    """What a run takes for granted, and what its trace does."""
-    return (*_assumptions(chip, trace), *unbounded(chip, trace, placement), *_drawn(trace))
+    """What a run takes for granted, and what its trace does; what follows from prices comes last."""
+    return (*_assumptions(chip, trace), *unbounded(chip, trace, placement), *_drawn(trace), *_unpublished(chip))
 
 
 def _assumptions(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
@@ -165,7 +167,6 @@ def _assumptions(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
         *_order_of_tokens(chip),
         *_apart(chip),
         *((idle,) if chip.core.soma.every == "timestep" else ()),
-        *_unpublished(chip),
     )
 
 

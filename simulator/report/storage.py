@@ -55,8 +55,10 @@ def storage_line(run: Run) -> str:
 
 def unbounded(chip: ChipConfig, trace: Trace, placement: Placement) -> Iterable[str]:
     """The warning of a chip file that does not say how much its memory holds."""
+    if chip.memory.capacity is not None:
+        return
     core, used, kinds = _fullest(trace, chip, placement)
-    if chip.memory.capacity is None and used:
+    if used:
         yield (
             f"memory: the chip file gives no memory.capacity; {used} bytes on core {core} ({kinds}) are taken to fit,"
             " at the price and time of memory.read and memory.access whatever their size"
