@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FuncFormatter, NullFormatter
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.banks import accumulator_ps
@@ -122,6 +122,9 @@ def draw_roofline(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, 
     ax.set_yscale("log")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.yaxis.set_major_formatter(EngFormatter(sep=" "))
+    low, high = ax.get_ylim()
+    if high < 100 * low:  # a decade or two may hold a single power of ten, or none
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("synaptic operations per byte of weights read")

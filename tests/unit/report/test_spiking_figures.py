@@ -80,6 +80,16 @@ def test_a_chip_without_times_has_no_roof(run):
     draw_roofline(frame)
 
 
+def test_a_roofline_within_one_decade_has_numbers_at_its_axis(run):
+    frame = roofline_frame(run)
+    frame["synops_per_s"], frame["roof_per_s"] = 1.3e8, 2.6e8
+    frame.attrs["cores"] = (math.inf, math.inf)
+    _, ax = draw_roofline(frame)
+    low, high = ax.get_ylim()
+    assert high < 10 * low
+    assert len([tick for tick in ax.get_yticks() if low <= tick <= high]) >= 2
+
+
 def test_the_line_of_the_chip_passes_through_this_run(run):
     frame = break_even_frame(run)
     here = frame[(frame["model"] == "chip") & frame["this_run"]]
