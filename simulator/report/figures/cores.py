@@ -126,7 +126,7 @@ def _print_numbers(
     for i in np.flatnonzero(frame["used"].to_numpy()):
         text = f"{percent[i]:.0f}" if percent[i] >= 9.95 else f"{percent[i]:.{digits}f}"
         x, y = cells[i].mean(axis=0)
-        ax.text(x, y, text, ha="center", va="center", fontsize=SMALL_PT, color=ink_on(faces[i]))
+        ax.text(x, y, text, ha="center", va="center", fontsize=SMALL_PT, color=ink_on(faces[i]), in_layout=False)
 
 
 def _legend(ax: Axes, frame: pd.DataFrame, several: bool) -> None:

@@ -60,7 +60,7 @@ def draw_matrix(frame: pd.DataFrame, ax: Axes | None, label: str, symbol: str) -
             if np.isfinite(value):
                 ink = ink_on(colors(norm(value)))
                 text = f"{value / factor:#.3g}".rstrip(".")
-                ax.text(x + 0.5, y + 0.5, text, ha="center", va="center", color=ink, fontsize=SMALL_PT)
+                ax.text(x + 0.5, y + 0.5, text, ha="center", va="center", color=ink, fontsize=SMALL_PT, in_layout=False)
     _frame_axes(ax, rows, columns)
     bar = color_bar(figure, ax, ScalarMappable(norm, colors), f"{label} ({unit})")
     si_axis(bar.ax.yaxis, norm.vmax or 1.0, symbol)
