@@ -86,5 +86,6 @@ def _most_of_a_bank(turn: Ints, bank: Ints) -> Ints:
 def _of_each_shape(found: Callable[[int, int], tuple[int, int]], columns: Ints, weight_bits: Ints) -> tuple[Ints, Ints]:
     """``found(columns, weight bits)`` of each block, int64 [G] each, worked out once for each shape."""
     shapes, which = np.unique(np.column_stack([columns, weight_bits]), axis=0, return_inverse=True)
-    slots, conflicts = np.array([found(*shape) for shape in shapes.tolist()], dtype=np.int64)[which.reshape(-1)].T
+    of_shape = np.array([found(*shape) for shape in shapes.tolist()], dtype=np.int64).reshape(-1, 2)
+    slots, conflicts = of_shape[which.reshape(-1)].T
     return slots, conflicts

@@ -126,7 +126,8 @@ class SimResult:
         """`counts` and `static_ps` as columns, made once for all prices that they are given."""
         counts = sorted(self.counts, key=lambda row: row.layer == CHIP)  # stable: program order, then the chip
         counts.append(CountRow(CHIP, "static", "power", self.static_ps))
-        rows = pd.DataFrame(counts, columns=list(CountRow._fields)).astype({"count": np.int64})
+        columns = dict(zip(CountRow._fields, zip(*counts, strict=True), strict=True))
+        rows = pd.DataFrame(columns | {"count": np.array(columns["count"], dtype=np.int64)})
         names = [f"{row.component}.{row.action}" for row in counts]
         place = {name: i for i, name in enumerate(dict.fromkeys(names))}
         return Work(rows, tuple(place), np.array([place[name] for name in names], dtype=np.int64))

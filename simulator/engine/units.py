@@ -77,17 +77,24 @@ class UnitLoad:
         idle = total_ps - busy - stall
         active, network, barrier = np.repeat(self.active_ps[:, cores], len(UNITS), axis=1)
         wait = active - busy - stall
-        table = pd.DataFrame({"core": np.repeat(cores, len(UNITS)), "unit": np.tile(UNITS, len(cores))})
-        table = table.assign(
-            busy_ps=busy, stall_ps=stall, idle_ps=idle, wait_ps=wait, network_ps=network, barrier_ps=barrier
-        )
-        for row in table[(wait < network + barrier) | (wait > idle)].to_dict("records")[:1]:
+        for i in np.flatnonzero((wait < network + barrier) | (wait > idle))[:1]:
             raise ConservationError(
-                f"time: {row['unit']} of core {row['core']}: busy {row['busy_ps']}, stall {row['stall_ps']}, wait"
-                f" {row['wait_ps']} of {total_ps} ps, wanted a wait of at least {row['network_ps']} (network) and"
-                f" {row['barrier_ps']} (barriers)"
+                f"time: {UNITS[i % len(UNITS)]} of core {cores[i // len(UNITS)]}: busy {busy[i]}, stall {stall[i]},"
+                f" wait {wait[i]} of {total_ps} ps, wanted a wait of at least {network[i]} (network) and {barrier[i]}"
+                " (barriers)"
             )
-        return table
+        return pd.DataFrame(
+            {
+                "core": np.repeat(cores, len(UNITS)),
+                "unit": np.tile(UNITS, len(cores)),
+                "busy_ps": busy,
+                "stall_ps": stall,
+                "idle_ps": idle,
+                "wait_ps": wait,
+                "network_ps": network,
+                "barrier_ps": barrier,
+            }
+        )
 
 
 def _add(to: Ints, cores: Ints, ps: Ints | int) -> None:

@@ -166,6 +166,17 @@ def test_spikes_that_trigger_the_work_of_an_op(code, replay):
     assert_equal_to_oracle(trace, make_chip(replay=replay, core__soma__lanes=2))
 
 
+def test_a_stage_of_spikes_that_drive_no_layer():
+    """Its neurons are updated and fire, and that is all: a population whose spikes are only looked at."""
+    trace = synthetic_trace("full", [5, 3], levels=3, tokens=2, ops=False, head=False)
+    (first, *_) = trace.stages
+    alone = replace(trace, layers=(), stages=(replace(first, layers=()),))
+    assert_equal_to_oracle(alone, make_chip())
+    counts = {row[:3]: row.count for row in simulate(alone, make_chip(), map_trace(alone, make_chip())).counts}
+    assert counts[first.stage_id, "soma", "fire"] == 2 * 5 * 3
+    assert "packet" not in {action for _, _, action in counts}
+
+
 def test_a_graded_count_beyond_a_flit_travels_in_several():
     """Counts of 300 levels are 9 bits and a sign: two flits of 8 bits each, and a multiply-accumulate per weight."""
     trace = synthetic_trace("full", [5, 3], code="graded", levels=300, tokens=2)
