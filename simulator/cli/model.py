@@ -129,7 +129,8 @@ def perplexity(
     mode += f", {kv_bits}-bit KV cache" if kv_bits is not None else ""
     if as_json:
         quality = {"perplexity": found.perplexity, "bits_per_byte": found.bits_per_byte}
-        print_json({"mode": mode, **quality, "tokens_beyond_context": found.n_beyond})
+        extra = {"tokens_beyond_context": found.n_beyond, "warnings": list(found.warnings)}
+        print_json({"mode": mode, **quality, **extra})
     else:
         typer.echo(
             f"perplexity {found.perplexity:.3f} ({mode}), {found.nats_per_token:.4f} nats per token,"
@@ -137,6 +138,8 @@ def perplexity(
         )
         if found.n_beyond:
             typer.echo(f"warning: {found.n_beyond} tokens were left out: their passages are longer than the context")
+        for warning in found.warnings:
+            typer.echo(f"warning: {warning}")
 
 
 @app.command()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError
-from simulator.model.attention import Attention, attention_for, dense_attention
+from simulator.model.attention import Attention, SpikingAttention, attention_for, dense_attention
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
+from simulator.model.encoder import clip_warnings
 from simulator.model.linear import FloatLinear, Linear, SpikingLinear
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
@@ -34,12 +36,15 @@ class Perplexity:
         UTF-8 bytes of text that they stand for.
     n_beyond
         Tokens that were left out because the context of the model ended before their passage did.
+    warnings
+        What the preset did that a reader should know: values clipped, a text that it was calibrated on.
     """
 
     nats: float
     n_tokens: int
     n_bytes: int
     n_beyond: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def nats_per_token(self) -> float:
@@ -90,9 +95,11 @@ def perplexity(
     passages = tokenize(tokenizer, text, checkpoint.config.max_position_embeddings, max_tokens)
     if preset is None:
         return score_passages(checkpoint, passages, FloatLinear(checkpoint))
-    ready, settled, _ = prepared(checkpoint, as_preset(preset), passages)
+    ready, settled, notes = prepared(checkpoint, as_preset(preset), passages)
     linear, attention = SpikingLinear(ready, settled), attention_for(settled.attention.rule(), settled)
-    return score_passages(ready, passages, linear, attention, settled.head == "spiking")
+    found = score_passages(ready, passages, linear, attention, settled.head == "spiking")
+    clipped = linear.n_clipped + (attention.n_clipped if isinstance(attention, SpikingAttention) else Counter())
+    return replace(found, warnings=(*notes, *clip_warnings(clipped)))
 
 
 def score_passages(

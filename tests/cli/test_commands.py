@@ -264,6 +264,8 @@ def test_a_preset_by_name_and_by_file(of_model: tuple[object, ...], work: Path) 
     assert load_trace(work / "mine.npz").origin["clipped"]
     quality = json.loads(run_program("perplexity", *of_model, "--preset", "./mine.yaml", "--json").out)
     assert quality["mode"] == "mine, T=3"
+    (clipped,) = [line for line in quality["warnings"] if "clipped" in line]
+    assert f"warning: {clipped}" in by_file.out  # the same text, the same values
 
 
 def test_a_preset_and_an_encoding_are_one_too_many(of_model: tuple[object, ...], refused: Refused) -> None:
