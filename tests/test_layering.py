@@ -201,7 +201,9 @@ def test_a_heavy_package_would_be_seen() -> None:
     assert "numpy" in loaded("import simulator\nsimulator.load_trace")
 
 
-# Every encoding on two kinds of chip, and the kernels of model/ that check a capture, in one process.
+# Every encoding on two kinds of chip, closed by barriers and by handshakes, and the kernels of model/ that check a
+# capture, in one process.
+# in one process.
 ONE_SPECIALIZATION = """
 import importlib, json, pkgutil
 import numpy as np
@@ -222,6 +224,7 @@ for code, levels in (("ternary", 3), ("binary", 3), ("bitwise", 127), ("bitwise_
     trace = simulator.synthetic_trace("poisson", (12, 8, 4), code=code, levels=levels, tokens=2, name=code)
     for chip in ("loihi-like", "sdllm-asic-45nm"):
         simulator.simulate(simulator.load_chip(chip), trace, dense_chip=simulator.load_chip("dense-int8-45nm"))
+        simulator.simulate(simulator.load_chip(chip, ["sync.kind=handshake"]), trace)
     counts, rows = np.ones((1, 4), np.int16), np.ones((4, 3), np.int8)
     assert (accumulate_spikes(counts, rows, Encoding(code, levels)) == accumulate_rows(counts, rows)).all()
     spikes = encode(np.ones((2, 3), np.float32), Encoding(code, levels))

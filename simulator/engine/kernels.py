@@ -177,14 +177,22 @@ def mark_received(sent: Ints, ptr: Ints, target_of: Ints, received: Ints) -> Non
 
 
 @jit
+def write_event(
+    event: Ints, token: int, timestep: int, row: int, packets: Packets, delivery: Ints, member_target: Ints
+) -> None:
+    """Fill an event with a delivery, an entry of the log, of a packet that a neuron of ``row`` has sent."""
+    p = delivery[0]
+    event[0], event[1] = token, timestep
+    event[2], event[3], event[4] = row, packets[2][p], member_target[delivery[1]]
+    event[5], event[6], event[7], event[8] = packets[0][p], delivery[2], delivery[3], delivery[4]
+
+
+@jit
 def write_events(log: Ints, token: int, timestep: int, packets: Packets, member_target: Ints, events: Ints) -> int:
     """Turn the deliveries of one timestep into events; returns how many."""
     n = 0
     while n < len(log) and log[n, 0] >= 0:
-        p, event = log[n, 0], events[n]
-        event[0], event[1] = token, timestep
-        event[2], event[3], event[4] = packets[1][p], packets[2][p], member_target[log[n, 1]]
-        event[5], event[6], event[7], event[8] = packets[0][p], log[n, 2], log[n, 3], log[n, 4]
+        write_event(events[n], token, timestep, packets[1][log[n, 0]], packets, log[n], member_target)
         n += 1
     return n
 

@@ -28,6 +28,7 @@ from simulator.engine.kernels import (
     mark_received,
     merge_homes,
     step_end,
+    write_event,
 )
 from simulator.engine.kernels_cores import open_inputs
 from simulator.engine.kernels_noc_models import Links, carry
@@ -177,14 +178,10 @@ def write_spikes(
 ) -> int:
     """Turn the deliveries of spikes, not of markers, into events behind the first ``n_events``; returns how many."""
     for k in range(n):
-        p = log[k, 0]
-        timestep, row = divmod(packets[1][p], stride)
+        timestep, row = divmod(packets[1][log[k, 0]], stride)
         if row == stride - 1 or n_events >= len(events):
             continue
-        event = events[n_events]
-        event[0], event[1] = token, timestep
-        event[2], event[3], event[4] = row, packets[2][p], member_target[log[k, 1]]
-        event[5], event[6], event[7], event[8] = packets[0][p], log[k, 2], log[k, 3], log[k, 4]
+        write_event(events[n_events], token, timestep, row, packets, log[k], member_target)
         n_events += 1
     return n_events
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from functools import cached_property
 from itertools import pairwise
 
 from simulator.config.chip import ChipConfig
@@ -32,7 +33,7 @@ from simulator.engine.reference_ops import Work, dram_ps, op_ps, op_work
 from simulator.engine.reference_schedule import Active, chunk_of, rounds
 from simulator.engine.reference_storage import channel_ps, chips_of, store_of, touches
 from simulator.mapping.placement import Block, Placement
-from simulator.mapping.storage import place_storage
+from simulator.mapping.storage import Stored, place_storage
 from simulator.trace.trace import Stage, Trace
 
 
@@ -119,11 +120,15 @@ class _Oracle(ReferenceCores):
                 self.lockstep(home.core, parts, of_op)
         return taken
 
+    @cached_property
+    def stored(self) -> tuple[Stored, ...]:
+        """What lies in memory beside weights."""
+        return place_storage(self.trace, self.chip, self.placement)
+
     def works(self, stage: Stage, token: int) -> list[Work]:
         """What each op of a stage does for a token."""
-        stored = place_storage(self.trace, self.chip, self.placement)
         ops = [self.trace.op[op_id] for op_id in stage.ops]
-        places = [store_of(op, stage, self.trace, stored) for op in ops]
+        places = [store_of(op, stage, self.trace, self.stored) for op in ops]
         touched = [touches(*at, self.chip, len(self.blocks(stage.stage_id))) for at in zip(ops, places, strict=True)]
         return [
             op_work(op, self.trace, token, self.n_timesteps(), self.fires, counted)

@@ -22,7 +22,7 @@ from simulator.engine.result import CHIP
 from simulator.engine.row_service import accumulation, fetching_tokens
 from simulator.engine.schedule import Batch, chunks
 from simulator.engine.spikes import SpikeRun, replay_code, run_spikes
-from simulator.engine.storage import dram_ps, op_stores
+from simulator.engine.storage import dram_ps
 from simulator.engine.tally import Tally
 from simulator.engine.transfer import (
     Edges,
@@ -39,7 +39,7 @@ from simulator.engine.weights import load_ps, stage_bursts
 from simulator.errors import ConservationError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Placement
-from simulator.mapping.storage import Store
+from simulator.mapping.storage import Store, place_storage, stores
 from simulator.mapping.traffic import flits_per_spike
 from simulator.trace.trace import PHASES, Stage, Trace
 
@@ -76,7 +76,7 @@ class Setting:
         """The setting of a trace on a chip."""
         n_timesteps = replay_code(trace.encoding, chip)[1]
         barrier = barrier_ps(chip.sync.barrier, placement.tiles_used)
-        return cls(trace, chip, placement, n_timesteps, barrier, op_stores(trace, chip, placement))
+        return cls(trace, chip, placement, n_timesteps, barrier, stores(place_storage(trace, chip, placement), trace))
 
 
 class BatchRun:

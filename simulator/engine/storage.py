@@ -13,17 +13,11 @@ from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import ceil_div
-from simulator.mapping.placement import Placement
-from simulator.mapping.storage import Store, place_storage, stores
-from simulator.trace.trace import ClosedForm, Op, Trace
+from simulator.mapping.storage import Store
+from simulator.trace.trace import ClosedForm, Op
 
 Ints = NDArray[np.int64]
 READ_ALONE = ("embedding", "head")  # kinds of ops whose results stay behind the vector unit
-
-
-def op_stores(trace: Trace, chip: ChipConfig, placement: Placement) -> dict[str, Store]:
-    """Op -> memory of its data, for those of other memories than the one behind the vector unit."""
-    return stores(place_storage(trace, chip, placement), trace)
 
 
 def stored_work(

@@ -19,7 +19,7 @@ from simulator.model.attention_rule import AttentionRule
 from simulator.model.encoder import Encoder, SpikeCounts
 from simulator.model.kernels import accumulate_spikes
 from simulator.model.kv_cache import CachedRows, KVCache
-from simulator.model.linear import Record, exact_in_float32
+from simulator.model.linear import Record, SpikingLinear, exact_in_float32
 from simulator.model.preset import Preset, as_preset
 from simulator.trace.encoding import Encoding
 
@@ -61,6 +61,12 @@ def dense_attention(block: str, q: F32, k: F32, v: F32, cache: KVCache, window: 
 def attention_for(rule: AttentionRule, preset: Encoding | Preset) -> Attention:
     """Attention by a rule, nothing recorded."""
     return SpikingAttention(rule, preset) if rule.integer else dense_attention
+
+
+def clipped_values(linear: SpikingLinear, attention: Attention) -> dict[str, int]:
+    """Values that were clipped in front of linear layers and of attention, by type of stream, where there are any."""
+    found = linear.n_clipped + (attention.n_clipped if isinstance(attention, SpikingAttention) else Counter())
+    return {kind: n for kind, n in found.items() if n}
 
 
 class SpikingAttention:

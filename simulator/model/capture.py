@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError
-from simulator.model.attention import SpikingAttention, dense_attention
+from simulator.model.attention import SpikingAttention, clipped_values, dense_attention
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.encoder import clip_warnings
 from simulator.model.generation import Decode, generate
@@ -185,8 +184,7 @@ class _Run:
     @property
     def n_clipped(self) -> dict[str, int]:
         """Clipped values by type of stream, where there are any."""
-        found = self._linear.n_clipped + (self._spiking.n_clipped if self._spiking is not None else Counter())
-        return {kind: n for kind, n in found.items() if n}
+        return clipped_values(self._linear, self._attention)
 
     def passed(self, passages: tuple[Passage, ...], decode: Decode | None) -> tuple[Perplexity, NDArray[np.int64]]:
         """Perplexity of the passages, passed once, and the ids generated after them."""

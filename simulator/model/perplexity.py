@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError
-from simulator.model.attention import Attention, SpikingAttention, attention_for, dense_attention
+from simulator.model.attention import Attention, attention_for, clipped_values, dense_attention
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.encoder import clip_warnings
 from simulator.model.linear import FloatLinear, Linear, SpikingLinear
@@ -98,8 +97,7 @@ def perplexity(
     ready, settled, notes = prepared(checkpoint, as_preset(preset), passages)
     linear, attention = SpikingLinear(ready, settled), attention_for(settled.attention.rule(), settled)
     found = score_passages(ready, passages, linear, attention, settled.head == "spiking")
-    clipped = linear.n_clipped + (attention.n_clipped if isinstance(attention, SpikingAttention) else Counter())
-    return replace(found, warnings=(*notes, *clip_warnings(clipped)))
+    return replace(found, warnings=(*notes, *clip_warnings(clipped_values(linear, attention))))
 
 
 def score_passages(
