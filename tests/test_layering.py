@@ -203,7 +203,6 @@ def test_a_heavy_package_would_be_seen() -> None:
 
 # Every encoding on two kinds of chip, closed by barriers and by handshakes, and the kernels of model/ that check a
 # capture, in one process.
-# in one process.
 ONE_SPECIALIZATION = """
 import importlib, json, pkgutil
 import numpy as np
