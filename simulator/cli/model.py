@@ -204,8 +204,8 @@ def synthesize(
 
     check_writable_file(out)
     if shape is not None:
-        from simulator.model.statistical import statistical_trace
-        from simulator.trace.files import load_trace
+        from simulator.model.statistical_trace import statistical_trace
+        from simulator.trace.trace_files import load_trace
 
         refuse_options(called, "with --shape", "pattern", "sizes", "encoding", "timesteps", "mean_count")
         captured = load_trace(find_trace(like))

@@ -95,7 +95,7 @@ def size_bytes(option: str, text: str) -> int:
 
 def write_trace(trace: Trace, path: Path) -> str:
     """Write a trace, making the folders above it; returns its content hash."""
-    from simulator.trace.files import save_trace
+    from simulator.trace.trace_files import save_trace
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from simulator.config.chip import ChipConfig, Noc
 from simulator.config.describe import model_at
 from simulator.config.fields import EnergyPj, Frozen, LengthNm, Positive, SizeBytes, Text, WidthBits
 from simulator.config.macros import Made, dram_energy, router_energy, scaled_energy, sram_energy, wire_energy
-from simulator.config.place import Place, Problem
+from simulator.config.source_position import Place, Problem
 from simulator.config.validate import check
 from simulator.config.yaml_marks import Entry, MapNode, Node, ScalarNode
 

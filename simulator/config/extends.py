@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from simulator.config.place import Place, Problem
+from simulator.config.source_position import Place, Problem
 from simulator.config.yaml_marks import MapNode, Node, ScalarNode, read_marked, shown_value
 from simulator.errors import ConfigError, did_you_mean
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from simulator.config.chip import ChipConfig, ChipLink
 from simulator.config.describe import field_at, model_at
-from simulator.config.place import Place
 from simulator.config.provenance import Provenance
+from simulator.config.source_position import Place
 from simulator.config.yaml_marks import Entry, MapNode, Node, ScalarNode, parse_value
 from simulator.errors import ConfigError
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
+from simulator.config.chip_files import chips_directory
 from simulator.config.constraints import parse_constraint
 from simulator.config.extends import is_path
 from simulator.config.fields import Count, Frozen, Text, Wanted
-from simulator.config.files import chips_directory
-from simulator.config.place import Place, Problem, in_order
+from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.sweep_axes import Axis, AxisValue, Range, identity
 from simulator.config.sweep_checks import CHIP_AXIS, chip_problems, is_capture_axis
 from simulator.config.validate import Path as Keys
@@ -109,7 +109,7 @@ def load_sweep(path: str | Path, directory: Path | None = None) -> SweepConfig:
     path
         The sweep file.
     directory
-        Where the shipped chips are, when not at `simulator.config.files.chips_directory`.
+        Where the shipped chips are, when not at `simulator.config.chip_files.chips_directory`.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from simulator.config.describe import choices, field_at, known_keys, wanted
 from simulator.config.fields import RULES_APART
-from simulator.config.place import Place, Problem, in_order
+from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.yaml_marks import MapNode, Node, ScalarNode, numbers_not_finite, plain, shown_value
 from simulator.errors import ConfigError, did_you_mean
 

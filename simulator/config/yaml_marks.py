@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from simulator.config.place import Place, Problem
+from simulator.config.source_position import Place, Problem
 from simulator.errors import ConfigError
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")

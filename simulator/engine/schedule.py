@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Ints
 from simulator.errors import SpikewattError
 from simulator.mapping.placement import Placement
 from simulator.trace.sequences import sequence_starts
 from simulator.trace.trace import DECODE, Stage, Trace
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from simulator.errors import ModelError
 from simulator.model.attention import SpikingAttention, clipped_values, dense_attention
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
+from simulator.model.count_kernels import accumulate_spikes
 from simulator.model.encoder import clip_warnings
 from simulator.model.generation import Decode, generate
-from simulator.model.kernels import accumulate_spikes
 from simulator.model.kv_cache import KVCache
 from simulator.model.linear import VERIFY_TOKENS, FloatLinear, SpikingLinear
 from simulator.model.perplexity import Perplexity, score_passages

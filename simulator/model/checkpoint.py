@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import F32
 from simulator.errors import ModelError, did_you_mean
 from simulator.model.llama_config import LlamaConfig, read_config
 from simulator.model.weight_files import STORED_BITS, WeightFiles, weight_files
@@ -20,8 +21,6 @@ DERIVED_SUFFIX = "rotary_emb.inv_freq"
 KEPT_BYTES = 512 * 2**20
 # Rows of the head that are held at once take about this much in float32.
 PART_BYTES = 64 * 2**20
-
-F32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

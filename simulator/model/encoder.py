@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError, did_you_mean
-from simulator.model.kernels import count_steps
+from simulator.model.count_kernels import count_steps
 from simulator.model.threshold import ABSMAX, EncoderRule, signed_step, unsigned_step
 from simulator.trace.encoding import CODES, MAX_LEVELS, Encoding
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import F32
 from simulator.errors import ModelError
-from simulator.model.kernels import largest_sizes
+from simulator.model.count_kernels import largest_sizes
 
-F32 = NDArray[np.float32]
 Rule = Literal["absmax", "quantile", "mean", "static"]
 Rounding = Literal["nearest", "floor"]
 

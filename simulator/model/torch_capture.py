@@ -14,8 +14,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import F32
 from simulator.errors import ModelError
 from simulator.model.attention_rule import DENSE
 from simulator.model.checkpoint import Checkpoint, tensor_specs
@@ -34,8 +34,6 @@ from simulator.trace.trace import Trace
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-F32 = NDArray[np.float32]
 
 
 def capture_torch(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import F32
 from simulator.errors import ModelError
 from simulator.model.encoder import SpikeCounts
 from simulator.model.linear import Record, float_outputs, side_by_side
@@ -15,7 +15,6 @@ from simulator.model.program import Program
 from simulator.model.weights import FLOAT_BITS, weight_groups
 from simulator.trace.trace import Layer, Op, Stage, Stream
 
-F32 = NDArray[np.float32]
 # Last part of the id of a stream, and as a type of streams all there is.
 INPUTS = "in"
 

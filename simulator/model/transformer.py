@@ -11,17 +11,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import F32
 from simulator.errors import ModelError
 from simulator.model.allocator import keep_freed_memory
 from simulator.model.attention import Attention, dense_attention
 from simulator.model.checkpoint import Checkpoint
-from simulator.model.kernels import turn_pairs
+from simulator.model.count_kernels import turn_pairs
 from simulator.model.kv_cache import KVCache
 from simulator.model.linear import Linear
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.rope import inverse_frequencies
 
-F32 = NDArray[np.float32]
 # Tokens whose logits are held at once in float64.
 TOKENS_AT_ONCE = 64
 

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from simulator.errors import OutputError
-from simulator.report.files import CHIP_FILE
 from simulator.report.format import format_energy, format_ratio, format_time
 from simulator.report.overview import read_result
+from simulator.report.report_files import CHIP_FILE
 from simulator.report.result_json import leaves
 from simulator.report.tables import split_block
 

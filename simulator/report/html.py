@@ -17,13 +17,13 @@ from simulator.report.cells import as_cells
 from simulator.report.figures import FIGURES, DrawnFigure, draw_figures, save_figures
 from simulator.report.format import format_energy, format_power, format_ratio, format_share, format_time
 from simulator.report.headline import headline
-from simulator.report.manifest import manifest_dict
 from simulator.report.page import Section, make_section, render_page
 from simulator.report.result_json import leaves
 from simulator.report.run import Run
-from simulator.report.storage import storage_line
+from simulator.report.run_manifest import manifest_dict
+from simulator.report.storage_table import storage_line
 from simulator.report.tables import assumption_table, comparison_table, layer_table, phase_table, waits_finding
-from simulator.report.units import unit_finding, unit_table
+from simulator.report.unit_table import unit_finding, unit_table
 
 REPORT = "report.html"
 SHOWN_ELSEWHERE = {"warnings", "files", "schema", "schema_version"}  # keys of records that the page has a place for

@@ -25,7 +25,7 @@ from simulator.report.format import (
     format_time,
 )
 from simulator.report.run import Run
-from simulator.report.storage import storage_line
+from simulator.report.storage_table import storage_line
 from simulator.report.tables import (
     comparison_table,
     consumer_table,

@@ -14,15 +14,15 @@ from simulator.errors import ConfigError
 from simulator.sweep.adaptive import search
 from simulator.sweep.captures import Captures
 from simulator.sweep.compute import Group, opened
-from simulator.sweep.groups import price_groups
 from simulator.sweep.index import save_tables
 from simulator.sweep.objectives import checked_bounds, probe
+from simulator.sweep.price_groups import price_groups
 from simulator.sweep.sampling import TRACE_AXIS, trace_value, value_at
 from simulator.sweep.space import Point, Space, sweep_points
 from simulator.sweep.store import Store
 from simulator.sweep.workers import Outcome, dask_outcomes, local_outcomes
-from simulator.trace.files import load_trace, verify_trace
 from simulator.trace.trace import Trace
+from simulator.trace.trace_files import load_trace, verify_trace
 
 Progress = Callable[[str, int, int], None]
 WHOLE = (1, 1)

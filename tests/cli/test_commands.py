@@ -12,7 +12,7 @@ import pytest
 from program import Done, run_program
 from tiny_model import TINY, tiny_tensors, write_tiny_model
 
-from simulator.trace.files import load_trace
+from simulator.trace.trace_files import load_trace
 
 ROOT = Path(__file__).resolve().parents[2]
 CHIPS = sorted(path.stem for path in (ROOT / "chip_configs").glob("*.yaml"))

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from simulator.energy.ledger import UNCOSTED
 from simulator.engine.result import CHIP
-from simulator.report.figures.groups import grouped_energy, kind_order
+from simulator.report.figures.ledger_groups import grouped_energy, kind_order
 from simulator.report.figures.stack import draw_stack
 from simulator.report.figures.style import COMPONENTS, styled
 from simulator.report.format import format_energy, format_share

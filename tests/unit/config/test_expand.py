@@ -6,7 +6,7 @@ from factories import make_run
 from simulator.config import load_chip
 from simulator.energy.area import chip_area
 from simulator.errors import ConfigError
-from simulator.report.manifest import manifest_dict
+from simulator.report.run_manifest import manifest_dict
 
 SRAM = "{model: sram, capacity: core.sram.capacity, word: core.sram.word, node: 45 nm, cell: LSTP}"
 WORD_READ = "core.synapse.word_read.energy"

@@ -6,7 +6,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.config.place import Place
+from simulator.config.source_position import Place
 from simulator.config.yaml_marks import MapNode, parse_marked, plain, read_marked, read_scalar
 from simulator.errors import ConfigError
 

@@ -6,9 +6,9 @@ from factories import make_chip
 from pydantic import ValidationError
 
 from simulator.engine.engine import simulate
-from simulator.engine.links import crossings, has_link
-from simulator.engine.noc import Mesh, Router, simulate_multicast, simulate_packets
-from simulator.engine.reference_noc import ReferenceMesh
+from simulator.engine.network.links import crossings, has_link
+from simulator.engine.network.packets import Mesh, Router, simulate_multicast, simulate_packets
+from simulator.engine.oracle.reference_noc import ReferenceMesh
 from simulator.errors import CapacityError, SpikewattError
 from simulator.mapping.grid import Grid
 from simulator.mapping.place import map_trace

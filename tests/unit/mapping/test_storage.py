@@ -19,7 +19,7 @@ from local_stream import with_local_stream
 from simulator.config.chip import ChipConfig, Mapping
 from simulator.engine.engine import simulate
 from simulator.errors import CapacityError
-from simulator.mapping.kv_cache import positions_held
+from simulator.mapping.kv_cache_size import positions_held
 from simulator.mapping.place import map_trace
 from simulator.mapping.storage import Stored, memory_bytes, place_storage
 from simulator.trace.synthetic import synthetic_trace

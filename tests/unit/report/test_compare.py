@@ -19,7 +19,7 @@ from simulator.report.compare import (
     time_difference,
 )
 from simulator.report.compare_page import render_comparison
-from simulator.report.files import write_report
+from simulator.report.report_files import write_report
 
 
 @pytest.fixture(scope="module")

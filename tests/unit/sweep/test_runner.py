@@ -12,14 +12,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from simulator.config.files import load_chip
+from simulator.config.chip_files import load_chip
 from simulator.errors import ConfigError, OutputError, TraceError
 from simulator.report.result_json import result_dict
 from simulator.report.simulation import simulate
 from simulator.sweep import compute, objectives, runner
 from simulator.sweep.runner import run_sweep
-from simulator.trace.files import load_trace, save_trace
 from simulator.trace.synthetic import synthetic_trace
+from simulator.trace.trace_files import load_trace, save_trace
 
 LANES, SRAM, HOP, CHIPS = "core.synapse.lanes", "core.sram.capacity", "noc.hop_x", "chip.max_chips"
 

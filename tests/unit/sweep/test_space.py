@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 from factories import chip_fields
 
+from simulator.config.chip_files import chip_from_tree, chips_directory, load_chip
 from simulator.config.extends import shipped_chips
-from simulator.config.files import chip_from_tree, chips_directory, load_chip
 from simulator.energy.prices import chip_prices
 from simulator.errors import ConfigError
-from simulator.report.manifest import chip_sha256
-from simulator.sweep.groups import price_groups, timing_key
+from simulator.report.run_manifest import chip_sha256
+from simulator.sweep.price_groups import price_groups, timing_key
 from simulator.sweep.space import Space, sweep_points
 
 LANES, SRAM = "core.synapse.lanes", "core.sram.capacity"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from simulator.errors import TraceError
-from simulator.trace.files import load_trace, verify_trace
+from simulator.trace.trace_files import load_trace, verify_trace
 
 COUNTS = "counts/layers.0.in.npy"
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from simulator.errors import TraceError
 from simulator.trace.encoding import CODES
-from simulator.trace.files import load_trace, save_trace
 from simulator.trace.recode import as_encoding
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.totals import total_spikes
+from simulator.trace.trace_files import load_trace, save_trace
 
 SIGNED = [code for code in CODES if code != "binary"]
 

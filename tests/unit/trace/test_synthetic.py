@@ -7,8 +7,8 @@ import pytest
 
 from simulator.errors import TraceError
 from simulator.trace.encoding import CODES
-from simulator.trace.files import content_hash
 from simulator.trace.synthetic import SingleSpike, synthetic_trace
+from simulator.trace.trace_files import content_hash
 
 
 def test_silent_has_no_spike():
