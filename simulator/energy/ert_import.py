@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from simulator.config.chip import ChipConfig
+from simulator.config.chip_files import chip_from_tree, chip_tree, load_chip
 from simulator.config.extends import KEY, is_path, merge
-from simulator.config.files import chip_from_tree, chip_tree, load_chip
 from simulator.config.yaml_marks import MapNode, parse_marked
 from simulator.energy.ert_rows import INCLUDED_IN, LEAK, ErtRow, read_ert_rows
 from simulator.energy.prices import PRICE_PATHS, UnitPrice, chip_prices

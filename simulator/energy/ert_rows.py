@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.config.place import Place, Problem, in_order
+from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.yaml_marks import ListNode, MapNode, Node, ScalarNode, plain, read_marked, shown_value
 from simulator.energy.prices import PRICE_PATHS
 from simulator.errors import ConfigError
