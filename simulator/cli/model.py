@@ -57,9 +57,9 @@ def capture(
     from simulator.model.capture import capture as run_capture
     from simulator.model.generation import Decode
     from simulator.model.tokenizer import read_text
-    from simulator.outputs import check_writable_file
+    from simulator.outputs.output_file import TRACE, check_writable_file
 
-    check_writable_file(out)
+    check_writable_file(out, TRACE, inputs=(text, prefill))
     if (prefill is None) != (decode is None):
         raise SpikewattError("found one of --prefill and --decode, wanted both or neither")
     if prefill is None:
@@ -160,9 +160,9 @@ def calibrate(
     from simulator.model.calibrate import write_preset
     from simulator.model.checkpoint import read_checkpoint
     from simulator.model.tokenizer import Tokenizer, read_text, tokenize
-    from simulator.outputs import check_writable_file
+    from simulator.outputs.output_file import PRESET, check_writable_file
 
-    check_writable_file(out)
+    check_writable_file(out, PRESET, inputs=(text,))
     content, checkpoint = read_text(text), read_checkpoint(model)
     config = checkpoint.config
     passages = tokenize(Tokenizer(model, config), content, config.max_position_embeddings, tokens)
@@ -200,16 +200,19 @@ def synthesize(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Write a synthetic trace: a pattern through a chain of layers, or a model drawn like a captured trace."""
-    from simulator.outputs import check_writable_file
+    from simulator.outputs.names import as_name
+    from simulator.outputs.output_file import TRACE, check_writable_file
 
-    check_writable_file(out)
+    check_writable_file(out, TRACE, inputs=(None if like is None else find_trace(like),))
     if shape is not None:
         from simulator.model.statistical_trace import statistical_trace
         from simulator.trace.trace_files import load_trace
 
         refuse_options(called, "with --shape", "pattern", "sizes", "encoding", "timesteps", "mean_count")
         captured = load_trace(find_trace(like))
-        trace = statistical_trace(shape, captured, tokens, phase=phase, context=context, seed=seed, name=out.stem)
+        trace = statistical_trace(
+            shape, captured, tokens, phase=phase, context=context, seed=seed, name=as_name(out.stem)
+        )
     else:
         from simulator.model.encoder import encoding_for
         from simulator.trace.synthetic import parse_sizes, synthetic_trace
@@ -224,6 +227,6 @@ def synthesize(
             tokens=tokens,
             mean_count=mean_count,
             seed=seed,
-            name=out.stem,
+            name=as_name(out.stem),
         )
     typer.echo(f"{out}: {write_trace(trace, out)}")

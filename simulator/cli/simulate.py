@@ -42,6 +42,10 @@ def simulate(
     encoding: Annotated[Code | None, typer.Option(help="replay the counts under this code")] = None,
     set_: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="report folder; default reports/<chip>/<trace>")] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="replace the folder of --out and all that it holds"),
+    ] = False,
     dense_twin: Annotated[
         bool, typer.Option(help="simulate the trace on the dense chip of the same node (45 nm for others) as well")
     ] = True,
@@ -84,7 +88,8 @@ def simulate(
     """Simulate a trace on a chip and write a report."""
     from simulator.config import load_chip
     from simulator.config.chip_files import load_dense_twin
-    from simulator.outputs import check_writable_file
+    from simulator.outputs.names import path_below
+    from simulator.outputs.output_file import TIMELINE, check_writable_file
     from simulator.report.progress import ProgressLine
     from simulator.report.report_files import check_place, write_report
     from simulator.report.terminal import make_console, print_report
@@ -98,10 +103,10 @@ def simulate(
     captured = load_trace(find_trace(trace))
     if encoding is not None:
         captured = as_encoding(captured, encoding)
-    folder = out if out is not None else Path("reports") / chip_config.name / captured.name
-    check_place(folder)
+    folder = out if out is not None else path_below(Path("reports"), chip_config.name, captured.name)
+    check_place(folder, force)
     if timeline is not None:
-        check_writable_file(timeline)
+        check_writable_file(timeline, TIMELINE, inputs=(find_trace(trace), Path(chip)))
     twin = load_dense_twin(chip_config) if dense_twin and chip_config.replay != "dense" else None
     with ProgressLine(quiet=quiet or as_json) as progress:
         progress.say(f"{captured} on {chip_config.name}; the first run on a machine compiles the kernels")
@@ -129,7 +134,7 @@ def simulate(
             checked = run_verify(captured, chip_config, run.placement, verify)
         progress.say("writing the report")
         pages = [partial(write_page, formats=[kind.value for kind in figures]) if figures else write_page]
-        write_report(run, folder, writers=[*pages, write_latex] if latex else pages)
+        write_report(run, folder, writers=[*pages, write_latex] if latex else pages, force=force)
     if as_json:
         typer.echo((folder / "result.json").read_text(), nl=False)
         return

@@ -231,10 +231,11 @@ BAD_OPTIONS = {
         "loihi-like: core 2 needs 24 bytes of memory (values 24), limit 7 (17 over); raise memory.capacity or lower"
         " core.limits.neurons",
     ),
-    "out-is-a-file": (("--out", "taken"), "taken: is a file, wanted a folder for the report"),
+    "out-is-a-file": (("--out", "taken"), "taken: is a file, expected a folder for the report"),
     "out-of-something-else": (
         ("--out", "other"),
-        "other: is not empty and holds no report (manifest.json), wanted a new or empty folder",
+        "other: is not empty and holds no report (manifest.json), expected a new or empty folder;"
+        " --force removes what it holds: thesis.txt",
     ),
     "out-not-writable": (
         ("--out", "/proc/x/y"),
@@ -259,7 +260,7 @@ def test_a_fault_is_one_line_and_leaves_nothing(
 def test_a_file_above_the_report_folder_is_named(simulate: Simulate, work: Path, refused: Refused) -> None:
     (work / "taken").write_text("a file")
     line = refused(simulate("--out", "taken/r"))
-    assert line == f"taken/r: cannot be written: {work / 'taken'} is a file, wanted a folder"
+    assert line == f"taken/r: cannot be written: {work / 'taken'} is a file, expected a folder"
 
 
 def test_an_unknown_trace_lists_the_shipped_ones(
@@ -355,7 +356,7 @@ def test_ctrl_c_leaves_the_folder_as_it_was(
     else:
         monkeypatch.setattr("simulator.report.html.write_page", stop)
     done = simulate("--quiet", "--out", "r")
-    assert done == Done(130, "", "stopped; nothing half-written is left\n")
+    assert done == Done(130, "", "interrupted; no partial output was kept\n")
     assert snapshot(work) == earlier
     shutil.rmtree(work / "r")
     assert simulate("--quiet", "--out", "r").code == 130
