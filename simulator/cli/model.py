@@ -61,7 +61,7 @@ def capture(
 
     check_writable_file(out)
     if (prefill is None) != (decode is None):
-        raise SpikewattError("found one of --prefill and --decode, wanted both or neither")
+        raise SpikewattError("found one of --prefill and --decode, expected both or neither")
     if prefill is None:
         refuse_options(called, "without --decode", "temperature", "seed")
     else:
@@ -122,7 +122,7 @@ def perplexity(
     if chosen is not None:
         chosen = with_attention(chosen, attention, kv_bits)
     elif attention is not None or kv_bits is not None:
-        raise SpikewattError("the float model has dense attention on floats, wanted --encoding or --preset as well")
+        raise SpikewattError("the float model has dense attention on floats, expected --encoding or --preset as well")
     found = run_perplexity(model, read_text(text), chosen, tokens)
     mode = "float" if chosen is None else f"{chosen.name}, T={chosen.encoding.n_timesteps}"
     mode += f", {attention} attention" if attention is not None else ""

@@ -63,7 +63,7 @@ def chip_text_from_ert(path: Path, base: str, name: str) -> str:
     rows = dict(_rows(tree, path))
     if not rows:
         raise ConfigError(
-            [f"{path}: found no row of an action known here, wanted one such as {next(iter(PRICE_PATHS))}"]
+            [f"{path}: found no row of an action known here, expected one such as {next(iter(PRICE_PATHS))}"]
         )
     chip: dict[str, Any] = {"extends": base, "name": name}
     chip["summary"] = f"{base} with energies of {path.name}"
@@ -89,7 +89,7 @@ def _rows(tree: Node, path: Path) -> list[tuple[str, float]]:
     found = plain(tree) if isinstance(tree, MapNode) else {}
     tables = found.get("ERT", {}).get("tables") if isinstance(found.get("ERT"), dict) else None
     if not isinstance(tables, tuple):
-        raise ConfigError([f"{path}: found no ERT with tables, wanted an Accelergy energy reference table"])
+        raise ConfigError([f"{path}: found no ERT with tables, expected an Accelergy energy reference table"])
     rows = []
     for table in tables:
         component = str(table.get("name", "")).rpartition(".")[2].partition("[")[0]
@@ -102,7 +102,7 @@ def _rows(tree: Node, path: Path) -> list[tuple[str, float]]:
 
 def _energy(value: object, name: str, path: Path) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        raise ConfigError([f"{path}: {name}: found energy {value}, wanted a number of pJ of at least 0"])
+        raise ConfigError([f"{path}: {name}: found energy {value}, expected a number of pJ of at least 0"])
     return float(value)
 
 

@@ -73,7 +73,7 @@ class EnergyLedger:
         for way, sums in self._sums.items():
             parts = math.fsum(sums.values())
             if not math.isclose(parts, total, rel_tol=TOLERANCE, abs_tol=0.0):
-                raise ConservationError(f"energy: sum over {way}s {parts!r} pJ, wanted the total {total!r} pJ")
+                raise ConservationError(f"energy: sum over {way}s {parts!r} pJ, expected the total {total!r} pJ")
 
     def conservation_line(self, show: Callable[[float], str] = "{:.6g} pJ".format) -> str:
         """The identity in words, after checking it; ``show`` writes an energy in pJ."""

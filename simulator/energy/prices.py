@@ -109,5 +109,5 @@ def _record(chip: ChipConfig, path: str) -> Price | StaticPower | None:
         if record is None:
             return None
     if not isinstance(record, (Price, StaticPower)):
-        raise TypeError(f"{path} is a {type(record).__name__}, wanted a price")
+        raise TypeError(f"{path} is a {type(record).__name__}, expected a price")
     return record

@@ -78,7 +78,7 @@ class UnitLoad:
         for i in np.flatnonzero((wait < network + barrier) | (wait > idle))[:1]:
             raise ConservationError(
                 f"time: {UNITS[i % len(UNITS)]} of core {cores[i // len(UNITS)]}: busy {busy[i]}, stall {stall[i]},"
-                f" wait {wait[i]} of {total_ps} ps, wanted a wait of at least {network[i]} (network) and {barrier[i]}"
+                f" wait {wait[i]} of {total_ps} ps, expected a wait of at least {network[i]} (network) and {barrier[i]}"
                 " (barriers)"
             )
         return pd.DataFrame(

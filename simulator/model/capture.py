@@ -203,7 +203,7 @@ def _check_passages(text: str) -> None:
     """A prompt is one passage."""
     n_passages = len(split_passages(text))
     if n_passages > 1:
-        raise ModelError(f"a prompt of {n_passages} passages, wanted one: what is generated follows a single text")
+        raise ModelError(f"a prompt of {n_passages} passages, expected one: what is generated follows a single text")
 
 
 def _origin(model_sha256: str, text: str, preset: Preset, quality: Mapping[str, Perplexity]) -> dict[str, object]:

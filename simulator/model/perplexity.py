@@ -133,7 +133,7 @@ def score_logits(logits: NDArray[np.float32], passage: Passage, number: int) -> 
         When a logit overflows.
     """
     if not np.isfinite(logits).all():
-        raise ModelError(f"passage {number}: the logits hold NaN or infinity, wanted finite ones")
+        raise ModelError(f"passage {number}: the logits hold NaN or infinity, expected finite ones")
     return Perplexity(negative_log_likelihood(logits, passage.token_ids), len(passage.token_ids) - 1, passage.n_bytes)
 
 

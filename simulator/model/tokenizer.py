@@ -42,7 +42,7 @@ class Tokenizer:
     def __init__(self, model_dir: Path, config: LlamaConfig) -> None:
         path = model_dir / TOKENIZER_FILE
         if not path.is_file():
-            raise ModelError(f"{path}: no such file, wanted the tokenizer")
+            raise ModelError(f"{path}: no such file, expected the tokenizer")
         try:
             self._tokenizer = HuggingFaceTokenizer.from_file(str(path))
         except Exception as error:  # the library raises bare Exception for every fault of the file
@@ -101,7 +101,9 @@ def tokenize(tokenizer: Tokenizer, text: str, context: int, max_tokens: int | No
         When there is no text, or ``max_tokens`` leaves no token to predict (BOS is the first token).
     """
     if max_tokens is not None and max_tokens < 2:
-        raise ModelError(f"max_tokens {max_tokens}, wanted at least 2: the first token is BOS and predicts the second")
+        raise ModelError(
+            f"max_tokens {max_tokens}, expected at least 2: the first token is BOS and predicts the second"
+        )
     passages: list[Passage] = []
     left = max_tokens
     for passage_text in split_passages(text):
@@ -111,7 +113,7 @@ def tokenize(tokenizer: Tokenizer, text: str, context: int, max_tokens: int | No
         passages.append(passage)
         left = None if left is None else left - len(passage.token_ids)
     if not any(len(passage.token_ids) > 1 for passage in passages):
-        raise ModelError("the text is empty, wanted at least one passage of at least one token")
+        raise ModelError("the text is empty, expected at least one passage of at least one token")
     return tuple(passages)
 
 

@@ -77,7 +77,7 @@ def bridge_frame(run: Run) -> pd.DataFrame:
     amounts = _amounts(run, ac_pj)
     reached = math.fsum([ac_pj, *(amount for _, amount in amounts)])
     if abs(reached - total_pj) > TOLERANCE * max(abs(ac_pj), total_pj):
-        raise ConservationError(f"bridge: steps reach {reached!r} pJ, wanted the total of the ledger {total_pj!r} pJ")
+        raise ConservationError(f"bridge: steps reach {reached!r} pJ, expected the total of the ledger {total_pj!r} pJ")
     rows = [(OP_COUNT, f"45 nm op count ({run.precision})", "start", ac_pj, 0.0, ac_pj)]
     for step, amount in amounts:
         rows.append((step.key, step.label, "change", amount, rows[-1][5], rows[-1][5] + amount))

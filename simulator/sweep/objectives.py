@@ -16,7 +16,7 @@ from simulator.report.simulation import simulate
 from simulator.trace.trace import Trace
 
 MACHINE = "elapsed"  # seconds of this machine: no property of a chip
-SUCH_AS = "wanted one such as energy.per_token_pj"
+SUCH_AS = "expected one such as energy.per_token_pj"
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _problem(key: str, flat: Mapping[str, Any], numbers: list[str]) -> str:
         return f"found '{key}', which is no number, {SUCH_AS}"
     inside = next((name for name in numbers if name.startswith(f"{key}.")), None)
     if inside is not None:
-        return f"found '{key}', which holds several numbers, wanted one such as {inside}"
+        return f"found '{key}', which holds several numbers, expected one such as {inside}"
     return f"found unknown result key '{key}', {SUCH_AS}{did_you_mean(key, numbers)}"
 
 

@@ -33,5 +33,5 @@ def test_a_chip_made_in_python_keeps_the_rules_too(write, toy):
     chip = load_chip(write(toy))
     fields = {name: getattr(chip, name) for name in ChipConfig.model_fields}
     assert ChipConfig.model_validate(fields) == chip
-    with pytest.raises(ValidationError, match="found 'doe2020', wanted a key of `sources`"):
+    with pytest.raises(ValidationError, match="found 'doe2020', expected a key of `sources`"):
         ChipConfig.model_validate({**fields, "sources": {"other": "A. Other, 2021"}})

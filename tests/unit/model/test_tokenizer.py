@@ -52,7 +52,7 @@ def test_budget_of_tokens_over_passages(tokenizer):
     [
         ("", None, "the text is empty"),
         ("\n<|endoftext|>\n", 9, "the text is empty"),
-        ("abc", 1, "max_tokens 1, wanted at"),
+        ("abc", 1, "max_tokens 1, expected at"),
     ],
 )
 def test_nothing_to_predict(tokenizer, text, max_tokens, message):
