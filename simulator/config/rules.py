@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from simulator.actions import ACTIONS, STATIC_POWER
 from simulator.errors import did_you_mean
 
 Path = tuple[str | int, ...]
@@ -16,27 +17,7 @@ Path = tuple[str | int, ...]
 # What an accumulator costs that lies in a memory.
 ACCUMULATOR = ("accumulator_read", "accumulator_write")
 
-# component.action of the ledger -> where the chip file keeps its price
-ACTION_PATHS: dict[str, tuple[str, ...]] = {
-    f"{component}.{action}": ("core", component, action, "energy")
-    for component, actions in (
-        ("axon_in", ("lookup",)),
-        ("synapse", ("word_read", "synop")),
-        ("dendrite", ("accumulate", "multiply_accumulate", "reduce", *ACCUMULATOR)),
-        ("soma", ("update", "update_idle", "fire")),
-        ("axon_out", ("packet",)),
-    )
-    for action in actions
-}
-ACTION_PATHS |= {f"noc.{link}": ("noc", link) for link in ("hop_x", "hop_y", "local")}
-ACTION_PATHS |= {"noc.chip_hop": ("noc", "chip_link", "hop")}
-ACTION_PATHS |= {f"vector.{op}": ("vector", op, "energy") for op in ("add", "mul", "mac", "compare", "exp", "div")}
-ACTION_PATHS |= {f"memory.{way}": ("memory", way) for way in ("read", "write")}
-ACTION_PATHS |= {f"dram.{way}": ("dram", way) for way in ("read", "write")}
-ACTION_PATHS |= {f"sram.{way}": ("core", "sram", way, "energy") for way in ("read", "write")}
 STORED = ("kv_cache", "embedding", "head")  # what the mapping places in one memory or another
-_STATIC = ("chip", "static_power")
-ACTION_PATHS |= {"sync.barrier": ("sync", "barrier", "energy"), "static.power": _STATIC}
 
 
 def broken_chip_rules(chip: Mapping[str, Any]) -> list[tuple[Path, str]]:
@@ -72,9 +53,10 @@ def _unknown_sources(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 
 def _neither_or_both(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Every price without a value and without an action that contains it, or with both."""
-    for path in ACTION_PATHS.values():
+    for name, action in ACTIONS.items():
+        path = action.path
         price = _at(chip, path)
-        if isinstance(price, Mapping) and path != _STATIC:
+        if isinstance(price, Mapping) and name != STATIC_POWER:
             given = [key for key in ("value", "included_in") if price.get(key) is not None]
             if not given:
                 yield path, "found neither `value` nor `included_in`, expected one of them"
@@ -85,7 +67,7 @@ def _neither_or_both(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 def _unpriced_targets(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Every `included_in` that does not lead to a value in one step."""
     for path, target in _texts(chip, "included_in"):
-        where = ACTION_PATHS.get(target)
+        where = ACTIONS[target].path if target in ACTIONS else None
         expected = "expected an action with a value of its own"
         if where is None:
             yield path, f"found '{target}', expected component.action{_nearest_action(target)}"
@@ -178,10 +160,10 @@ def _full_cores_that_wait(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]
 
 def _nearest_action(target: str) -> str:
     """A guess at the action meant, by its whole name or by its last part."""
-    by_action = {name.split(".")[1]: name for name in ACTION_PATHS}
+    by_action = {name.split(".")[1]: name for name in ACTIONS}
     if target in by_action:
         return f" (did you mean '{by_action[target]}'?)"
-    return did_you_mean(target, ACTION_PATHS)
+    return did_you_mean(target, ACTIONS)
 
 
 def _texts(record: object, key: str, path: Path = ()) -> Iterator[tuple[Path, str]]:

@@ -13,10 +13,11 @@ from typing import Any
 
 import yaml
 
+from simulator.actions import ACTIONS
 from simulator.config.chip import ChipConfig
 from simulator.config.yaml_marks import MapNode, Node, plain, read_marked
 from simulator.energy.area import chip_area
-from simulator.energy.prices import PRICE_PATHS, UnitPrice, chip_prices
+from simulator.energy.prices import UnitPrice, chip_prices
 from simulator.errors import ConfigError
 
 VERSION = "0.4"
@@ -50,7 +51,7 @@ def chip_text_from_ert(path: Path, base: str, name: str) -> str:
     """A chip file that extends ``base`` with the prices of the ERT file ``path``.
 
     A row counts where the last part of its table's name is a component here and its action one of that component's
-    (`PRICE_PATHS`); ``leak`` of Accelergy has no time of ours and is not read. Prices are graded published-model.
+    (`ACTIONS`); ``leak`` of Accelergy has no time of ours and is not read. Prices are graded published-model.
 
     Raises
     ------
@@ -62,15 +63,13 @@ def chip_text_from_ert(path: Path, base: str, name: str) -> str:
         raise ConfigError(str(problem) for problem in problems)
     rows = dict(_rows(tree, path))
     if not rows:
-        raise ConfigError(
-            [f"{path}: found no row of an action known here, expected one such as {next(iter(PRICE_PATHS))}"]
-        )
+        raise ConfigError([f"{path}: found no row of an action known here, expected one such as {next(iter(ACTIONS))}"])
     chip: dict[str, Any] = {"extends": base, "name": name}
     chip["summary"] = f"{base} with energies of {path.name}"
     chip["sources"] = {"ert": f"Accelergy energy reference table {path.name}, imported"}
     for action, pj in rows.items():
         record = chip
-        *above, last = PRICE_PATHS[action].split(".")
+        *above, last = ACTIONS[action].path
         for key in above:
             record = record.setdefault(key, {})
         record[last] = {"value": f"{pj!r} pJ", "source": "ert", "grade": "published-model"}
@@ -95,7 +94,7 @@ def _rows(tree: Node, path: Path) -> list[tuple[str, float]]:
         component = str(table.get("name", "")).rpartition(".")[2].partition("[")[0]
         for action in table.get("actions") or ():
             name = f"{component}.{action.get('name')}"
-            if name in PRICE_PATHS and name != STATIC:
+            if name in ACTIONS and name != STATIC:
                 rows.append((name, _energy(action.get("energy"), name, path)))
     return rows
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from simulator.actions import ACTIONS
 from simulator.config.chip import ChipConfig
-from simulator.energy.prices import PRICE_PATHS, UnitPrice, find_price
+from simulator.energy.prices import UnitPrice, find_price
 from simulator.engine.result import CountRow, SimResult, Work
 from simulator.errors import ConservationError, UncostedError, did_you_mean
 
@@ -195,9 +196,9 @@ def _uncosted(work: Work, prices: Prices, chip: ChipConfig, allowed: bool) -> It
 def _uncosted_line(row: CountRow, name: str, chip: ChipConfig) -> str:
     """Layer, action and what the chip file lacks, for work without a price."""
     done = f"{row.layer}: {name} done {row.count} times has no price: chip '{chip.name}'"
-    if name in PRICE_PATHS:
-        return f"{done} has no {PRICE_PATHS[name]}"
-    return f"{done} has no action {name}{did_you_mean(name, PRICE_PATHS)}"
+    if name in ACTIONS:
+        return f"{done} has no {ACTIONS[name].place}"
+    return f"{done} has no action {name}{did_you_mean(name, ACTIONS)}"
 
 
 def _lost_by_inclusion(prices: Prices) -> list[str]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
+from simulator.actions import core_units
 from simulator.arrays import Ints
 from simulator.errors import ConservationError
 from simulator.mapping.placement import Placement
 
-UNITS = ("axon_in", "synapse", "dendrite", "soma", "axon_out", "vector", "memory", "sram")
+UNITS = core_units()
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.actions import ACTIONS, billed_components
 from simulator.config.chip import ChipConfig
 from simulator.config.constraints import Constraint, parse_constraint
 from simulator.config.sweep import SweepConfig
-from simulator.energy.prices import PRICE_PATHS
 from simulator.errors import CapacityError, ConfigError, UncostedError, did_you_mean
 from simulator.report.result_json import leaves, result_dict
 from simulator.report.simulation import simulate
@@ -96,9 +96,9 @@ def _problem(key: str, flat: Mapping[str, Any], numbers: list[str]) -> str:
 
 def _possible(trace: Trace) -> Iterator[str]:
     """Keys that a result has only where the work was done, and one token may not do it."""
-    for component in dict.fromkeys(name.partition(".")[0] for name in PRICE_PATHS):
+    for component in billed_components():
         yield f"energy.by_component.{component}"
-    for name in PRICE_PATHS:
+    for name in ACTIONS:
         yield f"counts.by_action.{name}"
     for part in (*trace.layer, *trace.op, *(stage.stage_id for stage in trace.stages)):
         yield f"energy.by_layer.{part}"

@@ -11,13 +11,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from simulator.actions import op_actions
 from simulator.errors import TraceError, did_you_mean
 from simulator.trace.trace import ClosedForm, Op, Stage, Stream, Trace
-
-# Elementary operations of the vector unit and bits moved by it: the words a chip file prices (`vector`, `memory`).
-VECTOR_ACTIONS = ("add", "mul", "mac", "compare", "exp", "div")
-MEMORY_ACTIONS = ("read", "write")
-ACTIONS = tuple(f"vector.{a}" for a in VECTOR_ACTIONS) + tuple(f"memory.{a}" for a in MEMORY_ACTIONS)
 
 # Sizes of the program are int32 in the compiled engine; a larger one is a damaged file, not a model.
 MAX_SIZE = 2**31 - 1
@@ -119,9 +115,9 @@ def _check_op(trace: Trace, op: Op) -> None:
 def _check_work(where: str, table: Mapping[str, ClosedForm], times: int, trace: Trace) -> None:
     """Actions have names in the chip files, and ``times`` their counts are not negative and fit 64 bits."""
     for action, (a, b) in table.items():
-        if action not in ACTIONS:
-            near = did_you_mean(action, ACTIONS)
-            raise TraceError(f"{where}: unknown action {action!r}, expected one of {', '.join(ACTIONS)}{near}")
+        if action not in op_actions():
+            near = did_you_mean(action, op_actions())
+            raise TraceError(f"{where}: unknown action {action!r}, expected one of {', '.join(op_actions())}{near}")
         # A context is at least 1, so a may be negative (c - 1 additions sum c terms) as long as the count is not.
         if b < 0 or a + b < 0:
             raise TraceError(f"{where}: {action} [{a}, {b}] is negative for some context, expected a + b*c >= 0")
