@@ -9,7 +9,7 @@ import typer
 
 from simulator.cli.app import app
 from simulator.cli.options import DEFAULT_TRACE, AsJson, ChipName, Overrides, TraceName, find_trace
-from simulator.cli.output import json_rows, print_json, print_table
+from simulator.cli.output import json_rows, print_json, print_table, print_warning
 from simulator.errors import SpikewattError, did_you_mean
 
 
@@ -55,10 +55,13 @@ def import_ert(
     base: Annotated[str, typer.Option(help="chip that the new one extends")] = "sdllm-asic-45nm",
     name: Annotated[str, typer.Option(help="name of the new chip")] = "imported",
 ) -> None:
-    """Write a chip file with the energies of an Accelergy table to stdout."""
-    from simulator.energy.accelergy import chip_text_from_ert
+    """Write a chip file with the energies of an Accelergy table to stdout; warn of rows that are no prices."""
+    from simulator.energy.ert_import import import_ert as run_import
 
-    typer.echo(chip_text_from_ert(file, base, name), nl=False)
+    made = run_import(file, base, name)
+    for note in made.notes:
+        print_warning(note)
+    typer.echo(made.text, nl=False)
 
 
 @app.command()
