@@ -56,8 +56,8 @@ def capture(
     """Pass a text through the spike-driven model, generate on, and keep the spikes as a trace."""
     from simulator.model.capture import capture as run_capture
     from simulator.model.generation import Decode
-    from simulator.model.tokenizer import read_text
     from simulator.outputs import check_writable_file
+    from simulator.text_files import read_text
 
     check_writable_file(out)
     if (prefill is None) != (decode is None):
@@ -116,7 +116,7 @@ def perplexity(
 ) -> None:
     """Perplexity of a model on a text, float or spiking."""
     from simulator.model.perplexity import perplexity as run_perplexity
-    from simulator.model.tokenizer import read_text
+    from simulator.text_files import read_text
 
     chosen = None if preset is None and encoding is None else chosen_preset(preset, encoding, timesteps)
     if chosen is not None:
@@ -159,8 +159,9 @@ def calibrate(
     from simulator.model.calibrate import calibrate as run_calibrate
     from simulator.model.calibrate import write_preset
     from simulator.model.checkpoint import read_checkpoint
-    from simulator.model.tokenizer import Tokenizer, read_text, tokenize
+    from simulator.model.tokenizer import Tokenizer, tokenize
     from simulator.outputs import check_writable_file
+    from simulator.text_files import read_text
 
     check_writable_file(out)
     content, checkpoint = read_text(text), read_checkpoint(model)

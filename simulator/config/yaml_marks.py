@@ -18,6 +18,7 @@ import yaml
 
 from simulator.config.source_position import Place, Problem
 from simulator.errors import ConfigError
+from simulator.text_files import NotTextError, decode_text
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -83,15 +84,14 @@ def read_marked(path: Path, shown: str) -> tuple[Node, tuple[Problem, ...]]:
         When the file cannot be read at all: missing, a directory, not UTF-8, not YAML.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = decode_text(path.read_bytes())
     except FileNotFoundError:
         raise ConfigError([f"{shown}: found no such file, expected a YAML file"]) from None
     except IsADirectoryError:
         raise ConfigError([f"{shown}: found a directory, expected a YAML file"]) from None
-    except UnicodeDecodeError as error:
-        lines = error.object[: error.start].split(b"\n")
-        where = Place(shown, len(lines), len(lines[-1].decode("utf-8-sig")) + 1)
-        raise ConfigError([f"{where}: found byte 0x{error.object[error.start]:02x}, expected UTF-8 text"]) from None
+    except NotTextError as error:
+        where = Place(shown, error.line, error.column)
+        raise ConfigError([f"{where}: found {error.found}, expected {error.expected} text"]) from None
     except OSError as error:
         raise ConfigError([f"{shown}: cannot be read: {error.strerror}"]) from None
     return parse_marked(text, shown)

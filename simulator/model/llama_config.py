@@ -10,6 +10,7 @@ from typing import Any
 
 from simulator.errors import ModelError, did_you_mean
 from simulator.model.rope import UNSCALED, RopeScaling, parse_rope
+from simulator.text_files import decode_text
 
 CONFIG_FILE = "config.json"
 
@@ -160,7 +161,7 @@ def parse_config(fields: dict[str, Any], where: str) -> LlamaConfig:
 def _load_json(path: Path) -> dict[str, Any]:
     """The JSON object in ``path``; a repeated key is refused, for the last one would win silently."""
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique_keys)
+        fields = json.loads(decode_text(path.read_bytes()), object_pairs_hook=_unique_keys)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file, expected a Hugging Face model directory") from None
     except json.JSONDecodeError as error:

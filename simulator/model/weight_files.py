@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from simulator.errors import ModelError
+from simulator.text_files import decode_text
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = WEIGHTS_FILE + ".index.json"
@@ -110,7 +111,7 @@ def _sharded(index: Path) -> WeightFiles:
 def _weight_map(index: Path) -> dict[str, str]:
     """Name of a tensor -> name of its shard, a file beside the index."""
     try:
-        listed = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        listed = json.loads(decode_text(index.read_bytes()))["weight_map"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{index}: not an index of shards: {error!r}, expected an object with weight_map") from None
     if not isinstance(listed, dict) or not listed:

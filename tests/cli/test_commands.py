@@ -325,10 +325,29 @@ def test_a_model_without_a_tensor_is_refused(inputs: Path, work: Path, refused: 
 
 
 def test_a_text_that_cannot_be_read_is_refused(inputs: Path, work: Path, refused: Refused) -> None:
-    (work / "latin.txt").write_bytes(b"caf\xe9")
-    for name, reason in (("none.txt", "No such file or directory"), ("latin.txt", "not UTF-8")):
+    (work / "latin.txt").write_bytes(b"tea\ncaf\xe9")
+    (work / "wide.txt").write_bytes("tea".encode("utf-16-le"))  # without a mark: NULs between the letters
+    for place, reason in (
+        ("none.txt", "No such file or directory"),
+        ("latin.txt:2:4", "byte 0xe9 is not UTF-8 (byte offset 7)"),
+        ("wide.txt:1:2", "a NUL character is not text; save the file as UTF-8 (byte offset 1)"),
+    ):
+        name = place.split(":")[0]
         done = run_program("capture", "--model", inputs / "model", "--text", name, "--out", "cap.npz")
-        assert refused(done) == f"{name}: cannot read the text: {reason}"
+        assert refused(done) == f"{place}: cannot read the text: {reason}"
+
+
+def test_a_byte_order_mark_is_no_text(inputs: Path, work: Path) -> None:
+    (work / "plain.txt").write_bytes(b"the cat\r\n")
+    plain = run_program("perplexity", "--model", inputs / "model", "--text", "plain.txt", "--json").out
+    for codec in ("utf-8-sig", "utf-16", "utf-32"):  # each writes its mark
+        (work / "marked.txt").write_bytes("the cat\r\n".encode(codec))
+        assert run_program("perplexity", "--model", inputs / "model", "--text", "marked.txt", "--json").out == plain
+    model = work / "marked-model"
+    shutil.copytree(inputs / "model", model)
+    for name in ("config.json", "tokenizer.json"):
+        (model / name).write_bytes(b"\xef\xbb\xbf" + (model / name).read_bytes())
+    assert run_program("perplexity", "--model", model, "--text", "plain.txt", "--json").out == plain
 
 
 def test_a_capture_that_cannot_be_kept_is_refused_before_the_model_is_read(work: Path, refused: Refused) -> None:
