@@ -32,7 +32,7 @@ from safetensors.numpy import save_file
 from simulator.model.checkpoint import TensorSpec, tensor_specs
 from simulator.model.encoder import encoding_for
 from simulator.model.llama_config import read_config
-from simulator.model.statistical import SHAPES
+from simulator.model.statistical_trace import SHAPES
 
 SAMPLE = Path(__file__).parents[1] / "traces" / "model"
 TINY_LLAMA: dict[str, Any] = {  # TinyLlama/TinyLlama-1.1B-intermediate-step-1431k-3T, config.json

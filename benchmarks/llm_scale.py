@@ -25,9 +25,9 @@ from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import simulate
 from simulator.engine.warmup import warm_up
 from simulator.mapping.place import map_trace
-from simulator.model.statistical import statistical_trace
-from simulator.trace.files import load_trace
+from simulator.model.statistical_trace import statistical_trace
 from simulator.trace.trace import Trace
+from simulator.trace.trace_files import load_trace
 
 ALL_SPIKING = "shakespeare-attention-T15"
 

@@ -31,7 +31,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engine.noc import Delivered, Mesh, Model, Router, simulate_packets
+from simulator.engine.network.packets import Delivered, Mesh, Model, Router, simulate_packets
 from simulator.errors import SpikewattError
 
 Ints = NDArray[np.int64]

@@ -15,10 +15,10 @@ import time
 
 import numpy as np
 
-from simulator.engine.kernels_noc import simulate_mesh
-from simulator.engine.noc import Mesh, Router, no_cores, no_log, simulate_packets
-from simulator.engine.noc_workspace import noc_workspace
-from simulator.engine.trees import TreeTable, xy_tree
+from simulator.engine.kernels.mesh import simulate_mesh
+from simulator.engine.kernels.mesh_workspace import noc_workspace
+from simulator.engine.network.packets import Mesh, Router, no_cores, no_log, simulate_packets
+from simulator.engine.network.trees import TreeTable, xy_tree
 from simulator.mapping.grid import Grid
 
 SIDES = (8, 16, 32, 64, 128)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import simulator as sw
 from simulator.cli.options import DEFAULT_TRACE, find_trace
 from simulator.engine.engine import simulate
-from simulator.engine.reference import reference_simulate
+from simulator.engine.oracle.reference import reference_simulate
 from simulator.engine.warmup import warm_up
 from simulator.mapping.place import map_trace
 

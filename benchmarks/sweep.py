@@ -21,7 +21,7 @@ from simulator.engine.warmup import warm_up
 from simulator.report.simulation import simulate
 from simulator.sweep.runner import run_sweep
 from simulator.sweep.space import Space, sweep_points
-from simulator.trace.files import load_trace
+from simulator.trace.trace_files import load_trace
 
 TRACE = Path(__file__).resolve().parents[1] / "traces" / "shakespeare-ternary-T15.npz"
 LANES, SRAM = "core.synapse.lanes", "core.sram.capacity"

@@ -7,7 +7,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from simulator import __version__  # noqa: E402
-from simulator.config.reference import chip_reference  # noqa: E402
+from simulator.config.chip_reference import chip_reference  # noqa: E402
 from simulator.energy.claims import claims_table  # noqa: E402
 
 project = "spikewatt"

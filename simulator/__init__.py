@@ -9,21 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulator.config.files import list_chips, load_chip
+    from simulator.config.chip_files import list_chips, load_chip
     from simulator.config.sweep import load_sweep
     from simulator.mapping.fit import fit
     from simulator.model.capture import capture
     from simulator.model.perplexity import perplexity
     from simulator.model.preset import load_preset
-    from simulator.model.statistical import list_shapes, statistical_trace
+    from simulator.model.statistical_trace import list_shapes, statistical_trace
     from simulator.model.torch_capture import capture_torch
     from simulator.report.compare import read_reports
     from simulator.report.export import save_figure, save_table
     from simulator.report.simulation import simulate
     from simulator.sweep.runner import run_sweep
-    from simulator.trace.files import load_trace, save_trace
     from simulator.trace.recode import as_encoding
     from simulator.trace.synthetic import synthetic_trace
+    from simulator.trace.trace_files import load_trace, save_trace
 
 __version__ = "0.1.0"
 
@@ -32,20 +32,20 @@ _HOME = {
     "capture": "simulator.model.capture",
     "capture_torch": "simulator.model.torch_capture",
     "fit": "simulator.mapping.fit",
-    "list_chips": "simulator.config.files",
-    "list_shapes": "simulator.model.statistical",
-    "load_chip": "simulator.config.files",
+    "list_chips": "simulator.config.chip_files",
+    "list_shapes": "simulator.model.statistical_trace",
+    "load_chip": "simulator.config.chip_files",
     "load_preset": "simulator.model.preset",
     "load_sweep": "simulator.config.sweep",
-    "load_trace": "simulator.trace.files",
+    "load_trace": "simulator.trace.trace_files",
     "perplexity": "simulator.model.perplexity",
     "read_reports": "simulator.report.compare",
     "run_sweep": "simulator.sweep.runner",
     "save_figure": "simulator.report.export",
     "save_table": "simulator.report.export",
-    "save_trace": "simulator.trace.files",
+    "save_trace": "simulator.trace.trace_files",
     "simulate": "simulator.report.simulation",
-    "statistical_trace": "simulator.model.statistical",
+    "statistical_trace": "simulator.model.statistical_trace",
     "synthetic_trace": "simulator.trace.synthetic",
 }
 

@@ -27,9 +27,9 @@ ZERO = cast("int", np.int64(0))
 # Every file whose text or constants are compiled in.
 KERNEL_SOURCES = (
     "compiled.py",
-    "engine/kernels*.py",
-    "engine/noc_workspace*.py",
-    "model/kernels.py",
+    "arrays.py",
+    "engine/kernels/*.py",
+    "model/count_kernels.py",
     "trace/encoding.py",
 )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simulator.config.files import load_chip
+from simulator.config.chip_files import load_chip
 from simulator.config.sweep import is_sweep, load_sweep
 from simulator.model.preset import is_preset, load_preset
-from simulator.trace.files import verify_trace
+from simulator.trace.trace_files import verify_trace
 
 
 def validate_file(path: Path) -> str:

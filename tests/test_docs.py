@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulator.config.chip import ChipConfig
-from simulator.config.reference import chip_reference
+from simulator.config.chip_reference import chip_reference
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "simulator"
 # A room may import the rooms of the ranks before its own (DESIGN section 3), and none of its own rank.
 RANKS = (
     ("errors",),
-    ("units", "outputs", "compiled"),
+    ("units", "actions", "arrays", "outputs", "compiled", "text_files"),
     ("config",),
     ("trace",),
     ("model", "mapping"),
@@ -36,11 +36,11 @@ FORBIDDEN = {("engine", "model")}
 FRONT = "__init__"
 # What every room may ask of the front: facts of the package, which load nothing.
 FACTS = {"simulator.__version__", "simulator.__file__"}
-COMPILING = ("compiled.py", "kernels*.py")
+COMPILING = ("compiled.py", "kernels/*.py", "model/count_kernels.py")
 
 
 def room_of(module: str) -> str:
-    """Room of a module of the package: ``simulator.engine.noc`` is in ``engine``, ``simulator`` itself is the front."""
+    """Room of a module of the package: ``simulator.engine.tally`` is in ``engine``; ``simulator`` is the front."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else FRONT
 
@@ -71,7 +71,7 @@ def import_faults(module: str, source: str) -> list[str]:
     for line, target in imported_modules(source):
         where = f"{module}:{line}"
         if target.startswith("."):
-            faults.append(f"{where}: relative import {target}, wanted the full name")
+            faults.append(f"{where}: relative import {target}, expected the full name")
             continue
         if target.split(".")[0] != "simulator":
             continue
@@ -207,10 +207,10 @@ ONE_SPECIALIZATION = """
 import importlib, json, pkgutil
 import numpy as np
 import simulator
-import simulator.engine, simulator.model
+import simulator.engine.kernels
 from simulator.model.encoder import encode
 from simulator.model.hadamard import hadamard_of
-from simulator.model.kernels import accumulate_rows, accumulate_spikes
+from simulator.model.count_kernels import accumulate_rows, accumulate_spikes
 from simulator.model.linear import dequantize
 from simulator.model.transformer import rotate
 from simulator.model.weights import quantize_weights
@@ -230,8 +230,8 @@ for code, levels in (("ternary", 3), ("binary", 3), ("bitwise", 127), ("bitwise_
     for sums in (np.ones((2, 3), np.int32), np.ones((2, 3), np.float32), np.ones((3, 2)).T):
         dequantize(sums, spikes, quantize_weights(ones))
 
-names = [f"simulator.engine.{m.name}" for m in pkgutil.iter_modules(simulator.engine.__path__)]
-names = [name for name in names if name.split(".")[-1].startswith("kernels")] + ["simulator.model.kernels"]
+names = [f"simulator.engine.kernels.{m.name}" for m in pkgutil.iter_modules(simulator.engine.kernels.__path__)]
+names = [*names, "simulator.model.count_kernels"]
 found = {}
 for name in names:
     for key, value in vars(importlib.import_module(name)).items():
@@ -242,17 +242,17 @@ print(json.dumps(found))
 # Kernels that Python calls. Those that they call in turn are no measure: numba compiles these once more for every
 # constant argument, and not at all when the machine code of the caller came from disk.
 ENTRIES = {
-    "simulator.engine.kernels.run_timesteps",
-    "simulator.engine.kernels_handshake.run_handshake",
-    "simulator.engine.kernels_transfer.run_transfer",
-    "simulator.model.kernels.add_count_rows",
-    "simulator.model.kernels.add_pairs",
-    "simulator.model.kernels.add_signed",
-    "simulator.model.kernels.add_spike_rows",
-    "simulator.model.kernels.count_steps",
-    "simulator.model.kernels.largest_sizes",
-    "simulator.model.kernels.scale_sums",
-    "simulator.model.kernels.turn_pairs",
+    "simulator.engine.kernels.timesteps.run_timesteps",
+    "simulator.engine.kernels.handshake_timesteps.run_handshake",
+    "simulator.engine.kernels.value_transfer.run_transfer",
+    "simulator.model.count_kernels.add_count_rows",
+    "simulator.model.count_kernels.add_pairs",
+    "simulator.model.count_kernels.add_signed",
+    "simulator.model.count_kernels.add_spike_rows",
+    "simulator.model.count_kernels.count_steps",
+    "simulator.model.count_kernels.largest_sizes",
+    "simulator.model.count_kernels.scale_sums",
+    "simulator.model.count_kernels.turn_pairs",
 }
 
 

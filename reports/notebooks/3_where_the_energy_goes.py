@@ -19,7 +19,7 @@ from pathlib import Path
 
 import simulator as sw
 from simulator.report.bridge import bridge_frame
-from simulator.report.figures.break_even import break_even_finding, break_even_frame
+from simulator.report.figures.breakeven_line import break_even_finding, break_even_frame
 
 ROOT = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "traces" / "model").is_dir())
 trace = sw.load_trace(ROOT / "traces" / "shakespeare-ternary-T15.npz")

@@ -22,7 +22,7 @@ import pandas as pd
 
 import simulator as sw
 from simulator.energy.claims import claims_table
-from simulator.model.statistical import SHAPES, statistical_trace
+from simulator.model.statistical_trace import SHAPES, statistical_trace
 
 ROOT = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "traces" / "model").is_dir())
 claims_table()

@@ -73,7 +73,7 @@ found.rows.head()
 
 # %%
 from simulator.report.compare import energy_causes, headline
-from simulator.report.files import write_report
+from simulator.report.report_files import write_report
 
 runs = {"base": sw.simulate(sw.load_chip("sdllm-asic-45nm"), trace), "mine": sw.simulate(chip, trace)}
 before, after = sw.read_reports([write_report(run, FOLDER / name) for name, run in runs.items()])

@@ -17,8 +17,8 @@ import simulator.cli.simulate
 import simulator.cli.model
 import simulator.cli.mapping
 import simulator.cli.sweeps
-import simulator.cli.energy
-import simulator.cli.files  # noqa: F401
+import simulator.cli.energy_commands
+import simulator.cli.check_commands  # noqa: F401
 # isort: on
 
 INTERRUPTED = 130

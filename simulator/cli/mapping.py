@@ -17,7 +17,7 @@ def fit(chip: ChipName = "loihi-like", trace: TraceName = DEFAULT_TRACE, set_: O
     from simulator.config import load_chip
     from simulator.mapping.fit import fit as run_fit
     from simulator.mapping.fit import storage_summary
-    from simulator.trace.files import load_trace
+    from simulator.trace.trace_files import load_trace
 
     captured = load_trace(find_trace(trace))
     found = run_fit(captured, load_chip(chip, set_ or []))
@@ -43,7 +43,7 @@ def map_(
     from simulator.config import load_chip
     from simulator.report.mappings import compare_mappings, own_mapping
     from simulator.report.progress import ProgressLine
-    from simulator.trace.files import load_trace
+    from simulator.trace.trace_files import load_trace
 
     captured, chip_config = load_trace(find_trace(trace)), load_chip(chip, set_ or [])
     network: Literal["cycle", "ideal"] = "cycle" if simulate else "ideal"
@@ -69,7 +69,7 @@ def sync(
     from simulator.config import load_chip
     from simulator.report.progress import ProgressLine
     from simulator.report.syncs import compare_syncs
-    from simulator.trace.files import load_trace
+    from simulator.trace.trace_files import load_trace
 
     chips = [load_chip(chip, [*(set_ or []), f"sync.kind={kind}"]) for kind in ("barrier", "handshake")]
     captured = load_trace(find_trace(trace))

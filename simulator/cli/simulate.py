@@ -83,14 +83,14 @@ def simulate(
 ) -> None:
     """Simulate a trace on a chip and write a report."""
     from simulator.config import load_chip
-    from simulator.config.files import load_dense_twin
+    from simulator.config.chip_files import load_dense_twin
     from simulator.outputs import check_writable_file
-    from simulator.report.files import check_place, write_report
     from simulator.report.progress import ProgressLine
+    from simulator.report.report_files import check_place, write_report
     from simulator.report.terminal import make_console, print_report
     from simulator.report.timeline import SLICES_MAX, write_timeline
-    from simulator.trace.files import load_trace
     from simulator.trace.recode import as_encoding
+    from simulator.trace.trace_files import load_trace
 
     options = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk, "sync.kind": sync}
     overrides = [*(set_ or []), *(f"{path}={value}" for path, value in options.items() if value is not None)]

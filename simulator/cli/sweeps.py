@@ -27,9 +27,9 @@ def sweep(
     """Simulate every point of a sweep file; points already there are reused."""
     from simulator.config import load_sweep
     from simulator.report.progress import ProgressLine
-    from simulator.sweep.page import save_page
     from simulator.sweep.picture import save_picture
     from simulator.sweep.runner import parse_shard, run_sweep
+    from simulator.sweep.sweep_page import save_page
 
     config = load_sweep(file)
     folder = out if out is not None else Path("reports") / "sweeps" / config.name
@@ -56,8 +56,8 @@ def rerun(
 
     found = rerun_point(point, sweeps)
     if out is not None:
-        from simulator.report.files import write_report
         from simulator.report.html import write_page
+        from simulator.report.report_files import write_report
 
         typer.echo(f"report: {write_report(found.run, out, writers=[write_page]) / 'report.html'}")
     if found.same_bytes:

@@ -1,7 +1,7 @@
 """Configuration: strict YAML with line marks into frozen records of chips and sweeps."""
 
 from simulator.config.chip import ChipConfig
-from simulator.config.files import list_chips, load_chip
+from simulator.config.chip_files import list_chips, load_chip
 from simulator.config.schema import chip_schema, write_chip_schema
 from simulator.config.sweep import SweepConfig, load_sweep
 

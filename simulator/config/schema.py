@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from simulator.config.chip import ChipConfig
+from simulator.config.chip_files import chips_directory
 from simulator.config.expand import KEY as MODEL
 from simulator.config.expand import MODELS
 from simulator.config.extends import KEY
-from simulator.config.files import chips_directory
 from simulator.errors import OutputError
 
 _PART = "Part"  # suffix of the records of a file that extends another one: the same keys, none required

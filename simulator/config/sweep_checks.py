@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simulator.config.chip import ChipConfig
+from simulator.config.chip_files import chip_from_tree
 from simulator.config.expand import expand
 from simulator.config.extends import find_chip, read_chip_tree
-from simulator.config.files import chip_from_tree
 from simulator.config.overrides import Override, apply_override
-from simulator.config.place import Problem
 from simulator.config.rules import broken_chip_rules
+from simulator.config.source_position import Problem
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import check, node_at
 from simulator.config.yaml_marks import Entry, ListNode, MapNode, Node, Scalar, ScalarNode
@@ -59,7 +59,7 @@ def _axis_problems(axes: MapNode, chip: Node) -> Iterator[Problem]:
     for key, entry in axes.items.items():
         path = tuple(key.split("."))
         if not all(path):
-            yield Problem(entry.place, ("axes", key), "found an empty part, wanted a path such as core.sram.capacity")
+            yield Problem(entry.place, ("axes", key), "found an empty part, expected a path such as core.sram.capacity")
         elif key != CHIP_AXIS and not is_capture_axis(key):
             for value in _tried(entry.node):
                 yield from _set_problems(chip, Override(path, value, entry.place))

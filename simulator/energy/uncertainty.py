@@ -9,8 +9,8 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from simulator.arrays import F64
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import EnergyLedger
 from simulator.energy.prices import UnitPrice, chip_prices
@@ -19,8 +19,6 @@ DRAWS = 1000
 SEED = 0
 BAND = (0.05, 0.95)  # quantiles that hold 90 % of the draws
 TOTAL = "total"
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ class Uncertainty:
         return sums.reindex(index=layers, columns=list(self.prices), fill_value=0).astype(np.float64)
 
     @cached_property
-    def _energies(self) -> Floats:
+    def _energies(self) -> F64:
         """Energy in pJ of each layer (rows) in each draw (columns)."""
         units = np.empty((len(self.prices), self.draws))
         index = {name: i for i, name in enumerate(self.prices)}
@@ -125,7 +123,7 @@ class Uncertainty:
         # einsum, not BLAS: the order of its sums does not depend on the number of threads
         return np.asarray(np.einsum("lp,pd->ld", self._counts.to_numpy(), units))
 
-    def _drawn(self, price: UnitPrice) -> Floats:
+    def _drawn(self, price: UnitPrice) -> F64:
         """``draws`` values of a price in pJ; a constant where it has no range."""
         if not _ranged(price):
             return np.full(self.draws, price.unit_pj)
@@ -144,7 +142,7 @@ def uncertainty(ledger: EnergyLedger, chip: ChipConfig, draws: int = DRAWS, seed
     return Uncertainty(ledger, prices, draws, seed)
 
 
-def triangular(uniform: Floats, low: float, mode: float, high: float) -> Floats:
+def triangular(uniform: F64, low: float, mode: float, high: float) -> F64:
     """Values of a triangular distribution at the quantiles ``uniform`` (in [0, 1)), by its inverse distribution.
 
     ``low <= mode <= high`` and ``low < high``. With ``f = (mode - low) / (high - low)``: ``low + sqrt(u (high - low)

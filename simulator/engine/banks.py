@@ -16,13 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.config.rules import ACCUMULATOR
 from simulator.mapping.capacity import ceil_div, slices
-
-Ints = NDArray[np.int64]
 
 
 def accumulator_actions(chip: ChipConfig) -> tuple[str, ...]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
-from simulator.engine.network import Network
+from simulator.engine.network.network import Network
 from simulator.engine.plan import StagePlan, plan_stages
-from simulator.engine.spikes import run_spikes
+from simulator.engine.spike_steps import run_spikes
 from simulator.errors import SpikewattError
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Stage, Trace
-
-Ints = NDArray[np.int64]
 
 DELIVERIES_MAX = 20_000_000  # each is a record of 72 bytes
 

@@ -12,10 +12,11 @@ from queue import SimpleQueue
 import numpy as np
 
 from simulator.config.chip import ChipConfig
-from simulator.engine.cores import CoreLoad
+from simulator.engine.core_load import CoreLoad
 from simulator.engine.limits import check_memory, check_placement, check_rings
-from simulator.engine.links import link_frame
-from simulator.engine.network import Network
+from simulator.engine.network.links import link_frame
+from simulator.engine.network.network import Network
+from simulator.engine.pipeline_units import UnitLoad
 from simulator.engine.result import SimResult
 from simulator.engine.schedule import (
     Batch,
@@ -27,7 +28,6 @@ from simulator.engine.schedule import (
 from simulator.engine.stage import BatchRun, Setting
 from simulator.engine.tally import Tally
 from simulator.engine.timing import PipelinedTiming, SequentialTiming
-from simulator.engine.units import UnitLoad
 from simulator.engine.warmup import warm_up
 from simulator.errors import ConservationError
 from simulator.mapping.placement import Placement

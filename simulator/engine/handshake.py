@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
-from simulator.engine.kernels import Scratch
-from simulator.engine.kernels_cores import LOG_FIELDS
+from simulator.engine.kernels.core_service import LOG_FIELDS
+from simulator.engine.kernels.timesteps import Scratch
 from simulator.engine.plan import StagePlan
 from simulator.engine.scratch import scratch
-
-Ints = NDArray[np.int64]
 
 
 def marker_ps(chip: ChipConfig) -> int:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from simulator.config.chip import ChipConfig
-from simulator.engine.cores import CoreLoad
-from simulator.engine.kernels_cores import LOG_FIELDS
-from simulator.engine.network import Network
+from simulator.engine.core_load import CoreLoad
+from simulator.engine.kernels.core_service import LOG_FIELDS
+from simulator.engine.network.network import Network
+from simulator.engine.pipeline_units import UnitLoad
 from simulator.engine.scratch import scratch
-from simulator.engine.units import UnitLoad
 from simulator.errors import CapacityError, SpikewattError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Placement

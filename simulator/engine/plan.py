@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
-from simulator.engine.routes import Routes, multicast_routes, unicast_routes
+from simulator.engine.network.routes import Routes, multicast_routes, unicast_routes
 from simulator.engine.row_service import RowService, row_service
 from simulator.engine.servers import Servers, merge_twins
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Block, Placement
 from simulator.trace.trace import Stage, Trace
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Action
 from simulator.engine.banks import accumulator_ps, accumulator_slots, word_slots
@@ -14,8 +15,6 @@ from simulator.errors import ConfigError
 from simulator.mapping.capacity import ceil_div, slices, words_per_row
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace import DECODE, Trace
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def accumulation(encoding: Encoding, chip: ChipConfig) -> tuple[str, Action]:
     if dendrite.multiply_accumulate is None:
         raise ConfigError(
             [
-                f"{chip.name}: core.dendrite.multiply_accumulate: found none, wanted one because the trace is"
+                f"{chip.name}: core.dendrite.multiply_accumulate: found none, expected one because the trace is"
                 f" {encoding.code}; add it to the chip, or replay the counts as spikes (--encoding ternary)"
             ]
         )

@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Ints
 from simulator.errors import SpikewattError
 from simulator.mapping.placement import Placement
 from simulator.trace.sequences import sequence_starts
 from simulator.trace.trace import DECODE, Stage, Trace
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def check_pipeline(trace: Trace, placement: Placement) -> None:
         if owner.setdefault(block.core, stage_id) != stage_id:
             raise SpikewattError(
                 f"{trace.where}: schedule pipelined: core {block.core} is shared by the stages {owner[block.core]} and"
-                f" {stage_id}, wanted one stage per core; set mapping.share_cores=false or take schedule sequential"
+                f" {stage_id}, expected one stage per core; set mapping.share_cores=false or take schedule sequential"
             )
 
 

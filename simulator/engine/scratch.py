@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.engine.kernels import Ints, Packets, Scratch
+from simulator.arrays import Ints
+from simulator.engine.kernels.timesteps import Packets, Scratch
 
 
 def scratch(most: int, flits: int = 1) -> Scratch:

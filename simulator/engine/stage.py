@@ -8,21 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.engine.banks import accumulator_actions
 from simulator.engine.barrier import barrier_ps
-from simulator.engine.cores import CoreLoad
+from simulator.engine.core_load import CoreLoad
 from simulator.engine.handshake import marker_ps
-from simulator.engine.links import crossings
-from simulator.engine.network import Network
+from simulator.engine.network.links import crossings
+from simulator.engine.network.network import Network
+from simulator.engine.pipeline_units import UnitLoad
 from simulator.engine.plan import StagePlan, plan_stages
 from simulator.engine.result import CHIP
 from simulator.engine.row_service import accumulation, fetching_tokens
 from simulator.engine.schedule import Batch, chunks
-from simulator.engine.spikes import SpikeRun, replay_code, run_spikes
-from simulator.engine.storage import dram_ps
+from simulator.engine.spike_steps import SpikeRun, replay_code, run_spikes
+from simulator.engine.storage_traffic import dram_ps
+from simulator.engine.streamed_weights import load_ps, stage_bursts
 from simulator.engine.tally import Tally
 from simulator.engine.transfer import (
     Edges,
@@ -33,17 +35,13 @@ from simulator.engine.transfer import (
     transfer_arrays,
     transfers_before_ops,
 )
-from simulator.engine.units import UnitLoad
 from simulator.engine.vector import op_ps, op_work
-from simulator.engine.weights import load_ps, stage_bursts
 from simulator.errors import ConservationError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Placement
 from simulator.mapping.storage import Store, place_storage, stores
 from simulator.mapping.traffic import flits_per_spike
 from simulator.trace.trace import PHASES, Stage, Trace
-
-Ints = NDArray[np.int64]
 
 STAGE_TIMES = ("compute_ps", "network_ps", "transfer_ps", "vector_ps", "barrier_ps")
 

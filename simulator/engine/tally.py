@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.engine.links import Crossings, Ints
+from simulator.arrays import Ints
+from simulator.engine.network.links import Crossings
 from simulator.engine.result import CountRow
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from simulator.arrays import Ints
 from simulator.engine.schedule import chunks
 from simulator.engine.stage import STAGE_TIMES, BatchRun
 from simulator.trace.trace import DECODE, PHASES, Trace
-
-Ints = NDArray[np.int64]
 
 SPAN_COLUMNS = ("stage", "token", "start_ps", "end_ps")
 PIPELINE = "pipeline"  # the row of `SimResult.stages` where all stages work at once

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.engine.banks import accumulator_ps
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Block, Placement
 from simulator.trace.trace import Stage, Trace
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

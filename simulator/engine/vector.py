@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.actions import ACTIONS, record_at
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Action
-from simulator.engine.spikes import replay_code
-from simulator.engine.storage import moved_ways, sram_ps, stored_work
+from simulator.engine.spike_steps import replay_code
+from simulator.engine.storage_traffic import moved_ways, sram_ps, stored_work
 from simulator.mapping.storage import Store
 from simulator.trace.trace import Op, Trace
-
-Ints = NDArray[np.int64]
 
 
 def op_work(op: Op, trace: Trace, chip: ChipConfig, store: Store = "memory", n_homes: int = 1) -> dict[str, Ints]:
@@ -70,5 +69,8 @@ def _soma_ps(action: str, count: Ints, chip: ChipConfig, n_homes: int) -> Ints:
 
 
 def _action(chip: ChipConfig, name: str) -> Action:
-    action: Action = getattr(chip.vector, name)
+    *path, _ = ACTIONS[f"vector.{name}"].path
+    action = record_at(chip, path)
+    if not isinstance(action, Action):
+        raise TypeError(f"{'.'.join(path)} is a {type(action).__name__}, expected an action")
     return action

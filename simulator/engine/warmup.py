@@ -7,16 +7,16 @@ from functools import cache
 
 import numpy as np
 
-from simulator.engine.kernels import Out, run_timesteps
-from simulator.engine.kernels_cores import LOG_FIELDS
-from simulator.engine.kernels_handshake import run_handshake
-from simulator.engine.kernels_noc_models import CYCLE
-from simulator.engine.kernels_transfer import run_transfer
-from simulator.engine.noc_workspace import noc_workspace
-from simulator.engine.noc_workspace_closed import closed_workspace
-from simulator.engine.noc_workspace_vc import noc_workspace_vc
+from simulator.engine.kernels.carry import CYCLE
+from simulator.engine.kernels.closed_form_workspace import closed_workspace
+from simulator.engine.kernels.core_service import LOG_FIELDS
+from simulator.engine.kernels.handshake_timesteps import run_handshake
+from simulator.engine.kernels.mesh_vc_workspace import noc_workspace_vc
+from simulator.engine.kernels.mesh_workspace import noc_workspace
+from simulator.engine.kernels.timesteps import Out, run_timesteps
+from simulator.engine.kernels.value_transfer import run_transfer
+from simulator.engine.network.trees import NO_NODES
 from simulator.engine.scratch import scratch
-from simulator.engine.trees import NO_NODES
 
 
 @cache

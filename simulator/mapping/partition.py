@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import block_sram_bytes, ceil_div
-from simulator.mapping.kv_cache import cache_bits, homes_for_cache, positions_held, sram_bytes
+from simulator.mapping.kv_cache_size import cache_bits, homes_for_cache, positions_held, sram_bytes
 from simulator.mapping.strategies import cut_layer
 from simulator.trace.trace import Layer, Stage, Trace
 

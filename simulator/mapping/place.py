@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.errors import CapacityError
 from simulator.mapping.capacity import ceil_div
@@ -18,8 +19,6 @@ from simulator.mapping.sharing import assign
 from simulator.mapping.storage import place_storage
 from simulator.mapping.traffic import traffic
 from simulator.trace.trace import Trace
-
-Ints = NDArray[np.int64]
 
 
 def map_trace(trace: Trace, chip: ChipConfig) -> Placement:

@@ -14,7 +14,7 @@ from typing import Literal
 from simulator.config.chip import ChipConfig
 from simulator.errors import CapacityError
 from simulator.mapping.capacity import ceil_div
-from simulator.mapping.kv_cache import cache_bits, positions_held, sram_bytes
+from simulator.mapping.kv_cache_size import cache_bits, positions_held, sram_bytes
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Op, Stage, Trace
 

@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Block
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace import Stage, Trace
 
-Ints = NDArray[np.int64]
 Owned = dict[str, list[Block]]
 Entry = tuple[Ints, Ints, Ints]
 

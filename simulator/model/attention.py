@@ -14,17 +14,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import F32, I32
 from simulator.errors import ConservationError, ModelError
 from simulator.model.attention_rule import AttentionRule
+from simulator.model.count_kernels import accumulate_spikes
 from simulator.model.encoder import Encoder, SpikeCounts
-from simulator.model.kernels import accumulate_spikes
 from simulator.model.kv_cache import CachedRows, KVCache
 from simulator.model.linear import Record, SpikingLinear, exact_in_float32
 from simulator.model.preset import Preset, as_preset
 from simulator.trace.encoding import Encoding
-
-F32 = NDArray[np.float32]
-I32 = NDArray[np.int32]
 
 
 class Attention(Protocol):
@@ -254,4 +252,4 @@ def _check_finite(x: F32, place: str) -> None:
     wrong = ~np.isfinite(x).all(axis=(0, 2))
     if wrong.any():
         token = int(np.flatnonzero(wrong)[0])
-        raise ModelError(f"{place}: token {token} holds NaN or infinity, wanted finite activations")
+        raise ModelError(f"{place}: token {token} holds NaN or infinity, expected finite activations")

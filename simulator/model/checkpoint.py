@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import F32
 from simulator.errors import ModelError, did_you_mean
 from simulator.model.llama_config import LlamaConfig, read_config
 from simulator.model.model_options import AS_STATED, ModelOptions
@@ -23,8 +24,6 @@ DERIVED = ("rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cache
 KEPT_BYTES = 512 * 2**20
 # Rows of the head that are held at once take about this much in float32.
 PART_BYTES = 64 * 2**20
-
-F32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class Checkpoint:
         vocab = self.config.vocab_size
         outside = token_ids[(token_ids < 0) | (token_ids >= vocab)]
         if outside.size:
-            raise ModelError(f"token {outside[0]} is outside the vocabulary, wanted 0 to {vocab - 1}")
+            raise ModelError(f"token {outside[0]} is outside the vocabulary, expected 0 to {vocab - 1}")
         if self.kept:
             return self.weights["embedding"][token_ids]
         distinct, place = np.unique(token_ids, return_inverse=True)
@@ -89,9 +88,8 @@ class Checkpoint:
 
     def head_parts(self) -> Iterator[F32]:
         """The head [V, d] in parts of some rows, in order."""
-        step = max(1, PART_BYTES // (4 * self.config.hidden_size))
-        for start in range(0, self.config.vocab_size, step):
-            yield self.rows("head", slice(start, min(start + step, self.config.vocab_size)))
+        for part in row_parts(self.config.vocab_size, self.config.hidden_size):
+            yield self.rows("head", part)
 
 
 class StoredWeights(Mapping[str, F32]):
@@ -134,6 +132,12 @@ class StoredWeights(Mapping[str, F32]):
             place = f"{self._files.path_of[spec.name]}: tensor {spec.name}"
             raise ModelError(f"{place}: {n} of {weights.size} weights are NaN or infinite")
         return weights
+
+
+def row_parts(n_rows: int, width: int) -> Iterator[slice]:
+    """Ranges of the rows of a matrix, in order, each of about `PART_BYTES` in float32."""
+    step = max(1, PART_BYTES // (4 * width))
+    return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
 
 
 def tensor_specs(config: LlamaConfig) -> dict[str, TensorSpec]:
@@ -214,8 +218,7 @@ def _differ(files: TensorFiles, config: LlamaConfig) -> bool:
     embedding, head = files.tensors[EMBEDDING], files.tensors[HEAD]
     if embedding.shape != head.shape or not {embedding.dtype, head.dtype} <= set(files.bits):
         return embedding.shape != head.shape
-    step = max(1, PART_BYTES // (4 * config.hidden_size))
-    parts = (slice(start, start + step) for start in range(0, embedding.shape[0], step))
+    parts = row_parts(embedding.shape[0], config.hidden_size)
     return any(not np.array_equal(files.read(EMBEDDING, part), files.read(HEAD, part)) for part in parts)
 
 

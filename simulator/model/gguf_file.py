@@ -119,9 +119,11 @@ class _Header:
 
     def _tensor(self) -> tuple[str, GgufTensor]:
         name, n_dimensions = self._string(), self._scalar("I")
-        if n_dimensions > MOST_DIMENSIONS:
+        if not 1 <= n_dimensions <= MOST_DIMENSIONS:
             raise ValueError(f"tensor {name!r} has {n_dimensions} dimensions")
         shape = tuple(self._scalar("Q") for _ in range(n_dimensions))[::-1]
+        if 0 in shape:
+            raise ValueError(f"tensor {name!r} has the shape {list(shape)}")
         return name, GgufTensor(self._scalar("I"), shape, self._scalar("Q"))
 
     def _value(self, kind: int, key: str) -> Any:

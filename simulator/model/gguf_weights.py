@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import F32
 from simulator.errors import ModelError
 from simulator.model.gguf_file import GgufFile, GgufTensor
 from simulator.model.stored_tensor import StoredTensor, hash_of
@@ -43,8 +44,6 @@ PERMUTED = ("llama", "mistral")
 # Values that are dequantized at once: the library needs several copies of them.
 PART_VALUES = 1 << 21
 
-F32 = NDArray[np.float32]
-
 
 class GgufWeights:
     """The tensors of a GGUF file, read like those of safetensors files (`weight_files.WeightFiles`).
@@ -65,6 +64,8 @@ class GgufWeights:
             name: StoredTensor(_format(formats, file.tensors[source].type_number), file.tensors[source].shape)
             for name, source in self._source.items()
         }
+
+        _check_sizes(file)
 
     def read(self, name: str, rows: slice | None = None) -> F32:
         """A tensor, or some rows of it, in float32.
@@ -104,6 +105,31 @@ def _permuted_heads(file: GgufFile) -> dict[str, int]:
     return {f"self_attn.{kind}.{part}": n for kind, n in heads.items() for part in ("weight", "bias") if n}
 
 
+def _check_sizes(file: GgufFile) -> None:
+    """Refuse a file that ends before one of its tensors does."""
+    size, formats = file.path.stat().st_size, _format_names()
+    for name, tensor in file.tensors.items():
+        if tensor.type_number in formats and tensor.offset + _n_bytes(file.path, tensor) > size:
+            raise ModelError(f"{file.path}: cut short: tensor {name} ends beyond the {size} bytes of the file")
+
+
+def _n_bytes(path: Path, tensor: GgufTensor) -> int:
+    return math.prod(tensor.shape[:-1]) * _row_bytes(path, tensor)
+
+
+def _row_bytes(path: Path, tensor: GgufTensor) -> int:
+    """Bytes of one row, a whole number of blocks."""
+    from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+
+    kind = GGMLQuantizationType(tensor.type_number)
+    block, block_bytes = GGML_QUANT_SIZES[kind]
+    if tensor.shape[-1] % block:
+        raise ModelError(
+            f"{path}: a row of {tensor.shape[-1]} weights is no whole number of {kind.name} blocks of {block}"
+        )
+    return int(tensor.shape[-1] // block * block_bytes)
+
+
 def _hugging_face_name(name: str) -> str:
     """The name in Hugging Face's layout; one that the layout does not have stays as it is, and is refused later."""
     found = BLOCK_TENSOR.fullmatch(name)
@@ -113,7 +139,7 @@ def _hugging_face_name(name: str) -> str:
 
 
 def _format_names() -> dict[int, str]:
-    """Number of a block format -> its name in the library."""
+    """Number of a block format -> its name; the library is loaded only for a GGUF file."""
     from gguf.constants import GGMLQuantizationType
 
     return {int(kind): str(kind.name) for kind in GGMLQuantizationType}
@@ -125,30 +151,32 @@ def _format(names: dict[int, str], number: int) -> str:
 
 def read_rows(path: Path, tensor: GgufTensor, rows: slice | None) -> F32:
     """Rows of a tensor, all of it by default, in float32; a part at a time is dequantized."""
-    from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
-
-    kind = GGMLQuantizationType(tensor.type_number)
-    block, block_bytes = GGML_QUANT_SIZES[kind]
-    width = tensor.shape[-1]
-    if width % block:
-        raise ModelError(f"{path}: rows of {width} weights are no whole number of {kind.name} blocks of {block}")
-    row_bytes, n_rows = width // block * block_bytes, math.prod(tensor.shape[:-1])
+    width, n_rows, row_bytes = tensor.shape[-1], math.prod(tensor.shape[:-1]), _row_bytes(path, tensor)
     start, stop, _ = slice(None).indices(n_rows) if rows is None else rows.indices(n_rows)
     found, step = np.empty((stop - start, width), np.float32), max(1, PART_VALUES // width)
     for first in range(start, stop, step):
         n = min(step, stop - first)
-        stored = np.fromfile(path, np.uint8, n * row_bytes, offset=tensor.offset + first * row_bytes)
-        if stored.size < n * row_bytes:
-            raise ModelError(f"{path}: cut short: {n} rows of {row_bytes} bytes are not there")
-        found[first - start : first - start + n] = _dequantized(stored.reshape(n, row_bytes), kind)
+        stored = _read_bytes(path, tensor.offset + first * row_bytes, n * row_bytes)
+        found[first - start : first - start + n] = _dequantized(stored.reshape(n, row_bytes), tensor.type_number)
     return found if len(tensor.shape) > 1 else found[0]
 
 
-def _dequantized(stored: NDArray[np.uint8], kind: object) -> F32:
+def _read_bytes(path: Path, offset: int, n: int) -> NDArray[np.uint8]:
+    try:
+        stored = np.fromfile(path, np.uint8, n, offset=offset)
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from None
+    if stored.size < n:
+        raise ModelError(f"{path}: cut short: the {n} bytes at {offset} are not there")
+    return stored
+
+
+def _dequantized(stored: NDArray[np.uint8], type_number: int) -> F32:
+    from gguf.constants import GGMLQuantizationType
     from gguf.quants import dequantize
 
     with np.errstate(all="ignore"):  # NaN and infinity are reported with the name of the tensor
-        return np.asarray(dequantize(stored, kind), np.float32)
+        return np.asarray(dequantize(stored, GGMLQuantizationType(type_number)), np.float32)
 
 
 def unpermuted(weights: F32, heads: int) -> F32:

@@ -13,12 +13,10 @@ from functools import cache
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulator.model.kernels import add_pairs, add_signed
+from simulator.arrays import F32, F64
+from simulator.model.count_kernels import add_pairs, add_signed
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 Floats = TypeVar("Floats", F32, F64)
 
 # Modulo 43 with primitive root 3: row j has +1 at 0 and at 3**k where bit (k mod 6) is set. Their periodic
@@ -95,7 +93,7 @@ def hadamard_of(width: int) -> Hadamard:
     for blocks in range(1, width + 1):
         if width % blocks == 0 and (found := _one_block(width // blocks)) is not None:
             return Hadamard(found.base, found.doublings, blocks)
-    raise ValueError(f"width {width}, wanted at least 1")
+    raise ValueError(f"width {width}, expected at least 1")
 
 
 def _one_block(width: int) -> Hadamard | None:

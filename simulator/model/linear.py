@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from simulator.errors import ConservationError, ModelError
 from simulator.model.checkpoint import Checkpoint
+from simulator.model.count_kernels import accumulate_trains, scale_sums
 from simulator.model.encoder import SpikeCounts
-from simulator.model.kernels import accumulate_trains, scale_sums
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import DRIVEN, HEAD_STREAM, driven_layers, weight_of
 from simulator.model.rotation import online_rotations

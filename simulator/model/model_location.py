@@ -130,14 +130,14 @@ def hub_cache() -> Path:
 
 def missing_weights(folder: Path) -> ModelError:
     """The error for a folder without safetensors weights: what it holds instead."""
-    found = "; ".join(_other_kinds(folder)) or "nothing that is weights"
-    return ModelError(f"{folder}: no {WEIGHTS_FILE} and no {INDEX_FILE}; the folder holds {found}")
+    found = "; ".join(_other_kinds(folder)) or "no weights"
+    return ModelError(f"{folder / WEIGHTS_FILE}: no such file, nor {INDEX_FILE}; the folder holds {found}")
 
 
-def missing_file(folder: Path, name: str) -> ModelError:
-    """The error for a folder without one of its other files: what it holds instead."""
+def missing_file(folder: Path, name: str, expected: str = EXPECTED) -> ModelError:
+    """The error for a folder without one of its other files: what it holds instead, or what is expected."""
     found = "; ".join(_other_kinds(folder))
-    return ModelError(f"{folder / name}: no such file" + (f"; the folder holds {found}" if found else f"; {EXPECTED}"))
+    return ModelError(f"{folder / name}: no such file; " + (f"the folder holds {found}" if found else expected))
 
 
 def _other_kinds(folder: Path) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import F32
 from simulator.errors import ModelError
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.linear import FloatLinear
@@ -19,7 +20,6 @@ from simulator.model.threshold import order_statistic
 from simulator.model.tokenizer import Passage
 from simulator.model.transformer import forward
 
-F32 = NDArray[np.float32]
 CALIBRATION_TOKENS = 512
 
 # Weight -> the stream whose channels its outputs are; layer -> the stream that drives it.
@@ -59,7 +59,7 @@ def prepared(
         return ready, preset, short
     sample = _first_tokens(passages)
     if not sample:
-        raise ModelError(f"preset {preset.name}: smoothing and static thresholds are found on a text, wanted one")
+        raise ModelError(f"preset {preset.name}: smoothing and static thresholds are found on a text, expected one")
     if preset.smooth is not None:
         ready = smoothed(ready, _observed(ready, preset, sample), preset.smooth)
     static = _static_streams(ready, preset)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal, cast
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import F64
 from simulator.model.numbers import is_positive
 
 RopeType = Literal["default", "linear", "dynamic", "llama3", "yarn", "divisors"]
@@ -68,13 +68,13 @@ class RopeScaling:
 UNSCALED = RopeScaling()
 
 
-def inverse_frequencies(head_dim: int, theta: float, scaling: RopeScaling) -> NDArray[np.float64]:
+def inverse_frequencies(head_dim: int, theta: float, scaling: RopeScaling) -> F64:
     """Radians per position, float64 [head_dim / 2]."""
-    frequencies: NDArray[np.float64] = theta ** -(np.arange(0, head_dim, 2) / head_dim)
+    frequencies: F64 = theta ** -(np.arange(0, head_dim, 2) / head_dim)
     if scaling.rope_type == "linear":
         return frequencies / scaling.factor
     if scaling.rope_type == "divisors":
-        return frequencies / np.array(scaling.divisors)
+        return frequencies / np.array(scaling.divisors, np.float64)
     if scaling.rope_type in ("llama3", "yarn"):
         kept = (
             _kept_llama3(frequencies, scaling)
@@ -85,14 +85,14 @@ def inverse_frequencies(head_dim: int, theta: float, scaling: RopeScaling) -> ND
     return frequencies
 
 
-def _kept_llama3(frequencies: NDArray[np.float64], scaling: RopeScaling) -> NDArray[np.float64]:
+def _kept_llama3(frequencies: F64, scaling: RopeScaling) -> F64:
     """Share of each frequency that is kept, float64 [head_dim / 2]."""
     turns = scaling.original_max_position_embeddings * frequencies / (2 * math.pi)
     low, high = scaling.low_freq_factor, scaling.high_freq_factor
     return np.asarray(np.clip((turns - low) / (high - low), 0, 1))
 
 
-def _kept_yarn(theta: float, head_dim: int, scaling: RopeScaling) -> NDArray[np.float64]:
+def _kept_yarn(theta: float, head_dim: int, scaling: RopeScaling) -> F64:
     """The same (Peng et al. 2023, equations 17 to 23, with the ends of the range as transformers rounds them)."""
 
     def pair_of(turns: float) -> float:
@@ -133,7 +133,7 @@ def parse_rope(
     rope_type = types[0] if types else "default"
     if any(other != rope_type for other in types) or not isinstance(rope_type, str) or rope_type not in REQUIRED:
         return UNSCALED, [f"{field}: {stated!r} is not supported, expected rope_type {' or '.join(REQUIRED)}"], []
-    kind = cast(RopeType, rope_type)
+    kind: RopeType = rope_type
     numbers, problems = _parameters(field, kind, stated)
     warnings: list[str] = []
     if ORIGINAL in OPTIONAL.get(kind, ()):
@@ -173,22 +173,22 @@ def _original(
     if top is not None and not is_positive(top):
         problems.append(f"{ORIGINAL}: {top!r}, expected a positive number")
         return 1.0
-    values = [value for value in (nested, top) if value is not None]
+    values: list[float] = [value for value in (nested, top) if value is not None]
     if len(values) == 2 and values[0] != values[1]:
         problems.append(f"{ORIGINAL}: {top!r}, but {field} states {nested!r}; remove one of them")
     if not values:
         warnings.append(f"{field}: no {ORIGINAL}, assumed max_position_embeddings = {context:g}")
-    return float(cast(float, values[0])) if values else float(context)
+    return float(values[0]) if values else float(context)
 
 
 def _scaling(kind: RopeType, numbers: dict[str, float], truncate: bool) -> RopeScaling:
-    if kind != "yarn":
-        return RopeScaling(kind, **numbers)
-    mscale, over_all = (numbers.pop(name, 0.0) for name in ("mscale", "mscale_all_dim"))
-    factor = numbers["factor"]
-    both = _mscale(factor, mscale) / _mscale(factor, over_all) if mscale and over_all else _mscale(factor, 1)
-    defaults = {"beta_fast": 32.0, "beta_slow": 1.0, "attention_factor": both}
-    return RopeScaling(kind, **(defaults | numbers), truncate=truncate)
+    scaling = RopeScaling(kind)
+    if kind == "yarn":
+        mscale, over_all = (numbers.pop(name, 0.0) for name in ("mscale", "mscale_all_dim"))
+        factor = numbers["factor"]
+        both = _mscale(factor, mscale) / _mscale(factor, over_all) if mscale and over_all else _mscale(factor, 1)
+        scaling = replace(scaling, truncate=truncate, beta_fast=32.0, beta_slow=1.0, attention_factor=both)
+    return replace(scaling, **numbers)  # type: ignore[arg-type]  # numbers holds none of the other types
 
 
 def _mscale(factor: float, weight: float) -> float:

@@ -15,14 +15,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import F32, F64
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.hadamard import Floats, Hadamard, hadamard_of
 from simulator.model.llama_config import LlamaConfig
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 Rotation = Literal["none", "hadamard", "random"]
 
 # Layer -> the norm whose gain goes into it.

@@ -104,7 +104,7 @@ def _weight_map(index: Path) -> dict[str, str]:
     """Name of a tensor -> name of its shard, a file in the folder of the index."""
     listed = read_json_object(index).get("weight_map")
     if not isinstance(listed, dict) or not listed:
-        raise ModelError(f"{index}: weight_map: {str(listed)[:80]}, expected an object: tensors and their shards")
+        raise ModelError(f"{index}: weight_map: {str(listed)[:80]}, expected tensors and their shards")
     for name, shard in listed.items():
         if not isinstance(shard, str) or not _is_file_name(shard):
             raise ModelError(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import F32
 from simulator.errors import ModelError
 from simulator.model.encoder import SpikeCounts
 from simulator.model.linear import Record, float_outputs, side_by_side
@@ -15,7 +15,6 @@ from simulator.model.program import Program
 from simulator.model.weights import FLOAT_BITS, weight_groups
 from simulator.trace.trace import Layer, Op, Stage, Stream
 
-F32 = NDArray[np.float32]
 # Last part of the id of a stream, and as a type of streams all there is.
 INPUTS = "in"
 
@@ -33,7 +32,7 @@ class ChainLinear:
     def __call__(self, layer_id: str, input_id: int, values: F32, weights: F32, bias: F32 | None) -> F32:
         """Outputs [tokens, n_out] of a layer of weights [n_out, n_in] for values [tokens, n_in]."""
         if layer_id in self.called:
-            raise ModelError(f"{layer_id}: its module is called twice, wanted one pass without a cache")
+            raise ModelError(f"{layer_id}: its module is called twice, expected one pass without a cache")
         if self._spikes is None or input_id != self._input or self._spikes.counts.shape != values.shape:
             stream_id = f"{layer_id}.{INPUTS}"
             self._input, self._spikes = input_id, self._encoder(values, stream_id)

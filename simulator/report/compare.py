@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from simulator.errors import OutputError
-from simulator.report.files import CHIP_FILE
 from simulator.report.format import format_energy, format_ratio, format_time
 from simulator.report.overview import read_result
+from simulator.report.report_files import CHIP_FILE
 from simulator.report.result_json import leaves
 from simulator.report.tables import split_block
 
@@ -60,7 +60,7 @@ def read_reports(folders: list[Path]) -> list[Finished]:
         For fewer than two, or a folder without a whole report.
     """
     if len(folders) < 2:
-        raise OutputError(f"compare: found {len(folders)} report, wanted two or more")
+        raise OutputError(f"compare: found {len(folders)} report, expected two or more")
     found = [_read(folder) for folder in folders]
     labels = [report.label for report in found]
     if len(set(labels)) == len(labels):

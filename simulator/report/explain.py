@@ -13,11 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from simulator.config.files import chip_from_tree, chip_tree
+from simulator.config.chip_files import chip_from_tree, chip_tree
 from simulator.config.yaml_marks import MapNode, Node
 from simulator.errors import OutputError, SpikewattError
-from simulator.report.files import CHIP_FILE
 from simulator.report.format import format_energy, format_power, format_share
+from simulator.report.report_files import CHIP_FILE
 
 STATIC = "static.power"
 

@@ -17,13 +17,13 @@ from simulator.report.cells import as_cells
 from simulator.report.figures import FIGURES, DrawnFigure, draw_figures, save_figures
 from simulator.report.format import format_energy, format_power, format_ratio, format_share, format_time
 from simulator.report.headline import headline
-from simulator.report.manifest import manifest_dict
 from simulator.report.page import Section, make_section, render_page
 from simulator.report.result_json import leaves
 from simulator.report.run import Run
-from simulator.report.storage import storage_line
+from simulator.report.run_manifest import manifest_dict
+from simulator.report.storage_table import storage_line
 from simulator.report.tables import assumption_table, comparison_table, layer_table, phase_table, waits_finding
-from simulator.report.units import unit_finding, unit_table
+from simulator.report.unit_table import unit_finding, unit_table
 
 REPORT = "report.html"
 SHOWN_ELSEWHERE = {"warnings", "files", "schema", "schema_version"}  # keys of records that the page has a place for
@@ -79,7 +79,7 @@ def write_page(run: Run, directory: Path, formats: Sequence[Literal["png", "pdf"
     try:
         path.write_text(render_html(run, drawn), encoding="utf-8", newline="\n")
     except OSError as fault:
-        raise OutputError(f"{path}: {fault.strerror}, wanted a folder to write the report to") from fault
+        raise OutputError(f"{path}: {fault.strerror}, expected a folder to write the report to") from fault
     return path
 
 
@@ -200,7 +200,7 @@ def _checks(run: Run) -> Iterator[str]:
     yield run.ledger.conservation_line(format_energy)
     stages = int(run.result.stages["total_ps"].sum())
     if stages != run.result.total_ps:
-        raise ConservationError(f"time: stages add up to {stages} ps, wanted the total {run.result.total_ps} ps")
+        raise ConservationError(f"time: stages add up to {stages} ps, expected the total {run.result.total_ps} ps")
     yield f"Σ stages = total time: {format_time(run.result.total_ps)}"
     yield "op count + Σ steps of the bridge = total energy"  # bridge_frame has refused to draw anything else
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Ints
 from simulator.mapping.placement import Block
 from simulator.report.run import Run
 from simulator.trace.trace import Stage
-
-Ints = NDArray[np.int64]
 
 
 def link_loaders(run: Run, x: int, y: int, direction: str) -> dict[str, int]:

@@ -12,11 +12,11 @@ from simulator.energy.cmos45 import Cmos45
 from simulator.energy.uncertainty import TOTAL, Uncertainty
 from simulator.engine.service import service
 from simulator.report.analytic import analytic_dict
-from simulator.report.manifest import chip_sha256
 from simulator.report.run import DenseTwin, Run
-from simulator.report.storage import storage_dict
+from simulator.report.run_manifest import chip_sha256
+from simulator.report.storage_table import storage_dict
 from simulator.report.tables import phase_ledgers
-from simulator.report.units import bank_conflicts, unit_table
+from simulator.report.unit_table import bank_conflicts, unit_table
 
 SCHEMA = "spikewatt/result"
 SCHEMA_VERSION = 1

@@ -21,7 +21,7 @@ from simulator.mapping.placement import Placement
 from simulator.report.format import format_power
 from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin, Run, time_util
-from simulator.report.storage import unbounded
+from simulator.report.storage_table import unbounded
 from simulator.trace.trace import Trace
 
 Progress = Callable[[str, int, int], None]

@@ -13,8 +13,8 @@ from simulator.report.run import Run
 from simulator.report.simulation import repriced, simulate
 from simulator.sweep.space import Point
 from simulator.sweep.store import Store
-from simulator.trace.files import load_trace
 from simulator.trace.trace import Trace
+from simulator.trace.trace_files import load_trace
 
 Group = tuple[Point, ...]
 

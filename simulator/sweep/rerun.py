@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulator.config.files import load_chip
+from simulator.config.chip_files import load_chip
 from simulator.config.sweep_axes import value_text
 from simulator.errors import OutputError, did_you_mean
 from simulator.report.result_json import leaves
@@ -16,7 +16,7 @@ from simulator.report.run import Run
 from simulator.sweep.compute import simulate_point
 from simulator.sweep.space import Point, code_sha256, in_chip
 from simulator.sweep.store import ORIGIN, POINTS, RESULT, SWEEP, point_text, read_json
-from simulator.trace.files import load_trace
+from simulator.trace.trace_files import load_trace
 
 MOST_DIFFERENCES = 10
 
@@ -85,9 +85,9 @@ def _find(name: str, root: Path) -> Path:
     if len(found) == 1:
         return found[0]
     if found:
-        raise OutputError(f"point '{name}': found {len(found)} such points ({_some(found)}), wanted one")
+        raise OutputError(f"point '{name}': found {len(found)} such points ({_some(found)}), expected one")
     near = did_you_mean(name, [path.parent.name for path in results])
-    raise OutputError(f"point '{name}': found none below {root}, wanted the id of one with a result{near}")
+    raise OutputError(f"point '{name}': found none below {root}, expected the id of one with a result{near}")
 
 
 def _some(paths: Iterable[Path]) -> str:

@@ -14,15 +14,15 @@ from simulator.errors import ConfigError
 from simulator.sweep.adaptive import search
 from simulator.sweep.captures import Captures
 from simulator.sweep.compute import Group, opened
-from simulator.sweep.groups import price_groups
 from simulator.sweep.index import save_tables
 from simulator.sweep.objectives import checked_bounds, probe
+from simulator.sweep.price_groups import price_groups
 from simulator.sweep.sampling import TRACE_AXIS, trace_value, value_at
 from simulator.sweep.space import Point, Space, sweep_points
 from simulator.sweep.store import Store
 from simulator.sweep.workers import Outcome, dask_outcomes, local_outcomes
-from simulator.trace.files import load_trace, verify_trace
 from simulator.trace.trace import Trace
+from simulator.trace.trace_files import load_trace, verify_trace
 
 Progress = Callable[[str, int, int], None]
 WHOLE = (1, 1)
@@ -127,7 +127,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     """``2/8`` as (2, 8); raises ConfigError for anything else."""
     i, slash, n = text.partition("/")
     if not (slash and i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
-        raise ConfigError([f"--shard: found '{text}', wanted i/N with 1 <= i <= N, such as 2/8"])
+        raise ConfigError([f"--shard: found '{text}', expected i/N with 1 <= i <= N, such as 2/8"])
     return int(i), int(n)
 
 
@@ -135,10 +135,12 @@ def _check_call(config: SweepConfig, jobs: int, shard: tuple[int, int]) -> None:
     """Raise ConfigError for a number of processes or a part that means nothing."""
     what = f"sweep '{config.name}'"
     if jobs < 1:
-        raise ConfigError([f"{what}: jobs: found {jobs}, wanted at least 1"])
+        raise ConfigError([f"{what}: jobs: found {jobs}, expected at least 1"])
     i, n = shard
     if config.mode == "optuna" and shard != WHOLE:
-        raise ConfigError([f"{what}: shard: found {i}/{n}, wanted none: each point of optuna follows from the others"])
+        raise ConfigError(
+            [f"{what}: shard: found {i}/{n}, expected none: each point of optuna follows from the others"]
+        )
 
 
 def _example(space: Space, points: Sequence[Point], store: Store) -> tuple[dict[str, Any] | None, Trace | None]:

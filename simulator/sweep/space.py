@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from simulator.config.chip import ChipConfig
-from simulator.config.files import chip_from_tree, chip_tree
+from simulator.config.chip_files import chip_from_tree, chip_tree
 from simulator.config.overrides import Override
-from simulator.config.place import Problem
 from simulator.config.restate import is_price, read_by_others, restated
+from simulator.config.source_position import Problem
 from simulator.config.sweep import SweepConfig
 from simulator.config.sweep_axes import AxisValue, Range, value_text
 from simulator.config.sweep_checks import CHIP_AXIS, is_capture_axis
 from simulator.config.yaml_marks import Node, ScalarNode
 from simulator.errors import ConfigError
-from simulator.report.manifest import chip_sha256
+from simulator.report.run_manifest import chip_sha256
 from simulator.sweep.captures import Captures
 from simulator.sweep.code import code_hash
 from simulator.sweep.sampling import TRACE_AXIS, Values, combinations
@@ -86,7 +86,7 @@ class Space:
     trace_hashes
         Path of each of its traces -> content hash.
     directory
-        Where the shipped chips are, when not at `simulator.config.files.chips_directory`.
+        Where the shipped chips are, when not at `simulator.config.chip_files.chips_directory`.
     captures
         Of a sweep that captures its traces.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.trace.files import verify_trace
+from simulator.trace.trace_files import verify_trace
 
 TRACES = Path(__file__).resolve().parents[2] / "traces"
 MAX_BYTES = 300_000

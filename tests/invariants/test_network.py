@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.engine import simulate
-from simulator.engine.noc import Mesh, Router, simulate_multicast, simulate_packets
-from simulator.engine.reference_noc import ReferenceMesh
+from simulator.engine.network.packets import Mesh, Router, simulate_multicast, simulate_packets
+from simulator.engine.oracle.reference_noc import ReferenceMesh
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
 

@@ -15,13 +15,13 @@ from tiny_model import write_tiny_model
 
 from simulator.config.chip import ChipConfig, Schedule
 from simulator.engine.engine import simulate
-from simulator.engine.network import Network
+from simulator.engine.network.network import Network
+from simulator.engine.oracle.reference import reference_simulate
+from simulator.engine.oracle.reference_cores import ReferenceResult
 from simulator.engine.plan import plan_stages
-from simulator.engine.reference import reference_simulate
-from simulator.engine.reference_cores import ReferenceResult
 from simulator.engine.result import SimResult
 from simulator.engine.schedule import Batch, entry_rounds, pipelined_batches, sequential_batches
-from simulator.engine.spikes import run_spikes
+from simulator.engine.spike_steps import run_spikes
 from simulator.errors import ConfigError, SpikewattError
 from simulator.mapping.place import map_trace
 from simulator.mapping.placement import Placement
@@ -369,7 +369,7 @@ def test_a_pipeline_whose_stages_share_a_core_is_refused():
         make_chip(mapping={"share_cores": True}, schedule={"kind": "pipelined"}),
     )
     placement = map_trace(trace, chip)
-    with pytest.raises(SpikewattError, match=r"shared by the stages layers.0.in and layers.1.in, wanted one stage"):
+    with pytest.raises(SpikewattError, match=r"shared by the stages layers.0.in and layers.1.in, expected one stage"):
         simulate(trace, chip, placement)
 
 

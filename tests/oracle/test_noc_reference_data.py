@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator.engine.noc import Mesh, Router, simulate_packets
+from simulator.engine.network.packets import Mesh, Router, simulate_packets
 
 DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "reference" / "noc"
 PORT_NAMES = ("+x", "-x", "+y", "-y", "eject")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from simulator.errors import ConservationError, ModelError
 from simulator.model import linear
 from simulator.model.checkpoint import Checkpoint, tensor_specs
+from simulator.model.count_kernels import accumulate_rows, accumulate_spikes
 from simulator.model.encoder import encode
-from simulator.model.kernels import accumulate_rows, accumulate_spikes
 from simulator.model.linear import EXACT_FLOAT32, SpikingLinear, dequantize, exact_sums
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.preset import WeightFields, as_preset

@@ -18,9 +18,9 @@ import pandas as pd
 from simulator.config.chip import ChipConfig
 from simulator.energy.cmos45 import cmos45_all
 from simulator.energy.ledger import build_ledger
+from simulator.engine.pipeline_units import UnitLoad
 from simulator.engine.result import CHIP, CountRow, SimResult
 from simulator.engine.timing import SPAN_COLUMNS, token_frame
-from simulator.engine.units import UnitLoad
 from simulator.mapping.placement import Block, Placement
 from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin

@@ -23,9 +23,15 @@ def fresh(monkeypatch, tmp_path):
 @pytest.fixture
 def package(monkeypatch, tmp_path):
     """A package with two kernel files instead of ours."""
-    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine/kernels").mkdir(parents=True)
     (tmp_path / "model").mkdir()
-    for name in ("compiled.py", "engine/kernels_a.py", "engine/kernels_b.py", "model/kernels.py", "engine/other.py"):
+    for name in (
+        "compiled.py",
+        "engine/kernels/a.py",
+        "engine/kernels/b.py",
+        "model/count_kernels.py",
+        "engine/other.py",
+    ):
         (tmp_path / name).write_text("X = 1\n")
     monkeypatch.setattr(compiled, "_PACKAGE", tmp_path)
     return tmp_path
@@ -44,7 +50,9 @@ def test_cache_follows_numba_cache_dir(fresh, monkeypatch):
     assert compiled.cache_directory().parent == fresh / "mine"
 
 
-@pytest.mark.parametrize("edited", ["engine/kernels_a.py", "engine/kernels_b.py", "model/kernels.py", "compiled.py"])
+@pytest.mark.parametrize(
+    "edited", ["engine/kernels/a.py", "engine/kernels/b.py", "model/count_kernels.py", "compiled.py"]
+)
 def test_edit_of_any_kernel_file_changes_the_directory(fresh, package, edited):
     before = compiled.cache_directory()
     (package / edited).write_text("X = 2\n")
@@ -86,7 +94,7 @@ def test_without_jit_the_function_stays_itself(fresh, monkeypatch):
 def test_kernels_take_constants_only_from_files_of_the_key():
     """What a kernel file imports from us is compiled in, so it must be part of the cache key."""
     sources = compiled.kernel_sources()
-    assert any(path.name == "kernels_noc.py" for path in sources)
+    assert any(path.name == "mesh.py" for path in sources)
     known = {"simulator." + ".".join(p.relative_to(compiled._PACKAGE).with_suffix("").parts) for p in sources}
     known.add("simulator.errors")  # exceptions of the Python shells, no constants
     for path in sources:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from simulator.arrays import Ints
 from simulator.mapping.placements.curves import in_order, snake
 from simulator.mapping.placements.min_hops import min_hops
-from simulator.mapping.placements.site import Ints, Site
+from simulator.mapping.placements.site import Site
 
 # name in the chip file (`mapping.placement`) -> int64 [cores], the router of each core number
 PLACEMENTS: dict[str, Callable[[Site], Ints]] = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.mapping.placements.site import Ints, Site
+from simulator.arrays import Ints
+from simulator.mapping.placements.site import Site
 
 
 def in_order(site: Site) -> Ints:

@@ -11,15 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import F64, Ints
 from simulator.mapping.grid import Grid
 from simulator.mapping.placements.curves import snake
-from simulator.mapping.placements.site import Ints, Site
+from simulator.mapping.placements.site import Site
 
 ROUNDS = 240
 WARMTH = 0.5  # first temperature, in mean cost of a core
-Floats = NDArray[np.float64]
 
 
 def min_hops(site: Site) -> Ints:
@@ -52,7 +51,7 @@ class _Search:
     grid: Grid
     n: int
 
-    def cost(self, place: Ints) -> Floats:
+    def cost(self, place: Ints) -> F64:
         """Flits x hops of each pair."""
         return self.grid.hops(place[self.from_core], place[self.to_core]).astype(np.float64) * self.flits
 
@@ -95,7 +94,7 @@ class _Search:
             axes.append(nearest if self.grid.torus else np.clip(nearest, 0, axis.max()))
         return self.grid.router(axes[0], axes[1])
 
-    def _change(self, place: Ints, partner: Ints) -> Floats:
+    def _change(self, place: Ints, partner: Ints) -> F64:
         """By how much the cost of the pairs of each core changes when it alone stands where its partner stands.
 
         A pair of cores that swap with each other keeps its distance and does not count.

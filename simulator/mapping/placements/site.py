@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from simulator.config.chip import ChipConfig
 from simulator.mapping.grid import Grid
 from simulator.mapping.traffic import Traffic
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

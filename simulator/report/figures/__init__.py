@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 
 from simulator.errors import OutputError
 from simulator.report.bridge import bridge_frame
-from simulator.report.figures.break_even import break_even_finding, break_even_frame, draw_break_even
-from simulator.report.figures.bridge import bridge_finding, draw_bridge
-from simulator.report.figures.cores import cores_finding, cores_frame, draw_cores
+from simulator.report.figures.breakeven_line import break_even_finding, break_even_frame, draw_break_even
+from simulator.report.figures.bridge_chart import bridge_finding, draw_bridge
+from simulator.report.figures.core_map import cores_finding, cores_frame, draw_cores
 from simulator.report.figures.energy import draw_energy, energy_finding, energy_frame
 from simulator.report.figures.energy_blocks import draw_energy_blocks, energy_blocks_finding, energy_blocks_frame
 from simulator.report.figures.latency import draw_latency, latency_finding, latency_frame
 from simulator.report.figures.latency_blocks import draw_latency_blocks, latency_blocks_finding, latency_blocks_frame
-from simulator.report.figures.links import draw_links, links_finding, links_frame
+from simulator.report.figures.link_map import draw_links, links_finding, links_frame
 from simulator.report.figures.raster import draw_raster, raster_finding, raster_frame
 from simulator.report.figures.roofline import draw_roofline, roofline_finding, roofline_frame
 from simulator.report.figures.spikes import draw_spikes, spikes_finding, spikes_frame
@@ -207,5 +207,5 @@ def save_figures(
                 written.append(directory / f"{name}.{kind}")
                 written[-1].write_bytes(content)
     except OSError as fault:
-        raise OutputError(f"{fault.filename}: {fault.strerror}, wanted a directory to write figures to") from fault
+        raise OutputError(f"{fault.filename}: {fault.strerror}, expected a directory to write figures to") from fault
     return tuple(written)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simulator.engine.result import CHIP
-from simulator.report.figures.groups import grouped_energy, kind_order
+from simulator.report.figures.ledger_groups import grouped_energy, kind_order
 from simulator.report.figures.matrix import draw_matrix
 from simulator.report.figures.style import styled
 from simulator.report.format import format_energy, format_ratio

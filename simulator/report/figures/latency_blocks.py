@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulator.report.figures.groups import block_name
+from simulator.report.figures.ledger_groups import block_name
 from simulator.report.figures.matrix import draw_matrix
 from simulator.report.figures.style import styled
 from simulator.report.format import format_share, format_time

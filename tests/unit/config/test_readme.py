@@ -3,7 +3,7 @@
 import re
 
 from simulator.config import load_chip, load_sweep
-from simulator.config.files import chips_directory
+from simulator.config.chip_files import chips_directory
 
 README = (chips_directory() / "README.md").read_text(encoding="utf-8")
 

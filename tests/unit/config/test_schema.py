@@ -2,7 +2,7 @@ import json
 import re
 
 from simulator.config import chip_schema, write_chip_schema
-from simulator.config.files import chips_directory
+from simulator.config.chip_files import chips_directory
 from simulator.units import EXAMPLE
 
 

@@ -8,7 +8,7 @@ from factories import make_trace
 from simulator.energy.claims import decoder_macs, llama_macs
 from simulator.energy.cmos45 import cmos45
 from simulator.energy.op_count import Options, op_count
-from simulator.trace.files import load_trace
+from simulator.trace.trace_files import load_trace
 
 TRACE = make_trace()
 TRACES = Path(__file__).resolve().parents[3] / "traces"

@@ -8,7 +8,7 @@ import pytest
 from factories import action, make_chip
 
 from simulator.engine.engine import simulate
-from simulator.engine.reference import reference_simulate
+from simulator.engine.oracle.reference import reference_simulate
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
 

@@ -8,15 +8,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.engine.kernels_noc import simulate_mesh
-from simulator.engine.kernels_noc_vc import simulate_mesh_vc
-from simulator.engine.noc import Mesh, Router, no_cores, no_log, simulate_multicast, simulate_packets
-from simulator.engine.noc_workspace import BLOCKED, FAMILY_N, FAMILY_P, FAMILY_R, noc_workspace
-from simulator.engine.noc_workspace_vc import noc_workspace_vc
-from simulator.engine.reference_noc import ReferenceMesh
-from simulator.engine.reference_noc_closed import TICKS, ReferenceClosed
-from simulator.engine.reference_noc_vc import ReferenceMeshVc
-from simulator.engine.trees import NO_NODES
+from simulator.engine.kernels.mesh import simulate_mesh
+from simulator.engine.kernels.mesh_vc import simulate_mesh_vc
+from simulator.engine.kernels.mesh_vc_workspace import noc_workspace_vc
+from simulator.engine.kernels.mesh_workspace import BLOCKED, FAMILY_N, FAMILY_P, FAMILY_R, noc_workspace
+from simulator.engine.network.packets import Mesh, Router, no_cores, no_log, simulate_multicast, simulate_packets
+from simulator.engine.network.trees import NO_NODES
+from simulator.engine.oracle.reference_noc import ReferenceMesh
+from simulator.engine.oracle.reference_noc_closed import TICKS, ReferenceClosed
+from simulator.engine.oracle.reference_noc_vc import ReferenceMeshVc
 
 ONE_VC = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
 FAMILIES = [*ONE_VC, "V"]
@@ -197,7 +197,7 @@ def test_one_specialization_serves_all():
 def test_python_without_compilation_gives_the_same():
     """NUMBA_DISABLE_JIT runs the same kernels as plain Python: overflow and signs must not depend on the compiler."""
     script = (
-        "from simulator.engine.noc import *\n"
+        "from simulator.engine.network.packets import *\n"
         "for family in 'PNRV':\n"
         "    found = simulate_packets([0, 0, 1, 5, 2**40], [0, 1, 0, 5, 4], [5, 5, 4, 0, 4], [2, 1, 3, 1, 2],"
         " Mesh(3, 2), Router(family, 2))\n"

@@ -6,9 +6,9 @@ from factories import make_chip
 from pydantic import ValidationError
 
 from simulator.engine.engine import simulate
-from simulator.engine.links import crossings, has_link
-from simulator.engine.noc import Mesh, Router, simulate_multicast, simulate_packets
-from simulator.engine.reference_noc import ReferenceMesh
+from simulator.engine.network.links import crossings, has_link
+from simulator.engine.network.packets import Mesh, Router, simulate_multicast, simulate_packets
+from simulator.engine.oracle.reference_noc import ReferenceMesh
 from simulator.errors import CapacityError, SpikewattError
 from simulator.mapping.grid import Grid
 from simulator.mapping.place import map_trace
@@ -165,7 +165,7 @@ def test_a_chip_whose_fifos_hold_no_two_packets_is_refused(model):
 
 def test_a_torus_of_virtual_channels_is_refused():
     with pytest.raises(
-        ValidationError, match=r"noc\.topology: found torus with router V, wanted mesh or a router of one"
+        ValidationError, match=r"noc\.topology: found torus with router V, expected mesh or a router of one"
     ):
         make_chip(noc__topology="torus", noc__router="V")
 

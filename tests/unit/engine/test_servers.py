@@ -8,10 +8,10 @@ from factories import make_chip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.engine.network import Network
+from simulator.engine.network.network import Network
 from simulator.engine.plan import plan_stages
 from simulator.engine.servers import merge_twins
-from simulator.engine.spikes import run_spikes
+from simulator.engine.spike_steps import run_spikes
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
 

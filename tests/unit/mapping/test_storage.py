@@ -19,7 +19,7 @@ from local_stream import with_local_stream
 from simulator.config.chip import ChipConfig, Mapping
 from simulator.engine.engine import simulate
 from simulator.errors import CapacityError
-from simulator.mapping.kv_cache import positions_held
+from simulator.mapping.kv_cache_size import positions_held
 from simulator.mapping.place import map_trace
 from simulator.mapping.storage import Stored, memory_bytes, place_storage
 from simulator.trace.synthetic import synthetic_trace
@@ -230,18 +230,18 @@ def test_each_spike_of_a_query_pays_its_own_bursts_or_words(place, counted):
 @pytest.mark.parametrize(
     ("mapping", "more", "line"),
     [
-        ("dram", {}, "dram: found no such key, wanted one because mapping.kv_cache is dram"),
+        ("dram", {}, "dram: found no such key, expected one because mapping.kv_cache is dram"),
         (
             "dram",
             {"dram": make_dram() | {"write": None}},
-            "dram.write: found no such key, wanted one because mapping.kv_cache is dram",
+            "dram.write: found no such key, expected one because mapping.kv_cache is dram",
         ),
         (
             "sram",
             {"core__sram__read": None},
-            "core.sram.read: found no such key, wanted one because mapping.kv_cache is sram",
+            "core.sram.read: found no such key, expected one because mapping.kv_cache is sram",
         ),
-        ("auto", {}, "memory.capacity: found no such key, wanted one because mapping.kv_cache is auto"),
+        ("auto", {}, "memory.capacity: found no such key, expected one because mapping.kv_cache is auto"),
     ],
 )
 def test_a_chip_without_the_memory_that_its_mapping_wants_is_refused(mapping, more, line):

@@ -13,8 +13,8 @@ from factories import make_chip, make_run
 from simulator.energy.ledger import build_ledger
 from simulator.report.compare import read_reports
 from simulator.report.compare_page import write_comparison
-from simulator.report.files import write_report
 from simulator.report.html import write_page
+from simulator.report.report_files import write_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WIDTHS = {"desktop": 1280, "phone": 390}

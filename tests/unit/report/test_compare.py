@@ -19,7 +19,7 @@ from simulator.report.compare import (
     time_difference,
 )
 from simulator.report.compare_page import render_comparison
-from simulator.report.files import write_report
+from simulator.report.report_files import write_report
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_the_page_is_accessible_and_says_the_causes(reports):
 
 
 def test_one_report_or_none(folders, tmp_path):
-    with pytest.raises(OutputError, match="found 1 report, wanted two or more"):
+    with pytest.raises(OutputError, match="found 1 report, expected two or more"):
         read_reports(folders[:1])
     with pytest.raises(OutputError, match="cannot read the report"):
         read_reports([folders[0], tmp_path])

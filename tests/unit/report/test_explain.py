@@ -7,10 +7,10 @@ import pytest
 from factories import make_run, make_trace
 
 from simulator.config import load_chip
-from simulator.config.files import chips_directory
+from simulator.config.chip_files import chips_directory
 from simulator.errors import ConfigError, OutputError, SpikewattError
 from simulator.report.explain import explain_lines, explain_table, price_places
-from simulator.report.files import write_report
+from simulator.report.report_files import write_report
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,13 @@ from simulator.errors import ConservationError, OutputError
 from simulator.report import figures
 from simulator.report.bridge import bridge_frame
 from simulator.report.figures import FIGURES, draw_figures, save_figures
-from simulator.report.figures.bridge import Break, _find_break, bridge_finding, draw_bridge
-from simulator.report.figures.cores import cores_finding, cores_frame, draw_cores
+from simulator.report.figures.bridge_chart import Break, _find_break, bridge_finding, draw_bridge
+from simulator.report.figures.core_map import cores_finding, cores_frame, draw_cores
 from simulator.report.figures.energy import draw_energy, energy_finding, energy_frame
 from simulator.report.figures.energy_blocks import draw_energy_blocks, energy_blocks_finding, energy_blocks_frame
 from simulator.report.figures.latency import draw_latency, latency_finding, latency_frame
 from simulator.report.figures.latency_blocks import latency_blocks_finding, latency_blocks_frame
-from simulator.report.figures.links import _arrows, draw_links, links_finding, links_frame
+from simulator.report.figures.link_map import _arrows, draw_links, links_finding, links_frame
 from simulator.report.figures.spikes import draw_spikes, spikes_finding, spikes_frame
 from simulator.report.figures.style import png_bytes, svg_text
 from simulator.report.figures.tornado import draw_tornado, tornado_finding, tornado_frame
@@ -499,7 +499,7 @@ def test_save_figures(run, tmp_path, monkeypatch):
 
 def test_save_figures_says_what_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="wanted a directory"):
+    with pytest.raises(OutputError, match="expected a directory"):
         save_figures({}, tmp_path / "file")
 
 

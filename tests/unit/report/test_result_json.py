@@ -4,8 +4,8 @@ import json
 import pytest
 from factories import make_chip, make_run
 
-from simulator.report.manifest import chip_sha256, git_commit, manifest_dict
 from simulator.report.result_json import result_dict, result_text
+from simulator.report.run_manifest import chip_sha256, git_commit, manifest_dict
 
 
 @pytest.fixture(scope="module")

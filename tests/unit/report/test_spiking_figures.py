@@ -9,7 +9,7 @@ import pytest
 from factories import make_chip, make_run, make_trace
 
 from simulator.energy.breakeven import Bisection
-from simulator.report.figures.break_even import break_even_finding, break_even_frame, draw_break_even
+from simulator.report.figures.breakeven_line import break_even_finding, break_even_frame, draw_break_even
 from simulator.report.figures.raster import NEURONS, draw_raster, raster_finding, raster_frame
 from simulator.report.figures.roofline import core_roof, draw_roofline, roofline_finding, roofline_frame
 from simulator.report.run import DenseTwin

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from factories import make_run
 
-from simulator.report.units import bank_conflicts, unit_finding, unit_table
+from simulator.report.unit_table import bank_conflicts, unit_finding, unit_table
 
 
 @pytest.fixture(scope="module")

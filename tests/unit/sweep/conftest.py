@@ -6,8 +6,8 @@ import pytest
 from factories import chip_fields
 
 from simulator.config.sweep import SweepConfig
-from simulator.trace.files import save_trace
 from simulator.trace.synthetic import synthetic_trace
+from simulator.trace.trace_files import save_trace
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 from factories import chip_fields
 
+from simulator.config.chip_files import chip_from_tree, chips_directory, load_chip
 from simulator.config.extends import shipped_chips
-from simulator.config.files import chip_from_tree, chips_directory, load_chip
 from simulator.energy.prices import chip_prices
 from simulator.errors import ConfigError
-from simulator.report.manifest import chip_sha256
-from simulator.sweep.groups import price_groups, timing_key
+from simulator.report.run_manifest import chip_sha256
+from simulator.sweep.price_groups import price_groups, timing_key
 from simulator.sweep.space import Space, sweep_points
 
 LANES, SRAM = "core.synapse.lanes", "core.sram.capacity"
@@ -64,7 +64,7 @@ def test_values_that_are_wrong_together_are_told_before_anything_runs(sweep):
     with pytest.raises(ConfigError) as error:
         points(config)
     assert error.value.problems == (
-        "--set noc.local.low=1.65 pJ: found a bound above `value`, wanted low <= value "
+        "--set noc.local.low=1.65 pJ: found a bound above `value`, expected low <= value "
         "(sweep 'small', point noc.local=1.6 pJ, noc.local.low=1.65 pJ)",
     )
 
@@ -143,5 +143,5 @@ def test_values_that_python_calls_equal_are_not_taken_for_one_another(sweep):
     config = sweep({LANES: [1, True], HOP: ["1 pJ", "2 pJ"]})
     space = Space(config, dict.fromkeys(config.trace, "hash"))
     space.point({LANES: 1, HOP: "1 pJ"})
-    with pytest.raises(ConfigError, match="found true, wanted a whole number"):
+    with pytest.raises(ConfigError, match="found true, expected a whole number"):
         space.point({LANES: True, HOP: "2 pJ"})

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator.trace.files import save_trace
 from simulator.trace.synthetic import synthetic_trace
+from simulator.trace.trace_files import save_trace
 
 
 @pytest.fixture

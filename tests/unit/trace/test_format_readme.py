@@ -10,9 +10,9 @@ import pytest
 from local_stream import with_local_stream
 
 from simulator.trace.encoding import CODES
-from simulator.trace.files import save_trace, verify_trace
 from simulator.trace.stats import trace_stats
 from simulator.trace.synthetic import synthetic_trace
+from simulator.trace.trace_files import save_trace, verify_trace
 
 README = Path(__file__).resolve().parents[3] / "traces" / "README.md"
 

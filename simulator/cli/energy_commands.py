@@ -1,0 +1,113 @@
+"""Energies beside the simulation: claims of papers, tables of other tools, break-even, silicon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.cli.app import app
+from simulator.cli.options import DEFAULT_TRACE, AsJson, ChipName, Overrides, TraceName, find_trace
+from simulator.cli.output import json_rows, print_json, print_table, print_warning
+from simulator.errors import SpikewattError, did_you_mean
+
+
+@app.command()
+def claims(
+    model: Annotated[str | None, typer.Option(help="op count of a shape instead: llama-2-7b, -13b, llama-3-8b")] = None,
+    tokens: Annotated[int, typer.Option(min=1, help="length of the prompt")] = 1024,
+    batch: Annotated[int, typer.Option(min=1, help="prompts")] = 1,
+    causal: Annotated[bool, typer.Option(help="attention over the positions before each token, not over all")] = False,
+    head: Annotated[bool, typer.Option(help="count the LM head")] = False,
+    spikes: Annotated[float, typer.Option(min=1e-6, help="spikes per multiply-accumulate")] = 1.0,
+) -> None:
+    """Compare energies that papers print with the same op counts made here."""
+    from simulator.energy.claims import SHAPES, claims_table, shape_table
+
+    if model is None:
+        print_table(claims_table(), "published op-count energies, rebuilt from shapes and the 45 nm table")
+        return
+    if model not in SHAPES:
+        raise SpikewattError(f"--model {model}: expected one of {', '.join(SHAPES)}{did_you_mean(model, SHAPES)}")
+    attention, with_head = "causal" if causal else "full", "in" if head else "out"
+    table = shape_table(model, tokens, spikes, batch=batch, causal=causal, head=head)
+    print_table(table, f"{model}, {batch} x {tokens} tokens, {attention} attention, head {with_head}")
+
+
+@app.command(name="export-ert")
+def export_ert(
+    chip: ChipName = "loihi-like",
+    set_: Overrides = None,
+    area: Annotated[bool, typer.Option(help="the area reference table (ART) instead")] = False,
+) -> None:
+    """Write the prices of a chip as an Accelergy energy reference table (ERT) to stdout."""
+    from simulator.config import load_chip
+    from simulator.energy.accelergy import art_text, ert_text
+
+    table = art_text if area else ert_text
+    typer.echo(table(load_chip(chip, set_ or [])), nl=False)
+
+
+@app.command(name="import-ert")
+def import_ert(
+    file: Annotated[Path, typer.Argument(help="Accelergy energy reference table (.yaml)")],
+    base: Annotated[str, typer.Option(help="chip that the new one extends")] = "sdllm-asic-45nm",
+    name: Annotated[str, typer.Option(help="name of the new chip")] = "imported",
+) -> None:
+    """Write a chip file with the energies of an Accelergy table to stdout; warn of rows that are no prices."""
+    from simulator.energy.ert_import import import_ert as run_import
+
+    made = run_import(file, base, name)
+    for note in made.notes:
+        print_warning(note)
+    typer.echo(made.text, nl=False)
+
+
+@app.command()
+def breakeven(
+    chip: ChipName = "sdllm-asic-45nm",
+    trace: TraceName = DEFAULT_TRACE,
+    dense: Annotated[str | None, typer.Option(help="chip with replay: dense; default that of the same node")] = None,
+    set_: Overrides = None,
+    tokens: Annotated[int, typer.Option(min=1, help="prompt tokens simulated per layer")] = 16,
+    as_json: AsJson = False,
+) -> None:
+    """Find the spikes per activation at which each layer costs as much as on the dense twin."""
+    from simulator.config import load_chip
+    from simulator.config.chip_files import dense_twin_of
+    from simulator.energy.breakeven import break_even_lines, break_even_table
+    from simulator.trace.trace_files import load_trace
+
+    captured = load_trace(find_trace(trace))
+    spiking = load_chip(chip, set_ or [])
+    dense = dense_twin_of(spiking) if dense is None else dense
+    table = break_even_table(captured, spiking, load_chip(dense), tokens)
+    if as_json:
+        print_json([{k: None if v == float("inf") else v for k, v in row.items()} for row in json_rows(table)])
+    else:
+        print_table(table, f"{captured.name}: {chip} against {dense}, each layer alone, energies per token")
+        for line in break_even_lines(table):
+            typer.echo(line)
+
+
+@app.command(name="validate-silicon")
+def validate_silicon(
+    whole_chip: Annotated[
+        bool, typer.Option("--whole-chip", help="also replay TrueNorth's held-out point on all 4,096 cores, in minutes")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Replay measurements on real chips whose events are published: measured, simulated, error."""
+    from simulator.energy.silicon import run_case, silicon_notes, silicon_table
+    from simulator.energy.silicon_cases import silicon_cases
+
+    verdicts = [run_case(case) for case in silicon_cases(whole_chip)]
+    if as_json:
+        print_json({"cases": json_rows(silicon_table(verdicts)), "notes": silicon_notes(verdicts)})
+        return
+    print_table(silicon_table(verdicts), "measured on silicon and simulated; nothing is tuned on the case tested")
+    for cases, lines in silicon_notes(verdicts).items():
+        typer.echo(f"\n{cases}")
+        for line in lines:
+            typer.echo(f"- {line}")

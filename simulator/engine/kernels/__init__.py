@@ -1,0 +1,1 @@
+"""Compiled code of the engine: arrays and scalars in, no objects."""

@@ -1,0 +1,269 @@
+"""The state of the mesh as arrays, made once and handed to the network kernel in every call.
+
+A *port* is ``router * 8 + p``. As an input, p = 0..3 is the FIFO from the neighbour at +x, -x, +y, -y and 4 the one
+from the source of the router; as an output, p = 0..3 leads to that neighbour, 4 to the core, and 5 is the source
+itself, which feeds input 4. So the two ends of a link are peers in both directions, and one record serves each port.
+Port 6 keeps when places of the port to the cores become free, where cores have a bounded input.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.arrays import Ints
+from simulator.errors import SpikewattError
+
+Indices = NDArray[np.uint32]
+
+FAMILY_P, FAMILY_N, FAMILY_R, FAMILY_V = range(4)
+ONE_VC = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
+EJECT, SOURCE, LATE = 4, 5, 6
+LINK_CYCLES = 3  # switch allocation, switch traversal, channel (TIMING rule 4)
+SOURCE_CYCLES = 2  # from a source to the first allocation, and for its credit on the way back (TIMING rules 2 and 4)
+ANY_INPUT = 0b11111
+OWNED = 1 << 5  # beside the owner's bit: more room lets no other input in
+BLOCKED = 1 << 28  # taken from the credits of an output that must not send yet (`interval`)
+FREE = 1 << 29  # added to the credits of an N or R output without owner: choosing one needs no credit
+
+# Kinds of events: a credit is back at an output, a flit has come to a FIFO, the pause of an output is over, the head of
+# a packet has spent its routing cycle (family R).
+CREDIT, ARRIVAL, WAKE, ASK = range(4)
+KINDS = 4
+DUE_BITS = 32  # cycles of the wheel that one word says something about
+PORTS_DUE = 6  # ports of a router that can have an event of one kind in one cycle
+WHEEL_ENTRIES_MAX = 1 << 28
+
+PORT = np.dtype(  # two to a cache line: on a large mesh the time goes into fetching them
+    [
+        # as an output
+        ("wait", np.int64),  # cycles that heads have asked in vain in this call
+        ("flits", np.uint32),  # sent in this call
+        ("credits", np.int32),  # free places in the FIFO at the other end
+        ("peer", np.uint32),  # other end of the link
+        ("cycles", np.uint16),  # from grant to arrival; the credit takes as long
+        ("interval", np.uint16),  # least distance of two flits
+        ("back", np.uint16),  # as an input: cycles of the link that ends here, which a credit takes back
+        ("asking", np.uint8),  # bit i: the head of input i wants this output; a source: 1 while packets wait
+        (
+            "allowed",
+            np.uint8,
+        ),  # bit i: input i may be chosen; all, or only the owner, or what leaves room in a ring
+        ("pointer", np.uint8),  # round-robin: 0 = not moved in this call, else last winner + 1
+        # as an input
+        ("read", np.uint8),  # place of the head in the FIFO
+        ("stored", np.uint8),  # flits in it
+        ("peak", np.uint8),  # most of them at once in this call
+    ]
+)
+QUEUE = np.dtype(  # the packets that wait at the source of a router
+    [("head", np.uint32), ("tail", np.uint32), ("sent", np.uint32), ("unused", np.uint32)]  # sent: flits of the head
+)
+LINK = np.dtype([("link", np.uint32), ("cycles", np.int32), ("interval", np.int32), ("peer", np.uint32)])
+LINK_CYCLES_MAX = (1 << 16) - 1
+
+
+class NocWorkspace(NamedTuple):
+    """Arrays of the mesh kernel. Between calls it is empty: no flit, every credit home, no output owned.
+
+    Attributes
+    ----------
+    family
+        Router family: 0 = P, 1 = N, 2 = R.
+    ring_bits
+        A FIFO is a ring of ``1 << ring_bits`` flits; that of port q starts at ``q << ring_bits``.
+    wheel_mask
+        The event wheel has ``wheel_mask + 1`` slots for each kind of event.
+    x, y
+        Coordinates of each router.
+    ring_x, ring_y
+        Routers in the rings of a torus; 0 on a mesh.
+    port
+        `PORT` record of each port.
+    queue
+        `QUEUE` record of each router.
+    fifo
+        Rings of the input ports.
+    cargo
+        The flit of each arrival in the wheel, at the same place.
+    wheel, first, end
+        Slot ``s = kind * (wheel_mask + 1) + (cycle & wheel_mask)`` holds the ports ``wheel[first[s]:end[s]]``. Behind
+        the last slot ``end`` has a bit per cycle, see `event_wheel`.
+    peak
+        int64 [routers * 5]: most flits in the FIFO behind each link at once, over all calls.
+    active, winners, used
+        Outputs that can act in this cycle, their choices, outputs whose pointer has moved.
+    pick
+        ``pick[pointer * 32 + mask]``: first set bit of the mask at or after the pointer.
+    """
+
+    family: int
+    ring_bits: int
+    wheel_mask: int
+    x: Ints
+    y: Ints
+    ring_x: int
+    ring_y: int
+    port: NDArray[Any]
+    queue: NDArray[Any]
+    fifo: Ints
+    cargo: Ints
+    wheel: Indices
+    first: Indices
+    end: Indices
+    peak: Ints
+    active: Indices
+    winners: Indices
+    used: Indices
+    pick: Indices
+
+
+def noc_workspace(
+    mesh_x: int,
+    mesh_y: int,
+    buffer_flits: int,
+    family: int = FAMILY_P,
+    extra: Ints | None = None,
+    interval: Ints | None = None,
+    torus: bool = False,
+) -> NocWorkspace:
+    """Empty state of a mesh or a torus.
+
+    Parameters
+    ----------
+    mesh_x, mesh_y
+        Routers in each direction.
+    buffer_flits
+        Depth of every FIFO.
+    family
+        `FAMILY_P`, `FAMILY_N` or `FAMILY_R`.
+    extra
+        ``extra[router * 5 + output]`` cycles a flit, and its credit on the way back, takes beyond 3; default none.
+    interval
+        ``interval[router * 5 + output]`` cycles from one flit of this output to the next; default 1.
+    torus
+        Whether rows and columns are rings; all packets of a call are of one size then, and FIFOs hold two of them.
+
+    Raises
+    ------
+    SpikewattError
+        When the links are so slow that the event wheel gets too large.
+    """
+    n = mesh_x * mesh_y
+    ring = power_of_two(buffer_flits)
+    port = link_records(PORT, mesh_x, n, extra, interval, torus)
+    port["back"] = port["cycles"].reshape(-1)[port["peer"] % port.size]
+    port["credits"] = buffer_flits
+    port["credits"][:, :SOURCE] += 0 if family == FAMILY_P else FREE
+    port["allowed"] = ANY_INPUT
+    wheel_mask, first = event_wheel(port, KINDS)
+    return NocWorkspace(
+        family=family,
+        ring_bits=ring.bit_length() - 1,
+        wheel_mask=wheel_mask,
+        x=np.arange(n, dtype=np.int64) % mesh_x,
+        y=np.arange(n, dtype=np.int64) // mesh_x,
+        ring_x=mesh_x if torus else 0,
+        ring_y=mesh_y if torus else 0,
+        port=port.reshape(-1).view(np.recarray),
+        queue=np.zeros(n, QUEUE).view(np.recarray),
+        fifo=np.zeros(n * 8 * ring, np.int64),
+        cargo=np.zeros(len(first) // KINDS * (ARRIVAL + 1) * PORTS_DUE * n, np.int64),
+        wheel=np.zeros(len(first) * PORTS_DUE * n, np.uint32),
+        first=first,
+        end=slot_ends(first),
+        peak=np.zeros(n * 5, np.int64),
+        active=np.zeros(n * 6 + 1, np.uint32),  # the kernel writes one place beyond the end before it decides
+        winners=np.zeros(n * 6, np.uint32),
+        used=np.zeros(n * 5, np.uint32),
+        pick=pick_table(),
+    )
+
+
+def link_records(
+    dtype: np.dtype[Any], mesh_x: int, n: int, extra: Ints | None, interval: Ints | None, torus: bool = False
+) -> NDArray[Any]:
+    """Zeroed records ``[router, port]`` with the fields of `LINK`, as far as ``dtype`` has them, filled in.
+
+    Raises
+    ------
+    SpikewattError
+        When a link takes more cycles than a record holds.
+    """
+    port = np.zeros((n, 8), dtype)
+    for name, cycles in (("extra cycles", extra), ("cycles per flit", interval)):
+        if cycles is not None and np.max(cycles) > LINK_CYCLES_MAX - LINK_CYCLES:
+            raise SpikewattError(
+                f"network: a link of {np.max(cycles)} {name}, want at most {LINK_CYCLES_MAX - LINK_CYCLES}"
+            )
+    if "link" in (dtype.names or ()):
+        port["link"] = np.arange(n)[:, None] * 5 + np.arange(8)
+    port["cycles"] = LINK_CYCLES
+    port["cycles"][:, SOURCE] = SOURCE_CYCLES
+    port["interval"] = 1
+    port["peer"] = _peers(mesh_x, n, torus)
+    if extra is not None:
+        port["cycles"][:, :5] = np.asarray(extra).reshape(n, 5) + LINK_CYCLES
+    if interval is not None:
+        port["interval"][:, :5] = np.asarray(interval, np.int32).reshape(n, 5)
+    return port
+
+
+def _peers(mesh_x: int, n: int, torus: bool) -> Ints:
+    """Port at the other end of each link, int64 [routers, 8].
+
+    Ports at the rim of a mesh get one as well, which XY routing never uses.
+    """
+    router = np.arange(n)[:, None]
+    step_x, step_y = np.array([1, -1, 0, 0, 0, 0, 0, 0]), np.array([0, 0, 1, -1, 0, 0, 0, 0])
+    behind = router + step_x + step_y * mesh_x
+    if torus:
+        behind = (router // mesh_x + step_y) % (n // mesh_x) * mesh_x + (router % mesh_x + step_x) % mesh_x
+    peers: Ints = behind * 8 + np.array([1, 0, 3, 2, SOURCE, EJECT, 6, 7])
+    return peers
+
+
+def event_wheel(port: NDArray[Any], kinds: int) -> tuple[int, Indices]:
+    """Mask of a wheel that reaches as far as any event of these links, and where each of its slots starts.
+
+    The farthest event is the credit of an ejected flit (twice the way) or the end of a pause. No port has two events of
+    one kind in the same cycle.
+
+    Raises
+    ------
+    SpikewattError
+        When the wheel gets too large to be indexed.
+    """
+    farthest = max(2 * int(port["cycles"].max()), int(port["interval"].max()))
+    slots = power_of_two(farthest + 1)
+    entries = kinds * slots * PORTS_DUE * len(port)
+    if entries > WHEEL_ENTRIES_MAX:
+        raise SpikewattError(
+            f"network: {len(port)} routers with events {farthest} cycles ahead need {entries} places for events, "
+            f"want at most {WHEEL_ENTRIES_MAX}; lower the extra cycles or the cycles per flit of the links"
+        )
+    return slots - 1, np.arange(kinds * slots, dtype=np.uint32) * np.uint32(PORTS_DUE * len(port))
+
+
+def slot_ends(first: Indices) -> Indices:
+    """Ends of the slots of an empty wheel, and the bits of its cycles."""
+    words = -(-(len(first) // KINDS) // DUE_BITS)
+    return np.concatenate([first, np.zeros(words, np.uint32)])
+
+
+def power_of_two(least: int) -> int:
+    """Smallest power of two that is not below ``least``."""
+    return 1 << (least - 1).bit_length()
+
+
+@cache
+def pick_table() -> Indices:
+    """First set bit of a 5-bit mask at or after the pointer (0..5, 5 means 0), at ``pointer * 32 + mask``."""
+    table = np.zeros((6, 32), np.uint32)
+    for pointer in range(6):
+        for mask in range(1, 32):
+            table[pointer, mask] = next(i % 5 for i in range(pointer, pointer + 5) if mask >> (i % 5) & 1)
+    return table.reshape(-1)

@@ -1,0 +1,1 @@
+"""The network of routers: its links, routes and work space, as the kernels take them."""

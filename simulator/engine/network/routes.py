@@ -1,0 +1,85 @@
+"""Where the spikes of a stage go: each to its targets one by one, or once along a tree to all of them.
+
+With multicast a packet enters the tile of its targets once and every core with a target in its set takes it there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.arrays import Ints
+from simulator.config.chip import ChipConfig
+from simulator.engine.kernels.mesh_workspace import Indices
+from simulator.engine.network.links import Crossings, crossings
+from simulator.engine.network.trees import NO_NODES, TreeTable, xy_tree
+from simulator.mapping.placement import Placement
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Routes of H homes to S segments with G targets; a member is a target at the end of a way.
+
+    Attributes
+    ----------
+    nodes
+        Table of all trees (`simulator.engine.network.trees`); of no length: each packet goes to one target.
+    root
+        int64 [H, S]: root of the tree from each home to each segment; -1 where a home has no row of the segment.
+    member_target, member_server, member_service_ps
+        int64 [members]: target, its core as the kernel numbers it, its time for a packet. Without trees, members are
+        the targets in order.
+    links
+        Links that one packet of each home to each segment crosses, int64 [H, S]; nothing without trees.
+    entries
+        int64 [H, S]: tiles it enters.
+    """
+
+    nodes: Indices
+    root: Ints
+    member_target: Ints
+    member_server: Ints
+    member_service_ps: Ints
+    links: Crossings
+    entries: Ints
+
+    @property
+    def multicast(self) -> bool:
+        """Whether one packet serves all targets of its segment."""
+        return len(self.nodes) > 0
+
+
+def unicast_routes(n_homes: int, n_segments: int, server: Ints, service_ps: Ints) -> Routes:
+    """Each packet goes to one target."""
+    none = np.zeros((n_homes, n_segments), np.int64)
+    return Routes(NO_NODES, none - 1, np.arange(len(server)), server, service_ps, Crossings(none, none, none), none)
+
+
+def multicast_routes(
+    home_router: Ints,
+    home_rows: list[range],
+    segment_rows: list[range],
+    segment_targets: list[Ints],
+    target_router: Ints,
+    server: Ints,
+    service_ps: Ints,
+    placement: Placement,
+    chip: ChipConfig,
+) -> Routes:
+    """One tree from each home to the targets of each segment that it has rows of."""
+    shape = (len(home_rows), len(segment_rows))
+    table, root, grid = TreeTable(), np.full(shape, -1, np.int64), placement.grid(chip)
+    counts = np.zeros((4, *shape), np.int64)
+    for home, segment in np.ndindex(shape):
+        rows, members = segment_rows[segment], segment_targets[segment]
+        overlap = range(max(rows.start, home_rows[home].start), min(rows.stop, home_rows[home].stop))
+        if len(overlap) and len(members):
+            tree = xy_tree(int(home_router[home]), target_router[members], grid)
+            root[home, segment] = table.add(tree, members)
+            crossed = crossings(*tree.edges, placement, chip)
+            sums = [int(links.sum()) for links in (crossed.hop_x, crossed.hop_y, crossed.chip_hop)]
+            counts[:, home, segment] = *sums, len(np.unique(tree.node_of))
+    target = table.members
+    links = Crossings(counts[0], counts[1], counts[2])
+    return Routes(table.nodes, root, target, server[target], service_ps[target], links, counts[3])

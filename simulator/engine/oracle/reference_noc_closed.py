@@ -1,0 +1,220 @@
+"""The network in closed form, in plain Python: models ``estimate`` and ``ideal`` (DESIGN rule 7).
+
+Both give every packet its time alone in the network: the head takes 2 cycles to the first router, then at every router
+the cycles of a hop of the router's family and what the link takes beyond that; the tail follows as many intervals later
+as there are flits after the first, or when it is there, and takes three cycles and what the link takes.
+
+``ideal`` adds nothing to it: no packet waits. It is a lower bound of the time of each packet; the last delivery is also
+bounded by the busiest port, which cannot begin before its first flit can be there, and sends one flit after another.
+
+``estimate`` adds the mean waiting of its ports (model B of FIDELITY in the BookSim2 reference data and two terms more).
+All loads are averages over the cycles in which packets join, so it describes steady traffic, and bursts badly. With S
+the cycles a packet keeps a port busy, rho_i the share of time that input i keeps it busy, rho the sum of these:
+
+- an output: S (rho^2 - sum rho_i^2) / (2 rho (1 - rho)), for packets of one input come one after another already;
+- an output of a router that is slower than its source: packets of the source come at any distance, so they also wait
+  for one another, lambda^2 (S - s)^2 / (2 lambda_all (1 - rho)) on average with lambda packets of s flits a cycle;
+- the queue of a source: rho (s - 1) / (2 (1 - rho)) with rho flits per cycle, packets joining at most one in a cycle;
+- a FIFO: a packet waits while the head waits for another output, sum over these of lambda W (S + W), over 1 - lambda
+  (s + W), W the mean waiting for an output. Routers with virtual channels have no such term.
+
+Where a port has more to do than there are cycles, half of the excess is added: its queue grows all the time.
+
+Times are kept in ticks of 1/1024 cycle; sums run in the order of the packets, then along each way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from simulator.engine.oracle.reference_noc import PORTS, OfLink
+from simulator.engine.oracle.reference_topology import LOCAL, Port, ReferenceTopology, Routers
+
+TICKS = 1024  # per cycle
+HOP_CYCLES = {"P": 3, "N": 4, "R": 5, "V": 4}
+CREDIT_LOOP_CYCLES = {"P": 6, "N": 7, "R": 8, "V": 7}
+BUSY_BEYOND_FLITS = {"P": 0, "N": 1, "R": 2, "V": 0}  # cycles of an output per packet, README of the reference data
+CHANNELS = {"P": 1, "N": 1, "R": 1, "V": 4}
+MOST_BUSY = 0.95  # beyond it the formulas of steady traffic lose their meaning
+
+Pair = tuple[int, int, int]  # router, output, input
+
+
+@dataclass
+class ReferenceClosed:
+    """Packets in closed form; the fields are those of `ReferenceMesh`, ``wait`` is in ticks.
+
+    Attributes
+    ----------
+    last
+        Out: tick of the last delivery.
+    """
+
+    mesh_x: int
+    mesh_y: int
+    buffer_flits: int
+    family: str = "P"
+    extra: OfLink = lambda router, output: 0
+    interval: OfLink = lambda router, output: 1
+    model: Literal["estimate", "ideal"] = "estimate"
+    torus: bool = False
+    flits: Counter[Port] = field(default_factory=Counter)
+    wait: Counter[Port] = field(default_factory=Counter)
+    last: int = -TICKS
+
+    def __post_init__(self) -> None:
+        self.topology = ReferenceTopology(self.mesh_x, self.mesh_y, self.torus)
+
+    def carry(
+        self, cycle: Sequence[int], src: Sequence[int], dst: Sequence[int | Routers], n_flits: Sequence[int]
+    ) -> dict[tuple[int, int], int]:
+        """Tick of delivery of each packet at each of its routers, by (packet, router); ``cycle`` must ascend."""
+        self.packets: Counter[Pair] = Counter()
+        self.moved: Counter[Pair] = Counter()
+        self.work: dict[Pair, float] = {}
+        self.first_grant: dict[Port, int] = {}
+        self.from_source: Counter[int] = Counter()
+        self.joins_first: dict[int, int] = {}
+        self.packets_of_source: Counter[int] = Counter()
+        for at, source, to, size in zip(cycle, src, dst, n_flits, strict=True):
+            self.from_source[source] += size
+            self.packets_of_source[source] += 1
+            self.joins_first.setdefault(source, at)
+            self.load(source, LOCAL, as_set(to), at + 2, size)
+        self.window = cycle[-1] - cycle[0] + 1 if cycle else 1
+        delivered: dict[tuple[int, int], int] = {}
+        for number, (at, source, to, size) in enumerate(zip(cycle, src, dst, n_flits, strict=True)):
+            waiting = self.source_waiting(source)
+            for router, ticks in self.arrivals(source, LOCAL, as_set(to), (at + 2, waiting, at + 1 + size), size):
+                delivered[number, router] = ticks
+        self.last = max(delivered.values(), default=-TICKS)
+        if self.model == "ideal" and delivered:
+            self.last = max(self.last, self.busiest_port())
+        return delivered
+
+    def load(self, router: int, input_: int, dst: Routers, at: int, size: int) -> None:
+        """Add a packet, which without waiting is at ``router`` in cycle ``at``, to the load of all ports on its way."""
+        for output, routers in self.topology.ways(router, dst).items():
+            pair, port = (router, output, input_), (router, output)
+            self.flits[port] += size
+            self.packets[pair] += 1
+            self.moved[pair] += size
+            self.work[pair] = self.work.get(pair, 0.0) + self.busy(port, size)
+            grant = at + HOP_CYCLES[self.family] - 3
+            self.first_grant[port] = min(self.first_grant.get(port, grant), grant)
+            if output != LOCAL:
+                self.load(*self.topology.other_end(port), routers, at + self.hop(port), size)
+
+    def arrivals(
+        self, router: int, input_: int, dst: Routers, so_far: tuple[int, float, int], size: int
+    ) -> list[tuple[int, int]]:
+        """(router, tick of delivery) at every end of the ways from here on.
+
+        ``so_far`` are the cycle in which the head is here without waiting, the waiting, and the cycle of the tail.
+        """
+        head, waiting, tail = so_far
+        found = []
+        for output, routers in self.topology.ways(router, dst).items():
+            port = (router, output)
+            waits = waiting
+            if self.model == "estimate":
+                at_port = self.port_waiting(port) + self.fifo_waiting((router, output, input_))
+                self.wait[port] += math.floor(at_port * TICKS + 0.5)
+                waits = waiting + at_port
+            granted = head + HOP_CYCLES[self.family] - 3
+            link = 3 + self.extra(*port)
+            tail_ahead = max(tail, granted + (size - 1) * self.interval(*port)) + link
+            if output == LOCAL:
+                found.append((router, tail_ahead * TICKS + math.floor(waits * TICKS + 0.5)))
+            else:
+                ahead = (granted + link, waits, tail_ahead)
+                found += self.arrivals(*self.topology.other_end(port), routers, ahead, size)
+        return found
+
+    def busiest_port(self) -> int:
+        """Tick before which the last delivery cannot be, for the sake of the busiest port."""
+        ends = [
+            first + size - 1 + 2 + 3
+            for first, size in ((self.joins_first[source], size) for source, size in self.from_source.items())
+        ]
+        for port, first in self.first_grant.items():
+            pairs = [(*port, input_) for input_ in range(PORTS)]
+            flits, packets = sum(self.moved[p] for p in pairs), sum(self.packets[p] for p in pairs)
+            pauses = packets - 1 if self.family in "NR" else 0
+            behind = 0 if port[1] == LOCAL else 3
+            last_grant = first + max((flits - 1) * self.interval(*port), flits - 1 + pauses)
+            ends.append(last_grant + 3 + self.extra(*port) + behind)
+        return max(ends) * TICKS
+
+    def busy(self, port: Port, size: int) -> float:
+        """Cycles in which a packet keeps an output: its flits and a cycle to choose it, or the rate of the credits."""
+        loop = CREDIT_LOOP_CYCLES[self.family] + 2 * self.extra(*port)
+        at_rate = size * loop / (self.buffer_flits * CHANNELS[self.family])
+        return max(float(size * self.interval(*port)), float(size + BUSY_BEYOND_FLITS[self.family]), at_rate)
+
+    def port_waiting(self, port: Port) -> float:
+        """Mean waiting for an output while it serves other inputs."""
+        work = [self.work.get((*port, input_), 0.0) for input_ in range(PORTS)]
+        packets = [self.packets[(*port, input_)] for input_ in range(PORTS)]
+        all_work, all_packets, most = sum_of(work), sum(packets), max(work)
+        service = all_work / all_packets
+        rho = all_work / self.window
+        scale = MOST_BUSY / rho if rho > MOST_BUSY else 1.0
+        rho_i = [w / self.window * scale for w in work]
+        rho = rho * scale
+        waiting = service * (rho * rho - sum_of([r * r for r in rho_i])) / (2.0 * rho * (1.0 - rho))
+        if self.family != "V" and packets[LOCAL]:
+            size = self.moved[(*port, LOCAL)] / packets[LOCAL]
+            if service > size:
+                share = packets[LOCAL] / all_packets
+                rate = packets[LOCAL] / self.window * scale
+                waiting += share * rate * (service - size) * (service - size) / (2.0 * (1.0 - rho))
+        return waiting + max(0.0, all_work - max(most, float(self.window))) / 2.0
+
+    def fifo_waiting(self, pair: Pair) -> float:
+        """Mean waiting in a FIFO for heads that want another output."""
+        router, output, input_ = pair
+        if self.family == "V":
+            return 0.0
+        behind = held = busy = 0.0
+        for other in range(PORTS):
+            packets = self.packets[router, other, input_]
+            if packets:
+                rate = packets / self.window
+                waiting = self.port_waiting((router, other))
+                busy += self.moved[router, other, input_] / self.window
+                held += rate * waiting
+                if other != output:
+                    service = self.work[router, other, input_] / packets
+                    behind += rate * waiting * (service + waiting)
+        return behind / max(1.0 - MOST_BUSY, 1.0 - busy - held)
+
+    def source_waiting(self, source: int) -> float:
+        """Mean waiting in the queue of a source."""
+        if self.model == "ideal":
+            return 0.0
+        flits = self.from_source[source]
+        size = flits / self.packets_of_source[source]
+        rho = min(flits / self.window, MOST_BUSY)
+        return rho * (size - 1.0) / (2.0 * (1.0 - rho)) + max(0, flits - self.window) / 2.0
+
+    def hop(self, port: Port) -> int:
+        """Cycles of a flit alone from one router to the next, or to the core."""
+        return HOP_CYCLES[self.family] + self.extra(*port)
+
+
+def as_set(dst: int | Routers) -> Routers:
+    """Destinations of a packet."""
+    return dst if isinstance(dst, frozenset) else frozenset((dst,))
+
+
+def sum_of(numbers: list[float]) -> float:
+    """Sum in order (the built-in one compensates rounding)."""
+    total = 0.0
+    for number in numbers:
+        total += number
+    return total

@@ -1,0 +1,50 @@
+"""Weights that are not resident: what a stage loads from DRAM before its timesteps, in whole bursts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.arrays import Ints
+from simulator.config.chip import ChipConfig, Dram
+from simulator.mapping.capacity import ceil_div, words_per_row
+from simulator.mapping.placement import Block, Placement
+from simulator.trace.trace import Layer, Stage, Trace
+
+
+def stage_bursts(stage: Stage, trace: Trace, tokens: Ints, placement: Placement, chip: ChipConfig) -> dict[str, int]:
+    """Bursts that each streamed layer of ``stage`` takes for a chunk of ``tokens``, by layer id.
+
+    Rows lie one after another, as in the SRAM of their core. Where the chip file fetches `active` rows, these are the
+    rows for which any token of the chunk has a spike; a burst that holds one of them is paid whole.
+    """
+    layers = [layer_id for layer_id in stage.layers if layer_id in placement.streamed]
+    if not layers or chip.dram is None or stage.stream is None:
+        return {}
+    fires: NDArray[np.bool_] | None = None
+    if chip.dram.fetch == "active" and chip.replay == "captured":
+        fires = (trace.counts(stage.stream)[tokens] != 0).any(axis=0)
+    return {
+        layer_id: sum(
+            _block_bursts(block, trace.layer[layer_id], fires, chip, chip.dram) for block in placement.of(layer_id)
+        )
+        for layer_id in layers
+    }
+
+
+def _block_bursts(block: Block, layer: Layer, fires: NDArray[np.bool_] | None, chip: ChipConfig, dram: Dram) -> int:
+    row_bits = words_per_row(block.n_cols, layer.weight_bits, chip) * chip.core.sram.word
+    if fires is None:
+        return ceil_div(block.n_rows * row_bits, dram.burst)
+    rows = np.flatnonzero(fires[block.row_start : block.row_stop])
+    if not len(rows):
+        return 0
+    first, last = rows * row_bits // dram.burst, ((rows + 1) * row_bits - 1) // dram.burst
+    first[1:] = np.maximum(first[1:], last[:-1] + 1)  # a burst that the row before has brought is not paid again
+    return int((last - first + 1).sum())
+
+
+def load_ps(bursts: Ints, placement: Placement, chip: ChipConfig) -> Ints:
+    """Time of so many bursts, spread evenly over the channels of all chips in use."""
+    access_ps = 0 if chip.dram is None else chip.dram.access.value
+    return ceil_div(bursts, placement.n_chips) * access_ps

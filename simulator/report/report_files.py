@@ -1,0 +1,122 @@
+"""The files of a report, written beside their place and moved into it when all are complete."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from simulator.errors import OutputError
+from simulator.mapping.fit import storage_frame
+from simulator.outputs import check_folder
+from simulator.report.analytic import analytic_table
+from simulator.report.result_json import result_text
+from simulator.report.run import Run
+from simulator.report.run_manifest import manifest_dict
+from simulator.report.tables import assumption_table, layer_table
+
+MANIFEST, CHIP_FILE = "manifest.json", "chip.json"
+
+Writer = Callable[[Run, Path], object]  # adds files of its own (figures, html) to the folder it is given
+
+
+def write_report(run: Run, out_dir: Path | str, *, writers: Sequence[Writer] = ()) -> Path:
+    """Write the report of ``run`` as the folder ``out_dir`` and return its path.
+
+    ``result.json``; ``chip.json`` (the chip as resolved); ``layers.csv`` (`layer_table`); ``components.csv`` (the
+    ledger: layer x component x action); ``assumptions.csv`` (each price used); ``bands.csv``, ``tornado.csv`` (what the
+    ranges of the prices do); ``stages.csv``, ``tokens.csv``, ``cores.csv``, ``units.csv``, ``links.csv``;
+    ``storage.csv`` (what lies in memory beside weights); ``breakeven.csv`` where it was asked for; what ``writers``
+    add; last ``manifest.json``, whose presence says that the report is complete.
+
+    Everything is written to a hidden folder beside ``out_dir``, which then takes its place. An earlier report there is
+    replaced only then: a failure or Ctrl-C on the way leaves it as it was, and leaves nothing else behind.
+
+    Raises
+    ------
+    OutputError
+        ``out_dir`` cannot be written, or holds something that is not a report.
+    """
+    place = Path(out_dir).resolve()
+    try:
+        check_place(out_dir)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with _beside(place) as folder:
+            _write_files(run, folder)
+            for writer in writers:
+                writer(run, folder)
+            _write_text(folder / MANIFEST, json.dumps(manifest_dict(run, _names(folder)), indent=2) + "\n")
+            _swap(folder, place)
+    except OSError as error:
+        raise OutputError(f"{out_dir}: cannot write the report: {error.strerror or error}") from error
+    return place
+
+
+def _write_files(run: Run, folder: Path) -> None:
+    """Everything but the manifest and what other writers add."""
+    _write_text(folder / "result.json", result_text(run))
+    _write_text(folder / CHIP_FILE, json.dumps(run.chip.model_dump(mode="json"), indent=2, allow_nan=False) + "\n")
+    tables: dict[str, pd.DataFrame] = {
+        "layers": layer_table(run),
+        "components": run.ledger.rows,
+        "assumptions": assumption_table(run),
+        "analytic": analytic_table(run),
+        "bands": run.uncertainty.bands(),
+        "tornado": run.uncertainty.tornado(),
+        "stages": run.result.stages,
+        "tokens": run.result.tokens,
+        "cores": run.result.cores,
+        "units": run.result.units,
+        "links": run.result.links,
+        "storage": storage_frame(run.trace, run.chip, run.placement),
+    }
+    if run.bisection is not None:
+        tables["breakeven"] = run.bisection.layers
+    for name, table in tables.items():
+        _write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+
+
+def _names(folder: Path) -> list[str]:
+    """Relative paths of all files below ``folder``, sorted."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def check_place(out_dir: Path | str) -> None:
+    """Raise OutputError where no report can be written: no permission, a file, or a folder of something else."""
+    check_folder(Path(out_dir), "report", MANIFEST)
+
+
+@contextmanager
+def _beside(place: Path) -> Iterator[Path]:
+    """A new hidden folder beside ``place``, removed at the end unless it was moved."""
+    folder = place.with_name(f".{place.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        folder.mkdir()
+        yield folder
+    finally:  # also after Ctrl-C
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _swap(folder: Path, place: Path) -> None:
+    """Put ``folder`` in the place of ``place``; an earlier report there steps aside and returns if that fails."""
+    if not place.exists():
+        os.rename(folder, place)
+        return
+    aside = folder.with_suffix(".old")
+    try:
+        os.rename(place, aside)
+        os.rename(folder, place)
+    finally:  # also after Ctrl-C between the two
+        if aside.exists() and not place.exists():
+            os.rename(aside, place)
+        shutil.rmtree(aside, ignore_errors=True)
