@@ -38,7 +38,8 @@ def test_a_chip_whose_name_is_a_path_is_refused(tiny: Path, name: str) -> None:
 
 def test_a_sweep_whose_name_is_a_path_is_refused(tiny: Path) -> None:
     Path("evil.yaml").write_text(
-        "name: ../x\nsummary: s\nbase: loihi-like\ntrace: tiny.npz\naxes: {noc.multicast: [true]}\nobjectives: [energy]\n"
+        "name: ../x\nsummary: s\nbase: loihi-like\ntrace: tiny.npz\n"
+        "axes: {noc.multicast: [true]}\nobjectives: [energy]\n"
     )
     assert "name: found '../x', expected letters" in run_program("sweep", "evil.yaml").err
     assert not Path("reports").exists()
