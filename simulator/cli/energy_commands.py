@@ -29,7 +29,7 @@ def claims(
         print_table(claims_table(), "published op-count energies, rebuilt from shapes and the 45 nm table")
         return
     if model not in SHAPES:
-        raise SpikewattError(f"--model {model}: wanted one of {', '.join(SHAPES)}{did_you_mean(model, SHAPES)}")
+        raise SpikewattError(f"--model {model}: expected one of {', '.join(SHAPES)}{did_you_mean(model, SHAPES)}")
     attention, with_head = "causal" if causal else "full", "in" if head else "out"
     table = shape_table(model, tokens, spikes, batch=batch, causal=causal, head=head)
     print_table(table, f"{model}, {batch} x {tokens} tokens, {attention} attention, head {with_head}")

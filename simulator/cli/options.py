@@ -48,7 +48,7 @@ def chosen_preset(preset: str | None, encoding: str | None, timesteps: int | Non
     if preset is None:
         return as_preset(encoding_for(encoding or "ternary", timesteps or 15))
     if encoding is not None:
-        raise typer.BadParameter("found --preset and --encoding, wanted one of them")
+        raise typer.BadParameter("found --preset and --encoding, expected one of them")
     loaded = load_preset(preset)
     return loaded if timesteps is None else loaded.with_timesteps(timesteps)
 

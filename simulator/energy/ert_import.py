@@ -15,12 +15,13 @@ from typing import Any
 
 import yaml
 
+from simulator.actions import ACTIONS, billed_components
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_files import chip_from_tree, chip_tree, load_chip
 from simulator.config.extends import KEY, is_path, merge
 from simulator.config.yaml_marks import MapNode, parse_marked
 from simulator.energy.ert_rows import INCLUDED_IN, LEAK, ErtRow, read_ert_rows
-from simulator.energy.prices import PRICE_PATHS, UnitPrice, chip_prices
+from simulator.energy.prices import UnitPrice, chip_prices
 from simulator.errors import ConfigError, did_you_mean
 
 STATIC = "static.power"
@@ -48,7 +49,7 @@ def import_ert(path: Path, base: str, name: str) -> ErtImport:
     """A chip file that extends ``base`` with the prices of the ERT file ``path``.
 
     The last part of a table's name is the component, ``pe[0..3].synapse`` being ``synapse``; its actions are those of
-    `PRICE_PATHS`. Prices are graded published-model. The row ``leak`` is energy per cycle, not a power, and stays out.
+    `ACTIONS`. Prices are graded published-model. The row ``leak`` is energy per cycle, not a power, and stays out.
     A row of 0 pJ is taken for a placeholder unless it says ``included_in``, as `ert_text` writes it.
 
     Parameters
@@ -71,9 +72,7 @@ def import_ert(path: Path, base: str, name: str) -> ErtImport:
         raise ConfigError([f"--name {name}: found the name of the base chip, expected another one"])
     found = _PricesOfTable(chip, read_ert_rows(path))
     if not found.prices:
-        raise ConfigError(
-            [f"{path}: found no row of an action known here, expected one such as {next(iter(PRICE_PATHS))}"]
-        )
+        raise ConfigError([f"{path}: found no row of an action known here, expected one such as {next(iter(ACTIONS))}"])
     notes = tuple(_on_one_line(note) for note in (*found.notes, *_stay(chip, found.covered)))
     record = {KEY: os.path.abspath(base) if is_path(base) else base, "name": name}
     text = _dumped(record | _overlay(chip, found.prices, path))
@@ -99,7 +98,7 @@ class _PricesOfTable:
         known, base = row.price, self.base.get(row.price)
         if row.action == LEAK:
             return self._leak(row)
-        if known not in PRICE_PATHS or known == STATIC:
+        if known not in ACTIONS or known == STATIC:
             guess = did_you_mean(row.action.lower(), _actions_of(row.component))
             return f"{row}: no action of {row.component} here, not imported{guess}"
         if base is None:
@@ -138,11 +137,11 @@ class _PricesOfTable:
         return f"{row}: energy per cycle and not a power, not imported; the static power of the base chip stays"
 
 
-_COMPONENTS = {name.partition(".")[0] for name in PRICE_PATHS}
+_COMPONENTS = set(billed_components())
 
 
 def _actions_of(component: str) -> list[str]:
-    return [name.partition(".")[2] for name in PRICE_PATHS if name.startswith(f"{component}.")]
+    return [name.partition(".")[2] for name in ACTIONS if name.startswith(f"{component}.")]
 
 
 def _unknown_tables(rows: Sequence[ErtRow]) -> Iterator[str]:
@@ -181,7 +180,7 @@ def _overlay(chip: ChipConfig, prices: Mapping[str, ErtRow], path: Path) -> dict
     }
     for price, row in prices.items():
         at = record
-        *above, last = PRICE_PATHS[price].split(".")
+        *above, last = ACTIONS[price].path
         for key in above:
             at = at.setdefault(key, {})
         energy = {"value": f"{row.energy_pj!r} pJ"} if row.included_in is None else {INCLUDED_IN: row.included_in}

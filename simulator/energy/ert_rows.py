@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulator.actions import ACTIONS, billed_components
 from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.yaml_marks import ListNode, MapNode, Node, ScalarNode, plain, read_marked, shown_value
-from simulator.energy.prices import PRICE_PATHS
 from simulator.errors import ConfigError
 
 LEAK = "leak"
@@ -156,7 +156,7 @@ def _contradictions(rows: Iterable[ErtRow]) -> Iterator[Problem]:
     """Rows of one price with another energy than the first."""
     first: dict[str, ErtRow] = {}
     for row in rows:
-        if row.price not in PRICE_PATHS:
+        if row.price not in ACTIONS:
             continue
         before = first.setdefault(row.price, row)
         if (row.energy_pj, row.included_in) != (before.energy_pj, before.included_in):
@@ -173,7 +173,7 @@ def _described(row: ErtRow) -> str:
 
 def _namesakes(rows: Iterable[ErtRow]) -> Iterator[Problem]:
     """Tables of different components that have one last name, which is one component here."""
-    components = {name.partition(".")[0] for name in PRICE_PATHS}
+    components = billed_components()
     first: dict[str, ErtRow] = {}
     told: set[str] = set()
     for row in rows:
