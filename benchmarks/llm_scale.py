@@ -44,7 +44,7 @@ def measure(trace: Trace, chip: ChipConfig) -> dict[str, Any]:
     compile_s = warm_up()
     wall, cpu = time.perf_counter(), time.process_time()
     for stream in trace.streams:
-        trace.counts(stream.stream_id)
+        trace.spike_counts(stream.stream_id)
     drawn = time.perf_counter()
     placement = map_trace(trace, chip)
     mapped = time.perf_counter()

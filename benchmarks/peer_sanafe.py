@@ -157,7 +157,7 @@ def replay(w: Workload, described: dict[str, ChipConfig], worked: Raster) -> Rep
 
 def count(result: SimResult, component: str, action: str) -> int:
     """How often an action was done."""
-    return sum(row.count for row in result.counts if (row.component, row.action) == (component, action))
+    return sum(row.count for row in result.action_counts if (row.component, row.action) == (component, action))
 
 
 def counts_of(run: Replay) -> dict[str, int]:

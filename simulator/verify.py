@@ -64,11 +64,11 @@ def verify(
         plan, events = deliveries(stage, sampled, chip, placement)
         n_deliveries += len(events)
         for layer_id in stage.layers:
-            n_out = sampled.layer[layer_id].n_out
+            n_out = sampled.layer_by_id[layer_id].n_out
             some = np.sort(generator.choice(n_out, min(neurons, n_out), replace=False)).astype(np.int64)
             weights = _weights(checkpoint, layer_id)[:, some]
             found = delivered_sums(layer_id, events, plan, stage, sampled, weights, some)
-            wanted = sampled.counts(stage.stream).astype(np.int64) @ weights.astype(np.int64)
+            wanted = sampled.spike_counts(stage.stream).astype(np.int64) @ weights.astype(np.int64)
             if not np.array_equal(found, wanted):
                 token, neuron = np.argwhere(found != wanted)[0]
                 raise ConservationError(

@@ -103,7 +103,7 @@ def scaled_trace(trace: Trace, factor: float) -> Trace:
     def load(stream: str) -> NDArray[np.int16]:
         live = trace.live(stream)
         spikes = factor * float(trace.spikes_per_token(stream).sum()) / max(1, int(live.sum()))
-        counts = _counts((trace.n_tokens, trace.stream[stream].n), trace.encoding, spikes)
+        counts = _counts((trace.n_tokens, trace.stream_by_id[stream].n), trace.encoding, spikes)
         counts[np.arange(counts.shape[1]) >= live[:, None]] = 0
         return counts
 

@@ -74,9 +74,9 @@ def _macs(trace: Trace, op: Op, options: Options) -> int:
         positions = trace.contexts * 0 + trace.n_tokens if full else trace.contexts
     else:
         return 0
-    fixed, per_position = op.counts.get("vector.mac", (0, 0))
+    fixed, per_position = op.work_per_token.get("vector.mac", (0, 0))
     if op.stream is not None:
-        stream = trace.stream[op.stream]
+        stream = trace.stream_by_id[op.stream]
         first, more = (stream.n, 0) if stream.live is None else stream.live
         live = first + more * positions
         a, b = op.dense().per_spike.get("vector.mac", (0, 0))

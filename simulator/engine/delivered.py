@@ -28,14 +28,16 @@ def deliveries(stage: Stage, trace: Trace, chip: ChipConfig, placement: Placemen
     assert stage.stream is not None
     plan = plan_stages([stage], trace, placement, chip, apart=True)
     targets_of_row = np.diff(plan.segment_ptr)[plan.segment_of_row]
-    spikes = trace.encoding.spikes_per_count(trace.counts(stage.stream)).sum(axis=0)
+    spikes = trace.encoding.spikes_per_count(trace.spike_counts(stage.stream)).sum(axis=0)
     most = int((spikes * targets_of_row).sum())
     if most > DELIVERIES_MAX:
         raise SpikewattError(
             f"{trace.where}: stage {stage.stage_id}: {most} deliveries, limit {DELIVERIES_MAX}"
             f" ({most - DELIVERIES_MAX} over); verify fewer tokens"
         )
-    run = run_spikes(trace.counts(stage.stream), plan, trace.encoding, chip, Network(placement, chip), n_events=most)
+    run = run_spikes(
+        trace.spike_counts(stage.stream), plan, trace.encoding, chip, Network(placement, chip), n_events=most
+    )
     return plan, run.events
 
 
@@ -47,7 +49,7 @@ def delivered_sums(
     ``weights`` are int8 [n_in, neurons]. A spike of timestep t counts with its sign and the weight of t.
     """
     assert stage.stream is not None
-    counts, encoding = trace.counts(stage.stream), trace.encoding
+    counts, encoding = trace.spike_counts(stage.stream), trace.encoding
     sums = np.zeros((trace.n_tokens, len(neurons)), np.int64)
     trains = np.stack([encoding.spikes_in_timestep(counts, t) for t in range(encoding.n_timesteps)])
     factor = np.array([encoding.timestep_weight(t) for t in range(encoding.n_timesteps)], np.int64)

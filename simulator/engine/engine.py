@@ -153,7 +153,7 @@ class _Run:
         """Read what a batch needs of the trace's file here, in order, not in the threads."""
         for stage in batch.stages:
             for stream_id in self.setting.trace.streams_of(stage):
-                self.setting.trace.counts(stream_id)
+                self.setting.trace.spike_counts(stream_id)
 
     def add(self, run: BatchRun) -> None:
         """Add what a batch found."""
@@ -179,7 +179,7 @@ class _Run:
         tokens = self.timing.tokens()
         total_ps = int(tokens["end_ps"].max())
         return SimResult(
-            counts=all_counts.rows(),
+            action_counts=all_counts.rows(),
             stages=self.timing.stages(),
             tokens=tokens,
             cores=self.cores.frame(placement, self.setting.chip),

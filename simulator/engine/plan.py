@@ -94,7 +94,9 @@ def plan_stages(
     first_row = np.cumsum([0, *(stage.width for stage in stages)])
     offset = np.repeat(first_row[:-1], [len(blocks) for blocks in homes_of])
     columns = _ints([b.n_cols for b in targets])
-    bits = np.repeat(_ints([trace.layer[i].weight_bits for i in layer_ids]), [len(blocks) for blocks in blocks_of])
+    bits = np.repeat(
+        _ints([trace.layer_by_id[i].weight_bits for i in layer_ids]), [len(blocks) for blocks in blocks_of]
+    )
     update_ps, idle_ps = soma_ps(columns, chip)
     row = row_service(columns, bits, trace, chip)
     server = np.unique(target_core, return_inverse=True)[1].astype(np.int64)

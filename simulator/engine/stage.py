@@ -162,7 +162,7 @@ class BatchRun:
         """Replay the streams of the stages and count what that took."""
         chip, encoding = self._in.chip, self._in.trace.encoding
         plan = plan_stages(stages, self._in.trace, self._in.placement, chip)
-        counts = [self._traces[s.stage_id].counts(s.stream) for s in stages if s.stream is not None]
+        counts = [self._traces[s.stage_id].spike_counts(s.stream) for s in stages if s.stream is not None]
         run = run_spikes(counts[0] if len(counts) == 1 else np.hstack(counts), plan, encoding, chip, self._network)
         spikes = sum(self._count_homes(stage) for stage in stages)
         if spikes != run.spikes:
@@ -228,7 +228,7 @@ class BatchRun:
         homes = np.array([block.core for block in self._in.placement.of(stage.stage_id)], dtype=np.int64)
         stores = [self._in.stores.get(op_id, "memory") for op_id in stage.ops]
         works = [
-            op_work(trace.op[op_id], trace, chip, store, len(homes))
+            op_work(trace.op_by_id[op_id], trace, chip, store, len(homes))
             for op_id, store in zip(stage.ops, stores, strict=True)
         ]
         for op_id, work in zip(stage.ops, works, strict=True):

@@ -23,10 +23,11 @@ def stage_bursts(stage: Stage, trace: Trace, tokens: Ints, placement: Placement,
         return {}
     fires: NDArray[np.bool_] | None = None
     if chip.dram.fetch == "active" and chip.replay == "captured":
-        fires = (trace.counts(stage.stream)[tokens] != 0).any(axis=0)
+        fires = (trace.spike_counts(stage.stream)[tokens] != 0).any(axis=0)
     return {
         layer_id: sum(
-            _block_bursts(block, trace.layer[layer_id], fires, chip, chip.dram) for block in placement.of(layer_id)
+            _block_bursts(block, trace.layer_by_id[layer_id], fires, chip, chip.dram)
+            for block in placement.of(layer_id)
         )
         for layer_id in layers
     }

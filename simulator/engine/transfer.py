@@ -80,7 +80,7 @@ def transfers_before_ops(
     for stage in stages:
         for layer_id in stage.sources:
             roots = tuple(b for b in placement.of(layer_id) if b.row_start == 0)
-            parts.append(_to_home(roots, trace.layer[layer_id].n_out, stage, placement))
+            parts.append(_to_home(roots, trace.layer_by_id[layer_id].n_out, stage, placement))
         for carried in stage.carries:
             senders = placement.of(carried)
             parts.append(_to_home(senders, senders[-1].col_stop, stage, placement))
@@ -130,7 +130,7 @@ def _exchanges(stages: Sequence[Stage], trace: Trace, placement: Placement, chip
 
 def _exchange_rounds(stage: Stage, trace: Trace, placement: Placement) -> int:
     """How often the cores of a home exchange numbers."""
-    needed = sum(trace.op[op_id].kind in ("norm", "encode") for op_id in stage.ops)
+    needed = sum(trace.op_by_id[op_id].kind in ("norm", "encode") for op_id in stage.ops)
     return needed if len(placement.of(stage.stage_id)) > 1 else 0
 
 

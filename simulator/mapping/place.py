@@ -43,7 +43,7 @@ def map_trace(trace: Trace, chip: ChipConfig) -> Placement:
         mesh_x=chips_x * chip.chip.tiles_x,
         mesh_y=chips_y * chip.chip.tiles_y,
         core_router=PLACEMENTS[chip.mapping.placement](site),
-        streamed=frozenset(trace.layer) if chip.mapping.weights == "streamed" else frozenset(),
+        streamed=frozenset(trace.layer_by_id) if chip.mapping.weights == "streamed" else frozenset(),
     )
     place_storage(trace, chip, placement)
     return placement

@@ -68,7 +68,7 @@ def _spikes(stage: Stage, trace: Trace, owned: Owned, chip: ChipConfig) -> Itera
     """Spikes of a stage's home cores to the blocks that they drive."""
     if stage.stream is None or not stage.layers:
         return
-    counts = trace.counts(stage.stream)
+    counts = trace.spike_counts(stage.stream)
     spikes = np.ones_like(counts, np.int64) if chip.replay == "dense" else trace.encoding.spikes_per_count(counts)
     before = np.concatenate([[0], np.cumsum(spikes.sum(axis=0))])
     targets = [block for layer_id in stage.layers for block in owned[layer_id]]
@@ -96,7 +96,7 @@ def _values(stage: Stage, trace: Trace, owned: Owned) -> Iterator[Entry]:
         edge = _ints([ceil_div(home.col_start * n, stage.width) for home in homes] + [n])
         start, stop = _ints([b.col_start for b in senders]), _ints([b.col_stop for b in senders])
         yield _overlap(senders, start, stop, homes, edge[:-1], edge[1:], np.arange(n + 1))
-    rounds = sum(trace.op[op_id].kind in ("norm", "encode") for op_id in stage.ops)
+    rounds = sum(trace.op_by_id[op_id].kind in ("norm", "encode") for op_id in stage.ops)
     first, others = _ints([b.core for b in homes[:1]]), _ints([b.core for b in homes[1:]])
     yield np.repeat(first, len(others)), others, np.full(len(others), rounds)
     yield others, np.repeat(first, len(others)), np.full(len(others), rounds)

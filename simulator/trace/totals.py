@@ -55,7 +55,7 @@ def op_macs(trace: Trace) -> dict[str, int]:
         if op.stream is not None:
             found[op.op_id] = int(_triggered(op.dense(), trace, trace.live(op.stream), "vector.mac"))
         elif op.kind in ("qk", "pv"):
-            a, b = op.counts.get("vector.mac", (0, 0))
+            a, b = op.work_per_token.get("vector.mac", (0, 0))
             found[op.op_id] = int((a + b * trace.contexts).sum())
     return found
 

@@ -71,13 +71,13 @@ def test_twice_the_bytes_cost_twice():
     reads = [
         row.count
         for trace in (narrow, wide)
-        for row in simulate(trace, CHIP, map_trace(trace, CHIP)).counts
+        for row in simulate(trace, CHIP, map_trace(trace, CHIP)).action_counts
         if row.action == "word_read"
     ]
     assert reads[1] == 2 * reads[0] > 0
     op = narrow.ops[0]
-    once = replace(narrow, ops=(replace(op, counts={"memory.read": (64, 8)}), *narrow.ops[1:]))
-    twice = replace(narrow, ops=(replace(op, counts={"memory.read": (128, 16)}), *narrow.ops[1:]))
+    once = replace(narrow, ops=(replace(op, work_per_token={"memory.read": (64, 8)}), *narrow.ops[1:]))
+    twice = replace(narrow, ops=(replace(op, work_per_token={"memory.read": (128, 16)}), *narrow.ops[1:]))
     by_layer = [ledger_of(trace).by_layer()[op.op_id] for trace in (once, twice)]
     assert by_layer[1] == 2 * by_layer[0] > 0
 

@@ -42,7 +42,7 @@ many_counts = st.dictionaries(homes, st.integers(1, 10**12), max_size=40)
 
 def result_of(counts, static_ps):
     rows = tuple(CountRow(layer, *name.split("."), n) for (layer, name), n in counts.items())
-    return dataclasses.replace(RESULT, counts=rows, static_ps=static_ps)
+    return dataclasses.replace(RESULT, action_counts=rows, static_ps=static_ps)
 
 
 @settings(max_examples=40, deadline=None)
@@ -111,8 +111,8 @@ def test_the_engine_on_layers_split_by_inputs_adds_the_partial_sums():
     """
     chip = make_chip(core__limits={"axons_in": 8, "neurons": 64})
     result = simulate(TRACE, chip, map_trace(TRACE, chip))
-    accumulates = sum(row.count for row in result.counts if row.action == "accumulate")
+    accumulates = sum(row.count for row in result.action_counts if row.action == "accumulate")
     ops = cmos45(TRACE, "fp32")
     assert result.synops == ops.synops
     assert accumulates == ops.synops
-    assert sum(row.count for row in result.counts if row.action == "reduce") == 160 * 2 * 4
+    assert sum(row.count for row in result.action_counts if row.action == "reduce") == 160 * 2 * 4

@@ -33,7 +33,7 @@ def test_random_weights_in_every_code_of_spikes(code: Code, multicast: bool) -> 
     weights = np.random.default_rng(1).integers(-127, 128, (9, 7)).astype(np.int8)
     plan, events = deliveries(stage, trace, chip, map_trace(trace, chip))
     sums = delivered_sums("layers.0", events, plan, stage, trace, weights, neurons)
-    assert np.array_equal(sums, trace.counts("layers.0.in").astype(np.int64) @ weights.astype(np.int64))
+    assert np.array_equal(sums, trace.spike_counts("layers.0.in").astype(np.int64) @ weights.astype(np.int64))
     lost = delivered_sums("layers.0", events[1:], plan, stage, trace, weights, neurons)
     assert not np.array_equal(lost, sums)
 

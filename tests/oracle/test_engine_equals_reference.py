@@ -54,7 +54,7 @@ def engine_events(trace: Trace, chip: ChipConfig, placement: Placement) -> list[
             continue
         stages = [stage for stage, _ in spiking]
         plan = plan_stages(stages, trace, placement, chip, apart=True)
-        counts = np.hstack([trace.counts(stage.stream)[tokens] for stage, tokens in spiking])
+        counts = np.hstack([trace.spike_counts(stage.stream)[tokens] for stage, tokens in spiking])
         run = run_spikes(counts, plan, trace.encoding, chip, network, n_events=MANY_EVENTS)
         first_row = np.cumsum([0, *(stage.width for stage in stages)])
         for round_, t, row, home, target, *times in run.events.tolist():
@@ -78,7 +78,7 @@ def assert_equal_to_oracle(trace: Trace, chip: ChipConfig) -> None:
     placement = map_trace(trace, chip)
     found = reference_simulate(trace, chip, placement)
     result = simulate(trace, chip, placement)
-    assert {(r.layer, r.component, r.action): r.count for r in result.counts} == {
+    assert {(r.layer, r.component, r.action): r.count for r in result.action_counts} == {
         k: n for k, n in found.counts.items() if n
     }
     assert result.tokens["latency_ps"].tolist() == found.token_ps
@@ -132,9 +132,9 @@ def test_one_packet_per_spike_with_multicast(cores_per_tile):
     chip = make_chip(noc__multicast=True, chip__cores_per_tile=cores_per_tile, core__limits=limits, chip__max_chips=9)
     assert_equal_to_oracle(trace, chip)
     result = simulate(trace, chip, map_trace(trace, chip))
-    counts = {(r.component, r.action): r.count for r in result.counts if r.layer == trace.stages[0].stage_id}
+    counts = {(r.component, r.action): r.count for r in result.action_counts if r.layer == trace.stages[0].stage_id}
     assert counts["axon_out", "packet"] == result.spikes
-    lookups = sum(r.count for r in result.counts if r.layer == trace.layers[0].layer_id and r.action == "lookup")
+    lookups = sum(r.count for r in result.action_counts if r.layer == trace.layers[0].layer_id and r.action == "lookup")
     assert lookups == 3 * result.spikes
     # the home and three targets: on a tile of their own each, or the home and two of them on the first tile
     entries = {1: 3, 3: 2}[cores_per_tile]
@@ -153,7 +153,7 @@ def test_the_spike_buffer_is_read_in_each_timestep_of_the_replay(replay, reads):
     trace = replace(trace, ops=(replace(first, per_timestep={"memory.read": (27, 0)}), *others))
     chip = make_chip(replay=replay)
     assert_equal_to_oracle(trace, chip)
-    counts = {row[:3]: row.count for row in simulate(trace, chip, map_trace(trace, chip)).counts}
+    counts = {row[:3]: row.count for row in simulate(trace, chip, map_trace(trace, chip)).action_counts}
     assert counts[first.op_id, "memory", "read"] == 2 * 27 * reads
 
 
@@ -172,7 +172,7 @@ def test_a_stage_of_spikes_that_drive_no_layer():
     (first, *_) = trace.stages
     alone = replace(trace, layers=(), stages=(replace(first, layers=()),))
     assert_equal_to_oracle(alone, make_chip())
-    counts = {row[:3]: row.count for row in simulate(alone, make_chip(), map_trace(alone, make_chip())).counts}
+    counts = {row[:3]: row.count for row in simulate(alone, make_chip(), map_trace(alone, make_chip())).action_counts}
     assert counts[first.stage_id, "soma", "fire"] == 2 * 5 * 3
     assert "packet" not in {action for _, _, action in counts}
 
@@ -182,7 +182,7 @@ def test_a_graded_count_beyond_a_flit_travels_in_several():
     trace = synthetic_trace("full", [5, 3], code="graded", levels=300, tokens=2)
     chip = make_chip(noc__flit_bits="8 bit")
     assert_equal_to_oracle(trace, chip)
-    counts = {row[:3]: row.count for row in simulate(trace, chip, map_trace(trace, chip)).counts}
+    counts = {row[:3]: row.count for row in simulate(trace, chip, map_trace(trace, chip)).action_counts}
     first = trace.stages[0]
     assert counts[first.stage_id, "axon_out", "packet"] == 2 * 5
     assert counts[first.stage_id, "noc", "local"] == 2 * 5 * 2
@@ -222,7 +222,7 @@ def test_a_tile_of_prompt_tokens_shares_a_fetch_and_generated_tokens_do_not():
     trace = replace(trace, phases=np.array([0, 0, 0, 1, 1], np.uint8))
     chip = make_chip(replay="dense", core__synapse__tile=2)
     assert_equal_to_oracle(trace, chip)
-    counts = {row.action: row.count for row in simulate(trace, chip, map_trace(trace, chip)).counts}
+    counts = {row.action: row.count for row in simulate(trace, chip, map_trace(trace, chip)).action_counts}
     assert (counts["word_read"], counts["accumulate"]) == (36, 5 * 9 * 7)
 
 
@@ -233,11 +233,11 @@ def test_a_captured_model_with_spiking_attention_in_both_phases(tmp_path, replay
     model = write_tiny_model(tmp_path / "model", hidden_size=8, intermediate_size=10)
     trace, _ = capture(model, "a", preset, decode=Decode(2))
     assert trace.phase == "mixed"
-    assert {"blocks.0.attn_q", "blocks.0.attn_p"} <= set(trace.stream)
+    assert {"blocks.0.attn_q", "blocks.0.attn_p"} <= set(trace.stream_by_id)
     chip = make_chip(replay=replay, chip__max_chips=9)
     assert_equal_to_oracle(trace, chip)
-    counted = {row.layer for row in simulate(trace, chip, map_trace(trace, chip)).counts}
-    assert counted >= {*trace.op, *trace.layer}  # no op of the forward pass is missing
+    counted = {row.layer for row in simulate(trace, chip, map_trace(trace, chip)).action_counts}
+    assert counted >= {*trace.op_by_id, *trace.layer_by_id}  # no op of the forward pass is missing
 
 
 def test_bit_slices_when_weights_are_wider_than_a_synapse():
@@ -356,7 +356,7 @@ def test_a_run_of_the_engine_changes_nothing_in_the_next():
     trace, chip = synthetic_trace("poisson", [20, 10], seed=5), make_chip()
     placement = map_trace(trace, chip)
     first, second = simulate(trace, chip, placement), simulate(trace, chip, placement)
-    assert first.counts == second.counts
+    assert first.action_counts == second.action_counts
     assert np.array_equal(first.links.to_numpy(), second.links.to_numpy())
     assert first.tokens.equals(second.tokens)
     assert first.cores.equals(second.cores)
@@ -377,7 +377,7 @@ def test_one_thread_and_two_find_the_same():
     trace, chip = make_trace(n_tokens=3), make_chip()
     placement = map_trace(trace, chip)
     one, two = (simulate(trace, chip, placement, threads=n) for n in (1, 2))
-    assert one.counts == two.counts
+    assert one.action_counts == two.action_counts
     for table in ("stages", "tokens", "cores", "units", "links"):
         assert getattr(one, table).to_csv() == getattr(two, table).to_csv()
 

@@ -127,7 +127,7 @@ class _Oracle(ReferenceCores):
 
     def works(self, stage: Stage, token: int) -> list[Work]:
         """What each op of a stage does for a token."""
-        ops = [self.trace.op[op_id] for op_id in stage.ops]
+        ops = [self.trace.op_by_id[op_id] for op_id in stage.ops]
         places = [store_of(op, stage, self.trace, self.stored) for op in ops]
         touched = [touches(*at, self.chip, len(self.blocks(stage.stage_id))) for at in zip(ops, places, strict=True)]
         return [
@@ -243,7 +243,7 @@ class _Oracle(ReferenceCores):
         for stage in stages:
             for layer_id in stage.sources:
                 roots = [b for b in self.blocks(layer_id) if b.row_start == 0]
-                values += self.elements(roots, self.trace.layer[layer_id].n_out, stage)
+                values += self.elements(roots, self.trace.layer_by_id[layer_id].n_out, stage)
             for carried in stage.carries:
                 blocks = self.blocks(carried)
                 values += self.elements(blocks, blocks[-1].col_stop, stage)
@@ -271,7 +271,7 @@ class _Oracle(ReferenceCores):
         """How often the home of a stage exchanges numbers; a single core never does."""
         if len(self.blocks(stage.stage_id)) == 1:
             return 0
-        return sum(self.trace.op[op_id].kind in ("norm", "encode") for op_id in stage.ops)
+        return sum(self.trace.op_by_id[op_id].kind in ("norm", "encode") for op_id in stage.ops)
 
     def reduce(self, stages: list[Stage]) -> int:
         """Partial sums of rows that are not the first travel to the block that holds the first."""

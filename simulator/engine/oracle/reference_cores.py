@@ -83,7 +83,7 @@ class ReferenceCores:
     def counts_of(self, stage: Stage, token: int) -> list[int]:
         """Spike counts of a stage's stream for one token."""
         assert stage.stream is not None
-        return [int(n) for n in self.trace.counts(stage.stream)[token]]
+        return [int(n) for n in self.trace.spike_counts(stage.stream)[token]]
 
     def fires(self, count: int, t: int) -> bool:
         """Whether an activation with this spike count sends a packet in timestep t."""
@@ -148,7 +148,7 @@ class ReferenceCores:
 
     def shape(self, block: Block) -> tuple[int, int]:
         """(SRAM words, native synapses) of one row of a layer's block."""
-        bits = self.trace.layer[block.owner].weight_bits
+        bits = self.trace.layer_by_id[block.owner].weight_bits
         words = math.ceil(block.n_cols * bits / self.chip.core.sram.word)
         return words, block.n_cols * math.ceil(bits / self.chip.core.synapse.weight_bits)
 
@@ -205,7 +205,7 @@ class ReferenceCores:
 
     def turns(self, block: Block) -> list[list[tuple[int, int]]]:
         """Native synapses of a row, as many in each turn as there are lanes: (neuron, end of its bits in the row)."""
-        width, native = self.trace.layer[block.owner].weight_bits, self.chip.core.synapse.weight_bits
+        width, native = self.trace.layer_by_id[block.owner].weight_bits, self.chip.core.synapse.weight_bits
         ends = [min(native * (i + 1), width) for i in range(math.ceil(width / native))]
         synapses = [(neuron, neuron * width + end) for neuron in range(block.n_cols) for end in ends]
         lanes = self.chip.core.synapse.lanes

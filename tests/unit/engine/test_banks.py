@@ -59,7 +59,7 @@ def test_banks_make_a_row_of_many_words_faster_and_cost_nothing():
         found.append(simulate(trace, chip, map_trace(trace, chip)))
     one, four = found
     assert one.cores["busy_ps"].iloc[1] - four.cores["busy_ps"].iloc[1] == 60 * NS
-    assert one.counts == four.counts
+    assert one.action_counts == four.action_counts
     assert one.cores["word_conflicts"].tolist() == [0, 6]  # three of four words of each turn wait
     assert four.cores["word_conflicts"].tolist() == [0, 0]
 

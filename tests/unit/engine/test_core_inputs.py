@@ -58,7 +58,7 @@ def test_a_full_core_keeps_packets_of_others_waiting():
     bounded, *_ = _result(1, n=40)
     endless, *_ = _result(None, n=40)
     assert bounded.links["wait_cycles"].sum() > endless.links["wait_cycles"].sum()
-    assert bounded.counts == endless.counts
+    assert bounded.action_counts == endless.action_counts
 
 
 @pytest.mark.parametrize("depth", [1, 4])

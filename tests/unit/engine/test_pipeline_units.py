@@ -84,9 +84,9 @@ def test_an_op_waits_for_its_memory():
     """64 bits of a word of 64 and 2 ns, and two macs on 2 lanes in 1 ns: the vector unit stalls for 1 ns."""
     trace = synthetic_trace("silent", [2, 2], tokens=1, levels=1)
     first, *others = trace.ops
-    trace = replace(trace, ops=(replace(first, counts={"vector.mac": (2, 0), "memory.read": (64, 0)}), *others))
+    trace = replace(trace, ops=(replace(first, work_per_token={"vector.mac": (2, 0), "memory.read": (64, 0)}), *others))
     both = units_of(run(trace), 0)
-    alone = units_of(run(replace(trace, ops=(replace(first, counts={}), *others))), 0)
+    alone = units_of(run(replace(trace, ops=(replace(first, work_per_token={}), *others))), 0)
     assert (both - alone).loc["vector", ["busy_ps", "stall_ps"]].tolist() == [1, 1]
     assert (both - alone).loc["memory", ["busy_ps", "stall_ps"]].tolist() == [2, 0]
 

@@ -47,7 +47,7 @@ def test_a_pipeline_has_more_throughput_and_no_better_latency():
     pipelined = simulate(trace, make_chip(schedule={"kind": "pipelined"}), placement)
     assert pipelined.total_ps < alone.total_ps
     assert (pipelined.tokens["latency_ps"].to_numpy() >= alone.tokens["latency_ps"].to_numpy()).all()
-    work = [[row for row in result.counts if row.layer != "chip"] for result in (alone, pipelined)]
+    work = [[row for row in result.action_counts if row.layer != "chip"] for result in (alone, pipelined)]
     assert sorted(work[0]) == sorted(work[1])
 
 
@@ -65,7 +65,7 @@ def test_phases_add_up_to_the_whole():
     result = simulate(trace, make_chip(), map_trace(trace, make_chip()))
     assert sum(result.phase_ps.values()) == result.total_ps
     parts = [sum(row.count for row in result.phase_counts[phase]) for phase in ("prefill", "decode")]
-    assert parts[0] == parts[1] == sum(row.count for row in result.counts) // 2  # every token does the same
+    assert parts[0] == parts[1] == sum(row.count for row in result.action_counts) // 2  # every token does the same
 
 
 def test_service_times_by_hand():

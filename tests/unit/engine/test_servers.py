@@ -66,7 +66,7 @@ def test_standing_for_others_changes_nothing(widths, neurons, axons, cores_per_t
         runs = []
         for apart in (False, True):
             plan, network = plan_stages([stage], trace, placement, chip, apart=apart), Network(placement, chip)
-            run = run_spikes(trace.counts(stage.stream), plan, trace.encoding, chip, network)
+            run = run_spikes(trace.spike_counts(stage.stream), plan, trace.encoding, chip, network)
             fields = (run.compute_ps, run.network_ps, run.home_busy_ps, run.flows, run.active_steps)
             runs.append([x.tolist() for x in (*fields, network.flits, network.wait)])
         assert runs[0] == runs[1]
@@ -79,6 +79,6 @@ def test_a_record_wants_all_cores_apart():
     placement = map_trace(trace, chip)
     plan = plan_stages(trace.stages[:1], trace, placement, chip)
     assert len(plan.alone.kept) < len(plan.targets)
-    counts = trace.counts(trace.stages[0].stream)
+    counts = trace.spike_counts(trace.stages[0].stream)
     with pytest.raises(ValueError, match="cores apart"):
         run_spikes(counts, plan, trace.encoding, chip, Network(placement, chip), n_events=9)

@@ -39,7 +39,7 @@ def run(trace: Trace, chip: ChipConfig) -> SimResult:
 
 
 def loaded_bits(result: SimResult) -> int:
-    return sum(row.count for row in result.counts if row.component == "dram")
+    return sum(row.count for row in result.action_counts if row.component == "dram")
 
 
 def load_ps(trace: Trace, chip: ChipConfig) -> int:

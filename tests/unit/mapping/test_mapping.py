@@ -163,7 +163,7 @@ def test_streamed_weights_let_every_stage_have_the_same_cores():
     assert [b.core for b in placement.blocks] == [0, 1, 0, 1, 0]
     assert placement.streamed == {"layers.0", "layers.1"}
     streamed, resident = simulate(trace, chip, placement), simulate(trace, make_chip(), map_trace(trace, make_chip()))
-    loaded = {row.layer: row.count for row in streamed.counts if row.component == "dram"}
+    loaded = {row.layer: row.count for row in streamed.action_counts if row.component == "dram"}
     assert loaded == {"layers.0": 2 * 512, "layers.1": 2 * 512}
     spent = dict(zip(streamed.stages["stage"], streamed.stages["transfer_ps"], strict=True))
     kept = dict(zip(resident.stages["stage"], resident.stages["transfer_ps"], strict=True))
@@ -174,7 +174,9 @@ def test_inactive_rows_in_an_active_burst_are_paid():
     """8 rows of 64 bits in bursts of 128: one spike in row 5 brings rows 4 and 5, two of 8."""
     chip = make_chip(mapping={"weights": "streamed"}, dram=make_dram("128 bit", "active"))
     trace = synthetic_trace("single", [8, 4], tokens=1, single=(0, 0, 5, 1))
-    loaded = [row.count for row in simulate(trace, chip, map_trace(trace, chip)).counts if row.component == "dram"]
+    loaded = [
+        row.count for row in simulate(trace, chip, map_trace(trace, chip)).action_counts if row.component == "dram"
+    ]
     assert loaded == [128]
 
 

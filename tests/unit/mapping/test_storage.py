@@ -40,7 +40,7 @@ def stored_on(chip: ChipConfig, trace: Trace) -> dict[tuple[str, str], Stored]:
 
 def counts_of(chip: ChipConfig, trace: Trace, layer: str) -> dict[str, int]:
     result = simulate(trace, chip, map_trace(trace, chip))
-    return {f"{r.component}.{r.action}": r.count for r in result.counts if r.layer == layer}
+    return {f"{r.component}.{r.action}": r.count for r in result.action_counts if r.layer == layer}
 
 
 def stage_ps(chip: ChipConfig, trace: Trace, stage: str) -> int:
@@ -257,7 +257,7 @@ def test_traffic_covers_the_bits_wanted_and_less_than_a_granule_per_access_more(
     limits = {"axons_in": 64, "neurons": neurons}
     more = {"core__sram": make_sram(word=f"{granule} bit"), "core__limits": limits, "chip__max_chips": 90}
     chip = dram_chip({"kv_cache": place}, f"{granule} bit", **more)
-    wanted = trace.op[CACHE].work(trace.contexts, 3)
+    wanted = trace.op_by_id[CACHE].work(trace.contexts, 3)
     homes = len(map_trace(trace, chip).of("blocks.0.attn_out"))
     found = counts_of(chip, trace, CACHE)
     for way in ("read", "write"):

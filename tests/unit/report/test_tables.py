@@ -70,7 +70,7 @@ def test_layer_table_columns_do_not_depend_on_the_chip(run):
 def test_uncosted_work_keeps_its_counts_in_the_layer_table():
     run = make_run(chip=make_chip(noc__chip_link=None, chip__max_chips=1), allow_uncosted=True)
     table = layer_table(run)
-    wanted = sum(row.count for row in run.result.counts if row.action == "chip_hop")
+    wanted = sum(row.count for row in run.result.action_counts if row.action == "chip_hop")
     assert table["n_noc.chip_hop"].sum() == wanted > 0
     assert table["uncosted_pj"].sum() == 0.0
 
