@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
 from simulator.energy.thresholds import THRESHOLDS
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.mapping.place import map_trace
 from simulator.trace.encoding import Encoding
 from simulator.trace.synthetic import synthetic_trace
@@ -79,7 +79,7 @@ def _whole_trace(trace: Trace, chip: ChipConfig, dense_pj: float) -> float:
     """Spikes per activation at which the whole trace takes ``dense_pj``."""
 
     def dearer(scaled: Trace) -> bool:
-        return build_ledger(simulate(scaled, chip, map_trace(scaled, chip)), chip).total_pj >= dense_pj
+        return build_ledger(replay(map_trace(scaled, chip)), chip).total_pj >= dense_pj
 
     if dearer(scaled_trace(trace, 0.0)):
         return 0.0
@@ -175,7 +175,7 @@ def _energy(
 ) -> float:
     """Energy per token in pJ of a layer whose activations send so many spikes; None where it does not matter."""
     trace = _layer_trace(n_in, n_out, bits, encoding, tokens, 0.0 if spikes is None else spikes)
-    return build_ledger(simulate(trace, chip, map_trace(trace, chip)), chip).total_pj / tokens
+    return build_ledger(replay(map_trace(trace, chip)), chip).total_pj / tokens
 
 
 def _layer_trace(n_in: int, n_out: int, bits: int, encoding: Encoding, tokens: int, spikes: float) -> Trace:

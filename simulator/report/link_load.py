@@ -45,7 +45,7 @@ def _packets(run: Run, stage: Stage, homes: list[Block], targets: list[Block], l
 def _crosses(run: Run, home: Block, target: Block, link: tuple[int, int, str]) -> bool:
     """Whether the XY route from home to target, first along x, then along y, takes the link."""
     x, y, direction = link
-    grid, router = run.placement.grid(run.chip), run.placement.core_router
+    grid, router = run.placement.grid, run.placement.core_router
     source, end = router[home.core], router[target.core]
     (sx, sy), (tx, _) = grid.place(source), grid.place(end)
     dx, dy = grid.steps(source, end)

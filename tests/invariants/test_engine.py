@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.result import SimResult
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
@@ -42,7 +42,7 @@ def chips(draw) -> ChipConfig:
 
 
 def run(trace: Trace, chip: ChipConfig) -> SimResult:
-    return simulate(trace, chip, map_trace(trace, chip), threads=1)
+    return replay(map_trace(trace, chip), threads=1)
 
 
 def counts_of(result: SimResult) -> Counter[tuple[str, str, str]]:
@@ -94,7 +94,7 @@ def test_accumulators_in_a_memory_are_never_cheaper_nor_faster_than_in_registers
 def test_neurons_of_a_core_in_another_order_do_the_same_work(chip, widths, seed):
     """Neurons of one home core whose spikes go to the same cores change places."""
     trace = synthetic_trace("poisson", widths, levels=LEVELS, tokens=2, seed=seed)
-    placement = map_trace(trace, chip)
+    placement = map_trace(trace, chip).placement
     generator, counts = np.random.default_rng(seed), {}
     for stage in trace.stages:
         if stage.stream is None:

@@ -21,6 +21,8 @@ from simulator.energy.ledger import build_ledger
 from simulator.engine.pipeline_units import UnitLoad
 from simulator.engine.result import CHIP, CountRow, SimResult
 from simulator.engine.timing import SPAN_COLUMNS, token_frame
+from simulator.mapping.grid import Grid
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block, Placement
 from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin
@@ -233,7 +235,14 @@ def make_placement(trace: Trace, chip: ChipConfig) -> Placement:
     for core in range(n_chips * grid.n_cores):
         which, tile = core // grid.n_cores, core % grid.n_cores // grid.cores_per_tile
         routers.append(tile // grid.tiles_x * mesh_x + which * grid.tiles_x + tile % grid.tiles_x)
-    return Placement(tuple(blocks), n_chips, n_chips, 1, mesh_x, mesh_y, np.array(routers, dtype=np.int64))
+    return Placement(
+        tuple(blocks),
+        n_chips,
+        n_chips,
+        1,
+        Grid(mesh_x, mesh_y, chip.noc.topology == "torus"),
+        np.array(routers, dtype=np.int64),
+    )
 
 
 def _stream_spikes(trace: Trace, stage: Stage) -> int:
@@ -362,9 +371,7 @@ def make_run(
     ledger = build_ledger(result, chip, allow_uncosted)
     twin = DenseTwin("dense-int8-45nm", 0.4 * ledger.total_pj, result.total_ps // 3, trace.n_tokens, 0.25, 1.5)
     return NotebookRun(
-        chip=chip,
-        trace=trace,
-        placement=placement,
+        mapped=Mapped.at(trace, chip, placement),
         result=result,
         ledger=ledger,
         cmos45=cmos45_all(trace),

@@ -22,26 +22,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from functools import cached_property
 from itertools import pairwise
 
-from simulator.config.chip import ChipConfig
 from simulator.engine.oracle import reference_handshake
 from simulator.engine.oracle.reference_cores import Event, ReferenceCores, ReferenceResult
 from simulator.engine.oracle.reference_network import Delivery, Packet
 from simulator.engine.oracle.reference_ops import Work, dram_ps, op_ps, op_work
 from simulator.engine.oracle.reference_schedule import Active, chunk_of, rounds
 from simulator.engine.oracle.reference_storage import channel_ps, chips_of, store_of, touches
-from simulator.mapping.placement import Block, Placement
-from simulator.mapping.storage import Stored, place_storage
-from simulator.trace.trace import Stage, Trace
+from simulator.mapping.mapped import Mapped
+from simulator.mapping.placement import Block
+from simulator.trace.trace import Stage
 
 
-def reference_simulate(trace: Trace, chip: ChipConfig, placement: Placement) -> ReferenceResult:
-    """Replay ``trace`` round by round; slow, for small cases."""
-    oracle = _Oracle(trace, chip, placement)
+def reference_simulate(mapped: Mapped) -> ReferenceResult:
+    """Replay a mapped trace round by round; slow, for small cases."""
+    trace, oracle = mapped.trace, _Oracle(mapped)
     found, now = oracle.found, 0
-    for active in rounds(trace, chip.schedule):
+    for active in rounds(trace, mapped.chip.schedule):
         before = found.counts["chip", "sync", "barrier"]
         ended = now + oracle.round(active)
         barriers = found.counts["chip", "sync", "barrier"] - before
@@ -119,11 +117,6 @@ class _Oracle(ReferenceCores):
                 self.found.busy_ps[home.core] += of_op
                 self.lockstep(home.core, parts, of_op)
         return taken
-
-    @cached_property
-    def stored(self) -> tuple[Stored, ...]:
-        """What lies in memory beside weights."""
-        return place_storage(self.trace, self.chip, self.placement)
 
     def works(self, stage: Stage, token: int) -> list[Work]:
         """What each op of a stage does for a token."""

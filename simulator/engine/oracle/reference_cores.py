@@ -6,11 +6,11 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Action
 from simulator.engine.oracle.reference_network import Delivery, Packet, ReferenceChipNetwork
-from simulator.mapping.placement import Block, Placement
-from simulator.trace.trace import PHASES, Stage, Trace
+from simulator.mapping.mapped import Mapped
+from simulator.mapping.placement import Block
+from simulator.trace.trace import PHASES, Stage
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class ReferenceResult:
 
 
 class ReferenceCores:
-    """The cores of a placement, and what they have done so far."""
+    """The cores of a mapped trace, and what they have done so far."""
 
-    def __init__(self, trace: Trace, chip: ChipConfig, placement: Placement) -> None:
-        self.trace, self.chip, self.placement = trace, chip, placement
+    def __init__(self, mapped: Mapped) -> None:
+        self.trace, self.chip, self.placement, self.stored = mapped.trace, mapped.chip, mapped.placement, mapped.stored
         self.found = ReferenceResult()
-        self.network = ReferenceChipNetwork(placement, chip)
+        self.network = ReferenceChipNetwork(mapped.placement, mapped.chip)
 
     def count(self, layer: str, component: str, action: str, times: int = 1) -> None:
         """Note that an action was done."""

@@ -12,7 +12,7 @@ from factories import make_chip
 from simulator.config import load_chip
 from simulator.energy.ledger import build_ledger
 from simulator.engine.banks import accumulator_slots
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.result import SimResult
 from simulator.errors import ConfigError
 from simulator.mapping.place import map_trace
@@ -26,7 +26,7 @@ def run(widths: list[int], **changes: object) -> SimResult:
     """One token in which every input spikes once."""
     trace = synthetic_trace("full", widths, levels=1, tokens=1, ops=False, head=False)
     chip = make_chip(core__soma__every="stage", **changes)
-    return simulate(trace, chip, map_trace(trace, chip))
+    return replay(map_trace(trace, chip))
 
 
 def counts_of(result: SimResult) -> dict[str, int]:

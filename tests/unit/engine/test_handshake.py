@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from simulator.energy.ledger import build_ledger
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
 
@@ -24,7 +24,7 @@ def one_tile(kind, **changes):
 
 def run(kind, **changes):
     trace, chip = synthetic_trace("full", [2, 4], levels=2, tokens=1), one_tile(kind, **changes)
-    return trace, chip, simulate(trace, chip, map_trace(trace, chip))
+    return trace, chip, replay(map_trace(trace, chip))
 
 
 def test_two_timesteps_by_hand():
@@ -100,7 +100,7 @@ def test_what_spikes_do_does_not_depend_on_how_timesteps_are_closed(widths, ever
             core__limits=limits,
             chip__max_chips=64,
         )
-        found[kind] = simulate(trace, chip, map_trace(trace, chip))
+        found[kind] = replay(map_trace(trace, chip))
     closed, free = found["barrier"], found["handshake"]
     assert (closed.spikes, closed.synops) == (free.spikes, free.synops)
     kept = {"word_read", "synop", "accumulate", "update", "update_idle", "fire", "reduce"}

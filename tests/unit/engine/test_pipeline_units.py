@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from factories import make_chip
 
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.pipeline_units import UNITS, UnitLoad
 from simulator.engine.result import SimResult
 from simulator.errors import ConservationError
@@ -33,7 +33,7 @@ def trace_of(counts: list[int], n_out: int) -> Trace:
 
 def run(trace: Trace, **changes: object) -> SimResult:
     chip = make_chip(chip__cores_per_tile=1, **changes)
-    return simulate(trace, chip, map_trace(trace, chip))
+    return replay(map_trace(trace, chip))
 
 
 def units_of(result: SimResult, core: int) -> pd.DataFrame:
@@ -105,7 +105,7 @@ def test_cores_whose_stage_is_not_under_way_do_not_wait():
 
 def test_more_work_than_time_is_refused():
     trace, chip = trace_of([1, 1], 4), make_chip()
-    placement = map_trace(trace, chip)
+    placement = map_trace(trace, chip).placement
     load = UnitLoad.idle(placement)
     load.active_ps[:] = [[10], [1], [2]]
     load.lockstep(np.array([1]), {"axon_in": 4}, 6)

@@ -198,7 +198,7 @@ def test_a_captured_module_can_be_placed() -> None:
     from simulator.config import load_chip
 
     trace = capture_torch(Branches(), torch.ones(2, 6), T15)
-    assert len(map_trace(trace, load_chip("loihi-like")).blocks) >= 3
+    assert len(map_trace(trace, load_chip("loihi-like")).placement.blocks) >= 3
 
 
 def test_a_chain_takes_the_encoder_and_the_weights_of_a_preset() -> None:
