@@ -18,7 +18,7 @@ PACKAGE = ROOT / "simulator"
 # A room may import the rooms of the ranks before its own (DESIGN section 3), and none of its own rank.
 RANKS = (
     ("errors",),
-    ("units", "arrays", "outputs", "compiled"),
+    ("units", "actions", "arrays", "outputs", "compiled", "text_files"),
     ("config",),
     ("trace",),
     ("model", "mapping"),
@@ -71,7 +71,7 @@ def import_faults(module: str, source: str) -> list[str]:
     for line, target in imported_modules(source):
         where = f"{module}:{line}"
         if target.startswith("."):
-            faults.append(f"{where}: relative import {target}, wanted the full name")
+            faults.append(f"{where}: relative import {target}, expected the full name")
             continue
         if target.split(".")[0] != "simulator":
             continue

@@ -325,7 +325,7 @@ class Schedule(Frozen):
     @model_validator(mode="after")
     def _one_token_per_stage(self) -> Self:
         if self.kind == "pipelined" and self.chunk > 1:
-            raise broken_rule("chunk", f"found {self.chunk} in a pipeline, wanted 1: its stages take one token each")
+            raise broken_rule("chunk", f"found {self.chunk} in a pipeline, expected 1: its stages take one token each")
         return self
 
 

@@ -74,7 +74,7 @@ class Checkpoint:
         vocab = self.config.vocab_size
         outside = token_ids[(token_ids < 0) | (token_ids >= vocab)]
         if outside.size:
-            raise ModelError(f"token {outside[0]} is outside the vocabulary, wanted 0 to {vocab - 1}")
+            raise ModelError(f"token {outside[0]} is outside the vocabulary, expected 0 to {vocab - 1}")
         if self.kept:
             return self.weights["embedding"][token_ids]
         distinct, place = np.unique(token_ids, return_inverse=True)
@@ -213,7 +213,7 @@ def _misplaced(specs: Mapping[str, TensorSpec], files: WeightFiles, config: Llam
     spare = {n for n in names if n.endswith(DERIVED_SUFFIX) or (config.tie_word_embeddings and n == "lm_head.weight")}
     unknown = names - set(wanted) - spare
     missing = [
-        f"{files.listing}: tensor {name}: missing, wanted shape {list(spec.shape)}{did_you_mean(name, unknown)}"
+        f"{files.listing}: tensor {name}: missing, expected shape {list(spec.shape)}{did_you_mean(name, unknown)}"
         for name, spec in wanted.items()
         if name not in names
     ]
@@ -229,7 +229,7 @@ def _misfit(files: WeightFiles, spec: TensorSpec) -> list[str]:
     stored, place = files.tensors[spec.name], f"{files.path_of[spec.name]}: tensor {spec.name}"
     problems = []
     if stored.shape != spec.shape:
-        problems.append(f"{place}: shape {list(stored.shape)}, wanted {list(spec.shape)}")
+        problems.append(f"{place}: shape {list(stored.shape)}, expected {list(spec.shape)}")
     if stored.dtype not in STORED_BITS:
-        problems.append(f"{place}: type {stored.dtype}, wanted {', '.join(STORED_BITS)}")
+        problems.append(f"{place}: type {stored.dtype}, expected {', '.join(STORED_BITS)}")
     return problems

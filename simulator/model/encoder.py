@@ -65,12 +65,12 @@ def encoding_for(code: str, timesteps: int) -> Encoding:
     """
     known = next((c for c in CODES if c == code), None)
     if known is None:
-        raise ModelError(f"encoding {code!r}, wanted {', '.join(CODES)}{did_you_mean(code, CODES)}")
+        raise ModelError(f"encoding {code!r}, expected {', '.join(CODES)}{did_you_mean(code, CODES)}")
     bits = MAX_LEVELS.bit_length()
     least, most = {"bitwise": (1, bits), "bitwise_twos": (2, bits + 1), "graded": (1, 1)}.get(known, (1, MAX_LEVELS))
     if not least <= timesteps <= most:
         wanted = f"{least} to {most}" if most > least else f"{least}"
-        raise ModelError(f"timesteps {timesteps}, wanted {wanted} for {code}")
+        raise ModelError(f"timesteps {timesteps}, expected {wanted} for {code}")
     levels = {
         "bitwise": (1 << timesteps) - 1,
         "bitwise_twos": (1 << timesteps >> 1) - 1,
@@ -96,7 +96,7 @@ class Encoder:
         """
         if not np.isfinite(values).all():
             token = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
-            raise ModelError(f"{place}: token {token} holds NaN or infinity, wanted finite activations")
+            raise ModelError(f"{place}: token {token} holds NaN or infinity, expected finite activations")
         if self.encoding.signed:
             step = signed_step(values, self.encoding.levels, self.rule)
             low = np.zeros_like(step)

@@ -10,6 +10,7 @@ from typing import Any
 
 from simulator.errors import ModelError, did_you_mean
 from simulator.model.rope import UNSCALED, RopeScaling, parse_rope
+from simulator.text_files import decode_text
 
 CONFIG_FILE = "config.json"
 
@@ -160,15 +161,15 @@ def parse_config(fields: dict[str, Any], where: str) -> LlamaConfig:
 def _load_json(path: Path) -> dict[str, Any]:
     """The JSON object in ``path``; a repeated key is refused, for the last one would win silently."""
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique_keys)
+        fields = json.loads(decode_text(path.read_bytes()), object_pairs_hook=_unique_keys)
     except FileNotFoundError:
-        raise ModelError(f"{path}: no such file, wanted a Hugging Face model directory") from None
+        raise ModelError(f"{path}: no such file, expected a Hugging Face model directory") from None
     except json.JSONDecodeError as error:
         raise ModelError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: {error}") from None
     if not isinstance(fields, dict):
-        raise ModelError(f"{path}: found a JSON {type(fields).__name__}, wanted an object")
+        raise ModelError(f"{path}: found a JSON {type(fields).__name__}, expected an object")
     return fields
 
 
@@ -176,14 +177,14 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys = [key for key, _ in pairs]
     repeated = sorted({key for key in keys if keys.count(key) > 1})
     if repeated:
-        raise ValueError(f"key {repeated[0]!r} appears twice, wanted each key once")
+        raise ValueError(f"key {repeated[0]!r} appears twice, expected each key once")
     return dict(pairs)
 
 
 def _unsupported(fields: dict[str, Any]) -> list[str]:
     """Fields whose value, or whose very presence, means another forward pass than ours."""
     problems = [
-        f"{name}: {fields[name]!r} is not supported, wanted {' or '.join(map(repr, allowed))}"
+        f"{name}: {fields[name]!r} is not supported, expected {' or '.join(map(repr, allowed))}"
         for name, allowed in FIXED.items()
         if name in fields and not _is_one_of(fields[name], allowed)
     ]
@@ -205,7 +206,7 @@ def _is_one_of(value: object, allowed: tuple[object, ...]) -> bool:
 
 def _absent(fields: dict[str, Any]) -> list[str]:
     others = set(fields) - set(REQUIRED)
-    return [f"{name}: absent, wanted it{did_you_mean(name, others)}" for name in REQUIRED if name not in fields]
+    return [f"{name}: absent, expected it{did_you_mean(name, others)}" for name in REQUIRED if name not in fields]
 
 
 def _build(fields: dict[str, Any]) -> tuple[LlamaConfig, list[str]]:
@@ -217,14 +218,14 @@ def _build(fields: dict[str, Any]) -> tuple[LlamaConfig, list[str]]:
         kinds = (int,) if integer else (int, float)
         if isinstance(value, kinds) and not isinstance(value, bool) and value > 0 and math.isfinite(value):
             return value
-        problems.append(f"{name}: {value!r}, wanted a positive {'integer' if integer else 'number'}")
+        problems.append(f"{name}: {value!r}, expected a positive {'integer' if integer else 'number'}")
         return 1
 
     sizes = {name: int(positive(name, fields[name], integer=True)) for name in SIZES}
     heads, family = sizes["num_attention_heads"], fields["model_type"]
     kv_heads, head_dim = fields.get("num_key_value_heads"), fields.get("head_dim")
     if kv_heads is None and family != "llama":
-        problems.append(f"num_key_value_heads: absent, wanted it for model_type {family!r}")
+        problems.append(f"num_key_value_heads: absent, expected it for model_type {family!r}")
     elif kv_heads is None:
         warnings.append(f"{CONFIG_FILE}: no num_key_value_heads, took num_attention_heads = {heads}")
     if head_dim is None and sizes["hidden_size"] % heads:
@@ -233,10 +234,10 @@ def _build(fields: dict[str, Any]) -> tuple[LlamaConfig, list[str]]:
     if tied is None:
         warnings.append(f"{CONFIG_FILE}: no tie_word_embeddings, took false")
     elif not isinstance(tied, bool):
-        problems.append(f"tie_word_embeddings: {tied!r}, wanted true or false")
+        problems.append(f"tie_word_embeddings: {tied!r}, expected true or false")
     bos = fields["bos_token_id"]
     if not isinstance(bos, int) or isinstance(bos, bool) or not 0 <= bos < sizes["vocab_size"]:
-        problems.append(f"bos_token_id: {bos!r}, wanted an integer from 0 to {sizes['vocab_size'] - 1}")
+        problems.append(f"bos_token_id: {bos!r}, expected an integer from 0 to {sizes['vocab_size'] - 1}")
     window = _sliding_window(fields, problems, warnings)
     config = LlamaConfig(
         **sizes,
@@ -261,14 +262,14 @@ def _sliding_window(fields: dict[str, Any], problems: list[str], warnings: list[
     layers = fields.get("layer_types") or []
     kind = "sliding_attention" if family == "mistral" and window is not None else "full_attention"
     if any(layer != kind for layer in layers):
-        problems.append(f"layer_types: {layers!r} is not supported, wanted {kind!r} everywhere")
+        problems.append(f"layer_types: {layers!r} is not supported, expected {kind!r} everywhere")
     if family == "mistral":
         if "sliding_window" in fields:
             return window
         warnings.append(f"{CONFIG_FILE}: no sliding_window, took {DEFAULT_SLIDING_WINDOW}")
         return DEFAULT_SLIDING_WINDOW
     if family == "llama" and window:
-        problems.append(f"sliding_window: {window!r} is not supported for model_type 'llama', wanted none")
+        problems.append(f"sliding_window: {window!r} is not supported for model_type 'llama', expected none")
     return None
 
 
@@ -303,7 +304,7 @@ def _inconsistent(config: LlamaConfig) -> list[str]:
     problems = []
     heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
     if heads % kv_heads:
-        problems.append(f"num_attention_heads: {heads}, wanted a multiple of num_key_value_heads = {kv_heads}")
+        problems.append(f"num_attention_heads: {heads}, expected a multiple of num_key_value_heads = {kv_heads}")
     if config.head_dim % 2:
-        problems.append(f"head_dim: {config.head_dim}, wanted an even number (rotary position turns pairs)")
+        problems.append(f"head_dim: {config.head_dim}, expected an even number (rotary position turns pairs)")
     return problems

@@ -62,11 +62,11 @@ def parse_rope(field: str, stated: object) -> tuple[RopeScaling, list[str]]:
     if stated is None:
         return UNSCALED, []
     if not isinstance(stated, dict):
-        return UNSCALED, [f"{field}: {stated!r}, wanted an object with rope_type"]
+        return UNSCALED, [f"{field}: {stated!r}, expected an object with rope_type"]
     types = [stated[key] for key in ("rope_type", "type") if stated.get(key) is not None]
     rope_type = types[0] if types else "default"
     if any(other != rope_type for other in types) or rope_type not in PARAMETERS:
-        return UNSCALED, [f"{field}: {stated!r} is not supported, wanted rope_type {' or '.join(PARAMETERS)}"]
+        return UNSCALED, [f"{field}: {stated!r} is not supported, expected rope_type {' or '.join(PARAMETERS)}"]
     return _parameters(field, rope_type, stated)
 
 
@@ -84,11 +84,11 @@ def _parameters(field: str, rope_type: RopeType, stated: dict[str, Any]) -> tupl
         if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value > 0:
             numbers[name] = float(value)
         else:
-            problems.append(f"{field}.{name}: {value!r}, wanted a positive number")
+            problems.append(f"{field}.{name}: {value!r}, expected a positive number")
     scaling = RopeScaling(rope_type, **numbers)
     if rope_type == "llama3" and not problems and scaling.low_freq_factor >= scaling.high_freq_factor:
         problems.append(
-            f"{field}.low_freq_factor: {scaling.low_freq_factor}, wanted less than high_freq_factor"
+            f"{field}.low_freq_factor: {scaling.low_freq_factor}, expected less than high_freq_factor"
             f" {scaling.high_freq_factor}"
         )
     return scaling, problems

@@ -99,10 +99,10 @@ def dense_head(checkpoint: Checkpoint, normed: F32) -> F32:
 def check_tokens(config: LlamaConfig, token_ids: NDArray[np.int64], start: int) -> None:
     """Refuse tokens that the model does not know, and more of them, after ``start`` others, than its context holds."""
     if not len(token_ids):
-        raise ModelError("no tokens, wanted at least one")
+        raise ModelError("no tokens, expected at least one")
     outside = token_ids[(token_ids < 0) | (token_ids >= config.vocab_size)]
     if len(outside):
-        raise ModelError(f"token {outside[0]} is outside the vocabulary, wanted 0 to {config.vocab_size - 1}")
+        raise ModelError(f"token {outside[0]} is outside the vocabulary, expected 0 to {config.vocab_size - 1}")
     needed, limit = start + len(token_ids), config.max_position_embeddings
     if needed > limit:
         raise ModelError(f"{needed} tokens, the context of the model holds {limit} ({needed - limit} over)")

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from simulator.errors import ModelError
+from simulator.text_files import decode_text
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = WEIGHTS_FILE + ".index.json"
@@ -81,7 +82,7 @@ def weight_files(model_dir: Path) -> WeightFiles:
         tensors = _header(single)
         return WeightFiles(single, dict.fromkeys(tensors, single), tensors)
     if not index.is_file():
-        raise ModelError(f"{single}: no such file, wanted the weights (or {INDEX_FILE} and the shards it names)")
+        raise ModelError(f"{single}: no such file, expected the weights (or {INDEX_FILE} and the shards it names)")
     return _sharded(index)
 
 
@@ -94,7 +95,7 @@ def _sharded(index: Path) -> WeightFiles:
         path = index.with_name(shard)
         if not path.is_file():
             n = list(listed.values()).count(shard)
-            problems.append(f"{index}: shard {shard}: no such file, wanted {n} tensors in it")
+            problems.append(f"{index}: shard {shard}: no such file, expected {n} tensors in it")
             continue
         for name, stored in _header(path).items():
             if listed.get(name) != shard:
@@ -110,14 +111,14 @@ def _sharded(index: Path) -> WeightFiles:
 def _weight_map(index: Path) -> dict[str, str]:
     """Name of a tensor -> name of its shard, a file beside the index."""
     try:
-        listed = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        listed = json.loads(decode_text(index.read_bytes()))["weight_map"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{index}: not an index of shards: {error!r}, wanted an object with weight_map") from None
+        raise ModelError(f"{index}: not an index of shards: {error!r}, expected an object with weight_map") from None
     if not isinstance(listed, dict) or not listed:
-        raise ModelError(f"{index}: weight_map: {listed!r}, wanted tensors and their shards")
+        raise ModelError(f"{index}: weight_map: {listed!r}, expected tensors and their shards")
     for name, shard in listed.items():
         if not isinstance(shard, str) or Path(shard).name != shard:
-            raise ModelError(f"{index}: weight_map.{name}: {shard!r}, wanted the name of a file beside the index")
+            raise ModelError(f"{index}: weight_map.{name}: {shard!r}, expected the name of a file beside the index")
     return listed
 
 

@@ -38,9 +38,9 @@ class Encoding:
 
     def __post_init__(self) -> None:
         if self.code not in CODES:
-            raise ValueError(f"encoding {self.code!r}, wanted {', '.join(CODES[:-1])} or {CODES[-1]}")
+            raise ValueError(f"encoding {self.code!r}, expected {', '.join(CODES[:-1])} or {CODES[-1]}")
         if not 1 <= self.levels <= MAX_LEVELS:
-            raise ValueError(f"{self.levels} levels, wanted 1 to {MAX_LEVELS}")
+            raise ValueError(f"{self.levels} levels, expected 1 to {MAX_LEVELS}")
 
     @property
     def signed(self) -> bool:

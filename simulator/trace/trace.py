@@ -310,12 +310,12 @@ class Trace:
         wanted = (self.n_tokens, self.stream_by_id[stream_id].n)
         where = f"{self.where}: stream {stream_id}"
         if counts.shape != wanted or counts.dtype.kind not in "iu":
-            raise TraceError(f"{where}: counts {counts.dtype} {counts.shape}, wanted integers {wanted}")
+            raise TraceError(f"{where}: counts {counts.dtype} {counts.shape}, expected integers {wanted}")
         low = -self.encoding.levels if self.encoding.signed else 0
         if counts.size and not (low <= int(counts.min()) and int(counts.max()) <= self.encoding.levels):
             raise TraceError(
                 f"{where}: counts from {counts.min()} to {counts.max()},"
-                f" wanted {low} to {self.encoding.levels} ({self.encoding.code})"
+                f" expected {low} to {self.encoding.levels} ({self.encoding.code})"
             )
         if self.stream_by_id[stream_id].live is not None:
             live = self.live(stream_id)
@@ -324,7 +324,7 @@ class Trace:
                 token, index = np.argwhere(beyond)[0]
                 raise TraceError(
                     f"{where}: token {token} counts {counts[token, index]} at activation {index},"
-                    f" wanted 0 beyond its {live[token]} live ones"
+                    f" expected 0 beyond its {live[token]} live ones"
                 )
 
 

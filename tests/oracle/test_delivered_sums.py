@@ -55,5 +55,5 @@ def test_a_wrong_weight_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_trace_of_another_model_is_refused() -> None:
     trace, chip = synthetic_trace("poisson", [9, 7]), make_chip()
-    with pytest.raises(ModelError, match="wanted the same model"):
+    with pytest.raises(ModelError, match="expected the same model"):
         verify(map_trace(trace, chip), MODEL)

@@ -370,7 +370,7 @@ def test_a_pipeline_whose_stages_share_a_core_is_refused():
         make_chip(mapping={"share_cores": True}, schedule={"kind": "pipelined"}),
     )
     mapped = map_trace(trace, chip)
-    with pytest.raises(SpikewattError, match=r"shared by the stages layers.0.in and layers.1.in, wanted one stage"):
+    with pytest.raises(SpikewattError, match=r"shared by the stages layers.0.in and layers.1.in, expected one stage"):
         replay(mapped)
 
 

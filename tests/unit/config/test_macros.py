@@ -108,9 +108,9 @@ def test_dram_wire_and_router():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((256, 64, 45, "LSTP"), "found 0.25 KiB in each of 1 memories, wanted 0.5 to 16384 KiB"),
-        ((8192, 64, 32, "LOP"), "found cell 'LOP' at 32 nm, wanted one of HP, LSTP"),
-        ((8192, 64, 5, "LSTP"), "found 5 nm, wanted a node of 7 to 130 nm"),
+        ((256, 64, 45, "LSTP"), "found 0.25 KiB in each of 1 memories, expected 0.5 to 16384 KiB"),
+        ((8192, 64, 32, "LOP"), "found cell 'LOP' at 32 nm, expected one of HP, LSTP"),
+        ((8192, 64, 5, "LSTP"), "found 5 nm, expected a node of 7 to 130 nm"),
     ],
 )
 def test_what_the_table_does_not_hold_is_refused(arguments, words):

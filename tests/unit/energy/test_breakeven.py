@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from factories import chip_fields, make_trace
 
+from simulator.actions import ACTIONS
 from simulator.config.chip import ChipConfig
 from simulator.energy.breakeven import (
     _counts,
@@ -16,7 +17,6 @@ from simulator.energy.breakeven import (
     break_even_table,
     scaled_trace,
 )
-from simulator.energy.prices import PRICE_PATHS
 from simulator.trace.encoding import Encoding
 
 TERNARY = Encoding("ternary", 7)
@@ -26,8 +26,8 @@ def chip(replay="captured", **prices):
     """The toy with every price 0 but these, component__action=pJ."""
     fields = chip_fields()
     fields["replay"] = replay
-    for name, path in PRICE_PATHS.items():
-        *above, last = path.split(".")
+    for name, action in ACTIONS.items():
+        *above, last = action.path
         record = fields
         for key in above:
             record = record.get(key) or {}

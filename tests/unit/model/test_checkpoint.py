@@ -57,17 +57,17 @@ NORM, Q = "model.norm.weight", "model.layers.0.self_attn.q_proj.weight"
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({NORM: None}, "tensor model.norm.weight: missing, wanted shape [12]"),
+        ({NORM: None}, "tensor model.norm.weight: missing, expected shape [12]"),
         (
             {NORM: None, "model.norms.weight": np.ones(12, np.float32)},
-            "tensor model.norm.weight: missing, wanted shape [12] (did you mean 'model.norms.weight'?)",
+            "tensor model.norm.weight: missing, expected shape [12] (did you mean 'model.norms.weight'?)",
         ),
         (
             {"model.layers.0.self_attn.q_proj.bias": np.ones(16, np.float32)},
             "tensor model.layers.0.self_attn.q_proj.bias: no place for it",
         ),
-        ({Q: np.ones((12, 16), np.float32)}, f"tensor {Q}: shape [12, 16], wanted [16, 12]"),
-        ({Q: np.ones((16, 12), np.int8)}, f"tensor {Q}: type I8, wanted F32, F16, BF16"),
+        ({Q: np.ones((12, 16), np.float32)}, f"tensor {Q}: shape [12, 16], expected [16, 12]"),
+        ({Q: np.ones((16, 12), np.int8)}, f"tensor {Q}: type I8, expected F32, F16, BF16"),
         ({Q: np.full((16, 12), np.nan, np.float32)}, f"tensor {Q}: 192 of 192 weights are NaN or infinite"),
     ],
 )
@@ -97,7 +97,7 @@ def test_truncated_file(write_model, kept):
 def test_missing_file(write_model):
     path = write_model() / "model.safetensors"
     path.unlink()
-    with pytest.raises(ModelError, match="no such file, wanted the weights"):
+    with pytest.raises(ModelError, match="no such file, expected the weights"):
         read_checkpoint(path.parent)
 
 
@@ -116,7 +116,7 @@ def test_shards_are_one_model(sharded, tiny_tensors_of):
 
 def test_missing_shard(sharded):
     (sharded / "model-00002-of-00002.safetensors").unlink()
-    message = r"index\.json: shard model-00002-of-00002\.safetensors: no such file, wanted 10 tensors in it"
+    message = r"index\.json: shard model-00002-of-00002\.safetensors: no such file, expected 10 tensors in it"
     with pytest.raises(ModelError, match=message):
         read_checkpoint(sharded)
 
@@ -124,9 +124,9 @@ def test_missing_shard(sharded):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m | {NORM: "../model.safetensors"}, "'../model.safetensors', wanted the name of a file beside"),
+        (lambda m: m | {NORM: "../model.safetensors"}, "'../model.safetensors', expected the name of a file beside"),
         (lambda m: m | {NORM: "model-00001-of-00002.safetensors"}, "norm.weight: missing, the index has it here"),
-        (lambda m: {}, "weight_map: {}, wanted tensors and their shards"),
+        (lambda m: {}, "weight_map: {}, expected tensors and their shards"),
     ],
 )
 def test_an_index_that_is_not_that_of_its_shards(sharded, change, message):
@@ -178,5 +178,5 @@ def test_not_a_number_in_a_large_model_is_told_when_it_is_read(write_model, tiny
 @pytest.mark.parametrize("token", [-1, 40])
 def test_a_token_outside_the_vocabulary(write_model, token):
     checkpoint = read_checkpoint(write_model())
-    with pytest.raises(ModelError, match=f"token {token} is outside the vocabulary, wanted 0 to 39"):
+    with pytest.raises(ModelError, match=f"token {token} is outside the vocabulary, expected 0 to 39"):
         checkpoint.embed(np.array([1, token]))

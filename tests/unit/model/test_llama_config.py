@@ -97,7 +97,7 @@ def test_llama3_frequencies_by_hand():
 def test_llama3_bounds_in_the_wrong_order_are_refused(write_model):
     wrong = LLAMA3 | {"low_freq_factor": 4.0}
     with pytest.raises(
-        ModelError, match=r"rope_scaling\.low_freq_factor: 4\.0, wanted less than high_freq_factor 4\.0"
+        ModelError, match=r"rope_scaling\.low_freq_factor: 4\.0, expected less than high_freq_factor 4\.0"
     ):
         read_config(write_model(rope_scaling=wrong))
 
@@ -114,7 +114,7 @@ def test_mistral_without_a_window_takes_that_of_transformers(write_model):
     config = read_config(write_model(**mistral))
     assert config.sliding_window == 4096
     assert config.warnings == ("config.json: no sliding_window, took 4096",)
-    with pytest.raises(ModelError, match="num_key_value_heads: absent, wanted it for model_type 'mistral'"):
+    with pytest.raises(ModelError, match="num_key_value_heads: absent, expected it for model_type 'mistral'"):
         read_config(write_model(tensors={}, num_key_value_heads=None, **mistral))
 
 
@@ -125,9 +125,9 @@ def test_lists_every_problem_and_suggests(write_model):
     with pytest.raises(ModelError) as error:
         read_config(folder)
     first, second, third = str(error.value).splitlines()
-    assert "hidden_act: 'relu' is not supported, wanted 'silu'" in first
+    assert "hidden_act: 'relu' is not supported, expected 'silu'" in first
     assert "rms_norm_epss: 1e-05 is not a known field (did you mean 'rms_norm_eps'?)" in second
-    assert "rms_norm_eps: absent, wanted it (did you mean 'rms_norm_epss'?)" in third
+    assert "rms_norm_eps: absent, expected it (did you mean 'rms_norm_epss'?)" in third
 
 
 def test_inert_unknown_fields_pass(write_model):
@@ -159,7 +159,7 @@ def test_rope_theta_may_lie_in_rope_parameters(write_model):
     ("content", "message"),
     [
         ('{"a": 1,\n "b" 2}', r"config\.json:2:6: not JSON"),
-        ("[1]", "found a JSON list, wanted an object"),
+        ("[1]", "found a JSON list, expected an object"),
         ('{"vocab_size": 1, "vocab_size": 2}', "'vocab_size' appears twice"),
         (b"\xff\xfe\x00", "config.json"),
     ],
@@ -172,5 +172,5 @@ def test_damaged_file(tmp_path: Path, content, message):
 
 
 def test_missing_file(tmp_path: Path):
-    with pytest.raises(ModelError, match="no such file, wanted a Hugging Face model directory"):
+    with pytest.raises(ModelError, match="no such file, expected a Hugging Face model directory"):
         read_config(tmp_path)

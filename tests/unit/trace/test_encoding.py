@@ -99,5 +99,5 @@ def test_the_largest_counts_of_the_widest_encoding(code):
 
 @pytest.mark.parametrize(("code", "levels"), [("morse", 7), ("ternary", 0), ("ternary", 32768), ("bitwise", -1)])
 def test_refuses_what_is_no_encoding(code, levels):
-    with pytest.raises(ValueError, match="wanted"):
+    with pytest.raises(ValueError, match="expected"):
         Encoding(code, levels)

@@ -45,10 +45,10 @@ def test_there_and_back_is_the_same_trace(first, second):
 @pytest.mark.parametrize(
     ("counts", "code", "levels", "line"),
     [
-        ([3, -1], "binary", None, r"counts from -1 to 3, which binary of 7 levels cannot hold \(wanted 0 to 7\)"),
+        ([3, -1], "binary", None, r"counts from -1 to 3, which binary of 7 levels cannot hold \(expected 0 to 7\)"),
         ([3, -1], "graded", 2, r"counts from -1 to 3, which graded of 2 levels cannot hold .*take more levels"),
-        ([3, -1], "grade", None, r"encoding 'grade', wanted one of .*did you mean 'graded'"),
-        ([3, -1], "ternary", 0, "0 levels, wanted 1 to 32767"),
+        ([3, -1], "grade", None, r"encoding 'grade', expected one of .*did you mean 'graded'"),
+        ([3, -1], "ternary", 0, "0 levels, expected 1 to 32767"),
     ],
 )
 def test_refuses_a_code_that_cannot_hold_the_counts(counts, code, levels, line):
