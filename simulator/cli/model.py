@@ -13,7 +13,6 @@ from simulator.cli.options import (
     MODEL,
     AsJson,
     AttentionMode,
-    Code,
     EncodingName,
     KvBits,
     MaxTokens,
@@ -32,6 +31,7 @@ from simulator.cli.options import (
 )
 from simulator.cli.output import json_rows, print_json, print_table
 from simulator.errors import SpikewattError
+from simulator.trace.codes import Code
 
 
 @app.command()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simulator.errors import OutputError, SpikewattError, TraceError, did_you_mean
+from simulator.trace.codes import Code
 
 if TYPE_CHECKING:
     from simulator.model.preset import Preset
@@ -24,7 +25,6 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", help='override, e.
 Model = Annotated[Path, typer.Option("--model", help="Hugging Face directory of a LLaMA model")]
 Text = Annotated[Path, typer.Option("--text", help="text file; passages between lines <|endoftext|>")]
 MaxTokens = Annotated[int | None, typer.Option("--tokens", min=2, help="pass at most so many tokens")]
-Code = Literal["ternary", "binary", "bitwise", "bitwise_twos", "graded"]
 EncodingName = Annotated[Code, typer.Option("--encoding")]
 AttentionMode = Annotated[
     str | None,

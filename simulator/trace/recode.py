@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import replace
 
 from simulator.errors import TraceError, did_you_mean
-from simulator.trace.encoding import CODES, Encoding
+from simulator.trace.codes import CODES
+from simulator.trace.encoding import Encoding
 from simulator.trace.trace import Trace
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from simulator.errors import TraceError, did_you_mean
-from simulator.trace.encoding import Code, Encoding
+from simulator.trace.codes import Code
+from simulator.trace.encoding import Encoding
 from simulator.trace.trace import ClosedForm, Layer, Op, Phase, Stage, Stream, Trace
 
 FORMAT = "spikewatt-trace"

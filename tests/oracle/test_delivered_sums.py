@@ -13,7 +13,7 @@ from simulator.config import load_chip
 from simulator.engine.delivered import delivered_sums, deliveries
 from simulator.errors import ConservationError, ModelError
 from simulator.mapping.place import map_trace
-from simulator.trace.encoding import Code
+from simulator.trace.codes import Code
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace_files import load_trace
 from simulator.verify import verify

@@ -32,7 +32,7 @@ from simulator.model.capture import capture
 from simulator.model.encoder import encoding_for
 from simulator.model.generation import Decode
 from simulator.model.preset import as_preset
-from simulator.trace.encoding import CODES
+from simulator.trace.codes import CODES
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import ClosedForm, Op, Trace
 
@@ -82,7 +82,7 @@ def assert_equal_to_oracle(trace: Trace, chip: ChipConfig) -> None:
     assert {(r.layer, r.component, r.action): r.count for r in result.action_counts} == {
         k: n for k, n in found.counts.items() if n
     }
-    assert result.tokens["latency_ps"].tolist() == found.token_ps
+    assert result.tokens["latency_ps"].tolist() == [end - found.start_ps[i] for i, end in sorted(found.end_ps.items())]
     assert result.tokens["start_ps"].tolist() == [found.start_ps[token] for token in range(trace.n_tokens)]
     assert result.total_ps == max(found.end_ps.values()) == result.stages["total_ps"].sum()
     assert result.total_ps == sum(result.phase_ps.values())

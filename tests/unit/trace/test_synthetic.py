@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.errors import TraceError
-from simulator.trace.encoding import CODES
+from simulator.trace.codes import CODES
 from simulator.trace.synthetic import SingleSpike, synthetic_trace
 from simulator.trace.trace_files import content_hash
 

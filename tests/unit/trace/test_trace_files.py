@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 from simulator.errors import OutputError, TraceError
 from simulator.trace import trace_files as files
-from simulator.trace.encoding import CODES
+from simulator.trace.codes import CODES
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
 from simulator.trace.trace_files import content_hash, load_trace, save_trace, verify_trace
