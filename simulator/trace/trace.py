@@ -77,8 +77,8 @@ class Op:
     op_id
         e.g. ``blocks.0.softmax``.
     kind
-        Its type, for tables: norm, encode, encode_heads, dequantize, requantize, rotary, hadamard, qk, softmax, pv,
-        kv_cache, silu, residual, embedding, head.
+        Its type, for tables: norm, norm_heads, encode, encode_heads, dequantize, requantize, rotary, hadamard, qk,
+        softmax, pv, kv_cache, silu, residual, embedding, head.
     work_per_token
         Action (``vector.mac``, ``memory.read``, ...) -> (a, b): a token with a context of c positions, itself included,
         does ``a + b*c`` of it. ``vector.*`` are elementary operations, ``memory.*`` are bits.

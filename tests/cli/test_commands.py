@@ -294,10 +294,11 @@ def test_a_captured_trace_can_be_simulated(of_model: tuple[object, ...], work: P
 
 
 MISSING = {
-    "config.json": "model/config.json: no such file, expected a Hugging Face model directory",
-    "model.safetensors": "model/model.safetensors: no such file, expected the weights (or"
-    " model.safetensors.index.json and the shards it names)",
-    "tokenizer.json": "model/tokenizer.json: no such file, expected the tokenizer",
+    "config.json": "model/config.json: no such file; expected a Hugging Face folder, a GGUF file, or a hub id in the"
+    " local cache",
+    "model.safetensors": "model/model.safetensors: no such file, nor model.safetensors.index.json; the folder holds no"
+    " weights",
+    "tokenizer.json": "model/tokenizer.json: no such file; expected the tokenizer",
 }
 
 
