@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from simulator.cli.app import app
+from simulator.cli.app import MODELS, app
 from simulator.cli.options import (
     DEFAULT_TRACE,
     MODEL,
@@ -24,7 +24,6 @@ from simulator.cli.options import (
     Timesteps,
     TimestepsOf,
     chosen_preset,
-    find_trace,
     refuse_options,
     with_attention,
     write_trace,
@@ -34,7 +33,7 @@ from simulator.errors import SpikewattError
 from simulator.trace.codes import Code
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def capture(
     called: typer.Context,
     out: Annotated[Path, typer.Option(help="trace file to write (.npz)")],
@@ -102,7 +101,7 @@ def capture(
         typer.echo(f"warning: {warning}")
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def perplexity(
     model: Model = MODEL,
     text: Text = MODEL / "heldout_sample.txt",
@@ -142,7 +141,7 @@ def perplexity(
             typer.echo(f"warning: {warning}")
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def calibrate(
     out: Annotated[Path, typer.Option(help="preset file to write (.yaml)")],
     model: Model = MODEL,
@@ -178,7 +177,7 @@ def calibrate(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def synthesize(
     called: typer.Context,
     out: Annotated[Path, typer.Option(help="trace file to write (.npz)")],
@@ -203,17 +202,17 @@ def synthesize(
     """Write a synthetic trace: a pattern through a chain of layers, or a model drawn like a captured trace."""
     from simulator.outputs.names import as_name
     from simulator.outputs.output_file import TRACE, check_writable_file
+    from simulator.shipped import find_trace
 
-    check_writable_file(out, TRACE, inputs=(None if like is None else find_trace(like),))
+    check_writable_file(out, TRACE, inputs=(find_trace(like),))
     if shape is not None:
         from simulator.model.statistical_trace import statistical_trace
         from simulator.trace.trace_files import load_trace
 
         refuse_options(called, "with --shape", "pattern", "sizes", "encoding", "timesteps", "mean_count")
-        captured = load_trace(find_trace(like))
-        trace = statistical_trace(
-            shape, captured, tokens, phase=phase, context=context, seed=seed, name=as_name(out.stem)
-        )
+        captured = load_trace(like)
+        name = as_name(out.stem)
+        trace = statistical_trace(shape, captured, tokens, phase=phase, context=context, seed=seed, name=name)
     else:
         from simulator.model.encoder import encoding_for
         from simulator.trace.synthetic import parse_sizes, synthetic_trace
