@@ -17,6 +17,7 @@ from simulator.engine.delivered import delivered_sums, deliveries
 from simulator.errors import ConservationError, ModelError
 from simulator.mapping.placement import Placement
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
+from simulator.model.model_options import ModelOptions
 from simulator.model.program import weight_of
 from simulator.model.weight_files import weight_files
 from simulator.model.weights import WEIGHT_BITS, quantize_weights
@@ -38,7 +39,7 @@ def verify(
     trace: Trace,
     chip: ChipConfig,
     placement: Placement,
-    model_dir: Path,
+    model: Path | str,
     *,
     tokens: int = 2,
     neurons: int = 8,
@@ -53,8 +54,10 @@ def verify(
     ConservationError
         A sum differs: a fault of this program.
     """
-    checkpoint = read_checkpoint(model_dir)
-    _check_origin(trace, chip, model_dir)
+    ignored = trace.origin.get("ignored_config_keys")
+    options = ModelOptions(ignored_keys=tuple(ignored) if isinstance(ignored, list) else ())
+    checkpoint = read_checkpoint(model, options)
+    _check_origin(trace, chip, model)
     generator = np.random.default_rng(seed)
     chosen = np.sort(generator.choice(trace.n_tokens, min(tokens, trace.n_tokens), replace=False))
     sampled, n_sums, n_layers, n_deliveries = trace.take(chosen), 0, 0, 0
@@ -84,14 +87,14 @@ def _weights(checkpoint: Checkpoint, layer_id: str) -> np.ndarray[tuple[int, ...
     return quantize_weights(checkpoint.weights[weight_of(layer_id)]).rows
 
 
-def _check_origin(trace: Trace, chip: ChipConfig, model_dir: Path) -> None:
+def _check_origin(trace: Trace, chip: ChipConfig, model: Path | str) -> None:
     """Refuse what cannot be compared."""
     if chip.replay == "dense":
         raise ModelError(f"{chip.name}: a dense replay sends integers, expected spikes to verify")
-    found = weight_files(model_dir).sha256()
+    found = weight_files(model).sha256()
     if trace.origin.get("model_sha256") != found:
         raise ModelError(
-            f"{model_dir}: weights of sha256 {found[:12]}, the trace was captured from"
+            f"{model}: weights of sha256 {found[:12]}, the trace was captured from"
             f" {str(trace.origin.get('model_sha256'))[:12]}; expected the same model"
         )
     preset = trace.origin.get("preset", {})
