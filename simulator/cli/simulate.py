@@ -127,7 +127,7 @@ def simulate(
         if verify is not None:
             from simulator.verify import verify as run_verify
 
-            checked = run_verify(captured, chip_config, run.placement, verify)
+            checked = run_verify(run.mapped, verify)
         progress.say("writing the report")
         pages = [partial(write_page, formats=[kind.value for kind in figures]) if figures else write_page]
         write_report(run, folder, writers=[*pages, write_latex] if latex else pages)

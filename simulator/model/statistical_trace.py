@@ -8,7 +8,8 @@ import numpy as np
 
 from simulator.errors import ModelError, TraceError, did_you_mean
 from simulator.model.checkpoint import tensor_specs
-from simulator.model.llama_config import CONFIG_FILE, LlamaConfig, read_config
+from simulator.model.llama_config import LlamaConfig, read_config
+from simulator.model.model_location import CONFIG_FILE
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import build_program
 from simulator.trace.statistical_counts import StatisticalCounts, fit_trace, spread, token_activity

@@ -94,7 +94,7 @@ def _arrays(trace: Trace) -> Iterator[tuple[str, NDArray[np.integer]]]:
     yield PHASES_MEMBER, trace.phases
     dtype = counts_dtype(trace.encoding.levels)
     for stream in trace.streams:
-        yield counts_member(stream.stream_id), np.ascontiguousarray(trace.counts(stream.stream_id), dtype=dtype)
+        yield counts_member(stream.stream_id), np.ascontiguousarray(trace.spike_counts(stream.stream_id), dtype=dtype)
 
 
 def _write(trace: Trace, archive: zipfile.ZipFile) -> str:
@@ -148,7 +148,7 @@ def load_trace(path: str | Path) -> Trace:
         encoding=encoding,
         streams=manifest.streams,
         layers=manifest.layers,
-        ops=manifest.ops,
+        ops=tuple(record.op() for record in manifest.ops),
         stages=manifest.stages,
         positions=positions.astype(np.int64, copy=False),
         phases=phases,
@@ -182,7 +182,7 @@ def verify_trace(path: str | Path) -> Trace:
     problems = []
     for stream in trace.streams:
         try:
-            trace.counts(stream.stream_id)
+            trace.spike_counts(stream.stream_id)
         except TraceError as error:
             problems.append(str(error))
     if problems:
