@@ -31,7 +31,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engine.network.packets import Delivered, Mesh, Model, Router, simulate_packets
+from simulator.engine.network.packets import Delivered, simulate_packets
+from simulator.engine.network.shape import Mesh, Model, Router
 from simulator.errors import SpikewattError
 
 Ints = NDArray[np.int64]

@@ -243,7 +243,6 @@ print(json.dumps(found))
 # constant argument, and not at all when the machine code of the caller came from disk.
 ENTRIES = {
     "simulator.engine.kernels.timesteps.run_timesteps",
-    "simulator.engine.kernels.handshake_timesteps.run_handshake",
     "simulator.engine.kernels.value_transfer.run_transfer",
     "simulator.model.count_kernels.add_count_rows",
     "simulator.model.count_kernels.add_pairs",

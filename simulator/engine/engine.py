@@ -78,7 +78,7 @@ def simulate(
     threads = threads_for(trace, threads)
     if memory_limit_bytes is not None:
         check_memory(trace, chip, placement, threads, memory_limit_bytes)
-    compile_s = warm_up(chip.sync.kind == "handshake")
+    compile_s = warm_up(chip.sync.kind, chip.noc.router, chip.noc.model)
     started = time.perf_counter()
     run = _Run(Setting.of(trace, chip, placement), threads)
     for done, batch in enumerate(run.batches(), start=1):
