@@ -69,7 +69,7 @@ def load_workload(path: Path) -> Workload:
     """Read a saved workload; one layer."""
     with np.load(path) as z:
         if len(z["weights"]) != 1:
-            raise SpikewattError(f"{path}: {len(z['weights'])} layers, wanted 1 (layers of a raster work at once)")
+            raise SpikewattError(f"{path}: {len(z['weights'])} layers, expected 1 (layers of a raster work at once)")
         threshold = json.loads(str(z["meta"]))["threshold"]
         return Workload(z["spikes"], z["weights"][0], z["core"], z["core_xy"], z["raster"][0], threshold)
 
@@ -266,7 +266,7 @@ def main() -> None:
         record(args.script.resolve(), (args.out or Path(tempfile.mkdtemp(prefix="sanafe-runs-"))).resolve(), args.sizes)
         return
     if not (args.workload and args.peer):
-        parser.error("wanted --workload and --peer, or --script")
+        parser.error("expected --workload and --peer, or --script")
     found = compare(args.workload, args.peer, args.arch, args.repeats)
     if args.json:
         print(json.dumps(found, indent=2))

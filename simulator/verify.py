@@ -87,12 +87,12 @@ def _weights(checkpoint: Checkpoint, layer_id: str) -> np.ndarray[tuple[int, ...
 def _check_origin(trace: Trace, chip: ChipConfig, model_dir: Path) -> None:
     """Refuse what cannot be compared."""
     if chip.replay == "dense":
-        raise ModelError(f"{chip.name}: a dense replay sends integers, wanted spikes to verify")
+        raise ModelError(f"{chip.name}: a dense replay sends integers, expected spikes to verify")
     found = weight_files(model_dir).sha256()
     if trace.origin.get("model_sha256") != found:
         raise ModelError(
             f"{model_dir}: weights of sha256 {found[:12]}, the trace was captured from"
-            f" {str(trace.origin.get('model_sha256'))[:12]}; wanted the same model"
+            f" {str(trace.origin.get('model_sha256'))[:12]}; expected the same model"
         )
     preset = trace.origin.get("preset", {})
     prepared = isinstance(preset, dict) and (preset.get("rotation", "none") != "none" or preset.get("smooth"))
@@ -103,5 +103,5 @@ def _check_origin(trace: Trace, chip: ChipConfig, model_dir: Path) -> None:
     ):
         raise ModelError(
             f"{trace.where}: its weights were rotated, smoothed, grouped or not INT{WEIGHT_BITS}, so they do not follow"
-            " from the checkpoint alone; wanted a trace captured with plain INT8 weights"
+            " from the checkpoint alone; expected a trace captured with plain INT8 weights"
         )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.engine import handshake
-from simulator.engine.kernels.emission import BITWISE, DENSE, TWOS, UNARY
+from simulator.engine.kernels.emission import DENSE, FIRINGS
 from simulator.engine.kernels.stage_records import (
     EVENT,
     Events,
@@ -76,7 +76,7 @@ def replay_code(encoding: Encoding, chip: ChipConfig) -> tuple[int, int]:
     """(kernel code, timesteps) under which ``chip`` replays a trace of this encoding."""
     if chip.replay == "dense":
         return DENSE, 1
-    return {"bitwise": BITWISE, "bitwise_twos": TWOS}.get(encoding.code, UNARY), encoding.n_timesteps
+    return FIRINGS[encoding.spec.firing], encoding.n_timesteps
 
 
 def run_spikes(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from functools import cache
-from typing import Literal
 
 import numpy as np
 
+from simulator.choices import NetworkModel, SyncKind
 from simulator.engine.kernels.network_records import NO_NODES
 from simulator.engine.kernels.stage_records import (
     EVENT,
@@ -23,13 +23,11 @@ from simulator.engine.kernels.stage_records import (
 )
 from simulator.engine.kernels.timesteps import run_timesteps
 from simulator.engine.kernels.value_transfer import ValuePackets, run_transfer
-from simulator.engine.network.shape import Mesh, Model, Router, network_arrays
+from simulator.engine.network.shape import Mesh, Router, RouterFamily, network_arrays
 
 
 @cache
-def warm_up(
-    sync: Literal["barrier", "handshake"] = "barrier", family: Literal["P", "N", "R", "V"] = "P", model: Model = "cycle"
-) -> float:
+def warm_up(sync: SyncKind = "barrier", family: RouterFamily = "P", model: NetworkModel = "cycle") -> float:
     """Run the kernels that a chip needs once on one neuron, one router and one packet; returns the seconds it took.
 
     Kernels are compiled for a kind of synchronization and for a model of the network; P, N and R share one. Each

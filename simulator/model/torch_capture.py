@@ -70,7 +70,7 @@ def capture_torch(
     """
     chosen = as_preset(preset)
     if chosen.attention.rule() != DENSE:
-        raise ModelError(f"preset {chosen.name}: spiking attention, wanted dense: a torch model computes its own")
+        raise ModelError(f"preset {chosen.name}: spiking attention, expected dense: a torch model computes its own")
     fields = config if config is not None else _own_config(model)
     if fields is not None:
         return _capture_tree(model, inputs, chosen, parse_config(dict(fields), "config"), name)
@@ -143,13 +143,15 @@ def _tree_checkpoint(model: nn.Module, config: LlamaConfig) -> Checkpoint:
         specs["head"] = specs["embedding"]
     missing = [name for name in dict.fromkeys(spec.name for spec in specs.values()) if name not in state]
     if missing:
-        raise ModelError(f"the module tree has no {missing[0]} ({len(missing)} weights missing), wanted that of LLaMA")
+        raise ModelError(
+            f"the module tree has no {missing[0]} ({len(missing)} weights missing), expected that of LLaMA"
+        )
     weights = {weight_id: to_numpy(state[spec.name]) for weight_id, spec in specs.items()}
     bits = {weight_id: 8 * state[spec.name].element_size() for weight_id, spec in specs.items()}
     for weight_id, spec in specs.items():
         if weights[weight_id].shape != spec.shape:
             found = list(weights[weight_id].shape)
-            raise ModelError(f"tensor {spec.name}: shape {found}, wanted {list(spec.shape)}")
+            raise ModelError(f"tensor {spec.name}: shape {found}, expected {list(spec.shape)}")
     return Checkpoint(config, weights, bits)
 
 
@@ -171,7 +173,7 @@ class _StreamHook:
                 ids = driven_layers(self._stream_id)
                 self._outputs = dict(zip(ids, self._linear(self._stream_id, values), strict=True))
             elif layer_id not in self._outputs:
-                raise ModelError(f"{layer_id}: its module is called twice, wanted one pass without a cache")
+                raise ModelError(f"{layer_id}: its module is called twice, expected one pass without a cache")
             elif not np.array_equal(values, self._values):
                 raise ModelError(f"{layer_id}: is not fed what the other layers of {self._stream_id} are")
             found = self._outputs.pop(layer_id)
@@ -187,7 +189,7 @@ def _capture_chain(model: nn.Module, inputs: Any, preset: Preset, name: str) -> 
 
     modules = {name: m for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)}
     if not modules:
-        raise ModelError(f"{type(model).__name__} holds no nn.Linear, wanted at least one")
+        raise ModelError(f"{type(model).__name__} holds no nn.Linear, expected at least one")
     _check_chain(preset)
     recorder, lengths = Recorder(preset.encoding), list[int]()
     chain = ChainLinear(preset, recorder.record)
@@ -225,7 +227,7 @@ def _check_chain(preset: Preset) -> None:
     }
     found = [what for what, there in asked.items() if there]
     if found:
-        raise ModelError(f"preset {preset.name}: {', '.join(found)}, wanted a model with the tree of LLaMA")
+        raise ModelError(f"preset {preset.name}: {', '.join(found)}, expected a model with the tree of LLaMA")
 
 
 def _call(model: nn.Module, inputs: Any, replaced: Mapping[str, torch.Tensor]) -> None:
@@ -253,7 +255,7 @@ def token_rows(values: torch.Tensor, lengths: list[int], layer_id: str) -> F32:
     if not lengths:
         lengths += found
     if found != lengths:
-        raise ModelError(f"{layer_id}: {sum(found)} tokens, wanted {sum(lengths)} as the first linear layer has")
+        raise ModelError(f"{layer_id}: {sum(found)} tokens, expected {sum(lengths)} as the first linear layer has")
     return to_numpy(values).reshape(-1, values.shape[-1])
 
 

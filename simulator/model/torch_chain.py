@@ -32,7 +32,7 @@ class ChainLinear:
     def __call__(self, layer_id: str, input_id: int, values: F32, weights: F32, bias: F32 | None) -> F32:
         """Outputs [tokens, n_out] of a layer of weights [n_out, n_in] for values [tokens, n_in]."""
         if layer_id in self.called:
-            raise ModelError(f"{layer_id}: its module is called twice, wanted one pass without a cache")
+            raise ModelError(f"{layer_id}: its module is called twice, expected one pass without a cache")
         if self._spikes is None or input_id != self._input or self._spikes.counts.shape != values.shape:
             stream_id = f"{layer_id}.{INPUTS}"
             self._input, self._spikes = input_id, self._encoder(values, stream_id)

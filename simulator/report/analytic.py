@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from simulator.choices import Precision
 from simulator.energy.capacity_twin import YAN_22NM, break_even_rate, longest_window, twin_bits
-from simulator.energy.cmos45 import Precision
 from simulator.energy.lemaire import memory_inclusive
 from simulator.energy.op_count import Attention, Options, op_count
 from simulator.energy.thresholds import THRESHOLDS, threshold_table

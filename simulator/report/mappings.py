@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import Literal
 
 import pandas as pd
 
+from simulator.choices import NetworkModel
 from simulator.config.chip import ChipConfig, Mapping
 from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import simulate
@@ -30,7 +30,7 @@ def all_mappings(chip: ChipConfig) -> Iterator[Mapping]:
 def compare_mappings(
     trace: Trace,
     chip: ChipConfig,
-    network: Literal["cycle", "ideal"] = "ideal",
+    network: NetworkModel = "ideal",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Map and simulate ``trace`` on ``chip`` in every way; ways that come to the same placement are simulated once.
@@ -61,7 +61,7 @@ def compare_mappings(
 def own_mapping(
     trace: Trace,
     chip: ChipConfig,
-    network: Literal["cycle", "ideal"] = "ideal",
+    network: NetworkModel = "ideal",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> pd.DataFrame:
     """The row of the chip's own mapping, see `compare_mappings`."""
@@ -72,7 +72,7 @@ def _table(
     trace: Trace,
     chip: ChipConfig,
     ways: list[Mapping],
-    network: Literal["cycle", "ideal"],
+    network: NetworkModel,
     progress: Callable[[str, int, int], None] | None,
 ) -> pd.DataFrame:
     """One row per way; of equal placements one is simulated."""

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from simulator.choices import Precision
 from simulator.config.chip import ChipConfig
 from simulator.energy.breakeven import Bisection
-from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45, Precision
+from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45
 from simulator.energy.ledger import EnergyLedger
 from simulator.energy.uncertainty import Uncertainty, uncertainty
 from simulator.engine.result import SimResult

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
+from simulator.choices import Precision
 from simulator.config.chip import ChipConfig
 from simulator.energy.area import chip_area
 from simulator.energy.breakeven import Bisection, bisect_trace
-from simulator.energy.cmos45 import PAPER_PRECISION, Precision, cmos45_all
+from simulator.energy.cmos45 import PAPER_PRECISION, cmos45_all
 from simulator.energy.ledger import EnergyLedger, build_ledger
 from simulator.engine.engine import simulate as replay
 from simulator.engine.engine import threads_for

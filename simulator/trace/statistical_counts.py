@@ -87,7 +87,7 @@ def fit_histogram(counts: NDArray[np.integer], n_tokens: int) -> StreamStatistic
 
 
 def _closer(tilt: F64, wanted: NDArray[np.int64], mean: F64, variance: F64) -> F64:
-    """One Newton step of tilts towards the sums of counts that are wanted, no longer than 1."""
+    """One Newton step of tilts towards the sums of counts that are expected, no longer than 1."""
     step = np.clip((wanted - mean) / np.maximum(variance, 1e-9), -1, 1)
     return np.clip(tilt + step, -LARGEST_TILT, LARGEST_TILT)
 
@@ -192,7 +192,7 @@ class StatisticalCounts:
     def check(self) -> None:
         """Raise TraceError when a stream is of a type that was not captured, or the seed is none."""
         if self.seed < 0:
-            raise TraceError(f"seed {self.seed}, wanted 0 or more")
+            raise TraceError(f"seed {self.seed}, expected 0 or more")
         for stream in self.streams:
             if (kind := stream_kind(stream.stream_id)) not in self.statistics:
                 known = ", ".join(self.statistics)

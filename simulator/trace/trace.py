@@ -77,8 +77,8 @@ class Op:
     op_id
         e.g. ``blocks.0.softmax``.
     kind
-        Its type, for tables: norm, encode, encode_heads, dequantize, requantize, rotary, hadamard, qk, softmax, pv,
-        kv_cache, silu, residual, embedding, head.
+        Its type, for tables: norm, norm_heads, encode, encode_heads, dequantize, requantize, rotary, hadamard, qk,
+        softmax, pv, kv_cache, silu, residual, embedding, head.
     counts
         Action (``vector.mac``, ``memory.read``, ...) -> (a, b): a token with a context of c positions, itself included,
         does ``a + b*c`` of it. ``vector.*`` are elementary operations, ``memory.*`` are bits.
@@ -307,12 +307,12 @@ class Trace:
         wanted = (self.n_tokens, self.stream[stream_id].n)
         where = f"{self.where}: stream {stream_id}"
         if counts.shape != wanted or counts.dtype.kind not in "iu":
-            raise TraceError(f"{where}: counts {counts.dtype} {counts.shape}, wanted integers {wanted}")
+            raise TraceError(f"{where}: counts {counts.dtype} {counts.shape}, expected integers {wanted}")
         low = -self.encoding.levels if self.encoding.signed else 0
         if counts.size and not (low <= int(counts.min()) and int(counts.max()) <= self.encoding.levels):
             raise TraceError(
                 f"{where}: counts from {counts.min()} to {counts.max()},"
-                f" wanted {low} to {self.encoding.levels} ({self.encoding.code})"
+                f" expected {low} to {self.encoding.levels} ({self.encoding.code})"
             )
         if self.stream[stream_id].live is not None:
             live = self.live(stream_id)
@@ -321,7 +321,7 @@ class Trace:
                 token, index = np.argwhere(beyond)[0]
                 raise TraceError(
                     f"{where}: token {token} counts {counts[token, index]} at activation {index},"
-                    f" wanted 0 beyond its {live[token]} live ones"
+                    f" expected 0 beyond its {live[token]} live ones"
                 )
 
 

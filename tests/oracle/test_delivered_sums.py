@@ -13,7 +13,7 @@ from simulator.config import load_chip
 from simulator.engine.delivered import delivered_sums, deliveries
 from simulator.errors import ConservationError, ModelError
 from simulator.mapping.place import map_trace
-from simulator.trace.encoding import Code
+from simulator.trace.codes import Code
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace_files import load_trace
 from simulator.verify import verify
@@ -55,5 +55,5 @@ def test_a_wrong_weight_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_trace_of_another_model_is_refused() -> None:
     trace, chip = synthetic_trace("poisson", [9, 7]), make_chip()
-    with pytest.raises(ModelError, match="wanted the same model"):
+    with pytest.raises(ModelError, match="expected the same model"):
         verify(trace, chip, map_trace(trace, chip), MODEL)

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simulator.arrays import Ints
+from simulator.choices import NetworkModel
 from simulator.engine.kernels.carry import carry
 from simulator.engine.kernels.network_records import NO_NODES, Cores, Traffic, empty_log, no_cores
-from simulator.engine.network.shape import Mesh, Model, Router, network_arrays, peak_queue, wait_units
+from simulator.engine.network.shape import Mesh, Router, network_arrays, peak_queue, wait_units
 from simulator.engine.network.trees import TreeTable, xy_tree
 from simulator.errors import SpikewattError
 from simulator.mapping.grid import Grid
@@ -67,7 +68,7 @@ def simulate_packets(
     n_flits: ArrayLike,
     mesh: Mesh,
     router: Router,
-    model: Model = "cycle",
+    model: NetworkModel = "cycle",
 ) -> Delivered:
     """Carry packets from router to router.
 

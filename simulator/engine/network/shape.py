@@ -9,6 +9,7 @@ from typing import Literal, Self
 import numpy as np
 
 from simulator.arrays import Ints
+from simulator.choices import NetworkModel
 from simulator.engine.kernels.carry import NetworkArrays
 from simulator.engine.kernels.closed_form_workspace import FAMILIES, TICKS, closed_workspace
 from simulator.engine.kernels.mesh_vc_workspace import mesh_vc_workspace
@@ -19,9 +20,8 @@ from simulator.errors import SpikewattError
 SIDE_MAX = 8191  # hops in one direction that a flit can count
 BUFFER_FLITS_MAX = 255
 
+RouterFamily = Literal["P", "N", "R", "V"]
 TOPOLOGIES = ("mesh", "torus")
-
-Model = Literal["cycle", "estimate", "ideal"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Mesh:
 class Router:
     """The router at every place of a mesh: its family and the depth of its FIFOs (per virtual channel)."""
 
-    family: Literal["P", "N", "R", "V"] = "P"
+    family: RouterFamily = "P"
     buffer_flits: int = 8
 
     def __post_init__(self) -> None:
@@ -89,7 +89,7 @@ class Router:
         return cls(parts[1], int(parts[2]))  # type: ignore[arg-type]
 
 
-def network_arrays(mesh: Mesh, router: Router, model: Model = "cycle", places: int = 0) -> NetworkArrays:
+def network_arrays(mesh: Mesh, router: Router, model: NetworkModel = "cycle", places: int = 0) -> NetworkArrays:
     """An idle network for `simulator.engine.kernels.carry.carry`, with its model alone.
 
     ``places`` is the number of places in front of a core, 0 for any number; only routers with one channel, cycle by

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Action
 from simulator.engine.oracle.reference_network import Delivery, Packet, ReferenceChipNetwork
 from simulator.mapping.placement import Block, Placement
+from simulator.trace.codes import Firing
 from simulator.trace.trace import PHASES, Stage, Trace
+
+# When a count fires in timestep t, by the firing of its code (`simulator.trace.codes`).
+FIRES: dict[Firing, Callable[[int, int], bool]] = {
+    "unary": lambda count, t: abs(count) > t,
+    "bits": lambda count, t: bool(abs(count) >> t & 1),
+    "twos": lambda count, t: bool(count >> t & 1),
+}
 
 
 @dataclass(frozen=True)
@@ -43,11 +52,6 @@ class ReferenceResult:
     accumulator_conflicts: Counter[int] = field(default_factory=Counter)
     start_ps: dict[int, int] = field(default_factory=dict)
     end_ps: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def token_ps(self) -> list[int]:
-        """Time of each token in the chip."""
-        return [self.end_ps[token] - self.start_ps[token] for token in sorted(self.end_ps)]
 
 
 class ReferenceCores:
@@ -89,13 +93,7 @@ class ReferenceCores:
         """Whether an activation with this spike count sends a packet in timestep t."""
         if self.chip.replay == "dense":
             return True
-        if self.trace.encoding.code == "bitwise":
-            return bool(abs(count) >> t & 1)
-        if self.trace.encoding.code == "bitwise_twos":
-            return bool(count >> t & 1)
-        if self.trace.encoding.code == "graded":
-            return count != 0
-        return abs(count) > t
+        return FIRES[self.trace.encoding.spec.firing](count, t)
 
     def emit(
         self, home: Block, stage: Stage, t: int, counts: list[int], soma_ps: int = 0, out_ps: int = 0
@@ -134,14 +132,14 @@ class ReferenceCores:
     def spike_flits(self) -> int:
         """Flits of a spike packet: one, or as many as the count fills that it carries."""
         encoding = self.trace.encoding
-        carries_count = self.chip.replay == "dense" or encoding.code == "graded"
-        bits = len(f"{encoding.levels:b}") + (encoding.code != "binary") if carries_count else 1
+        carries_count = self.chip.replay == "dense" or encoding.multiplies
+        bits = len(f"{encoding.levels:b}") + encoding.signed if carries_count else 1
         return math.ceil(bits / self.chip.noc.flit_bits)
 
     def accumulate(self) -> tuple[str, Action]:
         """What a dendrite does for each weight: a multiply-accumulate where packets carry counts."""
         dendrite = self.chip.core.dendrite
-        if self.trace.encoding.code == "graded" and self.chip.replay == "captured":
+        if self.trace.encoding.multiplies and self.chip.replay == "captured":
             assert dendrite.multiply_accumulate is not None
             return "multiply_accumulate", dendrite.multiply_accumulate
         return "accumulate", dendrite.accumulate

@@ -35,7 +35,7 @@ def op_work(op: Op, trace: Trace, token: int, n_timesteps: int, fires: Fires, to
         return work
     live = int(trace.live(op.stream)[token])
     counts = [int(n) for n in trace.counts(op.stream)[token]][:live]  # the others do not exist
-    carries_count = trace.encoding.code == "graded" or all(fires(0, t) for t in range(n_timesteps))
+    carries_count = trace.encoding.multiplies or all(fires(0, t) for t in range(n_timesteps))
     for t in range(n_timesteps):
         for count in counts:
             if fires(count, t):

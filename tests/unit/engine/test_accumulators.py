@@ -78,7 +78,7 @@ def test_a_memory_without_a_price_is_refused():
     with pytest.raises(ConfigError) as refused:
         load_chip("loihi-like", ["core.dendrite.accumulators=sram"])
     for action in ("accumulator_read", "accumulator_write"):
-        wanted = f"core.dendrite.{action}: found no such key, wanted one because core.dendrite.accumulators is sram"
+        wanted = f"core.dendrite.{action}: found no such key, expected one because core.dendrite.accumulators is sram"
         assert wanted in str(refused.value)
 
 

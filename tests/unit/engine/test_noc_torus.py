@@ -166,7 +166,7 @@ def test_a_chip_whose_fifos_hold_no_two_packets_is_refused(model):
 
 def test_a_torus_of_virtual_channels_is_refused():
     with pytest.raises(
-        ValidationError, match=r"noc\.topology: found torus with router V, wanted mesh or a router of one"
+        ValidationError, match=r"noc\.topology: found torus with router V, expected mesh or a router of one"
     ):
         make_chip(noc__topology="torus", noc__router="V")
 

@@ -112,6 +112,6 @@ def test_more_work_than_time_is_refused():
     assert load.frame(placement, 10).set_index(["core", "unit"]).loc[(1, "axon_in"), TIMES].tolist() == [4, 2, 4, 4]
     load.work("axon_in", np.array([1]), 2)
     with pytest.raises(
-        ConservationError, match=r"axon_in of core 1: busy 6, stall 2, wait 2 of 10 ps, wanted .* 1 .* 2 "
+        ConservationError, match=r"axon_in of core 1: busy 6, stall 2, wait 2 of 10 ps, expected .* 1 .* 2 "
     ):
         load.frame(placement, 10)

@@ -179,7 +179,7 @@ def test_inactive_rows_in_an_active_burst_are_paid():
 
 
 def test_a_chip_without_dram_streams_nothing():
-    with pytest.raises(ValueError, match=r"dram: found no such key, wanted one because mapping.weights is streamed"):
+    with pytest.raises(ValueError, match=r"dram: found no such key, expected one because mapping.weights is streamed"):
         make_chip(mapping={"weights": "streamed"})
 
 

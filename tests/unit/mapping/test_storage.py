@@ -230,18 +230,18 @@ def test_each_spike_of_a_query_pays_its_own_bursts_or_words(place, counted):
 @pytest.mark.parametrize(
     ("mapping", "more", "line"),
     [
-        ("dram", {}, "dram: found no such key, wanted one because mapping.kv_cache is dram"),
+        ("dram", {}, "dram: found no such key, expected one because mapping.kv_cache is dram"),
         (
             "dram",
             {"dram": make_dram() | {"write": None}},
-            "dram.write: found no such key, wanted one because mapping.kv_cache is dram",
+            "dram.write: found no such key, expected one because mapping.kv_cache is dram",
         ),
         (
             "sram",
             {"core__sram__read": None},
-            "core.sram.read: found no such key, wanted one because mapping.kv_cache is sram",
+            "core.sram.read: found no such key, expected one because mapping.kv_cache is sram",
         ),
-        ("auto", {}, "memory.capacity: found no such key, wanted one because mapping.kv_cache is auto"),
+        ("auto", {}, "memory.capacity: found no such key, expected one because mapping.kv_cache is auto"),
     ],
 )
 def test_a_chip_without_the_memory_that_its_mapping_wants_is_refused(mapping, more, line):

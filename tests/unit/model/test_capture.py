@@ -182,7 +182,7 @@ def test_same_inputs_same_trace(folder):
 def test_defaults_of_the_config_become_warnings(write_model):
     folder = write_model(rope_theta=None)
     trace, report = capture(folder, TEXT, encoding_for("ternary", 7))
-    assert report.warnings == ("config.json: no rope_theta, took 10000.0",)
+    assert report.warnings == ("config.json: no rope_theta, assumed 10000.0",)
     assert trace.origin["warnings"] == list(report.warnings)
 
 

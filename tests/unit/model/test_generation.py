@@ -101,7 +101,7 @@ def test_a_context_that_is_too_short_is_refused(folder):
 
 
 def test_a_prompt_is_one_passage(folder):
-    with pytest.raises(ModelError, match="a prompt of 2 passages, wanted one"):
+    with pytest.raises(ModelError, match="a prompt of 2 passages, expected one"):
         capture(folder, "a\n<|endoftext|>\nb", ENCODING, decode=Decode(1))
     with pytest.raises(ModelError, match="the text is empty"):
         capture(folder, " \n", ENCODING, decode=Decode(1))
@@ -110,7 +110,7 @@ def test_a_prompt_is_one_passage(folder):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Decode(0), "decode 0 tokens, wanted at least 1"),
+        (lambda: Decode(0), "decode 0 tokens, expected at least 1"),
         (lambda: Decode(1, -1.0), "temperature -1.0"),
         (lambda: Decode(1, float("nan")), "temperature nan"),
         (lambda: Decode(1, 1.0, -1), "seed -1"),

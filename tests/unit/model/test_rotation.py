@@ -119,7 +119,7 @@ def test_static_steps_are_found_on_the_text_and_kept_in_the_preset(write_model):
     checkpoint = read_checkpoint(write_model())
     fields = EncoderFields(threshold="static", gamma=0.9)
     preset = PLAIN.model_copy(update={"encoder": fields})
-    with pytest.raises(ModelError, match="found on a text, wanted one"):
+    with pytest.raises(ModelError, match="found on a text, expected one"):
         prepared(checkpoint, preset)
     ids = np.arange(1, 20)
     ready, settled, _ = prepared(checkpoint, preset, passage(ids))

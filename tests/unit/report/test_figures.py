@@ -499,7 +499,7 @@ def test_save_figures(run, tmp_path, monkeypatch):
 
 def test_save_figures_says_what_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="wanted a directory"):
+    with pytest.raises(OutputError, match="expected a directory"):
         save_figures({}, tmp_path / "file")
 
 

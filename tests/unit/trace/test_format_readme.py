@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from local_stream import with_local_stream
 
-from simulator.trace.encoding import CODES
+from simulator.trace.codes import CODES
 from simulator.trace.stats import trace_stats
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace_files import save_trace, verify_trace

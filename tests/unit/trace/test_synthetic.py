@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.errors import TraceError
-from simulator.trace.encoding import CODES
+from simulator.trace.codes import CODES
 from simulator.trace.synthetic import SingleSpike, synthetic_trace
 from simulator.trace.trace_files import content_hash
 
@@ -86,23 +86,23 @@ def test_ops_count_the_encoder_and_the_read_out():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"pattern": "poison"}, r"wanted one of silent, single, full, poisson \(did you mean 'poisson'"),
-        ({"sizes": [4]}, "wanted at least two"),
-        ({"sizes": [4, 0]}, "n_out 0, wanted 1"),
+        ({"pattern": "poison"}, r"expected one of silent, single, full, poisson \(did you mean 'poisson'"),
+        ({"sizes": [4]}, "expected at least two"),
+        ({"sizes": [4, 0]}, "n_out 0, expected 1"),
         ({"tokens": 0}, "no tokens"),
         ({"tokens": -1}, "no tokens"),
-        ({"code": "morse"}, "wanted binary, ternary, bitwise, bitwise_twos or graded"),
-        ({"levels": 0}, "0 levels, wanted 1 to 32767"),
-        ({"single": (1, 0, 0, 1)}, "in stream 1, wanted 0 to 0"),
-        ({"single": (0, 4, 0, 1)}, "of token 4, wanted 0 to 3"),
-        ({"single": (0, 0, 4, 1)}, "of neuron 4, wanted 0 to 3"),
-        ({"single": (0, 0, 0, 8)}, "of count 8, wanted -7 to 7"),
-        ({"single": (0, 0, 0, -1), "code": "binary"}, "of count -1, wanted 0 to 7"),
-        ({"pattern": "poisson", "mean_count": -1.0}, "wanted numbers from 0"),
-        ({"pattern": "poisson", "mean_count": float("nan")}, "wanted numbers from 0"),
-        ({"pattern": "poisson", "mean_count": []}, "of 0 streams, wanted 1"),
-        ({"pattern": "poisson", "mean_count": [np.zeros(3)]}, r"has shape \(3,\), wanted \(4,\)"),
-        ({"pattern": "poisson", "seed": -1}, "seed -1, wanted 0 or more"),
+        ({"code": "morse"}, "expected binary, ternary, bitwise, bitwise_twos or graded"),
+        ({"levels": 0}, "0 levels, expected 1 to 32767"),
+        ({"single": (1, 0, 0, 1)}, "in stream 1, expected 0 to 0"),
+        ({"single": (0, 4, 0, 1)}, "of token 4, expected 0 to 3"),
+        ({"single": (0, 0, 4, 1)}, "of neuron 4, expected 0 to 3"),
+        ({"single": (0, 0, 0, 8)}, "of count 8, expected -7 to 7"),
+        ({"single": (0, 0, 0, -1), "code": "binary"}, "of count -1, expected 0 to 7"),
+        ({"pattern": "poisson", "mean_count": -1.0}, "expected numbers from 0"),
+        ({"pattern": "poisson", "mean_count": float("nan")}, "expected numbers from 0"),
+        ({"pattern": "poisson", "mean_count": []}, "of 0 streams, expected 1"),
+        ({"pattern": "poisson", "mean_count": [np.zeros(3)]}, r"has shape \(3,\), expected \(4,\)"),
+        ({"pattern": "poisson", "seed": -1}, "seed -1, expected 0 or more"),
     ],
 )
 def test_refuses_what_it_cannot_make(changes, message):

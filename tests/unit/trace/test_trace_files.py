@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 from simulator.errors import OutputError, TraceError
 from simulator.trace import trace_files as files
-from simulator.trace.encoding import CODES
+from simulator.trace.codes import CODES
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
 from simulator.trace.trace_files import content_hash, load_trace, save_trace, verify_trace
@@ -186,7 +186,7 @@ def test_an_origin_of_tuples_and_number_keys_is_stored_as_json_has_it(tmp_path):
 def test_counts_beyond_the_levels_leave_the_old_file(trace_file):
     before = trace_file.read_bytes()
     trace = synthetic_trace("silent", [5, 4])
-    with pytest.raises(TraceError, match="wanted -7 to 7"):
+    with pytest.raises(TraceError, match="expected -7 to 7"):
         save_trace(replace(trace, load_counts=lambda _: np.full((4, 5), 9)), trace_file)
     assert trace_file.read_bytes() == before
     assert os.listdir(trace_file.parent) == [trace_file.name]
@@ -195,7 +195,7 @@ def test_counts_beyond_the_levels_leave_the_old_file(trace_file):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        (".", "is a directory, wanted the path of a file"),
+        (".", "is a directory, expected the path of a file"),
         ("missing/x.npz", "there is no directory .*missing, make it first"),
         ("small.npz/x.npz", "there is no directory"),
         ("x" * 300 + ".npz", "File name too long"),
