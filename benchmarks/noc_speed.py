@@ -15,10 +15,10 @@ import time
 
 import numpy as np
 
+from simulator import Mesh, Router, simulate_packets
 from simulator.engine.kernels.carry import carry
 from simulator.engine.kernels.network_records import Traffic, empty_log, no_cores
-from simulator.engine.network.packets import simulate_packets
-from simulator.engine.network.shape import Mesh, Router, network_arrays
+from simulator.engine.network.shape import network_arrays
 from simulator.engine.network.trees import TreeTable, xy_tree
 from simulator.mapping.grid import Grid
 

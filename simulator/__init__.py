@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from simulator.config.chip_files import list_chips, load_chip
     from simulator.config.sweep import load_sweep
+    from simulator.engine.network.packets import simulate_packets
+    from simulator.engine.network.shape import Mesh, Router
     from simulator.mapping.fit import fit
     from simulator.model.capture import capture
     from simulator.model.perplexity import perplexity
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Mesh": "simulator.engine.network.shape",
+    "Router": "simulator.engine.network.shape",
     "as_encoding": "simulator.trace.recode",
     "capture": "simulator.model.capture",
     "capture_torch": "simulator.model.torch_capture",
@@ -44,12 +48,15 @@ _HOME = {
     "save_figure": "simulator.report.export",
     "save_table": "simulator.report.export",
     "save_trace": "simulator.trace.trace_files",
+    "simulate_packets": "simulator.engine.network.packets",
     "simulate": "simulator.report.simulation",
     "statistical_trace": "simulator.model.statistical_trace",
     "synthetic_trace": "simulator.trace.synthetic",
 }
 
 __all__ = [
+    "Mesh",
+    "Router",
     "as_encoding",
     "capture",
     "capture_torch",
@@ -67,6 +74,7 @@ __all__ = [
     "save_table",
     "save_trace",
     "simulate",
+    "simulate_packets",
     "statistical_trace",
     "synthetic_trace",
 ]
