@@ -82,7 +82,7 @@ def _buffered(op: Op, n: ClosedForm, encoding: Encoding) -> Op:
     """An encoder with the buffer of its n counts: written once, read in each timestep."""
     w = count_bits(encoding)
     bits = (n[0] * w, n[1] * w)
-    return replace(op, counts={**op.counts, "memory.write": bits}, per_timestep={"memory.read": bits})
+    return replace(op, work_per_token={**op.work_per_token, "memory.write": bits}, per_timestep={"memory.read": bits})
 
 
 def _sum(n: ClosedForm, m: ClosedForm) -> ClosedForm:

@@ -122,7 +122,7 @@ def test_synthesize_prints_the_content_hash_and_makes_the_folders(work: Path) ->
     trace = load_trace(work / "a" / "b" / "full.npz")
     assert done == Done(0, f"a/b/full.npz: {trace.content_hash}\n", "")
     assert (trace.name, trace.n_tokens, trace.encoding.levels) == ("full", 3, 5)
-    assert (trace.counts("layers.0.in") == 5).all()
+    assert (trace.spike_counts("layers.0.in") == 5).all()
 
 
 @pytest.mark.parametrize(
