@@ -236,9 +236,9 @@ class Pooled(torch.nn.Module):
 @pytest.mark.parametrize(
     ("model", "value", "message"),
     [
-        (torch.nn.ReLU(), 1.0, "ReLU holds no nn.Linear, wanted at least one"),
-        (Twice(), 1.0, "layer: its module is called twice, wanted one pass without a cache"),
-        (Pooled(), 1.0, "second: 1 tokens, wanted 2 as the first linear layer has"),
+        (torch.nn.ReLU(), 1.0, "ReLU calls no linear layer, expected at least one"),
+        (Twice(), 1.0, "layer: its module is called twice, expected one pass without a cache"),
+        (Pooled(), 1.0, "second: 1 tokens, expected 2 as the first linear layer has"),
         (Twice(), float("nan"), r"layer\.in: token 0 holds NaN or infinity"),
     ],
 )
@@ -255,9 +255,12 @@ def test_a_tree_that_is_not_llama_is_refused(llama) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("sdllm", "preset sdllm: rotation hadamard, wanted a model with the tree of LLaMA"),
-        ("sdllm-7", "preset sdllm-7: rotation hadamard, encoders by type of stream, wanted a model"),
-        ("sdllm-attention", "preset sdllm-attention: spiking attention, wanted dense: a torch model computes its own"),
+        ("sdllm", "preset sdllm: rotation hadamard, expected a model with the tree of LLaMA"),
+        ("sdllm-7", "preset sdllm-7: rotation hadamard, encoders by type of stream, expected a model"),
+        (
+            "sdllm-attention",
+            "preset sdllm-attention: spiking attention, expected dense: a torch model computes its own",
+        ),
     ],
 )
 def test_presets_that_need_more_than_linear_layers_are_refused(name, message) -> None:
