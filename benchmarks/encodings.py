@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
     if len(options.model) != len(options.text):
-        parser.error("wanted as many --text as --model")
+        parser.error("expected as many --text as --model")
     tables = {}
     for folder, path in zip(options.model, options.text, strict=True):
         passages = path.read_text(encoding="utf-8").split("<|endoftext|>")[: options.stories]

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 
 class SpikewattError(Exception):
-    """A fault of the input, told in one line a user can act on: place, found, wanted, help."""
+    """A fault of the input, told in one line a user can act on: place, found, expected, help."""
 
 
 class ConfigError(SpikewattError):
@@ -16,7 +16,7 @@ class ConfigError(SpikewattError):
     Parameters
     ----------
     problems
-        Lines of the form ``file:line:col: path: found, wanted (help)``.
+        Lines of the form ``file:line:col: path: found, expected (help)``.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:

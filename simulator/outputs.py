@@ -23,7 +23,7 @@ def check_writable(path: Path) -> None:
         while not above.exists():
             above = above.parent
         if not above.is_dir():
-            raise OutputError(f"{path}: cannot be written: {above} is a file, wanted a folder")
+            raise OutputError(f"{path}: cannot be written: {above} is a file, expected a folder")
         with tempfile.TemporaryFile(dir=above):
             pass
     except OSError as error:
@@ -39,9 +39,9 @@ def check_folder(path: Path, what: str, marker: str) -> None:
     if not path.exists():
         return
     if not path.is_dir():
-        raise OutputError(f"{path}: is a file, wanted a folder for the {what}")
+        raise OutputError(f"{path}: is a file, expected a folder for the {what}")
     if any(path.iterdir()) and not (path / marker).is_file():
-        raise OutputError(f"{path}: is not empty and holds no {what} ({marker}), wanted a new or empty folder")
+        raise OutputError(f"{path}: is not empty and holds no {what} ({marker}), expected a new or empty folder")
 
 
 @contextmanager
@@ -64,4 +64,4 @@ def check_writable_file(path: Path) -> None:
     """Raise OutputError when no file can be written at ``path``: as `check_writable`, or a folder has the name."""
     check_writable(path)
     if path.is_dir():
-        raise OutputError(f"{path}: is a directory, wanted the path of a file")
+        raise OutputError(f"{path}: is a directory, expected the path of a file")

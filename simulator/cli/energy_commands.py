@@ -9,7 +9,7 @@ import typer
 
 from simulator.cli.app import app
 from simulator.cli.options import DEFAULT_TRACE, AsJson, ChipName, Overrides, TraceName, find_trace
-from simulator.cli.output import json_rows, print_json, print_table
+from simulator.cli.output import json_rows, print_json, print_table, print_warning
 from simulator.errors import SpikewattError, did_you_mean
 
 
@@ -29,7 +29,7 @@ def claims(
         print_table(claims_table(), "published op-count energies, rebuilt from shapes and the 45 nm table")
         return
     if model not in SHAPES:
-        raise SpikewattError(f"--model {model}: wanted one of {', '.join(SHAPES)}{did_you_mean(model, SHAPES)}")
+        raise SpikewattError(f"--model {model}: expected one of {', '.join(SHAPES)}{did_you_mean(model, SHAPES)}")
     attention, with_head = "causal" if causal else "full", "in" if head else "out"
     table = shape_table(model, tokens, spikes, batch=batch, causal=causal, head=head)
     print_table(table, f"{model}, {batch} x {tokens} tokens, {attention} attention, head {with_head}")
@@ -55,10 +55,13 @@ def import_ert(
     base: Annotated[str, typer.Option(help="chip that the new one extends")] = "sdllm-asic-45nm",
     name: Annotated[str, typer.Option(help="name of the new chip")] = "imported",
 ) -> None:
-    """Write a chip file with the energies of an Accelergy table to stdout."""
-    from simulator.energy.accelergy import chip_text_from_ert
+    """Write a chip file with the energies of an Accelergy table to stdout; warn of rows that are no prices."""
+    from simulator.energy.ert_import import import_ert as run_import
 
-    typer.echo(chip_text_from_ert(file, base, name), nl=False)
+    made = run_import(file, base, name)
+    for note in made.notes:
+        print_warning(note)
+    typer.echo(made.text, nl=False)
 
 
 @app.command()

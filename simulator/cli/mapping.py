@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, get_args
 
 import typer
 
+from simulator.choices import NetworkModel, SyncKind
 from simulator.cli.app import app
 from simulator.cli.options import DEFAULT_TRACE, AsJson, ChipName, Overrides, Quiet, TraceName, find_trace
 from simulator.cli.output import json_rows, print_json, print_table
@@ -46,7 +47,7 @@ def map_(
     from simulator.trace.trace_files import load_trace
 
     captured, chip_config = load_trace(find_trace(trace)), load_chip(chip, set_ or [])
-    network: Literal["cycle", "ideal"] = "cycle" if simulate else "ideal"
+    network: NetworkModel = "cycle" if simulate else "ideal"
     with ProgressLine(quiet=quiet or as_json) as progress:
         way = compare_mappings if compare else own_mapping
         table = way(captured, chip_config, network, progress)
@@ -71,7 +72,7 @@ def sync(
     from simulator.report.syncs import compare_syncs
     from simulator.trace.trace_files import load_trace
 
-    chips = [load_chip(chip, [*(set_ or []), f"sync.kind={kind}"]) for kind in ("barrier", "handshake")]
+    chips = [load_chip(chip, [*(set_ or []), f"sync.kind={kind}"]) for kind in get_args(SyncKind)]
     captured = load_trace(find_trace(trace))
     with ProgressLine(quiet=quiet or as_json) as progress:
         table = compare_syncs(captured, chips, progress.say)

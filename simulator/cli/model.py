@@ -13,7 +13,6 @@ from simulator.cli.options import (
     MODEL,
     AsJson,
     AttentionMode,
-    Code,
     EncodingName,
     KvBits,
     MaxTokens,
@@ -32,6 +31,7 @@ from simulator.cli.options import (
 )
 from simulator.cli.output import json_rows, print_json, print_table
 from simulator.errors import SpikewattError
+from simulator.trace.codes import Code
 
 
 @app.command()
@@ -56,12 +56,12 @@ def capture(
     """Pass a text through the spike-driven model, generate on, and keep the spikes as a trace."""
     from simulator.model.capture import capture as run_capture
     from simulator.model.generation import Decode
-    from simulator.model.tokenizer import read_text
     from simulator.outputs import check_writable_file
+    from simulator.text_files import read_text
 
     check_writable_file(out)
     if (prefill is None) != (decode is None):
-        raise SpikewattError("found one of --prefill and --decode, wanted both or neither")
+        raise SpikewattError("found one of --prefill and --decode, expected both or neither")
     if prefill is None:
         refuse_options(called, "without --decode", "temperature", "seed")
     else:
@@ -116,13 +116,13 @@ def perplexity(
 ) -> None:
     """Perplexity of a model on a text, float or spiking."""
     from simulator.model.perplexity import perplexity as run_perplexity
-    from simulator.model.tokenizer import read_text
+    from simulator.text_files import read_text
 
     chosen = None if preset is None and encoding is None else chosen_preset(preset, encoding, timesteps)
     if chosen is not None:
         chosen = with_attention(chosen, attention, kv_bits)
     elif attention is not None or kv_bits is not None:
-        raise SpikewattError("the float model has dense attention on floats, wanted --encoding or --preset as well")
+        raise SpikewattError("the float model has dense attention on floats, expected --encoding or --preset as well")
     found = run_perplexity(model, read_text(text), chosen, tokens)
     mode = "float" if chosen is None else f"{chosen.name}, T={chosen.encoding.n_timesteps}"
     mode += f", {attention} attention" if attention is not None else ""
@@ -159,8 +159,9 @@ def calibrate(
     from simulator.model.calibrate import calibrate as run_calibrate
     from simulator.model.calibrate import write_preset
     from simulator.model.checkpoint import read_checkpoint
-    from simulator.model.tokenizer import Tokenizer, read_text, tokenize
+    from simulator.model.tokenizer import Tokenizer, tokenize
     from simulator.outputs import check_writable_file
+    from simulator.text_files import read_text
 
     check_writable_file(out)
     content, checkpoint = read_text(text), read_checkpoint(model)

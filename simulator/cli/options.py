@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simulator.errors import OutputError, SpikewattError, TraceError, did_you_mean
+from simulator.trace.codes import Code
 
 if TYPE_CHECKING:
     from simulator.model.preset import Preset
@@ -24,7 +25,6 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", help='override, e.
 Model = Annotated[Path, typer.Option("--model", help="Hugging Face directory of a LLaMA model")]
 Text = Annotated[Path, typer.Option("--text", help="text file; passages between lines <|endoftext|>")]
 MaxTokens = Annotated[int | None, typer.Option("--tokens", min=2, help="pass at most so many tokens")]
-Code = Literal["ternary", "binary", "bitwise", "bitwise_twos", "graded"]
 EncodingName = Annotated[Code, typer.Option("--encoding")]
 AttentionMode = Annotated[
     str | None,
@@ -49,7 +49,7 @@ def find_trace(name: str) -> Path:
     shipped = {p.stem: p for p in sorted(TRACES.glob("*.npz"))}
     if name not in shipped:
         wanted = f"a file or one of {', '.join(shipped)}" if shipped else "a file"
-        raise TraceError(f"{name}: no such trace, wanted {wanted}{did_you_mean(name, shipped)}")
+        raise TraceError(f"{name}: no such trace, expected {wanted}{did_you_mean(name, shipped)}")
     return shipped[name]
 
 
@@ -61,7 +61,7 @@ def chosen_preset(preset: str | None, encoding: str | None, timesteps: int | Non
     if preset is None:
         return as_preset(encoding_for(encoding or "ternary", timesteps or 15))
     if encoding is not None:
-        raise typer.BadParameter("found --preset and --encoding, wanted one of them")
+        raise typer.BadParameter("found --preset and --encoding, expected one of them")
     loaded = load_preset(preset)
     return loaded if timesteps is None else loaded.with_timesteps(timesteps)
 

@@ -22,6 +22,11 @@ def print_error(error: SpikewattError) -> None:
         print(f"error: {line}", file=sys.stderr)
 
 
+def print_warning(text: str) -> None:
+    """One line on stderr."""
+    print(f"warning: {text}", file=sys.stderr)
+
+
 def json_rows(frame: Any) -> list[dict[str, object]]:
     """Rows of a table; JSON has no NaN, so a number that is none is null."""
     return [{k: None if v != v else v for k, v in row.items()} for row in frame.to_dict("records")]

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from simulator.config.chip import ChipConfig
-from simulator.config.describe import wanted
+from simulator.config.describe import expected
 
 
 def chip_reference() -> str:
@@ -61,7 +61,7 @@ def _wants(field: FieldInfo) -> str:
         return " or ".join(f"`{kind.__name__}`" for kind in kinds)
     if kinds:
         return f"a list of `{kinds[0].__name__}`"
-    return wanted(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation)
+    return expected(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation)
 
 
 def _default(field: FieldInfo) -> str:

@@ -17,7 +17,7 @@ COMPARE: dict[str, Callable[[float, float], bool]] = {
 }
 # ending of a result key -> dimension of its number
 ENDINGS = {"_pj": "energy", "_ps": "time", "_w": "power", "_mm2": "area", "_bytes": "size", "_bits": "width"}
-WANTED = "wanted a result key, one of <, <=, >, >= and a number or quantity, such as 'latency.per_token < 1 ms'"
+EXPECTED = "expected a result key, one of <, <=, >, >= and a number or quantity, such as 'latency.per_token < 1 ms'"
 _CONSTRAINT = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*(<=|>=|<|>)\s*(.+?)\s*")
 
 
@@ -66,11 +66,11 @@ def parse_constraint(text: str) -> Constraint:
     Raises
     ------
     ValueError
-        With ``found ..., wanted ...``.
+        With ``found ..., expected ...``.
     """
     match = _CONSTRAINT.fullmatch(text)
     if match is None:
-        raise ValueError(f"found '{text}', {WANTED}")
+        raise ValueError(f"found '{text}', {EXPECTED}")
     key, sign, amount = match.groups()
     ending = next((e for e in ENDINGS if key.endswith(e)), None)
     number, unit = split_quantity(amount)
@@ -78,9 +78,9 @@ def parse_constraint(text: str) -> Constraint:
         return Constraint(text, key, sign, float(number), None if ending is None else ENDINGS[ending])
     dimension = next((name for name, units in UNITS.items() if unit in units), None)
     if dimension is None:
-        raise ValueError(f"found '{amount}' in '{text}', {WANTED}")
+        raise ValueError(f"found '{amount}' in '{text}', {EXPECTED}")
     if ending is not None and ENDINGS[ending] != dimension:
         raise ValueError(
-            f"found {with_article(dimension)} '{amount}' for {key}, wanted {with_article(ENDINGS[ending])}"
+            f"found {with_article(dimension)} '{amount}' for {key}, expected {with_article(ENDINGS[ending])}"
         )
     return Constraint(text, key, sign, float(parse_quantity(amount, dimension)), dimension)

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from simulator.config.fields import SLIP, Quantity, Wanted
+from simulator.config.fields import SLIP, Expected, Quantity
 
 _SAID_OF = {str: "text", float: "a number", int: "a whole number", dict: "a mapping", tuple: "a list"}
 
@@ -38,12 +38,12 @@ def known_keys(model: type[BaseModel], path: Sequence[str | int]) -> tuple[str, 
     return tuple(record.model_fields) if record else ()
 
 
-def wanted(annotation: Any) -> str:
+def expected(annotation: Any) -> str:
     """What a field of ``annotation`` wants, as the end of a sentence."""
     bare, constraints = _bare(annotation), tuple(_constraints(annotation))
     for constraint in constraints:
-        if isinstance(constraint, (Quantity, Wanted)):
-            return constraint.wanted
+        if isinstance(constraint, (Quantity, Expected)):
+            return constraint.expected
     origin = get_origin(bare) or bare
     if origin is Literal:
         return _choice([str(value) for value in get_args(bare)])

@@ -144,7 +144,7 @@ def _made(node: MapNode, root: MapNode, path: Path, problems: list[Problem], cit
     named = node.items[KEY].node
     kind = MODELS.get(str(named.value)) if isinstance(named, ScalarNode) else None
     if kind is None:
-        text = f"found '{getattr(named, 'value', 'a mapping')}', wanted one of {', '.join(MODELS)}"
+        text = f"found '{getattr(named, 'value', 'a mapping')}', expected one of {', '.join(MODELS)}"
         problems.append(Problem(node.items[KEY].place, (*path, KEY), text))
         return _placeholder(node.place, root)
     described = MapNode(node.place, {key: _resolved(entry, root) for key, entry in node.items.items()})

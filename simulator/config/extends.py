@@ -10,7 +10,7 @@ from simulator.config.yaml_marks import MapNode, Node, ScalarNode, read_marked, 
 from simulator.errors import ConfigError, did_you_mean
 
 KEY = "extends"
-_WANTED = "the name of a shipped chip or a path to a .yaml file"
+_EXPECTED = "the name of a shipped chip or a path to a .yaml file"
 _OWN = "name"  # two chips of one name could not be told apart in reports
 
 
@@ -56,7 +56,7 @@ def _read(path: Path, shown: str, directory: Path, above: tuple[Path, ...]) -> t
     if not isinstance(base, MapNode):
         return base, problems
     if _OWN not in own.items:
-        text = f"found no such key, wanted a name other than '{base_path.stem}'"
+        text = f"found no such key, expected a name other than '{base_path.stem}'"
         problems = (*problems, Problem(node.place, (_OWN,), text))
     inherited = MapNode(base.place, {key: entry for key, entry in base.items.items() if key != _OWN})
     return merge(inherited, own), problems
@@ -67,14 +67,14 @@ def _base(node: MapNode, path: Path, shown: str, directory: Path, above: tuple[P
     named = node.items[KEY].node
     if not isinstance(named, ScalarNode) or not isinstance(named.value, str):
         place = named.place if isinstance(named, ScalarNode) and named.text else node.items[KEY].place
-        raise _refused(place, f"found {shown_value(named)}, wanted {_WANTED}")
+        raise _refused(place, f"found {shown_value(named)}, expected {_EXPECTED}")
     try:
         base, base_shown = find_chip(named.value, path.parent, Path(shown).parent, directory)
     except LookupError as error:
         raise _refused(named.place, str(error)) from None
     if base.resolve() in above:
         circle = " -> ".join(file.name for file in (*above[above.index(base.resolve()) :], base))
-        raise _refused(named.place, f"found '{named.value}', wanted no circle ({circle})")
+        raise _refused(named.place, f"found '{named.value}', expected no circle ({circle})")
     return base, base_shown
 
 
@@ -93,17 +93,17 @@ def find_chip(named: str, beside: Path, shown_beside: Path, directory: Path) -> 
     Raises
     ------
     LookupError
-        With ``found ..., wanted ...`` when there is no such chip.
+        With ``found ..., expected ...`` when there is no such chip.
     """
     if is_path(named):
         path, shown = beside / named, os.path.normpath(shown_beside / named)
         if not path.is_file():
-            raise LookupError(f"found '{named}', wanted {_WANTED}; there is no file {shown}")
+            raise LookupError(f"found '{named}', expected {_EXPECTED}; there is no file {shown}")
         return path, shown
     shipped = shipped_chips(directory)
     if named not in shipped:
         guess = did_you_mean(named, shipped)
-        raise LookupError(f"found unknown chip '{named}', wanted one of {', '.join(shipped)} or a .yaml file{guess}")
+        raise LookupError(f"found unknown chip '{named}', expected one of {', '.join(shipped)} or a .yaml file{guess}")
     return shipped[named], shown_path(shipped[named])
 
 

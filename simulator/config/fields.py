@@ -30,12 +30,12 @@ class Quantity:
     most: str | None = None
 
     @property
-    def wanted(self) -> str:
+    def expected(self) -> str:
         """``an energy such as '23.6 pJ'``."""
         return f"{with_article(self.dimension)} such as '{EXAMPLE[self.dimension]}'"
 
     def read(self, text: object) -> float | int:
-        """The quantity in the unit used inside; ValueError with ``found ..., wanted ...`` otherwise."""
+        """The quantity in the unit used inside; ValueError with ``found ..., expected ...`` otherwise."""
         value = parse_quantity(text, self.dimension)
         if value < self.least:
             bound = f"at least {self.least} {INSIDE[self.dimension]}"
@@ -43,7 +43,7 @@ class Quantity:
             bound = f"at most {self.most}"
         else:
             return value
-        raise ValueError(f"found '{text}', wanted {with_article(self.dimension)} of {bound}")
+        raise ValueError(f"found '{text}', expected {with_article(self.dimension)} of {bound}")
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Pydantic's way in: `read` first, then the plain type."""
@@ -62,10 +62,10 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Expected:
     """Says what a field wants where its type does not: the end of an error line."""
 
-    wanted: str
+    expected: str
 
 
 EnergyPj = Annotated[float, Quantity("energy")]
@@ -94,5 +94,5 @@ class Frozen(BaseModel):
 
 
 def broken_rule(at: str, text: str) -> PydanticCustomError:
-    """The error of a rule between fields: ``text`` is ``found ..., wanted ...``, ``at`` the field it is told of."""
+    """The error of a rule between fields: ``text`` is ``found ..., expected ...``, ``at`` the field it is told of."""
     return PydanticCustomError("rule", "{text}", {"text": text, "at": at})

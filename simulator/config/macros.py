@@ -169,13 +169,13 @@ def sram_energy(capacity_bytes: int, word_bits: int, node_nm: float, cell: str, 
     Raises
     ------
     ValueError
-        With ``found ..., wanted ...`` for a capacity, node or cell that the table does not hold.
+        With ``found ..., expected ...`` for a capacity, node or cell that the table does not hold.
     """
     parts, kib = _parts(capacity_bytes, word_bits)
     at = _nearest_node(node_nm)
     cells = {kind: _read_pj(node, kind, kib) for node, kind in SRAM if node == at}
     if cell not in cells:
-        raise ValueError(f"found cell '{cell}' at {at:g} nm, wanted one of {', '.join(cells)}")
+        raise ValueError(f"found cell '{cell}' at {at:g} nm, expected one of {', '.join(cells)}")
     scale = _shrink(at, node_nm) * parts / (word_bits if per == "bit" else 1)
     factor, least, most = WORD_COST[access]
     note = f"{parts} x {kib:g} KiB, {at:g} nm {cell}: {parts} x {cells[cell]:.4g} pJ per {PORT_BITS}-bit read"
@@ -200,16 +200,10 @@ def sram_area_mm2(capacity_bytes: int, word_bits: int, node_nm: float, cell: str
     return parts * _in_proportion(_macro(at, cell).area_mm2, kib) * area_factor(at, node_nm)
 
 
-def sram_leakage_w(capacity_bytes: int, word_bits: int, node_nm: float, cell: str) -> float:
-    """Leakage in W of the memory that `sram_energy` prices, at 350 K; that of CACTI's nearest node beyond its own."""
-    parts, kib = _parts(capacity_bytes, word_bits)
-    return parts * _in_proportion(_macro(_nearest_node(node_nm), cell).leakage_mw, kib) * 1e-3
-
-
 def dram_energy(kind: str, bits: int) -> Made:
     """Energy of ``bits`` bits over the interface of a DRAM."""
     if kind not in DRAM:
-        raise ValueError(f"found DRAM '{kind}', wanted one of {', '.join(DRAM)}")
+        raise ValueError(f"found DRAM '{kind}', expected one of {', '.join(DRAM)}")
     found = DRAM[kind]
     low, high = (None if bound is None else bound * bits for bound in (found.low_pj, found.high_pj))
     return Made(
@@ -269,14 +263,14 @@ def _parts(capacity_bytes: int, word_bits: int) -> tuple[int, float]:
     parts = -(-word_bits // PORT_BITS)
     kib = capacity_bytes / parts / 1024
     if not LEAST_KIB <= kib <= MOST_KIB:
-        raise ValueError(f"found {kib:g} KiB in each of {parts} memories, wanted {LEAST_KIB:g} to {MOST_KIB:g} KiB")
+        raise ValueError(f"found {kib:g} KiB in each of {parts} memories, expected {LEAST_KIB:g} to {MOST_KIB:g} KiB")
     return parts, kib
 
 
 def _macro(node_nm: float, cell: str) -> Macro:
     cells = [kind for node, kind in SRAM if node == node_nm]
     if cell not in cells:
-        raise ValueError(f"found cell '{cell}' at {node_nm:g} nm, wanted one of {', '.join(cells)}")
+        raise ValueError(f"found cell '{cell}' at {node_nm:g} nm, expected one of {', '.join(cells)}")
     return SRAM[int(node_nm), cell]
 
 

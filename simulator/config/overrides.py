@@ -41,9 +41,9 @@ def parse_overrides(texts: Sequence[str]) -> list[Override]:
         place = Place(f"--set {text}")
         parts = tuple(path.strip().split("."))
         if not equals or not all(parts):
-            problems.append(f'{place}: found no path=value, wanted one such as core.sram.capacity="256 KiB"')
+            problems.append(f'{place}: found no path=value, expected one such as core.sram.capacity="256 KiB"')
         elif any(parts == other.path for other in overrides):
-            problems.append(f"{place}: found {path} set a second time, wanted it once")
+            problems.append(f"{place}: found {path} set a second time, expected it once")
         else:
             try:
                 overrides.append(Override(parts, parse_value(value.strip(), place), place))

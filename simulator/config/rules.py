@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from simulator.actions import ACTIONS, STATIC_POWER
 from simulator.errors import did_you_mean
 
 Path = tuple[str | int, ...]
@@ -16,31 +17,11 @@ Path = tuple[str | int, ...]
 # What an accumulator costs that lies in a memory.
 ACCUMULATOR = ("accumulator_read", "accumulator_write")
 
-# component.action of the ledger -> where the chip file keeps its price
-ACTION_PATHS: dict[str, tuple[str, ...]] = {
-    f"{component}.{action}": ("core", component, action, "energy")
-    for component, actions in (
-        ("axon_in", ("lookup",)),
-        ("synapse", ("word_read", "synop")),
-        ("dendrite", ("accumulate", "multiply_accumulate", "reduce", *ACCUMULATOR)),
-        ("soma", ("update", "update_idle", "fire")),
-        ("axon_out", ("packet",)),
-    )
-    for action in actions
-}
-ACTION_PATHS |= {f"noc.{link}": ("noc", link) for link in ("hop_x", "hop_y", "local")}
-ACTION_PATHS |= {"noc.chip_hop": ("noc", "chip_link", "hop")}
-ACTION_PATHS |= {f"vector.{op}": ("vector", op, "energy") for op in ("add", "mul", "mac", "compare", "exp", "div")}
-ACTION_PATHS |= {f"memory.{way}": ("memory", way) for way in ("read", "write")}
-ACTION_PATHS |= {f"dram.{way}": ("dram", way) for way in ("read", "write")}
-ACTION_PATHS |= {f"sram.{way}": ("core", "sram", way, "energy") for way in ("read", "write")}
 STORED = ("kv_cache", "embedding", "head")  # what the mapping places in one memory or another
-_STATIC = ("chip", "static_power")
-ACTION_PATHS |= {"sync.barrier": ("sync", "barrier", "energy"), "static.power": _STATIC}
 
 
 def broken_chip_rules(chip: Mapping[str, Any]) -> list[tuple[Path, str]]:
-    """(path, ``found ..., wanted ...``) of every rule between distant fields that ``chip`` breaks."""
+    """(path, ``found ..., expected ...``) of every rule between distant fields that ``chip`` breaks."""
     return [
         *_unknown_sources(chip),
         *_neither_or_both(chip),
@@ -64,34 +45,38 @@ def _unknown_sources(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         return
     for path, source in _texts(chip, "source"):
         if source not in known and path[0] != "sources":
-            yield path, f"found '{source}', wanted a key of `sources` ({', '.join(known)}){did_you_mean(source, known)}"
+            yield (
+                path,
+                f"found '{source}', expected a key of `sources` ({', '.join(known)}){did_you_mean(source, known)}",
+            )
 
 
 def _neither_or_both(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Every price without a value and without an action that contains it, or with both."""
-    for path in ACTION_PATHS.values():
+    for name, action in ACTIONS.items():
+        path = action.path
         price = _at(chip, path)
-        if isinstance(price, Mapping) and path != _STATIC:
+        if isinstance(price, Mapping) and name != STATIC_POWER:
             given = [key for key in ("value", "included_in") if price.get(key) is not None]
             if not given:
-                yield path, "found neither `value` nor `included_in`, wanted one of them"
+                yield path, "found neither `value` nor `included_in`, expected one of them"
             elif len(given) == 2:
-                yield (*path, "included_in"), "found both `value` and `included_in`, wanted one of them"
+                yield (*path, "included_in"), "found both `value` and `included_in`, expected one of them"
 
 
 def _unpriced_targets(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Every `included_in` that does not lead to a value in one step."""
     for path, target in _texts(chip, "included_in"):
-        where = ACTION_PATHS.get(target)
-        wanted = "wanted an action with a value of its own"
+        where = ACTIONS[target].path if target in ACTIONS else None
+        expected = "expected an action with a value of its own"
         if where is None:
-            yield path, f"found '{target}', wanted component.action{_nearest_action(target)}"
+            yield path, f"found '{target}', expected component.action{_nearest_action(target)}"
         elif where == path[:-1]:
-            yield path, f"found '{target}', the action itself, wanted another one"
+            yield path, f"found '{target}', the action itself, expected another one"
         elif (price := _at(chip, where)) is None:
-            yield path, f"found '{target}', which this chip does not have, {wanted}"
+            yield path, f"found '{target}', which this chip does not have, {expected}"
         elif isinstance(price, Mapping) and price.get("included_in") is not None:
-            yield path, f"found '{target}', itself included in '{price['included_in']}', {wanted}"
+            yield path, f"found '{target}', itself included in '{price['included_in']}', {expected}"
 
 
 def _missing_chip_link(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -99,7 +84,7 @@ def _missing_chip_link(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     max_chips = _at(chip, ("chip", "max_chips"))
     noc = chip.get("noc")
     if isinstance(max_chips, int) and max_chips > 1 and isinstance(noc, Mapping) and noc.get("chip_link") is None:
-        yield ("noc", "chip_link"), f"found no such key, wanted one because chip.max_chips is {max_chips}"
+        yield ("noc", "chip_link"), f"found no such key, expected one because chip.max_chips is {max_chips}"
 
 
 def _missing_dram(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -107,21 +92,21 @@ def _missing_dram(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     places = {name: _at(chip, ("mapping", name)) for name in ("weights", *STORED)}
     for name, place in places.items():
         if place in ("streamed", "dram") and chip.get("dram") is None:
-            yield ("dram",), f"found no such key, wanted one because mapping.{name} is {place}"
+            yield ("dram",), f"found no such key, expected one because mapping.{name} is {place}"
             return
     kv_cache, dram = places["kv_cache"], chip.get("dram")
     if kv_cache in ("dram", "auto") and isinstance(dram, Mapping) and dram.get("write") is None:
-        yield ("dram", "write"), f"found no such key, wanted one because mapping.kv_cache is {kv_cache}"
+        yield ("dram", "write"), f"found no such key, expected one because mapping.kv_cache is {kv_cache}"
 
 
 def _missing_memories(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """A cache in the SRAM of a core is read and written by its vector unit; what goes where it fits needs a bound."""
     for way in ("read", "write") if _at(chip, ("mapping", "kv_cache")) == "sram" else ():
         if _at(chip, ("core", "sram", way)) is None:
-            yield ("core", "sram", way), "found no such key, wanted one because mapping.kv_cache is sram"
+            yield ("core", "sram", way), "found no such key, expected one because mapping.kv_cache is sram"
     for name in STORED:
         if _at(chip, ("mapping", name)) == "auto" and _at(chip, ("memory", "capacity")) is None:
-            yield ("memory", "capacity"), f"found no such key, wanted one because mapping.{name} is auto"
+            yield ("memory", "capacity"), f"found no such key, expected one because mapping.{name} is auto"
             return
 
 
@@ -131,7 +116,7 @@ def _missing_accumulator_memory(chip: Mapping[str, Any]) -> Iterator[tuple[Path,
     if _at(chip, (*dendrite, "accumulators")) == "sram":
         for action in ACCUMULATOR:
             if _at(chip, (*dendrite, action)) is None:
-                yield (*dendrite, action), "found no such key, wanted one because core.dendrite.accumulators is sram"
+                yield (*dendrite, action), "found no such key, expected one because core.dendrite.accumulators is sram"
 
 
 def _unsorted_barriers(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -141,41 +126,44 @@ def _unsorted_barriers(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     tiles = [point.get("tiles") if isinstance(point, Mapping) else None for point in _items(points)]
     for i, (before, after) in enumerate(pairwise(tiles), start=1):
         if isinstance(before, int) and isinstance(after, int) and after <= before:
-            yield (*path, i, "tiles"), f"found {after} after {before}, wanted more and more tiles"
+            yield (*path, i, "tiles"), f"found {after} after {before}, expected more and more tiles"
 
 
 def _multicast_over_channels(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Routers with virtual channels take no multicast."""
     if _at(chip, ("noc", "multicast")) is True and _at(chip, ("noc", "router")) == "V":
-        yield ("noc", "multicast"), "found true with router V, wanted false or a router of one channel (P, N, R)"
+        yield ("noc", "multicast"), "found true with router V, expected false or a router of one channel (P, N, R)"
 
 
 def _full_cores_behind_channels(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Routers with virtual channels know no full cores."""
     path = ("core", "axon_in", "fifo_packets")
     if _at(chip, path) is not None and _at(chip, ("noc", "router")) == "V":
-        yield path, "found a bound with noc.router V, wanted none or a router of one channel (P, N, R)"
+        yield path, "found a bound with noc.router V, expected none or a router of one channel (P, N, R)"
 
 
 def _torus_of_channels(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Routers with virtual channels have no rule that keeps rings from filling."""
     if _at(chip, ("noc", "topology")) == "torus" and _at(chip, ("noc", "router")) == "V":
-        yield ("noc", "topology"), "found torus with router V, wanted mesh or a router of one channel (P, N, R)"
+        yield ("noc", "topology"), "found torus with router V, expected mesh or a router of one channel (P, N, R)"
 
 
 def _full_cores_that_wait(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """A core full of packets of its next timestep would never get the marker that ends the present one."""
     path = ("core", "axon_in", "fifo_packets")
     if _at(chip, path) is not None and _at(chip, ("sync", "kind")) == "handshake":
-        yield path, "found a bound with sync.kind handshake, wanted none, or sync.kind barrier: the core could fill up"
+        yield (
+            path,
+            "found a bound with sync.kind handshake, expected none, or sync.kind barrier: the core could fill up",
+        )
 
 
 def _nearest_action(target: str) -> str:
     """A guess at the action meant, by its whole name or by its last part."""
-    by_action = {name.split(".")[1]: name for name in ACTION_PATHS}
+    by_action = {name.split(".")[1]: name for name in ACTIONS}
     if target in by_action:
         return f" (did you mean '{by_action[target]}'?)"
-    return did_you_mean(target, ACTION_PATHS)
+    return did_you_mean(target, ACTIONS)
 
 
 def _texts(record: object, key: str, path: Path = ()) -> Iterator[tuple[Path, str]]:

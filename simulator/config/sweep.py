@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from simulator.config.chip_files import chips_directory
 from simulator.config.constraints import parse_constraint
 from simulator.config.extends import is_path
-from simulator.config.fields import Count, Frozen, Text, Wanted
+from simulator.config.fields import Count, Expected, Frozen, Text
 from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.sweep_axes import Axis, AxisValue, Range, identity
 from simulator.config.sweep_checks import CHIP_AXIS, chip_problems, is_capture_axis
@@ -34,7 +34,7 @@ def _one_or_more(value: object) -> object:
 def _constraint(text: object) -> str:
     """A constraint that can be read, as it stands in the file."""
     if not isinstance(text, str):
-        raise ValueError("found no text, wanted a constraint such as 'latency.per_token < 1 ms'")
+        raise ValueError("found no text, expected a constraint such as 'latency.per_token < 1 ms'")
     parse_constraint(text)
     return text
 
@@ -56,7 +56,7 @@ class SweepConfig(Frozen):
     name: Text
     summary: Text
     base: Text | None = Field(default=None, description="a shipped chip, or the path of a chip file; or axes.chip")
-    trace: Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Wanted("text, or a list of texts")] = Field(
+    trace: Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Expected("text, or a list of texts")] = Field(
         default=(), description="path of a trace, or of several, each tried with every point; or capture"
     )
     capture: CaptureSource | None = Field(default=None, description="what to capture the traces from")
@@ -165,7 +165,7 @@ def _missing_files(root: Node, file: Path) -> list[Problem]:
             where = _beside(file, item.value)
             if not (Path(where).is_dir() if path[-1] == "model" else Path(where).is_file()):
                 kind = "directory" if path[-1] == "model" else "file"
-                text = f"found '{item.value}', wanted {what}; there is no {kind} {where}"
+                text = f"found '{item.value}', expected {what}; there is no {kind} {where}"
                 problems.append(Problem(item.place, path, text))
     return problems
 
@@ -191,21 +191,21 @@ def _broken_sweep_rules(sweep: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
         return
     if bool(sweep.get("trace")) == (sweep.get("capture") is not None):
         found = "both trace and capture" if sweep.get("trace") else "neither trace nor capture"
-        yield ("trace",), f"found {found}, wanted one of them"
+        yield ("trace",), f"found {found}, expected one of them"
     if sweep.get("capture") is None:
         for key in filter(is_capture_axis, axes):
-            yield ("axes", key), "found an axis of the encoder, wanted none without capture"
+            yield ("axes", key), "found an axis of the encoder, expected none without capture"
     if (CHIP_AXIS in axes) == (sweep.get("base") is not None):
         found = "both base and axes.chip" if CHIP_AXIS in axes else "neither base nor axes.chip"
-        yield ("base",), f"found {found}, wanted one of them"
+        yield ("base",), f"found {found}, expected one of them"
     if mode in DRAWING and sweep.get("samples") is None:
-        yield ("samples",), f"found no such key, wanted a whole number because mode is {mode}"
+        yield ("samples",), f"found no such key, expected a whole number because mode is {mode}"
     if mode in ("grid", "zip"):
         if sweep.get("samples") is not None:
-            yield ("samples",), f"found a number of samples, wanted none because mode is {mode}"
+            yield ("samples",), f"found a number of samples, expected none because mode is {mode}"
         for key, values in axes.items():
             if isinstance(values, Mapping):
-                yield ("axes", key), f"found a range, wanted a list of values because mode is {mode}"
+                yield ("axes", key), f"found a range, expected a list of values because mode is {mode}"
     yield from _broken_lists({key: values for key, values in axes.items() if isinstance(values, tuple)}, mode)
 
 
@@ -214,17 +214,17 @@ def _broken_lists(lists: Mapping[str, tuple[Any, ...]], mode: object) -> Iterato
     if mode != "zip":
         for key, values in lists.items():
             for i in _repeated([identity(value) for value in values]):
-                yield ("axes", key, i), f"found {values[i]!r} a second time, wanted each value once"
+                yield ("axes", key, i), f"found {values[i]!r} a second time, expected each value once"
     elif lists:
         first, *others = lists
         for key in others:
             if len(lists[key]) != len(lists[first]):
                 text = f"found {len(lists[key])} values beside {len(lists[first])} of {first}"
-                yield ("axes", key), f"{text}, wanted as many because mode is zip"
+                yield ("axes", key), f"{text}, expected as many because mode is zip"
         for i in _repeated([tuple(map(identity, row)) for row in zip(*lists.values(), strict=False)]):
             yield (
                 ("axes", first, i),
-                f"found the values number {i + 1} of all axes a second time, wanted each point once",
+                f"found the values number {i + 1} of all axes a second time, expected each point once",
             )
 
 

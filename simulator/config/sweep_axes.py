@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema, model_validator
 
-from simulator.config.fields import Frozen, Wanted, broken_rule
+from simulator.config.fields import Expected, Frozen, broken_rule
 from simulator.units import INSIDE, INTEGER, UNITS, parse_quantity, split_quantity
 
 AxisValue = str | bool | int | float
@@ -17,7 +17,7 @@ LIST, RANGE = "<list>", "<range>"  # tags of the two kinds of axis; no key of a 
 def _axis_value(value: object) -> AxisValue:
     """A text, a number, true or false, as it stands in the file."""
     if not isinstance(value, (str, int, float)):
-        raise ValueError("found another value, wanted text or a number")
+        raise ValueError("found another value, expected text or a number")
     return value
 
 
@@ -52,12 +52,12 @@ class Range(Frozen):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.unit(self.low) != self.unit(self.high):
-            raise broken_rule("high", f"found '{self.high}', wanted the same kind of value as low: '{self.low}'")
+            raise broken_rule("high", f"found '{self.high}', expected the same kind of value as low: '{self.low}'")
         low, high = self.number(self.low), self.number(self.high)
         if not low < high:
-            raise broken_rule("high", f"found '{self.high}', wanted more than low: '{self.low}'")
+            raise broken_rule("high", f"found '{self.high}', expected more than low: '{self.low}'")
         if self.scale == "log" and low <= 0:
-            raise broken_rule("low", f"found '{self.low}', wanted more than 0 because scale is log")
+            raise broken_rule("low", f"found '{self.low}', expected more than 0 because scale is log")
         return self
 
     @property
@@ -83,7 +83,7 @@ class Range(Frozen):
             return float(parse_quantity(end, dimension))
         if isinstance(end, str):
             raise broken_rule(
-                "low" if end == self.low else "high", f"found text '{end}', wanted a number or a quantity"
+                "low" if end == self.low else "high", f"found text '{end}', expected a number or a quantity"
             )
         return float(end)
 
@@ -117,5 +117,5 @@ def _kind(axis: Any) -> str:
 Axis = Annotated[
     Annotated[Values, Tag(LIST)] | Annotated[Range, Tag(RANGE)],
     Discriminator(_kind),
-    Wanted("a list of values, or a mapping with the keys low, high"),
+    Expected("a list of values, or a mapping with the keys low, high"),
 ]

@@ -59,7 +59,7 @@ def _axis_problems(axes: MapNode, chip: Node) -> Iterator[Problem]:
     for key, entry in axes.items.items():
         path = tuple(key.split("."))
         if not all(path):
-            yield Problem(entry.place, ("axes", key), "found an empty part, wanted a path such as core.sram.capacity")
+            yield Problem(entry.place, ("axes", key), "found an empty part, expected a path such as core.sram.capacity")
         elif key != CHIP_AXIS and not is_capture_axis(key):
             for value in _tried(entry.node):
                 yield from _set_problems(chip, Override(path, value, entry.place))

@@ -47,12 +47,12 @@ def relative_energy(node_nm: float, voltage: float) -> float:
     Raises
     ------
     ValueError
-        With ``found ..., wanted ...`` for a node outside 7 to 130 nm or a supply at which the polynomial turns.
+        With ``found ..., expected ...`` for a node outside 7 to 130 nm or a supply at which the polynomial turns.
     """
     if not NEWEST <= node_nm <= OLDEST:
-        raise ValueError(f"found {node_nm:g} nm, wanted a node of {NEWEST:g} to {OLDEST:g} nm")
+        raise ValueError(f"found {node_nm:g} nm, expected a node of {NEWEST:g} to {OLDEST:g} nm")
     if not 0.5 <= voltage <= 1.4:
-        raise ValueError(f"found {voltage:g} V, wanted a supply of 0.5 to 1.4 V")
+        raise ValueError(f"found {voltage:g} V, expected a supply of 0.5 to 1.4 V")
     nodes = sorted(ENERGY)
     below, above = next(pair for pair in pairwise(nodes) if pair[0] <= node_nm <= pair[1])
     at = (node_nm - below) / (above - below)
@@ -76,7 +76,7 @@ def _polynomial(node_nm: float, voltage: float) -> float:
 
 def _relative_area(node_nm: float) -> float:
     if not NEWEST <= node_nm <= OLDEST:
-        raise ValueError(f"found {node_nm:g} nm, wanted a node of {NEWEST:g} to {OLDEST:g} nm")
+        raise ValueError(f"found {node_nm:g} nm, expected a node of {NEWEST:g} to {OLDEST:g} nm")
     return loglog(AREA, node_nm)
 
 

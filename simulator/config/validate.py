@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from simulator.config.describe import choices, field_at, known_keys, wanted
+from simulator.config.describe import choices, expected, field_at, known_keys
 from simulator.config.fields import RULES_APART
 from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.yaml_marks import MapNode, Node, ScalarNode, numbers_not_finite, plain, shown_value
@@ -27,7 +27,7 @@ def validate(
     Parameters
     ----------
     model
-        The record wanted.
+        The record expected.
     root
         The tree.
     problems
@@ -88,22 +88,22 @@ def _problem(model: type[BaseModel], root: Node, detail: Any, more_keys: Sequenc
         known = [*known_keys(model, path[:-1]), *(more_keys if len(path) == 1 and place.line else ())]
         # `{note: a, b}` is two keys, and the second of them a puzzle.
         help_ = " (quote a text that has commas)" if " " in str(path[-1]) else did_you_mean(str(path[-1]), known)
-        text = f"found an unknown key, wanted one of {', '.join(known)}{help_}"
+        text = f"found an unknown key, expected one of {', '.join(known)}{help_}"
         return Problem(place, path, text)
     field = field_at(model, path)
     if kind == "missing":
-        return Problem(_place(root, path), path, f"found no such key, wanted {wanted(field)}")
+        return Problem(_place(root, path), path, f"found no such key, expected {expected(field)}")
     node = node_at(root, path)
     if kind == "too_short" and node is not None:
-        return Problem(_place(root, path), path, f"found {shown_value(node)} without entries, wanted at least one")
+        return Problem(_place(root, path), path, f"found {shown_value(node)} without entries, expected at least one")
     if kind == "string_too_short":
-        return Problem(_place(root, path), path, f"found empty text, wanted {wanted(field)}")
+        return Problem(_place(root, path), path, f"found empty text, expected {expected(field)}")
     if kind == "value_error" and not _is_nan(node):
         return Problem(_place(root, path), path, _reworded(str(detail["ctx"]["error"]), node))
     found = "nothing" if node is None else shown_value(node)
     words = choices(field)
     guess = did_you_mean(str(detail["input"]), words) if words and isinstance(detail["input"], str) else ""
-    return Problem(_place(root, path), path, f"found {found}, wanted {wanted(field)}{guess}")
+    return Problem(_place(root, path), path, f"found {found}, expected {expected(field)}{guess}")
 
 
 def _reworded(text: str, node: Node | None) -> str:
@@ -111,7 +111,7 @@ def _reworded(text: str, node: Node | None) -> str:
     if node is None or (isinstance(node, ScalarNode) and isinstance(node.value, str)):
         return text
     suffix = " without a unit" if " without a unit" in text else ""
-    return f"found {shown_value(node)}{suffix}, wanted{text.split(', wanted', 1)[1]}"
+    return f"found {shown_value(node)}{suffix}, expected{text.split(', expected', 1)[1]}"
 
 
 def _is_nan(node: Node | None) -> bool:

@@ -18,6 +18,7 @@ import yaml
 
 from simulator.config.source_position import Place, Problem
 from simulator.errors import ConfigError
+from simulator.text_files import NotTextError, decode_text
 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -83,15 +84,14 @@ def read_marked(path: Path, shown: str) -> tuple[Node, tuple[Problem, ...]]:
         When the file cannot be read at all: missing, a directory, not UTF-8, not YAML.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = decode_text(path.read_bytes())
     except FileNotFoundError:
-        raise ConfigError([f"{shown}: found no such file, wanted a YAML file"]) from None
+        raise ConfigError([f"{shown}: found no such file, expected a YAML file"]) from None
     except IsADirectoryError:
-        raise ConfigError([f"{shown}: found a directory, wanted a YAML file"]) from None
-    except UnicodeDecodeError as error:
-        lines = error.object[: error.start].split(b"\n")
-        where = Place(shown, len(lines), len(lines[-1].decode("utf-8-sig")) + 1)
-        raise ConfigError([f"{where}: found byte 0x{error.object[error.start]:02x}, wanted UTF-8 text"]) from None
+        raise ConfigError([f"{shown}: found a directory, expected a YAML file"]) from None
+    except NotTextError as error:
+        where = Place(shown, error.line, error.column)
+        raise ConfigError([f"{where}: found {error.found}, expected {error.expected} text"]) from None
     except OSError as error:
         raise ConfigError([f"{shown}: cannot be read: {error.strerror}"]) from None
     return parse_marked(text, shown)
@@ -158,7 +158,7 @@ def _parse(text: str, shown: str, place: Place | None) -> tuple[Node, tuple[Prob
     try:
         return _convert(text, shown, place)
     except RecursionError:
-        raise ConfigError([f"{place or shown}: found values nested too deeply, wanted a configuration"]) from None
+        raise ConfigError([f"{place or shown}: found values nested too deeply, expected a configuration"]) from None
 
 
 def _convert(text: str, shown: str, place: Place | None) -> tuple[Node, tuple[Problem, ...]]:
@@ -168,7 +168,7 @@ def _convert(text: str, shown: str, place: Place | None) -> tuple[Node, tuple[Pr
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         where = place or Place(shown, before.count("\n") + 1, error.position - before.rfind("\n"))
-        line = f"found the control character {error.character:#04x}, wanted printable text"
+        line = f"found the control character {error.character:#04x}, expected printable text"
         raise ConfigError([f"{where}: {line}"]) from None
     except yaml.MarkedYAMLError as error:
         raise ConfigError([_syntax_error(error, shown, place)]) from None
@@ -184,7 +184,7 @@ def _syntax_error(error: yaml.MarkedYAMLError, shown: str, place: Place | None) 
     where = place or (Place(shown, mark.line + 1, mark.column + 1) if mark else shown)
     problem = " ".join(str(error.problem).split())
     if "another document" in problem:
-        return f"{where}: found a second document, wanted one"
+        return f"{where}: found a second document, expected one"
     context = f" {error.context}" if error.context else ""
     if context and error.context_mark and mark and error.context_mark.line != mark.line:
         context += f" from line {error.context_mark.line + 1}"
@@ -214,9 +214,9 @@ class _Converter:
         """Convert ``node``, which stands inside the nodes of the ids ``above``."""
         self.n_nodes += 1
         if self.n_nodes > _MOST_NODES:
-            raise ConfigError([f"{self.place(node)}: found more than {_MOST_NODES} values, wanted a configuration"])
+            raise ConfigError([f"{self.place(node)}: found more than {_MOST_NODES} values, expected a configuration"])
         if id(node) in above:
-            self.problem(node, path, "found an alias to a value around it, wanted no cycle")
+            self.problem(node, path, "found an alias to a value around it, expected no cycle")
             return ScalarNode(self.place(node), None, "")
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node, path)
@@ -234,7 +234,7 @@ class _Converter:
         if node.tag == _PLAIN and _LEADING_ZERO.fullmatch(text):
             decimal = int(text)
             octal = "which YAML 1.1 reads as octal and YAML 1.2 as decimal"
-            self.problem(node, path, f"found {text}, {octal}, wanted {decimal} without the leading zero")
+            self.problem(node, path, f"found {text}, {octal}, expected {decimal} without the leading zero")
             return ScalarNode(self.place(node), decimal, text)
         return ScalarNode(self.place(node), read_scalar(text) if node.tag == _PLAIN else text, text)
 
@@ -245,7 +245,7 @@ class _Converter:
             if name := self.key(key, path):
                 if name in items:
                     first = items[name].place
-                    again = f"found the key a second time, wanted it once (first at line {first.line})"
+                    again = f"found the key a second time, expected it once (first at line {first.line})"
                     self.problem(key, (*path, name), again)
                 else:
                     items[name] = Entry(self.place(key), self.node(value, (*path, name), above))
@@ -254,11 +254,13 @@ class _Converter:
     def key(self, key: yaml.Node, path: tuple[str | int, ...]) -> str | None:
         """The text of a key, whatever it looks like; None when it cannot be one."""
         if not isinstance(key, yaml.ScalarNode):
-            self.problem(key, path, "found a list or mapping as a key, wanted text")
+            self.problem(key, path, "found a list or mapping as a key, expected text")
         elif key.tag == _PLAIN and key.value == "<<":
-            self.problem(key, (*path, "<<"), "found a merge key, wanted none (use `extends` to build on another file)")
+            self.problem(
+                key, (*path, "<<"), "found a merge key, expected none (use `extends` to build on another file)"
+            )
         elif not key.value:
-            self.problem(key, path, "found an empty key, wanted text")
+            self.problem(key, path, "found an empty key, expected text")
         else:
             self.check_tag(key, path)
             return str(key.value)
@@ -268,7 +270,7 @@ class _Converter:
         """Tags could change what a value means; none is needed here."""
         if node.tag not in (_PLAIN, _QUOTED):
             short = node.tag.replace("tag:yaml.org,2002:", "!!")
-            self.problem(node, path, f"found the tag {short}, wanted none (write a number plain, a text in quotes)")
+            self.problem(node, path, f"found the tag {short}, expected none (write a number plain, a text in quotes)")
 
 
 def numbers_not_finite(node: Node, path: tuple[str | int, ...] = ()) -> Iterator[Problem]:
@@ -280,4 +282,4 @@ def numbers_not_finite(node: Node, path: tuple[str | int, ...] = ()) -> Iterator
         for i, item in enumerate(node.items):
             yield from numbers_not_finite(item, (*path, i))
     elif isinstance(node.value, float) and node.value - node.value != 0:
-        yield Problem(node.place, path, f"found {node.text}, wanted a finite number")
+        yield Problem(node.place, path, f"found {node.text}, expected a finite number")

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from simulator.actions import ACTIONS
 from simulator.config.chip import ChipConfig
-from simulator.energy.prices import PRICE_PATHS, UnitPrice, find_price
+from simulator.energy.prices import UnitPrice, find_price
 from simulator.engine.result import CountRow, SimResult, Work
 from simulator.errors import ConservationError, UncostedError, did_you_mean
 
@@ -73,7 +74,7 @@ class EnergyLedger:
         for way, sums in self._sums.items():
             parts = math.fsum(sums.values())
             if not math.isclose(parts, total, rel_tol=TOLERANCE, abs_tol=0.0):
-                raise ConservationError(f"energy: sum over {way}s {parts!r} pJ, wanted the total {total!r} pJ")
+                raise ConservationError(f"energy: sum over {way}s {parts!r} pJ, expected the total {total!r} pJ")
 
     def conservation_line(self, show: Callable[[float], str] = "{:.6g} pJ".format) -> str:
         """The identity in words, after checking it; ``show`` writes an energy in pJ."""
@@ -195,9 +196,9 @@ def _uncosted(work: Work, prices: Prices, chip: ChipConfig, allowed: bool) -> It
 def _uncosted_line(row: CountRow, name: str, chip: ChipConfig) -> str:
     """Layer, action and what the chip file lacks, for work without a price."""
     done = f"{row.layer}: {name} done {row.count} times has no price: chip '{chip.name}'"
-    if name in PRICE_PATHS:
-        return f"{done} has no {PRICE_PATHS[name]}"
-    return f"{done} has no action {name}{did_you_mean(name, PRICE_PATHS)}"
+    if name in ACTIONS:
+        return f"{done} has no {ACTIONS[name].place}"
+    return f"{done} has no action {name}{did_you_mean(name, ACTIONS)}"
 
 
 def _lost_by_inclusion(prices: Prices) -> list[str]:

@@ -5,16 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from simulator.actions import ACTIONS, Action, record_at
 from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Price, StaticPower
-from simulator.config.rules import ACTION_PATHS
-
-# component.action of the ledger -> path in the chip file. Static power is in W and counted in chip-picoseconds, so that
-# 1 W x 1 ps = 1 pJ like all the others.
-PRICE_PATHS: dict[str, str] = {name: ".".join(path) for name, path in ACTION_PATHS.items()}
-
-# What one count of a component is, where it is not one operation.
-COUNTED_UNITS = {"noc": "flit", "memory": "bit", "sram": "word", "dram": "bit", "static": "chip-ps"}
 
 
 @dataclass(frozen=True)
@@ -68,20 +61,20 @@ def find_price(chip: ChipConfig, name: str) -> UnitPrice | None:
 
     That an ``included_in`` leads to an action with a value is a rule of the chip file (`simulator.config.rules`).
     """
-    path = PRICE_PATHS.get(name)
-    price = None if path is None else _record(chip, path)
-    if path is None or price is None:
+    action = ACTIONS.get(name)
+    price = None if action is None else _record(chip, action)
+    if action is None or price is None:
         return None
     included_in = price.included_in if isinstance(price, Price) else None
     unit_pj, source = price.value, price.source
     if included_in is not None:
         unit_pj, source = math.nan, f"included in {included_in}"
     if unit_pj is None:
-        raise TypeError(f"{path} has neither value nor included_in")  # the chip schema lets none through
+        raise TypeError(f"{action.place} has neither value nor included_in")  # the chip schema lets none through
     at_chip = chip.technology
     return UnitPrice(
         name=name,
-        path=path,
+        path=action.place,
         unit_pj=unit_pj,
         low_pj=price.low,
         high_pj=price.high,
@@ -96,18 +89,16 @@ def find_price(chip: ChipConfig, name: str) -> UnitPrice | None:
 
 
 def chip_prices(chip: ChipConfig) -> dict[str, UnitPrice]:
-    """Every price the chip file holds, by ``component.action``, in the order of `PRICE_PATHS`."""
-    found = {name: find_price(chip, name) for name in PRICE_PATHS}
+    """Every price the chip file holds, by ``component.action``, in the order of `ACTIONS`."""
+    found = {name: find_price(chip, name) for name in ACTIONS}
     return {name: price for name, price in found.items() if price is not None}
 
 
-def _record(chip: ChipConfig, path: str) -> Price | StaticPower | None:
-    """The record at ``path`` of the chip file; None when an optional part on the way (``noc.chip_link``) is absent."""
-    record: object = chip
-    for key in path.split("."):
-        record = getattr(record, key)
-        if record is None:
-            return None
+def _record(chip: ChipConfig, action: Action) -> Price | StaticPower | None:
+    """The record of the chip file that holds the price; None when an optional part of the chip is absent."""
+    record = record_at(chip, action.path)
+    if record is None:
+        return None
     if not isinstance(record, (Price, StaticPower)):
-        raise TypeError(f"{path} is a {type(record).__name__}, wanted a price")
+        raise TypeError(f"{action.place} is a {type(record).__name__}, expected a price")
     return record

@@ -8,11 +8,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
+from simulator.actions import core_units
 from simulator.arrays import Ints
 from simulator.errors import ConservationError
 from simulator.mapping.placement import Placement
 
-UNITS = ("axon_in", "synapse", "dendrite", "soma", "axon_out", "vector", "memory", "sram")
+UNITS = core_units()
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class UnitLoad:
         for i in np.flatnonzero((wait < network + barrier) | (wait > idle))[:1]:
             raise ConservationError(
                 f"time: {UNITS[i % len(UNITS)]} of core {cores[i // len(UNITS)]}: busy {busy[i]}, stall {stall[i]},"
-                f" wait {wait[i]} of {total_ps} ps, wanted a wait of at least {network[i]} (network) and {barrier[i]}"
+                f" wait {wait[i]} of {total_ps} ps, expected a wait of at least {network[i]} (network) and {barrier[i]}"
                 " (barriers)"
             )
         return pd.DataFrame(

@@ -87,7 +87,7 @@ def accumulation(encoding: Encoding, chip: ChipConfig) -> tuple[str, Action]:
     if dendrite.multiply_accumulate is None:
         raise ConfigError(
             [
-                f"{chip.name}: core.dendrite.multiply_accumulate: found none, wanted one because the trace is"
+                f"{chip.name}: core.dendrite.multiply_accumulate: found none, expected one because the trace is"
                 f" {encoding.code}; add it to the chip, or replay the counts as spikes (--encoding ternary)"
             ]
         )

@@ -110,7 +110,7 @@ def check_pipeline(trace: Trace, placement: Placement) -> None:
         if owner.setdefault(block.core, stage_id) != stage_id:
             raise SpikewattError(
                 f"{trace.where}: schedule pipelined: core {block.core} is shared by the stages {owner[block.core]} and"
-                f" {stage_id}, wanted one stage per core; set mapping.share_cores=false or take schedule sequential"
+                f" {stage_id}, expected one stage per core; set mapping.share_cores=false or take schedule sequential"
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from simulator.actions import ACTIONS, record_at
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Action
@@ -68,5 +69,8 @@ def _soma_ps(action: str, count: Ints, chip: ChipConfig, n_homes: int) -> Ints:
 
 
 def _action(chip: ChipConfig, name: str) -> Action:
-    action: Action = getattr(chip.vector, name)
+    *path, _ = ACTIONS[f"vector.{name}"].path
+    action = record_at(chip, path)
+    if not isinstance(action, Action):
+        raise TypeError(f"{'.'.join(path)} is a {type(action).__name__}, expected an action")
     return action

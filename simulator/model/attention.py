@@ -252,4 +252,4 @@ def _check_finite(x: F32, place: str) -> None:
     wrong = ~np.isfinite(x).all(axis=(0, 2))
     if wrong.any():
         token = int(np.flatnonzero(wrong)[0])
-        raise ModelError(f"{place}: token {token} holds NaN or infinity, wanted finite activations")
+        raise ModelError(f"{place}: token {token} holds NaN or infinity, expected finite activations")

@@ -37,7 +37,7 @@ class AttentionRule:
 
     def __post_init__(self) -> None:
         if self.kv_bits not in (*INTEGER_BITS, FLOAT_BITS):
-            raise ModelError(f"kv_bits {self.kv_bits}, wanted 4, 8 or {FLOAT_BITS}")
+            raise ModelError(f"kv_bits {self.kv_bits}, expected 4, 8 or {FLOAT_BITS}")
         encoded = [name for name in ("queries", "keys", "values", "probabilities") if getattr(self, name)]
         if encoded and not self.integer:
             raise ModelError(
@@ -94,5 +94,5 @@ def _named(attention: str) -> AttentionRule:
     if attention in named:
         return named[attention]
     if not attention or set(attention) - set(OPERANDS) or len(set(attention)) < len(attention):
-        raise ModelError(f"attention {attention!r}, wanted dense, spiking, or letters of q, k, v and p such as qp")
+        raise ModelError(f"attention {attention!r}, expected dense, spiking, or letters of q, k, v and p such as qp")
     return AttentionRule(**dict.fromkeys((OPERANDS[letter] for letter in attention), True), kv_bits=INTEGER_CACHE)

@@ -119,7 +119,7 @@ def calibrate(
         When the code is unsigned, or no setting found comes within the target.
     """
     if not base.encoding.signed:
-        raise ModelError(f"preset {base.name}: code {base.code}, wanted a signed one: unsigned counts have no clip")
+        raise ModelError(f"preset {base.name}: code {base.code}, expected a signed one: unsigned counts have no clip")
     search = _Search(
         checkpoint, passages, base, evaluate(checkpoint, load_preset(BASELINE), passages).perplexity, target
     )
@@ -183,7 +183,7 @@ class _Search:
             lost = 100 * (self._at.perplexity / self._baseline - 1)
             raise ModelError(
                 f"preset {self._preset.name}: the best of {len(self._tried)} settings loses {lost:.1f} % of perplexity"
-                f" against INT8, wanted at most {100 * self._target:g} %; take more timesteps, or a rotation"
+                f" against INT8, expected at most {100 * self._target:g} %; take more timesteps, or a rotation"
             )
         return Calibration(self._at, self._base, self._baseline, self._target, len(self._tried))
 

@@ -21,12 +21,13 @@ from simulator.model.encoder import clip_warnings
 from simulator.model.generation import Decode, generate
 from simulator.model.kv_cache import KVCache
 from simulator.model.linear import VERIFY_TOKENS, FloatLinear, SpikingLinear
+from simulator.model.model_location import locate_model
 from simulator.model.perplexity import Perplexity, score_passages
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import DRIVEN, HEAD_STREAM, build_program, preset_origin
 from simulator.model.recorder import Recorder
-from simulator.model.tokenizer import Passage, Tokenizer, split_passages, tokenize
+from simulator.model.tokenizer import Passage, Tokenizer, split_passages, text_warnings, tokenize
 from simulator.model.transformer import forward
 from simulator.model.weight_files import weight_files
 from simulator.trace.encoding import Encoding
@@ -134,11 +135,12 @@ def capture(
     seconds = time.perf_counter() - start
     float_perplexity = score_passages(checkpoint, passages, FloatLinear(checkpoint))
 
-    warnings = (*config.warnings, *notes, *clip_warnings(run.n_clipped), *_left_out(passages, text))
+    warnings = (*config.warnings, *text_warnings(passages), *notes, *clip_warnings(run.n_clipped))
+    warnings = (*warnings, *_left_out(passages, text))
     unknown = tokenizer.without_text(generated)
     if unknown:
         warnings = (*warnings, f"{len(unknown)} generated tokens, such as {unknown[0]}, have no text in the tokenizer")
-    model = model_dir.resolve().name
+    model = locate_model(model_dir).name
     quality = {"float": float_perplexity, "spiking": spiking_perplexity}
     origin = {"model": model} | _origin(weight_files(model_dir).sha256(), text, settled, quality)
     origin |= {"clipped": dict(run.n_clipped)}
@@ -203,7 +205,7 @@ def _check_passages(text: str) -> None:
     """A prompt is one passage."""
     n_passages = len(split_passages(text))
     if n_passages > 1:
-        raise ModelError(f"a prompt of {n_passages} passages, wanted one: what is generated follows a single text")
+        raise ModelError(f"a prompt of {n_passages} passages, expected one: what is generated follows a single text")
 
 
 def _origin(model_sha256: str, text: str, preset: Preset, quality: Mapping[str, Perplexity]) -> dict[str, object]:
@@ -221,9 +223,12 @@ def _origin(model_sha256: str, text: str, preset: Preset, quality: Mapping[str, 
 def _left_out(passages: tuple[Passage, ...], text: str) -> list[str]:
     """What of the text was not passed, in words."""
     warnings = []
-    cut = [passage.n_cut for passage in passages if passage.n_cut]
+    cut = [passage for passage in passages if passage.n_cut]
     if cut:
-        warnings.append(f"{len(cut)} of {len(passages)} passages were cut, {sum(cut)} tokens left out")
+        unread = sum(passage.n_unread_bytes for passage in cut)
+        more = f" and {unread} bytes of text after them" if unread else ""
+        n_cut = sum(passage.n_cut for passage in cut)
+        warnings.append(f"{len(cut)} of {len(passages)} passages were cut, {n_cut} tokens left out{more}")
     unused = len(split_passages(text)) - len(passages)
     if unused:
         warnings.append(f"{unused} passages were not used: max_tokens was reached")

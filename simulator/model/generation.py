@@ -37,11 +37,11 @@ class Decode:
 
     def __post_init__(self) -> None:
         if self.n_tokens < 1:
-            raise ModelError(f"decode {self.n_tokens} tokens, wanted at least 1")
+            raise ModelError(f"decode {self.n_tokens} tokens, expected at least 1")
         if not 0 <= self.temperature < float("inf"):
-            raise ModelError(f"temperature {self.temperature}, wanted a number from 0 (the most likely token)")
+            raise ModelError(f"temperature {self.temperature}, expected a number from 0 (the most likely token)")
         if self.seed < 0:
-            raise ModelError(f"seed {self.seed}, wanted 0 or more")
+            raise ModelError(f"seed {self.seed}, expected 0 or more")
 
     def check(self, n_prompt: int, config: LlamaConfig) -> None:
         """Raise ModelError when the model's context cannot hold a prompt of so many tokens and what is generated."""
@@ -69,7 +69,7 @@ def generate(prompt: Passage, decode: Decode, passed: Pass) -> tuple[Perplexity,
         generated.append(choose(logits[-1], decode.temperature, generator))
         logits = passed(np.array(generated[-1:], dtype=np.int64))
         if not np.isfinite(logits).all():
-            raise ModelError(f"generated token {len(generated)}: the logits hold NaN or infinity, wanted finite ones")
+            raise ModelError(f"generated token {len(generated)}: the logits hold NaN or infinity, expected finite ones")
     return quality, np.array(generated, dtype=np.int64)
 
 

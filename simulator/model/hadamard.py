@@ -93,7 +93,7 @@ def hadamard_of(width: int) -> Hadamard:
     for blocks in range(1, width + 1):
         if width % blocks == 0 and (found := _one_block(width // blocks)) is not None:
             return Hadamard(found.base, found.doublings, blocks)
-    raise ValueError(f"width {width}, wanted at least 1")
+    raise ValueError(f"width {width}, expected at least 1")
 
 
 def _one_block(width: int) -> Hadamard | None:

@@ -16,7 +16,7 @@ from simulator.model.encoder import clip_warnings
 from simulator.model.linear import FloatLinear, Linear, SpikingLinear
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
-from simulator.model.tokenizer import Passage, Tokenizer, tokenize
+from simulator.model.tokenizer import Passage, Tokenizer, text_warnings, tokenize
 from simulator.model.transformer import forward
 from simulator.trace.encoding import Encoding
 
@@ -52,8 +52,12 @@ class Perplexity:
 
     @property
     def perplexity(self) -> float:
-        """The exponential of the mean per token."""
-        return math.exp(self.nats_per_token)
+        """The exponential of the mean per token; raises ModelError where that is beyond the largest float."""
+        try:
+            return math.exp(self.nats_per_token)
+        except OverflowError:
+            nats = f"{self.nats_per_token:.3g} nats per token"
+            raise ModelError(f"the perplexity exceeds the largest float ({nats}): the weights are too large") from None
 
     @property
     def bits_per_byte(self) -> float:
@@ -92,12 +96,13 @@ def perplexity(
     checkpoint = read_checkpoint(model_dir)
     tokenizer = Tokenizer(model_dir, checkpoint.config)
     passages = tokenize(tokenizer, text, checkpoint.config.max_position_embeddings, max_tokens)
+    said = (*checkpoint.config.warnings, *text_warnings(passages))
     if preset is None:
-        return score_passages(checkpoint, passages, FloatLinear(checkpoint))
+        return replace(score_passages(checkpoint, passages, FloatLinear(checkpoint)), warnings=said)
     ready, settled, notes = prepared(checkpoint, as_preset(preset), passages)
     linear, attention = SpikingLinear(ready, settled), attention_for(settled.attention.rule(), settled)
     found = score_passages(ready, passages, linear, attention, settled.head == "spiking")
-    return replace(found, warnings=(*notes, *clip_warnings(clipped_values(linear, attention))))
+    return replace(found, warnings=(*said, *notes, *clip_warnings(clipped_values(linear, attention))))
 
 
 def score_passages(
@@ -133,7 +138,7 @@ def score_logits(logits: NDArray[np.float32], passage: Passage, number: int) -> 
         When a logit overflows.
     """
     if not np.isfinite(logits).all():
-        raise ModelError(f"passage {number}: the logits hold NaN or infinity, wanted finite ones")
+        raise ModelError(f"passage {number}: the logits hold NaN or infinity, expected finite ones")
     return Perplexity(negative_log_likelihood(logits, passage.token_ids), len(passage.token_ids) - 1, passage.n_bytes)
 
 

@@ -59,7 +59,7 @@ def prepared(
         return ready, preset, short
     sample = _first_tokens(passages)
     if not sample:
-        raise ModelError(f"preset {preset.name}: smoothing and static thresholds are found on a text, wanted one")
+        raise ModelError(f"preset {preset.name}: smoothing and static thresholds are found on a text, expected one")
     if preset.smooth is not None:
         ready = smoothed(ready, _observed(ready, preset, sample), preset.smooth)
     static = _static_streams(ready, preset)

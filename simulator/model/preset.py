@@ -21,7 +21,8 @@ from simulator.model.encoder import Encoder, encoding_for
 from simulator.model.rotation import Rotation
 from simulator.model.threshold import EncoderRule, Rounding, Rule
 from simulator.model.weights import FLOAT_BITS, WEIGHT_BITS, FloatFormat
-from simulator.trace.encoding import MAX_LEVELS, Code, Encoding
+from simulator.trace.codes import MAX_LEVELS, SPECS, Code
+from simulator.trace.encoding import Encoding
 
 # Last parts of the ids of streams: those of the linear layers, and those of attention.
 STREAM_KINDS = ("attn_in", "attn_out", "mlp_in", "mlp_hidden", "attn_q", "attn_k", "attn_v", "attn_p", "head_in")
@@ -181,7 +182,7 @@ def load_preset(name_or_path: str) -> Preset:
     else:
         names = ", ".join(shipped)
         guess = did_you_mean(name_or_path, shipped)
-        raise ConfigError([f"found unknown preset '{name_or_path}', wanted one of {names} or a .yaml file{guess}"])
+        raise ConfigError([f"found unknown preset '{name_or_path}', expected one of {names} or a .yaml file{guess}"])
     root, problems = read_marked(path, name_or_path if is_path(name_or_path) else path.name)
     return validate(Preset, root, problems, broken_preset_rules)
 
@@ -204,7 +205,7 @@ def broken_preset_rules(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]
     yield from _broken_encoder(base, ("encoder",), preset.get("code"))
     for kind, own in streams.items():
         if not STREAM_KEY.fullmatch(str(kind)):
-            wanted = f"wanted one of {', '.join(STREAM_KINDS)}, or the id of one stream such as blocks.0.mlp_hidden"
+            wanted = f"expected one of {', '.join(STREAM_KINDS)}, or the id of one stream such as blocks.0.mlp_hidden"
             yield ("streams", kind), f"found no such stream, {wanted}{did_you_mean(str(kind), STREAM_KINDS)}"
         if isinstance(own, Mapping):
             yield from _broken_encoder({**base, **own}, ("streams", kind), preset.get("code"))
@@ -214,14 +215,14 @@ def _broken_length(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
     code, timesteps, levels = (preset.get(key) for key in ("code", "timesteps", "levels"))
     if (timesteps is None) == (levels is None):
         found = "neither `timesteps` nor `levels`" if timesteps is None else "both `timesteps` and `levels`"
-        yield ("timesteps",), f"found {found}, wanted one of them"
+        yield ("timesteps",), f"found {found}, expected one of them"
     elif isinstance(timesteps, int) and isinstance(code, str):
         try:
             encoding_for(code, timesteps)
         except ModelError as error:
             yield ("timesteps",), str(error)
     elif isinstance(levels, int) and levels > MAX_LEVELS:
-        yield ("levels",), f"found {levels}, wanted 1 to {MAX_LEVELS}"
+        yield ("levels",), f"found {levels}, expected 1 to {MAX_LEVELS}"
 
 
 def _broken_weights(fields: object) -> Iterator[tuple[Keys, str]]:
@@ -231,12 +232,12 @@ def _broken_weights(fields: object) -> Iterator[tuple[Keys, str]]:
         if fields.get("format") is not None and bits != FLOAT_BITS:
             yield (
                 ("weights", "format"),
-                f"found {fields['format']} for weights of {bits} bits, wanted {FLOAT_BITS} bits",
+                f"found {fields['format']} for weights of {bits} bits, expected {FLOAT_BITS} bits",
             )
         if fields.get("group") is not None and bits == FLOAT_BITS:
             yield (
                 ("weights", "group"),
-                f"found a group for weights of {FLOAT_BITS} bits, wanted 8 or 4: floats have no scale",
+                f"found a group for weights of {FLOAT_BITS} bits, expected 8 or 4: floats have no scale",
             )
 
 
@@ -259,9 +260,9 @@ def _broken_encoder(fields: Mapping[str, Any], at: Keys, code: object) -> Iterat
     threshold = fields.get("threshold", "absmax")
     for needed, rule in (("gamma", "quantile"), ("k", "mean")):
         if threshold == rule and fields.get(needed) is None:
-            yield (*at, "threshold"), f"found '{rule}' without `{needed}`, wanted both"
-    if code == "binary":
+            yield (*at, "threshold"), f"found '{rule}' without `{needed}`, expected both"
+    if any(code == name and not spec.signed for name, spec in SPECS.items()):
         if threshold not in ("absmax", "quantile"):
-            yield (*at, "threshold"), f"found '{threshold}' for unsigned counts, wanted absmax or quantile"
+            yield (*at, "threshold"), f"found '{threshold}' for unsigned counts, expected absmax or quantile"
         if fields.get("clip") is not None:
-            yield (*at, "clip"), "found a clip for unsigned counts, wanted none: their range holds its zero point"
+            yield (*at, "clip"), "found a clip for unsigned counts, expected none: their range holds its zero point"

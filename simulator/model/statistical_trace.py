@@ -8,7 +8,8 @@ import numpy as np
 
 from simulator.errors import ModelError, TraceError, did_you_mean
 from simulator.model.checkpoint import tensor_specs
-from simulator.model.llama_config import CONFIG_FILE, LlamaConfig, read_config
+from simulator.model.llama_config import LlamaConfig, read_config
+from simulator.model.model_location import CONFIG_FILE
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import build_program
 from simulator.trace.statistical_counts import StatisticalCounts, fit_trace, spread, token_activity
@@ -38,7 +39,7 @@ def read_shape(shape: str) -> LlamaConfig:
     names = list_shapes()
     if shape not in names:
         wanted = f"one of {', '.join(names)}, or the path of a config.json"
-        raise ModelError(f"shape {shape!r}, wanted {wanted}{did_you_mean(shape, names)}")
+        raise ModelError(f"shape {shape!r}, expected {wanted}{did_you_mean(shape, names)}")
     return read_config(SHAPES / f"{shape}.json")
 
 
@@ -87,7 +88,7 @@ def statistical_trace(
         A number is out of range, or a stream of the shape has no captured one of its type.
     """
     if tokens < 1:
-        raise TraceError(f"tokens {tokens}, wanted 1 or more")
+        raise TraceError(f"tokens {tokens}, expected 1 or more")
     config, bits, warnings = _dense_bits(read_shape(shape))
     chosen = spread(token_activity(like), tokens)
     positions = like.positions[chosen] if context is None else context + np.arange(tokens, dtype=np.int64)
@@ -140,7 +141,7 @@ def _dense_bits(config: LlamaConfig) -> tuple[LlamaConfig, dict[str, int], list[
 
 def _check_positions(first: int, last: int, config: LlamaConfig) -> None:
     if first < 0:
-        raise TraceError(f"context {first}, wanted 0 or more")
+        raise TraceError(f"context {first}, expected 0 or more")
     limit = config.max_position_embeddings
     if last >= limit:
         raise ModelError(f"context of {last + 1} tokens, the model holds {limit} ({last + 1 - limit} over)")

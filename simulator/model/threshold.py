@@ -85,7 +85,7 @@ def signed_step(values: F32, levels: int, rule: EncoderRule) -> F32:
     """Step of each token [tokens] for counts -L to L."""
     if rule.threshold == "static":
         if not rule.step > 0:
-            raise ModelError("static threshold without a step, wanted one in the preset, or one found on a text")
+            raise ModelError("static threshold without a step, expected one in the preset, or one found on a text")
         return np.full(len(values), rule.step, np.float32)
     if rule.threshold == "mean":
         return np.asarray(np.abs(values).mean(axis=1) / np.float32(rule.k), np.float32)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from simulator.actions import bridge_step
 from simulator.errors import ConservationError
 from simulator.report.run import Run
 
@@ -14,46 +15,26 @@ TOLERANCE = 1e-9  # relative to the largest of the sums; every part is correctly
 
 
 class Step(NamedTuple):
-    """One step of the bridge: its key and what it adds in words."""
+    """One step of the bridge: its key, what it adds in words, and the component whose fill its bar takes."""
 
     key: str
     label: str
+    drawn_as: str | None = None
 
 
 OP_COUNT, TOTAL = "op_count", "chip"
-TOGETHER = Step("synapse", "weight fetch and accumulate")
+TOGETHER = Step("synapse", "weight fetch and accumulate", "synapse")
 STEPS = (
-    Step("accumulate", "accumulate at the chip's price"),
-    Step("weight_fetch", "weight fetch"),
-    Step("membrane", "accumulators and membranes"),
-    Step("routing", "routing"),
-    Step("neurons", "encoding neurons"),
-    Step("vector", "non-spiking operations"),
-    Step("memory", "KV, spike and value storage"),
-    Step("links", "links between chips, DRAM"),
-    Step("static", "static power and barriers"),
+    Step("accumulate", "accumulate at the chip's price", "dendrite"),
+    Step("weight_fetch", "weight fetch", "synapse"),
+    Step("membrane", "accumulators and membranes", "axon_in"),
+    Step("routing", "routing", "noc"),
+    Step("neurons", "encoding neurons", "soma"),
+    Step("vector", "non-spiking operations", "vector"),
+    Step("memory", "KV, spike and value storage", "memory"),
+    Step("links", "links between chips, DRAM", "axon_out"),
+    Step("static", "static power and barriers", "static"),
 )
-# Which step pays for an action: by its name, or by its component. Neuron updates: see `_step_of`.
-ACTIONS = {
-    "dendrite.accumulate": "accumulate",
-    "dendrite.multiply_accumulate": "accumulate",
-    "synapse.word_read": "weight_fetch",
-    "noc.chip_hop": "links",
-}
-COMPONENTS = {
-    "synapse": "membrane",
-    "dendrite": "membrane",
-    "noc": "routing",
-    "axon_in": "routing",
-    "axon_out": "routing",
-    "soma": "neurons",
-    "vector": "vector",
-    "memory": "memory",
-    "sram": "memory",
-    "dram": "links",
-    "static": "static",
-    "sync": "static",
-}
 TOGETHER_OF = {"accumulate", "weight_fetch"}
 
 
@@ -77,7 +58,7 @@ def bridge_frame(run: Run) -> pd.DataFrame:
     amounts = _amounts(run, ac_pj)
     reached = math.fsum([ac_pj, *(amount for _, amount in amounts)])
     if abs(reached - total_pj) > TOLERANCE * max(abs(ac_pj), total_pj):
-        raise ConservationError(f"bridge: steps reach {reached!r} pJ, wanted the total of the ledger {total_pj!r} pJ")
+        raise ConservationError(f"bridge: steps reach {reached!r} pJ, expected the total of the ledger {total_pj!r} pJ")
     rows = [(OP_COUNT, f"45 nm op count ({run.precision})", "start", ac_pj, 0.0, ac_pj)]
     for step, amount in amounts:
         rows.append((step.key, step.label, "change", amount, rows[-1][5], rows[-1][5] + amount))
@@ -97,7 +78,7 @@ def _amounts(run: Run, ac_pj: float) -> list[tuple[Step, float]]:
     for layer, component, action, energy in zip(
         *(rows[column] for column in ("layer", "component", "action", "energy_pj")), strict=True
     ):
-        key = _step_of(component, action, layer in layers)
+        key = bridge_step(component, action, layer in layers)
         inside = together and (key in TOGETHER_OF or component == "synapse")
         spent.setdefault(TOGETHER.key if inside else key, []).append(energy)
     known = [TOGETHER, *(step for step in STEPS if step.key not in TOGETHER_OF)] if together else list(STEPS)
@@ -105,17 +86,6 @@ def _amounts(run: Run, ac_pj: float) -> list[tuple[Step, float]]:
     amounts = [(step, math.fsum(spent.get(step.key, ()))) for step in (*known, *others)]
     step, amount = amounts[0]
     return [(step, amount - ac_pj), *amounts[1:]]
-
-
-def _step_of(component: str, action: str, of_layer: bool) -> str:
-    """Key of the step that an action belongs to; a layer's neurons hold its sums, those of a stage encode; its DRAM
-    traffic is weights, that of an op its cache or table.
-    """
-    if component == "soma" and of_layer:
-        return "membrane"
-    if component == "dram" and not of_layer:
-        return "memory"
-    return ACTIONS.get(f"{component}.{action}", COMPONENTS.get(component, component))
 
 
 def _priced_together(rows: pd.DataFrame) -> bool:

@@ -60,7 +60,7 @@ def read_reports(folders: list[Path]) -> list[Finished]:
         For fewer than two, or a folder without a whole report.
     """
     if len(folders) < 2:
-        raise OutputError(f"compare: found {len(folders)} report, wanted two or more")
+        raise OutputError(f"compare: found {len(folders)} report, expected two or more")
     found = [_read(folder) for folder in folders]
     labels = [report.label for report in found]
     if len(set(labels)) == len(labels):

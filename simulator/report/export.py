@@ -94,7 +94,7 @@ def _known(formats: Mapping[str, Writer], file: Path) -> Writer:
     """The writer of the ending of ``file``."""
     if file.suffix not in formats:
         guess = did_you_mean(file.suffix, formats)
-        raise OutputError(f"{file}: found the ending '{file.suffix}', wanted one of {', '.join(formats)}{guess}")
+        raise OutputError(f"{file}: found the ending '{file.suffix}', expected one of {', '.join(formats)}{guess}")
     return formats[file.suffix]
 
 

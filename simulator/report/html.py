@@ -53,7 +53,7 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         units_finding=unit_finding(run),
         layers=as_cells(_layers(run)),
         layers_finding=_layers_finding(run),
-        storage=as_cells(storage_summary(storage_frame(run.trace, run.chip, run.placement))),
+        storage=as_cells(storage_summary(storage_frame(run.mapped))),
         storage_finding=storage_line(run).removeprefix("storage: "),
         assumptions=as_cells(_assumptions(run)),
         assumptions_finding=_assumptions_finding(run),
@@ -79,7 +79,7 @@ def write_page(run: Run, directory: Path, formats: Sequence[Literal["png", "pdf"
     try:
         path.write_text(render_html(run, drawn), encoding="utf-8", newline="\n")
     except OSError as fault:
-        raise OutputError(f"{path}: {fault.strerror}, wanted a folder to write the report to") from fault
+        raise OutputError(f"{path}: {fault.strerror}, expected a folder to write the report to") from fault
     return path
 
 
@@ -200,7 +200,7 @@ def _checks(run: Run) -> Iterator[str]:
     yield run.ledger.conservation_line(format_energy)
     stages = int(run.result.stages["total_ps"].sum())
     if stages != run.result.total_ps:
-        raise ConservationError(f"time: stages add up to {stages} ps, wanted the total {run.result.total_ps} ps")
+        raise ConservationError(f"time: stages add up to {stages} ps, expected the total {run.result.total_ps} ps")
     yield f"Σ stages = total time: {format_time(run.result.total_ps)}"
     yield "op count + Σ steps of the bridge = total energy"  # bridge_frame has refused to draw anything else
 

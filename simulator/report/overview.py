@@ -23,7 +23,7 @@ def find_reports(root: Path) -> list[Path]:
     """
     found = sorted(path.parent for path in root.glob(f"*/*/{RESULT}") if not path.parent.name.startswith("."))
     if not found:
-        raise OutputError(f"{root}: holds no report, wanted one; `spikewatt simulate` writes it")
+        raise OutputError(f"{root}: holds no report, expected one; `spikewatt simulate` writes it")
     return found
 
 
@@ -52,7 +52,7 @@ def read_result(folder: Path) -> dict[str, Any]:
         raise OutputError(f"{path}: is not JSON: {error}") from error
     found = (result.get("schema"), result.get("schema_version")) if isinstance(result, dict) else None
     if found != (SCHEMA, SCHEMA_VERSION):
-        raise OutputError(f"{path}: found schema {found}, wanted {(SCHEMA, SCHEMA_VERSION)}")
+        raise OutputError(f"{path}: found schema {found}, expected {(SCHEMA, SCHEMA_VERSION)}")
     return dict(result)
 
 
@@ -61,7 +61,7 @@ def _row_of(folder: Path) -> dict[str, object]:
     try:
         return _row(read_result(folder))
     except (KeyError, TypeError) as error:
-        raise OutputError(f"{folder / RESULT}: damaged: no number where {error} is wanted") from error
+        raise OutputError(f"{folder / RESULT}: damaged: no number where {error} is expected") from error
 
 
 def _row(result: dict[str, Any]) -> dict[str, object]:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from simulator.actions import ACTIONS, COMPONENTS, billed_components
 from simulator.energy.ledger import TOLERANCE, UNCOSTED, EnergyLedger, build_ledger
 from simulator.energy.lemaire import memory_inclusive
-from simulator.energy.prices import COUNTED_UNITS, PRICE_PATHS, UnitPrice, chip_prices
+from simulator.energy.prices import UnitPrice, chip_prices
 from simulator.engine.result import CHIP, SimResult
 from simulator.engine.service import service
 from simulator.errors import ConservationError
@@ -18,7 +19,6 @@ from simulator.report.format import format_time
 from simulator.report.run import Run
 from simulator.trace.trace import PHASES, Phase, Trace
 
-COMPONENTS = tuple(dict.fromkeys(name.split(".")[0] for name in PRICE_PATHS))
 LEMAIRE_SCOPE = (
     "Linear layers: arithmetic, weights, potentials, buffers and addresses, 8 KB banks at 10 pJ per 64 bits; no"
     " network, other operations or static power."
@@ -54,9 +54,9 @@ def layer_table(run: Run) -> pd.DataFrame:
     table["operand_bits"] = pd.array([_operand_bits(run.trace, layer) for layer in layers], dtype="Int64")
     # an uncosted row keeps component.action in its action
     actions = rows["action"].where(rows["component"] == UNCOSTED, rows["component"] + "." + rows["action"])
-    counts = _pivot(rows, actions, "count").reindex(columns=_known_first(PRICE_PATHS, actions), fill_value=0)
+    counts = _pivot(rows, actions, "count").reindex(columns=_known_first(tuple(ACTIONS), actions), fill_value=0)
     energies = _pivot(rows, rows["component"], "energy_pj")
-    energies = energies.reindex(columns=_known_first(COMPONENTS, rows["component"]), fill_value=0.0)
+    energies = energies.reindex(columns=_known_first(billed_components(), rows["component"]), fill_value=0.0)
     numbers = counts.add_prefix("n_").astype("int64").join(energies.add_suffix("_pj"))
     return table.join(numbers).join(run.ledger.by_layer()).reset_index(drop=True)
 
@@ -187,7 +187,7 @@ def _assumption(run: Run, price: UnitPrice) -> dict[str, object]:
     return {
         "action": price.name,
         "value_pj": price.unit_pj,
-        "unit": f"pJ/{COUNTED_UNITS.get(price.name.split('.')[0], 'operation')}",
+        "unit": f"pJ/{COMPONENTS[ACTIONS[price.name].component].counted}",
         "low_pj": math.nan if price.low_pj is None else price.low_pj,
         "high_pj": math.nan if price.high_pj is None else price.high_pj,
         "path": price.path,
@@ -202,9 +202,9 @@ def _assumption(run: Run, price: UnitPrice) -> dict[str, object]:
 
 def _operand_bits(trace: Trace, layer: str) -> int | None:
     """Width of the operands of a row of `layer_table`, where it is known."""
-    if layer in trace.layer:
-        return trace.layer[layer].weight_bits
-    return trace.op[layer].operand_bits or None if layer in trace.op else None
+    if layer in trace.layer_by_id:
+        return trace.layer_by_id[layer].weight_bits
+    return trace.op_by_id[layer].operand_bits or None if layer in trace.op_by_id else None
 
 
 def _homes(trace: Trace) -> dict[str, tuple[str, str]]:
@@ -212,8 +212,8 @@ def _homes(trace: Trace) -> dict[str, tuple[str, str]]:
     homes = {CHIP: (CHIP, CHIP)}
     for stage in trace.stages:
         homes[stage.stage_id] = ("encoder", stage.stage_id)
-        homes |= {op_id: (trace.op[op_id].kind, stage.stage_id) for op_id in stage.ops}
-        homes |= {layer_id: (trace.layer[layer_id].kind, stage.stage_id) for layer_id in stage.layers}
+        homes |= {op_id: (trace.op_by_id[op_id].kind, stage.stage_id) for op_id in stage.ops}
+        homes |= {layer_id: (trace.layer_by_id[layer_id].kind, stage.stage_id) for layer_id in stage.layers}
     return homes
 
 
@@ -223,7 +223,7 @@ def _pivot(rows: pd.DataFrame, columns: pd.Series[str], values: str) -> pd.DataF
     return sums.unstack("column", fill_value=0)
 
 
-def _known_first(known: tuple[str, ...] | dict[str, str], found: pd.Series[str]) -> list[str]:
+def _known_first(known: tuple[str, ...], found: pd.Series[str]) -> list[str]:
     """All known names, then those found beside them (uncosted work)."""
     return list(dict.fromkeys([*known, *found]))
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simulator.actions import terminal_columns
 from simulator.report.cells import as_cells
 from simulator.report.compare import Finished, energy_causes, energy_difference, headline, time_causes
 from simulator.report.format import (
@@ -39,14 +40,6 @@ WIDTH = 100
 PIPE_WIDTH = 200  # of a plain table in a pipe, where a name cut in two is no name
 TOP = 5
 DIFFERENCES = 15  # rows of a comparison
-# component columns of the stage table that share a column on the terminal
-COLUMNS = {
-    "synapse": ("axon_in_pj", "synapse_pj", "dendrite_pj"),
-    "soma": ("soma_pj",),
-    "network": ("axon_out_pj", "noc_pj"),
-    "vector": ("vector_pj", "memory_pj", "sram_pj"),
-}
-LEGEND = "synapse = axon_in + synapse + dendrite, network = axon_out + noc, vector = vector + memory + sram"
 NARROW = 90  # columns below which these are left out
 _NOT_ASCII = str.maketrans({"Σ": "sum of", "µ": "u"})
 
@@ -126,7 +119,7 @@ def _stages(run: Run, console: Console) -> Table:
     parts = _part_columns(console)
     numbers = ["spikes", "ACs", *parts, "energy", "share", "time"]
     table = _table(console, "Energy by stage, all blocks", ["stage"], numbers)
-    table.caption = LEGEND if parts else None
+    table.caption = _legend(parts)
     for row in _records(rows, stage="total", time_ps=run.result.total_ps):
         counts = [_count(row["spikes"]), _count(row["ac_ops"])]
         _add(console, table, row["stage"], *counts, *_parts(row, parts), *_energy_and_share(row), _time(row["time_ps"]))
@@ -139,7 +132,7 @@ def _layers(run: Run, console: Console) -> Table:
     rows["share"] = rows["energy_pj"] / run.ledger.total_pj if run.ledger.total_pj else 0.0
     parts = _part_columns(console)
     table = _table(console, "Energy by layer", ["layer"], ["ACs", *parts, "energy", "share"])
-    table.caption = LEGEND if parts else None
+    table.caption = _legend(parts)
     for row in _records(rows, layer="total"):
         _add(console, table, row["layer"], _count(row["ac_ops"]), *_parts(row, parts), *_energy_and_share(row))
     return table
@@ -232,7 +225,15 @@ def _add(console: Console, table: Table, *cells: str) -> None:
 
 def _part_columns(console: Console) -> Mapping[str, tuple[str, ...]]:
     """Columns of energy by part that the width has room for."""
-    return COLUMNS if console.width >= NARROW else {}
+    if console.width < NARROW:
+        return {}
+    return {column: tuple(f"{name}_pj" for name in names) for column, names in terminal_columns().items()}
+
+
+def _legend(columns: Mapping[str, tuple[str, ...]]) -> str | None:
+    """What a column of energy adds up, for those of several components; None without columns."""
+    sums = {column: " + ".join(name.removesuffix("_pj") for name in names) for column, names in columns.items()}
+    return ", ".join(f"{column} = {names}" for column, names in sums.items() if " + " in names) or None
 
 
 def _parts(row: Mapping[Any, Any], columns: Mapping[str, tuple[str, ...]]) -> list[str]:

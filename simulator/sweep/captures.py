@@ -18,10 +18,10 @@ from simulator.errors import ConfigError, OutputError, SpikewattError
 from simulator.model.capture import capture
 from simulator.model.preset import Preset, broken_preset_rules, load_preset, shipped_presets
 from simulator.model.statistical_trace import statistical_trace
-from simulator.model.tokenizer import read_text
 from simulator.model.weight_files import weight_files
 from simulator.sweep.code import code_hash
 from simulator.sweep.sampling import Values
+from simulator.text_files import read_text
 from simulator.trace.trace import Trace
 from simulator.trace.trace_files import load_trace, save_trace
 

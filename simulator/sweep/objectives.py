@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.actions import ACTIONS, billed_components
 from simulator.config.chip import ChipConfig
 from simulator.config.constraints import Constraint, parse_constraint
 from simulator.config.sweep import SweepConfig
-from simulator.energy.prices import PRICE_PATHS
 from simulator.errors import CapacityError, ConfigError, UncostedError, did_you_mean
 from simulator.report.result_json import leaves, result_dict
 from simulator.report.simulation import simulate
 from simulator.trace.trace import Trace
 
 MACHINE = "elapsed"  # seconds of this machine: no property of a chip
-SUCH_AS = "wanted one such as energy.per_token_pj"
+SUCH_AS = "expected one such as energy.per_token_pj"
 
 
 @dataclass(frozen=True)
@@ -90,17 +90,17 @@ def _problem(key: str, flat: Mapping[str, Any], numbers: list[str]) -> str:
         return f"found '{key}', which is no number, {SUCH_AS}"
     inside = next((name for name in numbers if name.startswith(f"{key}.")), None)
     if inside is not None:
-        return f"found '{key}', which holds several numbers, wanted one such as {inside}"
+        return f"found '{key}', which holds several numbers, expected one such as {inside}"
     return f"found unknown result key '{key}', {SUCH_AS}{did_you_mean(key, numbers)}"
 
 
 def _possible(trace: Trace) -> Iterator[str]:
     """Keys that a result has only where the work was done, and one token may not do it."""
-    for component in dict.fromkeys(name.partition(".")[0] for name in PRICE_PATHS):
+    for component in billed_components():
         yield f"energy.by_component.{component}"
-    for name in PRICE_PATHS:
+    for name in ACTIONS:
         yield f"counts.by_action.{name}"
-    for part in (*trace.layer, *trace.op, *(stage.stage_id for stage in trace.stages)):
+    for part in (*trace.layer_by_id, *trace.op_by_id, *(stage.stage_id for stage in trace.stages)):
         yield f"energy.by_layer.{part}"
 
 

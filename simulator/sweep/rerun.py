@@ -85,9 +85,9 @@ def _find(name: str, root: Path) -> Path:
     if len(found) == 1:
         return found[0]
     if found:
-        raise OutputError(f"point '{name}': found {len(found)} such points ({_some(found)}), wanted one")
+        raise OutputError(f"point '{name}': found {len(found)} such points ({_some(found)}), expected one")
     near = did_you_mean(name, [path.parent.name for path in results])
-    raise OutputError(f"point '{name}': found none below {root}, wanted the id of one with a result{near}")
+    raise OutputError(f"point '{name}': found none below {root}, expected the id of one with a result{near}")
 
 
 def _some(paths: Iterable[Path]) -> str:

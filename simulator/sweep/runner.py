@@ -127,7 +127,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     """``2/8`` as (2, 8); raises ConfigError for anything else."""
     i, slash, n = text.partition("/")
     if not (slash and i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
-        raise ConfigError([f"--shard: found '{text}', wanted i/N with 1 <= i <= N, such as 2/8"])
+        raise ConfigError([f"--shard: found '{text}', expected i/N with 1 <= i <= N, such as 2/8"])
     return int(i), int(n)
 
 
@@ -135,10 +135,12 @@ def _check_call(config: SweepConfig, jobs: int, shard: tuple[int, int]) -> None:
     """Raise ConfigError for a number of processes or a part that means nothing."""
     what = f"sweep '{config.name}'"
     if jobs < 1:
-        raise ConfigError([f"{what}: jobs: found {jobs}, wanted at least 1"])
+        raise ConfigError([f"{what}: jobs: found {jobs}, expected at least 1"])
     i, n = shard
     if config.mode == "optuna" and shard != WHOLE:
-        raise ConfigError([f"{what}: shard: found {i}/{n}, wanted none: each point of optuna follows from the others"])
+        raise ConfigError(
+            [f"{what}: shard: found {i}/{n}, expected none: each point of optuna follows from the others"]
+        )
 
 
 def _example(space: Space, points: Sequence[Point], store: Store) -> tuple[dict[str, Any] | None, Trace | None]:

@@ -11,13 +11,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from simulator.actions import op_actions
 from simulator.errors import TraceError, did_you_mean
 from simulator.trace.trace import ClosedForm, Op, Stage, Stream, Trace
-
-# Elementary operations of the vector unit and bits moved by it: the words a chip file prices (`vector`, `memory`).
-VECTOR_ACTIONS = ("add", "mul", "mac", "compare", "exp", "div")
-MEMORY_ACTIONS = ("read", "write")
-ACTIONS = tuple(f"vector.{a}" for a in VECTOR_ACTIONS) + tuple(f"memory.{a}" for a in MEMORY_ACTIONS)
 
 # Sizes of the program are int32 in the compiled engine; a larger one is a damaged file, not a model.
 MAX_SIZE = 2**31 - 1
@@ -27,7 +23,7 @@ STREAM_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
 def check_trace(trace: Trace) -> None:
-    """Check that the program of a trace holds together; its counts are checked when they are read (`Trace.counts`).
+    """Check that the program of a trace holds together; `Trace.spike_counts` checks the counts when they are read.
 
     Raises
     ------
@@ -53,25 +49,25 @@ def check_trace(trace: Trace) -> None:
 def _check_tokens(trace: Trace) -> None:
     positions, phases = trace.positions, trace.phases
     if positions.ndim != 1 or positions.dtype != np.int64:
-        raise TraceError(f"{trace.where}: positions {positions.dtype} {positions.shape}, wanted int64 (tokens,)")
+        raise TraceError(f"{trace.where}: positions {positions.dtype} {positions.shape}, expected int64 (tokens,)")
     if not len(positions):
-        raise TraceError(f"{trace.where}: no tokens, wanted at least one")
+        raise TraceError(f"{trace.where}: no tokens, expected at least one")
     if not 0 <= int(positions.min()) <= int(positions.max()) < MAX_SIZE:
         raise TraceError(
-            f"{trace.where}: positions from {positions.min()} to {positions.max()}, wanted 0 to {MAX_SIZE - 1}"
+            f"{trace.where}: positions from {positions.min()} to {positions.max()}, expected 0 to {MAX_SIZE - 1}"
         )
     if phases.shape != positions.shape or phases.dtype != np.uint8:
-        raise TraceError(f"{trace.where}: phases {phases.dtype} {phases.shape}, wanted uint8 {positions.shape}")
+        raise TraceError(f"{trace.where}: phases {phases.dtype} {phases.shape}, expected uint8 {positions.shape}")
     if int(phases.max()) > 1:
-        raise TraceError(f"{trace.where}: phase {phases.max()}, wanted 0 (prefill) or 1 (decode)")
+        raise TraceError(f"{trace.where}: phase {phases.max()}, expected 0 (prefill) or 1 (decode)")
 
 
 def _check_sizes(trace: Trace) -> None:
     if not trace.streams:
-        raise TraceError(f"{trace.where}: no streams, wanted at least one")
+        raise TraceError(f"{trace.where}: no streams, expected at least one")
     for stream in trace.streams:
         if not STREAM_ID.fullmatch(stream.stream_id):
-            raise TraceError(f"{trace.where}: stream {stream.stream_id!r}: wanted letters, digits, '.', '_' and '-'")
+            raise TraceError(f"{trace.where}: stream {stream.stream_id!r}: expected letters, digits, '.', '_' and '-'")
     sizes = [(f"stream {s.stream_id}: n", s.n, 1, MAX_SIZE) for s in trace.streams]
     sizes += [(f"layer {x.layer_id}: n_in", x.n_in, 1, MAX_SIZE) for x in trace.layers]
     sizes += [(f"layer {x.layer_id}: n_out", x.n_out, 1, MAX_SIZE) for x in trace.layers]
@@ -81,7 +77,7 @@ def _check_sizes(trace: Trace) -> None:
     sizes += [] if trace.window is None else [("window", trace.window, 1, MAX_SIZE)]
     for what, size, least, most in sizes:
         if not least <= size <= most:
-            raise TraceError(f"{trace.where}: {what} {size}, wanted {least} to {most}")
+            raise TraceError(f"{trace.where}: {what} {size}, expected {least} to {most}")
     for stream in trace.streams:
         _check_live(trace, stream)
 
@@ -94,7 +90,7 @@ def _check_live(trace: Trace, stream: Stream) -> None:
     if b < 0 or a + b < 0 or a + b * longest > stream.n:
         raise TraceError(
             f"{trace.where}: stream {stream.stream_id}: live [{a}, {b}] makes {a + b * longest} activations at a"
-            f" context of {longest}, wanted b >= 0 and 0 to n, {stream.n}"
+            f" context of {longest}, expected b >= 0 and 0 to n, {stream.n}"
         )
 
 
@@ -102,16 +98,16 @@ def _check_op(trace: Trace, op: Op) -> None:
     where = f"{trace.where}: op {op.op_id}"
     events = 0
     if op.stream is not None:
-        if op.stream not in trace.stream:
+        if op.stream not in trace.stream_by_id:
             raise TraceError(
-                f"{where}: stream {op.stream!r} is not in the stream table{did_you_mean(op.stream, trace.stream)}"
+                f"{where}: stream {op.stream!r} is not in the stream table{did_you_mean(op.stream, trace.stream_by_id)}"
             )
-        events = trace.stream[op.stream].n * trace.encoding.n_timesteps
-        if trace.stream[op.stream].live is None:
-            raise TraceError(f"{where}: stream {op.stream!r} is not local, wanted one that says which of it is live")
+        events = trace.stream_by_id[op.stream].n * trace.encoding.n_timesteps
+        if trace.stream_by_id[op.stream].live is None:
+            raise TraceError(f"{where}: stream {op.stream!r} is not local, expected one that says which of it is live")
     elif op.per_spike:
         raise TraceError(f"{where}: work per spike without a stream")
-    _check_work(where, op.counts, 1, trace)
+    _check_work(where, op.work_per_token, 1, trace)
     _check_work(f"{where}: per timestep", op.per_timestep, trace.encoding.n_timesteps, trace)
     _check_work(f"{where}: per spike", op.per_spike, events, trace)
 
@@ -119,12 +115,12 @@ def _check_op(trace: Trace, op: Op) -> None:
 def _check_work(where: str, table: Mapping[str, ClosedForm], times: int, trace: Trace) -> None:
     """Actions have names in the chip files, and ``times`` their counts are not negative and fit 64 bits."""
     for action, (a, b) in table.items():
-        if action not in ACTIONS:
-            near = did_you_mean(action, ACTIONS)
-            raise TraceError(f"{where}: unknown action {action!r}, wanted one of {', '.join(ACTIONS)}{near}")
+        if action not in op_actions():
+            near = did_you_mean(action, op_actions())
+            raise TraceError(f"{where}: unknown action {action!r}, expected one of {', '.join(op_actions())}{near}")
         # A context is at least 1, so a may be negative (c - 1 additions sum c terms) as long as the count is not.
         if b < 0 or a + b < 0:
-            raise TraceError(f"{where}: {action} [{a}, {b}] is negative for some context, wanted a + b*c >= 0")
+            raise TraceError(f"{where}: {action} [{a}, {b}] is negative for some context, expected a + b*c >= 0")
         if (a + b * int(trace.contexts.max())) * times * trace.n_tokens >= 2**63:
             raise TraceError(f"{where}: {action} [{a}, {b}] is beyond 64 bits over {trace.n_tokens} tokens")
 
@@ -154,23 +150,23 @@ def _check_ids(trace: Trace) -> None:
         times = Counter(used)
         for i in ids:
             if times[i] != 1:
-                raise TraceError(f"{trace.where}: {kind} {i!r} is in {times[i]} {where}, wanted exactly one")
+                raise TraceError(f"{trace.where}: {kind} {i!r} is in {times[i]} {where}, expected exactly one")
 
 
 def _check_unique(trace: Trace, ids: Iterable[tuple[str, str]]) -> None:
     seen: dict[str, str] = {}
     for i, kind in ids:
         if i in seen:
-            raise TraceError(f"{trace.where}: {kind} id {i!r} is that of a {seen[i]} already, wanted each id once")
+            raise TraceError(f"{trace.where}: {kind} id {i!r} is that of a {seen[i]} already, expected each id once")
         seen[i] = kind
 
 
 def _check_stage(trace: Trace, stage: Stage) -> None:
     where = f"{trace.where}: stage {stage.stage_id}"
     for kind, ids, known in (
-        ("op", stage.ops, trace.op),
-        ("layer", stage.layers, trace.layer),
-        ("stream", () if stage.stream is None else (stage.stream,), trace.stream),
+        ("op", stage.ops, trace.op_by_id),
+        ("layer", stage.layers, trace.layer_by_id),
+        ("stream", () if stage.stream is None else (stage.stream,), trace.stream_by_id),
     ):
         for i in ids:
             if i not in known:
@@ -179,17 +175,17 @@ def _check_stage(trace: Trace, stage: Stage) -> None:
         if stage.layers:
             raise TraceError(f"{where}: drives layers without a stream")
         return
-    if trace.stream[stage.stream].live is not None:
-        raise TraceError(f"{where}: stream {stage.stream!r} is local, wanted one that drives layers")
-    n = trace.stream[stage.stream].n
+    if trace.stream_by_id[stage.stream].live is not None:
+        raise TraceError(f"{where}: stream {stage.stream!r} is local, expected one that drives layers")
+    n = trace.stream_by_id[stage.stream].n
     if n != stage.width:
-        raise TraceError(f"{where}: width {stage.width}, wanted {n}, the activations of its stream")
+        raise TraceError(f"{where}: width {stage.width}, expected {n}, the activations of its stream")
     for layer_id in stage.layers:
-        layer = trace.layer[layer_id]
+        layer = trace.layer_by_id[layer_id]
         if layer.stream != stage.stream or layer.n_in != n:
             raise TraceError(
                 f"{where}: layer {layer_id} takes {layer.n_in} inputs from {layer.stream!r},"
-                f" wanted {n} from {stage.stream!r}"
+                f" expected {n} from {stage.stream!r}"
             )
 
 
@@ -197,7 +193,7 @@ def _check_order(trace: Trace, stage: Stage, what: str, ids: tuple[str, ...], re
     """What travels to a stage comes from an earlier one, once."""
     where = f"{trace.where}: stage {stage.stage_id}: {what}"
     if len(ids) != len(set(ids)):
-        raise TraceError(f"{where} {list(ids)}, wanted each id once")
+        raise TraceError(f"{where} {list(ids)}, expected each id once")
     for i in ids:
         if i not in ready:
-            raise TraceError(f"{where}: {i!r} is not ready, wanted one of an earlier stage{did_you_mean(i, ready)}")
+            raise TraceError(f"{where}: {i!r} is not ready, expected one of an earlier stage{did_you_mean(i, ready)}")

@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import replace
 
 from simulator.errors import TraceError, did_you_mean
-from simulator.trace.encoding import CODES, Encoding
+from simulator.trace.codes import CODES
+from simulator.trace.encoding import Encoding
 from simulator.trace.trace import Trace
 
 
@@ -32,7 +33,7 @@ def as_encoding(trace: Trace, code: str, levels: int | None = None) -> Trace:
     """
     known = next((c for c in CODES if c == code), None)
     if known is None:
-        raise TraceError(f"encoding {code!r}, wanted one of {', '.join(CODES)}{did_you_mean(code, CODES)}")
+        raise TraceError(f"encoding {code!r}, expected one of {', '.join(CODES)}{did_you_mean(code, CODES)}")
     try:
         encoding = Encoding(known, trace.encoding.levels if levels is None else levels)
     except ValueError as error:
@@ -56,11 +57,11 @@ def _check_holds(trace: Trace, encoding: Encoding) -> None:
         return
     low = -encoding.levels if encoding.signed else 0
     for stream in trace.streams:
-        counts = trace.counts(stream.stream_id)
+        counts = trace.spike_counts(stream.stream_id)
         least, most = (int(counts.min()), int(counts.max())) if counts.size else (0, 0)
         if least < low or most > encoding.levels:
             raise TraceError(
                 f"{trace.path or trace.name}: stream {stream.stream_id} holds counts from {least} to {most}, which"
-                f" {encoding.code} of {encoding.levels} levels cannot hold (wanted {low} to {encoding.levels});"
+                f" {encoding.code} of {encoding.levels} levels cannot hold (expected {low} to {encoding.levels});"
                 f" {'take more levels' if encoding.signed else 'take a signed code'}"
             )

@@ -87,7 +87,7 @@ def fit_histogram(counts: NDArray[np.integer], n_tokens: int) -> StreamStatistic
 
 
 def _closer(tilt: F64, wanted: NDArray[np.int64], mean: F64, variance: F64) -> F64:
-    """One Newton step of tilts towards the sums of counts that are wanted, no longer than 1."""
+    """One Newton step of tilts towards the sums of counts that are expected, no longer than 1."""
     step = np.clip((wanted - mean) / np.maximum(variance, 1e-9), -1, 1)
     return np.clip(tilt + step, -LARGEST_TILT, LARGEST_TILT)
 
@@ -138,7 +138,7 @@ def stream_kind(stream_id: str) -> str:
 
 def token_activity(trace: Trace) -> F64:
     """Sum of the absolute counts of all streams, float64 [tokens]."""
-    sizes = [np.abs(trace.counts(s.stream_id).astype(np.int64)).sum(axis=1) for s in trace.streams]
+    sizes = [np.abs(trace.spike_counts(s.stream_id).astype(np.int64)).sum(axis=1) for s in trace.streams]
     activity: F64 = np.sum(sizes, axis=0, dtype=np.float64)
     return activity
 
@@ -155,7 +155,7 @@ def fit_trace(like: Trace) -> dict[str, tuple[StreamStatistics, ...]]:
         if grows(stream):
             statistics = fit_histogram(like.live_counts(stream.stream_id), like.n_tokens)
         else:
-            statistics = fit_stream(like.counts(stream.stream_id))
+            statistics = fit_stream(like.spike_counts(stream.stream_id))
         fitted.setdefault(stream_kind(stream.stream_id), []).append(statistics)
     return {kind: tuple(streams) for kind, streams in fitted.items()}
 
@@ -192,7 +192,7 @@ class StatisticalCounts:
     def check(self) -> None:
         """Raise TraceError when a stream is of a type that was not captured, or the seed is none."""
         if self.seed < 0:
-            raise TraceError(f"seed {self.seed}, wanted 0 or more")
+            raise TraceError(f"seed {self.seed}, expected 0 or more")
         for stream in self.streams:
             if (kind := stream_kind(stream.stream_id)) not in self.statistics:
                 known = ", ".join(self.statistics)

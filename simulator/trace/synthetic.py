@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from simulator.errors import TraceError, did_you_mean
 from simulator.trace.check import check_trace
-from simulator.trace.encoding import Code, Encoding
+from simulator.trace.codes import Code
+from simulator.trace.encoding import Encoding
 from simulator.trace.trace import PHASES, Layer, Op, Phase, Stage, Stream, Trace
 
 Pattern = Literal["silent", "single", "full", "poisson"]
@@ -36,7 +37,7 @@ def parse_sizes(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise TraceError(f"sizes '{text}', wanted whole numbers with commas such as 64,32,16") from None
+        raise TraceError(f"sizes '{text}', expected whole numbers with commas such as 64,32,16") from None
 
 
 def synthetic_trace(
@@ -93,9 +94,9 @@ def synthetic_trace(
     """
     if pattern not in get_args(Pattern):
         known = get_args(Pattern)
-        raise TraceError(f"pattern {pattern!r}, wanted one of {', '.join(known)}{did_you_mean(pattern, known)}")
+        raise TraceError(f"pattern {pattern!r}, expected one of {', '.join(known)}{did_you_mean(pattern, known)}")
     if len(sizes) < 2:
-        raise TraceError(f"sizes {list(sizes)}, wanted at least two: inputs and outputs of one layer")
+        raise TraceError(f"sizes {list(sizes)}, expected at least two: inputs and outputs of one layer")
     try:
         encoding = Encoding(code, levels)
     except ValueError as error:
@@ -165,7 +166,7 @@ class _Counts:
     def check(self) -> None:
         """Raise TraceError when the single spike is outside the trace, or a mean or the seed is not one."""
         if self.seed < 0:
-            raise TraceError(f"seed {self.seed}, wanted 0 or more")
+            raise TraceError(f"seed {self.seed}, expected 0 or more")
         if self.pattern == "single":
             self._check_single()
         if self.pattern == "poisson":
@@ -174,23 +175,23 @@ class _Counts:
     def _check_single(self) -> None:
         stream, token, neuron, spike_count = self.single
         if not 0 <= stream < len(self.streams):
-            raise TraceError(f"single spike in stream {stream}, wanted 0 to {len(self.streams) - 1}")
+            raise TraceError(f"single spike in stream {stream}, expected 0 to {len(self.streams) - 1}")
         for what, index, size in (("token", token, self.tokens), ("neuron", neuron, self.streams[stream].n)):
             if not 0 <= index < size:
-                raise TraceError(f"single spike of {what} {index}, wanted 0 to {size - 1}")
+                raise TraceError(f"single spike of {what} {index}, expected 0 to {size - 1}")
         low = -self.encoding.levels if self.encoding.signed else 0
         if not low <= spike_count <= self.encoding.levels:
-            raise TraceError(f"single spike of count {spike_count}, wanted {low} to {self.encoding.levels}")
+            raise TraceError(f"single spike of count {spike_count}, expected {low} to {self.encoding.levels}")
 
     def _check_means(self) -> None:
         if not isinstance(self.mean_count, (int, float)) and len(self.mean_count) != len(self.streams):
-            raise TraceError(f"mean_count of {len(self.mean_count)} streams, wanted {len(self.streams)}")
+            raise TraceError(f"mean_count of {len(self.mean_count)} streams, expected {len(self.streams)}")
         for index, stream in enumerate(self.streams):
             means = self._means(index)
             if means.shape not in ((), (stream.n,)):
-                raise TraceError(f"mean_count of {stream.stream_id} has shape {means.shape}, wanted ({stream.n},)")
+                raise TraceError(f"mean_count of {stream.stream_id} has shape {means.shape}, expected ({stream.n},)")
             if not (np.isfinite(means).all() and (means >= 0).all() and (means <= 1e9).all()):
-                raise TraceError(f"mean_count of {stream.stream_id}: wanted numbers from 0 to 1e9")
+                raise TraceError(f"mean_count of {stream.stream_id}: expected numbers from 0 to 1e9")
 
     def _means(self, index: int) -> NDArray[np.float64]:
         per_stream = self.mean_count

@@ -71,7 +71,7 @@ def save_trace(trace: Trace, path: str | Path) -> str:
     check_trace(trace)
     try:
         if path.is_dir():
-            raise OutputError(f"{path}: is a directory, wanted the path of a file such as {path / 'trace.npz'}")
+            raise OutputError(f"{path}: is a directory, expected the path of a file such as {path / 'trace.npz'}")
         if not path.parent.is_dir():
             raise OutputError(f"{path}: cannot write: there is no directory {path.parent}, make it first")
         with replaced_whole(path) as beside, zipfile.ZipFile(beside, "x") as archive:
@@ -94,7 +94,7 @@ def _arrays(trace: Trace) -> Iterator[tuple[str, NDArray[np.integer]]]:
     yield PHASES_MEMBER, trace.phases
     dtype = counts_dtype(trace.encoding.levels)
     for stream in trace.streams:
-        yield counts_member(stream.stream_id), np.ascontiguousarray(trace.counts(stream.stream_id), dtype=dtype)
+        yield counts_member(stream.stream_id), np.ascontiguousarray(trace.spike_counts(stream.stream_id), dtype=dtype)
 
 
 def _write(trace: Trace, archive: zipfile.ZipFile) -> str:
@@ -148,7 +148,7 @@ def load_trace(path: str | Path) -> Trace:
         encoding=encoding,
         streams=manifest.streams,
         layers=manifest.layers,
-        ops=manifest.ops,
+        ops=tuple(record.op() for record in manifest.ops),
         stages=manifest.stages,
         positions=positions.astype(np.int64, copy=False),
         phases=phases,
@@ -182,7 +182,7 @@ def verify_trace(path: str | Path) -> Trace:
     problems = []
     for stream in trace.streams:
         try:
-            trace.counts(stream.stream_id)
+            trace.spike_counts(stream.stream_id)
         except TraceError as error:
             problems.append(str(error))
     if problems:
@@ -211,13 +211,13 @@ def _opened(path: Path, absolute: Path | None = None) -> Iterator[zipfile.ZipFil
     try:
         archive = zipfile.ZipFile(file)
     except FileNotFoundError as error:
-        raise TraceError(f"{path}: no such file, wanted a trace (.npz)") from error
+        raise TraceError(f"{path}: no such file, expected a trace (.npz)") from error
     except IsADirectoryError as error:
-        raise TraceError(f"{path}: is a directory, wanted a trace (.npz)") from error
+        raise TraceError(f"{path}: is a directory, expected a trace (.npz)") from error
     except PermissionError as error:
         raise TraceError(f"{path}: cannot read: {error.strerror}") from error
     except _DAMAGE as error:
-        raise TraceError(f"{path}: {_not_an_archive(file)}, wanted a trace (.npz)") from error
+        raise TraceError(f"{path}: {_not_an_archive(file)}, expected a trace (.npz)") from error
     with archive:
         yield archive
 
@@ -236,7 +236,7 @@ def _read_manifest(archive: zipfile.ZipFile, path: Path) -> bytes:
     if info is None:
         raise TraceError(f"{path}: {MANIFEST}: missing, not a trace")
     if info.file_size > MANIFEST_MAX_BYTES:
-        raise TraceError(f"{path}: {MANIFEST}: {info.file_size} bytes, wanted at most {MANIFEST_MAX_BYTES}")
+        raise TraceError(f"{path}: {MANIFEST}: {info.file_size} bytes, expected at most {MANIFEST_MAX_BYTES}")
     return _read_bytes(archive, info, path)
 
 
@@ -263,7 +263,7 @@ def _check_size(info: zipfile.ZipInfo, member: Member, path: Path) -> None:
     if not 0 < info.file_size - size <= NPY_HEADER_MAX_BYTES:
         raise TraceError(
             f"{path}: {info.filename}: declares {info.file_size} bytes,"
-            f" wanted {size} ({member.dtype} {list(member.shape)}) and a .npy header"
+            f" expected {size} ({member.dtype} {list(member.shape)}) and a .npy header"
         )
 
 
@@ -290,7 +290,7 @@ def _read_array(archive: zipfile.ZipFile, name: str, member: Member, path: Path)
 def _array_of(data: bytes, name: str, member: Member, path: Path) -> NDArray[np.integer]:
     """The array in the bytes of a ``.npy`` file, whose header must say what the manifest says."""
     buffer = io.BytesIO(data)
-    wanted = f"wanted a .npy of version 1.0, {member.dtype} {list(member.shape)} in C order"
+    wanted = f"expected a .npy of version 1.0, {member.dtype} {list(member.shape)} in C order"
     try:
         version = np.lib.format.read_magic(buffer)
         if version != (1, 0):

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from simulator.errors import TraceError, did_you_mean
-from simulator.trace.encoding import Code, Encoding
-from simulator.trace.trace import Layer, Op, Phase, Stage, Stream, Trace
+from simulator.trace.codes import Code
+from simulator.trace.encoding import Encoding
+from simulator.trace.trace import ClosedForm, Layer, Op, Phase, Stage, Stream, Trace
 
 FORMAT = "spikewatt-trace"
 SCHEMA_VERSIONS = (1, 2)
@@ -42,6 +43,30 @@ class EncodingRecord(_Strict):
     timesteps: int
 
 
+class OpRecord(_Strict):
+    """An op as a file states it: `Op`, whose ``work_per_token`` has the key ``counts``."""
+
+    op_id: str
+    kind: str
+    counts: dict[str, ClosedForm]
+    per_timestep: dict[str, ClosedForm] = {}
+    stream: str | None = None
+    per_spike: dict[str, ClosedForm] = {}
+    operand_bits: int = 0
+
+    def op(self) -> Op:
+        """The op of the program."""
+        return Op(
+            op_id=self.op_id,
+            kind=self.kind,
+            work_per_token=self.counts,
+            per_timestep=self.per_timestep,
+            stream=self.stream,
+            per_spike=self.per_spike,
+            operand_bits=self.operand_bits,
+        )
+
+
 class Manifest(_Strict):
     """Schema version 2; ``traces/README.md`` says what each key means."""
 
@@ -52,7 +77,7 @@ class Manifest(_Strict):
     window: int | None
     streams: tuple[Stream, ...]
     layers: tuple[Layer, ...]
-    ops: tuple[Op, ...]
+    ops: tuple[OpRecord, ...]
     stages: tuple[Stage, ...]
     origin: dict[str, Any]
     members: dict[str, Member]
@@ -123,7 +148,7 @@ def _stream(stream: Stream) -> dict[str, object]:
 
 def _op(op: Op) -> dict[str, object]:
     """An op as the file states it: without the keys that hold their defaults."""
-    stated: dict[str, object] = {"op_id": op.op_id, "kind": op.kind, "counts": dict(op.counts)}
+    stated: dict[str, object] = {"op_id": op.op_id, "kind": op.kind, "counts": dict(op.work_per_token)}
     optional = {
         "per_timestep": dict(op.per_timestep),
         "stream": op.stream,
@@ -152,7 +177,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     except (ValueError, RecursionError) as error:
         raise TraceError(f"{where}: not JSON: {error}") from error
     if not isinstance(raw, dict):
-        raise TraceError(f"{where}: {type(raw).__name__}, wanted an object")
+        raise TraceError(f"{where}: {type(raw).__name__}, expected an object")
     version = _check_version(raw, where)
     try:
         manifest = Manifest.model_validate_json(data) if version > 1 else _read_v1(raw)
@@ -164,7 +189,8 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         raise TraceError(f"{where}: not JSON: {error}") from error
     if found != manifest.content_hash:
         raise TraceError(
-            f"{where}: altered since it was written: content hash {found[:12]}.., wanted {manifest.content_hash[:12]}.."
+            f"{where}: altered since it was written: content hash {found[:12]}.., expected"
+            f" {manifest.content_hash[:12]}.."
         )
     return manifest
 
@@ -186,7 +212,7 @@ def _raised(op: object) -> object:
 def _check_version(raw: Mapping[str, object], where: str) -> int:
     """The schema version, one of those known."""
     if raw.get("format") != FORMAT:
-        raise TraceError(f"{where}: format {raw.get('format')!r}, wanted {FORMAT!r}: not a trace")
+        raise TraceError(f"{where}: format {raw.get('format')!r}, expected {FORMAT!r}: not a trace")
     version = raw.get("schema_version")
     if type(version) is not int or version not in SCHEMA_VERSIONS:
         known = ", ".join(map(str, SCHEMA_VERSIONS))
@@ -195,7 +221,7 @@ def _check_version(raw: Mapping[str, object], where: str) -> int:
 
 
 def _first_problem(error: ValidationError) -> str:
-    """The first problem that pydantic found as ``path: found, wanted``."""
+    """The first problem that pydantic found as ``path: found, expected``."""
     problem = error.errors(include_url=False)[0]
     path = ".".join(map(str, problem["loc"])) or "the object"
     if problem["type"] in ("missing", "missing_argument"):
@@ -205,7 +231,7 @@ def _first_problem(error: ValidationError) -> str:
         return f"{path}: unknown key{did_you_mean(key, Manifest.model_fields)}"
     found = repr(problem["input"])
     found = found if len(found) <= 60 else found[:57] + "..."
-    return f"{path}: {found}, {problem['msg'].replace('Input should be', 'wanted')}"
+    return f"{path}: {found}, {problem['msg'].replace('Input should be', 'expected')}"
 
 
 def manifest_encoding(record: EncodingRecord, where: str) -> Encoding:
@@ -222,7 +248,7 @@ def manifest_encoding(record: EncodingRecord, where: str) -> Encoding:
         raise TraceError(f"{where}: manifest.json: encoding: {error}") from error
     if record.timesteps != encoding.n_timesteps:
         raise TraceError(
-            f"{where}: manifest.json: encoding.timesteps: {record.timesteps}, wanted {encoding.n_timesteps}"
+            f"{where}: manifest.json: encoding.timesteps: {record.timesteps}, expected {encoding.n_timesteps}"
             f" ({encoding.code}, {encoding.levels} levels)"
         )
     return encoding
@@ -250,7 +276,7 @@ def check_members(manifest: Manifest, where: str) -> None:
         if member.dtype != dtype or member.shape != shape or tokens < 0:
             found = f"dtype {member.dtype} shape {list(member.shape)}"
             raise TraceError(
-                f"{where}: manifest.json: members.{name}: {found}, wanted dtype {dtype} shape {_spoken(shape)}"
+                f"{where}: manifest.json: members.{name}: {found}, expected dtype {dtype} shape {_spoken(shape)}"
             )
     for name in manifest.members:
         if name not in wanted:

@@ -58,10 +58,10 @@ def test_validate_names_every_problem_of_every_file_and_the_good_ones(work: Path
     assert done.code == 2
     assert done.out == f"{trace_file}: trace, {load_trace(trace_file)}\n"
     first, second, third, fourth = done.err.splitlines()
-    assert first.startswith("error: a.yaml:4:3: core.sramm: found an unknown key, wanted one of sram, limits")
+    assert first.startswith("error: a.yaml:4:3: core.sramm: found an unknown key, expected one of sram, limits")
     assert first.endswith("(did you mean 'sram'?)")
-    assert second.startswith("error: a.yaml:6:5: core.soma.evry: found an unknown key, wanted one of every")
-    assert third == "error: b.npz: truncated or damaged zip file, wanted a trace (.npz)"
+    assert second.startswith("error: a.yaml:6:5: core.soma.evry: found an unknown key, expected one of every")
+    assert third == "error: b.npz: truncated or damaged zip file, expected a trace (.npz)"
     assert fourth.startswith("error: c.yaml: ")
 
 
@@ -122,19 +122,19 @@ def test_synthesize_prints_the_content_hash_and_makes_the_folders(work: Path) ->
     trace = load_trace(work / "a" / "b" / "full.npz")
     assert done == Done(0, f"a/b/full.npz: {trace.content_hash}\n", "")
     assert (trace.name, trace.n_tokens, trace.encoding.levels) == ("full", 3, 5)
-    assert (trace.counts("layers.0.in") == 5).all()
+    assert (trace.spike_counts("layers.0.in") == 5).all()
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--sizes", "a,b"), "sizes 'a,b', wanted whole numbers with commas such as 64,32,16"),
-        (("-T", "100000"), "timesteps 100000, wanted 1 to 32767 for ternary"),
-        (("--sizes", "0,4"), "s: stream layers.0.in: n 0, wanted 1 to 2147483647"),
+        (("--sizes", "a,b"), "sizes 'a,b', expected whole numbers with commas such as 64,32,16"),
+        (("-T", "100000"), "timesteps 100000, expected 1 to 32767 for ternary"),
+        (("--sizes", "0,4"), "s: stream layers.0.in: n 0, expected 1 to 2147483647"),
         (("--shape", "llama-2-7b", "--sizes", "4,3"), "sizes has no meaning with --shape, leave it out"),
         (("--context", "4"), "context has no meaning without --shape, leave it out"),
         (("--out", "/proc/s.npz"), "/proc/s.npz: cannot be written in /proc: No such file or directory"),
-        (("--out", "."), ".: is a directory, wanted the path of a file"),
+        (("--out", "."), ".: is a directory, expected the path of a file"),
     ],
 )
 def test_synthesize_refuses_in_one_line(
@@ -211,11 +211,11 @@ def test_capture_of_a_prompt_and_what_follows_it(of_model: tuple[object, ...], w
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--prefill", "prompt.txt"), "found one of --prefill and --decode, wanted both or neither"),
-        (("--decode", 2), "found one of --prefill and --decode, wanted both or neither"),
+        (("--prefill", "prompt.txt"), "found one of --prefill and --decode, expected both or neither"),
+        (("--decode", 2), "found one of --prefill and --decode, expected both or neither"),
         (("--seed", 2), "seed has no meaning without --decode, leave it out"),
         (("--prefill", "prompt.txt", "--decode", 2, "--text", "x"), "text has no meaning with --prefill, leave it out"),
-        (("--kv-bits", 5), "kv_bits 5, wanted 4, 8 or 16"),
+        (("--kv-bits", 5), "kv_bits 5, expected 4, 8 or 16"),
         (
             ("--attention", "spiking", "--kv-bits", 4),
             "attention: counts up to 15, a KV cache of 4 bits holds",
@@ -271,9 +271,9 @@ def test_a_preset_by_name_and_by_file(of_model: tuple[object, ...], work: Path) 
 def test_a_preset_and_an_encoding_are_one_too_many(of_model: tuple[object, ...], refused: Refused) -> None:
     done = run_program("perplexity", *of_model, "--preset", "sdllm", "--encoding", "ternary")
     assert done.code == 2
-    assert "found --preset and --encoding, wanted one of them" in done.err
+    assert "found --preset and --encoding, expected one of them" in done.err
     line = refused(run_program("perplexity", *of_model, "--preset", "sdlm"))
-    assert line.startswith("found unknown preset 'sdlm', wanted one of bf16, fp16, int4, int4-group, int8, sdllm")
+    assert line.startswith("found unknown preset 'sdlm', expected one of bf16, fp16, int4, int4-group, int8, sdllm")
 
 
 def test_calibrate_writes_a_preset_that_validates(of_model: tuple[object, ...], work: Path) -> None:
@@ -294,10 +294,11 @@ def test_a_captured_trace_can_be_simulated(of_model: tuple[object, ...], work: P
 
 
 MISSING = {
-    "config.json": "model/config.json: no such file, wanted a Hugging Face model directory",
-    "model.safetensors": "model/model.safetensors: no such file, wanted the weights (or"
-    " model.safetensors.index.json and the shards it names)",
-    "tokenizer.json": "model/tokenizer.json: no such file, wanted the tokenizer",
+    "config.json": "model/config.json: no such file; expected a Hugging Face folder, a GGUF file, or a hub id in the"
+    " local cache",
+    "model.safetensors": "model/model.safetensors: no such file, nor model.safetensors.index.json; the folder holds no"
+    " weights",
+    "tokenizer.json": "model/tokenizer.json: no such file; expected the tokenizer",
 }
 
 
@@ -319,22 +320,41 @@ def test_a_model_without_a_tensor_is_refused(inputs: Path, work: Path, refused: 
     write_tiny_model(work / "model", tensors)
     before = snapshot(work)
     done = run_program("capture", "--model", "model", "--text", inputs / "text.txt", "--out", "cap.npz")
-    wanted = "tensor model.layers.1.mlp.up_proj.weight: missing, wanted shape [20, 12]"
+    wanted = "tensor model.layers.1.mlp.up_proj.weight: missing, expected shape [20, 12]"
     assert refused(done) == f"model/model.safetensors: {wanted}"
     assert snapshot(work) == before
 
 
 def test_a_text_that_cannot_be_read_is_refused(inputs: Path, work: Path, refused: Refused) -> None:
-    (work / "latin.txt").write_bytes(b"caf\xe9")
-    for name, reason in (("none.txt", "No such file or directory"), ("latin.txt", "not UTF-8")):
+    (work / "latin.txt").write_bytes(b"tea\ncaf\xe9")
+    (work / "wide.txt").write_bytes("tea".encode("utf-16-le"))  # without a mark: NULs between the letters
+    for place, reason in (
+        ("none.txt", "No such file or directory"),
+        ("latin.txt:2:4", "byte 0xe9 is not UTF-8 (byte offset 7)"),
+        ("wide.txt:1:2", "a NUL character is not text; save the file as UTF-8 (byte offset 1)"),
+    ):
+        name = place.split(":")[0]
         done = run_program("capture", "--model", inputs / "model", "--text", name, "--out", "cap.npz")
-        assert refused(done) == f"{name}: cannot read the text: {reason}"
+        assert refused(done) == f"{place}: cannot read the text: {reason}"
+
+
+def test_a_byte_order_mark_is_no_text(inputs: Path, work: Path) -> None:
+    (work / "plain.txt").write_bytes(b"the cat\r\n")
+    plain = run_program("perplexity", "--model", inputs / "model", "--text", "plain.txt", "--json").out
+    for codec in ("utf-8-sig", "utf-16", "utf-32"):  # each writes its mark
+        (work / "marked.txt").write_bytes("the cat\r\n".encode(codec))
+        assert run_program("perplexity", "--model", inputs / "model", "--text", "marked.txt", "--json").out == plain
+    model = work / "marked-model"
+    shutil.copytree(inputs / "model", model)
+    for name in ("config.json", "tokenizer.json"):
+        (model / name).write_bytes(b"\xef\xbb\xbf" + (model / name).read_bytes())
+    assert run_program("perplexity", "--model", model, "--text", "plain.txt", "--json").out == plain
 
 
 def test_a_capture_that_cannot_be_kept_is_refused_before_the_model_is_read(work: Path, refused: Refused) -> None:
     for out, reason in (
         ("/proc/x/cap.npz", "cannot be written in /proc: No such file or directory"),
-        (".", "is a directory, wanted the path of a file"),
+        (".", "is a directory, expected the path of a file"),
     ):
         assert refused(run_program("capture", "--model", "nosuch", "--out", out)) == f"{out}: {reason}"
 
@@ -373,11 +393,11 @@ def test_report_as_json_has_null_where_there_is_no_twin(two_reports: None, work:
     ("content", "message"),
     [
         (None, "r/result.json: cannot read the report: No such file or directory"),
-        ("[]", "r/result.json: found schema None, wanted ('spikewatt/result', 1)"),
-        ('{"schema": "x"}', "r/result.json: found schema ('x', None), wanted ('spikewatt/result', 1)"),
+        ("[]", "r/result.json: found schema None, expected ('spikewatt/result', 1)"),
+        ('{"schema": "x"}', "r/result.json: found schema ('x', None), expected ('spikewatt/result', 1)"),
         (
             '{"schema": "spikewatt/result", "schema_version": 1}',
-            "r/result.json: damaged: no number where 'energy' is wanted",
+            "r/result.json: damaged: no number where 'energy' is expected",
         ),
     ],
 )
@@ -389,4 +409,4 @@ def test_report_refuses_what_is_no_report(content: str | None, message: str, wor
 
 
 def test_report_says_how_to_get_one(work: Path, refused: Refused) -> None:
-    assert refused(run_program("report")) == "reports: holds no report, wanted one; `spikewatt simulate` writes it"
+    assert refused(run_program("report")) == "reports: holds no report, expected one; `spikewatt simulate` writes it"

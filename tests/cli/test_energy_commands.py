@@ -25,7 +25,7 @@ def test_claims_of_a_shape_by_hand() -> None:
 
 def test_claims_of_an_unknown_shape_is_refused(refused: Refused) -> None:
     line = refused(run_program("claims", "--model", "llama-2-7"))
-    assert line == "--model llama-2-7: wanted one of llama-2-7b, llama-2-13b, llama-3-8b (did you mean 'llama-2-7b'?)"
+    assert line == "--model llama-2-7: expected one of llama-2-7b, llama-2-13b, llama-3-8b (did you mean 'llama-2-7b'?)"
 
 
 def test_breakeven_of_each_kind_of_layer(trace_file: Path) -> None:

@@ -176,25 +176,25 @@ def test_encoding_replays_the_counts_under_another_code(simulate: Simulate, work
 BAD_OPTIONS = {
     "graded on a chip that cannot multiply": (
         ("--encoding", "graded"),
-        "loihi-like: core.dendrite.multiply_accumulate: found none, wanted one because the trace is graded; add it to"
+        "loihi-like: core.dendrite.multiply_accumulate: found none, expected one because the trace is graded; add it to"
         " the chip, or replay the counts as spikes (--encoding ternary)",
     ),
     "chip": (
         ("--chip", "loihi-lik"),
-        "found unknown chip 'loihi-lik', wanted one of dense-int8-22nm, dense-int8-45nm, dense-int8-7nm,"
+        "found unknown chip 'loihi-lik', expected one of dense-int8-22nm, dense-int8-45nm, dense-int8-7nm,"
         " loihi-like, loihi2-like, odin-like, sdllm-asic-22nm, sdllm-asic-45nm, sdllm-asic-7nm, seneca-like,"
         " spinnaker2-like, truenorth-like"
         " or a .yaml file (did you mean 'loihi-like'?)",
     ),
-    "trace": (("--trace", "nosuch.npz"), "nosuch.npz: no such file, wanted a trace (.npz)"),
+    "trace": (("--trace", "nosuch.npz"), "nosuch.npz: no such file, expected a trace (.npz)"),
     "set-key": (
         ("--set", "core.nope=3"),
-        "--set core.nope=3: found an unknown key, wanted one of sram, limits, overhead, axon_in, synapse, dendrite,"
+        "--set core.nope=3: found an unknown key, expected one of sram, limits, overhead, axon_in, synapse, dendrite,"
         " soma, axon_out",
     ),
     "set-form": (
         ("--set", "core"),
-        '--set core: found no path=value, wanted one such as core.sram.capacity="256 KiB"',
+        '--set core: found no path=value, expected one such as core.sram.capacity="256 KiB"',
     ),
     "capacity": (
         ("--set", "core.sram.capacity=1 B"),
@@ -223,7 +223,7 @@ BAD_OPTIONS = {
     ),
     "link without bandwidth": (
         ("--set", "noc.cycle=0 ns"),
-        "--set noc.cycle=0 ns: found '0 ns', wanted a time of at least 1 ps",
+        "--set noc.cycle=0 ns: found '0 ns', expected a time of at least 1 ps",
     ),
     "memory of a core too small": (
         ("--set", "memory.capacity=7 B"),
@@ -231,10 +231,10 @@ BAD_OPTIONS = {
         "loihi-like: core 2 needs 24 bytes of memory (values 24), limit 7 (17 over); raise memory.capacity or lower"
         " core.limits.neurons",
     ),
-    "out-is-a-file": (("--out", "taken"), "taken: is a file, wanted a folder for the report"),
+    "out-is-a-file": (("--out", "taken"), "taken: is a file, expected a folder for the report"),
     "out-of-something-else": (
         ("--out", "other"),
-        "other: is not empty and holds no report (manifest.json), wanted a new or empty folder",
+        "other: is not empty and holds no report (manifest.json), expected a new or empty folder",
     ),
     "out-not-writable": (
         ("--out", "/proc/x/y"),
@@ -259,7 +259,7 @@ def test_a_fault_is_one_line_and_leaves_nothing(
 def test_a_file_above_the_report_folder_is_named(simulate: Simulate, work: Path, refused: Refused) -> None:
     (work / "taken").write_text("a file")
     line = refused(simulate("--out", "taken/r"))
-    assert line == f"taken/r: cannot be written: {work / 'taken'} is a file, wanted a folder"
+    assert line == f"taken/r: cannot be written: {work / 'taken'} is a file, expected a folder"
 
 
 def test_an_unknown_trace_lists_the_shipped_ones(
@@ -267,9 +267,9 @@ def test_an_unknown_trace_lists_the_shipped_ones(
 ) -> None:
     monkeypatch.setattr("simulator.cli.options.TRACES", trace_file.parent)
     line = refused(run_program("simulate", "--trace", "tinny"))
-    assert line == "tinny: no such trace, wanted a file or one of tiny (did you mean 'tiny'?)"
+    assert line == "tinny: no such trace, expected a file or one of tiny (did you mean 'tiny'?)"
     monkeypatch.setattr("simulator.cli.options.TRACES", work)
-    assert refused(run_program("simulate", "--trace", "tiny")) == "tiny: no such trace, wanted a file"
+    assert refused(run_program("simulate", "--trace", "tiny")) == "tiny: no such trace, expected a file"
 
 
 def test_a_folder_with_the_name_of_a_shipped_trace_does_not_hide_it(
@@ -303,7 +303,7 @@ def test_a_truncated_trace_is_named(
     (work / "cut.npz").write_bytes(trace_file.read_bytes()[:800])
     before = snapshot(work)
     line = refused(simulate("--trace", "cut.npz"))
-    assert line == "cut.npz: truncated or damaged zip file, wanted a trace (.npz)"
+    assert line == "cut.npz: truncated or damaged zip file, expected a trace (.npz)"
     assert snapshot(work) == before
 
 

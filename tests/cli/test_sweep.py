@@ -47,4 +47,4 @@ def test_rerun_says_what_differs(file: Path) -> None:
 
 
 def test_a_part_that_is_none(file: Path, refused) -> None:
-    assert refused(run_program("sweep", file, "--shard", "3/2")).startswith("--shard: found '3/2', wanted i/N")
+    assert refused(run_program("sweep", file, "--shard", "3/2")).startswith("--shard: found '3/2', expected i/N")

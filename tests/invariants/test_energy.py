@@ -8,25 +8,25 @@ from factories import chip_fields, make_chip, make_dram, make_placement, make_re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator.actions import ACTIONS
 from simulator.config.chip import ChipConfig
 from simulator.energy.cmos45 import cmos45
 from simulator.energy.ledger import build_ledger
-from simulator.energy.prices import PRICE_PATHS
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.result import CHIP, CountRow
 from simulator.mapping.place import map_trace
 
 TRACE = make_trace()
 CHIP_CONFIG = make_chip()
 RESULT = make_result(TRACE, CHIP_CONFIG, make_placement(TRACE, CHIP_CONFIG))
-ACTIONS = [name for name in PRICE_PATHS if name != "static.power"]
+PRICED = [name for name in ACTIONS if name != "static.power"]
 
 
 def priced(values):
     """The toy chip with these prices: component.action -> number, in pJ (static power in W)."""
     fields = chip_fields() | {"dram": make_dram()}
-    for name, path in PRICE_PATHS.items():
-        *above, last = path.split(".")
+    for name, action in ACTIONS.items():
+        *above, last = action.path
         record = fields
         for key in above:
             record = record[key]
@@ -35,14 +35,14 @@ def priced(values):
     return ChipConfig.model_validate(fields)
 
 
-prices = st.fixed_dictionaries({name: st.integers(0, 4_000_000).map(lambda n: n / 1000) for name in PRICE_PATHS})
-homes = st.tuples(st.sampled_from(["blocks.0.q", "blocks.0.attn_in", "lm_head"]), st.sampled_from(ACTIONS))
+prices = st.fixed_dictionaries({name: st.integers(0, 4_000_000).map(lambda n: n / 1000) for name in ACTIONS})
+homes = st.tuples(st.sampled_from(["blocks.0.q", "blocks.0.attn_in", "lm_head"]), st.sampled_from(PRICED))
 many_counts = st.dictionaries(homes, st.integers(1, 10**12), max_size=40)
 
 
 def result_of(counts, static_ps):
     rows = tuple(CountRow(layer, *name.split("."), n) for (layer, name), n in counts.items())
-    return dataclasses.replace(RESULT, counts=rows, static_ps=static_ps)
+    return dataclasses.replace(RESULT, action_counts=rows, static_ps=static_ps)
 
 
 @settings(max_examples=40, deadline=None)
@@ -61,7 +61,7 @@ def test_every_count_has_one_row_and_all_sums_agree(counts, values, static_ps):
 
 
 @settings(max_examples=40, deadline=None)
-@given(values=prices, name=st.sampled_from(list(PRICE_PATHS)), more=st.integers(1, 1000))
+@given(values=prices, name=st.sampled_from(list(ACTIONS)), more=st.integers(1, 1000))
 def test_a_price_moves_the_total_by_count_times_the_difference(values, name, more):
     before = build_ledger(RESULT, priced(values))
     after = build_ledger(RESULT, priced(values | {name: values[name] + more}))
@@ -80,7 +80,7 @@ def test_with_accumulates_alone_priced_the_chip_is_the_op_count(precision, seed)
     result = make_result(trace, CHIP_CONFIG, make_placement(trace, CHIP_CONFIG))
     ops = cmos45(trace, precision)
     e_ac = {"fp32": 0.9, "fp16": 0.4, "int8": 0.03}[precision]
-    chip = priced(dict.fromkeys(PRICE_PATHS, 0.0) | {"dendrite.accumulate": e_ac})
+    chip = priced(dict.fromkeys(ACTIONS, 0.0) | {"dendrite.accumulate": e_ac})
     ledger = build_ledger(result, chip)
     by_layer = {row.layer: row.synops * e_ac for row in ops.by_layer.itertuples()}
     assert {k: v for k, v in ledger.by_layer().items() if v} == by_layer  # equal to the last bit, layer by layer
@@ -93,14 +93,14 @@ def test_with_accumulates_alone_priced_the_chip_is_the_op_count(precision, seed)
 def test_op_count_is_exact_when_the_price_is_a_power_of_two(synops):
     """With 2^-3 pJ no product rounds, so total and op count agree to the last bit whatever the layers."""
     counts = {(f"layer{i}", "dendrite.accumulate"): n for i, n in enumerate(synops) if n}
-    chip = priced(dict.fromkeys(PRICE_PATHS, 0.0) | {"dendrite.accumulate": 0.125})
+    chip = priced(dict.fromkeys(ACTIONS, 0.0) | {"dendrite.accumulate": 0.125})
     assert build_ledger(result_of(counts, 10**9), chip).total_pj == sum(synops) * 0.125
 
 
 def test_the_engine_on_whole_layers_is_the_op_count():
     """The same on the real engine: where each layer lives on one core (or split by outputs), not one bit differs."""
-    chip = priced(dict.fromkeys(PRICE_PATHS, 0.0) | {"dendrite.accumulate": 0.9})
-    ledger = build_ledger(simulate(TRACE, chip, map_trace(TRACE, chip)), chip)
+    chip = priced(dict.fromkeys(ACTIONS, 0.0) | {"dendrite.accumulate": 0.9})
+    ledger = build_ledger(replay(map_trace(TRACE, chip)), chip)
     assert ledger.total_pj == cmos45(TRACE, "fp32").ac_pj
 
 
@@ -110,9 +110,9 @@ def test_the_engine_on_layers_split_by_inputs_adds_the_partial_sums():
     Per block and token (q 16 + k 8 + v 8 + o 16 + gate 32 + up 32) x 1 + down 16 x 3 = 160; x 2 blocks x 4 tokens.
     """
     chip = make_chip(core__limits={"axons_in": 8, "neurons": 64})
-    result = simulate(TRACE, chip, map_trace(TRACE, chip))
-    accumulates = sum(row.count for row in result.counts if row.action == "accumulate")
+    result = replay(map_trace(TRACE, chip))
+    accumulates = sum(row.count for row in result.action_counts if row.action == "accumulate")
     ops = cmos45(TRACE, "fp32")
     assert result.synops == ops.synops
     assert accumulates == ops.synops
-    assert sum(row.count for row in result.counts if row.action == "reduce") == 160 * 2 * 4
+    assert sum(row.count for row in result.action_counts if row.action == "reduce") == 160 * 2 * 4

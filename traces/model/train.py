@@ -117,7 +117,7 @@ LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 def make_loss(model: Llama, batch: tuple[Tensor, Tensor], want_compile: bool, run: Run) -> LossFunction:
-    """Return the loss function, compiled if wanted and if one forward and backward pass then works."""
+    """Return the loss function, compiled if expected and if one forward and backward pass then works."""
 
     def loss(inputs: Tensor, targets: Tensor) -> Tensor:
         return functional.cross_entropy(model(inputs).float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED)

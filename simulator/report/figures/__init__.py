@@ -207,5 +207,5 @@ def save_figures(
                 written.append(directory / f"{name}.{kind}")
                 written[-1].write_bytes(content)
     except OSError as fault:
-        raise OutputError(f"{fault.filename}: {fault.strerror}, wanted a directory to write figures to") from fault
+        raise OutputError(f"{fault.filename}: {fault.strerror}, expected a directory to write figures to") from fault
     return tuple(written)

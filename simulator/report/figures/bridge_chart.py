@@ -10,23 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
+from simulator.report.bridge import STEPS, TOGETHER
 from simulator.report.figures.stack import ROW_IN, mark_cut, print_columns, si_axis
-from simulator.report.figures.style import COMPONENTS, INK, OTHER, Fill, axes_for, name_rows, styled
+from simulator.report.figures.style import INK, OTHER, Fill, axes_for, component_fills, name_rows, styled
 from simulator.report.format import format_energy, format_ratio, format_share
 
 START, TOTAL = Fill("#ffffff", "", INK), Fill("#3a3a3a", "")
-STEPS: dict[str, Fill] = {
-    "accumulate": COMPONENTS["dendrite"],
-    "weight_fetch": COMPONENTS["synapse"],
-    "synapse": COMPONENTS["synapse"],
-    "membrane": COMPONENTS["axon_in"],
-    "routing": COMPONENTS["noc"],
-    "neurons": COMPONENTS["soma"],
-    "vector": COMPONENTS["vector"],
-    "memory": COMPONENTS["memory"],
-    "links": COMPONENTS["axon_out"],
-    "static": COMPONENTS["static"],
-}
 _BREAK_ABOVE = 2.5  # the longest empty stretch is broken when it is this many times as long as all the rest together
 _GAP = 0.10  # of the rest, how long the broken piece is drawn
 
@@ -45,6 +34,12 @@ def bridge_finding(frame: pd.DataFrame) -> str:
     return f"{head}; the largest step is {top['label']} with {format_share(float(top['share']))} of the total."
 
 
+def _step_fills() -> dict[str, Fill]:
+    """Fill of each step: that of the component it is drawn as."""
+    fills = component_fills()
+    return {step.key: fills[step.drawn_as] for step in (TOGETHER, *STEPS) if step.drawn_as}
+
+
 @styled
 def draw_bridge(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Horizontal waterfall on a linear axis, in pJ per token; a dominant stretch is broken to keep the rest legible.
@@ -54,8 +49,9 @@ def draw_bridge(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Ax
     figure, ax = axes_for(ax, height_in=(ROW_IN + 0.04) * len(frame) + 0.75)
     y = np.arange(len(frame))
     left = frame[["start_pj", "stop_pj"]].min(axis=1).to_numpy()
+    steps = _step_fills()
     fills = [
-        START if role == "start" else TOTAL if role == "total" else STEPS.get(step, OTHER)
+        START if role == "start" else TOTAL if role == "total" else steps.get(step, OTHER)
         for step, role in zip(frame["step"], frame["role"], strict=True)
     ]
     for i, fill in enumerate(fills):

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from simulator.report.figures.stack import CUT_ABOVE, ROW_IN, mark_cut, print_columns, si_axis
-from simulator.report.figures.style import COMPONENTS, INK, OTHER, Fill, axes_for, legend_above, name_rows, styled
+from simulator.report.figures.style import INK, OTHER, Fill, axes_for, component_fills, legend_above, name_rows, styled
 from simulator.report.format import format_energy, format_time
 
 
@@ -33,7 +33,7 @@ def draw_difference(
     ax
         Where to draw, or None for a new figure.
     """
-    fills = COMPONENTS if fills is None else fills
+    fills = component_fills() if fills is None else fills
     names = list(dict.fromkeys(frame["row"]))
     present = set(frame.loc[frame["value"] != 0, "part"])
     parts = [part for part in dict.fromkeys([*fills, *frame["part"]]) if part in present]

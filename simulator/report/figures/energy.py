@@ -10,7 +10,7 @@ from simulator.energy.ledger import UNCOSTED
 from simulator.engine.result import CHIP
 from simulator.report.figures.ledger_groups import grouped_energy, kind_order
 from simulator.report.figures.stack import draw_stack
-from simulator.report.figures.style import COMPONENTS, styled
+from simulator.report.figures.style import component_fills, styled
 from simulator.report.format import format_energy, format_share
 from simulator.report.run import Run
 
@@ -55,7 +55,7 @@ def draw_energy(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Ax
     chip_level = frame.loc[frame["on_chip_level"], "kind"].unique()
     return draw_stack(
         frame.rename(columns={"kind": "row", "component": "part", "energy_pj": "value"}),
-        COMPONENTS,
+        component_fills(),
         ax,
         label="energy per token",
         symbol="J",

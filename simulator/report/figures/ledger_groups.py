@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from simulator.actions import COMPONENTS
 from simulator.engine.result import CHIP
 from simulator.report.tables import split_block
 from simulator.trace.trace import Trace
 
-CHIP_ROWS = {"static": "static power", "sync": "barriers"}
 NO_BLOCK = "none"  # column of what no block owns: embedding, head
 SPIKES_OF = "spikes of {}"
 
@@ -38,12 +38,12 @@ def trace_groups(trace: Trace) -> Mapping[str, Group]:
     groups: dict[str, Group] = {}
     for stage in trace.stages:
         for op_id in stage.ops:
-            groups.setdefault(op_id, Group(trace.op[op_id].kind, block_name(op_id)))
+            groups.setdefault(op_id, Group(trace.op_by_id[op_id].kind, block_name(op_id)))
         name = split_block(stage.stage_id)[1]
         kind = SPIKES_OF.format(name) if stage.stream else name
         groups.setdefault(stage.stage_id, Group(kind, block_name(stage.stage_id)))
         for layer_id in stage.layers:
-            groups.setdefault(layer_id, Group(trace.layer[layer_id].kind, block_name(layer_id)))
+            groups.setdefault(layer_id, Group(trace.layer_by_id[layer_id].kind, block_name(layer_id)))
     return groups
 
 
@@ -54,12 +54,16 @@ def grouped_energy(rows: pd.DataFrame, trace: Trace) -> pd.DataFrame:
     """
     groups = trace_groups(trace)
     found = [
-        Group(CHIP_ROWS.get(component, component), CHIP)
-        if layer == CHIP
-        else groups.get(layer, Group(layer, block_name(layer)))
+        Group(_chip_row(component), CHIP) if layer == CHIP else groups.get(layer, Group(layer, block_name(layer)))
         for layer, component in zip(rows["layer"], rows["component"], strict=True)
     ]
     return rows.assign(kind=[group.kind for group in found], block=[group.block for group in found])
+
+
+def _chip_row(component: str) -> str:
+    """Name of the row of a component that the chip as a whole pays for."""
+    known = COMPONENTS.get(component)
+    return known.chip_row or component if known else component
 
 
 def kind_order(trace: Trace, present: pd.Series) -> list[str]:

@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
-INK = "#1a1a1a"
+from simulator.actions import COMPONENTS
+from simulator.actions import INK as INK
+
 RULE = "#d0d0d0"
 IDLE = "#ededed"  # hardware that took no part
 IDLE_HATCH = "////"
@@ -68,28 +70,22 @@ class Fill(NamedTuple):
         return {"facecolor": self.color, "hatch": self.hatch, "edgecolor": self.edge, "linewidth": 0.5}
 
 
-# Okabe and Ito 2008 plus two greys; neighbours in a stack differ in hatching as well.
-COMPONENTS: dict[str, Fill] = {
-    "axon_in": Fill("#56B4E9", "", INK),
-    "synapse": Fill("#0072B2", "//"),
-    "dendrite": Fill("#009E73", ""),
-    "soma": Fill("#E69F00", "\\\\", INK),
-    "axon_out": Fill("#F0E442", "..", INK),
-    "noc": Fill("#D55E00", "xx"),
-    "vector": Fill("#CC79A7", "", INK),
-    "memory": Fill("#000000", "--"),
-    "sram": Fill("#4d4d4d", "||"),
-    "dram": Fill("#8b4513", "oo"),
-    "sync": Fill("#6e6e6e", "++"),
-    "static": Fill("#c8c8c8", "//", INK),
-    "uncosted": Fill("#ffffff", "xxx", HOT),
-}
+def component_fills() -> dict[str, Fill]:
+    """Fill of every component, in the order of a stack; work without a price comes last."""
+    fills = {name: Fill(*component.look) for name, component in COMPONENTS.items()}
+    return {**fills, "uncosted": Fill("#ffffff", "xxx", HOT)}
+
+
+# Part of a latency -> the component whose fill it takes.
 TIMES: dict[str, Fill] = {
-    "compute": COMPONENTS["synapse"],
-    "network": COMPONENTS["noc"],
-    "transfer": COMPONENTS["axon_out"],
-    "vector": COMPONENTS["vector"],
-    "barrier": COMPONENTS["sync"],
+    part: Fill(*COMPONENTS[component].look)
+    for part, component in {
+        "compute": "synapse",
+        "network": "noc",
+        "transfer": "axon_out",
+        "vector": "vector",
+        "barrier": "sync",
+    }.items()
 }
 OTHER = Fill("#ffffff", "**", INK)  # a component that this file does not know is drawn, never dropped
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from simulator.report.figures.stack import ROW_IN, print_columns, si_axis
-from simulator.report.figures.style import COMPONENTS, INK, axes_for, name_rows, styled
+from simulator.report.figures.style import INK, axes_for, component_fills, name_rows, styled
 from simulator.report.format import format_energy, format_share
 from simulator.report.run import Run
 
@@ -44,7 +44,7 @@ def tornado_finding(frame: pd.DataFrame) -> str:
 def draw_tornado(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Horizontal bars from the energy at a price's low bound to that at its high one, the widest on top."""
     figure, ax = axes_for(ax, height_in=ROW_IN * max(len(frame), 1) + 0.75)
-    fill = COMPONENTS["synapse"].patch()
+    fill = component_fills()["synapse"].patch()
     low, width = frame["low_pj"].to_numpy(dtype=float), frame["swing_pj"].to_numpy(dtype=float)
     ax.barh(np.arange(len(frame)), width, left=low, height=0.74, **fill)
     if len(frame):

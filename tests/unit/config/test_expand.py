@@ -48,10 +48,13 @@ def test_a_published_energy_is_scaled_with_its_own_source():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{model: srem}", "model: found 'srem', wanted one of sram, dram, wire, router, scaled"),
-        (SRAM.replace("cell", "cel"), "cel: found an unknown key, wanted one of"),
-        (SRAM.replace("45 nm", "45"), "node: found 45 without a unit, wanted a length such as '45 nm'"),
-        (SRAM.replace("core.sram.capacity", "256 B"), "found 0.25 KiB in each of 1 memories, wanted 0.5 to 16384 KiB"),
+        ("{model: srem}", "model: found 'srem', expected one of sram, dram, wire, router, scaled"),
+        (SRAM.replace("cell", "cel"), "cel: found an unknown key, expected one of"),
+        (SRAM.replace("45 nm", "45"), "node: found 45 without a unit, expected a length such as '45 nm'"),
+        (
+            SRAM.replace("core.sram.capacity", "256 B"),
+            "found 0.25 KiB in each of 1 memories, expected 0.5 to 16384 KiB",
+        ),
     ],
 )
 def test_a_wrong_description_is_refused_with_its_place(text, words):

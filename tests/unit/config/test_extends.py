@@ -53,8 +53,8 @@ def test_a_new_number_does_not_inherit_the_source_of_the_old_one(write, toy):
     write(toy, "toy.yaml")
     name = write("extends: toy.yaml\nname: mine\ncore: {synapse: {synop: {energy: {value: 5 pJ}}}}\n")
     assert problems(name) == [
-        "my.yaml:3:26: core.synapse.synop.energy.source: found no such key, wanted text",
-        "my.yaml:3:26: core.synapse.synop.energy.grade: found no such key, wanted one of measured, post-layout, "
+        "my.yaml:3:26: core.synapse.synop.energy.source: found no such key, expected text",
+        "my.yaml:3:26: core.synapse.synop.energy.grade: found no such key, expected one of measured, post-layout, "
         "pre-silicon, published-model, scaled, assumed",
     ]
 
@@ -63,15 +63,15 @@ def test_problems_point_into_the_file_where_the_value_stands(write, toy):
     write(toy.replace("tiles_x: 2", "tiles_x: no"), "lib/toy.yaml")
     name = write("extends: lib/toy.yaml\nname: mine\nchip: {tiles_y: no}\n")
     assert problems(name) == [
-        "lib/toy.yaml:7:12: chip.tiles_x: found text 'no', wanted a whole number of at least 1",
-        "my.yaml:3:17: chip.tiles_y: found text 'no', wanted a whole number of at least 1",
+        "lib/toy.yaml:7:12: chip.tiles_x: found text 'no', expected a whole number of at least 1",
+        "my.yaml:3:17: chip.tiles_y: found text 'no', expected a whole number of at least 1",
     ]
 
 
 def test_a_chip_needs_a_name_of_its_own(write, toy):
     write(toy, "toy.yaml")
     assert problems(write("extends: toy.yaml\n")) == [
-        "my.yaml:1:1: name: found no such key, wanted a name other than 'toy'"
+        "my.yaml:1:1: name: found no such key, expected a name other than 'toy'"
     ]
 
 
@@ -80,10 +80,10 @@ def test_circles_are_refused(write):
     write("\nextends: ./c.yaml\nname: b\n", "b.yaml")
     write("extends: a.yaml\nname: c\n", "c.yaml")
     assert problems("a.yaml") == [
-        "c.yaml:1:10: extends: found 'a.yaml', wanted no circle (a.yaml -> b.yaml -> c.yaml -> a.yaml)"
+        "c.yaml:1:10: extends: found 'a.yaml', expected no circle (a.yaml -> b.yaml -> c.yaml -> a.yaml)"
     ]
     write("extends: my.yaml\nname: a\n")
-    assert problems("my.yaml") == ["my.yaml:1:10: extends: found 'my.yaml', wanted no circle (my.yaml -> my.yaml)"]
+    assert problems("my.yaml") == ["my.yaml:1:10: extends: found 'my.yaml', expected no circle (my.yaml -> my.yaml)"]
 
 
 @pytest.mark.parametrize(
@@ -91,16 +91,17 @@ def test_circles_are_refused(write):
     [
         (
             "extends: toi\nname: x\n",
-            "my.yaml:1:10: extends: found unknown chip 'toi', wanted one of toy or a .yaml file (did you mean 'toy'?)",
+            "my.yaml:1:10: extends: found unknown chip 'toi',"
+            " expected one of toy or a .yaml file (did you mean 'toy'?)",
         ),
         (
             "extends: toi.yaml\nname: x\n",
-            "my.yaml:1:10: extends: found 'toi.yaml', wanted the name of a shipped chip or a path to a .yaml file; "
+            "my.yaml:1:10: extends: found 'toi.yaml', expected the name of a shipped chip or a path to a .yaml file; "
             "there is no file toi.yaml",
         ),
         (
             "extends: [toy]\nname: x\n",
-            "my.yaml:1:1: extends: found a list, wanted the name of a shipped chip or a path to a .yaml file",
+            "my.yaml:1:1: extends: found a list, expected the name of a shipped chip or a path to a .yaml file",
         ),
     ],
 )

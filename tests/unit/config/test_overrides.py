@@ -66,46 +66,46 @@ def test_the_barrier_and_the_chip_link_are_marked_too(chip_file):
 
 LINES = [
     ("core.sram.capcity=256 KiB",
-     "--set core.sram.capcity=256 KiB: found an unknown key, wanted one of capacity, word, banks, read, write (did you mean 'capacity'?)"),
+     "--set core.sram.capcity=256 KiB: found an unknown key, expected one of capacity, word, banks, read, write (did you mean 'capacity'?)"),
     ("cor.sram.capacity=256 KiB",
-     "--set cor.sram.capacity=256 KiB: cor: found an unknown key, wanted one of name, summary, sources, technology, "
+     "--set cor.sram.capacity=256 KiB: cor: found an unknown key, expected one of name, summary, sources, technology, "
      "area, replay, chip, noc, core, vector, memory, sync, mapping, schedule, dram (did you mean 'core'?)"),
     ("core.sram.capacity=256",
-     "--set core.sram.capacity=256: found 256 without a unit, wanted a size such as '128 KiB'"),
+     "--set core.sram.capacity=256: found 256 without a unit, expected a size such as '128 KiB'"),
     ("core.sram.capacity=256 kb",
-     "--set core.sram.capacity=256 kb: found unknown unit 'kb' in '256 kb', wanted a size such as '128 KiB' "
+     "--set core.sram.capacity=256 kb: found unknown unit 'kb' in '256 kb', expected a size such as '128 KiB' "
      "(did you mean 'KiB' or 'kB'?)"),
     ("core.sram.capacity=",
-     "--set core.sram.capacity=: found nothing, wanted a size such as '128 KiB'"),
+     "--set core.sram.capacity=: found nothing, expected a size such as '128 KiB'"),
     ("core.synapse.synop.energy=-1 pJ",
-     "--set core.synapse.synop.energy=-1 pJ: found '-1 pJ', wanted an energy of at least 0 pJ"),
+     "--set core.synapse.synop.energy=-1 pJ: found '-1 pJ', expected an energy of at least 0 pJ"),
     ("core.synapse.synop.energy=1",
-     "--set core.synapse.synop.energy=1: found 1 without a unit, wanted an energy such as '23.6 pJ'"),
+     "--set core.synapse.synop.energy=1: found 1 without a unit, expected an energy such as '23.6 pJ'"),
     ("core.synapse.synop.energi=1 pJ",
-     "--set core.synapse.synop.energi=1 pJ: found an unknown key, wanted one of energy, latency (did you mean 'energy'?)"),
+     "--set core.synapse.synop.energi=1 pJ: found an unknown key, expected one of energy, latency (did you mean 'energy'?)"),
     ("core.synapse.synop=1 pJ",
-     "--set core.synapse.synop=1 pJ: found text '1 pJ', wanted a mapping with the keys energy, latency"),
+     "--set core.synapse.synop=1 pJ: found text '1 pJ', expected a mapping with the keys energy, latency"),
     ("core.synapse.synop.energy.source=smith",
-     "--set core.synapse.synop.energy.source=smith: found 'smith', wanted a key of `sources` (doe2020)"),
+     "--set core.synapse.synop.energy.source=smith: found 'smith', expected a key of `sources` (doe2020)"),
     ("sync.barrier.latency.0.value=1 ns",
-     "--set sync.barrier.latency.0.value=1 ns: sync.barrier.latency: found a mapping, wanted a list of mappings with "
+     "--set sync.barrier.latency.0.value=1 ns: sync.barrier.latency: found a mapping, expected a list of mappings with "
      "the keys tiles, value"),
     ("core.sram.capacity",
-     '--set core.sram.capacity: found no path=value, wanted one such as core.sram.capacity="256 KiB"'),
+     '--set core.sram.capacity: found no path=value, expected one such as core.sram.capacity="256 KiB"'),
     ("core..capacity=1 KiB",
-     '--set core..capacity=1 KiB: found no path=value, wanted one such as core.sram.capacity="256 KiB"'),
+     '--set core..capacity=1 KiB: found no path=value, expected one such as core.sram.capacity="256 KiB"'),
     ("core.synapse.lanes=[1",
      "--set core.synapse.lanes=[1: not valid YAML while parsing a flow sequence: "
      "expected ',' or ']', but got '<stream end>'"),
     ("core.synapse.lanes=010",
      "--set core.synapse.lanes=010: found 010, which YAML 1.1 reads as octal and YAML 1.2 as decimal, "
-     "wanted 10 without the leading zero"),
+     "expected 10 without the leading zero"),
     ("noc.buffer_flits=300",
-     "--set noc.buffer_flits=300: found 300, wanted a whole number from 1 to 255"),
+     "--set noc.buffer_flits=300: found 300, expected a whole number from 1 to 255"),
     ("core.sram.banks=100000",
-     "--set core.sram.banks=100000: found 100000, wanted a whole number from 1 to 65536"),
+     "--set core.sram.banks=100000: found 100000, expected a whole number from 1 to 65536"),
     ("extends=loihi-like",
-     "--set extends=loihi-like: found an unknown key, wanted one of name, summary, sources, technology, area, "
+     "--set extends=loihi-like: found an unknown key, expected one of name, summary, sources, technology, area, "
      "replay, chip, noc, core, vector, memory, sync, mapping, schedule, dram"),
 ]  # fmt: skip
 
@@ -117,15 +117,15 @@ def test_what_is_refused(chip_file, override, line):
 
 def test_the_same_path_twice(chip_file):
     assert problems(chip_file, "core.synapse.lanes=1", "core.synapse.lanes=2") == [
-        "--set core.synapse.lanes=2: found core.synapse.lanes set a second time, wanted it once"
+        "--set core.synapse.lanes=2: found core.synapse.lanes set a second time, expected it once"
     ]
 
 
 def test_problems_of_file_and_command_line_come_together(write, toy):
     name = write(toy.replace("tiles_x: 2", "tiles_x: no"))
     assert problems(name, "core.sram.wrd=1 bit") == [
-        "--set core.sram.wrd=1 bit: found an unknown key, wanted one of capacity, word, banks, read, write (did you mean 'word'?)",
-        "my.yaml:7:12: chip.tiles_x: found text 'no', wanted a whole number of at least 1",
+        "--set core.sram.wrd=1 bit: found an unknown key, expected one of capacity, word, banks, read, write (did you mean 'word'?)",
+        "my.yaml:7:12: chip.tiles_x: found text 'no', expected a whole number of at least 1",
     ]
 
 

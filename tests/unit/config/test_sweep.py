@@ -47,54 +47,54 @@ def test_paths_are_relative_to_the_sweep_file(sweep_file):
 
 
 ONE_PROBLEM = [
-    ("[1, 2, 4]", "[1, 2, 0]", "sweep.yaml:6:30: core.synapse.lanes: found 0, wanted a whole number of at least 1"),
-    ("[1, 2, 4]", "[1, NO]", "sweep.yaml:6:27: core.synapse.lanes: found text 'NO', wanted a whole number of at least 1"),
-    ("[1, 2, 4]", "[1, 2, 1]", "sweep.yaml:6:30: axes.core.synapse.lanes[2]: found 1 a second time, wanted each value once"),
-    ("[1, 2, 4]", "[1, [2]]", "sweep.yaml:6:27: axes.core.synapse.lanes[1]: found a list, wanted text or a number"),
-    ("[1, 2, 4]", "[1, ~]", "sweep.yaml:6:27: axes.core.synapse.lanes[1]: found nothing, wanted text or a number"),
-    ("[1, 2, 4]", "[1, .nan]", "sweep.yaml:6:27: axes.core.synapse.lanes[1]: found .nan, wanted a finite number"),
-    ("[1, 2, 4]", "[]", "sweep.yaml:6:3: axes.core.synapse.lanes: found a list without entries, wanted at least one"),
-    ("[1, 2, 4]", "4", "sweep.yaml:6:23: axes.core.synapse.lanes: found 4, wanted a list of values, or a mapping with the keys low, high"),
-    ("    - 8 KiB", "    - 8 pJ", "sweep.yaml:9:7: core.sram.capacity: found '8 pJ', which is an energy, wanted a size such as '128 KiB'"),
-    ("    - 8 KiB", "    - 8", "sweep.yaml:9:7: core.sram.capacity: found 8 without a unit, wanted a size such as '128 KiB'"),
+    ("[1, 2, 4]", "[1, 2, 0]", "sweep.yaml:6:30: core.synapse.lanes: found 0, expected a whole number of at least 1"),
+    ("[1, 2, 4]", "[1, NO]", "sweep.yaml:6:27: core.synapse.lanes: found text 'NO', expected a whole number of at least 1"),
+    ("[1, 2, 4]", "[1, 2, 1]", "sweep.yaml:6:30: axes.core.synapse.lanes[2]: found 1 a second time, expected each value once"),
+    ("[1, 2, 4]", "[1, [2]]", "sweep.yaml:6:27: axes.core.synapse.lanes[1]: found a list, expected text or a number"),
+    ("[1, 2, 4]", "[1, ~]", "sweep.yaml:6:27: axes.core.synapse.lanes[1]: found nothing, expected text or a number"),
+    ("[1, 2, 4]", "[1, .nan]", "sweep.yaml:6:27: axes.core.synapse.lanes[1]: found .nan, expected a finite number"),
+    ("[1, 2, 4]", "[]", "sweep.yaml:6:3: axes.core.synapse.lanes: found a list without entries, expected at least one"),
+    ("[1, 2, 4]", "4", "sweep.yaml:6:23: axes.core.synapse.lanes: found 4, expected a list of values, or a mapping with the keys low, high"),
+    ("    - 8 KiB", "    - 8 pJ", "sweep.yaml:9:7: core.sram.capacity: found '8 pJ', which is an energy, expected a size such as '128 KiB'"),
+    ("    - 8 KiB", "    - 8", "sweep.yaml:9:7: core.sram.capacity: found 8 without a unit, expected a size such as '128 KiB'"),
     ("core.sram.capacity", "core.sram.capcity",
-     "sweep.yaml:7:3: core.sram.capcity: found an unknown key, wanted one of capacity, word, banks, read, write (did you mean 'capacity'?)"),
+     "sweep.yaml:7:3: core.sram.capcity: found an unknown key, expected one of capacity, word, banks, read, write (did you mean 'capacity'?)"),
     ("core.sram.capacity", "core..capacity",
-     "sweep.yaml:7:3: axes.core..capacity: found an empty part, wanted a path such as core.sram.capacity"),
+     "sweep.yaml:7:3: axes.core..capacity: found an empty part, expected a path such as core.sram.capacity"),
     ("mode: grid", "mode: zip",
-     "sweep.yaml:7:3: axes.core.sram.capacity: found 2 values beside 3 of core.synapse.lanes, wanted as many because mode is zip"),
-    ("mode: grid", "mode: gird", "sweep.yaml:10:7: mode: found text 'gird', wanted one of grid, zip, sobol, lhs, optuna (did you mean 'grid'?)"),
+     "sweep.yaml:7:3: axes.core.sram.capacity: found 2 values beside 3 of core.synapse.lanes, expected as many because mode is zip"),
+    ("mode: grid", "mode: gird", "sweep.yaml:10:7: mode: found text 'gird', expected one of grid, zip, sobol, lhs, optuna (did you mean 'grid'?)"),
     ("mode: grid", "mod: grid",
-     "sweep.yaml:10:1: mod: found an unknown key, wanted one of name, summary, base, trace, capture, axes, mode, samples, seed, objectives, constraints (did you mean 'mode'?)"),
+     "sweep.yaml:10:1: mod: found an unknown key, expected one of name, summary, base, trace, capture, axes, mode, samples, seed, objectives, constraints (did you mean 'mode'?)"),
     ("base: chips/toy.yaml", "base: chips/tyo.yaml",
-     "sweep.yaml:3:7: base: found 'chips/tyo.yaml', wanted the name of a shipped chip or a path to a .yaml file; "
+     "sweep.yaml:3:7: base: found 'chips/tyo.yaml', expected the name of a shipped chip or a path to a .yaml file; "
      "there is no file chips/tyo.yaml"),
     ("base: chips/toy.yaml", "base: loihi-lik",
-     "sweep.yaml:3:7: base: found unknown chip 'loihi-lik', wanted one of dense-int8-22nm, dense-int8-45nm, "
+     "sweep.yaml:3:7: base: found unknown chip 'loihi-lik', expected one of dense-int8-22nm, dense-int8-45nm, "
      "dense-int8-7nm, loihi-like, loihi2-like, odin-like, sdllm-asic-22nm, sdllm-asic-45nm, sdllm-asic-7nm, "
      "seneca-like, spinnaker2-like, truenorth-like or a .yaml file (did you mean 'loihi-like'?)"),
-    ("[energy.per_token_pj]", "[]", "sweep.yaml:11:1: objectives: found a list without entries, wanted at least one"),
-    ("trace: traces/t.npz\n", "", "sweep.yaml:1:1: trace: found neither trace nor capture, wanted one of them"),
+    ("[energy.per_token_pj]", "[]", "sweep.yaml:11:1: objectives: found a list without entries, expected at least one"),
+    ("trace: traces/t.npz\n", "", "sweep.yaml:1:1: trace: found neither trace nor capture, expected one of them"),
     ("trace: traces/t.npz", "trace: [traces/t.npz, t.npz]",
-     "sweep.yaml:4:23: trace: found 't.npz', wanted a trace; there is no file t.npz"),
-    ("base: chips/toy.yaml\n", "", "sweep.yaml:1:1: base: found neither base nor axes.chip, wanted one of them"),
+     "sweep.yaml:4:23: trace: found 't.npz', expected a trace; there is no file t.npz"),
+    ("base: chips/toy.yaml\n", "", "sweep.yaml:1:1: base: found neither base nor axes.chip, expected one of them"),
     ("mode: grid", "mode: grid\nsamples: 4",
-     "sweep.yaml:11:10: samples: found a number of samples, wanted none because mode is grid"),
-    ("mode: grid", "mode: sobol", "sweep.yaml:1:1: samples: found no such key, wanted a whole number because mode is sobol"),
+     "sweep.yaml:11:10: samples: found a number of samples, expected none because mode is grid"),
+    ("mode: grid", "mode: sobol", "sweep.yaml:1:1: samples: found no such key, expected a whole number because mode is sobol"),
     ("[1, 2, 4]", "{low: 1, high: 4}",
-     "sweep.yaml:6:3: axes.core.synapse.lanes: found a range, wanted a list of values because mode is grid"),
+     "sweep.yaml:6:3: axes.core.synapse.lanes: found a range, expected a list of values because mode is grid"),
     ("[energy.per_token_pj]", "[energy.per_token_pj]\nconstraints: [latency.per_token < 1 furlong]",
-     "sweep.yaml:12:15: constraints[0]: found '1 furlong' in 'latency.per_token < 1 furlong', wanted a result key, one of "
+     "sweep.yaml:12:15: constraints[0]: found '1 furlong' in 'latency.per_token < 1 furlong', expected a result key, one of "
      "<, <=, >, >= and a number or quantity, such as 'latency.per_token < 1 ms'"),
     ("[energy.per_token_pj]", "[energy.per_token_pj]\nconstraints: [latency.per_token_ps < 1 mm2]",
-     "sweep.yaml:12:15: constraints[0]: found an area '1 mm2' for latency.per_token_ps, wanted a time"),
+     "sweep.yaml:12:15: constraints[0]: found an area '1 mm2' for latency.per_token_ps, expected a time"),
 ]  # fmt: skip
 
 
 def test_true_and_1_are_two_values(sweep_file):
     """Python calls them equal; each is judged by itself."""
     assert problems(sweep_file(SWEEP.replace("[1, 2, 4]", "[1, true]"))) == [
-        "sweep.yaml:6:27: core.synapse.lanes: found true, wanted a whole number of at least 1",
+        "sweep.yaml:6:27: core.synapse.lanes: found true, expected a whole number of at least 1",
     ]
 
 
@@ -102,7 +102,7 @@ def test_side_by_side_a_value_may_come_again_but_no_point(sweep_file):
     zipped = SWEEP.replace("mode: grid", "mode: zip").replace("[1, 2, 4]", "[1, 1]")
     assert load_sweep(sweep_file(zipped)).axes["core.synapse.lanes"] == (1, 1)
     assert problems(sweep_file(zipped.replace("8 KiB", "4 KiB"))) == [
-        "sweep.yaml:6:27: axes.core.synapse.lanes[1]: found the values number 2 of all axes a second time, wanted each"
+        "sweep.yaml:6:27: axes.core.synapse.lanes[1]: found the values number 2 of all axes a second time, expected each"
         " point once"
     ]
 
@@ -116,10 +116,10 @@ def test_one_problem_gets_one_line_at_its_place(sweep_file, old, new, line):
 def test_all_problems_come_at_once(sweep_file):
     broken = SWEEP.replace("[1, 2, 4]", "[0, x]").replace("mode: grid", "mode: all").replace("8 KiB", "4 KiB")
     assert problems(sweep_file(broken)) == [
-        "sweep.yaml:6:24: core.synapse.lanes: found 0, wanted a whole number of at least 1",
-        "sweep.yaml:6:27: core.synapse.lanes: found text 'x', wanted a whole number of at least 1",
-        "sweep.yaml:9:7: axes.core.sram.capacity[1]: found '4 KiB' a second time, wanted each value once",
-        "sweep.yaml:10:7: mode: found text 'all', wanted one of grid, zip, sobol, lhs, optuna",
+        "sweep.yaml:6:24: core.synapse.lanes: found 0, expected a whole number of at least 1",
+        "sweep.yaml:6:27: core.synapse.lanes: found text 'x', expected a whole number of at least 1",
+        "sweep.yaml:9:7: axes.core.sram.capacity[1]: found '4 KiB' a second time, expected each value once",
+        "sweep.yaml:10:7: mode: found text 'all', expected one of grid, zip, sobol, lhs, optuna",
     ]
 
 
@@ -146,12 +146,12 @@ def test_a_range_is_written_with_the_unit_used_inside(sweep_file):
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("low: 1,", "low: 0,", "sweep.yaml:6:29: core.synapse.lanes: found 0, wanted a whole number of at least 1"),
-        ("high: 64", "high: 1", "sweep.yaml:6:38: axes.core.synapse.lanes.high: found '1', wanted more than low: '1'"),
+        ("low: 1,", "low: 0,", "sweep.yaml:6:29: core.synapse.lanes: found 0, expected a whole number of at least 1"),
+        ("high: 64", "high: 1", "sweep.yaml:6:38: axes.core.synapse.lanes.high: found '1', expected more than low: '1'"),
         ("high: 8 KiB", "high: 8 pJ",
-         "sweep.yaml:7:42: axes.core.sram.capacity.high: found '8 pJ', wanted the same kind of value as low: '1 KiB'"),
+         "sweep.yaml:7:42: axes.core.sram.capacity.high: found '8 pJ', expected the same kind of value as low: '1 KiB'"),
         ("low: 1 KiB", "lo: 1 KiB",
-         "sweep.yaml:7:24: axes.core.sram.capacity.lo: found an unknown key, wanted one of low, high, scale (did you mean 'low'?)"),
+         "sweep.yaml:7:24: axes.core.sram.capacity.lo: found an unknown key, expected one of low, high, scale (did you mean 'low'?)"),
     ],
 )  # fmt: skip
 def test_a_wrong_range_is_told_at_its_place(sweep_file, old, new, line):
@@ -182,11 +182,11 @@ def test_a_sweep_that_captures(sweep_file, write):
     ("old", "new", "line"),
     [
         ("model: model", "model: modle",
-         "sweep.yaml:4:18: capture.model: found 'modle', wanted a model directory; there is no directory modle"),
+         "sweep.yaml:4:18: capture.model: found 'modle', expected a model directory; there is no directory modle"),
         ("capture: {model: model, text: text.txt}", "trace: traces/t.npz",
-         "sweep.yaml:6:3: axes.preset: found an axis of the encoder, wanted none without capture"),
+         "sweep.yaml:6:3: axes.preset: found an axis of the encoder, expected none without capture"),
         ("objectives", "trace: traces/t.npz\nobjectives",
-         "sweep.yaml:8:8: trace: found both trace and capture, wanted one of them"),
+         "sweep.yaml:8:8: trace: found both trace and capture, expected one of them"),
     ],
 )  # fmt: skip
 def test_a_wrong_capture_is_told_at_its_place(sweep_file, write, old, new, line):
@@ -205,7 +205,7 @@ def test_chips_as_an_axis_are_checked_like_the_base(sweep_file):
         "axes:\n", "axes:\n  chip: [chips/toy.yaml, chips/tyo.yaml]\n"
     )
     assert problems(sweep_file(text)) == [
-        "sweep.yaml:5:26: axes.chip[1]: found 'chips/tyo.yaml', wanted the name of a shipped chip or a path to a .yaml file; "
+        "sweep.yaml:5:26: axes.chip[1]: found 'chips/tyo.yaml', expected the name of a shipped chip or a path to a .yaml file; "
         "there is no file chips/tyo.yaml"
     ]
     write_good = text.replace(", chips/tyo.yaml", "")
@@ -215,15 +215,17 @@ def test_chips_as_an_axis_are_checked_like_the_base(sweep_file):
 def test_a_price_as_an_axis(sweep_file):
     text = SWEEP.replace("core.synapse.lanes: [1, 2, 4]", "core.synapse.synop.energy: [1 pJ, 2 ns]")
     assert problems(sweep_file(text)) == [
-        "sweep.yaml:6:37: core.synapse.synop.energy.value: found '2 ns', which is a time, wanted an energy such as '23.6 pJ'"
+        "sweep.yaml:6:37: core.synapse.synop.energy.value: found '2 ns', which is a time, expected an energy such as '23.6 pJ'"
     ]
 
 
 def test_a_broken_base_is_told_in_its_own_file(sweep_file, write, toy):
     name = sweep_file()
     write(toy.replace("tiles_x: 2", "tiles_x: no"), "chips/toy.yaml")
-    assert problems(name) == ["chips/toy.yaml:7:12: chip.tiles_x: found text 'no', wanted a whole number of at least 1"]
+    assert problems(name) == [
+        "chips/toy.yaml:7:12: chip.tiles_x: found text 'no', expected a whole number of at least 1"
+    ]
 
 
 def test_a_missing_file():
-    assert problems("no-such-sweep.yaml") == ["no-such-sweep.yaml: found no such file, wanted a YAML file"]
+    assert problems("no-such-sweep.yaml") == ["no-such-sweep.yaml: found no such file, expected a YAML file"]

@@ -73,25 +73,25 @@ def test_anchors_work():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\nb: 2\na: 3\n", "f.yaml:3:1: a: found the key a second time, wanted it once (first at line 1)"),
-        ("a: {b: 1, b: 2}\n", "f.yaml:1:11: a.b: found the key a second time, wanted it once (first at line 1)"),
+        ("a: 1\nb: 2\na: 3\n", "f.yaml:3:1: a: found the key a second time, expected it once (first at line 1)"),
+        ("a: {b: 1, b: 2}\n", "f.yaml:1:11: a.b: found the key a second time, expected it once (first at line 1)"),
         (
             "a: 010\n",
             "f.yaml:1:4: a: found 010, which YAML 1.1 reads as octal and YAML 1.2 as decimal, "
-            "wanted 10 without the leading zero",
+            "expected 10 without the leading zero",
         ),
         (
             "a: !!float 1\n",
-            "f.yaml:1:4: a: found the tag !!float, wanted none (write a number plain, a text in quotes)",
+            "f.yaml:1:4: a: found the tag !!float, expected none (write a number plain, a text in quotes)",
         ),
-        ("a: !x [1]\n", "f.yaml:1:4: a: found the tag !x, wanted none (write a number plain, a text in quotes)"),
+        ("a: !x [1]\n", "f.yaml:1:4: a: found the tag !x, expected none (write a number plain, a text in quotes)"),
         (
             "a: &a {b: 1}\nc:\n  <<: *a\n",
-            "f.yaml:3:3: c.<<: found a merge key, wanted none (use `extends` to build on another file)",
+            "f.yaml:3:3: c.<<: found a merge key, expected none (use `extends` to build on another file)",
         ),
-        ("? [1]\n: 2\n", "f.yaml:1:3: found a list or mapping as a key, wanted text"),
-        ('"": 2\n', "f.yaml:1:1: found an empty key, wanted text"),
-        ("a: &a [*a]\n", "f.yaml:1:4: a[0]: found an alias to a value around it, wanted no cycle"),
+        ("? [1]\n: 2\n", "f.yaml:1:3: found a list or mapping as a key, expected text"),
+        ('"": 2\n', "f.yaml:1:1: found an empty key, expected text"),
+        ("a: &a [*a]\n", "f.yaml:1:4: a[0]: found an alias to a value around it, expected no cycle"),
     ],
 )
 def test_what_is_refused_and_where(text, message):
@@ -111,14 +111,14 @@ def test_what_is_refused_and_where(text, message):
             "f.yaml:2:1: not valid YAML while scanning for the next token: "
             r"found character '\t' that cannot start any token (indent with spaces)",
         ),
-        ("a: 1\n---\nb: 2\n", "f.yaml:2:1: found a second document, wanted one"),
+        ("a: 1\n---\nb: 2\n", "f.yaml:2:1: found a second document, expected one"),
         ("a: *b\n", "f.yaml:1:4: not valid YAML: found undefined alias 'b'"),
-        ("a: \x07\n", "f.yaml:1:4: found the control character 0x07, wanted printable text"),
-        (b"a: 1\nb: \xc3\xa4\xff\n", "f.yaml:2:5: found byte 0xff, wanted UTF-8 text"),
-        ("[" * 800, "f.yaml: found values nested too deeply, wanted a configuration"),
+        ("a: \x07\n", "f.yaml:1:4: found the control character 0x07, expected printable text"),
+        (b"a: 1\nb: \xc3\xa4\xff\n", "f.yaml:2:5: found byte 0xff, expected UTF-8 text"),
+        ("[" * 800, "f.yaml: found values nested too deeply, expected a configuration"),
         (
             "a: &a [" + "1," * 99 + "1]\nb: &b [" + "*a," * 99 + "*a]\nc: [" + "*b," * 99 + "*b]\n",
-            "f.yaml:1:204: found more than 100000 values, wanted a configuration",
+            "f.yaml:1:204: found more than 100000 values, expected a configuration",
         ),
     ],
 )
@@ -132,8 +132,8 @@ def test_a_file_that_is_no_yaml_gives_one_line(write, content, message):
 def test_missing_file_and_directory(write):
     write("")
     for name, message in (
-        ("no.yaml", "no.yaml: found no such file, wanted a YAML file"),
-        (".", ".: found a directory, wanted a YAML file"),
+        ("no.yaml", "no.yaml: found no such file, expected a YAML file"),
+        (".", ".: found a directory, expected a YAML file"),
     ):
         with pytest.raises(ConfigError) as error:
             read_marked(Path(name), name)

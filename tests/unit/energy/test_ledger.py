@@ -16,7 +16,7 @@ def result_of(*counts, static_ps=0):
     trace, chip = make_trace(), make_chip()
     result = make_result(trace, chip, make_placement(trace, chip))
     rows = tuple(CountRow(*count) for count in counts)
-    return dataclasses.replace(result, counts=rows, static_ps=static_ps)
+    return dataclasses.replace(result, action_counts=rows, static_ps=static_ps)
 
 
 def ledger_of(*rows):
@@ -113,7 +113,7 @@ def test_an_inclusion_in_something_never_done_is_warned_of():
         (("a", "soma", "fire", 1, 1.0, math.nan, "s", "assumed"), "no finite number"),
         (("a", "soma", "fire", 1, 1.0, -1.0, "s", "assumed"), "no finite number"),
         (("a", "noc", "hop_x", 1, 1.0, 1.0, "s", "assumed"), "second home"),
-        (("a", "soma", "fire", 1, 1.0, 1.0, "s", None), "sum over grades 1.0 pJ, wanted the total 2.0 pJ"),
+        (("a", "soma", "fire", 1, 1.0, 1.0, "s", None), "sum over grades 1.0 pJ, expected the total 2.0 pJ"),
         ((None, "soma", "fire", 1, 1.0, 1.0, "s", "assumed"), "sum over layers 1.0 pJ"),
     ],
 )

@@ -2,7 +2,8 @@ import math
 
 from factories import make_chip, make_dram
 
-from simulator.energy.prices import PRICE_PATHS, chip_prices, find_price
+from simulator.actions import ACTIONS
+from simulator.energy.prices import chip_prices, find_price
 
 # Where each action's number stands in the chip file, written out here a second time.
 PLACES = {
@@ -49,7 +50,7 @@ def test_each_action_takes_the_number_at_its_place():
     prices = chip_prices(make_chip(**changes))
     assert {name: price.unit_pj for name, price in prices.items()} == wanted
     assert {name: price.path for name, price in prices.items()} == PLACES
-    assert PRICE_PATHS == PLACES
+    assert {name: action.place for name, action in ACTIONS.items()} == PLACES
 
 
 def test_a_price_carries_its_bounds_source_and_grade():

@@ -143,7 +143,7 @@ def test_sums_that_differ_from_their_spikes_are_refused(monkeypatch):
 def test_rules_that_do_not_hold_together():
     with pytest.raises(ModelError, match=r"spikes of queries need integer rows.*take kv_bits 8 or 4"):
         AttentionRule(queries=True)
-    with pytest.raises(ModelError, match="kv_bits 5, wanted 4, 8 or 16"):
+    with pytest.raises(ModelError, match="kv_bits 5, expected 4, 8 or 16"):
         AttentionRule(kv_bits=5)
     with pytest.raises(ModelError, match=r"counts up to 15, a KV cache of 4 bits holds 7 \(8 over\)"):
         SpikingAttention(AttentionRule(keys=True, kv_bits=4), Encoding("ternary", 15))
@@ -169,7 +169,7 @@ def test_each_operand_is_switched_on_its_own(letter, streams):
 
 @pytest.mark.parametrize("wrong", ["", "spike", "qq", "qx"])
 def test_an_unknown_attention_is_refused(wrong):
-    with pytest.raises(ModelError, match=f"attention '{wrong}', wanted dense, spiking, or letters of q, k, v and p"):
+    with pytest.raises(ModelError, match=f"attention '{wrong}', expected dense, spiking, or letters of q, k, v and p"):
         rule_for(wrong, None)
 
 
@@ -186,9 +186,9 @@ def test_tokens_and_texts_that_do_not_fit(write_model):
     checkpoint = read_checkpoint(write_model())
     layers = FloatLinear(checkpoint)
     for token in (-1, 40):
-        with pytest.raises(ModelError, match=f"token {token} is outside the vocabulary, wanted 0 to 39"):
+        with pytest.raises(ModelError, match=f"token {token} is outside the vocabulary, expected 0 to 39"):
             forward(checkpoint, np.array([1, token]), layers)
-    with pytest.raises(ModelError, match="no tokens, wanted at least one"):
+    with pytest.raises(ModelError, match="no tokens, expected at least one"):
         forward(checkpoint, np.zeros(0, np.int64), layers)
     with pytest.raises(ModelError, match=r"25 tokens, the context of the model holds 24 \(1 over\)"):
         forward(checkpoint, np.ones(25, np.int64), layers)

@@ -52,7 +52,7 @@ def test_a_target_out_of_reach_says_by_how_much(checkpoint, passages):
 
 
 def test_unsigned_codes_are_refused(checkpoint, passages):
-    with pytest.raises(ModelError, match="code binary, wanted a signed one"):
+    with pytest.raises(ModelError, match="code binary, expected a signed one"):
         calibrate(checkpoint, passages, load_preset("unidirectional"), 0.1)
 
 

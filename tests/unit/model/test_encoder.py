@@ -10,7 +10,8 @@ from hypothesis.extra import numpy as npst
 
 from simulator.errors import ModelError
 from simulator.model.encoder import encode, encoding_for
-from simulator.trace.encoding import CODES, Encoding
+from simulator.trace.codes import CODES
+from simulator.trace.encoding import Encoding
 
 
 def f32(*rows: list[float]) -> np.ndarray:
@@ -127,10 +128,10 @@ def test_encoding_for_timesteps(code, timesteps, levels):
         (
             "tenary",
             3,
-            "encoding 'tenary', wanted binary, ternary, bitwise, bitwise_twos, graded .did you mean 'ternary'?",
+            "encoding 'tenary', expected binary, ternary, bitwise, bitwise_twos, graded .did you mean 'ternary'?",
         ),
-        ("ternary", 0, "timesteps 0, wanted 1 to 32767 for ternary"),
-        ("bitwise", 16, "timesteps 16, wanted 1 to 15 for bitwise"),
+        ("ternary", 0, "timesteps 0, expected 1 to 32767 for ternary"),
+        ("bitwise", 16, "timesteps 16, expected 1 to 15 for bitwise"),
     ],
 )
 def test_encoding_for_refuses(code, timesteps, message):

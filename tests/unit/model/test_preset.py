@@ -43,7 +43,7 @@ def test_what_the_shipped_presets_say():
     assert (full.attention.rule(), full.head) == (SPIKING, "spiking")
     assert (sdllm.attention.rule(), sdllm.head) == (DENSE, "dense")
     assert full.encoder_of("blocks.0.attn_p").rule.threshold == "absmax"
-    with pytest.raises(ModelError, match="timesteps 7, wanted 1 for graded"):
+    with pytest.raises(ModelError, match="timesteps 7, expected 1 for graded"):
         load_preset("int8").with_timesteps(7)
 
 
@@ -71,26 +71,26 @@ def test_a_stream_says_only_in_what_it_differs(tmp_path):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", "timesteps: found neither `timesteps` nor `levels`, wanted one of them"),
-        ("timesteps: 3\nlevels: 3\n", "timesteps: found both `timesteps` and `levels`, wanted one of them"),
-        ("code: bitwise\ntimesteps: 16\n", "timesteps: timesteps 16, wanted 1 to 15 for bitwise"),
-        ("levels: 40000\n", "levels: found 40000, wanted 1 to 32767"),
-        ("timesteps: 3\nencoder: {threshold: quantile}\n", "found 'quantile' without `gamma`, wanted both"),
-        ("timesteps: 3\nencoder: {threshold: mean}\n", "found 'mean' without `k`, wanted both"),
+        ("", "timesteps: found neither `timesteps` nor `levels`, expected one of them"),
+        ("timesteps: 3\nlevels: 3\n", "timesteps: found both `timesteps` and `levels`, expected one of them"),
+        ("code: bitwise\ntimesteps: 16\n", "timesteps: timesteps 16, expected 1 to 15 for bitwise"),
+        ("levels: 40000\n", "levels: found 40000, expected 1 to 32767"),
+        ("timesteps: 3\nencoder: {threshold: quantile}\n", "found 'quantile' without `gamma`, expected both"),
+        ("timesteps: 3\nencoder: {threshold: mean}\n", "found 'mean' without `k`, expected both"),
         ("timesteps: 3\nencoder: {thresold: mean}\n", r"found an unknown key.*did you mean 'threshold'"),
-        ("timesteps: 3\nencoder: {gamma: 1.5}\n", "encoder.gamma: found 1.5, wanted"),
+        ("timesteps: 3\nencoder: {gamma: 1.5}\n", "encoder.gamma: found 1.5, expected"),
         ("timesteps: 3\nstreams: {mlp_hiden: {clip: 3}}\n", r"found no such stream, .*did you mean 'mlp_hidden'"),
-        ("code: binary\ntimesteps: 3\nencoder: {clip: 2}\n", "found a clip for unsigned counts, wanted none"),
+        ("code: binary\ntimesteps: 3\nencoder: {clip: 2}\n", "found a clip for unsigned counts, expected none"),
         ("code: binary\ntimesteps: 3\nencoder: {threshold: mean, k: 3.0}\n", "found 'mean' for unsigned counts"),
-        ("timesteps: 3\nweights: {bits: 5}\n", "weights.bits: found 5, wanted"),
-        ("timesteps: 3\nweights: {format: float16}\n", "found float16 for weights of 8 bits, wanted 16 bits"),
-        ("timesteps: 3\nweights: {bits: 16, group: 4}\n", "found a group for weights of 16 bits, wanted 8 or 4"),
+        ("timesteps: 3\nweights: {bits: 5}\n", "weights.bits: found 5, expected"),
+        ("timesteps: 3\nweights: {format: float16}\n", "found float16 for weights of 8 bits, expected 16 bits"),
+        ("timesteps: 3\nweights: {bits: 16, group: 4}\n", "found a group for weights of 16 bits, expected 8 or 4"),
         ("timesteps: 3\nattention: {queries: true}\n", "attention.kv_bits: attention: spikes of queries need integer"),
         ("timesteps: 15\nattention: {keys: true, kv_bits: 4}\n", "counts up to 15, a KV cache of 4 bits holds 7"),
         ("levels: 300\nattention: {values: true, kv_bits: 8}\n", "counts up to 300, a KV cache of 8 bits holds 127"),
-        ("timesteps: 3\nattention: {kv_bits: 5}\n", "attention.kv_bits: found 5, wanted"),
+        ("timesteps: 3\nattention: {kv_bits: 5}\n", "attention.kv_bits: found 5, expected"),
         ("timesteps: 3\nattention: {query: true}\n", r"found an unknown key.*did you mean 'queries'"),
-        ("timesteps: 3\nhead: spikes\n", "head: found text 'spikes', wanted one of dense"),
+        ("timesteps: 3\nhead: spikes\n", "head: found text 'spikes', expected one of dense"),
     ],
 )
 def test_refuses(tmp_path, text, line):
@@ -100,6 +100,6 @@ def test_refuses(tmp_path, text, line):
 
 def test_an_unknown_name_lists_the_known():
     with pytest.raises(
-        ConfigError, match=r"unknown preset 'sdlm', wanted one of bf16, fp16, int4, .*did you mean 'sdllm'"
+        ConfigError, match=r"unknown preset 'sdlm', expected one of bf16, fp16, int4, .*did you mean 'sdllm'"
     ):
         load_preset("sdlm")

@@ -47,7 +47,7 @@ def test_self_attention_is_q_k_v_of_one_stream_and_its_output(need_weights, bias
     trace = capture_torch(model, x, T15)
     assert layers(trace) == PROJECTIONS
     assert trace.positions.tolist() == [*range(5), *range(5)]
-    np.testing.assert_array_equal(trace.counts("attention.q.in"), encode(x.reshape(-1, 8).numpy(), T15).counts)
+    np.testing.assert_array_equal(trace.spike_counts("attention.q.in"), encode(x.reshape(-1, 8).numpy(), T15).counts)
 
 
 def test_the_output_projection_is_fed_what_spiking_q_k_v_give() -> None:
@@ -64,8 +64,8 @@ def test_the_output_projection_is_fed_what_spiking_q_k_v_give() -> None:
     scores = np.exp(q @ k.transpose(0, 2, 1) / 2)
     mixed = (scores / scores.sum(-1, keepdims=True)) @ v
     expected = encode(mixed.transpose(1, 0, 2).reshape(3, 8).astype(np.float32), T15).counts
-    assert np.abs(trace.counts("attention.out_proj.in") - expected).max() <= 1
-    assert (trace.counts("attention.out_proj.in") == expected).mean() > 0.9
+    assert np.abs(trace.spike_counts("attention.out_proj.in") - expected).max() <= 1
+    assert (trace.spike_counts("attention.out_proj.in") == expected).mean() > 0.9
 
 
 @pytest.mark.parametrize("batch_first", [True, False])
@@ -93,7 +93,7 @@ def test_both_layouts_of_a_batch_give_the_same_rows() -> None:
     expected = capture_torch(first, x, T15)
     assert found.positions.tolist() == expected.positions.tolist()
     for stream in expected.streams:
-        np.testing.assert_array_equal(found.counts(stream.stream_id), expected.counts(stream.stream_id))
+        np.testing.assert_array_equal(found.spike_counts(stream.stream_id), expected.spike_counts(stream.stream_id))
 
 
 class Cross(nn.Module):
@@ -117,7 +117,7 @@ def test_keys_and_values_of_their_own_widths() -> None:
         "attention.v": ("v", "attention.v.in", 4, 8),
         "attention.out_proj": PROJECTIONS["attention.out_proj"],
     }
-    np.testing.assert_array_equal(trace.counts("attention.v.in"), encode(v[0].numpy(), T15).counts)
+    np.testing.assert_array_equal(trace.spike_counts("attention.v.in"), encode(v[0].numpy(), T15).counts)
 
 
 def test_keys_and_values_of_one_memory_share_its_stream() -> None:

@@ -173,11 +173,11 @@ def test_a_masked_or_normalised_weight_is_captured_as_it_is_used() -> None:
         plain.part.bias.copy_(masked.part.bias)
         plain.fc.load_state_dict(masked.fc.state_dict())
     found, expected = capture_torch(masked, x, T15), capture_torch(plain, x, T15)
-    np.testing.assert_array_equal(found.counts("fc.in"), expected.counts("fc.in"))
+    np.testing.assert_array_equal(found.spike_counts("fc.in"), expected.spike_counts("fc.in"))
     normed = Then(nn.utils.parametrizations.weight_norm(nn.Linear(16, 8)))
     trace = capture_torch(normed, x, T15)
     assert [layer.layer_id for layer in trace.layers] == ["part", "fc"]
-    np.testing.assert_array_equal(trace.counts("part.in"), encode(x.numpy(), T15).counts)
+    np.testing.assert_array_equal(trace.spike_counts("part.in"), encode(x.numpy(), T15).counts)
 
 
 def test_wrappers_and_tied_weights() -> None:

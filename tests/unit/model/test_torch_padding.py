@@ -114,7 +114,9 @@ def captured(lm: LM, ids: list[list[int]], preset="int8", config=CONFIG, **choic
 def same_counts(found, expected, rows=slice(None)) -> None:
     for stream in found.streams:
         np.testing.assert_array_equal(
-            found.counts(stream.stream_id), expected.counts(stream.stream_id)[rows], err_msg=stream.stream_id
+            found.spike_counts(stream.stream_id),
+            expected.spike_counts(stream.stream_id)[rows],
+            err_msg=stream.stream_id,
         )
 
 
@@ -173,7 +175,7 @@ def test_padding_that_holds_nan_is_not_looked_at() -> None:
     model = nn.Linear(3, 2)
     x = torch.tensor([[[float("nan")] * 3, [1.5, 2.0, 3.0]]])
     trace = capture_torch(model, x, T15, token_mask=torch.tensor([[0, 1]]))
-    assert trace.counts("linear.in").tolist() == [[8, 10, 15]]  # of the largest, 3: 7.5 to even, 10, 15
+    assert trace.spike_counts("linear.in").tolist() == [[8, 10, 15]]  # of the largest, 3: 7.5 to even, 10, 15
 
 
 def test_an_additive_mask_is_0_for_a_token(lm) -> None:

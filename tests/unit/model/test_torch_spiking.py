@@ -85,8 +85,8 @@ def test_hidden_spikes_are_those_of_the_network(x, loop, signed) -> None:
     assert trace.positions.tolist() == [0, 1, 2, 3] * 3
     for layer_id in ("fc2", "fc3"):
         assert set(np.unique(expected[layer_id])) <= {-1, 0, 1}
-        np.testing.assert_array_equal(trace.counts(f"{layer_id}.in"), by_sample(expected[layer_id]))
-    np.testing.assert_array_equal(trace.counts("fc1.in"), encode(by_sample(x.numpy()), T15).counts)
+        np.testing.assert_array_equal(trace.spike_counts(f"{layer_id}.in"), by_sample(expected[layer_id]))
+    np.testing.assert_array_equal(trace.spike_counts("fc1.in"), encode(by_sample(x.numpy()), T15).counts)
     assert any("read as a spiking network: fc2, fc3" in line for line in trace.origin["warnings"])
     assert trace.origin["spiking"] == {"samples": 3, "tokens": 1, "timesteps": 4}
 
@@ -97,8 +97,8 @@ def test_a_network_of_spikes_alone_has_one_timestep_per_row(events, preset) -> N
     expected = spikes_of(model, events)
     trace = capture_torch(model, events, preset)
     assert trace.encoding.n_timesteps == 1
-    np.testing.assert_array_equal(trace.counts("fc1.in"), by_sample(events.numpy()))
-    np.testing.assert_array_equal(trace.counts("fc3.in"), by_sample(expected["fc3"]))
+    np.testing.assert_array_equal(trace.spike_counts("fc1.in"), by_sample(events.numpy()))
+    np.testing.assert_array_equal(trace.spike_counts("fc3.in"), by_sample(expected["fc3"]))
     assert not {op.kind for op in trace.ops} & {"encode"}
 
 
@@ -124,14 +124,14 @@ def test_the_network_is_left_as_it_was(events) -> None:
 
 def test_spikes_false_encodes_and_true_is_no_question(x, events) -> None:
     trace = capture_torch(Net(loop=False), events, T15, spikes=False)
-    assert set(np.unique(trace.counts("fc1.in"))) == {0, 15}
+    assert set(np.unique(trace.spike_counts("fc1.in"))) == {0, 15}
     single = nn.Linear(16, 4)
     stepped = nn.Module()
     stepped.fc, stepped.forward = single, lambda steps: torch.stack([single(step) for step in steps])
     with pytest.raises(ModelError, match=r"called twice.*spikes=True"):
         capture_torch(stepped, x, T15)
     trace = capture_torch(stepped, x, T15, spikes=True)
-    np.testing.assert_array_equal(trace.counts("fc.in"), encode(by_sample(x.numpy()), T15).counts)
+    np.testing.assert_array_equal(trace.spike_counts("fc.in"), encode(by_sample(x.numpy()), T15).counts)
 
 
 def test_real_inputs_without_a_preset_are_refused(x) -> None:
@@ -160,8 +160,8 @@ def test_integer_counts_are_taken_directly() -> None:
     model = Counting()
     trace = capture_torch(model, x, T15)
     counts = model.counts(x)
-    np.testing.assert_array_equal(trace.counts("fc1.in"), counts.numpy())
-    np.testing.assert_array_equal(trace.counts("fc2.in"), model.counts(model.fc1(counts)).detach().numpy())
+    np.testing.assert_array_equal(trace.spike_counts("fc1.in"), counts.numpy())
+    np.testing.assert_array_equal(trace.spike_counts("fc2.in"), model.counts(model.fc1(counts)).detach().numpy())
     assert trace.encoding == Encoding("ternary", 7)  # as many timesteps as the largest count
     assert capture_torch(model, x).encoding == Encoding("ternary", 7)
 
@@ -186,7 +186,7 @@ class Scaled(nn.Module):
 
 def test_spikes_of_one_size_per_channel_are_spikes(events) -> None:
     trace = capture_torch(Scaled(), events, T15)
-    assert set(np.unique(trace.counts("fc2.in"))) == {-1, 0, 1}
+    assert set(np.unique(trace.spike_counts("fc2.in"))) == {-1, 0, 1}
     assert any("fc2: each channel has a spike of its own size" in line for line in trace.origin["warnings"])
 
 
@@ -206,7 +206,7 @@ def test_a_read_out_of_rates_has_the_last_row_of_each_sample(events) -> None:
     model = ReadOut()
     trace = capture_torch(model, events, T15, spikes=True)
     rates = torch.stack([model.lif(model.fc1(step)) for step in events]).mean(0).detach().numpy()
-    counts = trace.counts("fc2.in").reshape(3, 4, 12)
+    counts = trace.spike_counts("fc2.in").reshape(3, 4, 12)
     np.testing.assert_array_equal(counts[:, 3], encode(rates, T15).counts)
     assert not counts[:, :3].any()
     assert any("fc2: called once for all timesteps" in line for line in trace.origin["warnings"])
@@ -230,7 +230,7 @@ def test_time_axis_and_tokens(events, loop) -> None:
     trace = capture_torch(Net(loop), tokens, T15)
     assert trace.origin["spiking"] == {"samples": 3, "tokens": 2, "timesteps": 4}
     expected = tokens.numpy().transpose(1, 2, 0, 3).reshape(-1, 16)
-    np.testing.assert_array_equal(trace.counts("fc1.in"), expected)
+    np.testing.assert_array_equal(trace.spike_counts("fc1.in"), expected)
     assert trace.positions.tolist() == [*range(8)] * 3
 
 
@@ -238,7 +238,7 @@ def test_without_a_time_axis_the_axes_are_samples_and_tokens(events) -> None:
     model = nn.Sequential(nn.Linear(16, 4))
     trace = capture_torch(model, events, T15, time_axis=None)
     assert trace.origin["spiking"] == {"samples": 4, "tokens": 3, "timesteps": 1}
-    np.testing.assert_array_equal(trace.counts("0.in"), events.numpy().reshape(-1, 16))
+    np.testing.assert_array_equal(trace.spike_counts("0.in"), events.numpy().reshape(-1, 16))
 
 
 def test_timesteps_and_samples_in_one_axis(events) -> None:
@@ -250,7 +250,9 @@ def test_timesteps_and_samples_in_one_axis(events) -> None:
             return self.fc2(hidden.flatten(0, 1))
 
     trace = capture_torch(Flat(loop=False), events, T15, allow_partial=True)
-    np.testing.assert_array_equal(trace.counts("fc2.in"), capture_torch(Net(True), events, T15).counts("fc2.in"))
+    np.testing.assert_array_equal(
+        trace.spike_counts("fc2.in"), capture_torch(Net(True), events, T15).spike_counts("fc2.in")
+    )
 
 
 def test_padding_of_a_spiking_network_is_left_out(events) -> None:
@@ -260,7 +262,7 @@ def test_padding_of_a_spiking_network_is_left_out(events) -> None:
     assert trace.positions.tolist() == [*range(8), *range(4), *range(4)]
     whole = capture_torch(Net(True), tokens, T15)
     rows = np.repeat(mask.numpy().reshape(-1), 4)
-    np.testing.assert_array_equal(trace.counts("fc3.in"), whole.counts("fc3.in")[rows])
+    np.testing.assert_array_equal(trace.spike_counts("fc3.in"), whole.spike_counts("fc3.in")[rows])
 
 
 def test_a_plain_network_on_binary_inputs_still_computes_with_real_numbers() -> None:
@@ -268,12 +270,12 @@ def test_a_plain_network_on_binary_inputs_still_computes_with_real_numbers() -> 
     torch.manual_seed(8)
     model = nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 4))
     trace = capture_torch(model, x, T15)
-    np.testing.assert_array_equal(trace.counts("0.in"), x.numpy())
-    assert trace.counts("2.in").max() == 15
+    np.testing.assert_array_equal(trace.spike_counts("0.in"), x.numpy())
+    assert trace.spike_counts("2.in").max() == 15
     assert any(line.startswith("0: fed integers, taken as the spike counts") for line in trace.origin["warnings"])
     pixels = torch.randint(0, 256, (5, 16)).float()
     trace = capture_torch(model, pixels, T15)
-    np.testing.assert_array_equal(trace.counts("0.in"), encode(pixels.numpy(), T15).counts)
+    np.testing.assert_array_equal(trace.spike_counts("0.in"), encode(pixels.numpy(), T15).counts)
     assert any("0: fed integers that are no counts of 15 levels" in line for line in trace.origin["warnings"])
 
 
@@ -281,4 +283,4 @@ def test_a_spiking_trace_is_a_file_like_any_other(events, tmp_path) -> None:
     trace = capture_torch(Net(True), events)
     save_trace(trace, tmp_path / "snn.npz")
     again = load_trace(tmp_path / "snn.npz")
-    np.testing.assert_array_equal(again.counts("fc2.in"), trace.counts("fc2.in"))
+    np.testing.assert_array_equal(again.spike_counts("fc2.in"), trace.spike_counts("fc2.in"))

@@ -38,7 +38,7 @@ def test_a_plain_mlp_of_equal_widths_has_a_stream_per_layer() -> None:
     held = capture_torch(model, x, "int8")
     assert [layer.stream for layer in freed.layers] == ["0.in", "2.in", "4.in", "6.in"]
     for stream in freed.streams:
-        np.testing.assert_array_equal(freed.counts(stream.stream_id), held.counts(stream.stream_id))
+        np.testing.assert_array_equal(freed.spike_counts(stream.stream_id), held.spike_counts(stream.stream_id))
     chip = load_chip("sdllm-asic-45nm")
     energies = [
         simulate(chip, trace).ledger.by_component().drop("static", errors="ignore").sum() for trace in (freed, held)
@@ -85,7 +85,7 @@ def test_a_tensor_that_changed_in_place_is_another_stream() -> None:
     trace = capture_torch(InPlace(), x, T15)
     assert [layer.stream for layer in trace.layers] == ["a.in", "b.in", "c.in"]
     for stream_id, values in (("a.in", x), ("b.in", x + 1), ("c.in", torch.relu(-(x + 1)))):
-        np.testing.assert_array_equal(trace.counts(stream_id), encode(values.numpy(), T15).counts)
+        np.testing.assert_array_equal(trace.spike_counts(stream_id), encode(values.numpy(), T15).counts)
 
 
 def test_relu_in_place_between_layers() -> None:
@@ -95,7 +95,7 @@ def test_relu_in_place_between_layers() -> None:
     there = capture_torch(nn.Sequential(first, nn.ReLU(inplace=True), second), x, T15)
     apart = capture_torch(nn.Sequential(first, nn.ReLU(), second), x, T15)
     assert len(there.streams) == 2
-    np.testing.assert_array_equal(there.counts("2.in"), apart.counts("2.in"))
+    np.testing.assert_array_equal(there.spike_counts("2.in"), apart.spike_counts("2.in"))
 
 
 def test_silent_layers_one_behind_another_are_streams_of_their_own() -> None:

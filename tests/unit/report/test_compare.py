@@ -31,7 +31,11 @@ def folders(tmp_path_factory):
     stages = run.result.stages.copy()
     stages.loc[stages["stage"] == "head", ["vector_ps", "total_ps"]] += 4_000_000
     slow = replace(run.result, stages=stages, total_ps=run.result.total_ps + 4_000_000)
-    runs = [run, replace(run, chip=dear, ledger=build_ledger(run.result, dear)), replace(run, result=slow)]
+    runs = [
+        run,
+        replace(run, mapped=replace(run.mapped, chip=dear), ledger=build_ledger(run.result, dear)),
+        replace(run, result=slow),
+    ]
     return [write_report(each, root / name) for each, name in zip(runs, "abc", strict=True)]
 
 
@@ -100,7 +104,7 @@ def test_the_page_is_accessible_and_says_the_causes(reports):
 
 
 def test_one_report_or_none(folders, tmp_path):
-    with pytest.raises(OutputError, match="found 1 report, wanted two or more"):
+    with pytest.raises(OutputError, match="found 1 report, expected two or more"):
         read_reports(folders[:1])
     with pytest.raises(OutputError, match="cannot read the report"):
         read_reports([folders[0], tmp_path])

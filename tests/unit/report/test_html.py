@@ -210,7 +210,7 @@ def test_write_page(run, html, tmp_path, monkeypatch):
     assert write_page(run, tmp_path).read_text(encoding="utf-8") == html
     assert (tmp_path / "report.html").stat().st_size < 3_000_000
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="wanted a directory"):
+    with pytest.raises(OutputError, match="expected a directory"):
         write_page(run, tmp_path / "file")
 
 

@@ -70,7 +70,7 @@ def test_a_figure_is_told_in_words(run):
 
 
 def test_another_ending(run, tmp_path):
-    with pytest.raises(OutputError, match=r"found the ending '\.jpg', wanted one of \.svg, \.png, \.pdf"):
+    with pytest.raises(OutputError, match=r"found the ending '\.jpg', expected one of \.svg, \.png, \.pdf"):
         sw.save_figure(run.plot.energy()[0], tmp_path / "x.jpg")
     with pytest.raises(OutputError, match="cannot be written"):
         sw.save_table(run.layers, tmp_path / "nowhere" / "x.csv")

@@ -119,9 +119,9 @@ def test_an_empty_folder_is_taken(run, tmp_path):
 
 def test_a_file_in_the_way(run, tmp_path):
     (tmp_path / "file").write_text("here")
-    with pytest.raises(OutputError, match="is a file, wanted a folder"):
+    with pytest.raises(OutputError, match="is a file, expected a folder"):
         write_report(run, tmp_path / "file")
-    with pytest.raises(OutputError, match=r"below: cannot be written: .*file is a file, wanted a folder"):
+    with pytest.raises(OutputError, match=r"below: cannot be written: .*file is a file, expected a folder"):
         write_report(run, tmp_path / "file" / "below")
     assert (tmp_path / "file").read_text() == "here"
 

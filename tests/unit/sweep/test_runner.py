@@ -224,12 +224,12 @@ def test_kill_9_loses_nothing_that_was_done(sweep):
 
 
 WRONG_OBJECTIVES = [
-    ("energy.per_tokn_pj", "found unknown result key 'energy.per_tokn_pj', wanted one such as energy.per_token_pj "
+    ("energy.per_tokn_pj", "found unknown result key 'energy.per_tokn_pj', expected one such as energy.per_token_pj "
      "(did you mean 'energy.per_token_pj'?)"),
-    ("chip.name", "found 'chip.name', which is no number, wanted one such as energy.per_token_pj"),
-    ("latency.by_part", "found 'latency.by_part', which holds several numbers, wanted one such as "
+    ("chip.name", "found 'chip.name', which is no number, expected one such as energy.per_token_pj"),
+    ("latency.by_part", "found 'latency.by_part', which holds several numbers, expected one such as "
      "latency.by_part.compute_ps"),
-    ("elapsed.simulate_s", "found unknown result key 'elapsed.simulate_s', wanted one such as energy.per_token_pj"),
+    ("elapsed.simulate_s", "found unknown result key 'elapsed.simulate_s', expected one such as energy.per_token_pj"),
 ]  # fmt: skip
 
 
@@ -284,7 +284,7 @@ def test_a_missing_trace_is_one_line(sweep):
 
 
 def test_no_jobs(sweep):
-    with pytest.raises(ConfigError, match="found 0, wanted at least 1"):
+    with pytest.raises(ConfigError, match="found 0, expected at least 1"):
         run_sweep(sweep({LANES: [1]}), "out", jobs=0)
 
 

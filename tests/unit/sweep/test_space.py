@@ -64,7 +64,7 @@ def test_values_that_are_wrong_together_are_told_before_anything_runs(sweep):
     with pytest.raises(ConfigError) as error:
         points(config)
     assert error.value.problems == (
-        "--set noc.local.low=1.65 pJ: found a bound above `value`, wanted low <= value "
+        "--set noc.local.low=1.65 pJ: found a bound above `value`, expected low <= value "
         "(sweep 'small', point noc.local=1.6 pJ, noc.local.low=1.65 pJ)",
     )
 
@@ -143,5 +143,5 @@ def test_values_that_python_calls_equal_are_not_taken_for_one_another(sweep):
     config = sweep({LANES: [1, True], HOP: ["1 pJ", "2 pJ"]})
     space = Space(config, dict.fromkeys(config.trace, "hash"))
     space.point({LANES: 1, HOP: "1 pJ"})
-    with pytest.raises(ConfigError, match="found true, wanted a whole number"):
+    with pytest.raises(ConfigError, match="found true, expected a whole number"):
         space.point({LANES: True, HOP: "2 pJ"})

@@ -67,7 +67,7 @@ def test_a_shard_shows_the_others_as_missing(sweep):
 
 @pytest.mark.parametrize("text", ["2", "0/2", "3/2", "a/b", "-1/2"])
 def test_what_is_no_shard(text):
-    with pytest.raises(ConfigError, match="wanted i/N"):
+    with pytest.raises(ConfigError, match="expected i/N"):
         parse_shard(text)
     assert parse_shard("2/3") == (2, 3)
 

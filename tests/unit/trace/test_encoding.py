@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.trace.encoding import CODES, Encoding
+from simulator.trace.codes import CODES
+from simulator.trace.encoding import Encoding
 
 
 def train(encoding: Encoding, n: int) -> list[int]:
@@ -99,5 +100,5 @@ def test_the_largest_counts_of_the_widest_encoding(code):
 
 @pytest.mark.parametrize(("code", "levels"), [("morse", 7), ("ternary", 0), ("ternary", 32768), ("bitwise", -1)])
 def test_refuses_what_is_no_encoding(code, levels):
-    with pytest.raises(ValueError, match="wanted"):
+    with pytest.raises(ValueError, match="expected"):
         Encoding(code, levels)

@@ -27,22 +27,22 @@ def refusal(path: Path) -> str:
 
 
 def test_missing_file(tmp_path):
-    assert "no such file, wanted a trace" in refusal(tmp_path / "none.npz")
+    assert "no such file, expected a trace" in refusal(tmp_path / "none.npz")
 
 
 def test_directory(tmp_path):
-    assert "is a directory, wanted a trace" in refusal(tmp_path)
+    assert "is a directory, expected a trace" in refusal(tmp_path)
 
 
 def test_path_through_a_file(trace_file):
-    assert "not a file, wanted a trace" in refusal(trace_file / "x.npz")
+    assert "not a file, expected a trace" in refusal(trace_file / "x.npz")
 
 
 @pytest.mark.parametrize("data", [b"", b"not a zip", np.arange(3).tobytes()])
 def test_not_a_zip(tmp_path, data):
     path = tmp_path / "x.npz"
     path.write_bytes(data)
-    assert "not a zip file, wanted a trace" in refusal(path)
+    assert "not a zip file, expected a trace" in refusal(path)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
@@ -66,9 +66,9 @@ def test_zip_without_manifest(trace_file, breaker):
         (b"{", "not JSON"),
         (b"\xff\xfe\x00", "not JSON"),
         (b"[" * 200_000, "not JSON"),
-        (b"[1]", "list, wanted an object"),
-        (b"null", "NoneType, wanted an object"),
-        (b"{}", "format None, wanted 'spikewatt-trace'"),
+        (b"[1]", "list, expected an object"),
+        (b"null", "NoneType, expected an object"),
+        (b"{}", "format None, expected 'spikewatt-trace'"),
     ],
 )
 def test_manifest_that_is_no_object(trace_file, breaker, manifest, message):
@@ -92,15 +92,15 @@ def test_manifest_with_a_key_of_the_wrong_type(trace_file, breaker, key):
 
 
 WRONG = {
-    "text for a number": (lambda m: m["layers"][1].update(n_in="4"), "layers.1.n_in: '4', wanted a valid integer"),
-    "fraction for a number": (lambda m: m["streams"][0].update(n=5.0), "streams.0.n: 5.0, wanted a valid integer"),
-    "bool for a number": (lambda m: m["streams"][0].update(n=True), "streams.0.n: True, wanted a valid integer"),
+    "text for a number": (lambda m: m["layers"][1].update(n_in="4"), "layers.1.n_in: '4', expected a valid integer"),
+    "fraction for a number": (lambda m: m["streams"][0].update(n=5.0), "streams.0.n: 5.0, expected a valid integer"),
+    "bool for a number": (lambda m: m["streams"][0].update(n=True), "streams.0.n: True, expected a valid integer"),
     "inner key missing": (lambda m: m["stages"][0].pop("width"), "stages.0.width: missing"),
     "inner key unknown": (lambda m: m["stages"][0].update(widht=5), "stages.0.widht: unknown key"),
     "key unknown": (lambda m: m.update(streems=[]), r"streems: unknown key (did you mean 'streams'?)"),
     "phase of version 1": (lambda m: m.update(phase="prefill"), "phase: unknown key"),
     "no window": (lambda m: m.pop("window"), "window: missing"),
-    "window of text": (lambda m: m.update(window="4"), "window: '4', wanted a valid integer"),
+    "window of text": (lambda m: m.update(window="4"), "window: '4', expected a valid integer"),
     "half a closed form": (lambda m: m["streams"][0].update(live=[1]), "streams.0.live"),
     "one number per timestep": (
         lambda m: m["ops"][0].update(per_timestep={"memory.read": 5}),
@@ -108,19 +108,19 @@ WRONG = {
     ),
     "unknown encoding": (
         lambda m: m["encoding"].update(code="morse"),
-        "encoding.code: 'morse', wanted 'binary', 'ternary', 'bitwise', 'bitwise_twos' or 'graded'",
+        "encoding.code: 'morse', expected 'binary', 'ternary', 'bitwise', 'bitwise_twos' or 'graded'",
     ),
-    "no levels": (lambda m: m["encoding"].update(levels=0), "encoding: 0 levels, wanted 1 to 32767"),
+    "no levels": (lambda m: m["encoding"].update(levels=0), "encoding: 0 levels, expected 1 to 32767"),
     "timesteps of another code": (
         lambda m: m["encoding"].update(code="bitwise"),
-        "encoding.timesteps: 7, wanted 3 (bitwise, 7 levels)",
+        "encoding.timesteps: 7, expected 3 (bitwise, 7 levels)",
     ),
     "one number for an action": (lambda m: m["ops"][0].update(counts={"vector.mul": [5]}), "ops.0.counts.vector.mul"),
     "unknown schema": (lambda m: m.update(schema_version=3), "schema version 3, known: 1, 2"),
     "schema of another type": (lambda m: m.update(schema_version="1"), "schema version '1', known: 1"),
     "schema as a truth": (lambda m: m.update(schema_version=True), "schema version True, known: 1"),
     "schema missing": (lambda m: m.pop("schema_version"), "schema version None, known: 1"),
-    "another format": (lambda m: m.update(format="zarr"), "format 'zarr', wanted 'spikewatt-trace'"),
+    "another format": (lambda m: m.update(format="zarr"), "format 'zarr', expected 'spikewatt-trace'"),
     "not a number": (lambda m: m["origin"].update(loss=float("nan")), "not JSON: "),
 }
 
@@ -139,7 +139,7 @@ def test_manifest_altered_without_its_hash(trace_file, breaker):
 
 def test_huge_manifest_is_not_unpacked(trace_file, breaker):
     breaker.write(trace_file, breaker.members(trace_file) | {"manifest.json": b" " * (64 * 2**20 + 1)})
-    assert "manifest.json: 67108865 bytes, wanted at most 67108864" in refusal(trace_file)
+    assert "manifest.json: 67108865 bytes, expected at most 67108864" in refusal(trace_file)
 
 
 MEMBERS = {
@@ -152,20 +152,20 @@ MEMBERS = {
     ),
     "wrong dtype": (
         lambda m: m["members"][COUNTS].update(dtype="<f8"),
-        f"members.{COUNTS}: dtype <f8 shape [3, 5], wanted dtype |i1 shape [3, 5]",
+        f"members.{COUNTS}: dtype <f8 shape [3, 5], expected dtype |i1 shape [3, 5]",
     ),
     "a dtype that is none": (lambda m: m["members"][COUNTS].update(dtype="ghost"), "dtype ghost"),
     "wrong shape": (
         lambda m: m["members"][COUNTS].update(shape=[2, 5]),
-        f"members.{COUNTS}: dtype |i1 shape [2, 5], wanted dtype |i1 shape [3, 5]",
+        f"members.{COUNTS}: dtype |i1 shape [2, 5], expected dtype |i1 shape [3, 5]",
     ),
     "negative tokens": (
         lambda m: m["members"]["positions.npy"].update(shape=[-3]),
-        "members.positions.npy: dtype <i8 shape [-3], wanted dtype <i8 shape [tokens]",
+        "members.positions.npy: dtype <i8 shape [-3], expected dtype <i8 shape [tokens]",
     ),
     "positions of two dimensions": (
         lambda m: m["members"]["positions.npy"].update(shape=[3, 1]),
-        "shape [3, 1], wanted dtype <i8 shape [tokens]",
+        "shape [3, 1], expected dtype <i8 shape [tokens]",
     ),
 }
 
@@ -214,17 +214,23 @@ def test_member_whose_compressed_bytes_are_damaged(trace_file):
 
 
 FORGED = {
-    "another type": (lambda npy: npy(np.zeros((3, 5), np.bool_)), "|b1 [3, 5] in C order, wanted"),
-    "transposed": (lambda npy: npy(np.zeros((5, 3), np.int8)), "|i1 [5, 3] in C order, wanted"),
-    "Fortran order": (lambda npy: npy(np.asfortranarray(np.zeros((3, 5), np.int8))), "[3, 5] in Fortran order, wanted"),
-    "version 2": (lambda npy: npy(np.zeros((3, 5), np.int8), (2, 0)), "version (2, 0), wanted a .npy of version 1.0"),
-    "no magic": (lambda npy: b"x" * 143, "wanted a .npy of version 1.0"),
-    "header cut": (lambda npy: npy(np.zeros((3, 5), np.int8))[:40], "wanted a .npy of version 1.0"),
-    "a byte too many": (lambda npy: npy(np.zeros((3, 5), np.int8)) + b"\0", "16 bytes of data, wanted"),
-    "objects": (lambda npy: npy(np.zeros((3, 5), np.int8)).replace(b"'|i1'", b"'|O' "), "|O [3, 5] in C order, wanted"),
+    "another type": (lambda npy: npy(np.zeros((3, 5), np.bool_)), "|b1 [3, 5] in C order, expected"),
+    "transposed": (lambda npy: npy(np.zeros((5, 3), np.int8)), "|i1 [5, 3] in C order, expected"),
+    "Fortran order": (
+        lambda npy: npy(np.asfortranarray(np.zeros((3, 5), np.int8))),
+        "[3, 5] in Fortran order, expected",
+    ),
+    "version 2": (lambda npy: npy(np.zeros((3, 5), np.int8), (2, 0)), "version (2, 0), expected a .npy of version 1.0"),
+    "no magic": (lambda npy: b"x" * 143, "expected a .npy of version 1.0"),
+    "header cut": (lambda npy: npy(np.zeros((3, 5), np.int8))[:40], "expected a .npy of version 1.0"),
+    "a byte too many": (lambda npy: npy(np.zeros((3, 5), np.int8)) + b"\0", "16 bytes of data, expected"),
+    "objects": (
+        lambda npy: npy(np.zeros((3, 5), np.int8)).replace(b"'|i1'", b"'|O' "),
+        "|O [3, 5] in C order, expected",
+    ),
     "beyond the levels": (
         lambda npy: npy(np.full((3, 5), 8, np.int8)),
-        "stream layers.0.in: counts from 8 to 8, wanted -7 to 7 (ternary)",
+        "stream layers.0.in: counts from 8 to 8, expected -7 to 7 (ternary)",
     ),
 }
 
@@ -238,7 +244,7 @@ def test_member_that_is_vouched_for_but_wrong(trace_file, breaker, fault):
 
 def test_zip_bomb_is_refused_before_it_is_unpacked(trace_file, breaker):
     breaker.member(trace_file, COUNTS, breaker.npy(np.zeros((3, 5), np.int8)) + b"\0" * 20_000_000, rehash=False)
-    with pytest.raises(TraceError, match=r"declares 20000143 bytes, wanted 15 \(\|i1 \[3, 5\]\) and a .npy header"):
+    with pytest.raises(TraceError, match=r"declares 20000143 bytes, expected 15 \(\|i1 \[3, 5\]\) and a .npy header"):
         load_trace(trace_file)
 
 
@@ -246,7 +252,7 @@ def test_zip_bomb_put_in_place_after_opening_is_refused_too(trace_file, breaker)
     trace = load_trace(trace_file)
     breaker.member(trace_file, COUNTS, breaker.npy(np.zeros((3, 5), np.int8)) + b"\0" * 20_000_000, rehash=False)
     with pytest.raises(TraceError, match=f"{COUNTS}: declares 20000143 bytes"):
-        trace.counts("layers.0.in")
+        trace.spike_counts("layers.0.in")
 
 
 def test_member_that_goes_after_opening(trace_file, breaker):
@@ -255,10 +261,10 @@ def test_member_that_goes_after_opening(trace_file, breaker):
     del members[COUNTS]
     breaker.write(trace_file, members)
     with pytest.raises(TraceError, match=f"small.npz: {COUNTS}: missing from the archive"):
-        trace.counts("layers.0.in")
+        trace.spike_counts("layers.0.in")
     trace_file.unlink()
     with pytest.raises(TraceError, match=r"small\.npz: no such file"):
-        trace.counts("layers.0.in")
+        trace.spike_counts("layers.0.in")
 
 
 def test_zip_bomb_that_lies_about_its_size_is_cut_there(trace_file, breaker):
@@ -276,7 +282,7 @@ def test_layers_that_do_not_chain(trace_file, breaker):
 
 def test_phase_that_is_none(trace_file, breaker):
     breaker.member(trace_file, "phases.npy", breaker.npy(np.array([0, 2, 1], np.uint8)))
-    assert "phase 2, wanted 0 (prefill) or 1 (decode)" in refusal(trace_file)
+    assert "phase 2, expected 0 (prefill) or 1 (decode)" in refusal(trace_file)
 
 
 def test_trace_without_tokens(trace_file, breaker):
@@ -288,7 +294,7 @@ def test_trace_without_tokens(trace_file, breaker):
         ("counts/layers.1.in.npy", (0, 4), np.int8),
     ):
         breaker.member(trace_file, name, breaker.npy(np.zeros(shape, dtype)))
-    assert "no tokens, wanted at least one" in refusal(trace_file)
+    assert "no tokens, expected at least one" in refusal(trace_file)
 
 
 def test_encrypted_member(trace_file):

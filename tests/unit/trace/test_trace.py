@@ -42,33 +42,33 @@ def with_op(trace: Trace, **counts: tuple[int, int]) -> Trace:
 
 
 FAULTS = {
-    "no tokens": (lambda t: replace(t, positions=np.zeros(0, np.int64)), "no tokens, wanted at least one"),
+    "no tokens": (lambda t: replace(t, positions=np.zeros(0, np.int64)), "no tokens, expected at least one"),
     "no streams": (lambda t: replace(t, streams=()), "no streams"),
-    "positions of another type": (lambda t: replace(t, positions=np.zeros(2, np.int32)), "int32.*wanted int64"),
-    "positions of another shape": (lambda t: replace(t, positions=np.zeros((2, 1), np.int64)), "wanted int64"),
+    "positions of another type": (lambda t: replace(t, positions=np.zeros(2, np.int32)), "int32.*expected int64"),
+    "positions of another shape": (lambda t: replace(t, positions=np.zeros((2, 1), np.int64)), "expected int64"),
     "negative position": (lambda t: replace(t, positions=np.array([0, -1])), "from -1 to 0"),
     "stream id that climbs": (
         lambda t: replace(t, streams=(replace(t.streams[0], stream_id="../x"),)),
-        "'../x': wanted letters",
+        "'../x': expected letters",
     ),
     "empty layer": (
         lambda t: replace(t, layers=(replace(t.layers[0], n_out=0), t.layers[1])),
-        "layer layers.0: n_out 0, wanted 1 to",
+        "layer layers.0: n_out 0, expected 1 to",
     ),
     "weight width": (
         lambda t: replace(t, layers=(replace(t.layers[0], weight_bits=65), t.layers[1])),
-        "weight_bits 65, wanted 1 to 64",
+        "weight_bits 65, expected 1 to 64",
     ),
     "phases of another shape": (
         lambda t: replace(t, phases=np.zeros(3, np.uint8)),
-        r"uint8 \(3,\), wanted uint8 \(2,\)",
+        r"uint8 \(3,\), expected uint8 \(2,\)",
     ),
-    "unknown phase": (lambda t: replace(t, phases=np.array([0, 2], np.uint8)), "phase 2, wanted 0"),
-    "empty window": (lambda t: replace(t, window=0), "window 0, wanted 1 to"),
-    "operands too wide": (lambda t: with_ops(t, operand_bits=65), "operand_bits 65, wanted 0 to 64"),
+    "unknown phase": (lambda t: replace(t, phases=np.array([0, 2], np.uint8)), "phase 2, expected 0"),
+    "empty window": (lambda t: replace(t, window=0), "window 0, expected 1 to"),
+    "operands too wide": (lambda t: with_ops(t, operand_bits=65), "operand_bits 65, expected 0 to 64"),
     "local stream in no op": (
         lambda t: with_ops(local(t), stream=None, per_spike={}),
-        "local stream 'local' is in 0 ops, wanted exactly one",
+        "local stream 'local' is in 0 ops, expected exactly one",
     ),
     "local stream in two ops": (
         lambda t: replace(local(t), ops=(local(t).ops[0], replace(t.ops[1], stream="local"), t.ops[2])),
@@ -76,7 +76,7 @@ FAULTS = {
     ),
     "local stream of a stage": (
         lambda t: with_stage(local(t), 2, stream="local", width=3),
-        "stage head: stream 'local' is local, wanted one that drives layers",
+        "stage head: stream 'local' is local, expected one that drives layers",
     ),
     "op driven by the stream of a stage": (lambda t: with_ops(t, stream="layers.0.in"), "'layers.0.in' is not local"),
     "op driven by no stream of the table": (lambda t: with_ops(local(t), stream="loca"), r"'loca' is not.*'local'"),
@@ -91,7 +91,7 @@ FAULTS = {
         "per spike: vector.add .* is beyond 64 bits",
     ),
     "more live than stored": (lambda t: local(t, (2, 1)), r"live \[2, 1\] makes 4 activations at a context of 2"),
-    "live falls with the context": (lambda t: local(t, (3, -1)), "wanted b >= 0"),
+    "live falls with the context": (lambda t: local(t, (3, -1)), "expected b >= 0"),
     "unknown action": (lambda t: with_op(t, vector__macc=(1, 0)), "'vector.macc'.*did you mean 'vector.mac'"),
     "negative slope": (lambda t: with_op(t, vector__mac=(9, -1)), "negative"),
     "negative at context 1": (lambda t: with_op(t, vector__mac=(-2, 1)), "negative"),
@@ -119,21 +119,21 @@ FAULTS = {
         lambda t: with_stage(with_stage(t, 1, layers=()), 2, layers=("layers.1",)),
         "head: drives layers without a stream",
     ),
-    "width of another stream": (lambda t: with_stage(t, 1, width=4), "width 4, wanted 3"),
+    "width of another stream": (lambda t: with_stage(t, 1, width=4), "width 4, expected 3"),
     "fan-in of another stream": (
         lambda t: replace(t, layers=(t.layers[0], replace(t.layers[1], n_in=4))),
-        "layer layers.1 takes 4 inputs from 'layers.1.in', wanted 3",
+        "layer layers.1 takes 4 inputs from 'layers.1.in', expected 3",
     ),
     "layer of another stream": (
         lambda t: replace(t, layers=(t.layers[0], replace(t.layers[1], stream="layers.0.in"))),
-        "from 'layers.0.in', wanted 3 from 'layers.1.in'",
+        "from 'layers.0.in', expected 3 from 'layers.1.in'",
     ),
     "source of a later stage": (
         lambda t: with_stage(t, 0, sources=("layers.1",)),
-        "sources: 'layers.1' is not ready, wanted one of an earlier stage",
+        "sources: 'layers.1' is not ready, expected one of an earlier stage",
     ),
     "source of its own": (lambda t: with_stage(t, 1, sources=("layers.1",)), "'layers.1' is not ready"),
-    "source twice": (lambda t: with_stage(t, 1, sources=("layers.0", "layers.0")), "wanted each id once"),
+    "source twice": (lambda t: with_stage(t, 1, sources=("layers.0", "layers.0")), "expected each id once"),
     "carries an unknown stage": (lambda t: with_stage(t, 1, carries=("x",)), "carries: 'x' is not ready"),
     "carries a later stage": (lambda t: with_stage(t, 0, carries=("head",)), "carries: 'head' is not ready"),
 }
@@ -191,8 +191,8 @@ def test_only_live_activations_of_a_local_stream_exist(trace):
     assert attention.live("layers.0.in").tolist() == [4, 4]
     assert attention.spikes_per_token("local").tolist() == [4, 2]
     assert attention.live_counts("local").tolist() == [3, -1, 0, 0, 2]
-    with pytest.raises(TraceError, match="token 0 counts 7 at activation 2, wanted 0 beyond its 2 live ones"):
-        replace(attention, load_counts=lambda _: np.array([[0, 0, 7], [0, 0, 0]], np.int8)).counts("local")
+    with pytest.raises(TraceError, match="token 0 counts 7 at activation 2, expected 0 beyond its 2 live ones"):
+        replace(attention, load_counts=lambda _: np.array([[0, 0, 7], [0, 0, 0]], np.int8)).spike_counts("local")
 
 
 def test_phase_of_all_tokens_or_mixed(trace):
@@ -206,7 +206,7 @@ def test_some_tokens_of_a_trace():
     part = pickle.loads(pickle.dumps(whole.take(np.array([False, True, False, True]))))
     check_trace(part)
     assert part.positions.tolist() == [1, 3]
-    assert np.array_equal(part.counts("layers.1.in"), whole.counts("layers.1.in")[[1, 3]])
+    assert np.array_equal(part.spike_counts("layers.1.in"), whole.spike_counts("layers.1.in")[[1, 3]])
 
 
 def test_a_window_bounds_the_context(trace):
@@ -221,26 +221,26 @@ def test_context_includes_the_token_itself(trace):
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        (np.zeros((2, 3), np.int8), r"\(2, 3\), wanted integers \(2, 4\)"),
+        (np.zeros((2, 3), np.int8), r"\(2, 3\), expected integers \(2, 4\)"),
         (np.zeros((2, 4), np.float32), "float32"),
-        (np.full((2, 4), 8, np.int8), "from 8 to 8, wanted -7 to 7"),
-        (np.full((2, 4), -8, np.int8), "from -8 to -8, wanted -7 to 7"),
+        (np.full((2, 4), 8, np.int8), "from 8 to 8, expected -7 to 7"),
+        (np.full((2, 4), -8, np.int8), "from -8 to -8, expected -7 to 7"),
     ],
 )
 def test_refuses_counts_that_are_not_of_the_encoding(trace, counts, message):
     with pytest.raises(TraceError, match=message):
-        replace(trace, load_counts=lambda _: counts).counts("layers.0.in")
+        replace(trace, load_counts=lambda _: counts).spike_counts("layers.0.in")
 
 
 def test_unsigned_code_refuses_negative_counts():
     trace = synthetic_trace("silent", [4, 2], tokens=2, code="binary")
-    with pytest.raises(TraceError, match="wanted 0 to 7"):
-        replace(trace, load_counts=lambda _: np.full((2, 4), -1, np.int8)).counts("layers.0.in")
+    with pytest.raises(TraceError, match="expected 0 to 7"):
+        replace(trace, load_counts=lambda _: np.full((2, 4), -1, np.int8)).spike_counts("layers.0.in")
 
 
 def test_unknown_stream_is_told_with_the_nearest_one(trace):
     with pytest.raises(TraceError, match=r"no stream 'layers.0.inn' \(did you mean 'layers.0.in'"):
-        trace.counts("layers.0.inn")
+        trace.spike_counts("layers.0.inn")
 
 
 def test_counts_are_loaded_once(trace):
@@ -251,7 +251,7 @@ def test_counts_are_loaded_once(trace):
         return np.zeros((2, 4), np.int8)
 
     lazy = replace(trace, load_counts=load)
-    assert lazy.counts("layers.0.in") is lazy.counts("layers.0.in")
+    assert lazy.spike_counts("layers.0.in") is lazy.spike_counts("layers.0.in")
     assert calls == ["layers.0.in"]
 
 
