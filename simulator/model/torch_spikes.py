@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.arrays import F32
-from simulator.trace.encoding import MAX_LEVELS, Encoding
+from simulator.trace.codes import MAX_LEVELS
+from simulator.trace.encoding import Encoding
 
 # A step per channel is believed when spikes repeat it and silence interrupts it; no real activations do both.
 SPIKES_PER_CHANNEL = 2
