@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from simulator.choices import NetworkModel, Precision, SyncKind
-from simulator.cli.app import app
+from simulator.cli.app import SIMULATE, app
 from simulator.cli.options import (
     DEFAULT_TRACE,
     AsJson,
@@ -20,7 +20,6 @@ from simulator.cli.options import (
     Overrides,
     Quiet,
     TraceName,
-    find_trace,
     size_bytes,
 )
 from simulator.cli.output import json_rows, print_json, print_table
@@ -36,7 +35,7 @@ class FigureFile(StrEnum):
     pdf = "pdf"
 
 
-@app.command()
+@app.command(rich_help_panel=SIMULATE)
 def simulate(
     chip: ChipName = "loihi-like",
     trace: TraceName = DEFAULT_TRACE,
@@ -96,7 +95,7 @@ def simulate(
     options = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk, "sync.kind": sync}
     overrides = [*(set_ or []), *(f"{path}={value}" for path, value in options.items() if value is not None)]
     chip_config = load_chip(chip, overrides)
-    captured = load_trace(find_trace(trace))
+    captured = load_trace(trace)
     if encoding is not None:
         captured = as_encoding(captured, encoding)
     folder = out if out is not None else Path("reports") / chip_config.name / captured.name
@@ -143,7 +142,7 @@ def simulate(
     typer.echo(f"report: {folder / 'report.html'}")
 
 
-@app.command()
+@app.command(rich_help_panel=SIMULATE)
 def report(
     folders: Annotated[list[Path] | None, typer.Argument(help="report folders; default all below reports/")] = None,
     as_json: AsJson = False,
@@ -158,7 +157,7 @@ def report(
         print_table(table, "reports")
 
 
-@app.command()
+@app.command(rich_help_panel=SIMULATE)
 def explain(
     folder: Annotated[Path, typer.Argument(help="report folder")],
     layer: Annotated[str, typer.Option(help='layers, a pattern as of a shell: "blocks.0.*"')] = "*",
@@ -186,7 +185,7 @@ def explain(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=SIMULATE)
 def compare(
     folders: Annotated[list[Path], typer.Argument(help="report folders; each is compared with the first")],
     out: Annotated[Path, typer.Option(help="page to write")] = Path("reports/compare.html"),
