@@ -30,6 +30,7 @@ KERNEL_SOURCES = (
     "arrays.py",
     "engine/kernels/*.py",
     "model/count_kernels.py",
+    "trace/codes.py",
     "trace/encoding.py",
 )
 
