@@ -115,7 +115,7 @@ def run_spikes(
     )
     flows, markers = flows_of(totals.sent, plan), markers * len(counts)
     return SpikeRun(
-        spikes=spikes,
+        spikes=int(spikes),  # a kernel that is not compiled returns an integer of numpy
         compute_ps=totals.compute_ps,
         network_ps=totals.network_ps,
         home_busy_ps=totals.home_busy_ps,

@@ -113,7 +113,7 @@ def simulate_packets(
     found = Delivered(in_given_order, *links, int(last))
     if units == 1:
         return found
-    return replace(found, cycle=found.cycle / units, link_wait=found.link_wait / units, last_cycle=last / units)
+    return replace(found, cycle=found.cycle / units, link_wait=found.link_wait / units, last_cycle=int(last) / units)
 
 
 @dataclass(frozen=True)
