@@ -20,6 +20,10 @@ def allocates(n):
     return np.zeros(n, np.int64).sum()
 
 
+def allocates_too(n):  # a name of its own: numba caches machine code by name, whatever the options
+    return np.zeros(n, np.int64).sum()
+
+
 def test_numba_still_has_the_option():
     assert compiled._uncounted() == {"_nrt": False}
 
@@ -41,7 +45,7 @@ def test_the_option_reaches_the_compiler(decorate):
 
 def test_without_the_option_steps_still_compile(monkeypatch):
     monkeypatch.setattr(compiled, "_uncounted", dict)
-    step = compiled.step(allocates)
+    step = compiled.step(allocates_too)
 
     def outer(n):
         return step(n)
