@@ -10,7 +10,7 @@ from typing import Any
 from simulator.errors import TraceError
 from simulator.report.result_json import unpriced_dict
 from simulator.report.run import Run
-from simulator.report.simulation import repriced, simulate
+from simulator.simulation.simulation import repriced, simulate
 from simulator.sweep.space import Point
 from simulator.sweep.store import Store
 from simulator.trace.trace import Trace
