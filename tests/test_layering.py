@@ -18,7 +18,7 @@ PACKAGE = ROOT / "simulator"
 # A room may import the rooms of the ranks before its own (DESIGN section 3), and none of its own rank.
 RANKS = (
     ("errors",),
-    ("units", "actions", "choices", "arrays", "outputs", "compiled", "text_files"),
+    ("units", "actions", "choices", "arrays", "outputs", "compiled", "text_files", "shipped"),
     ("config",),
     ("trace",),
     ("model", "mapping"),
@@ -193,7 +193,7 @@ def loaded(statement: str) -> set[str]:
 HEAVY = {"numpy", "numba", "pandas", "matplotlib", "pydantic", "tokenizers"}
 
 
-@pytest.mark.parametrize("module", ["simulator", "simulator.cli"])
+@pytest.mark.parametrize("module", ["simulator", "simulator.cli", "spikewatt"])
 def test_importing_loads_no_heavy_package(module: str) -> None:
     assert loaded(f"import {module}") & HEAVY == set()
 

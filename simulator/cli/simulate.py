@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from simulator.choices import NetworkModel, Precision, SyncKind
-from simulator.cli.app import app
+from simulator.cli.app import SIMULATE, app
 from simulator.cli.options import (
     DEFAULT_TRACE,
     AsJson,
@@ -19,7 +19,6 @@ from simulator.cli.options import (
     Overrides,
     Quiet,
     TraceName,
-    find_trace,
     size_bytes,
 )
 from simulator.cli.output import json_rows, print_json, print_table
@@ -35,7 +34,7 @@ class FigureFile(StrEnum):
     pdf = "pdf"
 
 
-@app.command()
+@app.command(rich_help_panel=SIMULATE)
 def simulate(
     chip: ChipName = "loihi-like",
     trace: TraceName = DEFAULT_TRACE,
@@ -89,7 +88,7 @@ def simulate(
     options = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk, "sync.kind": sync}
     request = SimulateRequest(
         chip=chip,
-        trace=find_trace(trace),
+        trace=trace,
         overrides=(*(set_ or []), *(f"{path}={value}" for path, value in options.items() if value is not None)),
         encoding=encoding,
         dense_twin="auto" if dense_twin else "none",
@@ -118,7 +117,7 @@ def simulate(
     typer.echo(f"report: {done.folder / 'report.html'}")
 
 
-@app.command()
+@app.command(rich_help_panel=SIMULATE)
 def report(
     folders: Annotated[list[Path] | None, typer.Argument(help="report folders; default all below reports/")] = None,
     as_json: AsJson = False,
@@ -133,7 +132,7 @@ def report(
         print_table(table, "reports")
 
 
-@app.command()
+@app.command(rich_help_panel=SIMULATE)
 def explain(
     folder: Annotated[Path, typer.Argument(help="report folder")],
     layer: Annotated[str, typer.Option(help='layers, a pattern as of a shell: "blocks.0.*"')] = "*",
@@ -161,7 +160,7 @@ def explain(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=SIMULATE)
 def compare(
     folders: Annotated[list[Path], typer.Argument(help="report folders; each is compared with the first")],
     out: Annotated[Path, typer.Option(help="page to write")] = Path("reports/compare.html"),

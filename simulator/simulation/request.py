@@ -34,7 +34,7 @@ class SimulateRequest:
     chip, overrides
         Name or path of a chip file, and ``path=value`` overrides of it.
     trace, encoding
-        Trace file, and the code under which its counts are replayed; None: the code of the trace.
+        Name or path of a trace file, and the code under which its counts are replayed; None: the code of the trace.
     dense_twin
         ``auto``: the dense chip of the same node; ``none``; or the name or path of a chip with ``replay: dense``.
     breakeven
@@ -58,7 +58,7 @@ class SimulateRequest:
     """
 
     chip: str
-    trace: Path
+    trace: str | Path
     overrides: tuple[str, ...] = ()
     encoding: Code | None = None
     dense_twin: str = "auto"

@@ -23,9 +23,7 @@ def test_the_twin_of_the_same_node_or_none_or_one_by_name():
 
 
 def test_a_twin_that_sends_spikes_is_refused():
-    with pytest.raises(
-        SpikewattError, match="found replay: captured, expected a chip with replay: dense"
-    ):
+    with pytest.raises(SpikewattError, match="found replay: captured, expected a chip with replay: dense"):
         twin_of(load_chip("loihi-like"), "truenorth-like")
 
 
