@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from simulator.model.torch_capture import capture_torch
     from simulator.report.compare import read_reports
     from simulator.report.export import save_figure, save_table
-    from simulator.report.simulation import simulate
     from simulator.shipped import sample_model
+    from simulator.simulation.simulation import simulate
     from simulator.sweep.runner import run_sweep
     from simulator.trace.recode import as_encoding
     from simulator.trace.synthetic import synthetic_trace
@@ -53,7 +53,7 @@ _HOME = {
     "save_figure": "simulator.report.export",
     "save_table": "simulator.report.export",
     "save_trace": "simulator.trace.trace_files",
-    "simulate": "simulator.report.simulation",
+    "simulate": "simulator.simulation.simulation",
     "statistical_trace": "simulator.model.statistical_trace",
     "synthetic_trace": "simulator.trace.synthetic",
 }

@@ -23,10 +23,11 @@ RANKS = (
     ("trace",),
     ("model", "mapping"),
     ("engine",),
-    ("energy",),
+    ("energy", "verify"),
     ("report",),
+    ("simulation",),
     ("sweep",),
-    ("validation", "verify"),
+    ("validation",),
     ("cli",),
     ("__main__",),
 )
@@ -162,7 +163,7 @@ def test_the_check_finds_a_made_up_violation(module: str, source: str, fault: st
     ("module", "source"),
     [
         ("simulator.engine.x", "from simulator.config.chip import y\nimport numpy\nfrom simulator.engine.z import q"),
-        ("simulator", "from simulator.report.simulation import simulate"),
+        ("simulator", "from simulator.simulation.simulation import simulate"),
         ("simulator.sweep.x", "from simulator import __version__"),
         ("simulator.sweep.x", "import simulator\nsimulator.__version__"),
         ("simulator.cli", "from simulator.sweep.runner import run_sweep"),
