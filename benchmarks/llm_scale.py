@@ -18,7 +18,6 @@ import resource
 import time
 from typing import Any
 
-from simulator.cli.options import find_trace
 from simulator.config import load_chip
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
@@ -35,7 +34,7 @@ ALL_SPIKING = "shakespeare-attention-T15"
 def make_trace(shape: str, like: str, phase: str, context: int, chunk: int, seed: int) -> Trace:
     """The one token that is simulated."""
     before = context + (chunk - 1 if phase == "prefill" else 0)
-    captured = load_trace(find_trace(like))
+    captured = load_trace(like)
     return statistical_trace(shape, captured, 1, phase=phase, context=before, seed=seed)  # type: ignore[arg-type]
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 import simulator as sw
-from simulator.cli.options import DEFAULT_TRACE, find_trace
+from simulator.cli.options import DEFAULT_TRACE
 from simulator.engine.engine import replay
 from simulator.engine.oracle.reference import reference_simulate
 from simulator.engine.warmup import warm_up
@@ -44,7 +44,7 @@ def against_oracle(repeats: int) -> dict[str, float]:
 
 def throughput(chip_name: str, trace_name: str, repeats: int) -> dict[str, float]:
     """Packets, packet-hops and synaptic operations that the engine replays per second."""
-    chip, trace = sw.load_chip(chip_name), sw.load_trace(find_trace(trace_name))
+    chip, trace = sw.load_chip(chip_name), sw.load_trace(trace_name)
     mapped = map_trace(trace, chip)
     result = replay(mapped)
     seconds = median_s(lambda: replay(mapped), repeats)
