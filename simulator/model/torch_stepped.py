@@ -47,9 +47,10 @@ class SteppedNetwork:
 
     def outputs(self, call: LinearCall) -> torch.Tensor:
         """Keep what the layer is fed, and let the network go on as it does."""
-        values = to_numpy(call.values).copy()  # the network may go on to change the tensor in place
+        tensor = call.fed if call.layer_id in self._reading.of_module else call.values
+        values = to_numpy(tensor).copy()  # the network may go on to change the tensor in place
         self._calls.setdefault(call.layer_id, []).append(values)
-        self._keys_of.setdefault(call.layer_id, []).append(self._keys.of(call.values, values))
+        self._keys_of.setdefault(call.layer_id, []).append(self._keys.of(tensor, values))
         self._sizes[call.layer_id] = call.kind, call.weight.shape[1], call.weight.shape[0]
         return call.output
 

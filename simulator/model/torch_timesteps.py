@@ -65,8 +65,9 @@ def on_one_grid(steps: Mapping[str, F32]) -> tuple[Grid, dict[str, F32]]:
     for layer_id, values in steps.items():
         shape = values.shape[:3]
         fits = shape[0] in (1, timesteps) and shape[1] == samples and shape[2] in (1, tokens)
-        if not fits and np.prod(shape) == timesteps * samples * tokens:
-            values, fits = values.reshape(timesteps, samples, tokens, -1), True
+        for steps_of in (timesteps, 1):  # samples and tokens that were taken for timesteps and samples
+            if not fits and np.prod(shape) == steps_of * samples * tokens:
+                values, fits = values.reshape(steps_of, samples, tokens, -1), True
         if not fits:
             raise ModelError(
                 f"{layer_id}: {shape[0]} timesteps of {shape[1]} samples of {shape[2]} tokens, expected {timesteps} of"
