@@ -119,7 +119,7 @@ def run_spikes(
     recorded = events[: min(n_events, int(flows.sum()))]
     of_target = active_steps[plan.taking.stand_in]
     return SpikeRun(
-        spikes,
+        int(spikes),  # a kernel that is not compiled returns an integer of numpy
         compute,
         waiting,
         home_busy,

@@ -201,7 +201,9 @@ def simulate_packets(
     in_given_order[order] = delivered
     if model != "cycle":
         waited = link_wait.reshape(-1, 5) / TICKS
-        return Delivered(in_given_order / TICKS, link_flits.reshape(-1, 5), waited, peak.reshape(-1, 5), last / TICKS)
+        return Delivered(
+            in_given_order / TICKS, link_flits.reshape(-1, 5), waited, peak.reshape(-1, 5), float(last / TICKS)
+        )
     links = (link_flits.reshape(-1, 5), link_wait.reshape(-1, 5), peak.reshape(-1, 5))
     return Delivered(in_given_order, *links, int(last))
 
