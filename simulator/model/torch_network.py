@@ -47,7 +47,7 @@ def capture_network(model: nn.Module, inputs: Any, choices: Choices, name: str, 
     encoding = None if choices.preset is None else choices.preset.encoding
     reading = read_network(seen, encoding, choices.spikes)
     real = [layer_id for layer_id in seen if layer_id not in reading.as_they_are]
-    if choices.preset is None and real:
+    if choices.preset is None and (len(real) == len(seen) or not reading.spiking):
         raise ModelError(
             f"{real[0]}: fed real numbers, expected spikes where no preset is given; a preset encodes them"
         )

@@ -104,7 +104,7 @@ class InputValues:
 
 
 def best_reading(multiplied: InputValues, fed: InputValues) -> InputValues:
-    """Spikes that a module is fed, where it multiplies something else: their running sum, as SpikingJelly's TDLinear."""
+    """Spikes that a module is fed, where it multiplies something else (SpikingJelly's TDLinear: their running sum)."""
     spikes = ("counts", "steps")
     return fed if multiplied.reading == "real" and fed.reading in spikes else multiplied
 
