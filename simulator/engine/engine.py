@@ -73,7 +73,7 @@ def replay(
     threads = threads_for(mapped.trace, threads)
     if memory_limit_bytes is not None:
         check_memory(mapped, threads, memory_limit_bytes)
-    compile_s = warm_up(mapped.chip.sync.kind == "handshake")
+    compile_s = warm_up(mapped.chip.sync.kind, mapped.chip.noc.router, mapped.chip.noc.model)
     started = time.perf_counter()
     run = _Run(Setting.of(mapped), threads)
     for done, batch in enumerate(run.batches(), start=1):

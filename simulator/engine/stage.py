@@ -28,10 +28,10 @@ from simulator.engine.streamed_weights import load_ps, stage_bursts
 from simulator.engine.tally import Tally
 from simulator.engine.transfer import (
     Transfer,
+    plan_transfer,
     receive_ps,
     receive_unit_ps,
     reductions,
-    transfer_arrays,
     transfers_before_ops,
 )
 from simulator.engine.vector import op_ps, op_work
@@ -182,8 +182,8 @@ class BatchRun:
             raise ConservationError(f"spikes: {run.spikes} were sent, {spikes} are in the trace")
         self.spikes += run.spikes
         self._at_work[plan.home_core] = self._at_work[plan.target_core] = True
-        self.cores.add("busy_ps", plan.home_core, run.home_busy_ps[:, 0])
-        self.units.work("soma", plan.home_core, run.home_busy_ps[:, 1])
+        self.cores.add("busy_ps", plan.home_core, run.home_busy_ps)
+        self.units.work("soma", plan.home_core, run.home_soma_ps)
         self._count_targets(plan, run)
         servers = np.unique(plan.target_core)
         self.cores.add("stall_ps", servers, run.stall_ps[: len(servers)])
@@ -203,12 +203,12 @@ class BatchRun:
     def _transfer(self, transfer: Transfer) -> int:
         """One transfer step of every round (they are all alike); returns its ps per round."""
         times = self.n_rounds * transfer.rounds
-        arrays = transfer_arrays(transfer, self._in.mapped)
-        taken_ps, stall_ps = self._network.transfer(arrays, transfer.flits, times)
-        self.cores.add("stall_ps", arrays.receivers, stall_ps * times)
+        plan = plan_transfer(transfer, self._in.mapped)
+        served_ps, stall_ps = self._network.transfer(plan.packets, times)
+        self.cores.add("stall_ps", plan.receivers, stall_ps * times)
         for edges in transfer.parts:
             self._count_values(transfer, edges, edges.values * times)
-        return taken_ps * transfer.rounds
+        return max(plan.sent_ps, served_ps) * transfer.rounds
 
     def _count_values(self, transfer: Transfer, edges: Edges, packets: Ints) -> None:
         """Count value packets, one entry per edge."""

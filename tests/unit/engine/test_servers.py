@@ -67,7 +67,7 @@ def test_standing_for_others_changes_nothing(widths, neurons, axons, cores_per_t
         for apart in (False, True):
             plan, network = plan_stages([stage], mapped, apart=apart), Network(mapped.placement, chip)
             run = run_spikes(trace.spike_counts(stage.stream), plan, trace.encoding, chip, network)
-            fields = (run.compute_ps, run.network_ps, run.home_busy_ps, run.flows, run.active_steps)
+            fields = (run.compute_ps, run.network_ps, run.home_busy_ps, run.home_soma_ps, run.flows, run.active_steps)
             runs.append([x.tolist() for x in (*fields, network.flits, network.wait)])
         assert runs[0] == runs[1]
 

@@ -9,7 +9,7 @@ from simulator.config import load_chip
 from simulator.errors import ModelError
 from simulator.model.encoder import encode
 from simulator.model.torch_capture import capture_torch
-from simulator.report.simulation import simulate
+from simulator.simulation.simulation import simulate
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace_files import load_trace, save_trace
 
@@ -165,7 +165,7 @@ class Counting(nn.Module):
         self.fc1, self.fc2 = nn.Linear(6, 5), nn.Linear(5, 3)
 
     def forward(self, x):
-        return self.fc2(self.counts(self.fc1(self.counts(x))))
+        return self.fc2(self.spike_counts(self.fc1(self.spike_counts(x))))
 
     @staticmethod
     def counts(x):
@@ -176,9 +176,9 @@ def test_integer_counts_are_taken_directly() -> None:
     x = torch.randn(4, 6)
     model = Counting()
     trace = capture_torch(model, x, T15)
-    counts = model.counts(x)
+    counts = model.spike_counts(x)
     np.testing.assert_array_equal(trace.spike_counts("fc1.in"), counts.numpy())
-    np.testing.assert_array_equal(trace.spike_counts("fc2.in"), model.counts(model.fc1(counts)).detach().numpy())
+    np.testing.assert_array_equal(trace.spike_counts("fc2.in"), model.spike_counts(model.fc1(counts)).detach().numpy())
     assert trace.encoding == Encoding("ternary", 7)  # as many timesteps as the largest count
     assert capture_torch(model, x).encoding == Encoding("ternary", 7)
 
