@@ -165,10 +165,10 @@ class Counting(nn.Module):
         self.fc1, self.fc2 = nn.Linear(6, 5), nn.Linear(5, 3)
 
     def forward(self, x):
-        return self.fc2(self.spike_counts(self.fc1(self.spike_counts(x))))
+        return self.fc2(self.rounded(self.fc1(self.rounded(x))))
 
     @staticmethod
-    def counts(x):
+    def rounded(x):
         return (x / x.abs().amax(-1, keepdim=True) * 7).round()
 
 
@@ -176,9 +176,9 @@ def test_integer_counts_are_taken_directly() -> None:
     x = torch.randn(4, 6)
     model = Counting()
     trace = capture_torch(model, x, T15)
-    counts = model.spike_counts(x)
+    counts = model.rounded(x)
     np.testing.assert_array_equal(trace.spike_counts("fc1.in"), counts.numpy())
-    np.testing.assert_array_equal(trace.spike_counts("fc2.in"), model.spike_counts(model.fc1(counts)).detach().numpy())
+    np.testing.assert_array_equal(trace.spike_counts("fc2.in"), model.rounded(model.fc1(counts)).detach().numpy())
     assert trace.encoding == Encoding("ternary", 7)  # as many timesteps as the largest count
     assert capture_torch(model, x).encoding == Encoding("ternary", 7)
 
