@@ -27,7 +27,7 @@ def deliveries(stage: Stage, mapped: Mapped) -> tuple[StagePlan, Events]:
     """
     assert stage.stream is not None
     trace, chip = mapped.trace, mapped.chip
-    plan = plan_stages([stage], mapped, apart=True)
+    plan = plan_stages([stage], mapped, deduplicate=False)
     targets_of_row = np.diff(plan.segment_ptr)[plan.segment_of_row]
     spikes = trace.encoding.spikes_per_count(trace.spike_counts(stage.stream)).sum(axis=0)
     most = int((spikes * targets_of_row).sum())

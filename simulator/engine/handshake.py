@@ -28,7 +28,7 @@ def work_space(plan: StagePlan, spikes_of_row: NDArray[np.integer], marks: Ints)
 
     ``spikes_of_row`` is [tokens, n], ``marks`` int64 [H, S] of one token.
     """
-    targets, members = np.diff(plan.segment_ptr), np.diff(plan.taking.segment_ptr)
+    targets, members = np.diff(plan.segment_ptr), np.diff(plan.with_network.segment_ptr)
     copies = np.minimum(targets, 1) if plan.routes.multicast else targets
     spikes = spikes_of_row.astype(np.int64)
     packets = int((spikes @ copies[plan.segment_of_row]).max(initial=0) + marks.sum())

@@ -33,7 +33,7 @@ from simulator.trace.encoding import Encoding
 
 
 @dataclass(frozen=True)
-class SpikeRun:
+class SpikeResult:
     """What the spike timesteps of a stage took, for H home and G target blocks.
 
     Attributes
@@ -86,16 +86,16 @@ def run_spikes(
     chip: ChipConfig,
     network: Network,
     n_events: int = 0,
-) -> SpikeRun:
+) -> SpikeResult:
     """Replay ``counts`` [tokens, n] through a stage; record at most ``n_events`` packets one by one.
 
     Raises
     ------
     ValueError
-        When packets are to be recorded under a plan in which cores stand for others.
+        When packets are to be recorded under a plan with deduplicated cores.
     """
-    if n_events and len(plan.taking.kept) < len(plan.targets):
-        raise ValueError("a record of packets needs a plan with all cores apart")
+    if n_events and len(plan.with_network.representatives) < len(plan.targets):
+        raise ValueError("a record of packets needs a plan with deduplicate=False")
     code, n_timesteps = replay_code(encoding, chip)
     handshake_chip = chip.sync.kind == "handshake"
     totals = _no_totals(len(counts), plan, n_events)
@@ -114,7 +114,7 @@ def run_spikes(
         totals,
     )
     flows, markers = flows_of(totals.sent, plan), markers * len(counts)
-    return SpikeRun(
+    return SpikeResult(
         spikes=int(spikes),  # a kernel that is not compiled returns an integer of numpy
         compute_ps=totals.compute_ps,
         network_ps=totals.network_ps,
@@ -122,7 +122,7 @@ def run_spikes(
         home_soma_ps=totals.home_soma_ps,
         sent=totals.sent,
         flows=flows,
-        active_steps=totals.active_steps[plan.taking.stand_in],
+        active_steps=totals.active_steps[plan.with_network.representative_of],
         stall_ps=totals.stall_ps,
         events=totals.events[: min(n_events, int(flows.sum()))],
         markers=markers,
@@ -143,7 +143,7 @@ def _no_totals(n_tokens: int, plan: StagePlan, n_events: int) -> StageTotals:
         home_busy_ps=zeros(n_homes),
         home_soma_ps=zeros(n_homes),
         sent=zeros(n_homes, len(plan.segment_ptr) - 1),
-        active_steps=zeros(len(plan.taking.kept)),
+        active_steps=zeros(len(plan.with_network.representatives)),
         stall_ps=zeros(n_targets),
         events=np.full(n_events, -1, EVENT).view(np.recarray),
     )
@@ -157,14 +157,14 @@ def _stage_arrays(plan: StagePlan, code: int, n_timesteps: int, flits: int, chip
     senders = Senders(n_timesteps, code, soma_of(chip), packet_ps, homes, plan.segment_of_row, flits)
     members = routes.member_target, routes.member_server, routes.member_service_ps
     paths = Paths(routes.nodes, routes.root, plan.target_router, *members)
-    receivers = _receivers(plan, plan.taking), _receivers(plan, plan.alone)
+    receivers = _receivers(plan, plan.with_network), _receivers(plan, plan.without_network)
     return StageArrays(senders, chip.noc.cycle.value, *receivers, paths)
 
 
 def _receivers(plan: StagePlan, servers: Servers) -> Receivers:
-    """The targets that stand for all, as the kernel takes them."""
-    kept = servers.kept
-    times = plan.target_row.ps[kept], plan.target_update_ps[kept], plan.target_idle_ps[kept]
+    """The simulated targets, as the kernel takes them."""
+    some = servers.representatives
+    times = plan.target_row.ps[some], plan.target_update_ps[some], plan.target_idle_ps[some]
     return Receivers(servers.segment_ptr, servers.segment_target, Targets(servers.server, *times))
 
 
