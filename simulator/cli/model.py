@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from simulator.cli.app import app
+from simulator.cli.app import MODELS, app
 from simulator.cli.options import (
     DEFAULT_TRACE,
     MODEL,
@@ -26,7 +26,6 @@ from simulator.cli.options import (
     Timesteps,
     TimestepsOf,
     chosen_preset,
-    find_trace,
     refuse_options,
     with_attention,
     write_trace,
@@ -36,7 +35,7 @@ from simulator.errors import SpikewattError
 from simulator.trace.codes import Code
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def capture(
     called: typer.Context,
     out: Annotated[Path, typer.Option(help="trace file to write (.npz)")],
@@ -108,7 +107,7 @@ def capture(
         typer.echo(f"warning: {warning}")
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def perplexity(
     model: Model = MODEL,
     text: Text = MODEL / "heldout_sample.txt",
@@ -151,7 +150,7 @@ def perplexity(
             typer.echo(f"warning: {warning}")
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def calibrate(
     out: Annotated[Path, typer.Option(help="preset file to write (.yaml)")],
     model: Model = MODEL,
@@ -193,7 +192,7 @@ def calibrate(
         typer.echo(f"warning: {warning}")
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def synthesize(
     called: typer.Context,
     out: Annotated[Path, typer.Option(help="trace file to write (.npz)")],
@@ -226,7 +225,7 @@ def synthesize(
         from simulator.trace.trace_files import load_trace
 
         refuse_options(called, "with --shape", "pattern", "sizes", "encoding", "timesteps", "mean_count")
-        captured = load_trace(find_trace(like))
+        captured = load_trace(like)
         options = parse_options(None, ignore_config_keys)
         trace = statistical_trace(
             shape, captured, tokens, phase=phase, context=context, seed=seed, name=out.stem, options=options

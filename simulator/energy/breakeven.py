@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
 from simulator.energy.thresholds import THRESHOLDS
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.mapping.place import map_trace
 from simulator.trace.encoding import Encoding
 from simulator.trace.synthetic import synthetic_trace
@@ -93,7 +93,7 @@ def _whole_trace(trace: Trace, chip: ChipConfig, dense_pj: float) -> float:
     """Spikes per activation at which the whole trace takes ``dense_pj``."""
 
     def dearer(scaled: Trace) -> bool:
-        return build_ledger(simulate(scaled, chip, map_trace(scaled, chip)), chip).total_pj >= dense_pj
+        return build_ledger(replay(map_trace(scaled, chip)), chip).total_pj >= dense_pj
 
     if dearer(scaled_trace(trace, 0.0)):
         return 0.0
@@ -116,7 +116,7 @@ def scaled_trace(trace: Trace, factor: float) -> Trace:
     def load(stream: str) -> NDArray[np.int16]:
         live = trace.live(stream)
         spikes = factor * float(stream_spikes(trace, stream)) / max(1, int(live.sum()))
-        counts = _counts((trace.n_tokens, trace.stream[stream].n), trace.encoding, spikes)
+        counts = _counts((trace.n_tokens, trace.stream_by_id[stream].n), trace.encoding, spikes)
         counts[np.arange(counts.shape[1]) >= live[:, None]] = 0
         return counts
 
@@ -188,7 +188,7 @@ def _kinds(trace: Trace) -> list[tuple[str, LayerShape, float]]:
 def _energy(shape: LayerShape, encoding: Encoding, tokens: int, chip: ChipConfig, spikes: float | None) -> float:
     """Energy per token in pJ of a layer whose activations send so many spikes; None where it does not matter."""
     trace = _layer_trace(shape, encoding, tokens, 0.0 if spikes is None else spikes)
-    return build_ledger(simulate(trace, chip, map_trace(trace, chip)), chip).total_pj / tokens
+    return build_ledger(replay(map_trace(trace, chip)), chip).total_pj / tokens
 
 
 def _layer_trace(shape: LayerShape, encoding: Encoding, tokens: int, spikes: float) -> Trace:

@@ -1,4 +1,4 @@
-"""The engine: a Trace on a Placement, batch by batch, into counts and picoseconds (DESIGN rule 1)."""
+"""The engine: a mapped trace, batch by batch, into counts and picoseconds (DESIGN rule 1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from simulator.config.chip import ChipConfig
+from simulator.engine.batch_result import BatchResult
 from simulator.engine.core_load import CoreLoad
 from simulator.engine.limits import check_memory, check_placement, check_rings
 from simulator.engine.network.links import link_frame
@@ -25,12 +25,13 @@ from simulator.engine.schedule import (
     pipelined_batches,
     sequential_batches,
 )
-from simulator.engine.stage import BatchRun, Setting
+from simulator.engine.setting import Setting
+from simulator.engine.stage import simulate_batch
 from simulator.engine.tally import Tally
 from simulator.engine.timing import PipelinedTiming, SequentialTiming
 from simulator.engine.warmup import warm_up
 from simulator.errors import ConservationError
-from simulator.mapping.placement import Placement
+from simulator.mapping.mapped import Mapped
 from simulator.trace.check import check_trace
 from simulator.trace.trace import PHASES, Trace
 
@@ -38,22 +39,18 @@ from simulator.trace.trace import PHASES, Trace
 ESTIMATE_LOAD_MAX = 0.8 * 0.55
 
 
-def simulate(
-    trace: Trace,
-    chip: ChipConfig,
-    placement: Placement,
+def replay(
+    mapped: Mapped,
     progress: Callable[[int, int], None] | None = None,
     threads: int | None = None,
     memory_limit_bytes: int | None = None,
 ) -> SimResult:
-    """Replay ``trace`` on ``chip``, timestep by timestep.
+    """Replay a trace on the chip it is mapped on, timestep by timestep.
 
     Parameters
     ----------
-    trace, chip
-        What is replayed, and on what.
-    placement
-        From `simulator.mapping.place.map_trace` with the same trace and chip.
+    mapped
+        From `simulator.mapping.place.map_trace`.
     progress
         Called with (batches done, batches) after each batch; in the sequential schedule a batch is a stage.
     threads
@@ -72,20 +69,20 @@ def simulate(
     ConservationError
         When the flits that the network moved are not the flits that were counted.
     """
-    check_trace(trace)
-    check_placement(trace, chip, placement)
-    check_rings(trace, chip)
-    threads = threads_for(trace, threads)
+    check_trace(mapped.trace)
+    check_placement(mapped)
+    check_rings(mapped.trace, mapped.chip)
+    threads = threads_for(mapped.trace, threads)
     if memory_limit_bytes is not None:
-        check_memory(trace, chip, placement, threads, memory_limit_bytes)
-    compile_s = warm_up(chip.sync.kind == "handshake")
+        check_memory(mapped, threads, memory_limit_bytes)
+    compile_s = warm_up(mapped.chip.sync.kind, mapped.chip.noc.router, mapped.chip.noc.model)
     started = time.perf_counter()
-    run = _Run(Setting.of(trace, chip, placement), threads)
-    for done, batch in enumerate(run.batches(), start=1):
-        run.add(batch)
+    simulation = _Simulation(Setting.of(mapped), threads)
+    for done, batch in enumerate(simulation.batches(), start=1):
+        simulation.add(batch)
         if progress is not None:
-            progress(done, run.n_batches)
-    return run.result({"compile_s": compile_s, "simulate_s": time.perf_counter() - started})
+            progress(done, simulation.n_batches)
+    return simulation.result({"compile_s": compile_s, "simulate_s": time.perf_counter() - started})
 
 
 def threads_for(trace: Trace, threads: int | None = None) -> int:
@@ -98,7 +95,7 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Run:
+class _Simulation:
     """State of one simulation: counts, core loads, link loads and times so far."""
 
     def __init__(self, setting: Setting, threads: int) -> None:
@@ -120,7 +117,7 @@ class _Run:
         self.cores, self.units = CoreLoad.idle(setting.placement), UnitLoad.idle(setting.placement)
         self.spikes = self.synops = self.packet_hops = self.markers = 0
 
-    def batches(self) -> Iterator[BatchRun]:
+    def batches(self) -> Iterator[BatchResult]:
         """Every batch simulated, in order, several of them at once.
 
         At most two batches per thread are held at a time, so memory does not grow with their number.
@@ -129,14 +126,14 @@ class _Run:
         for network in self.networks:
             idle.put(network)
 
-        def simulated(batch: Batch) -> BatchRun:
+        def simulated(batch: Batch) -> BatchResult:
             network = idle.get()
             try:
-                return BatchRun(batch, self.setting, network)
+                return simulate_batch(batch, self.setting, network)
             finally:
                 idle.put(network)
 
-        pending: deque[Future[BatchRun]] = deque()
+        pending: deque[Future[BatchResult]] = deque()
         with ThreadPoolExecutor(self.threads) as pool:
             try:
                 for batch in self._batches:
@@ -153,19 +150,19 @@ class _Run:
         """Read what a batch needs of the trace's file here, in order, not in the threads."""
         for stage in batch.stages:
             for stream_id in self.setting.trace.streams_of(stage):
-                self.setting.trace.counts(stream_id)
+                self.setting.trace.spike_counts(stream_id)
 
-    def add(self, run: BatchRun) -> None:
+    def add(self, found: BatchResult) -> None:
         """Add what a batch found."""
-        for phase, tally in run.tally.items():
+        for phase, tally in found.tally.items():
             self.tally[phase].add_all(tally)
-        self.cores.add_all(run.cores)
-        self.units.add_all(run.units)
-        self.timing.add(run)
-        self.spikes += run.spikes
-        self.synops += run.synops
-        self.packet_hops += run.packet_hops
-        self.markers += run.markers
+        self.cores.add_all(found.cores)
+        self.units.add_all(found.units)
+        self.timing.add(found)
+        self.spikes += found.spikes
+        self.synops += found.synops
+        self.packet_hops += found.packet_hops
+        self.markers += found.markers
 
     def result(self, elapsed: dict[str, float]) -> SimResult:
         """Everything found, after the check that the network moved what was counted."""
@@ -179,10 +176,10 @@ class _Run:
         tokens = self.timing.tokens()
         total_ps = int(tokens["end_ps"].max())
         return SimResult(
-            counts=all_counts.rows(),
+            action_counts=all_counts.rows(),
             stages=self.timing.stages(),
             tokens=tokens,
-            cores=self.cores.frame(placement, self.setting.chip),
+            cores=self.cores.frame(placement),
             units=self.units.frame(placement, total_ps),
             links=link_frame(flits, wait, peak, total_ps, placement, self.setting.chip),
             total_ps=total_ps,

@@ -82,7 +82,7 @@ def _buffered(op: Op, n: ClosedForm, encoding: Encoding) -> Op:
     """An encoder with the buffer of its n counts: written once, read in each timestep."""
     w = count_bits(encoding)
     bits = (n[0] * w, n[1] * w)
-    return replace(op, counts={**op.counts, "memory.write": bits}, per_timestep={"memory.read": bits})
+    return replace(op, work_per_token={**op.work_per_token, "memory.write": bits}, per_timestep={"memory.read": bits})
 
 
 def _sum(n: ClosedForm, m: ClosedForm) -> ClosedForm:
@@ -244,6 +244,12 @@ def head(config: LlamaConfig, stored_bits: int) -> Op:
     """Dense LM head: V*d mac and as many weights read. Its id is not ``head``, which is the id of its stage."""
     n = config.vocab_size * config.hidden_size
     return _op("lm_head", "head", stored_bits, vector_mac=n, memory_read=n * stored_bits)
+
+
+def dense_layer(op_id: str, n_in: int, n_out: int, stored_bits: int) -> Op:
+    """A linear layer on real numbers that no spikes drive: n_in * n_out mac and as many weights read."""
+    n = n_in * n_out
+    return _op(op_id, "dense", stored_bits, vector_mac=n, memory_read=n * stored_bits)
 
 
 def stage_ops(

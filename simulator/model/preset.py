@@ -21,6 +21,7 @@ from simulator.model.encoder import Encoder, encoding_for
 from simulator.model.rotation import Rotation
 from simulator.model.threshold import EncoderRule, Rounding, Rule
 from simulator.model.weights import FLOAT_BITS, WEIGHT_BITS, FloatFormat
+from simulator.shipped import PACKAGE
 from simulator.trace.codes import MAX_LEVELS, SPECS, Code
 from simulator.trace.encoding import Encoding
 
@@ -158,12 +159,17 @@ def _plain(encoding: Encoding) -> Preset:
 
 def presets_directory() -> Path:
     """The shipped presets, inside the package."""
-    return Path(__file__).resolve().parent / "presets"
+    return PACKAGE / "model" / "presets"
 
 
 def shipped_presets() -> dict[str, Path]:
     """Name -> file of every shipped preset, sorted."""
     return {path.stem: path for path in sorted(presets_directory().glob("*.yaml"), key=lambda path: path.stem)}
+
+
+def list_presets() -> list[tuple[str, str]]:
+    """(name, summary) of every shipped preset, by name."""
+    return [(name, load_preset(name).summary) for name in shipped_presets()]
 
 
 def load_preset(name_or_path: str) -> Preset:

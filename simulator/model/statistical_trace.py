@@ -13,10 +13,11 @@ from simulator.model.model_location import CONFIG_FILE, locate_model
 from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import build_program
+from simulator.shipped import PACKAGE
 from simulator.trace.statistical_counts import StatisticalCounts, fit_trace, spread, token_activity
 from simulator.trace.trace import PHASES, Phase, Trace
 
-SHAPES = Path(__file__).with_name("shapes")
+SHAPES = PACKAGE / "model" / "shapes"
 BITS = {"float32": 32, "float16": 16, "bfloat16": 16}
 DEFAULT_BITS = 16
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import Any, TypeVar, cast
 
 from simulator.choices import Precision
 from simulator.config.chip import ChipConfig
@@ -13,9 +16,12 @@ from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45
 from simulator.energy.ledger import EnergyLedger
 from simulator.energy.uncertainty import Uncertainty, uncertainty
 from simulator.engine.result import SimResult
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Trace
 from simulator.units import PS_PER_S
+
+Derived = TypeVar("Derived")
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Run:
 
     Attributes
     ----------
-    chip, trace, placement, result, ledger
+    mapped, result, ledger
         The records of DESIGN section 2, in their order.
     cmos45
         Precision (fp32, fp16, int8) -> 45 nm op count of the same trace.
@@ -76,9 +82,7 @@ class Run:
         Break-even with the dense twin found by further simulations, or None when it was not asked for.
     """
 
-    chip: ChipConfig
-    trace: Trace
-    placement: Placement
+    mapped: Mapped
     result: SimResult
     ledger: EnergyLedger
     cmos45: dict[str, Cmos45]
@@ -89,9 +93,29 @@ class Run:
     bisection: Bisection | None = None
 
     @property
+    def chip(self) -> ChipConfig:
+        """The chip."""
+        return self.mapped.chip
+
+    @property
+    def trace(self) -> Trace:
+        """The trace."""
+        return self.mapped.trace
+
+    @property
+    def placement(self) -> Placement:
+        """Which block is on which core."""
+        return self.mapped.placement
+
+    @property
     def op_count(self) -> Cmos45:
         """The 45 nm op count that the chip is set beside first."""
         return self.cmos45[self.precision]
+
+    @cached_property
+    def derived(self) -> dict[str, Any]:
+        """Tables of this run that were made before, by their names (`once_per_run`)."""
+        return {}
 
     @cached_property
     def uncertainty(self) -> Uncertainty:
@@ -173,6 +197,18 @@ class Run:
     def space_util(self) -> float:
         """Used over available synaptic memory of the chips in use."""
         return self.sram_used_bytes / self.sram_total_bytes
+
+
+def once_per_run(derive: Callable[[Run], Derived]) -> Callable[[Run], Derived]:
+    """Derive a table once for each run; every caller gets a copy, which it may change."""
+
+    @wraps(derive)
+    def kept(run: Run) -> Derived:
+        if derive.__name__ not in run.derived:
+            run.derived[derive.__name__] = derive(run)
+        return copy(cast("Derived", run.derived[derive.__name__]))
+
+    return kept
 
 
 def time_util(result: SimResult) -> float:

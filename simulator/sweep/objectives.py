@@ -12,7 +12,7 @@ from simulator.config.constraints import Constraint, parse_constraint
 from simulator.config.sweep import SweepConfig
 from simulator.errors import CapacityError, ConfigError, UncostedError, did_you_mean
 from simulator.report.result_json import leaves, result_dict
-from simulator.report.simulation import simulate
+from simulator.simulation.simulation import simulate
 from simulator.trace.trace import Trace
 
 MACHINE = "elapsed"  # seconds of this machine: no property of a chip
@@ -100,7 +100,7 @@ def _possible(trace: Trace) -> Iterator[str]:
         yield f"energy.by_component.{component}"
     for name in ACTIONS:
         yield f"counts.by_action.{name}"
-    for part in (*trace.layer, *trace.op, *(stage.stage_id for stage in trace.stages)):
+    for part in (*trace.layer_by_id, *trace.op_by_id, *(stage.stage_id for stage in trace.stages)):
         yield f"energy.by_layer.{part}"
 
 

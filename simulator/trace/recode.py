@@ -57,7 +57,7 @@ def _check_holds(trace: Trace, encoding: Encoding) -> None:
         return
     low = -encoding.levels if encoding.signed else 0
     for stream in trace.streams:
-        counts = trace.counts(stream.stream_id)
+        counts = trace.spike_counts(stream.stream_id)
         least, most = (int(counts.min()), int(counts.max())) if counts.size else (0, 0)
         if least < low or most > encoding.levels:
             raise TraceError(

@@ -48,11 +48,11 @@ def op_macs(trace: Trace, op: Op, positions: Ints) -> int:
 
     Products that spikes drive (`Op.per_spike`) count as the dense products that they stand for.
     """
-    fixed, per_position = op.counts.get("vector.mac", (0, 0))
+    fixed, per_position = op.work_per_token.get("vector.mac", (0, 0))
     macs = int((fixed + per_position * positions).sum())
     if op.stream is None:
         return macs
-    stream = trace.stream[op.stream]
+    stream = trace.stream_by_id[op.stream]
     first, more = (stream.n, 0) if stream.live is None else stream.live
     a, b = op.dense().per_spike.get("vector.mac", (0, 0))
     return macs + int(((a + b * positions) * (first + more * positions)).sum())

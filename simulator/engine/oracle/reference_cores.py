@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Action
 from simulator.engine.oracle.reference_network import Delivery, Packet, ReferenceChipNetwork
-from simulator.mapping.placement import Block, Placement
+from simulator.mapping.mapped import Mapped
+from simulator.mapping.placement import Block
 from simulator.trace.codes import Firing
-from simulator.trace.trace import PHASES, Stage, Trace
+from simulator.trace.trace import PHASES, Stage
 
 # When a count fires in timestep t, by the firing of its code (`simulator.trace.codes`).
 FIRES: dict[Firing, Callable[[int, int], bool]] = {
@@ -55,12 +55,12 @@ class ReferenceResult:
 
 
 class ReferenceCores:
-    """The cores of a placement, and what they have done so far."""
+    """The cores of a mapped trace, and what they have done so far."""
 
-    def __init__(self, trace: Trace, chip: ChipConfig, placement: Placement) -> None:
-        self.trace, self.chip, self.placement = trace, chip, placement
+    def __init__(self, mapped: Mapped) -> None:
+        self.trace, self.chip, self.placement, self.stored = mapped.trace, mapped.chip, mapped.placement, mapped.stored
         self.found = ReferenceResult()
-        self.network = ReferenceChipNetwork(placement, chip)
+        self.network = ReferenceChipNetwork(mapped.placement, mapped.chip)
 
     def count(self, layer: str, component: str, action: str, times: int = 1) -> None:
         """Note that an action was done."""
@@ -87,7 +87,7 @@ class ReferenceCores:
     def counts_of(self, stage: Stage, token: int) -> list[int]:
         """Spike counts of a stage's stream for one token."""
         assert stage.stream is not None
-        return [int(n) for n in self.trace.counts(stage.stream)[token]]
+        return [int(n) for n in self.trace.spike_counts(stage.stream)[token]]
 
     def fires(self, count: int, t: int) -> bool:
         """Whether an activation with this spike count sends a packet in timestep t."""
@@ -146,7 +146,7 @@ class ReferenceCores:
 
     def shape(self, block: Block) -> tuple[int, int]:
         """(SRAM words, native synapses) of one row of a layer's block."""
-        bits = self.trace.layer[block.owner].weight_bits
+        bits = self.trace.layer_by_id[block.owner].weight_bits
         words = math.ceil(block.n_cols * bits / self.chip.core.sram.word)
         return words, block.n_cols * math.ceil(bits / self.chip.core.synapse.weight_bits)
 
@@ -203,7 +203,7 @@ class ReferenceCores:
 
     def turns(self, block: Block) -> list[list[tuple[int, int]]]:
         """Native synapses of a row, as many in each turn as there are lanes: (neuron, end of its bits in the row)."""
-        width, native = self.trace.layer[block.owner].weight_bits, self.chip.core.synapse.weight_bits
+        width, native = self.trace.layer_by_id[block.owner].weight_bits, self.chip.core.synapse.weight_bits
         ends = [min(native * (i + 1), width) for i in range(math.ceil(width / native))]
         synapses = [(neuron, neuron * width + end) for neuron in range(block.n_cols) for end in ends]
         lanes = self.chip.core.synapse.lanes

@@ -17,6 +17,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullForma
 from simulator.config.chip import ChipConfig
 from simulator.engine.banks import accumulator_ps
 from simulator.mapping.capacity import ceil_div
+from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.style import INK, SMALL_PT, axes_for, styled
 from simulator.report.format import format_count, format_share
 from simulator.report.run import Run
@@ -44,7 +45,7 @@ def roofline_frame(run: Run) -> pd.DataFrame:
         if stage.layers:
             synops, words = (sum(counts.get((layer, c), 0) for layer in stage.layers) for c in ("dendrite", "synapse"))
             n_cores = int(sum(cores.get(layer, 0) for layer in stage.layers))
-            kinds = " ".join(run.trace.layer[layer].kind for layer in stage.layers)
+            kinds = " ".join(run.trace.layer_by_id[layer].kind for layer in stage.layers)
             time_ps = int(times.get(stage.stage_id, 0))
             rows.append((split_block(stage.stage_id)[1], kinds, n_cores, synops, words, time_ps))
     frame = pd.DataFrame(rows, columns=["stage", "layers", "cores", "synops", "words", "time_ps"])
@@ -133,3 +134,18 @@ def draw_roofline(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, 
     if len(known):
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=SMALL_PT, borderaxespad=0.3)
     return figure, ax
+
+
+FIGURE = FigureKind(
+    title="Roofline",
+    picture=(
+        "Roofline chart of synaptic operations per second over operations per byte of weights read, by kind of stage"
+    ),
+    reading=(
+        "A mark is what a stage reached over its whole time, the bar above it what the cores of its layers could do;"
+        " both axes are logarithmic."
+    ),
+    frame=roofline_frame,
+    draw=draw_roofline,
+    finding=roofline_finding,
+)

@@ -96,7 +96,7 @@ def test_a_scaled_trace_has_the_spikes_of_each_stream_times_the_factor():
             spread = trace.n_tokens * stream.n
             assert scaled.spikes_per_token(stream.stream_id).sum() == pytest.approx(wanted, abs=0.1 * spread)
     full = scaled_trace(trace, 1e6)
-    assert (full.counts("blocks.0.attn_in") == trace.encoding.levels).all()
+    assert (full.spike_counts("blocks.0.attn_in") == trace.encoding.levels).all()
 
 
 def test_a_whole_trace_breaks_even_where_its_spikes_cost_what_the_twin_takes():

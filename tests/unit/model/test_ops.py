@@ -209,7 +209,7 @@ def test_a_spiking_head_by_hand(encoding):
     (dequantized,) = table["head"]
     sums = {"vector.mul": (2 * 5, 0), "memory.read": (5 * 32, 0)}
     columns = {"vector.mul": (2 * 5, 0), "vector.mac": (5, 0), "memory.read": (2 * 5 * 32, 0)}
-    assert dequantized.counts == (sums if encoding.signed else columns)
+    assert dequantized.work_per_token == (sums if encoding.signed else columns)
     assert replace(table["head_in"][-1], op_id="x") == replace(table["blocks.0.attn_in"][-1], op_id="x")
 
 

@@ -7,7 +7,6 @@ from factories import make_chip, make_run, make_trace
 
 from simulator.actions import billed_components
 from simulator.errors import ConservationError
-from simulator.report.simulation import simulate
 from simulator.report.tables import (
     assumption_table,
     comparison_table,
@@ -17,6 +16,7 @@ from simulator.report.tables import (
     split_block,
     stage_table,
 )
+from simulator.simulation.simulation import simulate
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +70,14 @@ def test_layer_table_columns_do_not_depend_on_the_chip(run):
 def test_uncosted_work_keeps_its_counts_in_the_layer_table():
     run = make_run(chip=make_chip(noc__chip_link=None, chip__max_chips=1), allow_uncosted=True)
     table = layer_table(run)
-    wanted = sum(row.count for row in run.result.counts if row.action == "chip_hop")
+    wanted = sum(row.count for row in run.result.action_counts if row.action == "chip_hop")
     assert table["n_noc.chip_hop"].sum() == wanted > 0
     assert table["uncosted_pj"].sum() == 0.0
 
 
 def test_energy_of_an_unknown_layer_is_a_fault_of_the_program():
     one, two = make_run(), make_run(make_trace(n_blocks=1))
-    mixed = type(one)(**{**vars(one), "trace": two.trace})
+    mixed = replace(one, mapped=two.mapped)
     with pytest.raises(ConservationError, match=r"'blocks\.1\.[a-z_]+', which is no layer, op or stage of trace"):
         layer_table(mixed)
 

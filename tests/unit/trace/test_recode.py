@@ -42,7 +42,7 @@ def test_there_and_back_is_the_same_trace(first, second):
     trace = as_encoding(make_trace(), first)
     back = as_encoding(as_encoding(trace, second), first)
     assert back.encoding == trace.encoding
-    assert all(np.array_equal(back.counts(s.stream_id), trace.counts(s.stream_id)) for s in trace.streams)
+    assert all(np.array_equal(back.spike_counts(s.stream_id), trace.spike_counts(s.stream_id)) for s in trace.streams)
     assert as_encoding(trace, first) is trace
 
 

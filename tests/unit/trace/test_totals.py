@@ -54,5 +54,5 @@ def test_products_of_attention_by_hand():
     last = trace.stages[-1]
     stages = (*trace.stages[:-1], replace(last, ops=(*last.ops, "dense")))
     trace = replace(trace, ops=(*trace.ops, products), stages=stages)
-    assert op_macs(trace, trace.op["scores"], trace.contexts) == 2 * 3 + 3 * 6
+    assert op_macs(trace, trace.op_by_id["scores"], trace.contexts) == 2 * 3 + 3 * 6
     assert op_macs(trace, products, trace.contexts) == 16
