@@ -7,7 +7,7 @@ SWEEP ?= chip_configs/sweeps/sram-lanes.yaml
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: simulate capture report sweep test lint bench docs warmup clean
+.PHONY: simulate capture report sweep test lint installed bench docs warmup clean
 
 simulate: .venv/ready
 	@$(BIN)/spikewatt simulate --chip "$(CHIP)" --trace "$(TRACE)" $(foreach s,$(SET),--set '$(s)') $(if $(OUT),--out "$(OUT)")
@@ -26,6 +26,10 @@ test: .venv/dev
 
 lint: .venv/dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+# The wheel in a fresh environment outside the tree; PYTHON chooses its interpreter.
+installed:
+	@PYTHON="$(PYTHON)" .ci/installed
 
 bench: .venv/ready
 	@$(BIN)/python benchmarks/simulate.py

@@ -18,11 +18,10 @@ import resource
 import time
 from typing import Any
 
-from simulator.cli.options import find_trace
 from simulator.config import load_chip
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.warmup import warm_up
 from simulator.mapping.place import map_trace
 from simulator.model.statistical_trace import statistical_trace
@@ -35,7 +34,7 @@ ALL_SPIKING = "shakespeare-attention-T15"
 def make_trace(shape: str, like: str, phase: str, context: int, chunk: int, seed: int) -> Trace:
     """The one token that is simulated."""
     before = context + (chunk - 1 if phase == "prefill" else 0)
-    captured = load_trace(find_trace(like))
+    captured = load_trace(like)
     return statistical_trace(shape, captured, 1, phase=phase, context=before, seed=seed)  # type: ignore[arg-type]
 
 
@@ -44,25 +43,25 @@ def measure(trace: Trace, chip: ChipConfig) -> dict[str, Any]:
     compile_s = warm_up()
     wall, cpu = time.perf_counter(), time.process_time()
     for stream in trace.streams:
-        trace.counts(stream.stream_id)
+        trace.spike_counts(stream.stream_id)
     drawn = time.perf_counter()
-    placement = map_trace(trace, chip)
-    mapped = time.perf_counter()
+    mapped = map_trace(trace, chip)
+    placed = time.perf_counter()
     before = time.process_time()
-    result = simulate(trace, chip, placement)
+    result = replay(mapped)
     simulate_cpu_s = time.process_time() - before
     simulated = time.perf_counter()
     ledger = build_ledger(result, chip)
     done = time.perf_counter()
     flit_hops = int(result.links["flits"].sum())
     return {
-        "cores": len({block.core for block in placement.blocks}),
-        "chips": placement.n_chips,
+        "cores": len({block.core for block in mapped.placement.blocks}),
+        "chips": mapped.placement.n_chips,
         "wall_s": done - wall,
         "cpu_s": time.process_time() - cpu,
         "trace_s": drawn - wall,
-        "mapping_s": mapped - drawn,
-        "simulate_s": simulated - mapped,
+        "mapping_s": placed - drawn,
+        "simulate_s": simulated - placed,
         "simulate_cpu_s": simulate_cpu_s,
         "ledger_s": done - simulated,
         "compile_s": compile_s,

@@ -37,10 +37,12 @@ from sanafe_chip import chips, read_architecture
 
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import EnergyLedger, build_ledger
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.result import SimResult
 from simulator.engine.warmup import warm_up
 from simulator.errors import SpikewattError
+from simulator.mapping.grid import Grid
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block, Placement
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace import Layer, Stage, Stream, Trace
@@ -118,7 +120,7 @@ def placement_of(w: Workload, chip: ChipConfig, trace: Trace, senders: int) -> P
     for layer_id in stage.layers:
         blocks += [Block(core, "layer", layer_id, 0, n, a, b, n * (b - a)) for core, a, b in _ranges(w.core[1])]
     router = w.core_xy[:, 1].astype(np.int64) * chip.chip.tiles_x + w.core_xy[:, 0]
-    return Placement(tuple(blocks), 1, 1, 1, chip.chip.tiles_x, chip.chip.tiles_y, router)
+    return Placement(tuple(blocks), 1, 1, 1, Grid(chip.chip.tiles_x, chip.chip.tiles_y), router)
 
 
 def _ranges(core: NDArray[np.int32]) -> list[tuple[int, int, int]]:
@@ -143,21 +145,21 @@ class Replay:
         return np.maximum(latency["receiver"], latency["update"] + latency["access"])
 
 
-def replay(w: Workload, described: dict[str, ChipConfig], worked: Raster) -> Replay:
+def replayed(w: Workload, described: dict[str, ChipConfig], worked: Raster) -> Replay:
     """Replay the input spikes, the updates and the walks of the neurons."""
     wall, cpu = time.perf_counter(), time.process_time()
     rasters = {"receiver": (w.spikes, w.raster.shape[1], 0), "update": (worked, 0, 1), "access": (w.raster, 0, 1)}
     results, ledgers = {}, {}
     for name, (raster, n_out, senders) in rasters.items():
         trace, chip = raster_trace(name, raster, n_out), described[name]
-        results[name] = simulate(trace, chip, placement_of(w, chip, trace, senders), threads=1)
+        results[name] = replay(Mapped.at(trace, chip, placement_of(w, chip, trace, senders)), threads=1)
         ledgers[name] = build_ledger(results[name], chip)
     return Replay(results, ledgers, time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def count(result: SimResult, component: str, action: str) -> int:
     """How often an action was done."""
-    return sum(row.count for row in result.counts if (row.component, row.action) == (component, action))
+    return sum(row.count for row in result.action_counts if (row.component, row.action) == (component, action))
 
 
 def counts_of(run: Replay) -> dict[str, int]:

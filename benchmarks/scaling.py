@@ -19,7 +19,7 @@ import numpy as np
 
 from simulator.config import load_chip
 from simulator.config.chip import ChipConfig
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.result import SimResult
 from simulator.engine.warmup import warm_up
 from simulator.mapping.place import map_trace
@@ -60,10 +60,10 @@ def timed(trace: Trace, chip: ChipConfig) -> tuple[float, SimResult]:
     """CPU seconds of mapping and simulation, the better of two."""
     best, result = float("inf"), None
     for stream in trace.streams:
-        trace.counts(stream.stream_id)
+        trace.spike_counts(stream.stream_id)
     for _ in range(2):
         started = time.process_time()
-        result = simulate(trace, chip, map_trace(trace, chip), threads=1)
+        result = replay(map_trace(trace, chip), threads=1)
         best = min(best, time.process_time() - started)
     assert result is not None
     return best, result

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 
 import simulator as sw
-from simulator.cli.options import DEFAULT_TRACE, find_trace
-from simulator.engine.engine import simulate
+from simulator.cli.options import DEFAULT_TRACE
+from simulator.engine.engine import replay
 from simulator.engine.oracle.reference import reference_simulate
 from simulator.engine.warmup import warm_up
 from simulator.mapping.place import map_trace
@@ -36,18 +36,18 @@ def against_oracle(repeats: int) -> dict[str, float]:
     """Engine and oracle on the same small trace."""
     chip = sw.load_chip("loihi-like")
     trace = sw.synthetic_trace("poisson", [64, 64, 64], levels=7, tokens=4, seed=1)
-    placement = map_trace(trace, chip)
-    engine_s = median_s(lambda: simulate(trace, chip, placement), repeats)
-    oracle_s = median_s(lambda: reference_simulate(trace, chip, placement), max(1, repeats // 2))
+    mapped = map_trace(trace, chip)
+    engine_s = median_s(lambda: replay(mapped), repeats)
+    oracle_s = median_s(lambda: reference_simulate(mapped), max(1, repeats // 2))
     return {"engine_s": engine_s, "oracle_s": oracle_s, "ratio": oracle_s / engine_s}
 
 
 def throughput(chip_name: str, trace_name: str, repeats: int) -> dict[str, float]:
     """Packets, packet-hops and synaptic operations that the engine replays per second."""
-    chip, trace = sw.load_chip(chip_name), sw.load_trace(find_trace(trace_name))
-    placement = map_trace(trace, chip)
-    result = simulate(trace, chip, placement)
-    seconds = median_s(lambda: simulate(trace, chip, placement), repeats)
+    chip, trace = sw.load_chip(chip_name), sw.load_trace(trace_name)
+    mapped = map_trace(trace, chip)
+    result = replay(mapped)
+    seconds = median_s(lambda: replay(mapped), repeats)
     return {
         "seconds": seconds,
         "packets_per_s": result.packets / seconds,

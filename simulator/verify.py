@@ -7,7 +7,7 @@ are equal when every spike reaches every core that holds weights for it, once, i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from simulator.config.chip import ChipConfig
 from simulator.engine.delivered import delivered_sums, deliveries
 from simulator.errors import ConservationError, ModelError
-from simulator.mapping.placement import Placement
+from simulator.mapping.mapped import Mapped
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.program import weight_of
 from simulator.model.weight_files import weight_files
@@ -35,9 +35,7 @@ class Verified:
 
 
 def verify(
-    trace: Trace,
-    chip: ChipConfig,
-    placement: Placement,
+    mapped: Mapped,
     model_dir: Path,
     *,
     tokens: int = 2,
@@ -53,22 +51,22 @@ def verify(
     ConservationError
         A sum differs: a fault of this program.
     """
-    checkpoint = read_checkpoint(model_dir)
-    _check_origin(trace, chip, model_dir)
+    trace, checkpoint = mapped.trace, read_checkpoint(model_dir)
+    _check_origin(trace, mapped.chip, model_dir)
     generator = np.random.default_rng(seed)
     chosen = np.sort(generator.choice(trace.n_tokens, min(tokens, trace.n_tokens), replace=False))
     sampled, n_sums, n_layers, n_deliveries = trace.take(chosen), 0, 0, 0
     for stage in sampled.stages:
         if stage.stream is None:
             continue
-        plan, events = deliveries(stage, sampled, chip, placement)
+        plan, events = deliveries(stage, replace(mapped, trace=sampled))
         n_deliveries += len(events)
         for layer_id in stage.layers:
-            n_out = sampled.layer[layer_id].n_out
+            n_out = sampled.layer_by_id[layer_id].n_out
             some = np.sort(generator.choice(n_out, min(neurons, n_out), replace=False)).astype(np.int64)
             weights = _weights(checkpoint, layer_id)[:, some]
             found = delivered_sums(layer_id, events, plan, stage, sampled, weights, some)
-            wanted = sampled.counts(stage.stream).astype(np.int64) @ weights.astype(np.int64)
+            wanted = sampled.spike_counts(stage.stream).astype(np.int64) @ weights.astype(np.int64)
             if not np.array_equal(found, wanted):
                 token, neuron = np.argwhere(found != wanted)[0]
                 raise ConservationError(

@@ -15,14 +15,10 @@
 # replays the one on the other.
 
 # %%
-from pathlib import Path
-
-import simulator as sw
-
-ROOT = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "traces" / "model").is_dir())
+import spikewatt as sw
 
 chip = sw.load_chip("sdllm-asic-45nm")
-trace = sw.load_trace(ROOT / "traces" / "shakespeare-ternary-T15.npz")
+trace = sw.load_trace("shakespeare-ternary-T15")
 print(chip.summary)
 print(trace)
 

@@ -20,10 +20,9 @@ from pathlib import Path
 
 import pandas as pd
 
-import simulator as sw
+import spikewatt as sw
 
-ROOT = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "traces" / "model").is_dir())
-MODEL = ROOT / "traces" / "model"
+MODEL = sw.sample_model()
 TEXT = (MODEL / "heldout_sample.txt").read_text(encoding="utf-8")
 TOKENS = 96
 

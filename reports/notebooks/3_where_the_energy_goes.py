@@ -15,14 +15,11 @@
 # spikes, keep neurons, and wait.
 
 # %%
-from pathlib import Path
-
-import simulator as sw
+import spikewatt as sw
 from simulator.report.bridge import bridge_frame
 from simulator.report.figures.breakeven_line import break_even_finding, break_even_frame
 
-ROOT = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "traces" / "model").is_dir())
-trace = sw.load_trace(ROOT / "traces" / "shakespeare-ternary-T15.npz")
+trace = sw.load_trace("shakespeare-ternary-T15")
 run = sw.simulate(sw.load_chip("sdllm-asic-45nm"), trace, dense_chip=sw.load_chip("dense-int8-45nm"))
 
 # %% [markdown]

@@ -17,16 +17,15 @@
 import tempfile
 from pathlib import Path
 
-import simulator as sw
+import spikewatt as sw
 
-ROOT = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "traces" / "model").is_dir())
 FOLDER = Path(tempfile.mkdtemp())
 
-(FOLDER / "lanes.yaml").write_text(f"""
+(FOLDER / "lanes.yaml").write_text("""
 name: lanes
 summary: Lanes per core against the size of its memory and the price of leakage
 base: sdllm-asic-45nm
-trace: {ROOT / "traces" / "shakespeare-ternary-T15.npz"}
+trace: shakespeare-ternary-T15
 axes:
   core.synapse.lanes: [8, 16, 32]
   core.sram.capacity: [32 KiB, 64 KiB]

@@ -20,11 +20,10 @@ from pathlib import Path
 
 import pandas as pd
 
-import simulator as sw
+import spikewatt as sw
 from simulator.energy.claims import claims_table
 from simulator.model.statistical_trace import SHAPES, statistical_trace
 
-ROOT = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "traces" / "model").is_dir())
 claims_table()
 
 # %% [markdown]
@@ -38,7 +37,7 @@ claims_table()
 shape = json.loads((SHAPES / "llama-2-7b.json").read_text()) | {"num_hidden_layers": 1}
 with tempfile.TemporaryDirectory() as folder:
     (Path(folder) / "config.json").write_text(json.dumps(shape))
-    captured = sw.load_trace(ROOT / "traces" / "shakespeare-ternary-T15.npz")
+    captured = sw.load_trace("shakespeare-ternary-T15")
     block = statistical_trace(f"{folder}/config.json", captured, tokens=1, name="one-block-of-llama-2-7b")
 print(block)
 

@@ -17,10 +17,8 @@
 import tempfile
 from pathlib import Path
 
-import simulator as sw
-from simulator.errors import ConfigError
+import spikewatt as sw
 
-ROOT = next(folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "traces" / "model").is_dir())
 FOLDER = Path(tempfile.mkdtemp())
 mine = FOLDER / "mine.yaml"
 
@@ -34,7 +32,7 @@ core:
 """)
 try:
     sw.load_chip(str(mine))
-except ConfigError as error:
+except sw.ConfigError as error:
     print(str(error).replace(str(FOLDER), "."))
 
 # %% [markdown]
@@ -62,7 +60,7 @@ print(chip.name, chip.core.sram.capacity, "bytes per core")
 # Does a model fit, and how full would it be?
 
 # %%
-trace = sw.load_trace(ROOT / "traces" / "shakespeare-ternary-T15.npz")
+trace = sw.load_trace("shakespeare-ternary-T15")
 found = sw.fit(trace, chip)
 print(f"{found.cores_used} of {found.cores_total} cores on {found.n_chips} chip(s)")
 found.rows.head()

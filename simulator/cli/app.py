@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+
+from simulator import __version__
+
+# Groups of commands in the help, in this order.
+SIMULATE = "Simulate and compare"
+MODELS = "Language models and traces"
+MAPPING = "Mapping"
+SWEEP = "Many chips"
+ENERGIES = "Prices and published numbers"
+FILES = "Files and what ships with the program"
 
 app = typer.Typer(
     name="spikewatt",
@@ -11,3 +23,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spikewatt {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and stop")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""

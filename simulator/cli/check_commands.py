@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli.app import app
-from simulator.cli.output import print_error, print_json
+from simulator.cli.app import FILES, app
+from simulator.cli.output import print_error, print_json, print_names
 from simulator.errors import SpikewattError
 
 
-@app.command()
+@app.command(rich_help_panel=FILES)
 def validate(files: Annotated[list[Path], typer.Argument(help="chip files, sweep files and traces")]) -> None:
     """Check files; every problem of every file, one line each."""
     from simulator.validation import validate_file
@@ -28,16 +28,39 @@ def validate(files: Annotated[list[Path], typer.Argument(help="chip files, sweep
         raise typer.Exit(2)
 
 
-@app.command()
+@app.command(rich_help_panel=FILES)
 def chips() -> None:
     """List the shipped chips."""
     from simulator.config import list_chips
 
-    for name, summary in list_chips():
-        typer.echo(f"{name:18s} {summary}")
+    print_names(list_chips())
 
 
-@app.command()
+@app.command(rich_help_panel=FILES)
+def traces() -> None:
+    """List the shipped traces."""
+    from simulator.trace.trace_list import list_traces
+
+    print_names(list_traces())
+
+
+@app.command(rich_help_panel=FILES)
+def presets() -> None:
+    """List the shipped presets of spike encoders."""
+    from simulator.model.preset import list_presets
+
+    print_names(list_presets())
+
+
+@app.command(rich_help_panel=FILES)
+def sweeps() -> None:
+    """List the shipped sweep files."""
+    from simulator.config.sweep import list_sweeps
+
+    print_names(list_sweeps())
+
+
+@app.command(rich_help_panel=FILES)
 def schema() -> None:
     """Write the JSON schema of chip files to stdout."""
     from simulator.config import chip_schema
@@ -45,7 +68,7 @@ def schema() -> None:
     print_json(chip_schema())
 
 
-@app.command()
+@app.command(rich_help_panel=FILES)
 def warmup() -> None:
     """Compile the kernels, so that the next simulation starts at once."""
     from simulator.engine.warmup import warm_up

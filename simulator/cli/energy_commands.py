@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli.app import app
-from simulator.cli.options import DEFAULT_TRACE, AsJson, ChipName, Overrides, TraceName, find_trace
+from simulator.cli.app import ENERGIES, app
+from simulator.cli.options import DEFAULT_TRACE, AsJson, ChipName, Overrides, TraceName
 from simulator.cli.output import json_rows, print_json, print_table, print_warning
 from simulator.errors import SpikewattError, did_you_mean
 
 
-@app.command()
+@app.command(rich_help_panel=ENERGIES)
 def claims(
     model: Annotated[str | None, typer.Option(help="op count of a shape instead: llama-2-7b, -13b, llama-3-8b")] = None,
     tokens: Annotated[int, typer.Option(min=1, help="length of the prompt")] = 1024,
@@ -35,7 +35,7 @@ def claims(
     print_table(table, f"{model}, {batch} x {tokens} tokens, {attention} attention, head {with_head}")
 
 
-@app.command(name="export-ert")
+@app.command(name="export-ert", rich_help_panel=ENERGIES)
 def export_ert(
     chip: ChipName = "loihi-like",
     set_: Overrides = None,
@@ -49,7 +49,7 @@ def export_ert(
     typer.echo(table(load_chip(chip, set_ or [])), nl=False)
 
 
-@app.command(name="import-ert")
+@app.command(name="import-ert", rich_help_panel=ENERGIES)
 def import_ert(
     file: Annotated[Path, typer.Argument(help="Accelergy energy reference table (.yaml)")],
     base: Annotated[str, typer.Option(help="chip that the new one extends")] = "sdllm-asic-45nm",
@@ -64,7 +64,7 @@ def import_ert(
     typer.echo(made.text, nl=False)
 
 
-@app.command()
+@app.command(rich_help_panel=ENERGIES)
 def breakeven(
     chip: ChipName = "sdllm-asic-45nm",
     trace: TraceName = DEFAULT_TRACE,
@@ -79,7 +79,7 @@ def breakeven(
     from simulator.energy.breakeven import break_even_lines, break_even_table
     from simulator.trace.trace_files import load_trace
 
-    captured = load_trace(find_trace(trace))
+    captured = load_trace(trace)
     spiking = load_chip(chip, set_ or [])
     dense = dense_twin_of(spiking) if dense is None else dense
     table = break_even_table(captured, spiking, load_chip(dense), tokens)
@@ -91,7 +91,7 @@ def breakeven(
             typer.echo(line)
 
 
-@app.command(name="validate-silicon")
+@app.command(name="validate-silicon", rich_help_panel=ENERGIES)
 def validate_silicon(
     whole_chip: Annotated[
         bool, typer.Option("--whole-chip", help="also replay TrueNorth's held-out point on all 4,096 cores, in minutes")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, get_args
 
 import typer
 
-from simulator.cli.app import app
-from simulator.cli.options import DEFAULT_TRACE, AsJson, ChipName, Overrides, Quiet, TraceName, find_trace
+from simulator.choices import NetworkModel, SyncKind
+from simulator.cli.app import MAPPING, app
+from simulator.cli.options import DEFAULT_TRACE, AsJson, ChipName, Overrides, Quiet, TraceName
 from simulator.cli.output import json_rows, print_json, print_table
 
 
-@app.command()
+@app.command(rich_help_panel=MAPPING)
 def fit(chip: ChipName = "loihi-like", trace: TraceName = DEFAULT_TRACE, set_: Overrides = None) -> None:
     """Show how a trace fits a chip, without simulating."""
     from simulator.config import load_chip
@@ -19,7 +20,7 @@ def fit(chip: ChipName = "loihi-like", trace: TraceName = DEFAULT_TRACE, set_: O
     from simulator.mapping.fit import storage_summary
     from simulator.trace.trace_files import load_trace
 
-    captured = load_trace(find_trace(trace))
+    captured = load_trace(trace)
     found = run_fit(captured, load_chip(chip, set_ or []))
     print_table(found.rows, f"{captured.name} on {chip}: the largest block of each owner; util = used / limit")
     print_table(storage_summary(found.storage), "in memory beside weights: all stages, and the most on one core")
@@ -27,7 +28,7 @@ def fit(chip: ChipName = "loihi-like", trace: TraceName = DEFAULT_TRACE, set_: O
     typer.echo(f"{found.cores_used} of {found.cores_total} cores on {found.n_chips} {chips}")
 
 
-@app.command("map")
+@app.command("map", rich_help_panel=MAPPING)
 def map_(
     chip: ChipName = "loihi-like",
     trace: TraceName = DEFAULT_TRACE,
@@ -45,8 +46,8 @@ def map_(
     from simulator.report.progress import ProgressLine
     from simulator.trace.trace_files import load_trace
 
-    captured, chip_config = load_trace(find_trace(trace)), load_chip(chip, set_ or [])
-    network: Literal["cycle", "ideal"] = "cycle" if simulate else "ideal"
+    captured, chip_config = load_trace(trace), load_chip(chip, set_ or [])
+    network: NetworkModel = "cycle" if simulate else "ideal"
     with ProgressLine(quiet=quiet or as_json) as progress:
         way = compare_mappings if compare else own_mapping
         table = way(captured, chip_config, network, progress)
@@ -57,7 +58,7 @@ def map_(
         print_table(table, f"{captured.name} on {chip_config.name}, whole trace; {time}")
 
 
-@app.command()
+@app.command(rich_help_panel=MAPPING)
 def sync(
     chip: ChipName = "loihi-like",
     trace: TraceName = DEFAULT_TRACE,
@@ -71,8 +72,8 @@ def sync(
     from simulator.report.syncs import compare_syncs
     from simulator.trace.trace_files import load_trace
 
-    chips = [load_chip(chip, [*(set_ or []), f"sync.kind={kind}"]) for kind in ("barrier", "handshake")]
-    captured = load_trace(find_trace(trace))
+    chips = [load_chip(chip, [*(set_ or []), f"sync.kind={kind}"]) for kind in get_args(SyncKind)]
+    captured = load_trace(trace)
     with ProgressLine(quiet=quiet or as_json) as progress:
         table = compare_syncs(captured, chips, progress.say)
     if as_json:

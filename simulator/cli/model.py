@@ -7,13 +7,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from simulator.cli.app import app
+from simulator.cli.app import MODELS, app
 from simulator.cli.options import (
     DEFAULT_TRACE,
     MODEL,
     AsJson,
     AttentionMode,
-    Code,
     EncodingName,
     KvBits,
     MaxTokens,
@@ -25,16 +24,16 @@ from simulator.cli.options import (
     Timesteps,
     TimestepsOf,
     chosen_preset,
-    find_trace,
     refuse_options,
     with_attention,
     write_trace,
 )
 from simulator.cli.output import json_rows, print_json, print_table
 from simulator.errors import SpikewattError
+from simulator.trace.codes import Code
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def capture(
     called: typer.Context,
     out: Annotated[Path, typer.Option(help="trace file to write (.npz)")],
@@ -102,7 +101,7 @@ def capture(
         typer.echo(f"warning: {warning}")
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def perplexity(
     model: Model = MODEL,
     text: Text = MODEL / "heldout_sample.txt",
@@ -142,7 +141,7 @@ def perplexity(
             typer.echo(f"warning: {warning}")
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def calibrate(
     out: Annotated[Path, typer.Option(help="preset file to write (.yaml)")],
     model: Model = MODEL,
@@ -178,7 +177,7 @@ def calibrate(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=MODELS)
 def synthesize(
     called: typer.Context,
     out: Annotated[Path, typer.Option(help="trace file to write (.npz)")],
@@ -209,7 +208,7 @@ def synthesize(
         from simulator.trace.trace_files import load_trace
 
         refuse_options(called, "with --shape", "pattern", "sizes", "encoding", "timesteps", "mean_count")
-        captured = load_trace(find_trace(like))
+        captured = load_trace(like)
         trace = statistical_trace(shape, captured, tokens, phase=phase, context=context, seed=seed, name=out.stem)
     else:
         from simulator.model.encoder import encoding_for

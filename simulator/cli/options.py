@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.errors import OutputError, SpikewattError, TraceError, did_you_mean
+from simulator.errors import OutputError, SpikewattError
+from simulator.shipped import sample_model
+from simulator.trace.codes import Code
 
 if TYPE_CHECKING:
     from simulator.model.preset import Preset
     from simulator.trace.trace import Trace
 
-ROOT = Path(__file__).resolve().parents[2]
-TRACES = ROOT / "traces"
-MODEL = TRACES / "model"
+MODEL = sample_model()
 DEFAULT_TRACE = "shakespeare-ternary-T15"
 
 ChipName = Annotated[str, typer.Option("--chip", help="shipped chip name, or path of a chip file")]
@@ -24,7 +24,6 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", help='override, e.
 Model = Annotated[Path, typer.Option("--model", help="Hugging Face directory of a LLaMA model")]
 Text = Annotated[Path, typer.Option("--text", help="text file; passages between lines <|endoftext|>")]
 MaxTokens = Annotated[int | None, typer.Option("--tokens", min=2, help="pass at most so many tokens")]
-Code = Literal["ternary", "binary", "bitwise", "bitwise_twos", "graded"]
 EncodingName = Annotated[Code, typer.Option("--encoding")]
 AttentionMode = Annotated[
     str | None,
@@ -39,18 +38,6 @@ KvBits = Annotated[int | None, typer.Option("--kv-bits", help="KV cache: 16 (flo
 Timesteps = Annotated[int, typer.Option("--timesteps", "-T", min=1, help="timesteps of one spike train")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="results in one line, no progress")]
 AsJson = Annotated[bool, typer.Option("--json", help="results as JSON on stdout")]
-
-
-def find_trace(name: str) -> Path:
-    """Path of a trace file, or of a shipped trace by its name; raises TraceError listing the shipped ones."""
-    path = Path(name)
-    if path.is_file() or path.suffix or len(path.parts) > 1:  # a folder, e.g. a report, may have a trace's name
-        return path
-    shipped = {p.stem: p for p in sorted(TRACES.glob("*.npz"))}
-    if name not in shipped:
-        wanted = f"a file or one of {', '.join(shipped)}" if shipped else "a file"
-        raise TraceError(f"{name}: no such trace, expected {wanted}{did_you_mean(name, shipped)}")
-    return shipped[name]
 
 
 def chosen_preset(preset: str | None, encoding: str | None, timesteps: int | None) -> Preset:

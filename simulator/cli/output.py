@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -25,6 +26,13 @@ def print_error(error: SpikewattError) -> None:
 def print_warning(text: str) -> None:
     """One line on stderr."""
     print(f"warning: {text}", file=sys.stderr)
+
+
+def print_names(rows: Sequence[tuple[str, str]]) -> None:
+    """Names and what they stand for, in two columns."""
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, summary in rows:
+        typer.echo(f"{name:{width}s} {summary}")
 
 
 def json_rows(frame: Any) -> list[dict[str, object]]:

@@ -11,19 +11,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from simulator.cli.app import app
+from simulator.choices import NetworkModel, Precision, SyncKind
+from simulator.cli.app import SIMULATE, app
 from simulator.cli.options import (
     DEFAULT_TRACE,
     AsJson,
     ChipName,
-    Code,
     Overrides,
     Quiet,
     TraceName,
-    find_trace,
     size_bytes,
 )
 from simulator.cli.output import json_rows, print_json, print_table
+from simulator.trace.codes import Code
 
 SHOWN_CHANGES = 12  # of a comparison on the terminal
 
@@ -35,7 +35,7 @@ class FigureFile(StrEnum):
     pdf = "pdf"
 
 
-@app.command()
+@app.command(rich_help_panel=SIMULATE)
 def simulate(
     chip: ChipName = "loihi-like",
     trace: TraceName = DEFAULT_TRACE,
@@ -46,7 +46,7 @@ def simulate(
         bool, typer.Option(help="simulate the trace on the dense chip of the same node (45 nm for others) as well")
     ] = True,
     noc: Annotated[
-        Literal["cycle", "estimate", "ideal"] | None,
+        NetworkModel | None,
         typer.Option(
             help="model of the network, for noc.model of the chip file: flit by flit, closed form, lower bound"
         ),
@@ -62,7 +62,7 @@ def simulate(
         bool, typer.Option("--breakeven", help="find the spike rates that break even with the dense twin by bisection")
     ] = False,
     sync: Annotated[
-        Literal["barrier", "handshake"] | None,
+        SyncKind | None,
         typer.Option(help="how timesteps are kept apart, for sync.kind of the chip file"),
     ] = None,
     verify: Annotated[
@@ -73,7 +73,7 @@ def simulate(
     memory_limit: Annotated[
         str | None, typer.Option(help='refuse to start where more memory is needed, e.g. "4 GiB"')
     ] = None,
-    op_count: Annotated[Literal["fp32", "fp16", "int8"], typer.Option(help="precision of the 45 nm op count")] = "fp32",
+    op_count: Annotated[Precision, typer.Option(help="precision of the 45 nm op count")] = "fp32",
     allow_uncosted: Annotated[bool, typer.Option(help="name work without a price instead of refusing it")] = False,
     figures: Annotated[list[FigureFile] | None, typer.Option(help="figures as files of this kind besides SVG")] = None,
     latex: Annotated[bool, typer.Option("--latex", help="tables for a paper as well, in tables/*.tex")] = False,
@@ -95,7 +95,7 @@ def simulate(
     options = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk, "sync.kind": sync}
     overrides = [*(set_ or []), *(f"{path}={value}" for path, value in options.items() if value is not None)]
     chip_config = load_chip(chip, overrides)
-    captured = load_trace(find_trace(trace))
+    captured = load_trace(trace)
     if encoding is not None:
         captured = as_encoding(captured, encoding)
     folder = out if out is not None else Path("reports") / chip_config.name / captured.name
@@ -126,7 +126,7 @@ def simulate(
         if verify is not None:
             from simulator.verify import verify as run_verify
 
-            checked = run_verify(captured, chip_config, run.placement, verify)
+            checked = run_verify(run.mapped, verify)
         progress.say("writing the report")
         pages = [partial(write_page, formats=[kind.value for kind in figures]) if figures else write_page]
         write_report(run, folder, writers=[*pages, write_latex] if latex else pages)
@@ -142,7 +142,7 @@ def simulate(
     typer.echo(f"report: {folder / 'report.html'}")
 
 
-@app.command()
+@app.command(rich_help_panel=SIMULATE)
 def report(
     folders: Annotated[list[Path] | None, typer.Argument(help="report folders; default all below reports/")] = None,
     as_json: AsJson = False,
@@ -157,7 +157,7 @@ def report(
         print_table(table, "reports")
 
 
-@app.command()
+@app.command(rich_help_panel=SIMULATE)
 def explain(
     folder: Annotated[Path, typer.Argument(help="report folder")],
     layer: Annotated[str, typer.Option(help='layers, a pattern as of a shell: "blocks.0.*"')] = "*",
@@ -185,7 +185,7 @@ def explain(
     )
 
 
-@app.command()
+@app.command(rich_help_panel=SIMULATE)
 def compare(
     folders: Annotated[list[Path], typer.Argument(help="report folders; each is compared with the first")],
     out: Annotated[Path, typer.Option(help="page to write")] = Path("reports/compare.html"),

@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli.app import app
+from simulator.cli.app import SWEEP, app
 from simulator.cli.options import Quiet
 from simulator.cli.output import print_table
 
 SHOWN_POINTS = 40  # of a sweep on the terminal
 
 
-@app.command()
+@app.command(rich_help_panel=SWEEP)
 def sweep(
-    file: Annotated[Path, typer.Argument(help="sweep file")],
+    file: Annotated[str, typer.Argument(help="shipped sweep name, or path of a sweep file")],
     out: Annotated[Path | None, typer.Option(help="folder of the points; default reports/sweeps/<name>")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="processes")] = 1,
     shard: Annotated[str, typer.Option(help="i/N: only the i-th of N parts, for job arrays")] = "1/1",
@@ -36,7 +36,7 @@ def sweep(
     with ProgressLine(quiet=quiet) as progress:
         found = run_sweep(config, folder, jobs=jobs, progress=progress, shard=parse_shard(shard), dask=dask)
     save_picture(found)
-    page = save_page(found, config, f"spikewatt sweep {shlex.quote(str(file))}")
+    page = save_page(found, config, f"spikewatt sweep {shlex.quote(file)}")
     print_table(found.summary.head(SHOWN_POINTS), config.summary)
     if len(found.frame) > SHOWN_POINTS:
         typer.echo(f"{len(found.frame) - SHOWN_POINTS} more points are in {folder / 'points.csv'}")
@@ -45,7 +45,7 @@ def sweep(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=SWEEP)
 def rerun(
     point: Annotated[str, typer.Argument(help="id of a point (or its beginning), or its folder")],
     sweeps: Annotated[Path, typer.Option("--in", help="a sweep folder, or a folder of them")] = Path("reports/sweeps"),

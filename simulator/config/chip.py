@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from simulator.choices import NetworkModel, SyncKind
 from simulator.config.fields import (
     RULES_APART,
     AreaMm2,
@@ -100,7 +101,7 @@ class ChipLink(Frozen):
 class Noc(Frozen):
     """Mesh or torus of routers (TIMING of the BookSim2 reference data): XY routing, FIFOs, credits, round-robin."""
 
-    model: Literal["cycle", "estimate", "ideal"] = Field(
+    model: NetworkModel = Field(
         default="cycle",
         description="cycle: flit by flit; estimate: mean waiting in closed form; ideal: no contention, a lower bound",
     )
@@ -278,7 +279,7 @@ class Barrier(Provenance):
 class Sync(Frozen):
     """How timesteps are kept apart."""
 
-    kind: Literal["barrier", "handshake"] = Field(
+    kind: SyncKind = Field(
         default="barrier",
         description="barrier: all cores wait for the last; handshake: a core waits for those that send to it",
     )

@@ -14,13 +14,14 @@ from simulator.config.source_position import Problem
 from simulator.config.validate import validate
 from simulator.config.yaml_marks import Node
 from simulator.errors import ConfigError
+from simulator.shipped import shipped_folder
 
 DENSE_CHIP = "dense-int8-45nm"
 
 
 def chips_directory() -> Path:
-    """The shipped chip files: `chip_configs/` beside the package, as in a clone of the repository."""
-    return Path(__file__).resolve().parents[2] / "chip_configs"
+    """The shipped chip files."""
+    return shipped_folder("chip_configs")
 
 
 def load_chip(name_or_path: str, overrides: Sequence[str] = (), directory: Path | None = None) -> ChipConfig:

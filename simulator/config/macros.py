@@ -200,12 +200,6 @@ def sram_area_mm2(capacity_bytes: int, word_bits: int, node_nm: float, cell: str
     return parts * _in_proportion(_macro(at, cell).area_mm2, kib) * area_factor(at, node_nm)
 
 
-def sram_leakage_w(capacity_bytes: int, word_bits: int, node_nm: float, cell: str) -> float:
-    """Leakage in W of the memory that `sram_energy` prices, at 350 K; that of CACTI's nearest node beyond its own."""
-    parts, kib = _parts(capacity_bytes, word_bits)
-    return parts * _in_proportion(_macro(_nearest_node(node_nm), cell).leakage_mw, kib) * 1e-3
-
-
 def dram_energy(kind: str, bits: int) -> Made:
     """Energy of ``bits`` bits over the interface of a DRAM."""
     if kind not in DRAM:

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 
 from simulator.config.chip_files import chips_directory
 from simulator.config.constraints import parse_constraint
-from simulator.config.extends import is_path
+from simulator.config.extends import is_path, shown_path
 from simulator.config.fields import Count, Expected, Frozen, Text
 from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.sweep_axes import Axis, AxisValue, Range, identity
@@ -19,7 +19,8 @@ from simulator.config.sweep_checks import CHIP_AXIS, chip_problems, is_capture_a
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import beside, check, node_at
 from simulator.config.yaml_marks import ListNode, MapNode, Node, ScalarNode, read_marked
-from simulator.errors import ConfigError
+from simulator.errors import ConfigError, did_you_mean
+from simulator.shipped import find_sweep, shipped_sweeps, shipped_traces
 
 Mode = Literal["grid", "zip", "sobol", "lhs", "optuna"]
 SOURCES = {"model": "a model directory", "text": "a text"}
@@ -57,7 +58,8 @@ class SweepConfig(Frozen):
     summary: Text
     base: Text | None = Field(default=None, description="a shipped chip, or the path of a chip file; or axes.chip")
     trace: Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Expected("text, or a list of texts")] = Field(
-        default=(), description="path of a trace, or of several, each tried with every point; or capture"
+        default=(),
+        description="a shipped trace, or the path of a trace; or a list, each tried with every point; or capture",
     )
     capture: CaptureSource | None = Field(default=None, description="what to capture the traces from")
     axes: dict[str, Axis] = Field(
@@ -99,15 +101,20 @@ def is_sweep(path: Path) -> bool:
     return isinstance(root, MapNode) and not {"axes", "objectives"}.isdisjoint(root.items)
 
 
-def load_sweep(path: str | Path, directory: Path | None = None) -> SweepConfig:
+def list_sweeps() -> list[tuple[str, str]]:
+    """(name, summary) of every shipped sweep, by name."""
+    return [(name, load_sweep(path).summary) for name, path in shipped_sweeps().items()]
+
+
+def load_sweep(name_or_path: str | Path, directory: Path | None = None) -> SweepConfig:
     """Load a sweep file.
 
     Each value of each axis is set on each base chip, one at a time, and the chip validated.
 
     Parameters
     ----------
-    path
-        The sweep file.
+    name_or_path
+        Name of a shipped sweep (`list_sweeps`), or path of a sweep file.
     directory
         Where the shipped chips are, when not at `simulator.config.chip_files.chips_directory`.
 
@@ -116,7 +123,8 @@ def load_sweep(path: str | Path, directory: Path | None = None) -> SweepConfig:
     ConfigError
         With every problem of the file, one line each; or those of a base chip when it has any.
     """
-    file, shown = Path(path), str(path)
+    file = find_sweep(name_or_path)
+    shown = shown_path(file) if str(file) != str(name_or_path) else str(name_or_path)
     root, problems = read_marked(file, shown)
     sweep, found = check(SweepConfig, root, _broken_sweep_rules)
     found += chip_problems(root, file, directory or chips_directory())
@@ -136,7 +144,11 @@ def _from_here(sweep: SweepConfig, file: Path) -> dict[str, Any]:
     if isinstance(chips, tuple):
         axes[CHIP_AXIS] = tuple(_chip_from_here(file, str(chip)) for chip in chips)
     base = None if sweep.base is None else _chip_from_here(file, sweep.base)
-    found: dict[str, Any] = {"base": base, "axes": axes, "trace": tuple(_beside(file, trace) for trace in sweep.trace)}
+    found: dict[str, Any] = {
+        "base": base,
+        "axes": axes,
+        "trace": tuple(_trace_from_here(file, trace) for trace in sweep.trace),
+    }
     if sweep.capture is not None:
         here = {key: _beside(file, getattr(sweep.capture, key)) for key in ("model", "text")}
         here |= {"preset": _chip_from_here(file, sweep.capture.preset)}
@@ -146,6 +158,12 @@ def _from_here(sweep: SweepConfig, file: Path) -> dict[str, Any]:
 
 def _chip_from_here(file: Path, chip: str) -> str:
     return _beside(file, chip) if is_path(chip) else chip
+
+
+def _trace_from_here(file: Path, trace: str) -> str:
+    """The path of a trace; the name of a shipped one where no such file lies beside the sweep."""
+    beside = _beside(file, trace)
+    return trace if trace in shipped_traces() and not Path(beside).is_file() else beside
 
 
 def _beside(file: Path, named: str) -> str:
@@ -162,10 +180,11 @@ def _missing_files(root: Node, file: Path) -> list[Problem]:
     problems = []
     for path, what, item in named:
         if isinstance(item, ScalarNode) and isinstance(item.value, str) and item.value:
-            where = _beside(file, item.value)
-            if not (Path(where).is_dir() if path[-1] == "model" else Path(where).is_file()):
-                kind = "directory" if path[-1] == "model" else "file"
-                text = f"found '{item.value}', expected {what}; there is no {kind} {where}"
+            shipped = shipped_traces() if path == ("trace",) else {}
+            where, is_model = _beside(file, item.value), path[-1] == "model"
+            if item.value not in shipped and not (Path(where).is_dir() if is_model else Path(where).is_file()):
+                no_such = f"there is no {'directory' if is_model else 'file'} {where}"
+                text = f"found '{item.value}', expected {what}; {no_such}{did_you_mean(item.value, shipped)}"
                 problems.append(Problem(item.place, path, text))
     return problems
 

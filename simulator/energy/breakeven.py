@@ -8,6 +8,7 @@ activation sends fewer spikes, so the energy rises with the rate and there is on
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -19,10 +20,11 @@ from numpy.typing import NDArray
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
 from simulator.energy.thresholds import THRESHOLDS
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.mapping.place import map_trace
 from simulator.trace.encoding import Encoding
 from simulator.trace.synthetic import synthetic_trace
+from simulator.trace.totals import layer_work, stream_spikes
 from simulator.trace.trace import Trace
 
 STEPS = 12  # bisections; the answer is then within 1/4000 of the range
@@ -42,21 +44,33 @@ class BreakEven(NamedTuple):
     dense_pj: float
 
 
+class LayerShape(NamedTuple):
+    """Shape of a linear layer: inputs, outputs, bits of a weight."""
+
+    n_in: int
+    n_out: int
+    bits: int
+
+
 def break_even(
-    n_in: int, n_out: int, bits: int, encoding: Encoding, chip: ChipConfig, dense_chip: ChipConfig, tokens: int = 16
+    shape: LayerShape, encoding: Encoding, chip: ChipConfig, dense_chip: ChipConfig, tokens: int = 16
 ) -> BreakEven:
     """Where a layer of this shape costs the same on ``chip``, driven by spikes, and on ``dense_chip``."""
-    energy = partial(_energy, n_in, n_out, bits, encoding, tokens)
+    energy = partial(_energy, shape, encoding, tokens)
     dense, silent = energy(dense_chip, None), energy(chip, 0.0)
-    most = most_spikes(encoding)
     full = energy(chip, math.inf)
     if silent >= dense or full <= dense:
         return BreakEven(0.0 if silent >= dense else math.inf, silent, full, dense)
-    low, high = 0.0, most
-    for _ in range(STEPS):
+    spikes = _bisect(lambda spikes: energy(chip, spikes) >= dense, 0.0, most_spikes(encoding), STEPS)
+    return BreakEven(spikes, silent, full, dense)
+
+
+def _bisect(above: Callable[[float], bool], low: float, high: float, steps: int) -> float:
+    """Where ``above`` turns true between ``low`` and ``high``, to 1 / 2**steps of the range."""
+    for _ in range(steps):
         middle = (low + high) / 2
-        low, high = (middle, high) if energy(chip, middle) < dense else (low, middle)
-    return BreakEven((low + high) / 2, silent, full, dense)
+        low, high = (low, middle) if above(middle) else (middle, high)
+    return (low + high) / 2
 
 
 class Bisection(NamedTuple):
@@ -79,19 +93,18 @@ def _whole_trace(trace: Trace, chip: ChipConfig, dense_pj: float) -> float:
     """Spikes per activation at which the whole trace takes ``dense_pj``."""
 
     def dearer(scaled: Trace) -> bool:
-        return build_ledger(simulate(scaled, chip, map_trace(scaled, chip)), chip).total_pj >= dense_pj
+        return build_ledger(replay(map_trace(scaled, chip)), chip).total_pj >= dense_pj
 
     if dearer(scaled_trace(trace, 0.0)):
         return 0.0
     low, high = 0.0, 1.0
-    while not dearer(scaled_trace(trace, high)):
-        if _rate(scaled_trace(trace, 2 * high)) == _rate(scaled_trace(trace, high)):
+    reached = scaled_trace(trace, high)
+    while not dearer(reached):
+        more = scaled_trace(trace, 2 * high)
+        if _rate(more) == _rate(reached):
             return math.inf
-        low, high = high, 2 * high
-    for _ in range(TRACE_STEPS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if dearer(scaled_trace(trace, middle)) else (middle, high)
-    return _rate(scaled_trace(trace, (low + high) / 2))
+        low, high, reached = high, 2 * high, more
+    return _rate(scaled_trace(trace, _bisect(lambda f: dearer(scaled_trace(trace, f)), low, high, TRACE_STEPS)))
 
 
 def scaled_trace(trace: Trace, factor: float) -> Trace:
@@ -102,8 +115,8 @@ def scaled_trace(trace: Trace, factor: float) -> Trace:
 
     def load(stream: str) -> NDArray[np.int16]:
         live = trace.live(stream)
-        spikes = factor * float(trace.spikes_per_token(stream).sum()) / max(1, int(live.sum()))
-        counts = _counts((trace.n_tokens, trace.stream[stream].n), trace.encoding, spikes)
+        spikes = factor * float(stream_spikes(trace, stream)) / max(1, int(live.sum()))
+        counts = _counts((trace.n_tokens, trace.stream_by_id[stream].n), trace.encoding, spikes)
         counts[np.arange(counts.shape[1]) >= live[:, None]] = 0
         return counts
 
@@ -114,7 +127,7 @@ def _rate(trace: Trace) -> float:
     """Spikes per live activation over all streams."""
     streams = [stream.stream_id for stream in trace.streams]
     activations = sum(int(trace.live(stream).sum()) for stream in streams)
-    return sum(int(trace.spikes_per_token(stream).sum()) for stream in streams) / activations
+    return sum(stream_spikes(trace, stream) for stream in streams) / activations
 
 
 def most_spikes(encoding: Encoding) -> float:
@@ -129,16 +142,17 @@ def break_even_table(trace: Trace, chip: ChipConfig, dense_chip: ChipConfig, tok
     Columns: ``kind, n_in, n_out, spikes_per_activation`` (of the trace), ``break_even_spikes`` (per activation),
     ``break_even_rate`` (over timesteps), ``cheaper`` (spiking | dense), ``silent_pj, full_pj, dense_pj`` (per token).
     """
-    found: dict[tuple[int, int, int], BreakEven] = {}
+    found: dict[LayerShape, BreakEven] = {}
     rows = []
-    for kind, n_in, n_out, bits, spikes in _kinds(trace):
-        shape = (n_in, n_out, bits)
+    for kind, shape, spikes in _kinds(trace):
         if shape not in found:
-            found[shape] = break_even(*shape, trace.encoding, chip, dense_chip, tokens)
+            found[shape] = break_even(shape, trace.encoding, chip, dense_chip, tokens)
         at = found[shape]
         rate = at.spikes / trace.encoding.n_timesteps
         side = "spiking" if spikes < at.spikes else "dense"
-        rows.append((kind, n_in, n_out, spikes, at.spikes, rate, side, at.silent_pj, at.full_pj, at.dense_pj))
+        rows.append(
+            (kind, shape.n_in, shape.n_out, spikes, at.spikes, rate, side, at.silent_pj, at.full_pj, at.dense_pj)
+        )
     columns = ["kind", "n_in", "n_out", "spikes_per_activation", "break_even_spikes", "break_even_rate", "cheaper"]
     return pd.DataFrame(rows, columns=[*columns, "silent_pj", "full_pj", "dense_pj"])
 
@@ -161,36 +175,35 @@ def break_even_lines(table: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _kinds(trace: Trace) -> list[tuple[str, int, int, int, float]]:
-    """Kind, shape, weight bits and mean spikes per activation of the layers; those alike but for spikes are one."""
-    groups: dict[tuple[str, int, int, int], list[int]] = {}
+def _kinds(trace: Trace) -> list[tuple[str, LayerShape, float]]:
+    """Kind, shape and mean spikes per activation of the layers; those alike but for spikes are one."""
+    groups: dict[tuple[str, LayerShape], list[int]] = {}
+    work = layer_work(trace)
     for layer in trace.layers:
-        key = (layer.kind, layer.n_in, layer.n_out, layer.weight_bits)
-        groups.setdefault(key, []).append(int(trace.spikes_per_token(layer.stream).sum()))
-    return [(*key, sum(n) / (len(n) * trace.n_tokens * key[1])) for key, n in groups.items()]
+        shape = LayerShape(layer.n_in, layer.n_out, layer.weight_bits)
+        groups.setdefault((layer.kind, shape), []).append(work[layer.layer_id].spikes)
+    return [(kind, shape, sum(n) / (len(n) * trace.n_tokens * shape.n_in)) for (kind, shape), n in groups.items()]
 
 
-def _energy(
-    n_in: int, n_out: int, bits: int, encoding: Encoding, tokens: int, chip: ChipConfig, spikes: float | None
-) -> float:
+def _energy(shape: LayerShape, encoding: Encoding, tokens: int, chip: ChipConfig, spikes: float | None) -> float:
     """Energy per token in pJ of a layer whose activations send so many spikes; None where it does not matter."""
-    trace = _layer_trace(n_in, n_out, bits, encoding, tokens, 0.0 if spikes is None else spikes)
-    return build_ledger(simulate(trace, chip, map_trace(trace, chip)), chip).total_pj / tokens
+    trace = _layer_trace(shape, encoding, tokens, 0.0 if spikes is None else spikes)
+    return build_ledger(replay(map_trace(trace, chip)), chip).total_pj / tokens
 
 
-def _layer_trace(n_in: int, n_out: int, bits: int, encoding: Encoding, tokens: int, spikes: float) -> Trace:
+def _layer_trace(shape: LayerShape, encoding: Encoding, tokens: int, spikes: float) -> Trace:
     """A layer alone, its activations with ``spikes`` spikes each on average."""
     trace = synthetic_trace(
         "silent",
-        (n_in, n_out),
+        (shape.n_in, shape.n_out),
         code=encoding.code,
         levels=encoding.levels,
         tokens=tokens,
-        weight_bits=bits,
+        weight_bits=shape.bits,
         ops=False,
         head=False,
     )
-    counts = _counts((tokens, n_in), encoding, spikes)
+    counts = _counts((tokens, shape.n_in), encoding, spikes)
     return replace(trace, load_counts=lambda stream: counts)
 
 

@@ -34,11 +34,6 @@ def twin_bits(timesteps: int) -> int:
     return timesteps.bit_length()
 
 
-def dense_regime_ratio(timesteps: int) -> float:
-    """Energy of the spiking over the twin where both are moved densely: ``T / ceil(log2(T + 1))``."""
-    return timesteps / twin_bits(timesteps)
-
-
 def break_even_rate(timesteps: int, fan_out: int, costs: Costs, twin_sparsity: float = 0.0) -> float:
     """Spike rate (per neuron and timestep) at which a layer costs what its capacity-matched twin costs.
 

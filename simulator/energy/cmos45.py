@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from simulator.trace.totals import stream_spikes
+from simulator.choices import Precision
+from simulator.trace.totals import LayerWork, layer_work
 from simulator.trace.trace import Trace
-
-Precision = Literal["fp32", "fp16", "int8"]
 
 HOROWITZ = (
     "M. Horowitz, Computing's energy problem (and what we can do about it), ISSCC 2014 (45 nm, 0.9 V); MAC = mult + add"
@@ -100,13 +99,10 @@ def scaled_ac(bits: int) -> float:
 
 def _op_counts(trace: Trace) -> pd.DataFrame:
     """Spikes, synops and dense MACs of each layer, int64, in the order of the trace."""
-    spikes = {stream_id: stream_spikes(trace, stream_id) for stream_id in dict.fromkeys(x.stream for x in trace.layers)}
-    rows = [
-        (x.layer_id, x.kind, spikes[x.stream], spikes[x.stream] * x.n_out, trace.n_tokens * x.n_in * x.n_out)
-        for x in trace.layers
-    ]
-    frame = pd.DataFrame(rows, columns=["layer", "kind", "spikes", "synops", "macs"])
-    return frame.astype({"spikes": np.int64, "synops": np.int64, "macs": np.int64})
+    work = layer_work(trace)
+    rows = [(x.layer_id, x.kind, *work[x.layer_id]) for x in trace.layers]
+    frame = pd.DataFrame(rows, columns=["layer", "kind", *LayerWork._fields])
+    return frame.astype(dict.fromkeys(LayerWork._fields, np.int64))
 
 
 def _priced(counts: pd.DataFrame, precision: Precision, multiplies: bool) -> Cmos45:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from simulator.trace.totals import layer_work
 from simulator.trace.trace import Trace
 
 Memory = Literal["fitted", "packed"]
@@ -126,9 +127,9 @@ def memory_inclusive(trace: Trace, memory: Memory = "packed") -> pd.DataFrame:
     per token, for what a layer of a language model sends on is a value, not a spike. Potentials have the width of the
     weights, as in the model.
     """
-    rows = []
+    rows, work = [], layer_work(trace)
     for layer in trace.layers:
-        spikes = int(trace.spikes_per_token(layer.stream).sum())
+        spikes = work[layer.layer_id].spikes
         tokens, steps = trace.n_tokens, trace.n_tokens * trace.encoding.n_timesteps
         found = Layer(layer.n_in, layer.n_out, spikes, tokens * layer.n_out, steps, layer.weight_bits)
         spiking, dense = spiking_energy(found, memory), dense_energy(found, memory)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import Literal, NamedTuple
 
-from simulator.energy.cmos45 import PRESETS, OpEnergy, Precision, scaled_ac, scaled_mac
-from simulator.trace.totals import stream_spikes
+import numpy as np
+
+from simulator.choices import Precision
+from simulator.energy.cmos45 import PRESETS, OpEnergy, scaled_ac, scaled_mac
+from simulator.trace.totals import layer_work, op_macs
 from simulator.trace.trace import Op, Trace
 
 Attention = Literal["none", "causal", "full"]
@@ -54,8 +57,9 @@ class OpCount(NamedTuple):
 
 def op_count(trace: Trace, options: Options = Options()) -> OpCount:  # noqa: B008 - a frozen tuple
     """``E_AC x synops + E_MAC x other MACs`` beside ``E_MAC x all MACs`` for the layers of ``trace``."""
-    synops = options.batch * sum(stream_spikes(trace, layer.stream) * layer.n_out for layer in trace.layers)
-    macs = options.batch * sum(trace.n_tokens * layer.n_in * layer.n_out for layer in trace.layers)
+    work = layer_work(trace).values()
+    synops = options.batch * sum(layer.synops for layer in work)
+    macs = options.batch * sum(layer.macs for layer in work)
     other = options.batch * sum(_macs(trace, op, options) for op in trace.ops)
     unit = options.unit
     spiking = math.fsum((synops * unit.ac_pj, other * unit.mac_pj))
@@ -63,24 +67,10 @@ def op_count(trace: Trace, options: Options = Options()) -> OpCount:  # noqa: B0
 
 
 def _macs(trace: Trace, op: Op, options: Options) -> int:
-    """Multiply-accumulates of an op that the options let count, over the tokens of the trace.
-
-    Products that spikes drive (`Op.per_spike`) count as the dense products that they stand for.
-    """
+    """Multiply-accumulates of an op that the options let count, over the tokens of the trace."""
     if op.kind in HEAD_KINDS and options.head:
-        positions = trace.contexts
-    elif op.kind in ATTENTION_KINDS and options.attention != "none":
+        return op_macs(trace, op, trace.contexts)
+    if op.kind in ATTENTION_KINDS and options.attention != "none":
         full = options.attention == "full"
-        positions = trace.contexts * 0 + trace.n_tokens if full else trace.contexts
-    else:
-        return 0
-    fixed, per_position = op.counts.get("vector.mac", (0, 0))
-    if op.stream is not None:
-        stream = trace.stream[op.stream]
-        first, more = (stream.n, 0) if stream.live is None else stream.live
-        live = first + more * positions
-        a, b = op.dense().per_spike.get("vector.mac", (0, 0))
-        driven = int(((a + b * positions) * live).sum())
-    else:
-        driven = 0
-    return int((fixed + per_position * positions).sum()) + driven
+        return op_macs(trace, op, np.full_like(trace.contexts, trace.n_tokens) if full else trace.contexts)
+    return 0

@@ -16,10 +16,10 @@ import numpy as np
 from simulator.config import load_chip
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import EnergyLedger, build_ledger
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.result import SimResult
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
-from simulator.mapping.placement import Placement
 from simulator.trace.trace import Trace
 
 if TYPE_CHECKING:
@@ -96,8 +96,7 @@ def run_case(case: Case) -> Verdict:
     """Simulate and price one case."""
     chip = load_chip(case.chip, [f"{o.path}={o.value}" for o in case.overrides])
     trace = case.trace()
-    placement = _placed(trace, chip, case.spread)
-    result = simulate(trace, chip, placement)
+    result = replay(_mapped(trace, chip, case.spread))
     simulated = case.scope(build_ledger(result, chip), result)
     return Verdict(case, simulated, simulated / case.measured - 1)
 
@@ -170,10 +169,10 @@ def energy_of(ledger: EnergyLedger, keep: Callable[[str, str], bool]) -> float:
     return math.fsum(energy for component, layer, energy in rows if keep(component, layer))
 
 
-def _placed(trace: Trace, chip: ChipConfig, spread: int | None) -> Placement:
-    """The mapping's placement, or the same blocks on cores at random routers of the mesh."""
-    placement = map_trace(trace, chip)
+def _mapped(trace: Trace, chip: ChipConfig, spread: int | None) -> Mapped:
+    """The mapping of the chip file, or the same blocks on cores at random routers of the mesh."""
+    mapped = map_trace(trace, chip)
     if spread is None:
-        return placement
-    shuffled = np.random.Generator(np.random.PCG64(spread)).permutation(placement.core_router)
-    return replace(placement, core_router=shuffled)
+        return mapped
+    shuffled = np.random.Generator(np.random.PCG64(spread)).permutation(mapped.placement.core_router)
+    return replace(mapped, placement=replace(mapped.placement, core_router=shuffled))

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from simulator.trace.totals import layer_work
 from simulator.trace.trace import Trace
 
 Measure = Literal["spikes_per_synapse", "spike_rate", "timesteps"]
@@ -100,9 +101,10 @@ def layer_activity(trace: Trace) -> pd.DataFrame:
     Spikes per synapse are per token, for an inference is a token; the rate is over neurons and timesteps.
     """
     timesteps = trace.encoding.n_timesteps
-    rows = []
+    rows, work = [], layer_work(trace)
     for layer in trace.layers:
-        spikes = float(trace.spikes_per_token(layer.stream).sum()) / (trace.n_tokens * layer.n_in)
+        done = work[layer.layer_id]
+        spikes = done.synops / done.macs
         rows.append((layer.layer_id, spikes, spikes / timesteps, timesteps))
     return pd.DataFrame(rows, columns=["layer", *("spikes_per_synapse", "spike_rate", "timesteps")])
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from simulator.arrays import Ints
-from simulator.config.chip import ChipConfig
 from simulator.mapping.placement import Block, Placement
 
 
@@ -38,7 +37,7 @@ class CoreLoad:
         for field in fields(self):
             getattr(self, field.name)[:] += getattr(other, field.name)
 
-    def frame(self, placement: Placement, chip: ChipConfig) -> pd.DataFrame:
+    def frame(self, placement: Placement) -> pd.DataFrame:
         """One row per core in use, see `SimResult.cores`."""
         held: dict[int, list[Block]] = {}
         for block in placement.blocks:
@@ -49,7 +48,7 @@ class CoreLoad:
         return pd.DataFrame(
             {
                 "core": cores,
-                "chip": placement.chip_of(router, chip),
+                "chip": placement.chip_of(router),
                 "router": router,
                 "x": router % mesh_x,
                 "y": router // mesh_x,

@@ -6,18 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.arrays import Ints
-from simulator.config.chip import ChipConfig
 from simulator.engine.network.network import Network
 from simulator.engine.plan import StagePlan, plan_stages
 from simulator.engine.spike_steps import run_spikes
 from simulator.errors import SpikewattError
-from simulator.mapping.placement import Placement
+from simulator.mapping.mapped import Mapped
 from simulator.trace.trace import Stage, Trace
 
 DELIVERIES_MAX = 20_000_000  # each is a record of 72 bytes
 
 
-def deliveries(stage: Stage, trace: Trace, chip: ChipConfig, placement: Placement) -> tuple[StagePlan, Ints]:
+def deliveries(stage: Stage, mapped: Mapped) -> tuple[StagePlan, Ints]:
     """Every packet that reaches a target of a stage, int64 [deliveries, 9] (`spikes.EVENT_FIELDS`), and the plan.
 
     Raises
@@ -26,16 +25,19 @@ def deliveries(stage: Stage, trace: Trace, chip: ChipConfig, placement: Placemen
         When there may be more than `DELIVERIES_MAX`.
     """
     assert stage.stream is not None
-    plan = plan_stages([stage], trace, placement, chip, apart=True)
+    trace, chip = mapped.trace, mapped.chip
+    plan = plan_stages([stage], mapped, apart=True)
     targets_of_row = np.diff(plan.segment_ptr)[plan.segment_of_row]
-    spikes = trace.encoding.spikes_per_count(trace.counts(stage.stream)).sum(axis=0)
+    spikes = trace.encoding.spikes_per_count(trace.spike_counts(stage.stream)).sum(axis=0)
     most = int((spikes * targets_of_row).sum())
     if most > DELIVERIES_MAX:
         raise SpikewattError(
             f"{trace.where}: stage {stage.stage_id}: {most} deliveries, limit {DELIVERIES_MAX}"
             f" ({most - DELIVERIES_MAX} over); verify fewer tokens"
         )
-    run = run_spikes(trace.counts(stage.stream), plan, trace.encoding, chip, Network(placement, chip), n_events=most)
+    run = run_spikes(
+        trace.spike_counts(stage.stream), plan, trace.encoding, chip, Network(mapped.placement, chip), n_events=most
+    )
     return plan, run.events
 
 
@@ -47,7 +49,7 @@ def delivered_sums(
     ``weights`` are int8 [n_in, neurons]. A spike of timestep t counts with its sign and the weight of t.
     """
     assert stage.stream is not None
-    counts, encoding = trace.counts(stage.stream), trace.encoding
+    counts, encoding = trace.spike_counts(stage.stream), trace.encoding
     sums = np.zeros((trace.n_tokens, len(neurons)), np.int64)
     trains = np.stack([encoding.spikes_in_timestep(counts, t) for t in range(encoding.n_timesteps)])
     factor = np.array([encoding.timestep_weight(t) for t in range(encoding.n_timesteps)], np.int64)

@@ -1,4 +1,4 @@
-"""The engine: a Trace on a Placement, batch by batch, into counts and picoseconds (DESIGN rule 1)."""
+"""The engine: a mapped trace, batch by batch, into counts and picoseconds (DESIGN rule 1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from simulator.config.chip import ChipConfig
 from simulator.engine.core_load import CoreLoad
 from simulator.engine.limits import check_memory, check_placement, check_rings
 from simulator.engine.network.links import link_frame
@@ -30,7 +29,7 @@ from simulator.engine.tally import Tally
 from simulator.engine.timing import PipelinedTiming, SequentialTiming
 from simulator.engine.warmup import warm_up
 from simulator.errors import ConservationError
-from simulator.mapping.placement import Placement
+from simulator.mapping.mapped import Mapped
 from simulator.trace.check import check_trace
 from simulator.trace.trace import PHASES, Trace
 
@@ -38,22 +37,18 @@ from simulator.trace.trace import PHASES, Trace
 ESTIMATE_LOAD_MAX = 0.8 * 0.55
 
 
-def simulate(
-    trace: Trace,
-    chip: ChipConfig,
-    placement: Placement,
+def replay(
+    mapped: Mapped,
     progress: Callable[[int, int], None] | None = None,
     threads: int | None = None,
     memory_limit_bytes: int | None = None,
 ) -> SimResult:
-    """Replay ``trace`` on ``chip``, timestep by timestep.
+    """Replay a trace on the chip it is mapped on, timestep by timestep.
 
     Parameters
     ----------
-    trace, chip
-        What is replayed, and on what.
-    placement
-        From `simulator.mapping.place.map_trace` with the same trace and chip.
+    mapped
+        From `simulator.mapping.place.map_trace`.
     progress
         Called with (batches done, batches) after each batch; in the sequential schedule a batch is a stage.
     threads
@@ -72,15 +67,15 @@ def simulate(
     ConservationError
         When the flits that the network moved are not the flits that were counted.
     """
-    check_trace(trace)
-    check_placement(trace, chip, placement)
-    check_rings(trace, chip)
-    threads = threads_for(trace, threads)
+    check_trace(mapped.trace)
+    check_placement(mapped)
+    check_rings(mapped.trace, mapped.chip)
+    threads = threads_for(mapped.trace, threads)
     if memory_limit_bytes is not None:
-        check_memory(trace, chip, placement, threads, memory_limit_bytes)
-    compile_s = warm_up(chip.sync.kind == "handshake")
+        check_memory(mapped, threads, memory_limit_bytes)
+    compile_s = warm_up(mapped.chip.sync.kind == "handshake")
     started = time.perf_counter()
-    run = _Run(Setting.of(trace, chip, placement), threads)
+    run = _Run(Setting.of(mapped), threads)
     for done, batch in enumerate(run.batches(), start=1):
         run.add(batch)
         if progress is not None:
@@ -153,7 +148,7 @@ class _Run:
         """Read what a batch needs of the trace's file here, in order, not in the threads."""
         for stage in batch.stages:
             for stream_id in self.setting.trace.streams_of(stage):
-                self.setting.trace.counts(stream_id)
+                self.setting.trace.spike_counts(stream_id)
 
     def add(self, run: BatchRun) -> None:
         """Add what a batch found."""
@@ -179,10 +174,10 @@ class _Run:
         tokens = self.timing.tokens()
         total_ps = int(tokens["end_ps"].max())
         return SimResult(
-            counts=all_counts.rows(),
+            action_counts=all_counts.rows(),
             stages=self.timing.stages(),
             tokens=tokens,
-            cores=self.cores.frame(placement, self.setting.chip),
+            cores=self.cores.frame(placement),
             units=self.units.frame(placement, total_ps),
             links=link_frame(flits, wait, peak, total_ps, placement, self.setting.chip),
             total_ps=total_ps,

@@ -14,14 +14,14 @@ from simulator.engine.pipeline_units import UnitLoad
 from simulator.engine.scratch import scratch
 from simulator.errors import CapacityError, SpikewattError
 from simulator.mapping.capacity import ceil_div
-from simulator.mapping.placement import Placement
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.traffic import flits_per_spike
 from simulator.trace.trace import Stage, Trace
 
 MIB = 1 << 20
 
 
-def check_placement(trace: Trace, chip: ChipConfig, placement: Placement) -> None:
+def check_placement(mapped: Mapped) -> None:
     """Check a placement, whoever made it, against the chip.
 
     Raises
@@ -30,6 +30,7 @@ def check_placement(trace: Trace, chip: ChipConfig, placement: Placement) -> Non
         A block with more rows, columns or weights than a core holds, a core or router that is not on the mesh, or a
         layer that is not on the chip as a whole.
     """
+    trace, chip, placement = mapped.trace, mapped.chip, mapped.placement
     for block in placement.blocks:
         limits = (
             ("in-axons", block.n_rows, chip.core.limits.axons_in, "core.limits.axons_in"),
@@ -82,9 +83,9 @@ def check_rings(trace: Trace, chip: ChipConfig) -> None:
         )
 
 
-def check_memory(trace: Trace, chip: ChipConfig, placement: Placement, threads: int, limit_bytes: int) -> None:
+def check_memory(mapped: Mapped, threads: int, limit_bytes: int) -> None:
     """Raise SpikewattError when the arrays of the simulation take more than ``limit_bytes``."""
-    demand = memory_bytes(trace, chip, placement, threads)
+    demand = memory_bytes(mapped, threads)
     if demand > limit_bytes:
         raise SpikewattError(
             f"the simulation needs about {demand // MIB + 1} MiB for its arrays, limit {limit_bytes // MIB} MiB"
@@ -92,10 +93,11 @@ def check_memory(trace: Trace, chip: ChipConfig, placement: Placement, threads: 
         )
 
 
-def memory_bytes(trace: Trace, chip: ChipConfig, placement: Placement, threads: int) -> int:
+def memory_bytes(mapped: Mapped, threads: int) -> int:
     """Bytes of the largest arrays: counts of the trace, and for each thread a network, its packets and core loads."""
+    trace, chip, placement = mapped.trace, mapped.chip, mapped.placement
     counts = sum(stream.n for stream in trace.streams) * trace.n_tokens * np.dtype(np.int16).itemsize
-    stages = [_packet_bytes(stage, trace, chip, placement) for stage in trace.stages]
+    stages = [_packet_bytes(stage, mapped) for stage in trace.stages]
     packets = sum(stages) if chip.schedule.kind == "pipelined" else max(stages)
     loads = 3 * _bytes(
         (vars(CoreLoad.idle(placement)), vars(UnitLoad.idle(placement)))
@@ -103,9 +105,10 @@ def memory_bytes(trace: Trace, chip: ChipConfig, placement: Placement, threads: 
     return counts + threads * (_bytes(Network(placement, chip).for_kernel()) + packets + loads)
 
 
-def _packet_bytes(stage: Stage, trace: Trace, chip: ChipConfig, placement: Placement) -> int:
+def _packet_bytes(stage: Stage, mapped: Mapped) -> int:
     """Bytes of the packets of a timestep in which every neuron fires; under handshakes of all timesteps of a token."""
-    blocks = [block for layer_id in stage.layers for block in placement.of(layer_id)]
+    trace, chip = mapped.trace, mapped.chip
+    blocks = [block for layer_id in stage.layers for block in mapped.placement.of(layer_id)]
     if chip.sync.kind == "barrier" or stage.stream is None:
         packets = stage.width if chip.noc.multicast else sum(block.n_rows for block in blocks)
         return packets * _bytes(scratch(1))

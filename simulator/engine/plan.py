@@ -14,8 +14,9 @@ from simulator.engine.network.routes import Routes, multicast_routes, unicast_ro
 from simulator.engine.row_service import RowService, row_service
 from simulator.engine.servers import Servers, merge_twins
 from simulator.mapping.capacity import ceil_div
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block, Placement
-from simulator.trace.trace import Stage, Trace
+from simulator.trace.trace import Stage
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,12 @@ class StagePlan:
     routes: Routes
 
 
-def plan_stages(
-    stages: Sequence[Stage], trace: Trace, placement: Placement, chip: ChipConfig, *, apart: bool = False
-) -> StagePlan:
-    """Arrays of the stages of ``trace`` that work at the same time; each drives layers by a stream.
+def plan_stages(stages: Sequence[Stage], mapped: Mapped, *, apart: bool = False) -> StagePlan:
+    """Arrays of the stages of a trace that work at the same time; each drives layers by a stream.
 
     With ``apart`` no core stands for another, as the record of every delivery needs.
     """
+    trace, chip, placement = mapped.trace, mapped.chip, mapped.placement
     homes_of = [placement.of(stage.stage_id) for stage in stages]
     layer_ids = tuple(layer_id for stage in stages for layer_id in stage.layers)
     blocks_of = [placement.of(layer_id) for layer_id in layer_ids]
@@ -94,7 +94,9 @@ def plan_stages(
     first_row = np.cumsum([0, *(stage.width for stage in stages)])
     offset = np.repeat(first_row[:-1], [len(blocks) for blocks in homes_of])
     columns = _ints([b.n_cols for b in targets])
-    bits = np.repeat(_ints([trace.layer[i].weight_bits for i in layer_ids]), [len(blocks) for blocks in blocks_of])
+    bits = np.repeat(
+        _ints([trace.layer_by_id[i].weight_bits for i in layer_ids]), [len(blocks) for blocks in blocks_of]
+    )
     update_ps, idle_ps = soma_ps(columns, chip)
     row = row_service(columns, bits, trace, chip)
     server = np.unique(target_core, return_inverse=True)[1].astype(np.int64)
@@ -157,7 +159,6 @@ def _routes(
         taking.server,
         service[taking.kept],
         placement,
-        chip,
     )
 
 

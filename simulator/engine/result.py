@@ -32,8 +32,8 @@ class Work:
     Attributes
     ----------
     rows
-        DataFrame ``layer, component, action, count`` (int64): `SimResult.counts` in program order, those of the chip
-        behind them, static power last.
+        DataFrame ``layer, component, action, count`` (int64): `SimResult.action_counts` in program order, those of the
+        chip behind them, static power last.
     names
         Each ``component.action`` once, in order of first use.
     code
@@ -51,7 +51,7 @@ class SimResult:
 
     Attributes
     ----------
-    counts
+    action_counts
         One row per (layer, component, action) with a count above zero; sorted in program order.
     stages
         One row per stage, in program order, summed over tokens, int64 ps: ``stage, compute_ps, network_ps,
@@ -92,14 +92,14 @@ class SimResult:
     elapsed
         Seconds: ``compile_s``, ``simulate_s``.
     phase_counts
-        Phase (``prefill``, ``decode``) -> the part of `counts` that belongs to its tokens.
+        Phase (``prefill``, ``decode``) -> the part of `action_counts` that belongs to its tokens.
     spans
         One row per stage and token in the order of time: ``stage, token, start_ps, end_ps``.
     phase_ps
         Phase -> the part of `total_ps` in which the chip worked on its tokens.
     """
 
-    counts: tuple[CountRow, ...]
+    action_counts: tuple[CountRow, ...]
     stages: pd.DataFrame
     tokens: pd.DataFrame
     cores: pd.DataFrame
@@ -123,8 +123,8 @@ class SimResult:
 
     @cached_property
     def work(self) -> Work:
-        """`counts` and `static_ps` as columns, made once for all prices that they are given."""
-        counts = sorted(self.counts, key=lambda row: row.layer == CHIP)  # stable: program order, then the chip
+        """`action_counts` and `static_ps` as columns, made once for all prices that they are given."""
+        counts = sorted(self.action_counts, key=lambda row: row.layer == CHIP)  # stable: program order, then the chip
         counts.append(CountRow(CHIP, "static", "power", self.static_ps))
         columns = dict(zip(CountRow._fields, zip(*counts, strict=True), strict=True))
         rows = pd.DataFrame(columns | {"count": np.array(columns["count"], dtype=np.int64)})
@@ -135,4 +135,4 @@ class SimResult:
     def of_phase(self, phase: str) -> SimResult:
         """Counts and time of the tokens of one phase; the tables stay those of the whole run."""
         ps = self.phase_ps[phase]
-        return replace(self, counts=self.phase_counts[phase], total_ps=ps, static_ps=ps * self.n_chips)
+        return replace(self, action_counts=self.phase_counts[phase], total_ps=ps, static_ps=ps * self.n_chips)

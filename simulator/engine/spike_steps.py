@@ -11,7 +11,7 @@ from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.engine import handshake
 from simulator.engine.kernels.handshake_timesteps import run_handshake
-from simulator.engine.kernels.timesteps import BITWISE, DENSE, TWOS, UNARY, Targets, run_timesteps
+from simulator.engine.kernels.timesteps import DENSE, FIRINGS, Targets, run_timesteps
 from simulator.engine.kernels.timesteps import Routes as KernelRoutes
 from simulator.engine.network.network import Network
 from simulator.engine.plan import StagePlan
@@ -66,7 +66,7 @@ def replay_code(encoding: Encoding, chip: ChipConfig) -> tuple[int, int]:
     """(kernel code, timesteps) under which ``chip`` replays a trace of this encoding."""
     if chip.replay == "dense":
         return DENSE, 1
-    return {"bitwise": BITWISE, "bitwise_twos": TWOS}.get(encoding.code, UNARY), encoding.n_timesteps
+    return FIRINGS[encoding.spec.firing], encoding.n_timesteps
 
 
 def run_spikes(

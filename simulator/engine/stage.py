@@ -27,7 +27,6 @@ from simulator.engine.storage_traffic import dram_ps
 from simulator.engine.streamed_weights import load_ps, stage_bursts
 from simulator.engine.tally import Tally
 from simulator.engine.transfer import (
-    Edges,
     Transfer,
     receive_ps,
     receive_unit_ps,
@@ -38,8 +37,10 @@ from simulator.engine.transfer import (
 from simulator.engine.vector import op_ps, op_work
 from simulator.errors import ConservationError
 from simulator.mapping.capacity import ceil_div
+from simulator.mapping.flows import Edges
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Placement
-from simulator.mapping.storage import Store, place_storage, stores
+from simulator.mapping.storage import Store, stores
 from simulator.mapping.traffic import flits_per_spike
 from simulator.trace.trace import PHASES, Stage, Trace
 
@@ -52,7 +53,7 @@ class Setting:
 
     Attributes
     ----------
-    trace, chip, placement
+    mapped
         What is replayed, on what, and where.
     n_timesteps
         Timesteps in which the chip replays a stream.
@@ -62,19 +63,32 @@ class Setting:
         Op -> memory of its data, where that is not behind the vector unit.
     """
 
-    trace: Trace
-    chip: ChipConfig
-    placement: Placement
+    mapped: Mapped
     n_timesteps: int
     barrier_ps: int
     stores: dict[str, Store]
 
     @classmethod
-    def of(cls, trace: Trace, chip: ChipConfig, placement: Placement) -> Setting:
+    def of(cls, mapped: Mapped) -> Setting:
         """The setting of a trace on a chip."""
-        n_timesteps = replay_code(trace.encoding, chip)[1]
-        barrier = barrier_ps(chip.sync.barrier, placement.tiles_used)
-        return cls(trace, chip, placement, n_timesteps, barrier, stores(place_storage(trace, chip, placement), trace))
+        n_timesteps = replay_code(mapped.trace.encoding, mapped.chip)[1]
+        barrier = barrier_ps(mapped.chip.sync.barrier, mapped.placement.tiles_used)
+        return cls(mapped, n_timesteps, barrier, stores(mapped.stored, mapped.trace))
+
+    @property
+    def trace(self) -> Trace:
+        """What is replayed."""
+        return self.mapped.trace
+
+    @property
+    def chip(self) -> ChipConfig:
+        """On what."""
+        return self.mapped.chip
+
+    @property
+    def placement(self) -> Placement:
+        """Where."""
+        return self.mapped.placement
 
 
 class BatchRun:
@@ -121,9 +135,8 @@ class BatchRun:
 
     def _simulate(self) -> None:
         """Collect values, do the ops, spike, reduce."""
-        trace, chip, placement = self._in.trace, self._in.chip, self._in.placement
-        before = transfers_before_ops(self.batch.stages, trace, placement, chip)
-        after = reductions(self.batch.stages, placement, chip)
+        before = transfers_before_ops(self.batch.stages, self._in.mapped)
+        after = reductions(self.batch.stages, self._in.mapped)
         self._add_time("transfer_ps", sum(self._transfer(step) for step in before))
         own = [self._ops(stage) for stage in self.batch.stages]
         self._add_time("vector_ps", np.max([*own, *self._channel_ps.values()], axis=0))
@@ -133,7 +146,7 @@ class BatchRun:
             self._spike(spiking)
             barriers += self._in.n_timesteps
         self._add_time("transfer_ps", sum(self._transfer(step) for step in after))
-        if chip.sync.kind == "handshake":
+        if self._in.chip.sync.kind == "handshake":
             return
         foremost = self._tallies[self.batch.stages[-1].stage_id]
         foremost.add(CHIP, "sync", "barrier", barriers * self.n_rounds)
@@ -152,17 +165,17 @@ class BatchRun:
             round_of = {token: i for i, token in enumerate(tokens.tolist())}
             for chunk in chunks(trace, chip.schedule.chunk):
                 if chunk[0] in round_of:
-                    of_layer = stage_bursts(stage, trace, chunk, placement, chip)
+                    of_layer = stage_bursts(stage, chunk, self._in.mapped)
                     bursts[round_of[chunk[0]]] += sum(of_layer.values())
                     for layer_id, n in of_layer.items():
                         self._tallies[stage.stage_id].add(layer_id, "dram", "read", n * chip.dram.burst)
-        return load_ps(bursts, placement, chip)
+        return load_ps(bursts, self._in.mapped)
 
     def _spike(self, stages: list[Stage]) -> None:
         """Replay the streams of the stages and count what that took."""
         chip, encoding = self._in.chip, self._in.trace.encoding
-        plan = plan_stages(stages, self._in.trace, self._in.placement, chip)
-        counts = [self._traces[s.stage_id].counts(s.stream) for s in stages if s.stream is not None]
+        plan = plan_stages(stages, self._in.mapped)
+        counts = [self._traces[s.stage_id].spike_counts(s.stream) for s in stages if s.stream is not None]
         run = run_spikes(counts[0] if len(counts) == 1 else np.hstack(counts), plan, encoding, chip, self._network)
         spikes = sum(self._count_homes(stage) for stage in stages)
         if spikes != run.spikes:
@@ -190,7 +203,7 @@ class BatchRun:
     def _transfer(self, transfer: Transfer) -> int:
         """One transfer step of every round (they are all alike); returns its ps per round."""
         times = self.n_rounds * transfer.rounds
-        arrays = transfer_arrays(transfer, self._in.placement, self._in.chip)
+        arrays = transfer_arrays(transfer, self._in.mapped)
         taken_ps, stall_ps = self._network.transfer(arrays, transfer.flits, times)
         self.cores.add("stall_ps", arrays.receivers, stall_ps * times)
         for edges in transfer.parts:
@@ -216,7 +229,7 @@ class BatchRun:
     def _traffic(self, tally: Tally, sender: str, from_core: Ints, to_core: Ints, packets: Ints, flits: int) -> None:
         """Count packets between pairs of cores: the axons that send them and the links they cross."""
         router = self._in.placement.core_router
-        links = crossings(router[from_core], router[to_core], self._in.placement, self._in.chip)
+        links = crossings(router[from_core], router[to_core], self._in.placement)
         tally.add_traffic(sender, packets, flits, links)
         self.packet_hops += int((packets * links.hops).sum())
         self.cores.add("packets_out", from_core, packets)
@@ -228,7 +241,7 @@ class BatchRun:
         homes = np.array([block.core for block in self._in.placement.of(stage.stage_id)], dtype=np.int64)
         stores = [self._in.stores.get(op_id, "memory") for op_id in stage.ops]
         works = [
-            op_work(trace.op[op_id], trace, chip, store, len(homes))
+            op_work(trace.op_by_id[op_id], trace, chip, store, len(homes))
             for op_id, store in zip(stage.ops, stores, strict=True)
         ]
         for op_id, work in zip(stage.ops, works, strict=True):
@@ -236,7 +249,7 @@ class BatchRun:
                 component, action = name.split(".")
                 self._tallies[stage.stage_id].add(op_id, component, action, times.sum())
             self.spikes += int(work["soma.fire"].sum()) if "soma.fire" in work else 0
-        chips = np.unique(self._in.placement.chip_of(self._in.placement.core_router[homes], chip)).tolist()
+        chips = np.unique(self._in.placement.chip_of(self._in.placement.core_router[homes])).tolist()
         for number in chips if "dram" in stores else ():
             before = self._channel_ps.get(number, np.zeros(self.n_rounds, np.int64))
             self._channel_ps[number] = sum((dram_ps(work, chip, len(chips)) for work in works), before)

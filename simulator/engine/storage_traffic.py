@@ -35,7 +35,7 @@ def stored_work(
             units = ceil_div(a + b * contexts, unit * homes) * homes * times
             done[f"{store}.{way}"] = done.get(f"{store}.{way}", 0) + units * counted
 
-    add(op.counts, homes, 1)
+    add(op.work_per_token, homes, 1)
     add(op.per_timestep, homes, n_timesteps)
     if fired is not None:
         add(op.per_spike, 1, fired)

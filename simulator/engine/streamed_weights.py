@@ -8,25 +8,28 @@ from numpy.typing import NDArray
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig, Dram
 from simulator.mapping.capacity import ceil_div, words_per_row
-from simulator.mapping.placement import Block, Placement
-from simulator.trace.trace import Layer, Stage, Trace
+from simulator.mapping.mapped import Mapped
+from simulator.mapping.placement import Block
+from simulator.trace.trace import Layer, Stage
 
 
-def stage_bursts(stage: Stage, trace: Trace, tokens: Ints, placement: Placement, chip: ChipConfig) -> dict[str, int]:
+def stage_bursts(stage: Stage, tokens: Ints, mapped: Mapped) -> dict[str, int]:
     """Bursts that each streamed layer of ``stage`` takes for a chunk of ``tokens``, by layer id.
 
     Rows lie one after another, as in the SRAM of their core. Where the chip file fetches `active` rows, these are the
     rows for which any token of the chunk has a spike; a burst that holds one of them is paid whole.
     """
+    trace, chip, placement = mapped.trace, mapped.chip, mapped.placement
     layers = [layer_id for layer_id in stage.layers if layer_id in placement.streamed]
     if not layers or chip.dram is None or stage.stream is None:
         return {}
     fires: NDArray[np.bool_] | None = None
     if chip.dram.fetch == "active" and chip.replay == "captured":
-        fires = (trace.counts(stage.stream)[tokens] != 0).any(axis=0)
+        fires = (trace.spike_counts(stage.stream)[tokens] != 0).any(axis=0)
     return {
         layer_id: sum(
-            _block_bursts(block, trace.layer[layer_id], fires, chip, chip.dram) for block in placement.of(layer_id)
+            _block_bursts(block, trace.layer_by_id[layer_id], fires, chip, chip.dram)
+            for block in placement.of(layer_id)
         )
         for layer_id in layers
     }
@@ -44,7 +47,8 @@ def _block_bursts(block: Block, layer: Layer, fires: NDArray[np.bool_] | None, c
     return int((last - first + 1).sum())
 
 
-def load_ps(bursts: Ints, placement: Placement, chip: ChipConfig) -> Ints:
+def load_ps(bursts: Ints, mapped: Mapped) -> Ints:
     """Time of so many bursts, spread evenly over the channels of all chips in use."""
-    access_ps = 0 if chip.dram is None else chip.dram.access.value
-    return ceil_div(bursts, placement.n_chips) * access_ps
+    dram = mapped.chip.dram
+    access_ps = 0 if dram is None else dram.access.value
+    return ceil_div(bursts, mapped.placement.n_chips) * access_ps

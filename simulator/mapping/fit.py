@@ -8,9 +8,10 @@ import pandas as pd
 
 from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import ceil_div
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
-from simulator.mapping.placement import Block, Placement
-from simulator.mapping.storage import Stored, place_storage
+from simulator.mapping.placement import Block
+from simulator.mapping.storage import Stored
 from simulator.trace.trace import Trace
 
 
@@ -44,22 +45,22 @@ def fit(trace: Trace, chip: ChipConfig) -> Fit:
     CapacityError
         When it does not fit, with demand, bound, gap and what would help.
     """
-    placement = map_trace(trace, chip)
+    mapped = map_trace(trace, chip)
+    placement = mapped.placement
     owners = dict.fromkeys(block.owner for block in placement.blocks)
     rows = [_row(owner, placement.of(owner), chip) for owner in owners]
     used = len({block.core for block in placement.blocks})
-    storage = storage_frame(trace, chip, placement)
-    return Fit(pd.DataFrame(rows), storage, used, placement.cores_total, placement.n_chips)
+    return Fit(pd.DataFrame(rows), storage_frame(mapped), used, placement.cores_total, placement.n_chips)
 
 
-def storage_frame(trace: Trace, chip: ChipConfig, placement: Placement) -> pd.DataFrame:
+def storage_frame(mapped: Mapped) -> pd.DataFrame:
     """One row per thing in memory beside weights, in program order.
 
     Columns: ``stage, owner, kind, store, cores`` (home cores that use it), ``bytes_per_token`` (0 for what does not
     grow), ``bytes`` (of all cores), ``core_bytes``, ``capacity_bytes`` (of a core; missing in DRAM and where the chip
     file gives none).
     """
-    rows = [_stored_row(item, chip, placement) for item in place_storage(trace, chip, placement)]
+    rows = [_stored_row(item, mapped) for item in mapped.stored]
     columns = "stage owner kind store cores bytes_per_token bytes core_bytes capacity_bytes"
     table = pd.DataFrame(rows, columns=columns.split())
     table["capacity_bytes"] = table["capacity_bytes"].astype("Int64")
@@ -83,7 +84,8 @@ def storage_summary(storage: pd.DataFrame) -> pd.DataFrame:
     return summary.sort_values("total_bytes", ascending=False, kind="stable", ignore_index=True)
 
 
-def _stored_row(item: Stored, chip: ChipConfig, placement: Placement) -> tuple[object, ...]:
+def _stored_row(item: Stored, mapped: Mapped) -> tuple[object, ...]:
+    chip, placement = mapped.chip, mapped.placement
     homes = placement.of(item.stage)
     capacity = {"memory": chip.memory.capacity, "sram": chip.core.sram.capacity}.get(item.store)
     core_bytes = {"memory": item.core_bytes(placement), "sram": homes[0].sram_bytes}.get(item.store, 0)

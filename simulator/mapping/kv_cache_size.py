@@ -13,8 +13,8 @@ from simulator.trace.trace import Stage, Trace
 
 def cache_bits(stage: Stage, trace: Trace) -> int:
     """Bits that a token adds to the cache of a stage: what its op of kind ``kv_cache`` writes; 0 where it has none."""
-    ops = [trace.op[op_id] for op_id in stage.ops]
-    return sum(op.counts.get("memory.write", (0, 0))[0] for op in ops if op.kind == "kv_cache")
+    ops = [trace.op_by_id[op_id] for op_id in stage.ops]
+    return sum(op.work_per_token.get("memory.write", (0, 0))[0] for op in ops if op.kind == "kv_cache")
 
 
 def positions_held(trace: Trace, chip: ChipConfig) -> int:

@@ -40,7 +40,7 @@ def partition(trace: Trace, chip: ChipConfig) -> list[list[Part]]:
         When a layer cannot be cut to fit (`strategies.cut_layer`), or a KV cache (`kv_cache.homes_for_cache`).
     """
     return [
-        [*_home(stage, trace, chip), *(part for i in stage.layers for part in _layer(trace.layer[i], chip))]
+        [*_home(stage, trace, chip), *(part for i in stage.layers for part in _layer(trace.layer_by_id[i], chip))]
         for stage in trace.stages
     ]
 

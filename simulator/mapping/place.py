@@ -1,27 +1,23 @@
-"""From a trace to its Placement: partition, blocks on cores, cores on a mesh of chips in a near square."""
+"""From a trace and a chip to Mapped: partition, blocks on cores, cores on a mesh of chips in a near square."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
-
-from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.errors import CapacityError
 from simulator.mapping.capacity import ceil_div
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.partition import partition
 from simulator.mapping.placement import Placement
 from simulator.mapping.placements import PLACEMENTS
 from simulator.mapping.placements.site import Site
 from simulator.mapping.sharing import assign
-from simulator.mapping.storage import place_storage
 from simulator.mapping.traffic import traffic
 from simulator.trace.trace import Trace
 
 
-def map_trace(trace: Trace, chip: ChipConfig) -> Placement:
+def map_trace(trace: Trace, chip: ChipConfig) -> Mapped:
     """Partition and place the program of ``trace`` on as many chips as it takes, as `mapping` of the chip file says.
 
     Raises
@@ -40,13 +36,11 @@ def map_trace(trace: Trace, chip: ChipConfig) -> Placement:
         n_chips=n_chips,
         chips_x=chips_x,
         chips_y=chips_y,
-        mesh_x=chips_x * chip.chip.tiles_x,
-        mesh_y=chips_y * chip.chip.tiles_y,
+        grid=site.grid,
         core_router=PLACEMENTS[chip.mapping.placement](site),
-        streamed=frozenset(trace.layer) if chip.mapping.weights == "streamed" else frozenset(),
+        streamed=frozenset(trace.layer_by_id) if chip.mapping.weights == "streamed" else frozenset(),
     )
-    place_storage(trace, chip, placement)
-    return placement
+    return Mapped.at(trace, chip, placement)
 
 
 def _chips(cores: int, chip: ChipConfig) -> int:
@@ -66,11 +60,3 @@ def _or_stream(chip: ChipConfig) -> str:
     """What else helps against too many cores, where the chip could do it."""
     can = chip.dram is not None and chip.mapping.weights == "resident"
     return ", or set mapping.weights to streamed" if can else ""
-
-
-def crosses_chip(x: Ints, y: Ints, direction: int, chip: ChipConfig) -> NDArray[np.bool_]:
-    """Whether the links of routers (x, y) in ``direction`` (0 +x, 1 -x, 2 +y, 3 -y) leave their chip."""
-    grid = chip.chip
-    position, size = (x, grid.tiles_x) if direction < 2 else (y, grid.tiles_y)
-    leaves: NDArray[np.bool_] = position % size == (size - 1 if direction % 2 == 0 else 0)
-    return leaves

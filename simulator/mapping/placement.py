@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.config.chip import ChipConfig
 from simulator.mapping.grid import Grid
 
 
@@ -66,10 +65,10 @@ class Placement:
         Chips in use.
     chips_x, chips_y
         Grid in which chips tile (the last row may be partly empty; its routers exist and idle).
-    mesh_x, mesh_y
-        Routers of the whole mesh.
+    grid
+        Routers of all these chips, as their links join them.
     core_router
-        int64 [cores]: router (y * mesh_x + x) of each global core number, for all cores of the chips in use.
+        int64 [cores]: router (y * grid.x + x) of each global core number, for all cores of the chips in use.
     streamed
         Layers whose weights are loaded before each of their stages, by id; the others are resident.
     """
@@ -78,8 +77,7 @@ class Placement:
     n_chips: int
     chips_x: int
     chips_y: int
-    mesh_x: int
-    mesh_y: int
+    grid: Grid
     core_router: NDArray[np.int64]
     streamed: frozenset[str] = frozenset()
 
@@ -93,21 +91,44 @@ class Placement:
         """Tiles with at least one block."""
         return len(np.unique(self.core_router[[b.core for b in self.blocks]]))
 
-    def grid(self, chip: ChipConfig) -> Grid:
-        """The routers as the links of the chip file join them."""
-        return Grid(self.mesh_x, self.mesh_y, chip.noc.topology == "torus")
+    @property
+    def mesh_x(self) -> int:
+        """Routers in a row of the whole mesh."""
+        return self.grid.x
 
-    def chip_of(self, router: NDArray[np.int64], chip: ChipConfig) -> NDArray[np.int64]:
+    @property
+    def mesh_y(self) -> int:
+        """Routers in a column of the whole mesh."""
+        return self.grid.y
+
+    @property
+    def tiles_x(self) -> int:
+        """Routers in a row of one chip."""
+        return self.grid.x // self.chips_x
+
+    @property
+    def tiles_y(self) -> int:
+        """Routers in a column of one chip."""
+        return self.grid.y // self.chips_y
+
+    def chip_of(self, router: NDArray[np.int64]) -> NDArray[np.int64]:
         """Number of the chip on which each of these routers stands, chip rows one after another."""
-        x, y = router % self.mesh_x // chip.chip.tiles_x, router // self.mesh_x // chip.chip.tiles_y
-        return y * self.chips_x + x
+        x, y = self.grid.place(router)
+        return y // self.tiles_y * self.chips_x + x // self.tiles_x
+
+    def crosses_chip(self, x: NDArray[np.int64], y: NDArray[np.int64], direction: int) -> NDArray[np.bool_]:
+        """Whether the links of routers (x, y) in ``direction`` (0 +x, 1 -x, 2 +y, 3 -y) leave their chip."""
+        position, size = (x, self.tiles_x) if direction < 2 else (y, self.tiles_y)
+        leaves: NDArray[np.bool_] = position % size == (size - 1 if direction % 2 == 0 else 0)
+        return leaves
 
     def of(self, owner: str) -> tuple[Block, ...]:
         """Blocks of one layer or stage, in core order."""
-        return self._by_owner.get(owner, ())
+        return self.by_owner.get(owner, ())
 
     @cached_property
-    def _by_owner(self) -> dict[str, tuple[Block, ...]]:
+    def by_owner(self) -> dict[str, tuple[Block, ...]]:
+        """Layer or stage -> its blocks, in core order."""
         owners: dict[str, list[Block]] = {}
         for block in self.blocks:
             owners.setdefault(block.owner, []).append(block)

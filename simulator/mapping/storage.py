@@ -76,8 +76,8 @@ def stores(stored: Sequence[Stored], trace: Trace) -> dict[str, Store]:
     """Op -> memory of what it reads and writes, for the ops of all that is not behind the vector unit."""
     moved: dict[str, Store] = {item.owner: item.store for item in stored if item.store != "memory"}
     for stage in trace.stages:
-        at = {moved[op_id] for op_id in stage.ops if op_id in moved and trace.op[op_id].kind == "kv_cache"}
-        moved |= {op_id: store for store in at for op_id in stage.ops if trace.op[op_id].kind in ("qk", "pv")}
+        at = {moved[op_id] for op_id in stage.ops if op_id in moved and trace.op_by_id[op_id].kind == "kv_cache"}
+        moved |= {op_id: store for store in at for op_id in stage.ops if trace.op_by_id[op_id].kind in ("qk", "pv")}
     return moved
 
 
@@ -106,8 +106,8 @@ def vocabulary(trace: Trace) -> int:
     """Rows of the embedding, as many as the head has outputs; 1, the row that is read, where the trace has no head."""
     heads = [layer.n_out for layer in trace.layers if layer.kind == "head"]
     for stage in trace.stages:
-        ops = [trace.op[op_id] for op_id in stage.ops if trace.op[op_id].kind == "head"]
-        heads += [op.counts.get("vector.mac", (0, 0))[0] // stage.width for op in ops]
+        ops = [trace.op_by_id[op_id] for op_id in stage.ops if trace.op_by_id[op_id].kind == "head"]
+        heads += [op.work_per_token.get("vector.mac", (0, 0))[0] // stage.width for op in ops]
     return max(1, sum(heads))
 
 
@@ -115,8 +115,8 @@ def _stored(stage: Stage, trace: Trace, chip: ChipConfig) -> Iterator[Stored]:
     """What the ops of a stage keep, and the values that arrive for them."""
     waiting = chip.schedule.chunk  # tokens that pass the stage before any goes on
     for op_id in stage.ops:
-        yield from (item for item in _of_op(trace.op[op_id], stage, trace, chip, waiting) if item.bits)
-    arriving = sum(trace.layer[i].n_out for i in stage.sources) + sum(_width(i, trace) for i in stage.carries)
+        yield from (item for item in _of_op(trace.op_by_id[op_id], stage, trace, chip, waiting) if item.bits)
+    arriving = sum(trace.layer_by_id[i].n_out for i in stage.sources) + sum(_width(i, trace) for i in stage.carries)
     if arriving:
         bits = arriving * chip.core.dendrite.accumulator_bits * waiting
         yield Stored(stage.stage_id, stage.stage_id, "values", "memory", bits)
@@ -124,7 +124,7 @@ def _stored(stage: Stage, trace: Trace, chip: ChipConfig) -> Iterator[Stored]:
 
 def _of_op(op: Op, stage: Stage, trace: Trace, chip: ChipConfig, waiting: int) -> Iterator[Stored]:
     """What one op keeps: what it writes waits for a later stage or token, what it reads is a table."""
-    read, written = (op.counts.get(f"memory.{way}", (0, 0)) for way in ("read", "write"))
+    read, written = (op.work_per_token.get(f"memory.{way}", (0, 0)) for way in ("read", "write"))
 
     def item(kind: Kind, bits: int, store: Store = "memory", per_token: int = 0) -> Stored:
         return Stored(stage.stage_id, op.op_id, kind, store, bits, per_token)

@@ -14,11 +14,11 @@ import numpy as np
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import ceil_div
+from simulator.mapping.flows import Blocks, collected, exchange_rounds, exchanged, overlaps, reduced
 from simulator.mapping.placement import Block
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace import Stage, Trace
 
-Owned = dict[str, list[Block]]
 Entry = tuple[Ints, Ints, Ints]
 
 
@@ -39,7 +39,7 @@ class Traffic:
 
 def traffic(trace: Trace, blocks: tuple[Block, ...], chip: ChipConfig) -> Traffic:
     """Spikes, outputs, residuals, partial sums and exchanged numbers of ``trace`` between the cores of ``blocks``."""
-    owned: Owned = {}
+    owned: dict[str, list[Block]] = {}
     for block in blocks:
         owned.setdefault(block.owner, []).append(block)
     value_flits = ceil_div(chip.core.dendrite.accumulator_bits, chip.noc.flit_bits) * trace.n_tokens
@@ -64,58 +64,36 @@ def flits_per_spike(encoding: Encoding, chip: ChipConfig) -> int:
     return max(1, ceil_div(bits, chip.noc.flit_bits))
 
 
-def _spikes(stage: Stage, trace: Trace, owned: Owned, chip: ChipConfig) -> Iterator[Entry]:
+def _spikes(stage: Stage, trace: Trace, blocks: Blocks, chip: ChipConfig) -> Iterator[Entry]:
     """Spikes of a stage's home cores to the blocks that they drive."""
     if stage.stream is None or not stage.layers:
         return
-    counts = trace.counts(stage.stream)
+    counts = trace.spike_counts(stage.stream)
     spikes = np.ones_like(counts, np.int64) if chip.replay == "dense" else trace.encoding.spikes_per_count(counts)
     before = np.concatenate([[0], np.cumsum(spikes.sum(axis=0))])
-    targets = [block for layer_id in stage.layers for block in owned[layer_id]]
-    from_core, to_core, flits = _overlap(
-        owned[stage.stage_id],
-        _ints([b.col_start for b in owned[stage.stage_id]]),
-        _ints([b.col_stop for b in owned[stage.stage_id]]),
-        targets,
+    homes = blocks[stage.stage_id]
+    targets = [block for layer_id in stage.layers for block in blocks[layer_id]]
+    home, target, low, high = overlaps(
+        _ints([b.col_start for b in homes]),
+        _ints([b.col_stop for b in homes]),
         _ints([b.row_start for b in targets]),
         _ints([b.row_stop for b in targets]),
-        before * flits_per_spike(trace.encoding, chip),
     )
+    from_core, to_core = _ints([b.core for b in homes])[home], _ints([b.core for b in targets])[target]
+    flits = (before[high] - before[low]) * flits_per_spike(trace.encoding, chip)
     if chip.noc.multicast:
         follows = np.concatenate([[False], from_core[1:] == from_core[:-1]])
         from_core = np.where(follows, np.roll(to_core, 1), from_core)
     yield from_core, to_core, flits
 
 
-def _values(stage: Stage, trace: Trace, owned: Owned) -> Iterator[Entry]:
-    """Values of one token that travel between timesteps, see `docs/DESIGN.md`: collect, exchange and reduce."""
-    homes = owned[stage.stage_id]
-    for source in (*stage.sources, *stage.carries):
-        senders = [b for b in owned[source] if b.row_start == 0]
-        n = max(b.col_stop for b in senders)
-        edge = _ints([ceil_div(home.col_start * n, stage.width) for home in homes] + [n])
-        start, stop = _ints([b.col_start for b in senders]), _ints([b.col_stop for b in senders])
-        yield _overlap(senders, start, stop, homes, edge[:-1], edge[1:], np.arange(n + 1))
-    rounds = sum(trace.op[op_id].kind in ("norm", "encode") for op_id in stage.ops)
-    first, others = _ints([b.core for b in homes[:1]]), _ints([b.core for b in homes[1:]])
-    yield np.repeat(first, len(others)), others, np.full(len(others), rounds)
-    yield others, np.repeat(first, len(others)), np.full(len(others), rounds)
-    for layer_id in stage.layers:
-        root = {b.col_start: b.core for b in owned[layer_id] if b.row_start == 0}
-        partial = [b for b in owned[layer_id] if b.row_start > 0]
-        to_core = _ints([root[b.col_start] for b in partial])
-        yield _ints([b.core for b in partial]), to_core, _ints([b.n_cols for b in partial])
-
-
-def _overlap(
-    senders: list[Block], start: Ints, stop: Ints, receivers: list[Block], first: Ints, last: Ints, before: Ints
-) -> Entry:
-    """Pairs whose ranges overlap, with what lies in the overlap; ``before[i]`` is what lies before element i."""
-    low, high = np.maximum(start[:, None], first[None, :]), np.minimum(stop[:, None], last[None, :])
-    sender, receiver = np.nonzero(high > low)
-    flits = before[high[sender, receiver]] - before[low[sender, receiver]]
-    from_core, to_core = _ints([b.core for b in senders]), _ints([b.core for b in receivers])
-    return from_core[sender], to_core[receiver], flits.astype(np.int64)
+def _values(stage: Stage, trace: Trace, blocks: Blocks) -> Iterator[Entry]:
+    """Values of one token that travel between timesteps, see `flows`."""
+    for edges in (*collected(stage, blocks), *reduced(stage, blocks)):
+        yield edges.from_core, edges.to_core, edges.values
+    rounds = exchange_rounds(stage, trace)
+    for edges in exchanged(stage.stage_id, blocks):
+        yield edges.from_core, edges.to_core, edges.values * rounds
 
 
 def _ints(values: list[int]) -> Ints:

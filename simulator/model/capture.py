@@ -21,6 +21,7 @@ from simulator.model.encoder import clip_warnings
 from simulator.model.generation import Decode, generate
 from simulator.model.kv_cache import KVCache
 from simulator.model.linear import VERIFY_TOKENS, FloatLinear, SpikingLinear
+from simulator.model.model_location import locate_model
 from simulator.model.perplexity import Perplexity, score_passages
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
@@ -139,7 +140,7 @@ def capture(
     unknown = tokenizer.without_text(generated)
     if unknown:
         warnings = (*warnings, f"{len(unknown)} generated tokens, such as {unknown[0]}, have no text in the tokenizer")
-    model = model_dir.resolve().name
+    model = locate_model(model_dir).name
     quality = {"float": float_perplexity, "spiking": spiking_perplexity}
     origin = {"model": model} | _origin(weight_files(model_dir).sha256(), text, settled, quality)
     origin |= {"clipped": dict(run.n_clipped)}

@@ -1,10 +1,10 @@
-"""The weights of a model, read tensor by tensor from the files of a Hugging Face directory, without torch."""
+"""The weights of a model, read tensor by tensor from its safetensors or GGUF files, without torch."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from simulator.arrays import F32
 from simulator.errors import ModelError, did_you_mean
 from simulator.model.llama_config import LlamaConfig, read_config
-from simulator.model.weight_files import STORED_BITS, WeightFiles, weight_files
+from simulator.model.model_options import AS_STATED, ModelOptions
+from simulator.model.stored_tensor import TensorFiles
+from simulator.model.weight_files import weight_files
 
-# Suffix of a tensor that old checkpoints carry though it follows from rope_theta.
-DERIVED_SUFFIX = "rotary_emb.inv_freq"
+EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
+# Ends of the names of tensors that old checkpoints carry though they follow from rope_theta.
+DERIVED = ("rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached")
 # A model whose weights take no more in float32 stays in memory once read; of a larger one a tensor is read when used.
 KEPT_BYTES = 512 * 2**20
 # Rows of the head that are held at once take about this much in float32.
@@ -42,9 +45,11 @@ class Checkpoint:
     weights
         Our id -> float32 array; matrices as [n_out, n_in]. Ids: ``embedding`` [V, d], ``norm_final`` [d], ``head``
         [V, d], and for block i ``blocks.i.`` + q, k, v, o, gate, up, down, norm_attn [d], norm_mlp [d], and where the
-        model has them q_bias, k_bias, v_bias. Of a large model each access reads the tensor from its file.
+        model has them q_bias, k_bias, v_bias, q_norm and k_norm [hd]. Of a large model each access reads the tensor
+        from its file.
     stored_bits
-        Our id -> bits per weight in the file (32 or 16): what a memory that holds the tensor as it is would read.
+        Our id -> bits per weight (32 or 16) that a memory reads: those in the file, or 16 for the block formats of
+        GGUF, which are dequantized first.
     read_rows
         (id, rows) -> those rows of a matrix, where they can be read without the whole.
     """
@@ -83,9 +88,8 @@ class Checkpoint:
 
     def head_parts(self) -> Iterator[F32]:
         """The head [V, d] in parts of some rows, in order."""
-        step = max(1, PART_BYTES // (4 * self.config.hidden_size))
-        for start in range(0, self.config.vocab_size, step):
-            yield self.rows("head", slice(start, min(start + step, self.config.vocab_size)))
+        for part in row_parts(self.config.vocab_size, self.config.hidden_size):
+            yield self.rows("head", part)
 
 
 class StoredWeights(Mapping[str, F32]):
@@ -94,7 +98,7 @@ class StoredWeights(Mapping[str, F32]):
     Raises ModelError at the reading of a tensor that holds NaN or infinity.
     """
 
-    def __init__(self, files: WeightFiles, specs: Mapping[str, TensorSpec], keep: bool) -> None:
+    def __init__(self, files: TensorFiles, specs: Mapping[str, TensorSpec], keep: bool) -> None:
         self._files = files
         self._specs = specs
         self._keep = keep
@@ -130,6 +134,12 @@ class StoredWeights(Mapping[str, F32]):
         return weights
 
 
+def row_parts(n_rows: int, width: int) -> Iterator[slice]:
+    """Ranges of the rows of a matrix, in order, each of about `PART_BYTES` in float32."""
+    step = max(1, PART_BYTES // (4 * width))
+    return (slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step))
+
+
 def tensor_specs(config: LlamaConfig) -> dict[str, TensorSpec]:
     """Our id of every weight -> its Hugging Face name and shape, for a model of this config."""
     d, f, vocab = config.hidden_size, config.intermediate_size, config.vocab_size
@@ -150,18 +160,20 @@ def tensor_specs(config: LlamaConfig) -> dict[str, TensorSpec]:
             f"{kind}_bias": TensorSpec(f"self_attn.{kind}_proj.bias", (width,))
             for kind, width in (("q", q), ("k", kv), ("v", kv))
         }
-    specs = {"embedding": TensorSpec("model.embed_tokens.weight", (vocab, d))}
+    if config.qk_norm:
+        in_block |= {f"{kind}_norm": TensorSpec(f"self_attn.{kind}_norm.weight", (config.head_dim,)) for kind in "qk"}
+    specs = {"embedding": TensorSpec(EMBEDDING, (vocab, d))}
     for i in range(config.num_hidden_layers):
         for short, spec in in_block.items():
             specs[f"blocks.{i}.{short}"] = TensorSpec(f"model.layers.{i}.{spec.name}", spec.shape)
     specs["norm_final"] = TensorSpec("model.norm.weight", (d,))
     if not config.tie_word_embeddings:
-        specs["head"] = TensorSpec("lm_head.weight", (vocab, d))
+        specs["head"] = TensorSpec(HEAD, (vocab, d))
     return specs
 
 
-def read_checkpoint(model_dir: Path) -> Checkpoint:
-    """Open a model directory: ``config.json`` and ``model.safetensors``, or its shards and their index.
+def read_checkpoint(model: Path | str, options: ModelOptions = AS_STATED) -> Checkpoint:
+    """Open a model: a Hugging Face folder, a GGUF file, or a hub id in the local cache.
 
     A small model is read whole. Of a large one only the headers are read; its tensors follow when they are used, and
     are not kept.
@@ -173,9 +185,11 @@ def read_checkpoint(model_dir: Path) -> Checkpoint:
         another shape or type than the config says, holds NaN or infinity, or has no place in the forward pass. NaN or
         infinity of a large model is found when the tensor is read.
     """
-    config = read_config(model_dir)
-    files = weight_files(model_dir)
+    config, files = read_config(model, options), weight_files(model)
+    config = _untied(config, files)
     specs = tensor_specs(config)
+    if config.tie_word_embeddings and EMBEDDING not in files.path_of and HEAD in files.path_of:
+        specs["embedding"] = TensorSpec(HEAD, specs["embedding"].shape)  # tied either way, as transformers does
     problems = _misplaced(specs, files, config)
     problems += [problem for spec in specs.values() if spec.name in files.path_of for problem in _misfit(files, spec)]
     keep = _float32_bytes(specs) <= KEPT_BYTES
@@ -186,8 +200,26 @@ def read_checkpoint(model_dir: Path) -> Checkpoint:
         problems = _unreadable(weights)
     if problems:
         raise ModelError("\n".join(problems))
-    bits = {weight_id: STORED_BITS[files.tensors[spec.name].dtype] for weight_id, spec in specs.items()}
+    bits = {weight_id: files.bits[files.tensors[spec.name].dtype] for weight_id, spec in specs.items()}
     return Checkpoint(config, weights, bits, weights.rows)
+
+
+def _untied(config: LlamaConfig, files: TensorFiles) -> LlamaConfig:
+    """The config, not tied when the file has a head of other values than the embedding (as in transformers 5)."""
+    stored = [files.tensors.get(name) for name in (EMBEDDING, HEAD)]
+    if not config.tie_word_embeddings or None in stored or not _differ(files, config):
+        return config
+    note = f"{files.listing.name}: tie_word_embeddings is true, but {HEAD} has values of its own, which are used"
+    return replace(config, tie_word_embeddings=False, warnings=(*config.warnings, note))
+
+
+def _differ(files: TensorFiles, config: LlamaConfig) -> bool:
+    """Whether embedding and head, which both are in the files, have different values."""
+    embedding, head = files.tensors[EMBEDDING], files.tensors[HEAD]
+    if embedding.shape != head.shape or not {embedding.dtype, head.dtype} <= set(files.bits):
+        return embedding.shape != head.shape
+    parts = row_parts(embedding.shape[0], config.hidden_size)
+    return any(not np.array_equal(files.read(EMBEDDING, part), files.read(HEAD, part)) for part in parts)
 
 
 def _float32_bytes(specs: Mapping[str, TensorSpec]) -> int:
@@ -205,12 +237,12 @@ def _unreadable(weights: StoredWeights) -> list[str]:
     return problems
 
 
-def _misplaced(specs: Mapping[str, TensorSpec], files: WeightFiles, config: LlamaConfig) -> list[str]:
+def _misplaced(specs: Mapping[str, TensorSpec], files: TensorFiles, config: LlamaConfig) -> list[str]:
     """Tensors that are missing, and tensors that the forward pass would ignore."""
     names = set(files.path_of)
     wanted = {spec.name: spec for spec in specs.values()}
-    # Files of tied models may hold the head as well; transformers ties it to the embedding then, and so do we.
-    spare = {n for n in names if n.endswith(DERIVED_SUFFIX) or (config.tie_word_embeddings and n == "lm_head.weight")}
+    # Files of tied models may hold the head as well, of the same values.
+    spare = {n for n in names if n.endswith(DERIVED) or (config.tie_word_embeddings and n == HEAD)}
     unknown = names - set(wanted) - spare
     missing = [
         f"{files.listing}: tensor {name}: missing, expected shape {list(spec.shape)}{did_you_mean(name, unknown)}"
@@ -224,12 +256,12 @@ def _misplaced(specs: Mapping[str, TensorSpec], files: WeightFiles, config: Llam
     ]
 
 
-def _misfit(files: WeightFiles, spec: TensorSpec) -> list[str]:
+def _misfit(files: TensorFiles, spec: TensorSpec) -> list[str]:
     """Whether the stored tensor has another shape or number type than wanted."""
     stored, place = files.tensors[spec.name], f"{files.path_of[spec.name]}: tensor {spec.name}"
     problems = []
     if stored.shape != spec.shape:
         problems.append(f"{place}: shape {list(stored.shape)}, expected {list(spec.shape)}")
-    if stored.dtype not in STORED_BITS:
-        problems.append(f"{place}: type {stored.dtype}, expected {', '.join(STORED_BITS)}")
+    if stored.dtype not in files.bits:
+        problems.append(f"{place}: type {stored.dtype}, expected {', '.join(files.bits)}")
     return problems

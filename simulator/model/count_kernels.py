@@ -155,15 +155,11 @@ def add_signed(x: NDArray[np.float32], signs: NDArray[np.float32]) -> None:
                 x[start + k, j] = total[j, k]
 
 
-def accumulate_rows(counts: NDArray[np.integer], rows: NDArray[np.int8]) -> NDArray[np.int32]:
-    """Sums of weight rows from counts: int32 [tokens, n_out] from counts [tokens, n_in] and rows [n_in, n_out]."""
-    sums = np.zeros((counts.shape[0], rows.shape[1]), dtype=np.int32)
-    add_count_rows(np.ascontiguousarray(counts, np.int16), np.ascontiguousarray(rows, np.int8), sums)
-    return sums
-
-
 def accumulate_spikes(counts: NDArray[np.integer], rows: NDArray[np.int8], encoding: Encoding) -> NDArray[np.int32]:
-    """The same sums packet by packet: walk the timesteps, add the shifted row of each spike (graded: multiplied)."""
+    """Sums of weight rows packet by packet: int32 [tokens, n_out] from counts [tokens, n_in] and rows [n_in, n_out].
+
+    It walks the timesteps and adds the shifted row of each spike; a graded count multiplies its row.
+    """
     return accumulate_trains(encoding.trains(counts), rows, encoding)
 
 

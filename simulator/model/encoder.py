@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from simulator.errors import ModelError, did_you_mean
 from simulator.model.count_kernels import count_steps
 from simulator.model.threshold import ABSMAX, EncoderRule, signed_step, unsigned_step
-from simulator.trace.encoding import CODES, MAX_LEVELS, Encoding
+from simulator.trace.codes import CODES, SPECS
+from simulator.trace.encoding import Encoding
 
 # Levels of a graded count where nothing else is said: what an INT8 activation holds.
-GRADED_LEVELS = 127
 
 
 @dataclass(frozen=True)
@@ -82,17 +82,12 @@ def encoding_for(code: str, timesteps: int) -> Encoding:
     known = next((c for c in CODES if c == code), None)
     if known is None:
         raise ModelError(f"encoding {code!r}, expected {', '.join(CODES)}{did_you_mean(code, CODES)}")
-    bits = MAX_LEVELS.bit_length()
-    least, most = {"bitwise": (1, bits), "bitwise_twos": (2, bits + 1), "graded": (1, 1)}.get(known, (1, MAX_LEVELS))
+    spec = SPECS[known]
+    least, most = spec.allowed
     if not least <= timesteps <= most:
-        wanted = f"{least} to {most}" if most > least else f"{least}"
-        raise ModelError(f"timesteps {timesteps}, expected {wanted} for {code}")
-    levels = {
-        "bitwise": (1 << timesteps) - 1,
-        "bitwise_twos": (1 << timesteps >> 1) - 1,
-        "graded": GRADED_LEVELS,
-    }
-    return Encoding(known, levels.get(known, timesteps))
+        expected = f"{least} to {most}" if most > least else f"{least}"
+        raise ModelError(f"timesteps {timesteps}, expected {expected} for {code}")
+    return Encoding(known, spec.levels(timesteps))
 
 
 @dataclass(frozen=True)

@@ -1,80 +1,37 @@
-"""The shape of a model of the LLaMA family, read strictly from a Hugging Face ``config.json``."""
+"""The shape of a model of the LLaMA family, read strictly from a ``config.json`` or the metadata of a GGUF file."""
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import ModelError, did_you_mean
+from simulator.errors import ModelError
+from simulator.model.config_fields import SIZES, absent, ignored, unsupported
+from simulator.model.gguf_config import gguf_fields
+from simulator.model.gguf_file import read_gguf
+from simulator.model.json_file import read_json_object
+from simulator.model.model_location import CONFIG_FILE, locate_model
+from simulator.model.model_options import AS_STATED, ModelOptions
+from simulator.model.numbers import is_integer, is_positive
 from simulator.model.rope import UNSCALED, RopeScaling, parse_rope
-from simulator.text_files import decode_text
 
-CONFIG_FILE = "config.json"
-
-SIZES = (
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "max_position_embeddings",
-)
-# Families of one forward pass: model_type -> architecture. What differs: Mistral may have a sliding window, Qwen2 has
-# biases on q, k and v.
-FAMILIES = {"llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM"}
-# Fields that change the mathematics, with the only values for which `transformer.forward` is that mathematics.
-FIXED: dict[str, tuple[object, ...]] = {
-    "model_type": tuple(FAMILIES),
-    "architectures": (*([name] for name in FAMILIES.values()), None),
-    "hidden_act": ("silu",),
-    "attention_bias": (False,),
-    "mlp_bias": (False,),
-    "pretraining_tp": (1,),
-    "partial_rotary_factor": (1.0, 1),
-    "use_sliding_window": (False,),
-    "quantization_config": (None,),
-}
-# Fields without which the model is not known; the others of FIXED have these values when absent (as in transformers).
-REQUIRED = (*SIZES, "rms_norm_eps", "bos_token_id", "model_type", "hidden_act")
-READ = (
-    "num_key_value_heads",
-    "head_dim",
-    "rope_theta",
-    "rope_scaling",
-    "rope_parameters",
-    "tie_word_embeddings",
-    "sliding_window",
-    "max_window_layers",
-    "layer_types",
-)
-# Fields that say nothing about the forward pass of a trained model.
-NEUTRAL = frozenset(
-    {
-        "_name_or_path",
-        "attention_dropout",
-        "chunk_size_feed_forward",
-        "dtype",
-        "eos_token_id",
-        "hidden_dropout",
-        "id2label",
-        "initializer_range",
-        "label2id",
-        "output_attentions",
-        "output_hidden_states",
-        "pad_token_id",
-        "return_dict",
-        "torch_dtype",
-        "transformers_version",
-        "unk_token_id",
-        "use_cache",
-    }
-)
 # What transformers takes when the field is absent; each use is a warning.
 DEFAULT_ROPE_THETA = 10000.0
 DEFAULT_SLIDING_WINDOW = 4096  # of Mistral
+DEFAULT_HEAD_DIM = {"qwen3": 128}  # of the others hidden_size / num_attention_heads
+DEFAULT_BOS = {"llama": 1, "mistral": 1}  # Qwen puts no token in front of a text
+# Number types by the names that are in use.
+DTYPES = {
+    "float32": "float32",
+    "float": "float32",
+    "fp32": "float32",
+    "float16": "float16",
+    "half": "float16",
+    "fp16": "float16",
+    "bfloat16": "bfloat16",
+    "bf16": "bfloat16",
+}
 
 
 @dataclass(frozen=True)
@@ -92,17 +49,19 @@ class LlamaConfig:
     tie_word_embeddings
         Whether the LM head is the embedding matrix.
     bos_token_id
-        Token in front of every passage.
+        Token in front of every passage; None for no token.
     dtype
-        Number type of the stored weights, as far as the config says it.
+        Number type of the stored weights, as far as the config says it: ``float32``, ``float16`` or ``bfloat16``.
     rope_scaling
         How the rotary frequencies are changed.
     sliding_window
         Positions that a token attends to, itself included; None for all.
     qkv_bias
         Whether q, k and v add a bias.
+    qk_norm
+        Whether each head of q and k passes an RMSNorm before the rotary position.
     warnings
-        Defaults that stood in for absent fields.
+        Defaults that stood in for absent fields, and what was ignored.
     """
 
     vocab_size: int
@@ -116,11 +75,12 @@ class LlamaConfig:
     rms_norm_eps: float
     rope_theta: float
     tie_word_embeddings: bool
-    bos_token_id: int
+    bos_token_id: int | None
     dtype: str | None = None
     rope_scaling: RopeScaling = UNSCALED
     sliding_window: int | None = None
     qkv_bias: bool = False
+    qk_norm: bool = False
     warnings: tuple[str, ...] = ()
 
     @property
@@ -134,169 +94,203 @@ class LlamaConfig:
         return self.num_key_value_heads * self.head_dim
 
 
-def read_config(model: Path) -> LlamaConfig:
-    """Read the ``config.json`` of a model directory, or such a file itself.
+def read_config(model: Path | str, options: ModelOptions = AS_STATED) -> LlamaConfig:
+    """Read the config of a model: a folder, a GGUF file, a hub id, or a ``config.json`` itself.
 
     Raises
     ------
     ModelError
-        When the file is missing or not JSON, or with one line for each field that is absent, wrong or not supported.
+        When there is no such model or its file is damaged, or with one line for each field that is absent, wrong or not
+        supported.
     """
-    path = model / CONFIG_FILE if model.suffix != ".json" else model
-    return parse_config(_load_json(path), str(path))
+    path = Path(model)
+    if path.suffix != ".json":
+        location = locate_model(model)
+        if location.is_gguf:
+            return parse_config(gguf_fields(read_gguf(location.path)), str(location.path), options, location.path.name)
+        path = location.path / CONFIG_FILE
+    return parse_config(read_json_object(path), str(path), options)
 
 
-def parse_config(fields: dict[str, Any], where: str) -> LlamaConfig:
-    """The config that the fields of a ``config.json`` state; the lines of its ModelError begin with ``where``."""
-    problems = _unsupported(fields) + _absent(fields)
+def parse_config(
+    fields: dict[str, Any], where: str, options: ModelOptions = AS_STATED, file: str = CONFIG_FILE
+) -> LlamaConfig:
+    """The config that the fields of a ``config.json`` state.
+
+    Parameters
+    ----------
+    fields
+        Its content.
+    where
+        Begins each line of the ModelError.
+    options
+        What the user says about it.
+    file
+        Begins each warning.
+    """
+    problems = unsupported(fields, options.ignored_keys) + absent(fields)
+    if not problems:
+        reading = _Reading(fields, options)
+        config = reading.config()
+        problems = reading.problems + _inconsistent(config)
     if problems:
         raise ModelError("\n".join(f"{where}: {problem}" for problem in problems))
-    config, problems = _build(fields)
-    problems += _inconsistent(config)
-    if problems:
-        raise ModelError("\n".join(f"{where}: {problem}" for problem in problems))
-    return config
+    return replace(config, warnings=tuple(f"{file}: {warning}" for warning in config.warnings))
 
 
-def _load_json(path: Path) -> dict[str, Any]:
-    """The JSON object in ``path``; a repeated key is refused, for the last one would win silently."""
-    try:
-        fields = json.loads(decode_text(path.read_bytes()), object_pairs_hook=_unique_keys)
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file, expected a Hugging Face model directory") from None
-    except json.JSONDecodeError as error:
-        raise ModelError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: {error}") from None
-    if not isinstance(fields, dict):
-        raise ModelError(f"{path}: found a JSON {type(fields).__name__}, expected an object")
-    return fields
+class _Reading:
+    """Fields on their way to a config; what is wrong with them is gathered, and stood in for by 1."""
 
+    def __init__(self, fields: dict[str, Any], options: ModelOptions) -> None:
+        self._fields, self._options = fields, options
+        self._family: str = fields["model_type"]
+        self.problems: list[str] = []
+        self._warnings = ignored(fields, options.ignored_keys)
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    repeated = sorted({key for key in keys if keys.count(key) > 1})
-    if repeated:
-        raise ValueError(f"key {repeated[0]!r} appears twice, expected each key once")
-    return dict(pairs)
+    def config(self) -> LlamaConfig:
+        """The config, not checked for sizes that do not go together."""
+        sizes = {name: self._size(name, largest) for name, largest in SIZES.items()}
+        heads, context = sizes["num_attention_heads"], sizes["max_position_embeddings"]
+        return LlamaConfig(
+            **sizes,
+            num_key_value_heads=self._kv_heads(heads),
+            head_dim=self._head_dim(sizes["hidden_size"], heads),
+            rms_norm_eps=self._number("rms_norm_eps", self._fields["rms_norm_eps"]),
+            tie_word_embeddings=self._tied(),
+            rope_theta=self._rope_theta(),
+            bos_token_id=self._bos(sizes["vocab_size"]),
+            dtype=self._dtype(),
+            rope_scaling=self._rope_scaling(context),
+            sliding_window=self._sliding_window(sizes["num_hidden_layers"]),
+            qkv_bias=self._family == "qwen2",
+            qk_norm=self._family == "qwen3",
+            warnings=tuple(self._warnings),
+        )
 
+    def _assumed(self, name: str, value: object, note: str = "") -> None:
+        self._warnings.append(f"no {name}, assumed {value}{note}")
 
-def _unsupported(fields: dict[str, Any]) -> list[str]:
-    """Fields whose value, or whose very presence, means another forward pass than ours."""
-    problems = [
-        f"{name}: {fields[name]!r} is not supported, expected {' or '.join(map(repr, allowed))}"
-        for name, allowed in FIXED.items()
-        if name in fields and not _is_one_of(fields[name], allowed)
-    ]
-    architecture, family = fields.get("architectures"), str(fields.get("model_type"))
-    if not problems and architecture and architecture != [FAMILIES.get(family)]:
-        problems.append(f"architectures: {architecture!r} is not that of model_type {family!r}")
-    known = {*FIXED, *REQUIRED, *READ, *NEUTRAL}
-    return problems + [
-        f"{name}: {value!r} is not a known field{did_you_mean(name, known)}"
-        for name, value in fields.items()
-        if name not in known and value is not None and value is not False
-    ]
+    def _size(self, name: str, largest: int) -> int:
+        return self._integer(name, self._fields[name], largest)
 
-
-def _is_one_of(value: object, allowed: tuple[object, ...]) -> bool:
-    """Membership that tells ``1`` from ``True`` and ``0`` from ``False``."""
-    return any(value == a and isinstance(value, bool) == isinstance(a, bool) for a in allowed)
-
-
-def _absent(fields: dict[str, Any]) -> list[str]:
-    others = set(fields) - set(REQUIRED)
-    return [f"{name}: absent, expected it{did_you_mean(name, others)}" for name in REQUIRED if name not in fields]
-
-
-def _build(fields: dict[str, Any]) -> tuple[LlamaConfig, list[str]]:
-    """The config, with the fields that have the wrong type or sign reported (and stood in for by 1)."""
-    problems: list[str] = []
-    warnings: list[str] = []
-
-    def positive(name: str, value: object, integer: bool) -> float:
-        kinds = (int,) if integer else (int, float)
-        if isinstance(value, kinds) and not isinstance(value, bool) and value > 0 and math.isfinite(value):
+    def _integer(self, name: str, value: object, largest: int = SIZES["vocab_size"]) -> int:
+        if not is_integer(value) or value < 1:
+            self.problems.append(f"{name}: {value!r}, expected a positive integer")
+        elif value > largest:
+            self.problems.append(f"{name}: an integer beyond {largest}, which no model has")
+        else:
             return value
-        problems.append(f"{name}: {value!r}, expected a positive {'integer' if integer else 'number'}")
         return 1
 
-    sizes = {name: int(positive(name, fields[name], integer=True)) for name in SIZES}
-    heads, family = sizes["num_attention_heads"], fields["model_type"]
-    kv_heads, head_dim = fields.get("num_key_value_heads"), fields.get("head_dim")
-    if kv_heads is None and family != "llama":
-        problems.append(f"num_key_value_heads: absent, expected it for model_type {family!r}")
-    elif kv_heads is None:
-        warnings.append(f"{CONFIG_FILE}: no num_key_value_heads, took num_attention_heads = {heads}")
-    if head_dim is None and sizes["hidden_size"] % heads:
-        problems.append(f"head_dim: absent, and hidden_size {sizes['hidden_size']} is not a multiple of {heads} heads")
-    tied = fields.get("tie_word_embeddings")
-    if tied is None:
-        warnings.append(f"{CONFIG_FILE}: no tie_word_embeddings, took false")
-    elif not isinstance(tied, bool):
-        problems.append(f"tie_word_embeddings: {tied!r}, expected true or false")
-    bos = fields["bos_token_id"]
-    if not isinstance(bos, int) or isinstance(bos, bool) or not 0 <= bos < sizes["vocab_size"]:
-        problems.append(f"bos_token_id: {bos!r}, expected an integer from 0 to {sizes['vocab_size'] - 1}")
-    window = _sliding_window(fields, problems, warnings)
-    config = LlamaConfig(
-        **sizes,
-        num_key_value_heads=heads if kv_heads is None else int(positive("num_key_value_heads", kv_heads, True)),
-        head_dim=sizes["hidden_size"] // heads if head_dim is None else int(positive("head_dim", head_dim, True)),
-        rms_norm_eps=positive("rms_norm_eps", fields["rms_norm_eps"], integer=False),
-        rope_theta=positive("rope_theta", _rope_theta(fields, problems, warnings), integer=False),
-        tie_word_embeddings=bool(tied),
-        bos_token_id=bos,
-        dtype=fields.get("dtype", fields.get("torch_dtype")),
-        rope_scaling=_rope_scaling(fields, problems),
-        sliding_window=None if window is None else int(positive("sliding_window", window, True)),
-        qkv_bias=family == "qwen2",
-        warnings=tuple(warnings),
-    )
-    return config, problems
+    def _number(self, name: str, value: object) -> float:
+        if is_positive(value):
+            return value
+        shown = "an integer too large" if is_integer(value) and value > 0 else repr(value)
+        self.problems.append(f"{name}: {shown}, expected a positive number")
+        return 1
 
+    def _kv_heads(self, heads: int) -> int:
+        name, stated = "num_key_value_heads", self._fields.get("num_key_value_heads")
+        if stated is not None:
+            return self._integer(name, stated)
+        if name not in self._fields and self._family != "llama":
+            self.problems.append(f"{name}: missing, model_type {self._family!r} needs it")
+        self._assumed(name, f"num_attention_heads = {heads}")
+        return heads
 
-def _sliding_window(fields: dict[str, Any], problems: list[str], warnings: list[str]) -> object:
-    """Positions that a token attends to: Mistral's ``sliding_window``; Qwen2 states one that it does not use."""
-    family, window = fields["model_type"], fields.get("sliding_window")
-    layers = fields.get("layer_types") or []
-    kind = "sliding_attention" if family == "mistral" and window is not None else "full_attention"
-    if any(layer != kind for layer in layers):
-        problems.append(f"layer_types: {layers!r} is not supported, expected {kind!r} everywhere")
-    if family == "mistral":
-        if "sliding_window" in fields:
-            return window
-        warnings.append(f"{CONFIG_FILE}: no sliding_window, took {DEFAULT_SLIDING_WINDOW}")
-        return DEFAULT_SLIDING_WINDOW
-    if family == "llama" and window:
-        problems.append(f"sliding_window: {window!r} is not supported for model_type 'llama', expected none")
-    return None
+    def _head_dim(self, hidden: int, heads: int) -> int:
+        stated, default = self._fields.get("head_dim"), DEFAULT_HEAD_DIM.get(self._family)
+        if stated is not None:
+            return self._integer("head_dim", stated)
+        if default is not None:
+            self._assumed("head_dim", default)
+            return default
+        if hidden % heads:
+            self.problems.append(f"head_dim: missing, and hidden_size {hidden} is not a multiple of {heads} heads")
+        return max(1, hidden // heads)
 
+    def _tied(self) -> bool:
+        stated = self._fields.get("tie_word_embeddings")
+        if stated is None:
+            self._assumed("tie_word_embeddings", "false")
+        elif not isinstance(stated, bool):
+            self.problems.append(f"tie_word_embeddings: {stated!r}, expected true or false")
+        return bool(stated)
 
-def _rope_scaling(fields: dict[str, Any], problems: list[str]) -> RopeScaling:
-    """``rope_scaling``, or ``rope_parameters`` of transformers 5; both only when they say the same."""
-    found = []
-    for field in ("rope_parameters", "rope_scaling"):
-        if fields.get(field) is not None:
-            scaling, wrong = parse_rope(field, fields[field])
-            problems += wrong
-            found.append(scaling)
-    if len(found) == 2 and found[0] != found[1]:
-        problems.append(f"rope_scaling: {fields['rope_scaling']!r}, but rope_parameters says otherwise")
-    return found[0] if found else UNSCALED
+    def _bos(self, vocab: int) -> int | None:
+        """The token in front of a text: of the user, of the file, or what transformers assumes."""
+        name, chosen, stated = "bos_token_id", self._options.bos, self._fields.get("bos_token_id")
+        if chosen == "none":
+            return None
+        if chosen is None and stated is None:
+            default = None if name in self._fields else DEFAULT_BOS.get(self._family)
+            note = "none: no token stands in front of a text" if default is None else str(default)
+            self._assumed(name, note, " (--bos ID or none)")
+            return default
+        token, place = (stated, name) if chosen is None else (chosen, "--bos")
+        if not is_integer(token) or not 0 <= token < vocab:
+            help_line = "; --bos none or --bos ID replaces it" if chosen is None else ""
+            self.problems.append(f"{place}: {token!r}, expected an integer from 0 to {vocab - 1}{help_line}")
+            return None
+        return token
 
+    def _dtype(self) -> str | None:
+        """The number type under its plain name: ``torch.float16`` and ``half`` are ``float16``."""
+        stated = self._fields.get("dtype")
+        stated = self._fields.get("torch_dtype") if stated is None else stated
+        word = stated.removeprefix("torch.").lower() if isinstance(stated, str) else ""
+        return DTYPES.get(word)
 
-def _rope_theta(fields: dict[str, Any], problems: list[str], warnings: list[str]) -> object:
-    """Base of the rotary angles: ``rope_theta``, or the same key inside ``rope_parameters`` (transformers 5)."""
-    nested = fields.get("rope_parameters")
-    if isinstance(nested, dict) and "rope_theta" in nested:
-        if fields.get("rope_theta", nested["rope_theta"]) != nested["rope_theta"]:
-            problems.append(f"rope_theta: {fields['rope_theta']!r}, but rope_parameters says {nested['rope_theta']!r}")
-        return nested["rope_theta"]
-    if fields.get("rope_theta") is None:
-        warnings.append(f"{CONFIG_FILE}: no rope_theta, took {DEFAULT_ROPE_THETA}")
-        return DEFAULT_ROPE_THETA
-    return fields["rope_theta"]
+    def _sliding_window(self, n_layers: int) -> int | None:
+        """Positions that a token attends to: Mistral's ``sliding_window``; Qwen states one that it does not use."""
+        window, layers = self._fields.get("sliding_window"), self._fields.get("layer_types")
+        mistral = self._family == "mistral"
+        if mistral and "sliding_window" not in self._fields:
+            window = DEFAULT_SLIDING_WINDOW
+            self._assumed("sliding_window", window)
+        kind = "sliding_attention" if mistral and window is not None else "full_attention"
+        if layers is not None and (not isinstance(layers, list) or layers != [kind] * n_layers):
+            self.problems.append(
+                f"layer_types: {str(layers)[:80]} is not supported, expected {n_layers} times {kind!r}"
+            )
+        if mistral:
+            return None if window is None else self._integer("sliding_window", window, SIZES["max_position_embeddings"])
+        if self._family == "llama" and window:
+            self.problems.append(f"sliding_window: {window!r} is not supported for model_type 'llama', expected none")
+        return None
+
+    def _rope_scaling(self, context: int) -> RopeScaling:
+        """``rope_scaling``, or ``rope_parameters`` of transformers 5; both only when they say the same."""
+        found = []
+        for field in ("rope_parameters", "rope_scaling"):
+            if self._fields.get(field) is not None:
+                original = self._fields.get("original_max_position_embeddings")
+                scaling, problems, warnings = parse_rope(field, self._fields[field], context, original)
+                self.problems += problems
+                self._warnings += warnings
+                found.append(scaling)
+        if len(found) == 2 and found[0] != found[1]:
+            stated = self._fields["rope_scaling"]
+            self.problems.append(f"rope_scaling: {stated!r}, but rope_parameters says otherwise; remove one of them")
+        return found[0] if found else UNSCALED
+
+    def _rope_theta(self) -> float:
+        """Base of the rotary angles: the key ``rope_theta``, at the top or inside an object on the rotary position."""
+        places = {"rope_theta": self._fields.get("rope_theta")}
+        for field in ("rope_parameters", "rope_scaling"):
+            nested = self._fields.get(field)
+            places[f"{field}.rope_theta"] = nested.get("rope_theta") if isinstance(nested, dict) else None
+        stated = {place: theta for place, theta in places.items() if theta is not None}
+        if not stated:
+            self._assumed("rope_theta", DEFAULT_ROPE_THETA)
+            return DEFAULT_ROPE_THETA
+        (place, theta), *others = stated.items()
+        self.problems += [
+            f"{place}: {theta!r}, but {other} says {value!r}; remove one of them"
+            for other, value in others
+            if value != theta
+        ]
+        return self._number(place, theta)
 
 
 def _inconsistent(config: LlamaConfig) -> list[str]:

@@ -82,7 +82,7 @@ def _buffered(op: Op, n: ClosedForm, encoding: Encoding) -> Op:
     """An encoder with the buffer of its n counts: written once, read in each timestep."""
     w = count_bits(encoding)
     bits = (n[0] * w, n[1] * w)
-    return replace(op, counts={**op.counts, "memory.write": bits}, per_timestep={"memory.read": bits})
+    return replace(op, work_per_token={**op.work_per_token, "memory.write": bits}, per_timestep={"memory.read": bits})
 
 
 def _sum(n: ClosedForm, m: ClosedForm) -> ClosedForm:
@@ -115,6 +115,14 @@ def dequantize(op_id: str, n: int, encoding: Encoding, bias_bits: int = 0, group
         vector_add=sums - n + (n if bias_bits else 0),
         memory_read=(1 + unsigned) * sums * CHANNEL_BITS + n * bias_bits,
     )
+
+
+def qk_norm(op_id: str, config: LlamaConfig, stored_bits: int) -> Op:
+    """RMSNorm of each of h + kv heads of hd values (`norm`), without a round between cores; 2*hd gains are read."""
+    heads = config.num_attention_heads + config.num_key_value_heads
+    n = heads * config.head_dim
+    counts = {"vector_mac": n, "vector_mul": heads + 2 * n, "vector_add": heads, "vector_div": heads}
+    return _op(op_id, "norm_heads", STATE_BITS, **counts, memory_read=2 * config.head_dim * stored_bits)
 
 
 def rotary(op_id: str, config: LlamaConfig) -> Op:
@@ -293,6 +301,7 @@ def _block_ops(
         ),
         f"{b}.attn_out": (
             dequantized("qkv", q + 2 * config.kv_width, d, stored_bits.get(f"{b}.q_bias", 0)),
+            *([qk_norm(f"{b}.qk_norm", config, stored_bits[f"{b}.q_norm"])] if config.qk_norm else ()),
             *attention_ops(b, config, preset, preset.attention.rule()),
             *encoded("attn_out", q),
         ),

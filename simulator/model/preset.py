@@ -21,7 +21,9 @@ from simulator.model.encoder import Encoder, encoding_for
 from simulator.model.rotation import Rotation
 from simulator.model.threshold import EncoderRule, Rounding, Rule
 from simulator.model.weights import FLOAT_BITS, WEIGHT_BITS, FloatFormat
-from simulator.trace.encoding import MAX_LEVELS, Code, Encoding
+from simulator.shipped import PACKAGE
+from simulator.trace.codes import MAX_LEVELS, SPECS, Code
+from simulator.trace.encoding import Encoding
 
 # Last parts of the ids of streams: those of the linear layers, and those of attention.
 STREAM_KINDS = ("attn_in", "attn_out", "mlp_in", "mlp_hidden", "attn_q", "attn_k", "attn_v", "attn_p", "head_in")
@@ -157,12 +159,17 @@ def _plain(encoding: Encoding) -> Preset:
 
 def presets_directory() -> Path:
     """The shipped presets, inside the package."""
-    return Path(__file__).resolve().parent / "presets"
+    return PACKAGE / "model" / "presets"
 
 
 def shipped_presets() -> dict[str, Path]:
     """Name -> file of every shipped preset, sorted."""
     return {path.stem: path for path in sorted(presets_directory().glob("*.yaml"), key=lambda path: path.stem)}
+
+
+def list_presets() -> list[tuple[str, str]]:
+    """(name, summary) of every shipped preset, by name."""
+    return [(name, load_preset(name).summary) for name in shipped_presets()]
 
 
 def load_preset(name_or_path: str) -> Preset:
@@ -260,7 +267,7 @@ def _broken_encoder(fields: Mapping[str, Any], at: Keys, code: object) -> Iterat
     for needed, rule in (("gamma", "quantile"), ("k", "mean")):
         if threshold == rule and fields.get(needed) is None:
             yield (*at, "threshold"), f"found '{rule}' without `{needed}`, expected both"
-    if code == "binary":
+    if any(code == name and not spec.signed for name, spec in SPECS.items()):
         if threshold not in ("absmax", "quantile"):
             yield (*at, "threshold"), f"found '{threshold}' for unsigned counts, expected absmax or quantile"
         if fields.get("clip") is not None:

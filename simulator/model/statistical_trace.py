@@ -8,13 +8,15 @@ import numpy as np
 
 from simulator.errors import ModelError, TraceError, did_you_mean
 from simulator.model.checkpoint import tensor_specs
-from simulator.model.llama_config import CONFIG_FILE, LlamaConfig, read_config
+from simulator.model.llama_config import LlamaConfig, read_config
+from simulator.model.model_location import CONFIG_FILE
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import build_program
+from simulator.shipped import PACKAGE
 from simulator.trace.statistical_counts import StatisticalCounts, fit_trace, spread, token_activity
 from simulator.trace.trace import PHASES, Phase, Trace
 
-SHAPES = Path(__file__).with_name("shapes")
+SHAPES = PACKAGE / "model" / "shapes"
 BITS = {"float32": 32, "float16": 16, "bfloat16": 16}
 DEFAULT_BITS = 16
 

@@ -1,4 +1,4 @@
-"""Text to token ids, by the model's own ``tokenizer.json``, and text to passages."""
+"""Text to token ids, by the model's own tokenizer, and text to passages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from simulator.errors import ModelError
+from simulator.model.gguf_file import read_gguf
+from simulator.model.gguf_tokenizer import gguf_tokenizer
 from simulator.model.llama_config import LlamaConfig
+from simulator.model.model_location import locate_model, missing_file, refuse_lfs_pointer
 from simulator.text_files import BOM, NotTextError, decode_text
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -56,17 +59,18 @@ class Passage:
 
 
 class Tokenizer:
-    """The tokenizer of a model directory; it puts BOS in front itself, whatever the file's post-processor does.
+    """The tokenizer of a model; it puts BOS in front itself, whatever the file's post-processor does.
 
     Attributes
     ----------
     sha256
-        Hash of the file.
+        Hash of ``tokenizer.json``, as the file is or as it is made of the metadata of a GGUF file.
     """
 
-    def __init__(self, model_dir: Path, config: LlamaConfig) -> None:
-        self._path = model_dir / TOKENIZER_FILE
-        self._tokenizer, self.sha256 = _load(self._path)
+    def __init__(self, model: Path | str, config: LlamaConfig) -> None:
+        location = locate_model(model)
+        self._path = location.path if location.is_gguf else location.path / TOKENIZER_FILE
+        self._tokenizer, self.sha256 = _load_gguf(self._path) if location.is_gguf else _load(self._path)
         size = self._tokenizer.get_vocab_size(with_added_tokens=False)
         if size > config.vocab_size:
             raise ModelError(f"{self._path}: {size} tokens, but config.json says vocab_size {config.vocab_size}")
@@ -173,14 +177,21 @@ class Tokenizer:
         return sum(token == self._unknown and text[a:b] != spelt for token, (a, b) in pairs)
 
 
+def _load_gguf(path: Path) -> tuple[HuggingFaceTokenizer, str]:
+    """The tokenizer that a GGUF file describes, and the hash of its JSON."""
+    tokenizer = gguf_tokenizer(read_gguf(path))
+    return tokenizer, hashlib.sha256(tokenizer.to_str().encode()).hexdigest()
+
+
 def _load(path: Path) -> tuple[HuggingFaceTokenizer, str]:
     """The tokenizer in a file, and the hash of the file."""
+    refuse_lfs_pointer(path)
     try:
         data = path.read_bytes()
         with _library_faults(f"{path}: not a tokenizer"):
             return HuggingFaceTokenizer.from_str(decode_text(data)), hashlib.sha256(data).hexdigest()
     except FileNotFoundError:
-        raise ModelError(f"{path}: no such file, expected the tokenizer") from None
+        raise missing_file(path.parent, path.name, "expected the tokenizer") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
     except NotTextError as error:

@@ -62,8 +62,10 @@ def forward(
         q, k, v = linear(f"{b}.attn_in", normed)  # [n, h*hd], [n, kv*hd], [n, kv*hd]
         if config.qkv_bias:
             q, k, v = (y + weights[f"{b}.{kind}_bias"] for y, kind in zip((q, k, v), "qkv", strict=True))
-        q = rotate(split_heads(q, config), cos, sin)  # [h, n, hd]
-        k = rotate(split_heads(k, config), cos, sin)  # [kv, n, hd]
+        q, k = split_heads(q, config), split_heads(k, config)  # [h, n, hd], [kv, n, hd]
+        if config.qk_norm:
+            q, k = rms_norm(q, weights[f"{b}.q_norm"], eps), rms_norm(k, weights[f"{b}.k_norm"], eps)
+        q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         mixed = attention(b, q, k, split_heads(v, config), cache, config.sliding_window)  # [n, h*hd]
         (o,) = linear(f"{b}.attn_out", mixed)  # [n, d]
         x = x + o
@@ -117,10 +119,14 @@ def rms_norm(x: F32, gain: F32, eps: float) -> F32:
 
 
 def rotary_tables(config: LlamaConfig, n: int, start: int = 0) -> tuple[F32, F32]:
-    """Cosines and sines [n, hd/2] of the angles ``position * frequency``, of n tokens after ``start`` others."""
+    """Cosines and sines [n, hd/2] of the angles ``position * frequency``, of n tokens after ``start`` others.
+
+    Both are multiplied by the attention factor of a yarn scaling.
+    """
     frequencies = inverse_frequencies(config.head_dim, config.rope_theta, config.rope_scaling)
     angles = np.outer(np.arange(start, start + n), frequencies)
-    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+    factor = config.rope_scaling.attention_factor
+    return (factor * np.cos(angles)).astype(np.float32), (factor * np.sin(angles)).astype(np.float32)
 
 
 def rotate(x: F32, cos: F32, sin: F32) -> F32:

@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from simulator.choices import Precision
 from simulator.energy.capacity_twin import YAN_22NM, break_even_rate, longest_window, twin_bits
-from simulator.energy.cmos45 import Precision
 from simulator.energy.lemaire import memory_inclusive
 from simulator.energy.op_count import Attention, Options, op_count
 from simulator.energy.thresholds import THRESHOLDS, threshold_table
@@ -40,7 +40,7 @@ def _trace_table(trace: Trace) -> pd.DataFrame:
     """`analytic_table` without what the chip spent."""
     table = threshold_table(trace)
     timesteps = trace.encoding.n_timesteps
-    fan_out = [trace.layer[layer].n_out for layer in table["layer"]]
+    fan_out = [trace.layer_by_id[layer].n_out for layer in table["layer"]]
     table["twin_bits"] = twin_bits(timesteps)
     table["twin_break_even_rate"] = [break_even_rate(timesteps, n, YAN_22NM) for n in fan_out]
     table["twin_longest_window"] = [

@@ -53,7 +53,7 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         units_finding=unit_finding(run),
         layers=as_cells(_layers(run)),
         layers_finding=_layers_finding(run),
-        storage=as_cells(storage_summary(storage_frame(run.trace, run.chip, run.placement))),
+        storage=as_cells(storage_summary(storage_frame(run.mapped))),
         storage_finding=storage_line(run).removeprefix("storage: "),
         assumptions=as_cells(_assumptions(run)),
         assumptions_finding=_assumptions_finding(run),

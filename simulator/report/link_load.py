@@ -33,7 +33,7 @@ def _packets(run: Run, stage: Stage, homes: list[Block], targets: list[Block], l
     crossing = [(home, target) for home in homes for target in targets if _crosses(run, home, target, link)]
     if not crossing or stage.stream is None:
         return 0
-    spikes = run.trace.encoding.spikes_per_count(run.trace.counts(stage.stream)).sum(axis=0)
+    spikes = run.trace.encoding.spikes_per_count(run.trace.spike_counts(stage.stream)).sum(axis=0)
     reached: Ints = np.concatenate([[0], np.cumsum(spikes)])
     total = 0
     for home, target in crossing:
@@ -45,7 +45,7 @@ def _packets(run: Run, stage: Stage, homes: list[Block], targets: list[Block], l
 def _crosses(run: Run, home: Block, target: Block, link: tuple[int, int, str]) -> bool:
     """Whether the XY route from home to target, first along x, then along y, takes the link."""
     x, y, direction = link
-    grid, router = run.placement.grid(run.chip), run.placement.core_router
+    grid, router = run.placement.grid, run.placement.core_router
     source, end = router[home.core], router[target.core]
     (sx, sy), (tx, _) = grid.place(source), grid.place(end)
     dx, dy = grid.steps(source, end)

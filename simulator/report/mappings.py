@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import Literal
 
 import pandas as pd
 
+from simulator.choices import NetworkModel
 from simulator.config.chip import ChipConfig, Mapping
 from simulator.energy.ledger import build_ledger
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
-from simulator.mapping.placement import Placement
 from simulator.mapping.placements import PLACEMENTS
 from simulator.mapping.strategies import STRATEGIES
 from simulator.trace.trace import Trace
@@ -30,7 +30,7 @@ def all_mappings(chip: ChipConfig) -> Iterator[Mapping]:
 def compare_mappings(
     trace: Trace,
     chip: ChipConfig,
-    network: Literal["cycle", "ideal"] = "ideal",
+    network: NetworkModel = "ideal",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Map and simulate ``trace`` on ``chip`` in every way; ways that come to the same placement are simulated once.
@@ -61,7 +61,7 @@ def compare_mappings(
 def own_mapping(
     trace: Trace,
     chip: ChipConfig,
-    network: Literal["cycle", "ideal"] = "ideal",
+    network: NetworkModel = "ideal",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> pd.DataFrame:
     """The row of the chip's own mapping, see `compare_mappings`."""
@@ -72,18 +72,18 @@ def _table(
     trace: Trace,
     chip: ChipConfig,
     ways: list[Mapping],
-    network: Literal["cycle", "ideal"],
+    network: NetworkModel,
     progress: Callable[[str, int, int], None] | None,
 ) -> pd.DataFrame:
     """One row per way; of equal placements one is simulated."""
     found: dict[Key, dict[str, object]] = {}
     rows = []
     for done, way in enumerate(ways, start=1):
-        mapped = chip.model_copy(update={"mapping": way, "noc": chip.noc.model_copy(update={"model": network})})
-        placement = map_trace(trace, mapped)
-        key = (placement.blocks, placement.core_router.tobytes())
+        placed = chip.model_copy(update={"mapping": way, "noc": chip.noc.model_copy(update={"model": network})})
+        mapped = map_trace(trace, placed)
+        key = (mapped.placement.blocks, mapped.placement.core_router.tobytes())
         if key not in found:
-            found[key] = _costs(trace, mapped, placement)
+            found[key] = _costs(mapped)
         label = {"strategy": way.strategy, "placement": way.placement, "shared": way.share_cores}
         rows.append(label | found[key])
         if progress is not None:
@@ -91,8 +91,8 @@ def _table(
     return pd.DataFrame(rows)
 
 
-def _costs(trace: Trace, chip: ChipConfig, placement: Placement) -> dict[str, object]:
-    result = simulate(trace, chip, placement)
+def _costs(mapped: Mapped) -> dict[str, object]:
+    chip, placement, result = mapped.chip, mapped.placement, replay(mapped)
     cores = len({block.core for block in placement.blocks})
     sram = sum(block.sram_bytes for block in placement.blocks)
     return {

@@ -74,7 +74,7 @@ def _write_files(run: Run, folder: Path) -> None:
         "cores": run.result.cores,
         "units": run.result.units,
         "links": run.result.links,
-        "storage": storage_frame(run.trace, run.chip, run.placement),
+        "storage": storage_frame(run.mapped),
     }
     if run.bisection is not None:
         tables["breakeven"] = run.bisection.layers

@@ -6,12 +6,14 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from simulator.choices import Precision
 from simulator.config.chip import ChipConfig
 from simulator.energy.breakeven import Bisection
-from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45, Precision
+from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45
 from simulator.energy.ledger import EnergyLedger
 from simulator.energy.uncertainty import Uncertainty, uncertainty
 from simulator.engine.result import SimResult
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Trace
 from simulator.units import PS_PER_S
@@ -59,7 +61,7 @@ class Run:
 
     Attributes
     ----------
-    chip, trace, placement, result, ledger
+    mapped, result, ledger
         The records of DESIGN section 2, in their order.
     cmos45
         Precision (fp32, fp16, int8) -> 45 nm op count of the same trace.
@@ -75,9 +77,7 @@ class Run:
         Break-even with the dense twin found by further simulations, or None when it was not asked for.
     """
 
-    chip: ChipConfig
-    trace: Trace
-    placement: Placement
+    mapped: Mapped
     result: SimResult
     ledger: EnergyLedger
     cmos45: dict[str, Cmos45]
@@ -86,6 +86,21 @@ class Run:
     warnings: tuple[str, ...]
     precision: Precision = PAPER_PRECISION
     bisection: Bisection | None = None
+
+    @property
+    def chip(self) -> ChipConfig:
+        """The chip."""
+        return self.mapped.chip
+
+    @property
+    def trace(self) -> Trace:
+        """The trace."""
+        return self.mapped.trace
+
+    @property
+    def placement(self) -> Placement:
+        """Which block is on which core."""
+        return self.mapped.placement
 
     @property
     def op_count(self) -> Cmos45:

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
+from simulator.choices import Precision
 from simulator.config.chip import ChipConfig
 from simulator.energy.area import chip_area
 from simulator.energy.breakeven import Bisection, bisect_trace
-from simulator.energy.cmos45 import PAPER_PRECISION, Precision, cmos45_all
+from simulator.energy.cmos45 import PAPER_PRECISION, cmos45_all
 from simulator.energy.ledger import EnergyLedger, build_ledger
-from simulator.engine.engine import simulate as replay
-from simulator.engine.engine import threads_for
+from simulator.engine.engine import replay, threads_for
 from simulator.engine.limits import check_memory
 from simulator.engine.result import SimResult
 from simulator.errors import SpikewattError
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
-from simulator.mapping.placement import Placement
 from simulator.report.format import format_power
 from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin, Run, time_util
@@ -71,20 +71,18 @@ def simulate(
     """
     if breakeven and dense_chip is None:
         raise SpikewattError("break-even is that with a dense twin, and none is simulated: leave one of the two out")
-    if dense_chip is not None:
-        _check_twin(dense_chip, trace, memory_limit_bytes)
-    placement, result, ledger = _priced(chip, trace, progress, allow_uncosted, memory_limit_bytes)
-    dense = None if dense_chip is None else dense_twin(dense_chip, trace, progress)
+    mapped = map_trace(trace, chip)
+    twin = None if dense_chip is None else _mapped_twin(dense_chip, trace, memory_limit_bytes)
+    result, ledger = _priced(mapped, progress, allow_uncosted, memory_limit_bytes)
+    dense = None if twin is None else dense_twin(twin, progress)
     return NotebookRun(
-        chip=chip,
-        trace=trace,
-        placement=placement,
+        mapped=mapped,
         result=result,
         ledger=ledger,
         cmos45=cmos45_all(trace),
         dense=dense,
         command=command,
-        warnings=_warnings(chip, trace, placement),
+        warnings=_warnings(mapped),
         precision=precision,
         bisection=_bisection(chip, trace, dense_chip, dense, progress) if breakeven else None,
     )
@@ -101,19 +99,27 @@ def repriced(run: Run, chip: ChipConfig, command: str) -> Run:
     ledger = build_ledger(run.result, chip)
     of_prices = tuple(_unpublished(run.chip))
     kept = (warning for warning in run.warnings if warning not in of_prices)
-    return replace(run, chip=chip, ledger=ledger, command=command, warnings=(*kept, *_unpublished(chip)))
+    return replace(
+        run,
+        mapped=replace(run.mapped, chip=chip),
+        ledger=ledger,
+        command=command,
+        warnings=(*kept, *_unpublished(chip)),
+    )
 
 
-def _check_twin(chip: ChipConfig, trace: Trace, memory_limit_bytes: int | None) -> None:
-    """Refuse a twin that does not fit before anything is simulated."""
-    placement = map_trace(trace, chip)
+def _mapped_twin(chip: ChipConfig, trace: Trace, memory_limit_bytes: int | None) -> Mapped:
+    """The trace on its twin; refuses a twin that does not fit before anything is simulated."""
+    mapped = map_trace(trace, chip)
     if memory_limit_bytes is not None:
-        check_memory(trace, chip, placement, threads_for(trace), memory_limit_bytes)
+        check_memory(mapped, threads_for(trace), memory_limit_bytes)
+    return mapped
 
 
-def dense_twin(chip: ChipConfig, trace: Trace, progress: Progress | None = None) -> DenseTwin:
-    """The same layers, every activation once as one integer, on ``chip``: same engine, same ledger."""
-    _, result, ledger = _priced(chip, trace, progress)
+def dense_twin(mapped: Mapped, progress: Progress | None = None) -> DenseTwin:
+    """The same layers, every activation once as one integer, on a dense chip: same engine, same ledger."""
+    chip, trace = mapped.chip, mapped.trace
+    result, ledger = _priced(mapped, progress)
     area = chip_area(chip)
     area_mm2 = None if area is None else area.chip_mm2 * result.n_chips
     return DenseTwin(chip.name, ledger.total_pj, result.total_ps, trace.n_tokens, time_util(result), area_mm2)
@@ -135,22 +141,21 @@ def _bisection(
 
 
 def _priced(
-    chip: ChipConfig,
-    trace: Trace,
+    mapped: Mapped,
     progress: Progress | None,
     allow_uncosted: bool = False,
     memory_limit_bytes: int | None = None,
-) -> tuple[Placement, SimResult, EnergyLedger]:
-    """Map, simulate and price."""
-    placement = map_trace(trace, chip)
-    named = None if progress is None else partial(progress, chip.name)
-    result = replay(trace, chip, placement, named, memory_limit_bytes=memory_limit_bytes)
-    return placement, result, build_ledger(result, chip, allow_uncosted)
+) -> tuple[SimResult, EnergyLedger]:
+    """Simulate and price."""
+    named = None if progress is None else partial(progress, mapped.chip.name)
+    result = replay(mapped, named, memory_limit_bytes=memory_limit_bytes)
+    return result, build_ledger(result, mapped.chip, allow_uncosted)
 
 
-def _warnings(chip: ChipConfig, trace: Trace, placement: Placement) -> tuple[str, ...]:
+def _warnings(mapped: Mapped) -> tuple[str, ...]:
     """What a run takes for granted, and what its trace does; what follows from prices comes last."""
-    return (*_assumptions(chip, trace), *unbounded(chip, trace, placement), *_drawn(trace), *_unpublished(chip))
+    chip, trace = mapped.chip, mapped.trace
+    return (*_assumptions(chip, trace), *unbounded(mapped), *_drawn(trace), *_unpublished(chip))
 
 
 def _assumptions(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:

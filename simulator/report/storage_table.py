@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.fit import storage_frame
 from simulator.mapping.kv_cache_size import positions_held
-from simulator.mapping.placement import Placement
-from simulator.mapping.storage import Stored, kinds_line, memory_bytes, place_storage
+from simulator.mapping.mapped import Mapped
+from simulator.mapping.storage import Stored, kinds_line, memory_bytes
 from simulator.report.format import format_bytes, format_share
 from simulator.report.run import Run
-from simulator.trace.trace import Trace
 
 WORDS = {"memory": "vector memory", "sram": "SRAM", "dram": "DRAM"}
 NAMES = {"kv_cache": "KV cache", "embedding": "embedding", "head": "head"}  # what the mapping places
@@ -21,7 +19,7 @@ NAMES = {"kv_cache": "KV cache", "embedding": "embedding", "head": "head"}  # wh
 
 def storage_dict(run: Run) -> dict[str, Any]:
     """Sizes by kind, over all stages, and the fullest memory behind a vector unit; bytes."""
-    table = storage_frame(run.trace, run.chip, run.placement)
+    table = storage_frame(run.mapped)
     by_kind = {
         str(kind): {
             "stores": {str(store): int(n) for store, n in rows.groupby("store", sort=False)["bytes"].sum().items()},
@@ -30,7 +28,7 @@ def storage_dict(run: Run) -> dict[str, Any]:
         }
         for kind, rows in table.groupby("kind", sort=False)
     }
-    used, capacity = _fullest(run.trace, run.chip, run.placement)[1], run.chip.memory.capacity
+    used, capacity = _fullest(run.mapped)[1], run.chip.memory.capacity
     return {
         "positions": positions_held(run.trace, run.chip),
         "by_kind": by_kind,
@@ -44,20 +42,20 @@ def storage_dict(run: Run) -> dict[str, Any]:
 
 def storage_line(run: Run) -> str:
     """Where the KV cache, the embedding and the head are, and how full the memory of the fullest core is."""
-    stored = place_storage(run.trace, run.chip, run.placement)
+    stored = run.mapped.stored
     words = [_words(name, [item for item in stored if item.kind == kind]) for kind, name in NAMES.items()]
-    core, used, _ = _fullest(run.trace, run.chip, run.placement)
+    core, used, _ = _fullest(run.mapped)
     capacity = run.chip.memory.capacity
     of = "without a bound" if capacity is None else f"of {format_bytes(capacity)} ({format_share(used / capacity)})"
     fullest = f"fullest vector memory: core {core}, {format_bytes(used)} {of}"
     return "storage: " + "; ".join([*filter(None, words), fullest])
 
 
-def unbounded(chip: ChipConfig, trace: Trace, placement: Placement) -> Iterable[str]:
+def unbounded(mapped: Mapped) -> Iterable[str]:
     """The warning of a chip file that does not say how much its memory holds."""
-    if chip.memory.capacity is not None:
+    if mapped.chip.memory.capacity is not None:
         return
-    core, used, kinds = _fullest(trace, chip, placement)
+    core, used, kinds = _fullest(mapped)
     if used:
         yield (
             f"memory: the chip file gives no memory.capacity; {used} bytes on core {core} ({kinds}) are taken to fit,"
@@ -75,9 +73,9 @@ def _words(name: str, items: list[Stored]) -> str:
     return f"{name} {format_bytes(size)}{per_token} in {' and '.join(dict.fromkeys(WORDS[i.store] for i in items))}"
 
 
-def _fullest(trace: Trace, chip: ChipConfig, placement: Placement) -> tuple[int, int, str]:
+def _fullest(mapped: Mapped) -> tuple[int, int, str]:
     """Core with most behind its vector unit, how many bytes, and of what."""
-    found = memory_bytes(place_storage(trace, chip, placement), placement)
+    found = memory_bytes(mapped.stored, mapped.placement)
     if not found:
         return 0, 0, ""
     core = max(found, key=lambda core: found[core].total())

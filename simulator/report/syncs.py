@@ -8,7 +8,7 @@ import pandas as pd
 
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.result import CHIP
 from simulator.mapping.place import map_trace
 from simulator.trace.trace import Trace
@@ -40,11 +40,11 @@ def compare_syncs(
 
 
 def _row(trace: Trace, chip: ChipConfig) -> dict[str, object]:
-    result = simulate(trace, chip, map_trace(trace, chip))
+    result = replay(map_trace(trace, chip))
     ledger, tokens = build_ledger(result, chip, allow_uncosted=True), trace.n_tokens
     static_pj = ledger.rows.loc[ledger.rows["component"] == "static", "energy_pj"].sum()
     parts = result.stages.drop(columns=["stage", "total_ps"]).sum() // tokens
-    barriers = sum(r.count for r in result.counts if (r.layer, r.component) == (CHIP, "sync"))
+    barriers = sum(r.count for r in result.action_counts if (r.layer, r.component) == (CHIP, "sync"))
     return {
         "sync": chip.sync.kind,
         "time_ps": result.total_ps // tokens,

@@ -202,9 +202,9 @@ def _assumption(run: Run, price: UnitPrice) -> dict[str, object]:
 
 def _operand_bits(trace: Trace, layer: str) -> int | None:
     """Width of the operands of a row of `layer_table`, where it is known."""
-    if layer in trace.layer:
-        return trace.layer[layer].weight_bits
-    return trace.op[layer].operand_bits or None if layer in trace.op else None
+    if layer in trace.layer_by_id:
+        return trace.layer_by_id[layer].weight_bits
+    return trace.op_by_id[layer].operand_bits or None if layer in trace.op_by_id else None
 
 
 def _homes(trace: Trace) -> dict[str, tuple[str, str]]:
@@ -212,8 +212,8 @@ def _homes(trace: Trace) -> dict[str, tuple[str, str]]:
     homes = {CHIP: (CHIP, CHIP)}
     for stage in trace.stages:
         homes[stage.stage_id] = ("encoder", stage.stage_id)
-        homes |= {op_id: (trace.op[op_id].kind, stage.stage_id) for op_id in stage.ops}
-        homes |= {layer_id: (trace.layer[layer_id].kind, stage.stage_id) for layer_id in stage.layers}
+        homes |= {op_id: (trace.op_by_id[op_id].kind, stage.stage_id) for op_id in stage.ops}
+        homes |= {layer_id: (trace.layer_by_id[layer_id].kind, stage.stage_id) for layer_id in stage.layers}
     return homes
 
 

@@ -11,6 +11,7 @@ from simulator.errors import TraceError
 from simulator.report.result_json import unpriced_dict
 from simulator.report.run import Run
 from simulator.report.simulation import repriced, simulate
+from simulator.shipped import find_trace
 from simulator.sweep.space import Point
 from simulator.sweep.store import Store
 from simulator.trace.trace import Trace
@@ -47,7 +48,7 @@ def simulate_point(point: Point, root: Path) -> Run:
     """The run of one point, without a dense twin; raises TraceError when its trace could not be captured."""
     if point.fault:
         raise TraceError(f"its trace could not be captured: {point.fault}")
-    return simulate(point.chip, opened(str(root / point.trace), point.trace_hash), command=point.command)
+    return simulate(point.chip, opened(str(root / find_trace(point.trace)), point.trace_hash), command=point.command)
 
 
 @lru_cache(maxsize=2)

@@ -100,7 +100,7 @@ def _possible(trace: Trace) -> Iterator[str]:
         yield f"energy.by_component.{component}"
     for name in ACTIONS:
         yield f"counts.by_action.{name}"
-    for part in (*trace.layer, *trace.op, *(stage.stage_id for stage in trace.stages)):
+    for part in (*trace.layer_by_id, *trace.op_by_id, *(stage.stage_id for stage in trace.stages)):
         yield f"energy.by_layer.{part}"
 
 

@@ -23,7 +23,7 @@ STREAM_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
 def check_trace(trace: Trace) -> None:
-    """Check that the program of a trace holds together; its counts are checked when they are read (`Trace.counts`).
+    """Check that the program of a trace holds together; `Trace.spike_counts` checks the counts when they are read.
 
     Raises
     ------
@@ -98,16 +98,16 @@ def _check_op(trace: Trace, op: Op) -> None:
     where = f"{trace.where}: op {op.op_id}"
     events = 0
     if op.stream is not None:
-        if op.stream not in trace.stream:
+        if op.stream not in trace.stream_by_id:
             raise TraceError(
-                f"{where}: stream {op.stream!r} is not in the stream table{did_you_mean(op.stream, trace.stream)}"
+                f"{where}: stream {op.stream!r} is not in the stream table{did_you_mean(op.stream, trace.stream_by_id)}"
             )
-        events = trace.stream[op.stream].n * trace.encoding.n_timesteps
-        if trace.stream[op.stream].live is None:
+        events = trace.stream_by_id[op.stream].n * trace.encoding.n_timesteps
+        if trace.stream_by_id[op.stream].live is None:
             raise TraceError(f"{where}: stream {op.stream!r} is not local, expected one that says which of it is live")
     elif op.per_spike:
         raise TraceError(f"{where}: work per spike without a stream")
-    _check_work(where, op.counts, 1, trace)
+    _check_work(where, op.work_per_token, 1, trace)
     _check_work(f"{where}: per timestep", op.per_timestep, trace.encoding.n_timesteps, trace)
     _check_work(f"{where}: per spike", op.per_spike, events, trace)
 
@@ -164,9 +164,9 @@ def _check_unique(trace: Trace, ids: Iterable[tuple[str, str]]) -> None:
 def _check_stage(trace: Trace, stage: Stage) -> None:
     where = f"{trace.where}: stage {stage.stage_id}"
     for kind, ids, known in (
-        ("op", stage.ops, trace.op),
-        ("layer", stage.layers, trace.layer),
-        ("stream", () if stage.stream is None else (stage.stream,), trace.stream),
+        ("op", stage.ops, trace.op_by_id),
+        ("layer", stage.layers, trace.layer_by_id),
+        ("stream", () if stage.stream is None else (stage.stream,), trace.stream_by_id),
     ):
         for i in ids:
             if i not in known:
@@ -175,13 +175,13 @@ def _check_stage(trace: Trace, stage: Stage) -> None:
         if stage.layers:
             raise TraceError(f"{where}: drives layers without a stream")
         return
-    if trace.stream[stage.stream].live is not None:
+    if trace.stream_by_id[stage.stream].live is not None:
         raise TraceError(f"{where}: stream {stage.stream!r} is local, expected one that drives layers")
-    n = trace.stream[stage.stream].n
+    n = trace.stream_by_id[stage.stream].n
     if n != stage.width:
         raise TraceError(f"{where}: width {stage.width}, expected {n}, the activations of its stream")
     for layer_id in stage.layers:
-        layer = trace.layer[layer_id]
+        layer = trace.layer_by_id[layer_id]
         if layer.stream != stage.stream or layer.n_in != n:
             raise TraceError(
                 f"{where}: layer {layer_id} takes {layer.n_in} inputs from {layer.stream!r},"

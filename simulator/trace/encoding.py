@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-Code = Literal["binary", "ternary", "bitwise", "bitwise_twos", "graded"]
-CODES: tuple[Code, ...] = get_args(Code)
-MAX_LEVELS = 32767
+from simulator.trace.codes import CODES, MAX_LEVELS, SPECS, Code, CodeSpec
 
 
 @dataclass(frozen=True)
 class Encoding:
     """Code of the spike trains of one trace (DESIGN section 5).
 
-    A count n with |n| <= ``levels`` unrolls over ``n_timesteps``:
+    A count n with |n| <= ``levels`` unrolls over ``n_timesteps``, as its row in `simulator.trace.codes` says:
 
     ============  =================  ===============================================  ================
     code          counts             spike in timestep t                              timesteps T
@@ -43,25 +40,29 @@ class Encoding:
             raise ValueError(f"{self.levels} levels, expected 1 to {MAX_LEVELS}")
 
     @property
+    def spec(self) -> CodeSpec:
+        """The row of the code."""
+        return SPECS[self.code]
+
+    @property
     def signed(self) -> bool:
         """Whether counts may be negative."""
-        return self.code != "binary"
+        return self.spec.signed
 
     @property
     def multiplies(self) -> bool:
         """Whether a packet carries a number by which the receiver multiplies its weights (MAC), not a spike (AC)."""
-        return self.code == "graded"
+        return self.spec.multiplies
 
     @property
     def n_timesteps(self) -> int:
         """Timesteps T that a count unrolls to."""
-        bits = self.levels.bit_length()
-        return {"bitwise": bits, "bitwise_twos": bits + 1, "graded": 1}.get(self.code, self.levels)
+        return self.spec.timesteps(self)
 
     @property
     def payload_bits(self) -> int:
         """Bits that a packet carries besides the neuron it comes from: a sign, or a whole count with its sign."""
-        return {"ternary": 1, "bitwise": 1, "graded": self.levels.bit_length() + 1}.get(self.code, 0)
+        return self.spec.payload_bits(self)
 
     def trains(self, counts: NDArray[np.integer]) -> NDArray[np.int16]:
         """What ``counts`` send in every timestep, [T, ...]: `spikes_in_timestep` of each."""
@@ -70,27 +71,12 @@ class Encoding:
 
     def spikes_in_timestep(self, counts: NDArray[np.integer], t: int | NDArray[np.int64]) -> NDArray[np.int16]:
         """What ``counts`` send in timestep ``t``: -1, 0 or 1, or the count itself under `graded`; same shape."""
-        wide = counts.astype(np.int64)
-        if self.code == "graded":
-            return wide.astype(np.int16)
-        if self.code == "bitwise_twos":
-            return ((wide >> t) & 1).astype(np.int16)
-        size = np.abs(wide)
-        fires = (size >> t) & 1 if self.code == "bitwise" else (size > t).astype(np.int64)
-        return (np.sign(wide) * fires).astype(np.int16)
+        return self.spec.sends(self, counts.astype(np.int64), t).astype(np.int16)
 
     def timestep_weight(self, t: int) -> int:
         """Factor by which the receiver weighs a spike of timestep ``t``."""
-        if self.code == "bitwise_twos" and t == self.n_timesteps - 1:
-            return -(1 << t)
-        return 1 << t if self.code in ("bitwise", "bitwise_twos") else 1
+        return self.spec.weight(self, t)
 
     def spikes_per_count(self, counts: NDArray[np.integer]) -> NDArray[np.int64]:
         """Packets that each count makes over all timesteps; same shape as ``counts``."""
-        wide = counts.astype(np.int64)
-        if self.code == "graded":
-            return np.asarray(wide != 0, dtype=np.int64)
-        bits: NDArray[np.int64] = wide & ((1 << self.n_timesteps) - 1) if self.code == "bitwise_twos" else np.abs(wide)
-        if self.code in ("bitwise", "bitwise_twos"):
-            bits = np.asarray(np.bitwise_count(bits), dtype=np.int64)
-        return bits
+        return self.spec.spikes(self, counts.astype(np.int64))

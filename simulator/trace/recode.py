@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import replace
 
 from simulator.errors import TraceError, did_you_mean
-from simulator.trace.encoding import CODES, Encoding
+from simulator.trace.codes import CODES
+from simulator.trace.encoding import Encoding
 from simulator.trace.trace import Trace
 
 
@@ -56,7 +57,7 @@ def _check_holds(trace: Trace, encoding: Encoding) -> None:
         return
     low = -encoding.levels if encoding.signed else 0
     for stream in trace.streams:
-        counts = trace.counts(stream.stream_id)
+        counts = trace.spike_counts(stream.stream_id)
         least, most = (int(counts.min()), int(counts.max())) if counts.size else (0, 0)
         if least < low or most > encoding.levels:
             raise TraceError(

@@ -138,7 +138,7 @@ def stream_kind(stream_id: str) -> str:
 
 def token_activity(trace: Trace) -> F64:
     """Sum of the absolute counts of all streams, float64 [tokens]."""
-    sizes = [np.abs(trace.counts(s.stream_id).astype(np.int64)).sum(axis=1) for s in trace.streams]
+    sizes = [np.abs(trace.spike_counts(s.stream_id).astype(np.int64)).sum(axis=1) for s in trace.streams]
     activity: F64 = np.sum(sizes, axis=0, dtype=np.float64)
     return activity
 
@@ -155,7 +155,7 @@ def fit_trace(like: Trace) -> dict[str, tuple[StreamStatistics, ...]]:
         if grows(stream):
             statistics = fit_histogram(like.live_counts(stream.stream_id), like.n_tokens)
         else:
-            statistics = fit_stream(like.counts(stream.stream_id))
+            statistics = fit_stream(like.spike_counts(stream.stream_id))
         fitted.setdefault(stream_kind(stream.stream_id), []).append(statistics)
     return {kind: tuple(streams) for kind, streams in fitted.items()}
 

@@ -34,7 +34,7 @@ def trace_stats(trace: Trace) -> pd.DataFrame:
 
 
 def _row(trace: Trace, stream: Stream, fan_out: int) -> dict[str, Any]:
-    counts = trace.counts(stream.stream_id)
+    counts = trace.spike_counts(stream.stream_id)
     spikes = stream_spikes(trace, stream.stream_id)
     activations = int(trace.live(stream.stream_id).sum())
     return {

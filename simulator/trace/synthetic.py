@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from simulator.errors import TraceError, did_you_mean
 from simulator.trace.check import check_trace
-from simulator.trace.encoding import Code, Encoding
+from simulator.trace.codes import Code
+from simulator.trace.encoding import Encoding
 from simulator.trace.trace import PHASES, Layer, Op, Phase, Stage, Stream, Trace
 
 Pattern = Literal["silent", "single", "full", "poisson"]

@@ -77,9 +77,9 @@ class Op:
     op_id
         e.g. ``blocks.0.softmax``.
     kind
-        Its type, for tables: norm, encode, encode_heads, dequantize, requantize, rotary, hadamard, qk, softmax, pv,
-        kv_cache, silu, residual, embedding, head.
-    counts
+        Its type, for tables: norm, norm_heads, encode, encode_heads, dequantize, requantize, rotary, hadamard, qk,
+        softmax, pv, kv_cache, silu, residual, embedding, head.
+    work_per_token
         Action (``vector.mac``, ``memory.read``, ...) -> (a, b): a token with a context of c positions, itself included,
         does ``a + b*c`` of it. ``vector.*`` are elementary operations, ``memory.*`` are bits.
     per_timestep
@@ -97,7 +97,7 @@ class Op:
 
     op_id: str
     kind: str
-    counts: Mapping[str, ClosedForm]
+    work_per_token: Mapping[str, ClosedForm]
     per_timestep: Mapping[str, ClosedForm] = field(default_factory=dict)
     stream: str | None = None
     per_spike: Mapping[str, ClosedForm] = field(default_factory=dict)
@@ -118,7 +118,10 @@ class Op:
             int64 [tokens]: spikes of ``stream`` (`Trace.spikes_per_token`); needed where there is ``per_spike`` work.
         """
         done: dict[str, NDArray[np.int64]] = {}
-        parts = [(self.counts, np.ones_like(contexts)), (self.per_timestep, np.full_like(contexts, n_timesteps))]
+        parts = [
+            (self.work_per_token, np.ones_like(contexts)),
+            (self.per_timestep, np.full_like(contexts, n_timesteps)),
+        ]
         if self.per_spike:
             if events is None:
                 raise ValueError(f"{self.op_id}: work per spike of {self.stream}, and no spikes are given")
@@ -236,17 +239,17 @@ class Trace:
         return PHASES[first] if (self.phases == first).all() else "mixed"
 
     @cached_property
-    def layer(self) -> Mapping[str, Layer]:
+    def layer_by_id(self) -> Mapping[str, Layer]:
         """Layers by id."""
         return {layer.layer_id: layer for layer in self.layers}
 
     @cached_property
-    def stream(self) -> Mapping[str, Stream]:
+    def stream_by_id(self) -> Mapping[str, Stream]:
         """Streams by id."""
         return {stream.stream_id: stream for stream in self.streams}
 
     @cached_property
-    def op(self) -> Mapping[str, Op]:
+    def op_by_id(self) -> Mapping[str, Op]:
         """Ops by id."""
         return {op.op_id: op for op in self.ops}
 
@@ -264,29 +267,29 @@ class Trace:
 
     def streams_of(self, stage: Stage) -> tuple[str, ...]:
         """Ids of the streams of a stage: the local ones of its ops, then its own."""
-        ids = (*(self.op[op_id].stream for op_id in stage.ops), stage.stream)
+        ids = (*(self.op_by_id[op_id].stream for op_id in stage.ops), stage.stream)
         return tuple(stream_id for stream_id in ids if stream_id is not None)
 
     def live(self, stream_id: str) -> NDArray[np.int64]:
         """Live activations of a stream, int64 [tokens]: all of them, but for a local stream (`Stream.live`)."""
-        stream = self.stream[stream_id]
+        stream = self.stream_by_id[stream_id]
         a, b = (stream.n, 0) if stream.live is None else stream.live
         return a + b * self.contexts
 
     def live_counts(self, stream_id: str) -> NDArray[np.integer]:
         """Spike counts of the live activations of a stream, one after another."""
-        counts = self.counts(stream_id)
-        if self.stream[stream_id].live is None:
+        counts = self.spike_counts(stream_id)
+        if self.stream_by_id[stream_id].live is None:
             return counts.ravel()
         live: NDArray[np.integer] = counts[np.arange(counts.shape[1]) < self.live(stream_id)[:, None]]
         return live
 
     def spikes_per_token(self, stream_id: str) -> NDArray[np.int64]:
         """Spikes of a stream over all timesteps, int64 [tokens]."""
-        spikes: NDArray[np.int64] = self.encoding.spikes_per_count(self.counts(stream_id)).sum(axis=1)
+        spikes: NDArray[np.int64] = self.encoding.spikes_per_count(self.spike_counts(stream_id)).sum(axis=1)
         return spikes
 
-    def counts(self, stream_id: str) -> NDArray[np.integer]:
+    def spike_counts(self, stream_id: str) -> NDArray[np.integer]:
         """Spike counts of one stream, integer [tokens, n], read at the first call and kept.
 
         Raises
@@ -295,8 +298,8 @@ class Trace:
             The stream is unknown, cannot be read, or holds anything but counts of the encoding.
         """
         if stream_id not in self._loaded:
-            if stream_id not in self.stream:
-                raise TraceError(f"{self.where}: no stream {stream_id!r}{did_you_mean(stream_id, self.stream)}")
+            if stream_id not in self.stream_by_id:
+                raise TraceError(f"{self.where}: no stream {stream_id!r}{did_you_mean(stream_id, self.stream_by_id)}")
             counts = self.load_counts(stream_id)
             self._check_counts(stream_id, counts)
             self._loaded[stream_id] = counts
@@ -304,7 +307,7 @@ class Trace:
 
     def _check_counts(self, stream_id: str, counts: NDArray[np.integer]) -> None:
         """Check shape and range of the counts of one stream, and that nothing fires beyond its live activations."""
-        wanted = (self.n_tokens, self.stream[stream_id].n)
+        wanted = (self.n_tokens, self.stream_by_id[stream_id].n)
         where = f"{self.where}: stream {stream_id}"
         if counts.shape != wanted or counts.dtype.kind not in "iu":
             raise TraceError(f"{where}: counts {counts.dtype} {counts.shape}, expected integers {wanted}")
@@ -314,7 +317,7 @@ class Trace:
                 f"{where}: counts from {counts.min()} to {counts.max()},"
                 f" expected {low} to {self.encoding.levels} ({self.encoding.code})"
             )
-        if self.stream[stream_id].live is not None:
+        if self.stream_by_id[stream_id].live is not None:
             live = self.live(stream_id)
             beyond = (counts != 0) & (np.arange(counts.shape[1]) >= live[:, None])
             if beyond.any():
@@ -333,4 +336,4 @@ class _Taken:
     tokens: slice | NDArray[np.integer] | NDArray[np.bool_]
 
     def __call__(self, stream_id: str) -> NDArray[np.integer]:
-        return np.ascontiguousarray(self.whole.counts(stream_id)[self.tokens])
+        return np.ascontiguousarray(self.whole.spike_counts(stream_id)[self.tokens])

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from simulator.errors import OutputError, TraceError
 from simulator.outputs import replaced_whole
+from simulator.shipped import find_trace
 from simulator.trace.check import check_trace
 from simulator.trace.trace import PHASES, Trace
 from simulator.trace.trace_manifest import (
@@ -94,7 +95,7 @@ def _arrays(trace: Trace) -> Iterator[tuple[str, NDArray[np.integer]]]:
     yield PHASES_MEMBER, trace.phases
     dtype = counts_dtype(trace.encoding.levels)
     for stream in trace.streams:
-        yield counts_member(stream.stream_id), np.ascontiguousarray(trace.counts(stream.stream_id), dtype=dtype)
+        yield counts_member(stream.stream_id), np.ascontiguousarray(trace.spike_counts(stream.stream_id), dtype=dtype)
 
 
 def _write(trace: Trace, archive: zipfile.ZipFile) -> str:
@@ -126,8 +127,13 @@ def _npy_bytes(array: NDArray[np.integer]) -> bytes:
 # ---------------------------------------------------------------- reading
 
 
-def load_trace(path: str | Path) -> Trace:
+def load_trace(name_or_path: str | Path) -> Trace:
     """Open a trace: its manifest, positions and phases now, the counts of a stream at the first ``counts()`` of it.
+
+    Parameters
+    ----------
+    name_or_path
+        Name of a shipped trace (`simulator.trace.trace_list.list_traces`), or path of a trace file.
 
     Raises
     ------
@@ -135,7 +141,7 @@ def load_trace(path: str | Path) -> Trace:
         One line that names the file: missing, not a trace, damaged, altered, of another schema, or a program that does
         not hold together. A stream's own damage is told when it is read.
     """
-    path = Path(path)
+    path = find_trace(name_or_path)
     with _opened(path) as archive:
         manifest = parse_manifest(_read_manifest(archive, path), str(path))
         encoding = manifest_encoding(manifest.encoding, str(path))
@@ -148,7 +154,7 @@ def load_trace(path: str | Path) -> Trace:
         encoding=encoding,
         streams=manifest.streams,
         layers=manifest.layers,
-        ops=manifest.ops,
+        ops=tuple(record.op() for record in manifest.ops),
         stages=manifest.stages,
         positions=positions.astype(np.int64, copy=False),
         phases=phases,
@@ -170,19 +176,19 @@ def _read_phases(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> ND
     return _read_array(archive, PHASES_MEMBER, manifest.members[PHASES_MEMBER], path).astype(np.uint8, copy=False)
 
 
-def verify_trace(path: str | Path) -> Trace:
-    """Open a trace and read every stream of it.
+def verify_trace(name_or_path: str | Path) -> Trace:
+    """Open a trace, as `load_trace`, and read every stream of it.
 
     Raises
     ------
     TraceError
         What `load_trace` found, or one line per damaged stream.
     """
-    trace = load_trace(path)
+    trace = load_trace(name_or_path)
     problems = []
     for stream in trace.streams:
         try:
-            trace.counts(stream.stream_id)
+            trace.spike_counts(stream.stream_id)
         except TraceError as error:
             problems.append(str(error))
     if problems:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from simulator.errors import TraceError, did_you_mean
-from simulator.trace.encoding import Code, Encoding
-from simulator.trace.trace import Layer, Op, Phase, Stage, Stream, Trace
+from simulator.trace.codes import Code
+from simulator.trace.encoding import Encoding
+from simulator.trace.trace import ClosedForm, Layer, Op, Phase, Stage, Stream, Trace
 
 FORMAT = "spikewatt-trace"
 SCHEMA_VERSIONS = (1, 2)
@@ -42,6 +43,30 @@ class EncodingRecord(_Strict):
     timesteps: int
 
 
+class OpRecord(_Strict):
+    """An op as a file states it: `Op`, whose ``work_per_token`` has the key ``counts``."""
+
+    op_id: str
+    kind: str
+    counts: dict[str, ClosedForm]
+    per_timestep: dict[str, ClosedForm] = {}
+    stream: str | None = None
+    per_spike: dict[str, ClosedForm] = {}
+    operand_bits: int = 0
+
+    def op(self) -> Op:
+        """The op of the program."""
+        return Op(
+            op_id=self.op_id,
+            kind=self.kind,
+            work_per_token=self.counts,
+            per_timestep=self.per_timestep,
+            stream=self.stream,
+            per_spike=self.per_spike,
+            operand_bits=self.operand_bits,
+        )
+
+
 class Manifest(_Strict):
     """Schema version 2; ``traces/README.md`` says what each key means."""
 
@@ -52,7 +77,7 @@ class Manifest(_Strict):
     window: int | None
     streams: tuple[Stream, ...]
     layers: tuple[Layer, ...]
-    ops: tuple[Op, ...]
+    ops: tuple[OpRecord, ...]
     stages: tuple[Stage, ...]
     origin: dict[str, Any]
     members: dict[str, Member]
@@ -123,7 +148,7 @@ def _stream(stream: Stream) -> dict[str, object]:
 
 def _op(op: Op) -> dict[str, object]:
     """An op as the file states it: without the keys that hold their defaults."""
-    stated: dict[str, object] = {"op_id": op.op_id, "kind": op.kind, "counts": dict(op.counts)}
+    stated: dict[str, object] = {"op_id": op.op_id, "kind": op.kind, "counts": dict(op.work_per_token)}
     optional = {
         "per_timestep": dict(op.per_timestep),
         "stream": op.stream,

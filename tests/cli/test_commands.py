@@ -122,7 +122,7 @@ def test_synthesize_prints_the_content_hash_and_makes_the_folders(work: Path) ->
     trace = load_trace(work / "a" / "b" / "full.npz")
     assert done == Done(0, f"a/b/full.npz: {trace.content_hash}\n", "")
     assert (trace.name, trace.n_tokens, trace.encoding.levels) == ("full", 3, 5)
-    assert (trace.counts("layers.0.in") == 5).all()
+    assert (trace.spike_counts("layers.0.in") == 5).all()
 
 
 @pytest.mark.parametrize(
@@ -294,10 +294,11 @@ def test_a_captured_trace_can_be_simulated(of_model: tuple[object, ...], work: P
 
 
 MISSING = {
-    "config.json": "model/config.json: no such file, expected a Hugging Face model directory",
-    "model.safetensors": "model/model.safetensors: no such file, expected the weights (or"
-    " model.safetensors.index.json and the shards it names)",
-    "tokenizer.json": "model/tokenizer.json: no such file, expected the tokenizer",
+    "config.json": "model/config.json: no such file; expected a Hugging Face folder, a GGUF file, or a hub id in the"
+    " local cache",
+    "model.safetensors": "model/model.safetensors: no such file, nor model.safetensors.index.json; the folder holds no"
+    " weights",
+    "tokenizer.json": "model/tokenizer.json: no such file; expected the tokenizer",
 }
 
 

@@ -265,17 +265,17 @@ def test_a_file_above_the_report_folder_is_named(simulate: Simulate, work: Path,
 def test_an_unknown_trace_lists_the_shipped_ones(
     work: Path, refused: Refused, trace_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simulator.cli.options.TRACES", trace_file.parent)
+    monkeypatch.setattr("simulator.shipped.shipped_folder", lambda name: trace_file.parent)
     line = refused(run_program("simulate", "--trace", "tinny"))
     assert line == "tinny: no such trace, expected a file or one of tiny (did you mean 'tiny'?)"
-    monkeypatch.setattr("simulator.cli.options.TRACES", work)
+    monkeypatch.setattr("simulator.shipped.shipped_folder", lambda name: work)
     assert refused(run_program("simulate", "--trace", "tiny")) == "tiny: no such trace, expected a file"
 
 
 def test_a_folder_with_the_name_of_a_shipped_trace_does_not_hide_it(
     simulate: Simulate, work: Path, trace_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simulator.cli.options.TRACES", trace_file.parent)
+    monkeypatch.setattr("simulator.shipped.shipped_folder", lambda name: trace_file.parent)
     (work / "tiny").mkdir()
     assert simulate("--trace", "tiny", "--quiet").code == 0
 

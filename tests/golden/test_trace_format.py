@@ -56,10 +56,10 @@ def test_a_file_of_any_version_is_readable(path):
     trace = verify_trace(path)
     assert trace.content_hash == HASHES[path]
     assert trace.name == "golden µ"
-    assert trace.counts("layers.1.in").tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, -5]]
-    assert not trace.counts("layers.0.in").any()
-    assert trace.layer["layers.0"].n_out == 4
-    assert dict(trace.op["head.dequantize"].counts) == {"vector.mul": (2, 0)}
+    assert trace.spike_counts("layers.1.in").tolist() == [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, -5]]
+    assert not trace.spike_counts("layers.0.in").any()
+    assert trace.layer_by_id["layers.0"].n_out == 4
+    assert dict(trace.op_by_id["head.dequantize"].work_per_token) == {"vector.mul": (2, 0)}
 
 
 def test_a_file_of_version_1_has_one_phase_and_no_window():
@@ -81,10 +81,10 @@ def test_work_per_timestep_of_version_1_is_one_number(tmp_path):
 def test_a_file_of_version_2_keeps_phases_window_and_local_streams():
     trace = load_trace(VERSION_2)
     assert (trace.phase, trace.phases.tolist(), trace.window) == ("mixed", [0, 0, 1], 2)
-    assert trace.stream["local"] == Stream("local", 3, (0, 1))
-    assert trace.counts("local").tolist() == [[1, 0, 0], [0, 2, 0], [0, -7, 0]]
-    assert trace.op["scores"] == golden_attention().op["scores"]
-    assert trace.op["layers.0.encode"].per_timestep == {"memory.read": (24, 0)}
+    assert trace.stream_by_id["local"] == Stream("local", 3, (0, 1))
+    assert trace.spike_counts("local").tolist() == [[1, 0, 0], [0, 2, 0], [0, -7, 0]]
+    assert trace.op_by_id["scores"] == golden_attention().op_by_id["scores"]
+    assert trace.op_by_id["layers.0.encode"].per_timestep == {"memory.read": (24, 0)}
 
 
 def test_the_writer_still_writes_the_same_content(tmp_path):

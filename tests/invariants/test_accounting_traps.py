@@ -8,7 +8,7 @@ from factories import make_chip
 
 from simulator.config import list_chips, load_chip
 from simulator.energy.ledger import build_ledger
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
@@ -25,7 +25,7 @@ def with_counts(counts: np.ndarray, code: str = "bitwise", levels: int = 7) -> T
 
 
 def ledger_of(trace: Trace, chip=CHIP):
-    return build_ledger(simulate(trace, chip, map_trace(trace, chip)), chip)
+    return build_ledger(replay(map_trace(trace, chip)), chip)
 
 
 def dynamic(trace: Trace) -> float:
@@ -71,13 +71,13 @@ def test_twice_the_bytes_cost_twice():
     reads = [
         row.count
         for trace in (narrow, wide)
-        for row in simulate(trace, CHIP, map_trace(trace, CHIP)).counts
+        for row in replay(map_trace(trace, CHIP)).action_counts
         if row.action == "word_read"
     ]
     assert reads[1] == 2 * reads[0] > 0
     op = narrow.ops[0]
-    once = replace(narrow, ops=(replace(op, counts={"memory.read": (64, 8)}), *narrow.ops[1:]))
-    twice = replace(narrow, ops=(replace(op, counts={"memory.read": (128, 16)}), *narrow.ops[1:]))
+    once = replace(narrow, ops=(replace(op, work_per_token={"memory.read": (64, 8)}), *narrow.ops[1:]))
+    twice = replace(narrow, ops=(replace(op, work_per_token={"memory.read": (128, 16)}), *narrow.ops[1:]))
     by_layer = [ledger_of(trace).by_layer()[op.op_id] for trace in (once, twice)]
     assert by_layer[1] == 2 * by_layer[0] > 0
 

@@ -12,7 +12,7 @@ from simulator.actions import ACTIONS
 from simulator.config.chip import ChipConfig
 from simulator.energy.cmos45 import cmos45
 from simulator.energy.ledger import build_ledger
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.result import CHIP, CountRow
 from simulator.mapping.place import map_trace
 
@@ -42,7 +42,7 @@ many_counts = st.dictionaries(homes, st.integers(1, 10**12), max_size=40)
 
 def result_of(counts, static_ps):
     rows = tuple(CountRow(layer, *name.split("."), n) for (layer, name), n in counts.items())
-    return dataclasses.replace(RESULT, counts=rows, static_ps=static_ps)
+    return dataclasses.replace(RESULT, action_counts=rows, static_ps=static_ps)
 
 
 @settings(max_examples=40, deadline=None)
@@ -100,7 +100,7 @@ def test_op_count_is_exact_when_the_price_is_a_power_of_two(synops):
 def test_the_engine_on_whole_layers_is_the_op_count():
     """The same on the real engine: where each layer lives on one core (or split by outputs), not one bit differs."""
     chip = priced(dict.fromkeys(ACTIONS, 0.0) | {"dendrite.accumulate": 0.9})
-    ledger = build_ledger(simulate(TRACE, chip, map_trace(TRACE, chip)), chip)
+    ledger = build_ledger(replay(map_trace(TRACE, chip)), chip)
     assert ledger.total_pj == cmos45(TRACE, "fp32").ac_pj
 
 
@@ -110,9 +110,9 @@ def test_the_engine_on_layers_split_by_inputs_adds_the_partial_sums():
     Per block and token (q 16 + k 8 + v 8 + o 16 + gate 32 + up 32) x 1 + down 16 x 3 = 160; x 2 blocks x 4 tokens.
     """
     chip = make_chip(core__limits={"axons_in": 8, "neurons": 64})
-    result = simulate(TRACE, chip, map_trace(TRACE, chip))
-    accumulates = sum(row.count for row in result.counts if row.action == "accumulate")
+    result = replay(map_trace(TRACE, chip))
+    accumulates = sum(row.count for row in result.action_counts if row.action == "accumulate")
     ops = cmos45(TRACE, "fp32")
     assert result.synops == ops.synops
     assert accumulates == ops.synops
-    assert sum(row.count for row in result.counts if row.action == "reduce") == 160 * 2 * 4
+    assert sum(row.count for row in result.action_counts if row.action == "reduce") == 160 * 2 * 4

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.result import SimResult
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
@@ -42,11 +42,11 @@ def chips(draw) -> ChipConfig:
 
 
 def run(trace: Trace, chip: ChipConfig) -> SimResult:
-    return simulate(trace, chip, map_trace(trace, chip), threads=1)
+    return replay(map_trace(trace, chip), threads=1)
 
 
 def counts_of(result: SimResult) -> Counter[tuple[str, str, str]]:
-    return Counter({row[:3]: row.count for row in result.counts})
+    return Counter({row[:3]: row.count for row in result.action_counts})
 
 
 def with_dendrite(chip: ChipConfig, **changes: object) -> ChipConfig:
@@ -62,7 +62,7 @@ def with_counts(trace: Trace, counts: dict[str, np.ndarray]) -> Trace:
 @given(chips(), sizes, seeds)
 def test_a_spike_more_lowers_no_count_but_that_of_idle_neurons(chip, widths, seed):
     trace = synthetic_trace("poisson", widths, levels=LEVELS, tokens=2, seed=seed)
-    counts = {s.stream_id: trace.counts(s.stream_id).copy() for s in trace.streams}
+    counts = {s.stream_id: trace.spike_counts(s.stream_id).copy() for s in trace.streams}
     generator = np.random.default_rng(seed)
     stream = counts[trace.streams[int(generator.integers(len(trace.streams)))].stream_id]
     token, neuron = (int(generator.integers(n)) for n in stream.shape)
@@ -94,7 +94,7 @@ def test_accumulators_in_a_memory_are_never_cheaper_nor_faster_than_in_registers
 def test_neurons_of_a_core_in_another_order_do_the_same_work(chip, widths, seed):
     """Neurons of one home core whose spikes go to the same cores change places."""
     trace = synthetic_trace("poisson", widths, levels=LEVELS, tokens=2, seed=seed)
-    placement = map_trace(trace, chip)
+    placement = map_trace(trace, chip).placement
     generator, counts = np.random.default_rng(seed), {}
     for stage in trace.stages:
         if stage.stream is None:
@@ -105,7 +105,7 @@ def test_neurons_of_a_core_in_another_order_do_the_same_work(chip, widths, seed)
         edges |= {edge for b in blocks for edge in (b.row_start, b.row_stop)}
         for start, stop in zip(sorted(edges), sorted(edges)[1:], strict=False):
             column[start:stop] = generator.permutation(column[start:stop])
-        counts[stage.stream] = trace.counts(stage.stream)[:, column]
+        counts[stage.stream] = trace.spike_counts(stage.stream)[:, column]
     assert counts_of(run(with_counts(trace, counts), chip)) == counts_of(run(trace, chip))
 
 

@@ -13,7 +13,7 @@ from simulator.config import load_chip
 from simulator.engine.delivered import delivered_sums, deliveries
 from simulator.errors import ConservationError, ModelError
 from simulator.mapping.place import map_trace
-from simulator.trace.encoding import Code
+from simulator.trace.codes import Code
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace_files import load_trace
 from simulator.verify import verify
@@ -31,16 +31,16 @@ def test_random_weights_in_every_code_of_spikes(code: Code, multicast: bool) -> 
     trace = synthetic_trace("poisson", [9, 7], code=code, levels=3, tokens=2, head=False)
     (stage,), neurons = trace.stages, np.arange(7)
     weights = np.random.default_rng(1).integers(-127, 128, (9, 7)).astype(np.int8)
-    plan, events = deliveries(stage, trace, chip, map_trace(trace, chip))
+    plan, events = deliveries(stage, map_trace(trace, chip))
     sums = delivered_sums("layers.0", events, plan, stage, trace, weights, neurons)
-    assert np.array_equal(sums, trace.counts("layers.0.in").astype(np.int64) @ weights.astype(np.int64))
+    assert np.array_equal(sums, trace.spike_counts("layers.0.in").astype(np.int64) @ weights.astype(np.int64))
     lost = delivered_sums("layers.0", events[1:], plan, stage, trace, weights, neurons)
     assert not np.array_equal(lost, sums)
 
 
 def test_the_shipped_model_on_a_shipped_chip() -> None:
     trace, chip = load_trace(TRACE), load_chip("loihi-like")
-    found = verify(trace, chip, map_trace(trace, chip), MODEL, tokens=1, neurons=4)
+    found = verify(map_trace(trace, chip), MODEL, tokens=1, neurons=4)
     assert found.n_layers == len(trace.layers)
     assert found.n_sums == 4 * found.n_layers
     assert found.n_deliveries > 0
@@ -50,10 +50,10 @@ def test_a_wrong_weight_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     trace, chip = load_trace(TRACE), load_chip("loihi-like")
     monkeypatch.setattr(verify_module, "delivered_sums", lambda *arguments: delivered_sums(*arguments) + 1)
     with pytest.raises(ConservationError, match=r"the delivered spikes add up to -?\d+, the forward pass to -?\d+"):
-        verify(trace, chip, map_trace(trace, chip), MODEL, tokens=1, neurons=1)
+        verify(map_trace(trace, chip), MODEL, tokens=1, neurons=1)
 
 
 def test_a_trace_of_another_model_is_refused() -> None:
     trace, chip = synthetic_trace("poisson", [9, 7]), make_chip()
     with pytest.raises(ModelError, match="expected the same model"):
-        verify(trace, chip, map_trace(trace, chip), MODEL)
+        verify(map_trace(trace, chip), MODEL)

@@ -14,7 +14,7 @@ from local_stream import with_local_stream
 from tiny_model import write_tiny_model
 
 from simulator.config.chip import ChipConfig, Schedule
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.network.network import Network
 from simulator.engine.oracle.reference import reference_simulate
 from simulator.engine.oracle.reference_cores import ReferenceResult
@@ -23,8 +23,8 @@ from simulator.engine.result import SimResult
 from simulator.engine.schedule import Batch, entry_rounds, pipelined_batches, sequential_batches
 from simulator.engine.spike_steps import run_spikes
 from simulator.errors import ConfigError, SpikewattError
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
-from simulator.mapping.placement import Placement
 from simulator.mapping.placements import PLACEMENTS
 from simulator.mapping.strategies import STRATEGIES
 from simulator.model.attention_rule import SPIKING
@@ -32,7 +32,7 @@ from simulator.model.capture import capture
 from simulator.model.encoder import encoding_for
 from simulator.model.generation import Decode
 from simulator.model.preset import as_preset
-from simulator.trace.encoding import CODES
+from simulator.trace.codes import CODES
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import ClosedForm, Op, Trace
 
@@ -45,16 +45,17 @@ def batches_of(trace: Trace, chip: ChipConfig) -> Iterable[Batch]:
     return sequential_batches(trace)
 
 
-def engine_events(trace: Trace, chip: ChipConfig, placement: Placement) -> list[tuple[object, ...]]:
-    network = Network(placement, chip)
+def engine_events(mapped: Mapped) -> list[tuple[object, ...]]:
+    trace, chip = mapped.trace, mapped.chip
+    network = Network(mapped.placement, chip)
     events: list[tuple[object, ...]] = []
     for batch in batches_of(trace, chip):
         spiking = [(s, at) for s, at in zip(batch.stages, batch.tokens.T, strict=True) if s.stream is not None]
         if not spiking:
             continue
         stages = [stage for stage, _ in spiking]
-        plan = plan_stages(stages, trace, placement, chip, apart=True)
-        counts = np.hstack([trace.counts(stage.stream)[tokens] for stage, tokens in spiking])
+        plan = plan_stages(stages, mapped, apart=True)
+        counts = np.hstack([trace.spike_counts(stage.stream)[tokens] for stage, tokens in spiking])
         run = run_spikes(counts, plan, trace.encoding, chip, network, n_events=MANY_EVENTS)
         first_row = np.cumsum([0, *(stage.width for stage in stages)])
         for round_, t, row, home, target, *times in run.events.tolist():
@@ -75,13 +76,13 @@ def oracle_events(found: ReferenceResult) -> list[tuple[object, ...]]:
 
 
 def assert_equal_to_oracle(trace: Trace, chip: ChipConfig) -> None:
-    placement = map_trace(trace, chip)
-    found = reference_simulate(trace, chip, placement)
-    result = simulate(trace, chip, placement)
-    assert {(r.layer, r.component, r.action): r.count for r in result.counts} == {
+    mapped = map_trace(trace, chip)
+    found = reference_simulate(mapped)
+    result = replay(mapped)
+    assert {(r.layer, r.component, r.action): r.count for r in result.action_counts} == {
         k: n for k, n in found.counts.items() if n
     }
-    assert result.tokens["latency_ps"].tolist() == found.token_ps
+    assert result.tokens["latency_ps"].tolist() == [end - found.start_ps[i] for i, end in sorted(found.end_ps.items())]
     assert result.tokens["start_ps"].tolist() == [found.start_ps[token] for token in range(trace.n_tokens)]
     assert result.total_ps == max(found.end_ps.values()) == result.stages["total_ps"].sum()
     assert result.total_ps == sum(result.phase_ps.values())
@@ -91,7 +92,7 @@ def assert_equal_to_oracle(trace: Trace, chip: ChipConfig) -> None:
     for conflicts in ("word_conflicts", "accumulator_conflicts"):
         assert result.cores[conflicts].tolist() == [getattr(found, conflicts)[core] for core in result.cores["core"]]
     # the oracle goes token by token, the engine stage by stage: the same packets in another order of stages
-    assert sorted(engine_events(trace, chip, placement)) == sorted(oracle_events(found))
+    assert sorted(engine_events(mapped)) == sorted(oracle_events(found))
 
 
 def assert_units_equal_to_oracle(result: SimResult, found: ReferenceResult) -> None:
@@ -131,10 +132,10 @@ def test_one_packet_per_spike_with_multicast(cores_per_tile):
     limits = {"axons_in": 64, "neurons": 7}
     chip = make_chip(noc__multicast=True, chip__cores_per_tile=cores_per_tile, core__limits=limits, chip__max_chips=9)
     assert_equal_to_oracle(trace, chip)
-    result = simulate(trace, chip, map_trace(trace, chip))
-    counts = {(r.component, r.action): r.count for r in result.counts if r.layer == trace.stages[0].stage_id}
+    result = replay(map_trace(trace, chip))
+    counts = {(r.component, r.action): r.count for r in result.action_counts if r.layer == trace.stages[0].stage_id}
     assert counts["axon_out", "packet"] == result.spikes
-    lookups = sum(r.count for r in result.counts if r.layer == trace.layers[0].layer_id and r.action == "lookup")
+    lookups = sum(r.count for r in result.action_counts if r.layer == trace.layers[0].layer_id and r.action == "lookup")
     assert lookups == 3 * result.spikes
     # the home and three targets: on a tile of their own each, or the home and two of them on the first tile
     entries = {1: 3, 3: 2}[cores_per_tile]
@@ -145,25 +146,25 @@ def test_dense_replay_sends_every_activation_once():
     assert_equal_to_oracle(synthetic_trace("poisson", [9, 7], tokens=2), make_chip(replay="dense"))
 
 
-@pytest.mark.parametrize(("replay", "reads"), [("captured", 3), ("dense", 1)])
-def test_the_spike_buffer_is_read_in_each_timestep_of_the_replay(replay, reads):
+@pytest.mark.parametrize(("mode", "reads"), [("captured", 3), ("dense", 1)])
+def test_the_spike_buffer_is_read_in_each_timestep_of_the_replay(mode, reads):
     """Two tokens, 9 x 3 bits a timestep; three timesteps as captured, one as integers."""
     trace = synthetic_trace("poisson", [9, 7], levels=3, tokens=2)
     first, *others = trace.ops
     trace = replace(trace, ops=(replace(first, per_timestep={"memory.read": (27, 0)}), *others))
-    chip = make_chip(replay=replay)
+    chip = make_chip(replay=mode)
     assert_equal_to_oracle(trace, chip)
-    counts = {row[:3]: row.count for row in simulate(trace, chip, map_trace(trace, chip)).counts}
+    counts = {row[:3]: row.count for row in replay(map_trace(trace, chip)).action_counts}
     assert counts[first.op_id, "memory", "read"] == 2 * 27 * reads
 
 
-@pytest.mark.parametrize("replay", ["captured", "dense"])
+@pytest.mark.parametrize("mode", ["captured", "dense"])
 @pytest.mark.parametrize("code", CODES)
-def test_spikes_that_trigger_the_work_of_an_op(code, replay):
+def test_spikes_that_trigger_the_work_of_an_op(code, mode):
     """A local stream of two activations per position, each spike of which adds a row that grows with the context."""
     trace = synthetic_trace("poisson", [9, 7], code=code, levels=3, tokens=3)
     trace = with_local_stream(trace, (1, 2), {"vector.add": (1, 3), "vector.mac": (2, 0), "memory.read": (0, 8)})
-    assert_equal_to_oracle(trace, make_chip(replay=replay, core__soma__lanes=2))
+    assert_equal_to_oracle(trace, make_chip(replay=mode, core__soma__lanes=2))
 
 
 def test_a_stage_of_spikes_that_drive_no_layer():
@@ -172,7 +173,7 @@ def test_a_stage_of_spikes_that_drive_no_layer():
     (first, *_) = trace.stages
     alone = replace(trace, layers=(), stages=(replace(first, layers=()),))
     assert_equal_to_oracle(alone, make_chip())
-    counts = {row[:3]: row.count for row in simulate(alone, make_chip(), map_trace(alone, make_chip())).counts}
+    counts = {row[:3]: row.count for row in replay(map_trace(alone, make_chip())).action_counts}
     assert counts[first.stage_id, "soma", "fire"] == 2 * 5 * 3
     assert "packet" not in {action for _, _, action in counts}
 
@@ -182,7 +183,7 @@ def test_a_graded_count_beyond_a_flit_travels_in_several():
     trace = synthetic_trace("full", [5, 3], code="graded", levels=300, tokens=2)
     chip = make_chip(noc__flit_bits="8 bit")
     assert_equal_to_oracle(trace, chip)
-    counts = {row[:3]: row.count for row in simulate(trace, chip, map_trace(trace, chip)).counts}
+    counts = {row[:3]: row.count for row in replay(map_trace(trace, chip)).action_counts}
     first = trace.stages[0]
     assert counts[first.stage_id, "axon_out", "packet"] == 2 * 5
     assert counts[first.stage_id, "noc", "local"] == 2 * 5 * 2
@@ -211,9 +212,9 @@ def test_a_chip_that_cannot_multiply_refuses_a_graded_trace():
     trace = synthetic_trace("full", [5, 3], code="graded", tokens=1)
     chip = make_chip(core__dendrite__multiply_accumulate=None)
     with pytest.raises(ConfigError, match=r"toy: core.dendrite.multiply_accumulate: found none, .* is graded"):
-        simulate(trace, chip, map_trace(trace, chip))
+        replay(map_trace(trace, chip))
     dense = make_chip(core__dendrite__multiply_accumulate=None, replay="dense")
-    simulate(trace, dense, map_trace(trace, dense))
+    replay(map_trace(trace, dense))
 
 
 def test_a_tile_of_prompt_tokens_shares_a_fetch_and_generated_tokens_do_not():
@@ -222,22 +223,22 @@ def test_a_tile_of_prompt_tokens_shares_a_fetch_and_generated_tokens_do_not():
     trace = replace(trace, phases=np.array([0, 0, 0, 1, 1], np.uint8))
     chip = make_chip(replay="dense", core__synapse__tile=2)
     assert_equal_to_oracle(trace, chip)
-    counts = {row.action: row.count for row in simulate(trace, chip, map_trace(trace, chip)).counts}
+    counts = {row.action: row.count for row in replay(map_trace(trace, chip)).action_counts}
     assert (counts["word_read"], counts["accumulate"]) == (36, 5 * 9 * 7)
 
 
-@pytest.mark.parametrize("replay", ["captured", "dense"])
-def test_a_captured_model_with_spiking_attention_in_both_phases(tmp_path, replay):
+@pytest.mark.parametrize("mode", ["captured", "dense"])
+def test_a_captured_model_with_spiking_attention_in_both_phases(tmp_path, mode):
     """Two blocks, two tokens of prompt and two generated: every op of a program, all spikes of it."""
     preset = as_preset(encoding_for("ternary", 3)).with_attention(SPIKING).model_copy(update={"head": "spiking"})
     model = write_tiny_model(tmp_path / "model", hidden_size=8, intermediate_size=10)
     trace, _ = capture(model, "a", preset, decode=Decode(2))
     assert trace.phase == "mixed"
-    assert {"blocks.0.attn_q", "blocks.0.attn_p"} <= set(trace.stream)
-    chip = make_chip(replay=replay, chip__max_chips=9)
+    assert {"blocks.0.attn_q", "blocks.0.attn_p"} <= set(trace.stream_by_id)
+    chip = make_chip(replay=mode, chip__max_chips=9)
     assert_equal_to_oracle(trace, chip)
-    counted = {row.layer for row in simulate(trace, chip, map_trace(trace, chip)).counts}
-    assert counted >= {*trace.op, *trace.layer}  # no op of the forward pass is missing
+    counted = {row.layer for row in replay(map_trace(trace, chip)).action_counts}
+    assert counted >= {*trace.op_by_id, *trace.layer_by_id}  # no op of the forward pass is missing
 
 
 def test_bit_slices_when_weights_are_wider_than_a_synapse():
@@ -354,9 +355,9 @@ def test_random_schedules(case, text, schedule):
 
 def test_a_run_of_the_engine_changes_nothing_in_the_next():
     trace, chip = synthetic_trace("poisson", [20, 10], seed=5), make_chip()
-    placement = map_trace(trace, chip)
-    first, second = simulate(trace, chip, placement), simulate(trace, chip, placement)
-    assert first.counts == second.counts
+    mapped = map_trace(trace, chip)
+    first, second = replay(mapped), replay(mapped)
+    assert first.action_counts == second.action_counts
     assert np.array_equal(first.links.to_numpy(), second.links.to_numpy())
     assert first.tokens.equals(second.tokens)
     assert first.cores.equals(second.cores)
@@ -368,16 +369,16 @@ def test_a_pipeline_whose_stages_share_a_core_is_refused():
         synthetic_trace("poisson", [9, 7, 5]),
         make_chip(mapping={"share_cores": True}, schedule={"kind": "pipelined"}),
     )
-    placement = map_trace(trace, chip)
+    mapped = map_trace(trace, chip)
     with pytest.raises(SpikewattError, match=r"shared by the stages layers.0.in and layers.1.in, expected one stage"):
-        simulate(trace, chip, placement)
+        replay(mapped)
 
 
 def test_one_thread_and_two_find_the_same():
     trace, chip = make_trace(n_tokens=3), make_chip()
-    placement = map_trace(trace, chip)
-    one, two = (simulate(trace, chip, placement, threads=n) for n in (1, 2))
-    assert one.counts == two.counts
+    mapped = map_trace(trace, chip)
+    one, two = (replay(mapped, threads=n) for n in (1, 2))
+    assert one.action_counts == two.action_counts
     for table in ("stages", "tokens", "cores", "units", "links"):
         assert getattr(one, table).to_csv() == getattr(two, table).to_csv()
 

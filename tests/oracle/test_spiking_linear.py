@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simulator.errors import ConservationError, ModelError
 from simulator.model import linear
 from simulator.model.checkpoint import Checkpoint, tensor_specs
-from simulator.model.count_kernels import accumulate_rows, accumulate_spikes
+from simulator.model.count_kernels import accumulate_spikes
 from simulator.model.encoder import encode
 from simulator.model.linear import EXACT_FLOAT32, SpikingLinear, dequantize, exact_sums
 from simulator.model.llama_config import LlamaConfig
@@ -30,6 +30,8 @@ ENCODINGS = [
     Encoding("bitwise_twos", 127),
     Encoding("graded", 127),
 ]
+
+COUNTS = Encoding("graded", 32767)  # each count at once, by which its row is multiplied
 
 
 def plain_sums(counts: np.ndarray, rows: np.ndarray) -> list[list[int]]:
@@ -54,7 +56,7 @@ def random_case(seed: int, encoding: Encoding, n_in: int, n_out: int) -> tuple[n
 def test_four_ways_agree(seed, encoding, n_in, n_out):
     counts, rows = random_case(seed, encoding, n_in, n_out)
     wanted = plain_sums(counts, rows)
-    assert accumulate_rows(counts, rows).tolist() == wanted
+    assert accumulate_spikes(counts, rows, COUNTS).tolist() == wanted
     assert accumulate_spikes(counts, rows, encoding).tolist() == wanted
     assert exact_sums(counts, rows.astype(np.float32)).tolist() == wanted
     assert exact_sums(counts, rows.astype(np.float64)).tolist() == wanted
@@ -68,7 +70,7 @@ def test_float32_product_is_exact_up_to_its_bound_and_float64_beyond():
         counts = np.full((1, n_in), 15, np.int16)
         total = 15 * (127 * n_in - 1)
         assert (15 * quantize_weights(rows.T.astype(np.float32)).largest_sum < EXACT_FLOAT32) == exact
-        assert accumulate_rows(counts, rows).tolist() == [[total]]
+        assert accumulate_spikes(counts, rows, COUNTS).tolist() == [[total]]
         assert exact_sums(counts, rows.astype(np.float64)).tolist() == [[total]]
         if exact:
             assert exact_sums(counts, rows.astype(np.float32)).tolist() == [[total]]
@@ -82,7 +84,7 @@ def test_layer_equals_float_product_of_decoded_values(seed, encoding):
     values = rng.standard_normal((4, 24)).astype(np.float32) + np.float32(rng.standard_normal())
     weights = quantize_weights(rng.standard_normal((10, 24)).astype(np.float32))
     spikes = encode(values, encoding)
-    outputs = dequantize(accumulate_rows(spikes.counts, weights.rows), spikes, weights)
+    outputs = dequantize(accumulate_spikes(spikes.counts, weights.rows, COUNTS), spikes, weights)
     decoded = (spikes.counts - spikes.zero_point[:, None]) * spikes.v_threshold[:, None].astype(np.float64)
     wanted = decoded @ (weights.rows * weights.scale.astype(np.float64))
     assert np.allclose(outputs, wanted, rtol=1e-5, atol=1e-5)

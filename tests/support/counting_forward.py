@@ -103,11 +103,17 @@ class CountingForward:
 
     def norm(self, op_id: str, x: list[float]) -> list[float]:
         self.op(op_id)
+        return self.normed(x, self.read(self.w[op_id], self.bits[op_id]))
+
+    def normed_heads(self, x: list[float], gains: list[float]) -> list[float]:
+        hd = len(gains)
+        return [value for start in range(0, len(x), hd) for value in self.normed(x[start : start + hd], gains)]
+
+    def normed(self, x: list[float], gains: list[float]) -> list[float]:
         total = 0.0
         for value in x:
             total = self.mac(total, value, value)
         root = self.rsqrt(self.add(self.mul(total, 1 / len(x)), self.config.rms_norm_eps))
-        gains = self.read(self.w[op_id], self.bits[op_id])
         return [self.mul(self.mul(value, root), gain) for value, gain in zip(x, gains, strict=True)]
 
     def encode(self, op_id: str, x: list[float]) -> tuple[list[int], float, int]:
@@ -172,6 +178,10 @@ class CountingForward:
 
     def attend(self, b: str, q: list[float], k: list[float], v: list[float], position: int) -> list[float]:
         c, hd, kv_bits = self.config, self.config.head_dim, self.rule.kv_bits
+        if c.qk_norm:
+            self.op(f"{b}.qk_norm")
+            gains = {kind: self.read(self.w[f"{b}.{kind}_norm"], self.bits[f"{b}.{kind}_norm"]) for kind in "qk"}
+            q, k = self.normed_heads(q, gains["q"]), self.normed_heads(k, gains["k"])
         self.op(f"{b}.rotary")
         angles = [position * c.rope_theta ** (-2 * j / hd) for j in range(hd // 2)]
         cos = self.read([math.cos(a) for a in angles], 16)

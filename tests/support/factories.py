@@ -21,6 +21,8 @@ from simulator.energy.ledger import build_ledger
 from simulator.engine.pipeline_units import UnitLoad
 from simulator.engine.result import CHIP, CountRow, SimResult
 from simulator.engine.timing import SPAN_COLUMNS, token_frame
+from simulator.mapping.grid import Grid
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block, Placement
 from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin
@@ -219,7 +221,7 @@ def make_trace(n_blocks: int = 2, n_tokens: int = 4, seed: int = 0, levels: int 
 
 def make_placement(trace: Trace, chip: ChipConfig) -> Placement:
     """One block per layer and per home, in program order, on consecutive cores; chips side by side in x."""
-    layer = trace.layer
+    layer = trace.layer_by_id
     blocks: list[Block] = []
     for stage in trace.stages:
         blocks.append(Block(len(blocks), "home", stage.stage_id, 0, 0, 0, stage.width, 0))
@@ -233,11 +235,18 @@ def make_placement(trace: Trace, chip: ChipConfig) -> Placement:
     for core in range(n_chips * grid.n_cores):
         which, tile = core // grid.n_cores, core % grid.n_cores // grid.cores_per_tile
         routers.append(tile // grid.tiles_x * mesh_x + which * grid.tiles_x + tile % grid.tiles_x)
-    return Placement(tuple(blocks), n_chips, n_chips, 1, mesh_x, mesh_y, np.array(routers, dtype=np.int64))
+    return Placement(
+        tuple(blocks),
+        n_chips,
+        n_chips,
+        1,
+        Grid(mesh_x, mesh_y, chip.noc.topology == "torus"),
+        np.array(routers, dtype=np.int64),
+    )
 
 
 def _stream_spikes(trace: Trace, stage: Stage) -> int:
-    return 0 if stage.stream is None else int(trace.encoding.spikes_per_count(trace.counts(stage.stream)).sum())
+    return 0 if stage.stream is None else int(trace.encoding.spikes_per_count(trace.spike_counts(stage.stream)).sum())
 
 
 def make_counts(trace: Trace) -> tuple[CountRow, ...]:
@@ -245,7 +254,7 @@ def make_counts(trace: Trace) -> tuple[CountRow, ...]:
     rows: list[CountRow] = []
     for stage in trace.stages:
         for op_id in stage.ops:
-            op = trace.op[op_id]
+            op = trace.op_by_id[op_id]
             work = op.work(trace.contexts, trace.encoding.n_timesteps)
             rows += [CountRow(op_id, *action.split("."), int(n.sum())) for action, n in work.items()]
         if stage.stream is None:
@@ -257,7 +266,7 @@ def make_counts(trace: Trace) -> tuple[CountRow, ...]:
         actions |= {("noc", "local"): packets, ("noc", "chip_hop"): packets // 5}
         rows += [CountRow(stage.stage_id, *key, n) for key, n in actions.items()]
         for layer_id in stage.layers:
-            n_out = trace.layer[layer_id].n_out
+            n_out = trace.layer_by_id[layer_id].n_out
             rows.append(CountRow(layer_id, "axon_in", "lookup", spikes))
             rows.append(CountRow(layer_id, "synapse", "word_read", spikes * -(-n_out // 8)))
             rows.append(CountRow(layer_id, "synapse", "synop", spikes * n_out))
@@ -282,7 +291,7 @@ def _cores(trace: Trace, chip: ChipConfig, placement: Placement) -> pd.DataFrame
     rows = []
     for b in placement.blocks:
         router = int(placement.core_router[b.core])
-        stream = trace.layer[b.owner].stream if b.role == "layer" else b.owner
+        stream = trace.layer_by_id[b.owner].stream if b.role == "layer" else b.owner
         received, synops = (spikes[stream], spikes[stream] * b.n_cols) if b.role == "layer" else (0, 0)
         busy = 1_000 * synops + 2_000 * b.n_cols * trace.n_tokens
         sent = spikes[stream] if b.role == "home" else 0
@@ -327,7 +336,7 @@ def make_result(trace: Trace, chip: ChipConfig, placement: Placement) -> SimResu
     packets = sum(row.count for row in counts if row.action == "packet")
     cores = _cores(trace, chip, placement)
     return SimResult(
-        counts=counts,
+        action_counts=counts,
         stages=stages,
         tokens=token_frame(trace, ends - latencies, ends),
         cores=cores,
@@ -362,9 +371,7 @@ def make_run(
     ledger = build_ledger(result, chip, allow_uncosted)
     twin = DenseTwin("dense-int8-45nm", 0.4 * ledger.total_pj, result.total_ps // 3, trace.n_tokens, 0.25, 1.5)
     return NotebookRun(
-        chip=chip,
-        trace=trace,
-        placement=placement,
+        mapped=Mapped.at(trace, chip, placement),
         result=result,
         ledger=ledger,
         cmos45=cmos45_all(trace),

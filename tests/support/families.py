@@ -22,6 +22,8 @@ LLAMA3 = {
 }
 MISTRAL = {"model_type": "mistral", "architectures": ["MistralForCausalLM"]}
 QWEN2 = {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "use_sliding_window": False}
+QWEN3 = {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "use_sliding_window": False}
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 24, "beta_fast": 2.0, "beta_slow": 0.25}
 FAMILIES: dict[str, dict[str, Any]] = {
     "llama-2": BASE | {"tie_word_embeddings": False},
     "llama-2-linear": BASE | {"rope_scaling": {"type": "linear", "factor": 4.0}},
@@ -30,10 +32,21 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "llama-3-transformers-5": BASE | {"rope_theta": None, "rope_parameters": LLAMA3 | {"rope_theta": 500.0}},
     "mistral": BASE | MISTRAL | {"sliding_window": 7, "tie_word_embeddings": False},
     "mistral-full": BASE | MISTRAL | {"sliding_window": "null", "tie_word_embeddings": False},
+    "llama-yarn": BASE | {"rope_scaling": YARN},
+    "llama-yarn-mscale": BASE
+    | {"rope_scaling": YARN | {"mscale": 0.7, "mscale_all_dim": 0.3, "truncate": False}, "rope_theta": 150.0},
+    "llama-yarn-defaults": BASE | {"rope_scaling": {"type": "yarn", "factor": 2.0}},
+    "llama-theta-in-scaling": BASE | {"rope_theta": None, "rope_scaling": {"rope_type": "default", "rope_theta": 90.0}},
+    "llama-linear-theta-in-scaling": BASE
+    | {"rope_theta": None, "rope_scaling": {"rope_type": "linear", "factor": 4.0, "rope_theta": 90.0}},
+    "llama-no-theta": BASE | {"rope_theta": None},
+    "llama-other-head": BASE | {"tie_word_embeddings": True},
+    "qwen3": BASE | QWEN3 | {"sliding_window": 9, "max_window_layers": 1, "hidden_size": 64},
+    "qwen3-untied-yarn": BASE | QWEN3 | {"tie_word_embeddings": False, "rope_scaling": YARN},
     "qwen2": BASE | QWEN2 | {"sliding_window": 9, "max_window_layers": 1, "head_dim": None, "hidden_size": 64},
 }
 DTYPES = {"llama-3": ml_dtypes.bfloat16, "mistral": np.float16, "mistral-full": np.float16}
-SHARDED = ("mistral", "qwen2")
+SHARDED = ("mistral", "qwen2", "qwen3")
 TOKENS = np.random.default_rng(7).integers(3, 40, 40)
 
 
@@ -41,6 +54,8 @@ def write_family(folder: Path, name: str) -> Path:
     """The checkpoint of a family: rounded to its number type, in two shards where it is one of `SHARDED`."""
     changes = dict(FAMILIES[name])
     tensors = tiny_tensors(TINY | {"head_dim": 16} | {k: v for k, v in changes.items() if v is not None})
+    if name == "llama-other-head":  # which the config denies; transformers 5 takes the head that is there
+        tensors["lm_head.weight"] = tiny_tensors(TINY | changes, seed=7)["model.embed_tokens.weight"]
     tensors = {key: tensor.astype(DTYPES.get(name, np.float32)) for key, tensor in tensors.items()}
     write_tiny_model(folder, tensors, **changes)
     if changes.get("sliding_window") == "null":  # write_tiny_model leaves out what is None

@@ -33,5 +33,5 @@ def with_local_stream(
         streams=(*trace.streams, Stream("local", n, live)),
         ops=(*trace.ops, Op("scores", "qk", {"vector.mul": (0, 1)}, {}, "local", per_spike, operand_bits=8)),
         stages=(*trace.stages[:-1], replace(last, ops=(*last.ops, "scores"))),
-        load_counts=lambda stream_id: counts if stream_id == "local" else trace.counts(stream_id),
+        load_counts=lambda stream_id: counts if stream_id == "local" else trace.spike_counts(stream_id),
     )

@@ -56,6 +56,10 @@ def tiny_tensors(config: dict[str, Any], seed: int = 0) -> dict[str, np.ndarray]
             layer + "mlp.up_proj.weight": matrix(f, d),
             layer + "mlp.down_proj.weight": matrix(d, f),
         }
+        if config["model_type"] == "qwen3":
+            for kind in "qk":
+                gains = rng.uniform(0.5, 1.5, config["head_dim"]).astype(np.float32)
+                tensors[layer + f"self_attn.{kind}_norm.weight"] = gains
         if config["model_type"] == "qwen2":
             for kind, width in (("q", q), ("k", kv), ("v", kv)):
                 tensors[layer + f"self_attn.{kind}_proj.bias"] = rng.standard_normal(width).astype(np.float32)

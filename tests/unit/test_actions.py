@@ -23,7 +23,7 @@ def trace_with(action):
     """The toy trace, with an op that does ``action`` very often."""
     trace = make_trace()
     ops = tuple(
-        replace(op, counts={**op.counts, action: (PER_TOKEN, 0)}) if op.op_id == trace.ops[0].op_id else op
+        replace(op, counts={**op.work_per_token, action: (PER_TOKEN, 0)}) if op.op_id == trace.ops[0].op_id else op
         for op in trace.ops
     )
     return replace(trace, ops=ops)
@@ -44,7 +44,7 @@ def test_a_made_up_action_is_counted_priced_and_printed(monkeypatch, component):
     run, without = simulate(chip, trace), simulate(chip, make_trace())
 
     done = PER_TOKEN * trace.n_tokens
-    assert {row.count for row in run.result.counts if f"{row.component}.{row.action}" == name} == {done}
+    assert {row.count for row in run.result.action_counts if f"{row.component}.{row.action}" == name} == {done}
     assert run.result.total_ps >= without.result.total_ps
     rows = run.ledger.rows
     paid = rows.loc[(rows["component"] == component) & (rows["action"] == "gate"), "energy_pj"]

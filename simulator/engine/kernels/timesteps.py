@@ -32,6 +32,8 @@ Out = tuple[Ints, Ints, Ints, Ints, Ints, Ints, Ints]
 # How a count turns into packets: timestep by timestep (a graded count in its only one), bit by bit of its size or
 # of its two's complement, or once as it is (dense replay).
 UNARY, BITWISE, DENSE, TWOS = 0, 1, 2, 3
+# Firing of a code (`simulator.trace.codes`) -> its number here.
+FIRINGS: dict[str, int] = {"unary": UNARY, "bits": BITWISE, "twos": TWOS}
 
 
 @jit

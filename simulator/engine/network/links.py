@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
-from simulator.mapping.place import crosses_chip
 from simulator.mapping.placement import Placement
 
 DIRECTIONS = ("+x", "-x", "+y", "-y")  # outputs 0..3 of a router; 4 ejects to a core of its tile
@@ -38,12 +37,12 @@ class Crossings:
         return self.hop_x + self.hop_y + self.chip_hop
 
 
-def crossings(senders: Ints, receivers: Ints, placement: Placement, chip: ChipConfig) -> Crossings:
+def crossings(senders: Ints, receivers: Ints, placement: Placement) -> Crossings:
     """Links crossed from ``senders`` to ``receivers`` (router numbers, broadcast against each other)."""
-    grid = placement.grid(chip)
+    grid = placement.grid
     (x, y), (dx, dy) = grid.place(senders), grid.steps(senders, receivers)
-    out_x = _chips_left(x, dx, chip.chip.tiles_x, placement.chips_x)
-    out_y = _chips_left(y, dy, chip.chip.tiles_y, placement.chips_y)
+    out_x = _chips_left(x, dx, placement.tiles_x, placement.chips_x)
+    out_y = _chips_left(y, dy, placement.tiles_y, placement.chips_y)
     return Crossings(np.abs(dx) - out_x, np.abs(dy) - out_y, out_x + out_y)
 
 
@@ -61,27 +60,26 @@ def link_timing(placement: Placement, chip: ChipConfig) -> tuple[Ints, Ints]:
     extra[:, 0:2] = chip.noc.extra_cycles_x
     extra[:, 2:4] = chip.noc.extra_cycles_y
     if chip.noc.chip_link is not None:
-        leaves = chip_crossing_mask(placement, chip)
+        leaves = chip_crossing_mask(placement)
         extra[leaves] += chip.noc.chip_link.extra_cycles
         interval[leaves] = chip.noc.chip_link.cycles_per_flit
     return extra.ravel(), interval.ravel()
 
 
-def chip_crossing_mask(placement: Placement, chip: ChipConfig) -> NDArray[np.bool_]:
+def chip_crossing_mask(placement: Placement) -> NDArray[np.bool_]:
     """Bool [routers, 5]: outputs whose link leaves the chip of its router."""
     x, y = _coordinates(placement)
     mask = np.zeros((len(x), N_PORTS), np.bool_)
-    torus = chip.noc.topology == "torus"
     for direction in range(len(DIRECTIONS)):
-        if not torus or (placement.chips_x, placement.chips_y)[direction // 2] > 1:
-            mask[:, direction] = crosses_chip(x, y, direction, chip)
+        if not placement.grid.torus or (placement.chips_x, placement.chips_y)[direction // 2] > 1:
+            mask[:, direction] = placement.crosses_chip(x, y, direction)
     return mask
 
 
-def has_link(placement: Placement, chip: ChipConfig) -> NDArray[np.bool_]:
+def has_link(placement: Placement) -> NDArray[np.bool_]:
     """Bool [routers, 4]: directions in which a router has a neighbour, on a mesh none beyond the edge."""
     x, y = _coordinates(placement)
-    if chip.noc.topology == "torus":
+    if placement.grid.torus:
         rings = np.array([placement.mesh_x, placement.mesh_x, placement.mesh_y, placement.mesh_y]) > 1
         return np.tile(rings, (len(x), 1))
     return np.stack([x < placement.mesh_x - 1, x > 0, y < placement.mesh_y - 1, y > 0], axis=1)
@@ -98,8 +96,8 @@ def link_frame(
 ) -> pd.DataFrame:
     """One row per directed link of the network, see `SimResult.links`; the three counts are int64 [routers * 5]."""
     interval = link_timing(placement, chip)[1]
-    crossing = chip_crossing_mask(placement, chip)
-    router, direction = np.nonzero(has_link(placement, chip))
+    crossing = chip_crossing_mask(placement)
+    router, direction = np.nonzero(has_link(placement))
     port = router * N_PORTS + direction
     return pd.DataFrame(
         {

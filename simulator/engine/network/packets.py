@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simulator.arrays import Ints
+from simulator.choices import NetworkModel
 from simulator.engine.kernels.closed_form import carry_closed
 from simulator.engine.kernels.closed_form_workspace import FAMILIES, TICKS, ClosedWorkspace, closed_workspace
 from simulator.engine.kernels.core_service import LOG_FIELDS, Cores
@@ -43,8 +44,6 @@ BUFFER_FLITS_MAX = 255
 CYCLE_MAX = 1 << 62
 
 TOPOLOGIES = ("mesh", "torus")
-
-Model = Literal["cycle", "estimate", "ideal"]
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ def simulate_packets(
     n_flits: ArrayLike,
     mesh: Mesh,
     router: Router,
-    model: Model = "cycle",
+    model: NetworkModel = "cycle",
 ) -> Delivered:
     """Carry packets from router to router.
 

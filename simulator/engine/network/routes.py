@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.arrays import Ints
-from simulator.config.chip import ChipConfig
 from simulator.engine.kernels.mesh_workspace import Indices
 from simulator.engine.network.links import Crossings, crossings
 from simulator.engine.network.trees import NO_NODES, TreeTable, xy_tree
@@ -65,11 +64,10 @@ def multicast_routes(
     server: Ints,
     service_ps: Ints,
     placement: Placement,
-    chip: ChipConfig,
 ) -> Routes:
     """One tree from each home to the targets of each segment that it has rows of."""
     shape = (len(home_rows), len(segment_rows))
-    table, root, grid = TreeTable(), np.full(shape, -1, np.int64), placement.grid(chip)
+    table, root, grid = TreeTable(), np.full(shape, -1, np.int64), placement.grid
     counts = np.zeros((4, *shape), np.int64)
     for home, segment in np.ndindex(shape):
         rows, members = segment_rows[segment], segment_targets[segment]
@@ -77,7 +75,7 @@ def multicast_routes(
         if len(overlap) and len(members):
             tree = xy_tree(int(home_router[home]), target_router[members], grid)
             root[home, segment] = table.add(tree, members)
-            crossed = crossings(*tree.edges, placement, chip)
+            crossed = crossings(*tree.edges, placement)
             sums = [int(links.sum()) for links in (crossed.hop_x, crossed.hop_y, crossed.chip_hop)]
             counts[:, home, segment] = *sums, len(np.unique(tree.node_of))
     target = table.members

@@ -22,26 +22,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from functools import cached_property
 from itertools import pairwise
 
-from simulator.config.chip import ChipConfig
 from simulator.engine.oracle import reference_handshake
 from simulator.engine.oracle.reference_cores import Event, ReferenceCores, ReferenceResult
 from simulator.engine.oracle.reference_network import Delivery, Packet
 from simulator.engine.oracle.reference_ops import Work, dram_ps, op_ps, op_work
 from simulator.engine.oracle.reference_schedule import Active, chunk_of, rounds
 from simulator.engine.oracle.reference_storage import channel_ps, chips_of, store_of, touches
-from simulator.mapping.placement import Block, Placement
-from simulator.mapping.storage import Stored, place_storage
-from simulator.trace.trace import Stage, Trace
+from simulator.mapping.mapped import Mapped
+from simulator.mapping.placement import Block
+from simulator.trace.trace import Stage
 
 
-def reference_simulate(trace: Trace, chip: ChipConfig, placement: Placement) -> ReferenceResult:
-    """Replay ``trace`` round by round; slow, for small cases."""
-    oracle = _Oracle(trace, chip, placement)
+def reference_simulate(mapped: Mapped) -> ReferenceResult:
+    """Replay a mapped trace round by round; slow, for small cases."""
+    trace, oracle = mapped.trace, _Oracle(mapped)
     found, now = oracle.found, 0
-    for active in rounds(trace, chip.schedule):
+    for active in rounds(trace, mapped.chip.schedule):
         before = found.counts["chip", "sync", "barrier"]
         ended = now + oracle.round(active)
         barriers = found.counts["chip", "sync", "barrier"] - before
@@ -120,14 +118,9 @@ class _Oracle(ReferenceCores):
                 self.lockstep(home.core, parts, of_op)
         return taken
 
-    @cached_property
-    def stored(self) -> tuple[Stored, ...]:
-        """What lies in memory beside weights."""
-        return place_storage(self.trace, self.chip, self.placement)
-
     def works(self, stage: Stage, token: int) -> list[Work]:
         """What each op of a stage does for a token."""
-        ops = [self.trace.op[op_id] for op_id in stage.ops]
+        ops = [self.trace.op_by_id[op_id] for op_id in stage.ops]
         places = [store_of(op, stage, self.trace, self.stored) for op in ops]
         touched = [touches(*at, self.chip, len(self.blocks(stage.stage_id))) for at in zip(ops, places, strict=True)]
         return [
@@ -243,7 +236,7 @@ class _Oracle(ReferenceCores):
         for stage in stages:
             for layer_id in stage.sources:
                 roots = [b for b in self.blocks(layer_id) if b.row_start == 0]
-                values += self.elements(roots, self.trace.layer[layer_id].n_out, stage)
+                values += self.elements(roots, self.trace.layer_by_id[layer_id].n_out, stage)
             for carried in stage.carries:
                 blocks = self.blocks(carried)
                 values += self.elements(blocks, blocks[-1].col_stop, stage)
@@ -271,7 +264,7 @@ class _Oracle(ReferenceCores):
         """How often the home of a stage exchanges numbers; a single core never does."""
         if len(self.blocks(stage.stage_id)) == 1:
             return 0
-        return sum(self.trace.op[op_id].kind in ("norm", "encode") for op_id in stage.ops)
+        return sum(self.trace.op_by_id[op_id].kind in ("norm", "encode") for op_id in stage.ops)
 
     def reduce(self, stages: list[Stage]) -> int:
         """Partial sums of rows that are not the first travel to the block that holds the first."""

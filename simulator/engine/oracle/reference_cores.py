@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Action
 from simulator.engine.oracle.reference_network import Delivery, Packet, ReferenceChipNetwork
-from simulator.mapping.placement import Block, Placement
-from simulator.trace.trace import PHASES, Stage, Trace
+from simulator.mapping.mapped import Mapped
+from simulator.mapping.placement import Block
+from simulator.trace.codes import Firing
+from simulator.trace.trace import PHASES, Stage
+
+# When a count fires in timestep t, by the firing of its code (`simulator.trace.codes`).
+FIRES: dict[Firing, Callable[[int, int], bool]] = {
+    "unary": lambda count, t: abs(count) > t,
+    "bits": lambda count, t: bool(abs(count) >> t & 1),
+    "twos": lambda count, t: bool(count >> t & 1),
+}
 
 
 @dataclass(frozen=True)
@@ -44,19 +53,14 @@ class ReferenceResult:
     start_ps: dict[int, int] = field(default_factory=dict)
     end_ps: dict[int, int] = field(default_factory=dict)
 
-    @property
-    def token_ps(self) -> list[int]:
-        """Time of each token in the chip."""
-        return [self.end_ps[token] - self.start_ps[token] for token in sorted(self.end_ps)]
-
 
 class ReferenceCores:
-    """The cores of a placement, and what they have done so far."""
+    """The cores of a mapped trace, and what they have done so far."""
 
-    def __init__(self, trace: Trace, chip: ChipConfig, placement: Placement) -> None:
-        self.trace, self.chip, self.placement = trace, chip, placement
+    def __init__(self, mapped: Mapped) -> None:
+        self.trace, self.chip, self.placement, self.stored = mapped.trace, mapped.chip, mapped.placement, mapped.stored
         self.found = ReferenceResult()
-        self.network = ReferenceChipNetwork(placement, chip)
+        self.network = ReferenceChipNetwork(mapped.placement, mapped.chip)
 
     def count(self, layer: str, component: str, action: str, times: int = 1) -> None:
         """Note that an action was done."""
@@ -83,19 +87,13 @@ class ReferenceCores:
     def counts_of(self, stage: Stage, token: int) -> list[int]:
         """Spike counts of a stage's stream for one token."""
         assert stage.stream is not None
-        return [int(n) for n in self.trace.counts(stage.stream)[token]]
+        return [int(n) for n in self.trace.spike_counts(stage.stream)[token]]
 
     def fires(self, count: int, t: int) -> bool:
         """Whether an activation with this spike count sends a packet in timestep t."""
         if self.chip.replay == "dense":
             return True
-        if self.trace.encoding.code == "bitwise":
-            return bool(abs(count) >> t & 1)
-        if self.trace.encoding.code == "bitwise_twos":
-            return bool(count >> t & 1)
-        if self.trace.encoding.code == "graded":
-            return count != 0
-        return abs(count) > t
+        return FIRES[self.trace.encoding.spec.firing](count, t)
 
     def emit(
         self, home: Block, stage: Stage, t: int, counts: list[int], soma_ps: int = 0, out_ps: int = 0
@@ -134,21 +132,21 @@ class ReferenceCores:
     def spike_flits(self) -> int:
         """Flits of a spike packet: one, or as many as the count fills that it carries."""
         encoding = self.trace.encoding
-        carries_count = self.chip.replay == "dense" or encoding.code == "graded"
-        bits = len(f"{encoding.levels:b}") + (encoding.code != "binary") if carries_count else 1
+        carries_count = self.chip.replay == "dense" or encoding.multiplies
+        bits = len(f"{encoding.levels:b}") + encoding.signed if carries_count else 1
         return math.ceil(bits / self.chip.noc.flit_bits)
 
     def accumulate(self) -> tuple[str, Action]:
         """What a dendrite does for each weight: a multiply-accumulate where packets carry counts."""
         dendrite = self.chip.core.dendrite
-        if self.trace.encoding.code == "graded" and self.chip.replay == "captured":
+        if self.trace.encoding.multiplies and self.chip.replay == "captured":
             assert dendrite.multiply_accumulate is not None
             return "multiply_accumulate", dendrite.multiply_accumulate
         return "accumulate", dendrite.accumulate
 
     def shape(self, block: Block) -> tuple[int, int]:
         """(SRAM words, native synapses) of one row of a layer's block."""
-        bits = self.trace.layer[block.owner].weight_bits
+        bits = self.trace.layer_by_id[block.owner].weight_bits
         words = math.ceil(block.n_cols * bits / self.chip.core.sram.word)
         return words, block.n_cols * math.ceil(bits / self.chip.core.synapse.weight_bits)
 
@@ -205,7 +203,7 @@ class ReferenceCores:
 
     def turns(self, block: Block) -> list[list[tuple[int, int]]]:
         """Native synapses of a row, as many in each turn as there are lanes: (neuron, end of its bits in the row)."""
-        width, native = self.trace.layer[block.owner].weight_bits, self.chip.core.synapse.weight_bits
+        width, native = self.trace.layer_by_id[block.owner].weight_bits, self.chip.core.synapse.weight_bits
         ends = [min(native * (i + 1), width) for i in range(math.ceil(width / native))]
         synapses = [(neuron, neuron * width + end) for neuron in range(block.n_cols) for end in ends]
         lanes = self.chip.core.synapse.lanes

@@ -28,14 +28,14 @@ def op_work(op: Op, trace: Trace, token: int, n_timesteps: int, fires: Fires, to
             component, amount = touched(component, action, per_token + per_position * context, shared)
             work[component, action] += amount
 
-    add(op.counts)
+    add(op.work_per_token)
     for _ in range(n_timesteps):
         add(op.per_timestep)
     if op.stream is None:
         return work
     live = int(trace.live(op.stream)[token])
-    counts = [int(n) for n in trace.counts(op.stream)[token]][:live]  # the others do not exist
-    carries_count = trace.encoding.code == "graded" or all(fires(0, t) for t in range(n_timesteps))
+    counts = [int(n) for n in trace.spike_counts(op.stream)[token]][:live]  # the others do not exist
+    carries_count = trace.encoding.multiplies or all(fires(0, t) for t in range(n_timesteps))
     for t in range(n_timesteps):
         for count in counts:
             if fires(count, t):

@@ -16,7 +16,7 @@ def store_of(op: Op, stage: Stage, trace: Trace, stored: tuple[Stored, ...]) -> 
     """The memory of the data of an op: products of attention read the cache that their stage keeps."""
     owners = [op.op_id]
     if op.kind in ("qk", "pv"):
-        owners = [op_id for op_id in stage.ops if trace.op[op_id].kind == "kv_cache"]
+        owners = [op_id for op_id in stage.ops if trace.op_by_id[op_id].kind == "kv_cache"]
     kept = [item for item in stored if item.owner in owners and item.kind in ("kv_cache", "embedding", "head")]
     return kept[0].store if kept else "memory"
 

@@ -50,7 +50,7 @@ def break_even_frame(run: Run) -> pd.DataFrame:
 def _split(run: Run) -> tuple[float, float]:
     """Energy of one token that follows the spike rate, and the rest, pJ."""
     rows = run.ledger.rows
-    layers, stages = set(run.trace.layer), {stage.stage_id for stage in run.trace.stages}
+    layers, stages = set(run.trace.layer_by_id), {stage.stage_id for stage in run.trace.stages}
     of_layer = rows["layer"].isin(layers) & rows["component"].isin(OF_LAYERS) & (rows["action"] != "reduce")
     of_stage = rows["layer"].isin(stages) & rows["component"].isin(OF_STAGES) & (rows["action"] != "update_idle")
     dynamic = math.fsum(rows.loc[of_layer | of_stage, "energy_pj"])

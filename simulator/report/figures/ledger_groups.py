@@ -38,12 +38,12 @@ def trace_groups(trace: Trace) -> Mapping[str, Group]:
     groups: dict[str, Group] = {}
     for stage in trace.stages:
         for op_id in stage.ops:
-            groups.setdefault(op_id, Group(trace.op[op_id].kind, block_name(op_id)))
+            groups.setdefault(op_id, Group(trace.op_by_id[op_id].kind, block_name(op_id)))
         name = split_block(stage.stage_id)[1]
         kind = SPIKES_OF.format(name) if stage.stream else name
         groups.setdefault(stage.stage_id, Group(kind, block_name(stage.stage_id)))
         for layer_id in stage.layers:
-            groups.setdefault(layer_id, Group(trace.layer[layer_id].kind, block_name(layer_id)))
+            groups.setdefault(layer_id, Group(trace.layer_by_id[layer_id].kind, block_name(layer_id)))
     return groups
 
 

@@ -40,7 +40,7 @@ def links_frame(run: Run) -> pd.DataFrame:
     """
     links = run.result.links
     frame = links[["x", "y", "direction", "crosses_chip"]].reset_index(drop=True)
-    grid = run.placement.grid(run.chip)
+    grid = run.placement.grid
     names = [_link_name(x, y, d, grid) for x, y, d in zip(frame["x"], frame["y"], frame["direction"], strict=True)]
     frame.insert(0, "link", names)
     frame["flits_per_token"] = links["flits"].to_numpy() / run.n_tokens

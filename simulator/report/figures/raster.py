@@ -45,7 +45,7 @@ def _first_of_each_kind(trace: Trace) -> dict[str, str]:
 
 def _spikes(trace: Trace, kind: str, stream_id: str, first_row: int, n_tokens: int) -> pd.DataFrame:
     """Spikes of some neurons of one stream in the last tokens."""
-    counts = trace.counts(stream_id)
+    counts = trace.spike_counts(stream_id)
     neurons = np.unique(np.linspace(0, counts.shape[1] - 1, NEURONS).astype(int))
     chosen = counts[-n_tokens:, neurons]
     parts = []

@@ -44,7 +44,7 @@ def roofline_frame(run: Run) -> pd.DataFrame:
         if stage.layers:
             synops, words = (sum(counts.get((layer, c), 0) for layer in stage.layers) for c in ("dendrite", "synapse"))
             n_cores = int(sum(cores.get(layer, 0) for layer in stage.layers))
-            kinds = " ".join(run.trace.layer[layer].kind for layer in stage.layers)
+            kinds = " ".join(run.trace.layer_by_id[layer].kind for layer in stage.layers)
             time_ps = int(times.get(stage.stage_id, 0))
             rows.append((split_block(stage.stage_id)[1], kinds, n_cores, synops, words, time_ps))
     frame = pd.DataFrame(rows, columns=["stage", "layers", "cores", "synops", "words", "time_ps"])

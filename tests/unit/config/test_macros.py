@@ -13,7 +13,6 @@ from simulator.config.macros import (
     scaled_energy,
     sram_area_mm2,
     sram_energy,
-    sram_leakage_w,
     wire_energy,
 )
 from simulator.config.techscaling import area_factor, energy_factor
@@ -61,10 +60,9 @@ def test_above_the_table_the_power_law_holds_and_the_grade_says_so():
     assert sram_area_mm2(4096 * 1024, 64, 22, "LOP") == pytest.approx(2 * 1.59)
 
 
-def test_area_and_leakage():
+def test_area():
     assert sram_area_mm2(1024 * 1024, 64, 45, "LSTP") == 3.11
     assert sram_area_mm2(256 * 1024, 512, 45, "LSTP") == pytest.approx(8 * 0.103)
-    assert sram_leakage_w(1024 * 1024, 64, 45, "LSTP") == pytest.approx(0.202e-3)
 
 
 def test_beyond_22_nm_memories_are_scaled_as_logic_and_say_so():

@@ -17,8 +17,8 @@ def test_the_yaml_example_loads(write):
 
 def test_the_sweep_example_loads(write):
     _, example, _ = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    write("", "traces/shakespeare-ternary-T15.npz")
-    sweep = load_sweep(write(example, "chip_configs/sweeps/mine.yaml"))
+    sweep = load_sweep(write(example, "mine.yaml"))
+    assert sweep.trace == ("shakespeare-ternary-T15",)
     assert sweep.axes["chip.static_power"].at(1.0) == "1.0 W"
 
 

@@ -10,6 +10,7 @@ from factories import chip_fields, make_trace
 from simulator.actions import ACTIONS
 from simulator.config.chip import ChipConfig
 from simulator.energy.breakeven import (
+    LayerShape,
     _counts,
     bisect_trace,
     break_even,
@@ -40,7 +41,9 @@ def chip(replay="captured", **prices):
 
 def test_with_accumulates_alone_priced_it_is_the_ratio_of_the_prices():
     """8 x 4 synapses: 32 x s x 1 pJ against 32 x 3 pJ: three spikes per activation."""
-    found = break_even(8, 4, 8, TERNARY, chip(dendrite__accumulate=1), chip("dense", dendrite__accumulate=3))
+    found = break_even(
+        LayerShape(8, 4, 8), TERNARY, chip(dendrite__accumulate=1), chip("dense", dendrite__accumulate=3)
+    )
     assert found.dense_pj == pytest.approx(96)
     assert (found.silent_pj, found.full_pj) == (0.0, pytest.approx(7 * 32))
     assert found.spikes == pytest.approx(3, abs=7 / 2**12 + 1 / 128)  # one spike of 16 tokens x 8 activations
@@ -49,8 +52,8 @@ def test_with_accumulates_alone_priced_it_is_the_ratio_of_the_prices():
 def test_never_and_always():
     dear, cheap = chip("dense", dendrite__accumulate=100), chip("dense", dendrite__accumulate=0.001)
     spiking = chip(dendrite__accumulate=1, soma__update_idle=1)
-    assert break_even(8, 4, 8, TERNARY, spiking, cheap).spikes == 0.0
-    assert break_even(8, 4, 8, TERNARY, spiking, dear).spikes == math.inf
+    assert break_even(LayerShape(8, 4, 8), TERNARY, spiking, cheap).spikes == 0.0
+    assert break_even(LayerShape(8, 4, 8), TERNARY, spiking, dear).spikes == math.inf
 
 
 @pytest.mark.parametrize("code", ["ternary", "binary", "bitwise"])
@@ -93,7 +96,7 @@ def test_a_scaled_trace_has_the_spikes_of_each_stream_times_the_factor():
             spread = trace.n_tokens * stream.n
             assert scaled.spikes_per_token(stream.stream_id).sum() == pytest.approx(wanted, abs=0.1 * spread)
     full = scaled_trace(trace, 1e6)
-    assert (full.counts("blocks.0.attn_in") == trace.encoding.levels).all()
+    assert (full.spike_counts("blocks.0.attn_in") == trace.encoding.levels).all()
 
 
 def test_a_whole_trace_breaks_even_where_its_spikes_cost_what_the_twin_takes():

@@ -5,7 +5,6 @@ from simulator.energy.capacity_twin import (
     YAN_22NM,
     Costs,
     break_even_rate,
-    dense_regime_ratio,
     longest_window,
     twin_bits,
 )
@@ -19,10 +18,6 @@ COMPUTE = Costs(accumulate_pj=0.03, mac_pj=0.23)
 )
 def test_the_twin_holds_t_plus_1_values(timesteps, bits):
     assert twin_bits(timesteps) == bits
-
-
-def test_yan_2024_spiking_llama_of_15_timesteps_costs_3_75_times_its_twin():
-    assert dense_regime_ratio(15) == 3.75
 
 
 def test_break_even_of_compute_alone_is_k_over_t():

@@ -16,7 +16,7 @@ def result_of(*counts, static_ps=0):
     trace, chip = make_trace(), make_chip()
     result = make_result(trace, chip, make_placement(trace, chip))
     rows = tuple(CountRow(*count) for count in counts)
-    return dataclasses.replace(result, counts=rows, static_ps=static_ps)
+    return dataclasses.replace(result, action_counts=rows, static_ps=static_ps)
 
 
 def ledger_of(*rows):

@@ -12,7 +12,7 @@ from factories import make_chip
 from simulator.config import load_chip
 from simulator.energy.ledger import build_ledger
 from simulator.engine.banks import accumulator_slots
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.result import SimResult
 from simulator.errors import ConfigError
 from simulator.mapping.place import map_trace
@@ -26,11 +26,11 @@ def run(widths: list[int], **changes: object) -> SimResult:
     """One token in which every input spikes once."""
     trace = synthetic_trace("full", widths, levels=1, tokens=1, ops=False, head=False)
     chip = make_chip(core__soma__every="stage", **changes)
-    return simulate(trace, chip, map_trace(trace, chip))
+    return replay(map_trace(trace, chip))
 
 
 def counts_of(result: SimResult) -> dict[str, int]:
-    return {f"{row.component}.{row.action}": row.count for row in result.counts if row.layer == "layers.0"}
+    return {f"{row.component}.{row.action}": row.count for row in result.action_counts if row.layer == "layers.0"}
 
 
 def slots(columns: int, **changes: object) -> int:

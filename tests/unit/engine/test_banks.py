@@ -10,7 +10,7 @@ import pytest
 from factories import make_chip
 
 from simulator.engine.banks import accumulator_slots, word_slots
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
 
@@ -56,10 +56,10 @@ def test_banks_make_a_row_of_many_words_faster_and_cost_nothing():
             core__synapse__word_read__latency__value="10 ns",
             core__soma__every="stage",
         )
-        found.append(simulate(trace, chip, map_trace(trace, chip)))
+        found.append(replay(map_trace(trace, chip)))
     one, four = found
     assert one.cores["busy_ps"].iloc[1] - four.cores["busy_ps"].iloc[1] == 60 * NS
-    assert one.counts == four.counts
+    assert one.action_counts == four.action_counts
     assert one.cores["word_conflicts"].tolist() == [0, 6]  # three of four words of each turn wait
     assert four.cores["word_conflicts"].tolist() == [0, 0]
 
@@ -75,4 +75,4 @@ def test_registers_have_no_conflicts_and_a_memory_counts_them_per_packet():
     trace = synthetic_trace("full", [3, 10], levels=1, tokens=1, ops=False, head=False)
     for where, wanted in (("registers", 0), ("sram", 6)):
         chip = make_chip(core__dendrite__accumulators=where, core__dendrite__accumulator_banks=3)
-        assert simulate(trace, chip, map_trace(trace, chip)).cores["accumulator_conflicts"].tolist() == [0, wanted]
+        assert replay(map_trace(trace, chip)).cores["accumulator_conflicts"].tolist() == [0, wanted]

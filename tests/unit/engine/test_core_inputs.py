@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from factories import action, make_chip
 
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.oracle.reference import reference_simulate
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
@@ -25,7 +25,7 @@ def _chip(places, depth=1):
 def _result(places, depth=1, n=6):
     trace = synthetic_trace("full", [n, 3], levels=1, tokens=1)
     chip = _chip(places, depth)
-    return simulate(trace, chip, map_trace(trace, chip)), trace, chip
+    return replay(map_trace(trace, chip)), trace, chip
 
 
 def test_one_place_in_front_of_a_core_by_hand():
@@ -39,8 +39,7 @@ def test_one_place_in_front_of_a_core_by_hand():
     """
     bounded, trace, chip = _result(1)
     endless, *_ = _result(None)
-    placement = map_trace(trace, chip)
-    events = [e.delivery for e in reference_simulate(trace, chip, placement).events]
+    events = [e.delivery for e in reference_simulate(map_trace(trace, chip)).events]
     first = events[0].start_ps
     assert [d.start_ps for d in events] == [first + k * SERVICE_NS * NS for k in range(6)]
     for before, packet in pairwise(events):
@@ -58,7 +57,7 @@ def test_a_full_core_keeps_packets_of_others_waiting():
     bounded, *_ = _result(1, n=40)
     endless, *_ = _result(None, n=40)
     assert bounded.links["wait_cycles"].sum() > endless.links["wait_cycles"].sum()
-    assert bounded.counts == endless.counts
+    assert bounded.action_counts == endless.action_counts
 
 
 @pytest.mark.parametrize("depth", [1, 4])

@@ -15,7 +15,7 @@ from factories import make_chip
 
 from simulator.energy.ledger import build_ledger
 from simulator.engine.barrier import barrier_ps
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.result import SimResult
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
@@ -33,11 +33,11 @@ def one_layer(counts: list[int], n_out: int, **more: object) -> Trace:
 
 def run(trace: Trace, **chip_changes: object) -> SimResult:
     chip = make_chip(**ROW_OF_TILES, **chip_changes)
-    return simulate(trace, chip, map_trace(trace, chip))
+    return replay(map_trace(trace, chip))
 
 
 def counts_of(result: SimResult) -> dict[str, int]:
-    return {f"{row.layer} {row.component}.{row.action}": row.count for row in result.counts}
+    return {f"{row.layer} {row.component}.{row.action}": row.count for row in result.action_counts}
 
 
 def test_one_spike_one_hop_one_synapse():
@@ -150,7 +150,7 @@ def test_crossing_a_chip_takes_its_extra_cycles_and_is_counted_apart():
     """One tile a chip: the hop leaves the chip, 10 cycles more; delivered 26 = 52 ns, served and updated: 64 ns."""
     chip = make_chip(chip__tiles_x=1, chip__tiles_y=1, chip__cores_per_tile=1)
     trace = one_layer([1], 1, levels=1)
-    result = simulate(trace, chip, map_trace(trace, chip))
+    result = replay(map_trace(trace, chip))
     assert result.stages.iloc[0][["compute_ps", "network_ps"]].sum() == 64 * NS
     assert counts_of(result)["layers.0.in noc.chip_hop"] == 1
     assert "layers.0.in noc.hop_x" not in counts_of(result)
@@ -161,7 +161,7 @@ def test_cores_of_one_tile_talk_without_a_link():
     """Own router: 5 cycles: delivered 13 = 26 ns, 38 ns in all."""
     chip = make_chip(chip__tiles_x=1, chip__tiles_y=1, chip__cores_per_tile=2)
     trace = one_layer([1], 1, levels=1)
-    result = simulate(trace, chip, map_trace(trace, chip))
+    result = replay(map_trace(trace, chip))
     assert result.stages.iloc[0][["compute_ps", "network_ps"]].sum() == 38 * NS
     assert result.packet_hops == 0
 

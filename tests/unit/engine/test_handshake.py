@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from simulator.energy.ledger import build_ledger
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
 
@@ -24,7 +24,7 @@ def one_tile(kind, **changes):
 
 def run(kind, **changes):
     trace, chip = synthetic_trace("full", [2, 4], levels=2, tokens=1), one_tile(kind, **changes)
-    return trace, chip, simulate(trace, chip, map_trace(trace, chip))
+    return trace, chip, replay(map_trace(trace, chip))
 
 
 def test_two_timesteps_by_hand():
@@ -42,14 +42,14 @@ def test_two_timesteps_by_hand():
     trace, _, result = run("handshake")
     stage = result.stages.iloc[0]
     assert (stage["compute_ps"], stage["network_ps"], stage["barrier_ps"]) == (91_000, 5_000, 0)
-    counts = {(r.layer, r.component, r.action): r.count for r in result.counts}
+    counts = {(r.layer, r.component, r.action): r.count for r in result.action_counts}
     home, layer = trace.stages[0].stage_id, trace.layers[0].layer_id
     assert result.markers == 4
     assert counts[home, "axon_out", "packet"] == counts[home, "noc", "local"] == 8 + 4
     assert counts[layer, "axon_in", "lookup"] == 8 + 4
     assert counts[layer, "synapse", "synop"] == counts[layer, "dendrite", "accumulate"] == 8 * 2
     assert counts[layer, "soma", "update"] == 2 * 4
-    assert not [r for r in result.counts if r.component == "sync"]
+    assert not [r for r in result.action_counts if r.component == "sync"]
 
 
 def test_the_same_under_barriers_by_hand():
@@ -64,7 +64,7 @@ def test_the_same_under_barriers_by_hand():
 def test_multicast_sends_one_marker_to_all_targets():
     trace, _, result = run("handshake", noc__multicast=True)
     assert result.markers == 2
-    lookups = [r.count for r in result.counts if (r.layer, r.action) == (trace.layers[0].layer_id, "lookup")]
+    lookups = [r.count for r in result.action_counts if (r.layer, r.action) == (trace.layers[0].layer_id, "lookup")]
     assert lookups == [8 + 4]
 
 
@@ -76,7 +76,7 @@ def test_a_marker_costs_what_a_packet_costs_and_nothing_else():
         name: build_ledger(replace(result, static_ps=0), chip).total_pj
         for name, result in (("handshake", handshake), ("barrier", barrier))
     }
-    barriers = next(r.count for r in barrier.counts if r.component == "sync")
+    barriers = next(r.count for r in barrier.action_counts if r.component == "sync")
     assert dynamic["handshake"] - dynamic["barrier"] == pytest.approx(4 * (11 + 1.7 + 5) - barriers * 30)
 
 
@@ -100,11 +100,11 @@ def test_what_spikes_do_does_not_depend_on_how_timesteps_are_closed(widths, ever
             core__limits=limits,
             chip__max_chips=64,
         )
-        found[kind] = simulate(trace, chip, map_trace(trace, chip))
+        found[kind] = replay(map_trace(trace, chip))
     closed, free = found["barrier"], found["handshake"]
     assert (closed.spikes, closed.synops) == (free.spikes, free.synops)
     kept = {"word_read", "synop", "accumulate", "update", "update_idle", "fire", "reduce"}
-    counts = [{r[:3]: r.count for r in result.counts if r.action in kept} for result in (closed, free)]
+    counts = [{r[:3]: r.count for r in result.action_counts if r.action in kept} for result in (closed, free)]
     assert counts[0] == counts[1]
     assert free.packets == closed.packets + free.markers
     assert (free.stages["barrier_ps"] == 0).all()

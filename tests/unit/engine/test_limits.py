@@ -9,9 +9,10 @@ import pytest
 from factories import make_chip
 from pydantic import ValidationError
 
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.limits import memory_bytes
 from simulator.errors import CapacityError, SpikewattError, TraceError
+from simulator.mapping.grid import Grid
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
 
@@ -19,31 +20,32 @@ TRACE = synthetic_trace("poisson", [9, 7, 5])
 
 
 def test_an_axon_table_that_is_too_small():
-    placement = map_trace(TRACE, make_chip())
+    mapped = map_trace(TRACE, make_chip())
     small = make_chip(core__limits={"axons_in": 8, "neurons": 64})
     with pytest.raises(CapacityError, match=r"layers.0 needs 9 in-axons on core 1, limit 8 \(1 over\)"):
-        simulate(TRACE, small, placement)
+        replay(replace(mapped, chip=small))
 
 
 def test_a_mesh_that_is_too_small():
-    placement = map_trace(TRACE, make_chip())
-    cut = replace(placement, mesh_x=1, mesh_y=1)
+    mapped = map_trace(TRACE, make_chip())
+    cut = replace(mapped.placement, grid=Grid(1, 1))
     with pytest.raises(CapacityError, match=r"the mesh of 1 x 1 has 1 \(\d+ missing\)"):
-        simulate(TRACE, make_chip(), cut)
+        replay(replace(mapped, placement=cut))
 
 
 def test_a_layer_that_is_not_on_the_chip():
-    placement = map_trace(TRACE, make_chip())
+    mapped = map_trace(TRACE, make_chip())
+    placement = mapped.placement
     without = replace(placement, blocks=tuple(b for b in placement.blocks if b.owner != "layers.1"))
     with pytest.raises(CapacityError, match=r"layer layers.1: 0 of its 35 weights are on a core"):
-        simulate(TRACE, make_chip(), without)
+        replay(replace(mapped, placement=without))
 
 
 def test_layers_that_do_not_chain():
     first, second, *others = TRACE.stages
     broken = replace(TRACE, stages=(replace(first, sources=("layers.1",)), second, *others))
     with pytest.raises(TraceError, match=r"layers\.1"):
-        simulate(broken, make_chip(), map_trace(TRACE, make_chip()))
+        replay(replace(map_trace(TRACE, make_chip()), trace=broken))
 
 
 def test_a_network_whose_cycle_takes_no_time():
@@ -57,22 +59,22 @@ def test_markers_beside_longer_spikes_on_a_torus():
     ring = {"noc__topology": "torus", "noc__buffer_flits": 8, "noc__flit_bits": "8 bit"}
     chip = make_chip(**ring, sync__kind="handshake")
     with pytest.raises(CapacityError, match="markers of 1 flit beside spikes of 2; set noc"):
-        simulate(trace, chip, map_trace(trace, chip))
+        replay(map_trace(trace, chip))
     for mended in ({"sync__kind": "barrier"}, {"sync__kind": "handshake", "noc__multicast": True}):
         other = make_chip(**ring, **mended)
-        simulate(trace, other, map_trace(trace, other))
+        replay(map_trace(trace, other))
 
 
 def test_more_memory_than_allowed():
     chip = make_chip()
-    placement = map_trace(TRACE, chip)
+    mapped = map_trace(TRACE, chip)
     with pytest.raises(SpikewattError, match=r"needs about 1 MiB for its arrays, limit 0 MiB \(1 over\)"):
-        simulate(TRACE, chip, placement, memory_limit_bytes=1000)
-    simulate(TRACE, chip, placement, memory_limit_bytes=1 << 30)
+        replay(mapped, memory_limit_bytes=1000)
+    replay(mapped, memory_limit_bytes=1 << 30)
 
 
 def test_memory_grows_with_the_packets_of_a_timestep():
     chip = make_chip(core__limits={"axons_in": 4096, "neurons": 4096}, core__sram__capacity="64 MiB")
     small, large = (synthetic_trace("silent", [n, 8], ops=False, head=False) for n in (100, 1100))
-    need = [memory_bytes(trace, chip, map_trace(trace, chip), 1) for trace in (small, large)]
+    need = [memory_bytes(map_trace(trace, chip), 1) for trace in (small, large)]
     assert need[1] - need[0] >= 1000 * 8 * np.dtype(np.int64).itemsize  # at least eight words a packet

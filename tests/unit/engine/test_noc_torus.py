@@ -5,7 +5,7 @@ import pytest
 from factories import make_chip
 from pydantic import ValidationError
 
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.network.links import crossings, has_link
 from simulator.engine.network.packets import Mesh, Router, simulate_multicast, simulate_packets
 from simulator.engine.oracle.reference_noc import ReferenceMesh
@@ -160,7 +160,7 @@ def test_a_chip_whose_fifos_hold_no_two_packets_is_refused(model):
     chip = make_chip(noc__topology="torus", noc__flit_bits="8 bit", noc__buffer_flits=4, noc__model=model)
     wanted = r"needs 6 flits in each FIFO, two of its largest packets \(values of 3, spikes of 1\), limit 4 \(2 over\)"
     with pytest.raises(CapacityError, match=wanted):
-        simulate(trace, chip, map_trace(trace, chip))
+        replay(map_trace(trace, chip))
 
 
 def test_a_torus_of_virtual_channels_is_refused():
@@ -174,7 +174,7 @@ def test_a_ring_on_one_chip_warns_of_the_length_of_its_links():
     trace, warned = synthetic_trace("poisson", [9, 7]), []
     for topology in ("mesh", "torus"):
         chip = make_chip(noc__topology=topology)
-        found = simulate(trace, chip, map_trace(trace, chip)).warnings
+        found = replay(map_trace(trace, chip)).warnings
         warned.append([warning for warning in found if "folded torus" in warning])
     assert [len(found) for found in warned] == [0, 1]
 
@@ -196,19 +196,15 @@ def test_grid_steps():
     ],
 )
 def test_links_that_close_a_ring(n_chips, far, chip_hops):
-    link = {"hop": {"value": "5 pJ", "source": "toy", "grade": "assumed"}, "extra_cycles": 2}
-    chip = make_chip(
-        noc__topology="torus", noc__chip_link={**link, "source": "toy", "grade": "assumed"}, chip__max_chips=n_chips
-    )
     placement = make_placement(n_chips)
-    found = crossings(np.array([0]), np.array([far]), placement, chip)
+    found = crossings(np.array([0]), np.array([far]), placement)
     hops = min(far, placement.mesh_x - far)
     assert (found.hop_x.tolist(), found.chip_hop.tolist()) == ([hops - chip_hops], [chip_hops])
-    column = crossings(np.array([0]), np.array([3 * placement.mesh_x]), placement, chip)
+    column = crossings(np.array([0]), np.array([3 * placement.mesh_x]), placement)
     assert (column.hop_y.tolist(), column.chip_hop.tolist()) == ([1], [0])  # one chip high: its own ring
-    assert has_link(placement, chip).all()
+    assert has_link(placement).all()
 
 
 def make_placement(n_chips):
     """Chips of 2 x 4 tiles side by side, without blocks."""
-    return Placement((), n_chips, n_chips, 1, 2 * n_chips, 4, np.arange(8 * n_chips))
+    return Placement((), n_chips, n_chips, 1, Grid(2 * n_chips, 4, torus=True), np.arange(8 * n_chips))

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from factories import make_chip
 
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.pipeline_units import UNITS, UnitLoad
 from simulator.engine.result import SimResult
 from simulator.errors import ConservationError
@@ -33,7 +33,7 @@ def trace_of(counts: list[int], n_out: int) -> Trace:
 
 def run(trace: Trace, **changes: object) -> SimResult:
     chip = make_chip(chip__cores_per_tile=1, **changes)
-    return simulate(trace, chip, map_trace(trace, chip))
+    return replay(map_trace(trace, chip))
 
 
 def units_of(result: SimResult, core: int) -> pd.DataFrame:
@@ -84,9 +84,9 @@ def test_an_op_waits_for_its_memory():
     """64 bits of a word of 64 and 2 ns, and two macs on 2 lanes in 1 ns: the vector unit stalls for 1 ns."""
     trace = synthetic_trace("silent", [2, 2], tokens=1, levels=1)
     first, *others = trace.ops
-    trace = replace(trace, ops=(replace(first, counts={"vector.mac": (2, 0), "memory.read": (64, 0)}), *others))
+    trace = replace(trace, ops=(replace(first, work_per_token={"vector.mac": (2, 0), "memory.read": (64, 0)}), *others))
     both = units_of(run(trace), 0)
-    alone = units_of(run(replace(trace, ops=(replace(first, counts={}), *others))), 0)
+    alone = units_of(run(replace(trace, ops=(replace(first, work_per_token={}), *others))), 0)
     assert (both - alone).loc["vector", ["busy_ps", "stall_ps"]].tolist() == [1, 1]
     assert (both - alone).loc["memory", ["busy_ps", "stall_ps"]].tolist() == [2, 0]
 
@@ -105,7 +105,7 @@ def test_cores_whose_stage_is_not_under_way_do_not_wait():
 
 def test_more_work_than_time_is_refused():
     trace, chip = trace_of([1, 1], 4), make_chip()
-    placement = map_trace(trace, chip)
+    placement = map_trace(trace, chip).placement
     load = UnitLoad.idle(placement)
     load.active_ps[:] = [[10], [1], [2]]
     load.lockstep(np.array([1]), {"axon_in": 4}, 6)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from factories import make_chip
 
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.schedule import chunks, entry_rounds
 from simulator.engine.service import service
 from simulator.mapping.place import map_trace
@@ -42,19 +42,17 @@ def test_chunks_stay_within_a_prompt():
 
 def test_a_pipeline_has_more_throughput_and_no_better_latency():
     trace = text(list(range(6)), [PROMPT] * 6)
-    placement = map_trace(trace, make_chip())
-    alone = simulate(trace, make_chip(), placement)
-    pipelined = simulate(trace, make_chip(schedule={"kind": "pipelined"}), placement)
+    alone = replay(map_trace(trace, make_chip()))
+    pipelined = replay(map_trace(trace, make_chip(schedule={"kind": "pipelined"})))
     assert pipelined.total_ps < alone.total_ps
     assert (pipelined.tokens["latency_ps"].to_numpy() >= alone.tokens["latency_ps"].to_numpy()).all()
-    work = [[row for row in result.counts if row.layer != "chip"] for result in (alone, pipelined)]
+    work = [[row for row in result.action_counts if row.layer != "chip"] for result in (alone, pipelined)]
     assert sorted(work[0]) == sorted(work[1])
 
 
 def test_a_chunk_takes_as_long_as_its_tokens_and_its_last_token_leaves_at_the_same_time():
     trace = text(list(range(4)), [PROMPT] * 4)
-    placement = map_trace(trace, make_chip())
-    alone, chunk = (simulate(trace, make_chip(schedule={"chunk": n}), placement) for n in (1, 4))
+    alone, chunk = (replay(map_trace(trace, make_chip(schedule={"chunk": n}))) for n in (1, 4))
     assert chunk.total_ps == alone.total_ps
     assert chunk.tokens["end_ps"].iloc[-1] == alone.tokens["end_ps"].iloc[-1]
     assert chunk.tokens["end_ps"].iloc[0] > alone.tokens["end_ps"].iloc[0]
@@ -62,10 +60,10 @@ def test_a_chunk_takes_as_long_as_its_tokens_and_its_last_token_leaves_at_the_sa
 
 def test_phases_add_up_to_the_whole():
     trace = text([0, 1, 2, 3], [PROMPT, PROMPT, DECODED, DECODED])
-    result = simulate(trace, make_chip(), map_trace(trace, make_chip()))
+    result = replay(map_trace(trace, make_chip()))
     assert sum(result.phase_ps.values()) == result.total_ps
     parts = [sum(row.count for row in result.phase_counts[phase]) for phase in ("prefill", "decode")]
-    assert parts[0] == parts[1] == sum(row.count for row in result.counts) // 2  # every token does the same
+    assert parts[0] == parts[1] == sum(row.count for row in result.action_counts) // 2  # every token does the same
 
 
 def test_service_times_by_hand():

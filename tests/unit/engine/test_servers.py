@@ -61,12 +61,12 @@ def test_standing_for_others_changes_nothing(widths, neurons, axons, cores_per_t
         core__limits=limits,
         core__soma__every=every,
     )
-    placement = map_trace(trace, chip)
+    mapped = map_trace(trace, chip)
     for stage in trace.stages[:1]:
         runs = []
         for apart in (False, True):
-            plan, network = plan_stages([stage], trace, placement, chip, apart=apart), Network(placement, chip)
-            run = run_spikes(trace.counts(stage.stream), plan, trace.encoding, chip, network)
+            plan, network = plan_stages([stage], mapped, apart=apart), Network(mapped.placement, chip)
+            run = run_spikes(trace.spike_counts(stage.stream), plan, trace.encoding, chip, network)
             fields = (run.compute_ps, run.network_ps, run.home_busy_ps, run.flows, run.active_steps)
             runs.append([x.tolist() for x in (*fields, network.flits, network.wait)])
         assert runs[0] == runs[1]
@@ -76,9 +76,9 @@ def test_a_record_wants_all_cores_apart():
     trace = synthetic_trace("poisson", [6, 12], levels=3, tokens=1)
     limits = {"axons_in": 64, "neurons": 6}
     chip = make_chip(noc__multicast=True, chip__cores_per_tile=4, core__limits=limits, chip__max_chips=9)
-    placement = map_trace(trace, chip)
-    plan = plan_stages(trace.stages[:1], trace, placement, chip)
+    mapped = map_trace(trace, chip)
+    plan = plan_stages(trace.stages[:1], mapped)
     assert len(plan.alone.kept) < len(plan.targets)
-    counts = trace.counts(trace.stages[0].stream)
+    counts = trace.spike_counts(trace.stages[0].stream)
     with pytest.raises(ValueError, match="cores apart"):
-        run_spikes(counts, plan, trace.encoding, chip, Network(placement, chip), n_events=9)
+        run_spikes(counts, plan, trace.encoding, chip, Network(mapped.placement, chip), n_events=9)

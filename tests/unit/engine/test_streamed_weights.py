@@ -14,7 +14,7 @@ from factories import make_chip, make_dram
 
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.engine.result import SimResult
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
@@ -35,11 +35,11 @@ def streamed(burst: str, fetch: str = "active", **changes: Any) -> ChipConfig:
 
 
 def run(trace: Trace, chip: ChipConfig) -> SimResult:
-    return simulate(trace, chip, map_trace(trace, chip))
+    return replay(map_trace(trace, chip))
 
 
 def loaded_bits(result: SimResult) -> int:
-    return sum(row.count for row in result.counts if row.component == "dram")
+    return sum(row.count for row in result.action_counts if row.component == "dram")
 
 
 def load_ps(trace: Trace, chip: ChipConfig) -> int:
@@ -91,5 +91,5 @@ def test_chips_bring_bursts_side_by_side(tiles, chips, turns):
     trace = spiking([[0]], n_out=8)
     grid = {"chip__tiles_x": tiles, "chip__tiles_y": 1, "chip__cores_per_tile": 1}
     chip = streamed("192 bit", "all", core__limits={"axons_in": 64, "neurons": 4}, **grid)
-    assert map_trace(trace, chip).n_chips == chips
+    assert map_trace(trace, chip).placement.n_chips == chips
     assert load_ps(trace, chip) == turns * 10_000

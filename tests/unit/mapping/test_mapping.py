@@ -14,12 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.config.chip import Mapping
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.errors import CapacityError
 from simulator.mapping.capacity import Cut
 from simulator.mapping.fit import fit
+from simulator.mapping.grid import Grid
 from simulator.mapping.partition import even_ranges
-from simulator.mapping.place import crosses_chip, map_trace
+from simulator.mapping.place import map_trace
+from simulator.mapping.placement import Placement
 from simulator.mapping.placements import PLACEMENTS
 from simulator.mapping.strategies import STRATEGIES, cut_layer
 from simulator.mapping.traffic import traffic
@@ -73,23 +75,23 @@ def test_too_few_chips_are_refused_with_demand_bound_and_gap():
 
 def test_cores_follow_a_snake_through_the_chip():
     """2 x 4 tiles, 2 cores each: tiles 0 1 / 3 2 / 4 5 ...; router = y * 2 + x."""
-    placement = map_trace(synthetic_trace("silent", [4, 4, 4]), make_chip())
+    placement = map_trace(synthetic_trace("silent", [4, 4, 4]), make_chip()).placement
     assert placement.core_router[:10].tolist() == [0, 0, 1, 1, 3, 3, 2, 2, 4, 4]
 
 
 def test_chips_tile_into_a_near_square():
     """23 cores on chips of 2: 12 chips, 4 x 3; chip 5 stands at (1, 1)."""
     chip = make_chip(chip__tiles_x=2, chip__tiles_y=1, chip__cores_per_tile=1, chip__max_chips=12)
-    placement = map_trace(make_trace(), chip)
+    placement = map_trace(make_trace(), chip).placement
     assert (placement.n_chips, placement.chips_x, placement.chips_y) == (12, 4, 3)
     assert (placement.mesh_x, placement.mesh_y) == (8, 3)
     assert placement.core_router[10:12].tolist() == [8 + 2, 8 + 3]
 
 
 def test_links_between_chips():
-    chip = make_chip()  # 2 x 4 tiles
+    placement = Placement((), 1, 1, 1, Grid(2, 4), np.arange(8))
     x, y = np.array([1, 0]), np.array([0, 3])
-    leaves = np.stack([crosses_chip(x, y, direction, chip) for direction in range(4)], axis=1)
+    leaves = np.stack([placement.crosses_chip(x, y, direction) for direction in range(4)], axis=1)
     assert leaves.tolist() == [[True, False, False, True], [False, True, True, False]]
 
 
@@ -121,7 +123,7 @@ def test_blocks_in_two_dimensions_are_nearly_square():
 
 def test_small_layers_share_a_core_and_a_home_is_never_on_a_core_that_it_drives():
     """A chain 4-4-4: home 0 takes core 0, layer 0 core 1; home 1 fits beside them on core 0, layer 1 on core 1."""
-    placement = map_trace(synthetic_trace("silent", [4, 4, 4]), make_chip(mapping={"share_cores": True}))
+    placement = map_trace(synthetic_trace("silent", [4, 4, 4]), make_chip(mapping={"share_cores": True})).placement
     assert [(b.owner, b.core) for b in placement.blocks] == [
         ("layers.0.in", 0),
         ("layers.0", 1),
@@ -139,14 +141,13 @@ def test_annealing_lowers_the_flit_hops_and_the_engine_moves_what_the_objective_
     hops = {}
     for name in PLACEMENTS:
         placed = chip.model_copy(update={"mapping": Mapping(placement=name)})
-        placement = map_trace(trace, placed)
         hops[name] = flit_hops(trace, placed)
-        assert simulate(trace, placed, placement).packet_hops == hops[name]
+        assert replay(map_trace(trace, placed)).packet_hops == hops[name]
     assert hops["min_hops"] < hops["snake"]
 
 
 def flit_hops(trace, chip):
-    placement = map_trace(trace, chip)
+    placement = map_trace(trace, chip).placement
     found = traffic(trace, placement.blocks, chip)
     a, b = placement.core_router[found.from_core], placement.core_router[found.to_core]
     x, y = abs(a % placement.mesh_x - b % placement.mesh_x), abs(a // placement.mesh_x - b // placement.mesh_x)
@@ -159,11 +160,11 @@ def test_streamed_weights_let_every_stage_have_the_same_cores():
     """Stages of 1 home and 1 layer; 2 tokens load 4 rows of one 64-bit word each: 1 burst of 512 bits."""
     chip = make_chip(mapping={"weights": "streamed"}, dram=make_dram())
     trace = synthetic_trace("full", [4, 4, 4], levels=2, tokens=2)
-    placement = map_trace(trace, chip)
+    placement = map_trace(trace, chip).placement
     assert [b.core for b in placement.blocks] == [0, 1, 0, 1, 0]
     assert placement.streamed == {"layers.0", "layers.1"}
-    streamed, resident = simulate(trace, chip, placement), simulate(trace, make_chip(), map_trace(trace, make_chip()))
-    loaded = {row.layer: row.count for row in streamed.counts if row.component == "dram"}
+    streamed, resident = replay(map_trace(trace, chip)), replay(map_trace(trace, make_chip()))
+    loaded = {row.layer: row.count for row in streamed.action_counts if row.component == "dram"}
     assert loaded == {"layers.0": 2 * 512, "layers.1": 2 * 512}
     spent = dict(zip(streamed.stages["stage"], streamed.stages["transfer_ps"], strict=True))
     kept = dict(zip(resident.stages["stage"], resident.stages["transfer_ps"], strict=True))
@@ -174,7 +175,7 @@ def test_inactive_rows_in_an_active_burst_are_paid():
     """8 rows of 64 bits in bursts of 128: one spike in row 5 brings rows 4 and 5, two of 8."""
     chip = make_chip(mapping={"weights": "streamed"}, dram=make_dram("128 bit", "active"))
     trace = synthetic_trace("single", [8, 4], tokens=1, single=(0, 0, 5, 1))
-    loaded = [row.count for row in simulate(trace, chip, map_trace(trace, chip)).counts if row.component == "dram"]
+    loaded = [row.count for row in replay(map_trace(trace, chip)).action_counts if row.component == "dram"]
     assert loaded == [128]
 
 
@@ -200,7 +201,7 @@ def test_blocks_cover_every_synapse_once_within_every_limit(sizes, axons, neuron
         mapping={"strategy": strategy, "share_cores": share},
     )
     trace = synthetic_trace("silent", sizes)
-    blocks = map_trace(trace, chip).blocks
+    blocks = map_trace(trace, chip).placement.blocks
     rows, columns, memory = Counter(), Counter(), Counter()
     for b in blocks:
         rows[b.core] += b.n_rows
@@ -238,7 +239,7 @@ def test_every_placement_gives_each_tile_its_cores_and_no_seed_makes_it_worse_th
     hops = {}
     for name in PLACEMENTS:
         placed = chip.model_copy(update={"mapping": Mapping(placement=name, seed=data.draw(st.integers(0, 99)))})
-        routers = Counter(map_trace(trace, placed).core_router.tolist())
+        routers = Counter(map_trace(trace, placed).placement.core_router.tolist())
         assert set(routers.values()) == {chip.chip.cores_per_tile}
         hops[name] = flit_hops(trace, placed)
     assert hops["min_hops"] <= hops["snake"]

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from local_stream import with_local_stream
 
 from simulator.config.chip import ChipConfig, Mapping
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.errors import CapacityError
 from simulator.mapping.kv_cache_size import positions_held
 from simulator.mapping.place import map_trace
-from simulator.mapping.storage import Stored, memory_bytes, place_storage
+from simulator.mapping.storage import Stored, memory_bytes
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Op, Trace
 
@@ -34,17 +34,16 @@ def dram_chip(mapping: dict[str, str], burst: str = "96 bit", **changes: Any) ->
 
 
 def stored_on(chip: ChipConfig, trace: Trace) -> dict[tuple[str, str], Stored]:
-    stored = place_storage(trace, chip, map_trace(trace, chip))
-    return {(item.owner, item.kind): item for item in stored}
+    return {(item.owner, item.kind): item for item in map_trace(trace, chip).stored}
 
 
 def counts_of(chip: ChipConfig, trace: Trace, layer: str) -> dict[str, int]:
-    result = simulate(trace, chip, map_trace(trace, chip))
-    return {f"{r.component}.{r.action}": r.count for r in result.counts if r.layer == layer}
+    result = replay(map_trace(trace, chip))
+    return {f"{r.component}.{r.action}": r.count for r in result.action_counts if r.layer == layer}
 
 
 def stage_ps(chip: ChipConfig, trace: Trace, stage: str) -> int:
-    stages = simulate(trace, chip, map_trace(trace, chip)).stages.set_index("stage")
+    stages = replay(map_trace(trace, chip)).stages.set_index("stage")
     return int(stages.loc[stage, "vector_ps"])
 
 
@@ -100,7 +99,7 @@ def test_a_cache_holds_the_longest_context_and_in_a_pipeline_that_of_every_text(
 def test_a_home_without_room_in_memory_is_refused_with_what_it_is_for():
     """8 tokens. Head: 384 bytes of weights, 16 values of 24 bits. attn_out: a cache of 8 x 128 bits, 32 values."""
     trace = make_trace(n_blocks=1, n_tokens=8)
-    core = map_trace(trace, make_chip()).of("head")[0].core
+    core = map_trace(trace, make_chip()).placement.of("head")[0].core
     map_trace(trace, make_chip(memory__capacity="432 B"))
     with pytest.raises(CapacityError) as refused:
         map_trace(trace, make_chip(memory__capacity="431 B"))
@@ -108,18 +107,18 @@ def test_a_home_without_room_in_memory_is_refused_with_what_it_is_for():
         f"toy: core {core} needs 432 bytes of memory (head 384, values 48), limit 431 (1 over); give the chip a dram"
         " for mapping.head, raise memory.capacity or lower core.limits.neurons"
     )
-    assert map_trace(trace, dram_chip({"head": "dram"}, memory__capacity="224 B")).blocks
+    assert map_trace(trace, dram_chip({"head": "dram"}, memory__capacity="224 B")).placement.blocks
     with pytest.raises(CapacityError, match=r"of memory \(kv_cache 128, values 96\), .* set mapping.kv_cache to dram"):
         map_trace(trace, dram_chip({"head": "dram"}, memory__capacity="223 B"))
-    assert map_trace(trace, dram_chip({"head": "dram", "kv_cache": "dram"}, memory__capacity="223 B")).blocks
+    assert map_trace(trace, dram_chip({"head": "dram", "kv_cache": "dram"}, memory__capacity="223 B")).placement.blocks
 
 
 def test_stages_on_the_same_core_share_its_memory_and_reuse_its_buffers():
     """Streamed, every home is core 0: two caches of 64 bytes and the head stay, of the values the most count."""
     trace = make_trace(n_blocks=2)
     chip = dram_chip({"weights": "streamed"})
-    placement = map_trace(trace, chip)
-    found = memory_bytes(place_storage(trace, chip, placement), placement)
+    mapped = map_trace(trace, chip)
+    found = memory_bytes(mapped.stored, mapped.placement)
     assert found == {0: {"kv_cache": 2 * 64, "head": 384, "values": 64 * 24 // 8}}  # gate and up: 64 values
 
 
@@ -137,9 +136,9 @@ def test_a_cache_in_sram_is_charged_beside_weights_in_whole_words():
     """4 positions of 128 bits in words of 96: 2 words each, 96 bytes, on the one home core of each block."""
     trace = make_trace(n_blocks=1)
     chip = make_chip(core__sram=make_sram(word="96 bit"), mapping={"kv_cache": "sram"})
-    (home,) = map_trace(trace, chip).of("blocks.0.attn_out")
+    (home,) = map_trace(trace, chip).placement.of("blocks.0.attn_out")
     assert home.sram_bytes == 4 * 2 * 96 // 8
-    cores = simulate(trace, chip, map_trace(trace, chip)).cores
+    cores = replay(map_trace(trace, chip)).cores
     assert cores.set_index("owner")["sram_bytes"]["blocks.0.attn_out"] == 96
 
 
@@ -147,7 +146,7 @@ def test_a_cache_beyond_the_sram_of_a_core_takes_more_home_cores():
     """With 40 bytes a core holds one word of 64 bits for each of 4 positions, half of what a token adds: 2 cores."""
     trace = make_trace(n_blocks=1)
     chip = make_chip(core__sram=make_sram("40 B"), mapping={"kv_cache": "sram"}, chip__max_chips=90)
-    homes = map_trace(trace, chip).of("blocks.0.attn_out")
+    homes = map_trace(trace, chip).placement.of("blocks.0.attn_out")
     assert [home.sram_bytes for home in homes] == [32, 32]
     with pytest.raises(CapacityError) as refused:
         map_trace(make_trace(n_blocks=1, n_tokens=6), make_chip(**vars_of(chip)))
@@ -184,7 +183,9 @@ def test_more_than_the_dram_holds_is_refused():
         f"toy: {512 + weights} bytes of DRAM are needed (512 of caches and tables, {weights} of streamed weights),"
         f" limit 512 on 1 chip(s) ({weights} over); raise dram.capacity or take fewer tokens"
     )
-    assert map_trace(make_trace(), chip.model_copy(update={"mapping": Mapping(kv_cache="dram", head="dram")})).blocks
+    assert map_trace(
+        make_trace(), chip.model_copy(update={"mapping": Mapping(kv_cache="dram", head="dram")})
+    ).placement.blocks
 
 
 def test_traffic_of_a_cache_in_sram_is_in_words_of_each_home_core():
@@ -257,8 +258,8 @@ def test_traffic_covers_the_bits_wanted_and_less_than_a_granule_per_access_more(
     limits = {"axons_in": 64, "neurons": neurons}
     more = {"core__sram": make_sram(word=f"{granule} bit"), "core__limits": limits, "chip__max_chips": 90}
     chip = dram_chip({"kv_cache": place}, f"{granule} bit", **more)
-    wanted = trace.op[CACHE].work(trace.contexts, 3)
-    homes = len(map_trace(trace, chip).of("blocks.0.attn_out"))
+    wanted = trace.op_by_id[CACHE].work(trace.contexts, 3)
+    homes = len(map_trace(trace, chip).placement.of("blocks.0.attn_out"))
     found = counts_of(chip, trace, CACHE)
     for way in ("read", "write"):
         bits = found[f"{place}.{way}"] * (granule if place == "sram" else 1)
@@ -286,12 +287,11 @@ def test_auto_fills_no_core_beyond_its_memory_and_refuses_only_what_dram_would_n
         mapping = {"weights": weights, "kv_cache": place, "head": place}
         chip = dram_chip(mapping, chip__max_chips=90, **more)
         try:
-            placement = map_trace(trace, chip)
+            mapped = map_trace(trace, chip)
         except CapacityError:
             return None
-        stored = place_storage(trace, chip, placement)
-        fullest = max(sum(kinds.values()) for kinds in memory_bytes(stored, placement).values())
-        return fullest, sum(item.bits for item in stored if item.store == "dram")
+        fullest = max(sum(kinds.values()) for kinds in memory_bytes(mapped.stored, mapped.placement).values())
+        return fullest, sum(item.bits for item in mapped.stored if item.store == "dram")
 
     auto, away = placed("auto"), placed("dram")
     assert (auto is None) == (away is None)

@@ -107,7 +107,7 @@ def test_first_counts_by_their_definition(folder):
     checkpoint = read_checkpoint(folder)
     ids = np.array([1, 5, 3, 4])
     normed = rms_norm(checkpoint.weights["embedding"][ids], checkpoint.weights["blocks.0.norm_attn"], 1e-5)
-    assert np.array_equal(trace.counts("blocks.0.attn_in"), encode(normed, encoding).counts)
+    assert np.array_equal(trace.spike_counts("blocks.0.attn_in"), encode(normed, encoding).counts)
 
 
 @pytest.mark.parametrize(("code", "timesteps"), [("ternary", 7), ("binary", 7), ("bitwise", 3)])
@@ -124,15 +124,15 @@ def test_counts_are_those_of_each_passage_on_its_own(folder, code, timesteps):
         forward(read_checkpoint(folder), ids, linear)
         start += n
     for stream in trace.streams:
-        assert np.array_equal(trace.counts(stream.stream_id), np.concatenate(seen[stream.stream_id]))
-        assert trace.counts(stream.stream_id).dtype == np.int8
+        assert np.array_equal(trace.spike_counts(stream.stream_id), np.concatenate(seen[stream.stream_id]))
+        assert trace.spike_counts(stream.stream_id).dtype == np.int8
     # One token of each of 2 passages: in each block 16 + 8 + 8 + 12 + 20 + 20 + 12 outputs.
     assert report.n_sums_verified == 2 * 2 * 96
 
 
 def test_wide_counts_take_16_bits(folder):
     trace, _ = capture(folder, "cab", encoding_for("bitwise", 10))
-    counts = trace.counts("blocks.0.attn_in")
+    counts = trace.spike_counts("blocks.0.attn_in")
     assert counts.dtype == np.int16
     assert np.abs(counts).max() == 1023
 
@@ -145,7 +145,7 @@ def test_report(folder):
     assert report.tokens_per_s > 0
     activity = report.activity.set_index("kind")
     assert activity.index.tolist() == ["q/k/v", "o", "gate/up", "down", "all"]
-    counts = np.concatenate([trace.counts(f"blocks.{i}.attn_out") for i in (0, 1)])
+    counts = np.concatenate([trace.spike_counts(f"blocks.{i}.attn_out") for i in (0, 1)])
     spikes = sum(int(n).bit_count() for n in np.abs(counts).ravel())
     assert activity.loc["o", "spikes_per_activation"] == pytest.approx(spikes / counts.size)
     assert activity.loc["o", "firing_rate"] == pytest.approx(spikes / counts.size / 3)
@@ -176,13 +176,13 @@ def test_same_inputs_same_trace(folder):
     assert first.origin == second.origin
     assert first.ops == second.ops
     for stream in first.streams:
-        assert first.counts(stream.stream_id).tobytes() == second.counts(stream.stream_id).tobytes()
+        assert first.spike_counts(stream.stream_id).tobytes() == second.spike_counts(stream.stream_id).tobytes()
 
 
 def test_defaults_of_the_config_become_warnings(write_model):
     folder = write_model(rope_theta=None)
     trace, report = capture(folder, TEXT, encoding_for("ternary", 7))
-    assert report.warnings == ("config.json: no rope_theta, took 10000.0",)
+    assert report.warnings == ("config.json: no rope_theta, assumed 10000.0",)
     assert trace.origin["warnings"] == list(report.warnings)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.model import count_kernels as kernels
-from simulator.model.count_kernels import accumulate_rows, accumulate_spikes
+from simulator.model.count_kernels import accumulate_spikes
 from simulator.model.threshold import largest_size
 from simulator.trace.encoding import Encoding
 
@@ -15,7 +15,7 @@ ROWS = np.array([[1, -2], [3, 4], [-5, 6]], dtype=np.int8)
 
 def test_sums_by_hand():
     # 2*(1, -2) - 1*(3, 4) + 0 = (-1, -8)
-    assert accumulate_rows(np.array([[2, -1, 0]]), ROWS).tolist() == [[-1, -8]]
+    assert accumulate_spikes(np.array([[2, -1, 0]]), ROWS, Encoding("graded", 7)).tolist() == [[-1, -8]]
 
 
 @pytest.mark.parametrize(("code", "levels"), [("ternary", 3), ("bitwise", 3), ("bitwise", 7)])
@@ -38,7 +38,7 @@ def test_compiled_equals_python_in_one_specialization():
         getattr(kernel, "py_func", kernel)(*arguments, plain)
         assert np.array_equal(compiled, plain)
     # Other integer types and layouts are brought to the one type the kernels are compiled for.
-    accumulate_rows(counts.astype(np.int64)[::-1], np.asfortranarray(rows))
+    accumulate_spikes(counts.astype(np.int64)[::-1], np.asfortranarray(rows), Encoding("graded", 7))
     accumulate_spikes(counts.astype(np.int8), np.asfortranarray(rows), Encoding("ternary", 7))
     for kernel in (kernels.add_count_rows, kernels.add_spike_rows):
         assert len(getattr(kernel, "signatures", [()])) == 1

@@ -10,7 +10,8 @@ from hypothesis.extra import numpy as npst
 
 from simulator.errors import ModelError
 from simulator.model.encoder import encode, encoding_for
-from simulator.trace.encoding import CODES, Encoding
+from simulator.trace.codes import CODES
+from simulator.trace.encoding import Encoding
 
 
 def f32(*rows: list[float]) -> np.ndarray:

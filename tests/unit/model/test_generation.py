@@ -54,17 +54,19 @@ def test_both_phases_are_in_the_trace(folder, tmp_path, rule):
     # The prompt counts as it does without what follows.
     alone, _ = capture(folder, PROMPT, preset)
     for stream in alone.streams:
-        assert np.array_equal(trace.counts(stream.stream_id)[:12, : stream.n], alone.counts(stream.stream_id))
+        assert np.array_equal(
+            trace.spike_counts(stream.stream_id)[:12, : stream.n], alone.spike_counts(stream.stream_id)
+        )
 
 
 def test_attention_streams_of_a_capture(folder):
     """h = 4, hd = 4: 16 query elements, 4 probabilities for each position of the context."""
     trace, report = capture(folder, PROMPT, as_preset(ENCODING).with_attention(SPIKING), decode=Decode(5))
-    assert (trace.stream["blocks.1.attn_q"].n, trace.stream["blocks.1.attn_q"].live) == (16, (16, 0))
-    assert (trace.stream["blocks.1.attn_p"].n, trace.stream["blocks.1.attn_p"].live) == (4 * 17, (0, 4))
-    assert trace.op["blocks.1.qk"].stream == "blocks.1.attn_q"
+    assert (trace.stream_by_id["blocks.1.attn_q"].n, trace.stream_by_id["blocks.1.attn_q"].live) == (16, (16, 0))
+    assert (trace.stream_by_id["blocks.1.attn_p"].n, trace.stream_by_id["blocks.1.attn_p"].live) == (4 * 17, (0, 4))
+    assert trace.op_by_id["blocks.1.qk"].stream == "blocks.1.attn_q"
     assert trace.live("blocks.1.attn_p").tolist() == [4 * c for c in range(1, 18)]
-    first = trace.counts("blocks.0.attn_p")[0]
+    first = trace.spike_counts("blocks.0.attn_p")[0]
     assert first[:4].tolist() == [7] * 4  # the first token looks at itself alone, with its whole share
     assert not first[4:].any()
     activity = report.activity.set_index("kind")
@@ -132,7 +134,7 @@ def test_a_spiking_head_is_a_layer(folder, tmp_path):
         Stage("head_in", 12, last, "head_in", ("lm_head",), ("blocks.1.down",), ("blocks.1.mlp_in",)),
         Stage("head", 40, ("dequant_head",), None, (), ("lm_head",)),
     )
-    assert "lm_head" not in trace.op
+    assert "lm_head" not in trace.op_by_id
     assert report.activity["kind"].tolist() == ["q/k/v", "o", "gate/up", "down", "head", "all"]
     assert report.n_sums_verified == 4 * (2 * 96 + 40)
     dense = capture(folder, PROMPT, ENCODING, decode=Decode(3))[1].spiking_perplexity.perplexity

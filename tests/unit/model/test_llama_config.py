@@ -32,7 +32,8 @@ def test_reads_the_shape(write_model):
         ("mlp_bias", True),
         ("mlp_bias", 1),
         ("pretraining_tp", 2),
-        ("rope_scaling", {"rope_type": "yarn", "factor": 8.0}),
+        ("rope_scaling", {"rope_type": "longrope", "factor": 8.0}),
+        ("rope_scaling", {"rope_type": "yarn", "factor": 8.0, "beta_fast": 1.0, "beta_slow": 2.0}),
         ("rope_scaling", {"rope_type": "linear", "type": "dynamic", "factor": 8.0}),
         ("rope_scaling", {"rope_type": "linear", "factor": -1}),
         ("rope_scaling", {"rope_type": "linear"}),
@@ -82,8 +83,8 @@ LLAMA3 = {
 def test_llama3_frequencies_by_hand():
     # Llama 3.1: theta 500000, hd 128. Pair 0 turns once in 2 pi positions, far below 8192 / 4: kept. Pair 63 turns once
     # in 2 pi * 500000**(126/128) = 2559195 positions, far above 8192: divided by 8.
-    scaling, problems = parse_rope("rope_scaling", LLAMA3)
-    assert problems == []
+    scaling, problems, warnings = parse_rope("rope_scaling", LLAMA3, 131072)
+    assert (problems, warnings) == ([], [])
     found, plain = (inverse_frequencies(128, 5e5, s) for s in (scaling, UNSCALED))
     assert found[0] == plain[0] == 1
     assert found[63] == pytest.approx(5e5 ** (-126 / 128) / 8)
@@ -113,8 +114,8 @@ def test_mistral_without_a_window_takes_that_of_transformers(write_model):
     mistral = {"model_type": "mistral", "architectures": ["MistralForCausalLM"]}
     config = read_config(write_model(**mistral))
     assert config.sliding_window == 4096
-    assert config.warnings == ("config.json: no sliding_window, took 4096",)
-    with pytest.raises(ModelError, match="num_key_value_heads: absent, expected it for model_type 'mistral'"):
+    assert config.warnings == ("config.json: no sliding_window, assumed 4096",)
+    with pytest.raises(ModelError, match="num_key_value_heads: missing, model_type 'mistral' needs it"):
         read_config(write_model(tensors={}, num_key_value_heads=None, **mistral))
 
 
@@ -127,7 +128,7 @@ def test_lists_every_problem_and_suggests(write_model):
     first, second, third = str(error.value).splitlines()
     assert "hidden_act: 'relu' is not supported, expected 'silu'" in first
     assert "rms_norm_epss: 1e-05 is not a known field (did you mean 'rms_norm_eps'?)" in second
-    assert "rms_norm_eps: absent, expected it (did you mean 'rms_norm_epss'?)" in third
+    assert "rms_norm_eps: missing (did you mean 'rms_norm_epss'?)" in third
 
 
 def test_inert_unknown_fields_pass(write_model):
@@ -151,7 +152,7 @@ def test_defaults_are_warnings(write_model):
 def test_rope_theta_may_lie_in_rope_parameters(write_model):
     nested = {"rope_type": "default", "rope_theta": 5e5}
     assert read_config(write_model(rope_theta=None, rope_parameters=nested)).rope_theta == 5e5
-    with pytest.raises(ModelError, match=r"rope_theta: 10000\.0, but rope_parameters says 500000\.0"):
+    with pytest.raises(ModelError, match=r"rope_theta: 10000\.0, but rope_parameters.rope_theta says 500000\.0"):
         read_config(write_model(rope_parameters=nested))
 
 
@@ -172,5 +173,5 @@ def test_damaged_file(tmp_path: Path, content, message):
 
 
 def test_missing_file(tmp_path: Path):
-    with pytest.raises(ModelError, match="no such file, expected a Hugging Face model directory"):
+    with pytest.raises(ModelError, match="no such file; expected a Hugging Face folder"):
         read_config(tmp_path)

@@ -117,6 +117,26 @@ def test_closed_form_equals_counting_forward(write_model, encoding, rule):
     assert np.abs(np.array(logits) - real).max() < 1e-3
 
 
+def test_closed_form_of_qwen3_equals_counting_forward(write_model):
+    """Queries and keys normalized head by head: one op more for each block."""
+    family = {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"]}
+    checkpoint = read_checkpoint(write_model(hidden_size=8, intermediate_size=10, **family))
+    encoding, ids = ENCODINGS[0], [1, 7, 30]
+    counting, program = (
+        CountingForward(checkpoint, encoding),
+        build_program(checkpoint.config, encoding, checkpoint.stored_bits),
+    )
+    assert [op.op_id for op in program.ops if "qk_norm" in op.op_id] == ["blocks.0.qk_norm", "blocks.1.qk_norm"]
+    logits = []
+    for position, token_id in enumerate(ids):
+        logits.append(counting.token(token_id, position))
+        work = {op.op_id: op.work(np.array([position + 1]), encoding.n_timesteps) for op in program.ops}
+        said = {op_id: {action: int(n[0]) for action, n in done.items() if n[0]} for op_id, done in work.items()}
+        assert said == {op_id: {a: n for a, n in tally.items() if n} for op_id, tally in counting.tally.items()}
+    real = forward(checkpoint, np.array(ids), SpikingLinear(checkpoint, encoding))
+    assert np.abs(np.array(logits) - real).max() < 1e-3
+
+
 PRESETS: dict[str, dict[str, object]] = {
     "rotation and quantile": {
         "rotation": "hadamard",
@@ -189,7 +209,7 @@ def test_a_spiking_head_by_hand(encoding):
     (dequantized,) = table["head"]
     sums = {"vector.mul": (2 * 5, 0), "memory.read": (5 * 32, 0)}
     columns = {"vector.mul": (2 * 5, 0), "vector.mac": (5, 0), "memory.read": (2 * 5 * 32, 0)}
-    assert dequantized.counts == (sums if encoding.signed else columns)
+    assert dequantized.work_per_token == (sums if encoding.signed else columns)
     assert replace(table["head_in"][-1], op_id="x") == replace(table["blocks.0.attn_in"][-1], op_id="x")
 
 

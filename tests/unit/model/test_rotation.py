@@ -146,13 +146,13 @@ def test_ops_of_a_rotated_group_wise_model(write_model):
     }
     # 4 heads of 4 are mixed across heads: 2 rounds of 16 adds; 20 wide is Paley: 19 adds for each
     assert set(after) - set(before) == {f"blocks.{i}.hadamard_{s}" for i in (0, 1) for s in ("attn_out", "mlp_hidden")}
-    assert after["blocks.0.hadamard_attn_out"].counts == {"vector.add": (32, 0)}
-    assert after["blocks.0.hadamard_mlp_hidden"].counts == {"vector.add": (380, 0)}
+    assert after["blocks.0.hadamard_attn_out"].work_per_token == {"vector.add": (32, 0)}
+    assert after["blocks.0.hadamard_mlp_hidden"].work_per_token == {"vector.add": (380, 0)}
     # without its gain a norm of 12 has 12 mul less and reads nothing
-    assert after["blocks.0.norm_attn"].counts["vector.mul"] == (13, 0)
-    assert "memory.read" not in after["blocks.0.norm_attn"].counts
+    assert after["blocks.0.norm_attn"].work_per_token["vector.mul"] == (13, 0)
+    assert "memory.read" not in after["blocks.0.norm_attn"].work_per_token
     # down: 20 inputs are 4 groups of at most 6: 4 sums of 12 outputs, joined by 3 adds each
-    assert after["blocks.0.dequant_down"].counts == {
+    assert after["blocks.0.dequant_down"].work_per_token == {
         "vector.mul": (2 * 48, 0), "vector.add": (36, 0), "memory.read": (48 * 32, 0),
     }  # fmt: skip
     # a smoothed model keeps its gains

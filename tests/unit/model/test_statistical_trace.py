@@ -66,9 +66,9 @@ def test_attention_and_head_of_the_source_are_drawn_too() -> None:
     assert run.energy_per_token_pj == pytest.approx(source.energy_per_token_pj, rel=0.02)
     assert run.latency_per_token_ps == pytest.approx(source.latency_per_token_ps, rel=0.05)
     for stream in drawn.streams:
-        drawn.counts(stream.stream_id)  # none beyond its live activations
+        drawn.spike_counts(stream.stream_id)  # none beyond its live activations
     longer = statistical_trace(SAMPLE, captured, 1, context=200)
-    assert longer.stream["blocks.0.attn_p"].n == 4 * 201
+    assert longer.stream_by_id["blocks.0.attn_p"].n == 4 * 201
     assert "probabilities at contexts up to 201 are drawn like captured ones up to 69" in longer.origin["warnings"]
 
 
@@ -88,10 +88,10 @@ def test_a_decode_token_of_a_7b_model(captured: Trace) -> None:
     assert (trace.name, trace.phase) == ("llama-2-7b-like-shakespeare-ternary-T15", "decode")
     assert trace.positions.tolist() == [1024]
     assert sum(layer.n_in * layer.n_out for layer in trace.layers) == 32 * (4 * 4096**2 + 3 * 4096 * 11008)
-    counts = np.abs(trace.counts("blocks.31.mlp_hidden"))
+    counts = np.abs(trace.spike_counts("blocks.31.mlp_hidden"))
     assert counts.shape == (1, 11008)
     median = spread(token_activity(captured), 1)
-    assert counts.mean() == pytest.approx(np.abs(captured.counts("blocks.4.mlp_hidden")[median]).mean(), rel=0.05)
+    assert counts.mean() == pytest.approx(np.abs(captured.spike_counts("blocks.4.mlp_hidden")[median]).mean(), rel=0.05)
     assert "decode counts are drawn like captured prefill counts" in trace.origin["warnings"]
 
 

@@ -83,7 +83,7 @@ def test_a_preset_counts_as_from_the_files(llama, sample, name, fields) -> None:
     counts, clipped = recorded(MODEL, preset)
     assert set(counts) == {stream.stream_id for stream in trace.streams}
     for stream_id, wanted in counts.items():
-        found = trace.counts(stream_id)
+        found = trace.spike_counts(stream_id)
         if name in ("bf16", "fp16"):  # 32767 levels: 1e-6 of torch's own rounding is a step here and there
             assert np.abs(found.astype(int) - wanted).max() < 40
         else:
@@ -106,7 +106,7 @@ def test_the_sample_model_counts_as_from_its_files(llama, sample, encoding) -> N
     counts, _ = recorded(MODEL, encoding)
     assert set(counts) == {stream.stream_id for stream in trace.streams}
     for stream_id, wanted in counts.items():
-        np.testing.assert_array_equal(trace.counts(stream_id), wanted, err_msg=stream_id)
+        np.testing.assert_array_equal(trace.spike_counts(stream_id), wanted, err_msg=stream_id)
     assert trace.positions.tolist() == list(range(len(TOKENS)))
     assert {op.kind for op in trace.ops} >= {"softmax", "silu", "rotary", "kv_cache", "head"}
 
@@ -128,7 +128,7 @@ def test_a_batch_is_sequences_from_position_0(llama, sample) -> None:
     alone = capture_torch(sample, batch[1:], T15, llama.LlamaConfig().to_hf())
     n = len(TOKENS)
     assert trace.positions.tolist() == [*range(n), *range(n)]
-    np.testing.assert_array_equal(trace.counts("blocks.0.attn_in")[n:], alone.counts("blocks.0.attn_in"))
+    np.testing.assert_array_equal(trace.spike_counts("blocks.0.attn_in")[n:], alone.spike_counts("blocks.0.attn_in"))
 
 
 def test_biases_of_a_qwen2_tree_are_added(llama, tmp_path: Path) -> None:
@@ -146,9 +146,9 @@ def test_biases_of_a_qwen2_tree_are_added(llama, tmp_path: Path) -> None:
     save_file(model.state_dict(), tmp_path / "model.safetensors")
     trace = capture_torch(model, torch.from_numpy(TOKENS)[None], T15, fields)
     for stream_id, wanted in recorded(tmp_path, T15)[0].items():
-        np.testing.assert_array_equal(trace.counts(stream_id), wanted, err_msg=stream_id)
+        np.testing.assert_array_equal(trace.spike_counts(stream_id), wanted, err_msg=stream_id)
     (dequantize,) = (op for op in trace.ops if op.op_id == "blocks.1.dequant_qkv")
-    assert dequantize.counts["vector.add"] == (128, 0)
+    assert dequantize.work_per_token["vector.add"] == (128, 0)
 
 
 class Branches(torch.nn.Module):
@@ -178,7 +178,7 @@ def test_any_module_is_a_chain_of_its_linear_layers() -> None:
     ]
     assert [stage.sources for stage in trace.stages] == [(), ("left", "right"), ("out",)]
     assert "the program of this model is not known" in trace.origin["warnings"][0]
-    np.testing.assert_array_equal(trace.counts("left.in"), encode(x.numpy(), T15).counts)
+    np.testing.assert_array_equal(trace.spike_counts("left.in"), encode(x.numpy(), T15).counts)
     torch.testing.assert_close(model(x), before)  # no hook is left
 
 
@@ -190,15 +190,15 @@ def test_what_follows_a_layer_sees_its_spiking_outputs() -> None:
     left, right = (quantize_weights(layer.weight.detach().numpy()) for layer in (model.left, model.right))
     hidden = np.maximum(decoded @ (left.rows * left.scale) + model.left.bias.detach().numpy(), 0)
     wanted = encode((hidden * (decoded @ (right.rows * right.scale))).astype(np.float32), T15)
-    np.testing.assert_allclose(trace.counts("out.in"), wanted.counts, atol=1)
-    assert (trace.counts("out.in") == wanted.counts).mean() > 0.9
+    np.testing.assert_allclose(trace.spike_counts("out.in"), wanted.counts, atol=1)
+    assert (trace.spike_counts("out.in") == wanted.counts).mean() > 0.9
 
 
 def test_a_captured_module_can_be_placed() -> None:
     from simulator.config import load_chip
 
     trace = capture_torch(Branches(), torch.ones(2, 6), T15)
-    assert len(map_trace(trace, load_chip("loihi-like")).blocks) >= 3
+    assert len(map_trace(trace, load_chip("loihi-like")).placement.blocks) >= 3
 
 
 def test_a_chain_takes_the_encoder_and_the_weights_of_a_preset() -> None:
@@ -208,11 +208,11 @@ def test_a_chain_takes_the_encoder_and_the_weights_of_a_preset() -> None:
     x = torch.randn(5, 6, generator=torch.Generator().manual_seed(1))
     trace = capture_torch(Branches(), x, preset)
     spikes = preset.encoder_of("in")(x.numpy())
-    np.testing.assert_array_equal(trace.counts("left.in"), spikes.counts)
+    np.testing.assert_array_equal(trace.spike_counts("left.in"), spikes.counts)
     assert trace.origin["clipped"]["in"] >= spikes.n_clipped > 0
     assert {layer.weight_bits for layer in trace.layers} == {4}
     wide = capture_torch(Branches(), x, "bf16")
-    assert np.abs(wide.counts("out.in")).max() == 32767
+    assert np.abs(wide.spike_counts("out.in")).max() == 32767
 
 
 class Twice(torch.nn.Module):
@@ -236,7 +236,7 @@ class Pooled(torch.nn.Module):
 @pytest.mark.parametrize(
     ("model", "value", "message"),
     [
-        (torch.nn.ReLU(), 1.0, "ReLU holds no nn.Linear, expected at least one"),
+        (torch.nn.ReLU(), 1.0, "ReLU calls no linear layer, expected at least one"),
         (Twice(), 1.0, "layer: its module is called twice, expected one pass without a cache"),
         (Pooled(), 1.0, "second: 1 tokens, expected 2 as the first linear layer has"),
         (Twice(), float("nan"), r"layer\.in: token 0 holds NaN or infinity"),

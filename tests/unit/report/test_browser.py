@@ -42,7 +42,7 @@ def opened(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     run = make_run()
     dear = make_chip(core__dendrite__accumulate__energy__value="47.2 pJ")
-    other = replace(run, chip=dear, ledger=build_ledger(run.result, dear))
+    other = replace(run, mapped=replace(run.mapped, chip=dear), ledger=build_ledger(run.result, dear))
     names = [write_report(each, folder / name) for name, each in (("a", run), ("b", other))]
     write_page(run, folder)
     write_comparison(read_reports(names), folder / "comparison.html")

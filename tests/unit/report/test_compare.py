@@ -31,7 +31,11 @@ def folders(tmp_path_factory):
     stages = run.result.stages.copy()
     stages.loc[stages["stage"] == "head", ["vector_ps", "total_ps"]] += 4_000_000
     slow = replace(run.result, stages=stages, total_ps=run.result.total_ps + 4_000_000)
-    runs = [run, replace(run, chip=dear, ledger=build_ledger(run.result, dear)), replace(run, result=slow)]
+    runs = [
+        run,
+        replace(run, mapped=replace(run.mapped, chip=dear), ledger=build_ledger(run.result, dear)),
+        replace(run, result=slow),
+    ]
     return [write_report(each, root / name) for each, name in zip(runs, "abc", strict=True)]
 
 

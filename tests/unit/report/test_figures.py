@@ -90,7 +90,7 @@ def test_energy_bars_sum_to_the_ledger(run):
 
 def test_energy_of_one_kind_by_hand(run):
     # gate of both blocks: spikes of mlp_in x 32 outputs x 23.6 pJ, over 4 tokens
-    spikes = sum(int(np.abs(run.trace.counts(f"blocks.{i}.mlp_in").astype(int)).sum()) for i in (0, 1))
+    spikes = sum(int(np.abs(run.trace.spike_counts(f"blocks.{i}.mlp_in").astype(int)).sum()) for i in (0, 1))
     frame = energy_frame(run).set_index(["kind", "component"])["energy_pj"]
     assert frame["gate", "dendrite"] == pytest.approx(spikes * 32 * 23.6 / 4, rel=EXACT)
     _, ax = draw_energy(energy_frame(run))

@@ -46,7 +46,7 @@ def test_the_spikes_of_all_links_are_the_hops_of_all_spike_packets(run):
     hops = 0
     for stage in run.trace.stages:
         for layer in stage.layers:
-            spikes = run.trace.encoding.spikes_per_count(run.trace.counts(stage.stream)).sum(axis=0)
+            spikes = run.trace.encoding.spikes_per_count(run.trace.spike_counts(stage.stream)).sum(axis=0)
             for home in blocks[stage.stage_id]:
                 for target in blocks[layer]:
                     a, b = int(x[home.core]), int(x[target.core])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from factories import make_chip
 
-from simulator.engine.engine import simulate
+from simulator.engine.engine import replay
 from simulator.mapping.place import map_trace
 from simulator.report.mappings import compare_mappings, own_mapping
 from simulator.trace.synthetic import synthetic_trace
@@ -19,8 +19,7 @@ def test_every_row_is_what_a_simulation_of_its_mapping_finds():
     for row in table.to_dict("records"):
         way = {"strategy": row["strategy"], "placement": row["placement"], "share_cores": row["shared"]}
         chip = CHIP.model_copy(update={"mapping": CHIP.mapping.model_copy(update=way)})
-        placement = map_trace(TRACE, chip)
-        result = simulate(TRACE, chip, placement)
+        result = replay(map_trace(TRACE, chip))
         assert (row["packets"], row["time_ps"]) == (result.packets, result.total_ps)
         assert row["cores"] == len(result.cores)
         assert row["sram_bytes"] == result.cores["sram_bytes"].sum()

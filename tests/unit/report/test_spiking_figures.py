@@ -24,7 +24,7 @@ def test_every_mark_of_the_raster_is_a_spike_of_the_trace(run):
     frame, trace = raster_frame(run), run.trace
     first = trace.n_tokens - frame.attrs["tokens"]
     for row in frame.to_dict("records"):
-        count = int(trace.counts(f"blocks.0.{row['kind']}")[first + row["token"], row["neuron"]])
+        count = int(trace.spike_counts(f"blocks.0.{row['kind']}")[first + row["token"], row["neuron"]])
         assert row["timestep"] < abs(count)  # a ternary train spikes in its first |count| timesteps
         assert row["sign"] == np.sign(count)
 
@@ -32,7 +32,7 @@ def test_every_mark_of_the_raster_is_a_spike_of_the_trace(run):
 def test_the_raster_misses_no_spike_of_its_neurons(run):
     frame, trace = raster_frame(run), run.trace
     for kind in frame.attrs["kinds"]:
-        counts = trace.counts(f"blocks.0.{kind}")
+        counts = trace.spike_counts(f"blocks.0.{kind}")
         neurons = np.unique(np.linspace(0, counts.shape[1] - 1, NEURONS).astype(int))
         shown = counts[-frame.attrs["tokens"] :, neurons]
         assert (frame["kind"] == kind).sum() == np.abs(shown).sum()
@@ -61,7 +61,7 @@ def test_intensity_and_rate_by_hand(run):
     assert list(frame["stage"]) == ["attn_in", "attn_out", "mlp_in", "mlp_hidden"]
     assert frame["synops_per_byte"].tolist() == pytest.approx([1.0] * 4)
     row, times = frame.iloc[1], run.result.stages.set_index("stage")["total_ps"]
-    spikes = sum(int(np.abs(run.trace.counts(f"blocks.{b}.attn_out")).sum()) for b in (0, 1))
+    spikes = sum(int(np.abs(run.trace.spike_counts(f"blocks.{b}.attn_out")).sum()) for b in (0, 1))
     seconds = sum(int(times[f"blocks.{b}.attn_out"]) for b in (0, 1)) * 1e-12
     assert row["synops_per_s"] == pytest.approx(16 * spikes / seconds)
     assert row["roof_per_s"] == pytest.approx(4 / 3e-9)  # one core per block holds o
@@ -132,7 +132,7 @@ def test_no_twin(run):
 
 def test_a_silent_trace_can_be_drawn():
     trace = make_trace()
-    silent = replace(trace, load_counts=lambda stream: np.zeros_like(trace.counts(stream)))
+    silent = replace(trace, load_counts=lambda stream: np.zeros_like(trace.spike_counts(stream)))
     run = make_run(trace=silent)
     for frame_of, draw, finding in (
         (raster_frame, draw_raster, raster_finding),

@@ -22,7 +22,7 @@ def moved():
 
 
 def test_where_everything_lies(moved):
-    table = storage_frame(moved.trace, moved.chip, moved.placement).set_index(["owner", "kind"])
+    table = storage_frame(moved.mapped).set_index(["owner", "kind"])
     cache = table.loc[("blocks.1.kv_cache", "kv_cache")]
     assert tuple(cache[["store", "bytes_per_token", "bytes", "core_bytes", "capacity_bytes"]]) == (
         "sram",
@@ -36,7 +36,7 @@ def test_where_everything_lies(moved):
 
 
 def test_sums_by_kind_and_memory(moved):
-    summary = storage_summary(storage_frame(moved.trace, moved.chip, moved.placement)).set_index("kind")
+    summary = storage_summary(storage_frame(moved.mapped)).set_index("kind")
     assert list(summary.index)[:2] == ["values", "head"]  # the largest first
     cache = summary.loc["kv_cache"].drop("store")
     assert list(cache) == [2, 32, 128, 64, 4096]  # stages, bytes per token, in all, on a core, and what it holds

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.trace.encoding import CODES, Encoding
+from simulator.trace.codes import CODES
+from simulator.trace.encoding import Encoding
 
 
 def train(encoding: Encoding, n: int) -> list[int]:

@@ -252,7 +252,7 @@ def test_zip_bomb_put_in_place_after_opening_is_refused_too(trace_file, breaker)
     trace = load_trace(trace_file)
     breaker.member(trace_file, COUNTS, breaker.npy(np.zeros((3, 5), np.int8)) + b"\0" * 20_000_000, rehash=False)
     with pytest.raises(TraceError, match=f"{COUNTS}: declares 20000143 bytes"):
-        trace.counts("layers.0.in")
+        trace.spike_counts("layers.0.in")
 
 
 def test_member_that_goes_after_opening(trace_file, breaker):
@@ -261,10 +261,10 @@ def test_member_that_goes_after_opening(trace_file, breaker):
     del members[COUNTS]
     breaker.write(trace_file, members)
     with pytest.raises(TraceError, match=f"small.npz: {COUNTS}: missing from the archive"):
-        trace.counts("layers.0.in")
+        trace.spike_counts("layers.0.in")
     trace_file.unlink()
     with pytest.raises(TraceError, match=r"small\.npz: no such file"):
-        trace.counts("layers.0.in")
+        trace.spike_counts("layers.0.in")
 
 
 def test_zip_bomb_that_lies_about_its_size_is_cut_there(trace_file, breaker):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from local_stream import with_local_stream
 
-from simulator.trace.encoding import CODES
+from simulator.trace.codes import CODES
 from simulator.trace.stats import trace_stats
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace_files import save_trace, verify_trace
@@ -43,7 +43,7 @@ def test_writing_example_makes_a_trace_that_we_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(example("Writing with numpy alone"), {})
     trace = verify_trace("by_hand.npz")
-    assert trace.counts("layers.0.in").tolist() == [[1, 0, -3], [0, 7, 0]]
+    assert trace.spike_counts("layers.0.in").tolist() == [[1, 0, -3], [0, 7, 0]]
     assert trace.stages[1].sources == ("layers.0",)
     # and it is the very trace that we would write
     assert save_trace(trace, "ours.npz") == trace.content_hash

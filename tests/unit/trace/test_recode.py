@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.errors import TraceError
-from simulator.trace.encoding import CODES
+from simulator.trace.codes import CODES
 from simulator.trace.recode import as_encoding
 from simulator.trace.synthetic import synthetic_trace
-from simulator.trace.totals import total_spikes
+from simulator.trace.totals import stream_spikes
 from simulator.trace.trace_files import load_trace, save_trace
 
 SIGNED = [code for code in CODES if code != "binary"]
@@ -25,10 +25,14 @@ def trace_of(counts: list[int], code: str = "ternary", levels: int = 7):
     return replace(trace, load_counts=lambda stream_id: np.array([counts], dtype=np.int8))
 
 
+def spikes_of(trace) -> int:
+    return sum(stream_spikes(trace, stream.stream_id) for stream in trace.streams)
+
+
 def test_spikes_of_the_same_counts_under_every_signed_code():
     # 5 = 101b, -5 = 1011b in 4 bits, 0, 7 = 111b
     trace = trace_of([5, -5, 0, 7])
-    found = {code: total_spikes(as_encoding(trace, code)) for code in SIGNED}
+    found = {code: spikes_of(as_encoding(trace, code)) for code in SIGNED}
     assert found == {"ternary": 17, "bitwise": 2 + 2 + 3, "bitwise_twos": 2 + 3 + 3, "graded": 3}
     assert as_encoding(trace, "bitwise_twos").encoding.n_timesteps == 4
 
@@ -38,7 +42,7 @@ def test_there_and_back_is_the_same_trace(first, second):
     trace = as_encoding(make_trace(), first)
     back = as_encoding(as_encoding(trace, second), first)
     assert back.encoding == trace.encoding
-    assert all(np.array_equal(back.counts(s.stream_id), trace.counts(s.stream_id)) for s in trace.streams)
+    assert all(np.array_equal(back.spike_counts(s.stream_id), trace.spike_counts(s.stream_id)) for s in trace.streams)
     assert as_encoding(trace, first) is trace
 
 
@@ -57,8 +61,8 @@ def test_refuses_a_code_that_cannot_hold_the_counts(counts, code, levels, line):
 
 
 def test_unsigned_counts_fit_every_code_and_signed_ones_without_negatives_fit_binary():
-    assert total_spikes(as_encoding(trace_of([3, 1], "binary"), "bitwise")) == 3
-    assert total_spikes(as_encoding(trace_of([3, 1]), "binary", 3)) == 4
+    assert spikes_of(as_encoding(trace_of([3, 1], "binary"), "bitwise")) == 3
+    assert spikes_of(as_encoding(trace_of([3, 1]), "binary", 3)) == 4
 
 
 def test_the_identity_differs_and_the_file_says_what_it_was(tmp_path):

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_stream import with_local_stream
 
-from simulator.trace.encoding import CODES, Encoding
+from simulator.trace.codes import CODES
+from simulator.trace.encoding import Encoding
 from simulator.trace.stats import stats_by_kind, trace_stats
 from simulator.trace.synthetic import synthetic_trace
-from simulator.trace.totals import total_synops
+from simulator.trace.totals import layer_work
 from simulator.trace.trace import Trace
 
 
@@ -114,7 +115,7 @@ def test_rates_and_shares_are_shares(pattern, code, levels, mean_count, seed):
         for column in ("firing_rate", "zero_share"):
             assert frame[column].between(0, 1).all()
         assert (frame["max_count"] <= levels).all()
-    assert stats["synops"].sum() == total_synops(trace)
+    assert stats["synops"].sum() == sum(work.synops for work in layer_work(trace).values())
     if pattern == "full" and code not in ("bitwise", "bitwise_twos"):
         assert (stats["firing_rate"] == 1).all()
     if pattern == "silent":

@@ -6,59 +6,59 @@ import numpy as np
 import pytest
 
 from simulator.errors import TraceError
-from simulator.trace.encoding import CODES
+from simulator.trace.codes import CODES
 from simulator.trace.synthetic import SingleSpike, synthetic_trace
 from simulator.trace.trace_files import content_hash
 
 
 def test_silent_has_no_spike():
     trace = synthetic_trace("silent", [4, 3, 2])
-    assert not any(trace.counts(stream.stream_id).any() for stream in trace.streams)
+    assert not any(trace.spike_counts(stream.stream_id).any() for stream in trace.streams)
 
 
 def test_single_has_one_count_where_it_was_asked_for():
     trace = synthetic_trace(
         "single", [4, 3, 2], tokens=2, single=SingleSpike(stream=1, token=1, neuron=2, spike_count=-5)
     )
-    assert not trace.counts("layers.0.in").any()
-    assert trace.counts("layers.1.in").tolist() == [[0, 0, 0], [0, 0, -5]]
+    assert not trace.spike_counts("layers.0.in").any()
+    assert trace.spike_counts("layers.1.in").tolist() == [[0, 0, 0], [0, 0, -5]]
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_full_holds_the_level_everywhere(code):
     trace = synthetic_trace("full", [4, 3, 2], tokens=2, code=code, levels=3)
-    assert trace.counts("layers.0.in").tolist() == [[3] * 4] * 2
+    assert trace.spike_counts("layers.0.in").tolist() == [[3] * 4] * 2
 
 
 def test_poisson_has_the_mean_it_was_given_and_either_sign():
     # 40 000 draws of mean 2 (levels far away): the sample mean has a standard deviation of sqrt(2 / 40 000) = 0.007
-    counts = synthetic_trace("poisson", [200, 2], tokens=200, levels=100, mean_count=2.0).counts("layers.0.in")
+    counts = synthetic_trace("poisson", [200, 2], tokens=200, levels=100, mean_count=2.0).spike_counts("layers.0.in")
     assert abs(np.abs(counts).mean() - 2) < 5 * 0.0071
     assert abs((counts[counts != 0] > 0).mean() - 0.5) < 0.02
 
 
 def test_poisson_is_clipped_to_the_levels_and_unsigned_in_an_unsigned_code():
-    counts = synthetic_trace("poisson", [50, 2], code="binary", levels=3, mean_count=5.0).counts("layers.0.in")
+    counts = synthetic_trace("poisson", [50, 2], code="binary", levels=3, mean_count=5.0).spike_counts("layers.0.in")
     assert (counts.min(), counts.max()) == (0, 3)
 
 
 def test_poisson_takes_a_mean_for_each_neuron():
     means = [np.array([0.0, 50.0]), np.array([0.0, 0.0, 50.0])]
     trace = synthetic_trace("poisson", [2, 3, 2], levels=100, tokens=6, mean_count=means)
-    assert (np.abs(trace.counts("layers.0.in")) > 0).all(axis=0).tolist() == [False, True]
-    assert (np.abs(trace.counts("layers.1.in")) > 0).any(axis=0).tolist() == [False, False, True]
+    assert (np.abs(trace.spike_counts("layers.0.in")) > 0).all(axis=0).tolist() == [False, True]
+    assert (np.abs(trace.spike_counts("layers.1.in")) > 0).any(axis=0).tolist() == [False, False, True]
 
 
 def test_equal_seeds_give_equal_traces_in_any_order_of_reading():
     first, second = synthetic_trace("poisson", [9, 8, 7]), synthetic_trace("poisson", [9, 8, 7])
-    second.counts("layers.1.in")
+    second.spike_counts("layers.1.in")
     assert content_hash(first) == content_hash(second)
     assert content_hash(first) != content_hash(synthetic_trace("poisson", [9, 8, 7], seed=1))
 
 
 def test_streams_of_equal_size_differ():
     trace = synthetic_trace("poisson", [30, 30, 2])
-    assert (trace.counts("layers.0.in") != trace.counts("layers.1.in")).any()
+    assert (trace.spike_counts("layers.0.in") != trace.spike_counts("layers.1.in")).any()
 
 
 def test_stages_chain_by_their_sources():
@@ -79,8 +79,8 @@ def test_ops_and_head_can_be_left_out():
 
 def test_ops_count_the_encoder_and_the_read_out():
     trace = synthetic_trace("silent", [4, 3])
-    assert dict(trace.op["layers.0.encode"].counts) == {"vector.mul": (4, 0), "vector.compare": (8, 0)}
-    assert dict(trace.op["head.dequantize"].counts) == {"vector.mul": (3, 0)}
+    assert dict(trace.op_by_id["layers.0.encode"].work_per_token) == {"vector.mul": (4, 0), "vector.compare": (8, 0)}
+    assert dict(trace.op_by_id["head.dequantize"].work_per_token) == {"vector.mul": (3, 0)}
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def test_only_live_activations_of_a_local_stream_exist(trace):
     assert attention.spikes_per_token("local").tolist() == [4, 2]
     assert attention.live_counts("local").tolist() == [3, -1, 0, 0, 2]
     with pytest.raises(TraceError, match="token 0 counts 7 at activation 2, expected 0 beyond its 2 live ones"):
-        replace(attention, load_counts=lambda _: np.array([[0, 0, 7], [0, 0, 0]], np.int8)).counts("local")
+        replace(attention, load_counts=lambda _: np.array([[0, 0, 7], [0, 0, 0]], np.int8)).spike_counts("local")
 
 
 def test_phase_of_all_tokens_or_mixed(trace):
@@ -206,7 +206,7 @@ def test_some_tokens_of_a_trace():
     part = pickle.loads(pickle.dumps(whole.take(np.array([False, True, False, True]))))
     check_trace(part)
     assert part.positions.tolist() == [1, 3]
-    assert np.array_equal(part.counts("layers.1.in"), whole.counts("layers.1.in")[[1, 3]])
+    assert np.array_equal(part.spike_counts("layers.1.in"), whole.spike_counts("layers.1.in")[[1, 3]])
 
 
 def test_a_window_bounds_the_context(trace):
@@ -229,18 +229,18 @@ def test_context_includes_the_token_itself(trace):
 )
 def test_refuses_counts_that_are_not_of_the_encoding(trace, counts, message):
     with pytest.raises(TraceError, match=message):
-        replace(trace, load_counts=lambda _: counts).counts("layers.0.in")
+        replace(trace, load_counts=lambda _: counts).spike_counts("layers.0.in")
 
 
 def test_unsigned_code_refuses_negative_counts():
     trace = synthetic_trace("silent", [4, 2], tokens=2, code="binary")
     with pytest.raises(TraceError, match="expected 0 to 7"):
-        replace(trace, load_counts=lambda _: np.full((2, 4), -1, np.int8)).counts("layers.0.in")
+        replace(trace, load_counts=lambda _: np.full((2, 4), -1, np.int8)).spike_counts("layers.0.in")
 
 
 def test_unknown_stream_is_told_with_the_nearest_one(trace):
     with pytest.raises(TraceError, match=r"no stream 'layers.0.inn' \(did you mean 'layers.0.in'"):
-        trace.counts("layers.0.inn")
+        trace.spike_counts("layers.0.inn")
 
 
 def test_counts_are_loaded_once(trace):
@@ -251,7 +251,7 @@ def test_counts_are_loaded_once(trace):
         return np.zeros((2, 4), np.int8)
 
     lazy = replace(trace, load_counts=load)
-    assert lazy.counts("layers.0.in") is lazy.counts("layers.0.in")
+    assert lazy.spike_counts("layers.0.in") is lazy.spike_counts("layers.0.in")
     assert calls == ["layers.0.in"]
 
 

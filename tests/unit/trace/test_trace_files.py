@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 from simulator.errors import OutputError, TraceError
 from simulator.trace import trace_files as files
-from simulator.trace.encoding import CODES
+from simulator.trace.codes import CODES
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
 from simulator.trace.trace_files import content_hash, load_trace, save_trace, verify_trace
@@ -56,7 +56,7 @@ def test_what_is_saved_is_loaded(trace):
     assert np.array_equal(loaded.positions, trace.positions)
     assert np.array_equal(loaded.phases, trace.phases)
     for stream in trace.streams:
-        assert np.array_equal(loaded.counts(stream.stream_id), trace.counts(stream.stream_id))
+        assert np.array_equal(loaded.spike_counts(stream.stream_id), trace.spike_counts(stream.stream_id))
     assert loaded.content_hash == hash_on_file == content_hash(trace) == content_hash(loaded)
 
 
@@ -87,7 +87,7 @@ def test_members_carry_no_mark_of_machine_or_moment(trace_file):
         lambda t: replace(t, origin={"kind": "other"}),
         lambda t: synthetic_trace("poisson", [5, 4], name="a", weight_bits=4),
         lambda t: synthetic_trace("poisson", [5, 4], name="a", levels=15),
-        lambda t: replace(t, load_counts=lambda s: t.counts(s) * np.int16(-1)),
+        lambda t: replace(t, load_counts=lambda s: t.spike_counts(s) * np.int16(-1)),
     ],
 )
 def test_any_difference_changes_the_content_hash(change):
@@ -103,23 +103,23 @@ def test_counts_have_the_smallest_type_that_holds_the_levels(tmp_path, code, lev
     with np.load(path, allow_pickle=False) as arrays:
         assert arrays["counts/layers.0.in"].dtype.str == dtype
         assert (arrays["counts/layers.0.in"] == levels).all()
-    assert load_trace(path).counts("layers.0.in").dtype.str == dtype
+    assert load_trace(path).spike_counts("layers.0.in").dtype.str == dtype
 
 
 def test_plain_numpy_reads_the_arrays(trace_file):
     trace = load_trace(trace_file)
     with np.load(trace_file, allow_pickle=False) as arrays:
         assert arrays["positions"].tolist() == [0, 1, 2]
-        assert np.array_equal(arrays["counts/layers.1.in"], trace.counts("layers.1.in"))
+        assert np.array_equal(arrays["counts/layers.1.in"], trace.spike_counts("layers.1.in"))
 
 
 def test_a_damaged_stream_does_not_hinder_reading_another(trace_file, breaker):
-    before = load_trace(trace_file).counts("layers.1.in")
+    before = load_trace(trace_file).spike_counts("layers.1.in")
     breaker.member(trace_file, "counts/layers.0.in.npy", breaker.npy(np.zeros((3, 5), np.int8)), rehash=False)
     trace = load_trace(trace_file)
-    assert np.array_equal(trace.counts("layers.1.in"), before)
+    assert np.array_equal(trace.spike_counts("layers.1.in"), before)
     with pytest.raises(TraceError, match=r"small\.npz: counts/layers\.0\.in\.npy: altered"):
-        trace.counts("layers.0.in")
+        trace.spike_counts("layers.0.in")
     with pytest.raises(TraceError, match=r"^\S+small\.npz: counts/layers\.0\.in\.npy: altered[^\n]*$"):
         verify_trace(trace_file)
 
@@ -139,25 +139,25 @@ def test_a_file_exchanged_after_opening_is_noticed(trace_file):
     trace = load_trace(trace_file)
     save_trace(synthetic_trace("full", [5, 4, 3], tokens=3), trace_file)
     with pytest.raises(TraceError, match="altered"):
-        trace.counts("layers.0.in")
+        trace.spike_counts("layers.0.in")
 
 
 def test_a_relative_path_stays_right_when_the_directory_changes(trace_file, monkeypatch):
     monkeypatch.chdir(trace_file.parent)
     trace = load_trace(trace_file.name)
     monkeypatch.chdir("/")
-    assert trace.counts("layers.0.in").shape == (3, 5)
+    assert trace.spike_counts("layers.0.in").shape == (3, 5)
 
 
 @pytest.mark.parametrize("make", [load_trace, lambda _: synthetic_trace("poisson", [5, 4, 3])])
 def test_a_trace_travels_to_another_process(trace_file, make):
     trace = make(trace_file)
     sent = pickle.loads(pickle.dumps(trace))
-    assert np.array_equal(sent.counts("layers.1.in"), trace.counts("layers.1.in"))
+    assert np.array_equal(sent.spike_counts("layers.1.in"), trace.spike_counts("layers.1.in"))
 
 
 def test_loaded_counts_can_be_written_to(trace_file):
-    assert load_trace(trace_file).counts("layers.0.in").flags.writeable
+    assert load_trace(trace_file).spike_counts("layers.0.in").flags.writeable
 
 
 # ------------------------------------------------------------ saving that fails

@@ -1,0 +1,41 @@
+"""The Mapped record: a trace, the chip it is mapped on, where its blocks are and what lies in memory beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.config.chip import ChipConfig
+from simulator.mapping.placement import Placement
+from simulator.mapping.storage import Stored, place_storage
+from simulator.trace.trace import Trace
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A trace on a chip, as `simulator.mapping.place.map_trace` makes it: the input of every simulation.
+
+    Attributes
+    ----------
+    trace, chip
+        What is replayed, and on what.
+    placement
+        Which block of the trace's program is on which core of the chip.
+    stored
+        What lies in memory beside the weights, in program order.
+    """
+
+    trace: Trace
+    chip: ChipConfig
+    placement: Placement
+    stored: tuple[Stored, ...]
+
+    @classmethod
+    def at(cls, trace: Trace, chip: ChipConfig, placement: Placement) -> Mapped:
+        """``trace`` on ``chip`` at a placement, whoever made it, with everything that lies beside the weights.
+
+        Raises
+        ------
+        CapacityError
+            When a memory of the chip is too small for its part (`simulator.mapping.storage.place_storage`).
+        """
+        return cls(trace, chip, placement, place_storage(trace, chip, placement))

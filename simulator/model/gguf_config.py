@@ -1,0 +1,123 @@
+"""The metadata of a GGUF file as the fields of a Hugging Face ``config.json`` (names: llama.cpp, ``gguf.md``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simulator.errors import ModelError
+from simulator.model.gguf_file import GgufFile
+from simulator.model.gguf_weights import ROPE_FACTORS, read_rows
+from simulator.model.rope import RopeScaling
+
+# Architecture -> model_type. llama.cpp converts Mistral to llama as well, without its window; what is left is LLaMA.
+FAMILIES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
+REQUIRED = {
+    "embedding_length": "hidden_size",
+    "feed_forward_length": "intermediate_size",
+    "block_count": "num_hidden_layers",
+    "attention.head_count": "num_attention_heads",
+    "context_length": "max_position_embeddings",
+    "attention.layer_norm_rms_epsilon": "rms_norm_eps",
+}
+OPTIONAL = {"attention.head_count_kv": "num_key_value_heads", "rope.freq_base": "rope_theta"}
+# Metadata that is read elsewhere, or says the same as something that is.
+READ = ("vocab_size", "attention.key_length", "attention.value_length", "rope.dimension_count")
+# Metadata with which the forward pass is ours only at these values.
+FIXED: dict[str, tuple[object, ...]] = {
+    "attention.causal": (True,),
+    "expert_count": (0,),
+    "expert_used_count": (0,),
+    "use_parallel_residual": (False,),
+    "tensor_data_layout": ("Meta AI original pth",),
+}
+ROPE_KEYS = {
+    "rope.scaling.factor": "factor",
+    "rope.scaling.original_context_length": "original_max_position_embeddings",
+    "rope.scaling.yarn_beta_fast": "beta_fast",
+    "rope.scaling.yarn_beta_slow": "beta_slow",
+}
+ROPE_READ = ("rope.scaling.type", "rope.scaling.finetuned", "rope.scale_linear", *ROPE_KEYS)
+
+
+def gguf_fields(file: GgufFile) -> dict[str, Any]:
+    """The fields of a ``config.json`` that the metadata states.
+
+    Raises
+    ------
+    ModelError
+        The architecture is not supported, the file is one of several parts, or a value is missing or means another
+        forward pass, one line each.
+    """
+    architecture, problems = file.metadata.get("general.architecture"), []
+    family = FAMILIES.get(architecture) if isinstance(architecture, str) else None
+    if family is None:
+        known = ", ".join(FAMILIES)
+        raise ModelError(
+            f"{file.path}: general.architecture: {architecture!r} is not supported, expected one of {known}"
+        )
+    n_parts = file.metadata.get("split.count", 1)
+    if n_parts not in (0, 1):
+        raise ModelError(f"{file.path}: one of {n_parts} parts; join them with: llama-gguf-split --merge")
+    stated = {
+        key.removeprefix(f"{architecture}."): _plain(value)
+        for key, value in file.metadata.items()
+        if key.startswith(f"{architecture}.")
+    }
+    problems += [f"{architecture}.{key}: missing" for key in REQUIRED if key not in stated]
+    problems += [
+        f"{architecture}.{key}: {stated[key]!r} is not supported, expected {allowed[0]!r}"
+        for key, allowed in FIXED.items()
+        if key in stated and stated[key] not in allowed
+    ]
+    known_keys = {*REQUIRED, *OPTIONAL, *READ, *FIXED, *ROPE_READ}
+    problems += [f"{architecture}.{key}: {stated[key]!r} is not supported" for key in stated if key not in known_keys]
+    problems += [] if "token_embd.weight" in file.tensors else ["tensor token_embd.weight is missing"]
+    if problems:
+        raise ModelError("\n".join(f"{file.path}: {problem}" for problem in problems))
+    fields = {name: stated[key] for key, name in REQUIRED.items()}
+    fields |= {name: stated[key] for key, name in OPTIONAL.items() if key in stated}
+    fields["rope_scaling"] = _rope_scaling(file, stated)
+    return fields | {
+        "model_type": family,
+        "hidden_act": "silu",
+        "vocab_size": file.tensors["token_embd.weight"].shape[0],
+        "tie_word_embeddings": "output.weight" not in file.tensors,
+        "bos_token_id": _plain(file.metadata.get("tokenizer.ggml.bos_token_id")),
+        "head_dim": _head_dim(file, stated),
+        "num_key_value_heads": stated.get("attention.head_count_kv", stated["attention.head_count"]),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A float of 32 bits as the shortest decimal that it stands for: 1e-05, not 9.999999747378752e-06."""
+    if isinstance(value, float) and np.float32(value) == value:
+        return float(str(np.float32(value)))
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _head_dim(file: GgufFile, stated: dict[str, Any]) -> object:
+    """Width of a head: stated for keys and values and for the rotary position, all alike."""
+    widths = {key: stated[key] for key in READ[1:] if key in stated}
+    if len(set(map(str, widths.values()))) > 1:
+        raise ModelError(f"{file.path}: heads of one width are supported, found {widths}")
+    return next(iter(widths.values()), None)
+
+
+def _rope_scaling(file: GgufFile, stated: dict[str, Any]) -> RopeScaling | dict[str, Any] | None:
+    """The scaling of the rotary frequencies, as ``rope_scaling`` states it.
+
+    LLaMA 3.1 and later carry the divisor of each frequency as a tensor instead of the parameters of the scaling.
+    """
+    kind = stated.get("rope.scaling.type", "none")
+    factors = file.tensors.get(ROPE_FACTORS)
+    if factors is not None:
+        if kind != "none":
+            raise ModelError(f"{file.path}: found {ROPE_FACTORS} and rope.scaling.type {kind!r}, expected one of them")
+        return RopeScaling("divisors", divisors=tuple(map(float, read_rows(file.path, factors, None).reshape(-1))))
+    if kind == "none" and "rope.scale_linear" in stated:
+        return {"rope_type": "linear", "factor": stated["rope.scale_linear"]}
+    if kind == "none":
+        return None
+    return {"rope_type": kind} | {name: stated[key] for key, name in ROPE_KEYS.items() if key in stated}

@@ -1,0 +1,109 @@
+"""Rows of a trace from a network that is stepped over time: samples, their tokens, and the timesteps of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.arrays import F32
+from simulator.errors import ModelError
+from simulator.model.torch_tokens import Mask
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Sizes of a run: samples, tokens of each, timesteps of each token."""
+
+    samples: int
+    tokens: int
+    timesteps: int
+
+    def __str__(self) -> str:
+        """In words."""
+        words = [f"{self.samples} samples", f"{self.tokens} tokens", f"{self.timesteps} timesteps"]
+        return ", ".join(words[:1] + words[1 + (self.tokens == 1) :])
+
+
+def in_time(calls: Sequence[F32], time_axis: int | None, layer_id: str) -> F32:
+    """Inputs of all calls of a layer as [timesteps, samples, tokens, n].
+
+    Several calls are timesteps, one after another. In one call of three axes or more ``time_axis`` holds them.
+
+    Raises
+    ------
+    ModelError
+        The calls have different shapes.
+    """
+    shapes = {call.shape for call in calls}
+    if len(shapes) > 1:
+        found = " and ".join(str(list(shape)) for shape in sorted(shapes)[:2])
+        raise ModelError(f"{layer_id}: called with inputs of shapes {found}, expected one shape in every timestep")
+    if len(calls) > 1:
+        steps = np.stack(calls)
+    elif calls[0].ndim > 2 and time_axis is not None:
+        steps = np.moveaxis(calls[0], time_axis, 0)
+    else:
+        steps = calls[0][None]
+    if steps.ndim == 2:  # one sample without an axis for it
+        steps = steps[:, None]
+    return steps.reshape(*steps.shape[:2], -1, steps.shape[-1])
+
+
+def on_one_grid(steps: Mapping[str, F32]) -> tuple[Grid, dict[str, F32]]:
+    """The sizes of the network, and every layer's inputs in them, where timesteps and samples were one axis too.
+
+    Raises
+    ------
+    ModelError
+        A layer has sizes that are neither those of the others nor 1.
+    """
+    timesteps, samples, tokens = max((v.shape[:3] for v in steps.values()), key=lambda shape: (shape[0], shape[2]))
+    grid, found = Grid(samples, tokens, timesteps), {}
+    for layer_id, values in steps.items():
+        shape = values.shape[:3]
+        fits = shape[0] in (1, timesteps) and shape[1] == samples and shape[2] in (1, tokens)
+        if not fits and np.prod(shape) == timesteps * samples * tokens:
+            values, fits = values.reshape(timesteps, samples, tokens, -1), True
+        if not fits:
+            raise ModelError(
+                f"{layer_id}: {shape[0]} timesteps of {shape[1]} samples of {shape[2]} tokens, expected {timesteps} of"
+                f" {samples} of {tokens} as in other layers; a module that is used twice per timestep is not supported"
+            )
+        found[layer_id] = values
+    return grid, found
+
+
+def in_rows(steps: F32, grid: Grid, first: bool) -> tuple[F32, NDArray[np.bool_]]:
+    """Inputs as rows of the trace [samples * tokens * timesteps, n], and which rows the layer was called for.
+
+    A layer that is called once per sample or token, such as a read-out of mean rates, has its counts in the last row of
+    it, or in the first (``first``: it comes before every layer that is stepped). Elsewhere it is silent.
+    """
+    n_steps, _, n_tokens, n = steps.shape
+    rows = np.zeros((grid.samples, grid.tokens, grid.timesteps, n), steps.dtype)
+    called = np.zeros(rows.shape[:3], np.bool_)
+    at = 0 if first else -1
+    tokens = slice(None) if n_tokens == grid.tokens else [at]
+    times = slice(None) if n_steps == grid.timesteps else [at]
+    part = rows[:, tokens]
+    part[:, :, times] = steps.transpose(1, 2, 0, 3)
+    rows[:, tokens] = part
+    mark = called[:, tokens]
+    mark[:, :, times] = True
+    called[:, tokens] = mark
+    return rows.reshape(-1, n), called.reshape(-1)
+
+
+def kept_rows(mask: Mask | None, grid: Grid) -> tuple[NDArray[np.bool_], list[int]]:
+    """Which rows are not of padding, and the rows of each sample that has any."""
+    if mask is None:
+        return np.ones(grid.samples * grid.tokens * grid.timesteps, np.bool_), [
+            grid.tokens * grid.timesteps
+        ] * grid.samples
+    if mask.shape != (grid.samples, grid.tokens):
+        expected = f"{grid.samples} of {grid.tokens}"
+        raise ModelError(f"the mask is of {mask.shape[0]} samples of {mask.shape[1]} tokens, expected {expected}")
+    return np.repeat(mask.reshape(-1), grid.timesteps), [int(n) * grid.timesteps for n in mask.sum(axis=1) if n]
