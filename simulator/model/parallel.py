@@ -31,8 +31,9 @@ def _controller() -> ThreadpoolController:
 @cache
 def n_threads() -> int:
     """Cores that this process may use, but no more than BLAS was allowed (``OPENBLAS_NUM_THREADS`` and the like)."""
-    allowed = [library["num_threads"] for library in _controller().info() if library["user_api"] == "blas"]
-    return min([len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, *allowed])
+    allowed = [int(library["num_threads"]) for library in _controller().info() if library["user_api"] == "blas"]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min([cores, *allowed])
 
 
 @cache
