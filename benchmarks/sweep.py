@@ -18,7 +18,7 @@ from typing import Any
 
 from simulator.config.sweep import SweepConfig
 from simulator.engine.warmup import warm_up
-from simulator.report.simulation import simulate
+from simulator.simulation.simulation import simulate
 from simulator.sweep.runner import run_sweep
 from simulator.sweep.space import Space, sweep_points
 from simulator.trace.trace_files import load_trace

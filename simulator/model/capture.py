@@ -130,7 +130,7 @@ def capture(
     chosen = as_preset(preset)
     encoding = chosen.encoding
     ready, settled, notes = prepared(checkpoint, chosen, passages)
-    run = _Run(ready, settled, len(passages))
+    run = _Capture(ready, settled, len(passages))
 
     start = time.perf_counter()
     spiking_perplexity, generated = run.passed(passages, decode)
@@ -168,7 +168,7 @@ def capture(
     return trace, report
 
 
-class _Run:
+class _Capture:
     """A spike-driven model under recording."""
 
     def __init__(self, checkpoint: Checkpoint, preset: Preset, n_passages: int) -> None:

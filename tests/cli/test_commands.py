@@ -12,6 +12,7 @@ import pytest
 from program import Done, run_program
 from tiny_model import TINY, tiny_tensors, write_tiny_model
 
+import spikewatt
 from simulator.trace.trace_files import load_trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +26,41 @@ def test_chips_lists_each_with_its_summary() -> None:
     assert (done.code, done.err) == (0, "")
     assert [line.split()[0] for line in done.out.splitlines()] == CHIPS
     assert all(len(line.split()) > 3 for line in done.out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("command", "folder"),
+    [
+        ("traces", "traces/*.npz"),
+        ("presets", "simulator/model/presets/*.yaml"),
+        ("sweeps", "chip_configs/sweeps/*.yaml"),
+    ],
+)
+def test_what_ships_is_listed_with_what_it_is(command: str, folder: str) -> None:
+    done = run_program(command)
+    assert (done.code, done.err) == (0, "")
+    assert [line.split()[0] for line in done.out.splitlines()] == sorted(path.stem for path in ROOT.glob(folder))
+    assert all(len(line.split()) > 3 for line in done.out.splitlines())
+
+
+def test_the_version_is_one_line() -> None:
+    assert run_program("--version") == Done(0, f"spikewatt {spikewatt.__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", ["fit", "map", "sync", "breakeven", "simulate"])
+def test_every_command_takes_a_shipped_trace_by_its_name(command: str, work: Path, refused: Refused) -> None:
+    line = refused(run_program(command, "--trace", "shakespeare-ternary-T1"))
+    assert line.startswith("shakespeare-ternary-T1: no such trace, expected a file or one of shakespeare-attention-T15")
+    assert line.endswith("(did you mean 'shakespeare-ternary-T15'?)")
+    assert list(work.iterdir()) == []
+
+
+def test_a_shipped_trace_and_a_shipped_sweep_from_an_empty_folder(work: Path, refused: Refused) -> None:
+    done = run_program("fit", "--trace", "shakespeare-attention-T15", "--chip", "sdllm-asic-45nm")
+    assert (done.code, done.out.split()[0]) == (0, "shakespeare-attention-T15")
+    line = refused(run_program("sweep", "sram-lane"))
+    assert line.startswith("sram-lane: no such sweep, expected a file or one of chips-7b, encoders")
+    assert line.endswith("(did you mean 'sram-lanes'?)")
 
 
 def test_schema_is_the_shipped_file() -> None:

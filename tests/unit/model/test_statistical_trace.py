@@ -12,7 +12,7 @@ from simulator.config import load_chip
 from simulator.errors import ModelError, TraceError
 from simulator.model.checkpoint import tensor_specs
 from simulator.model.statistical_trace import list_shapes, read_shape, statistical_trace
-from simulator.report.simulation import simulate
+from simulator.simulation.simulation import simulate
 from simulator.trace.statistical_counts import spread, token_activity
 from simulator.trace.trace import Trace
 from simulator.trace.trace_files import content_hash, load_trace

@@ -8,7 +8,7 @@ import pytest
 from simulator.config import load_chip
 from simulator.model.encoder import encode
 from simulator.model.torch_capture import capture_torch
-from simulator.report.simulation import simulate
+from simulator.simulation.simulation import simulate
 from simulator.trace.encoding import Encoding
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
