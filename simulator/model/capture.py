@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError
-from simulator.model.attention import SpikingAttention, clipped_values, dense_attention
+from simulator.model.attention import SpikingAttention, clipped_values, dense_attention, float_attention
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.count_kernels import accumulate_spikes
 from simulator.model.encoder import clip_warnings
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 VERSIONED = ("numpy", "numba", "safetensors", "tokenizers", "ml_dtypes")
 # Digits of a perplexity that the last bits of the linear algebra library cannot reach.
 PERPLEXITY_DECIMALS = 4
+# Passages that are passed together have one token verified for each of them, up to so many.
+VERIFIED_PASSAGES = 4
 # Local streams by the op that their spikes trigger.
 LOCAL = {"attn_q": "qk", "attn_p": "pv"}
 
@@ -128,12 +130,12 @@ def capture(
     chosen = as_preset(preset)
     encoding = chosen.encoding
     ready, settled, notes = prepared(checkpoint, chosen, passages)
-    run = _Capture(ready, settled)
+    run = _Capture(ready, settled, len(passages))
 
     start = time.perf_counter()
     spiking_perplexity, generated = run.passed(passages, decode)
     seconds = time.perf_counter() - start
-    float_perplexity = score_passages(checkpoint, passages, FloatLinear(checkpoint))
+    float_perplexity = score_passages(checkpoint, passages, FloatLinear(checkpoint), float_attention)
 
     warnings = (*config.warnings, *text_warnings(passages), *notes, *clip_warnings(run.n_clipped))
     warnings = (*warnings, *_left_out(passages, text))
@@ -169,10 +171,12 @@ def capture(
 class _Capture:
     """A spike-driven model under recording."""
 
-    def __init__(self, checkpoint: Checkpoint, preset: Preset) -> None:
+    def __init__(self, checkpoint: Checkpoint, preset: Preset, n_passages: int) -> None:
         self._checkpoint, self._spiking_head = checkpoint, preset.head == "spiking"
         self.recorder = Recorder(preset.encoding)
-        self._linear = SpikingLinear(checkpoint, preset, self.recorder.record, VERIFY_TOKENS)
+        self._linear = SpikingLinear(
+            checkpoint, preset, self.recorder.record, VERIFY_TOKENS * min(n_passages, VERIFIED_PASSAGES)
+        )
         rule = preset.attention.rule()
         spiking = SpikingAttention(rule, preset, self.recorder.record, VERIFY_TOKENS) if rule.integer else None
         self._spiking, self._attention = spiking, spiking or dense_attention
