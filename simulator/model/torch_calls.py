@@ -36,6 +36,8 @@ class LinearCall:
         Operands: [..., n_in], [n_out, n_in] and [n_out] or None. Samples come before tokens in the leading axes.
     output
         What torch computes, [..., n_out].
+    fed
+        What the module that holds the weight was called with, where it changed it to ``values``; else ``values``.
     """
 
     layer_id: str
@@ -44,6 +46,7 @@ class LinearCall:
     weight: torch.Tensor
     bias: torch.Tensor | None
     output: torch.Tensor
+    fed: torch.Tensor
 
 
 # A call -> what takes the place of its output.
@@ -66,7 +69,12 @@ class HeldTensors:
 
     def __init__(self, model: nn.Module) -> None:
         self._by_storage: dict[int, list[Held]] = {}
-        for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        import torch
+
+        tables = {name for name, m in model.named_modules() if isinstance(m, torch.nn.Embedding)}
+        named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+        # A tied weight has the name of the layer that it is, before that of the table that it is too.
+        for name, tensor in sorted(named, key=lambda item: item[0].rpartition(".")[0] in tables):
             if key := storage_key(tensor):
                 first = tensor.storage_offset()
                 self._by_storage.setdefault(key, []).append(Held(name, first, first + tensor.numel()))
@@ -100,7 +108,7 @@ class LinearCalls:
     def __init__(self, model: nn.Module, seen: Seen, use: Capturing = nullcontext) -> None:
         self._model, self._seen, self._use, self._held = model, seen, use, HeldTensors(model)
         self._modules = dict(model.named_modules())
-        self._running: list[str] = []
+        self._running: list[tuple[str, Any]] = []  # modules under way, each with its first argument
         self._query_shape: dict[str, tuple[int, ...]] = {}  # of each attention: [tokens, samples]
         self._tokens_first = any(getattr(m, "batch_first", True) is False for m in self._modules.values())
         self._undo = ExitStack()
@@ -111,7 +119,7 @@ class LinearCalls:
 
         for name, module in self._modules.items():
             if not isinstance(module, torch.jit.ScriptModule):
-                entered = module.register_forward_pre_hook(lambda *_, name=name: self._running.append(name))
+                entered = module.register_forward_pre_hook(lambda _, args, name=name: self._enter(name, args))
                 left = module.register_forward_hook(lambda *_: self._left(), always_call=True)
                 self._undo.callback(entered.remove)
                 self._undo.callback(left.remove)
@@ -123,6 +131,9 @@ class LinearCalls:
 
     def __exit__(self, *_: object) -> None:
         self._undo.close()
+
+    def _enter(self, name: str, args: tuple[Any, ...]) -> None:
+        self._running.append((name, args[0] if args else None))
 
     def _left(self) -> None:
         self._running.pop()
@@ -142,13 +153,20 @@ class LinearCalls:
             return self._out_of_attention(attention, values, weight, bias, output)
         layer_id = self._claim(name.removesuffix("weight").rstrip(".") if part == "weight" else name.rstrip("."), name)
         swapped = self._tokens_first and values.dim() > 2
-        return self._shown(layer_id, "linear", values, weight, bias, output, swapped)
+        fed = self._fed(attention if part == "weight" else None, values)
+        return self._shown(layer_id, "linear", values, weight, bias, output, swapped, fed)
+
+    def _fed(self, holder: str | None, values: torch.Tensor) -> torch.Tensor:
+        """The input of the module that holds a weight, while it runs, where that has the shape of the operand."""
+        name, first = self._running[-1] if self._running else (None, None)
+        same = name == holder and getattr(first, "shape", None) == values.shape
+        return first if same and first is not None else values
 
     def _layer_of(self, weight: torch.Tensor) -> tuple[str, int] | None:
         """Name of the weight and where its view begins, or the prefix of the module that computes it."""
         import torch
 
-        inner = self._running[-1] if self._running else ""
+        inner = self._running[-1][0] if self._running else ""
         module = self._modules[inner]
         prefix = f"{inner}." if inner else ""
         if isinstance(module, torch.nn.Linear) and self._is_own(module, weight):
@@ -172,14 +190,23 @@ class LinearCalls:
         return layer_id
 
     def _shown(
-        self, layer_id: str, kind: str, values: Any, weight: Any, bias: Any, output: Any, swapped: bool
+        self,
+        layer_id: str,
+        kind: str,
+        values: Any,
+        weight: Any,
+        bias: Any,
+        output: Any,
+        swapped: bool,
+        fed: Any = None,
     ) -> torch.Tensor:
         """Hand a call on; ``swapped``: its first axes are [tokens, samples]."""
         if weight.is_complex() or values.is_complex():
             raise ModelError(f"{layer_id}: {weight.dtype} weights, expected real numbers")
+        fed = values if fed is None else fed
         if swapped:
-            values, output = values.transpose(0, 1), output.transpose(0, 1)
-        shown = self._seen(LinearCall(layer_id, kind, values, weight, bias, output))
+            values, output, fed = (tensor.transpose(0, 1) for tensor in (values, output, fed))
+        shown = self._seen(LinearCall(layer_id, kind, values, weight, bias, output, fed))
         return shown.transpose(0, 1) if swapped else shown
 
     def _of_attention(

@@ -24,7 +24,7 @@ from simulator.model.program import preset_origin
 from simulator.model.torch_chain import INPUTS
 from simulator.model.torch_choices import Choices
 from simulator.model.torch_network import capture_network
-from simulator.model.torch_run import unwrapped
+from simulator.model.torch_run import arguments, unwrapped
 from simulator.model.torch_tokens import token_mask as padding_mask
 from simulator.model.torch_tree import capture_tree, is_tree
 from simulator.trace.encoding import Encoding
@@ -99,8 +99,15 @@ def capture_torch(
         return capture_tree(model, inputs, choices, parse_config(dict(fields), "config"), name, partial(_origin, model))
     if chosen is not None:
         _check_chain(chosen)
-    choices = Choices(chosen, spikes, time_axis, mask, allow_partial)
+    choices = Choices(chosen, spikes, time_axis, mask, allow_partial, _shape(inputs))
     return capture_network(model, inputs, choices, name, partial(_origin, model, chosen))
+
+
+def _shape(inputs: Any) -> tuple[int, ...]:
+    """Shape of the first tensor of real numbers among the inputs, or nothing."""
+    args, named = arguments(inputs)
+    floats = (x for x in (*args, *named.values()) if getattr(x, "is_floating_point", lambda: False)())
+    return next((tuple(x.shape) for x in floats), ())
 
 
 def _own_config(model: nn.Module) -> Mapping[str, Any] | None:

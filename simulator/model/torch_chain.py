@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 
 from simulator.model.encoder import Encoder
+from simulator.model.ops import dense_layer
 from simulator.model.ops import dequantize as dequantize_op
 from simulator.model.ops import encode as encode_op
 from simulator.model.program import Program
@@ -22,33 +23,54 @@ def chain_program(
     encoder: Encoder,
     group: int | None = None,
     as_they_are: Container[str] = (),
+    dense: Container[str] = (),
 ) -> Program:
     """One stage per stream: it takes what the stage before drives, encodes it, and drives its own layers.
 
-    The spikes of the streams ``as_they_are`` are those of the module's own neurons: they integrate the sums that arrive
-    (a scale is a factor of their threshold), so their stages neither dequantize nor encode. ``group`` inputs share a
-    scale of the weights; None for all.
+    Parameters
+    ----------
+    layers
+        In the order of their first calls.
+    encoder
+        In front of every stream but those that spike already.
+    group
+        Inputs that share a scale of the weights; None for all.
+    as_they_are
+        Streams whose spikes are those of the module's own neurons: they integrate the sums that arrive (a scale is a
+        factor of their threshold), so their stages neither dequantize nor encode.
+    dense
+        Layers on real numbers, which are ops of the stage that follows them.
     """
     driven: dict[str, list[Layer]] = {}
+    first: dict[str, list[Op]] = {}  # of each stage: the dense layers before it
+    waiting: list[Op] = []
     for layer in layers:
+        if layer.layer_id in dense:
+            waiting.append(dense_layer(layer.layer_id, layer.n_in, layer.n_out, layer.weight_bits))
+            continue
+        if layer.stream not in driven:
+            first[layer.stream], waiting = waiting, []
         driven.setdefault(layer.stream, []).append(layer)
     stages: list[Stage] = []
     ops: list[Op] = []
     before: list[Layer] = []
     for stream_id, targets in driven.items():
-        n = targets[0].n_in
-        done: list[Op] = []
+        n, done = targets[0].n_in, first[stream_id]
         if stream_id not in as_they_are:
-            done = [*_dequantize(before, encoder.encoding, group), encode_op(f"{stream_id}.encode", n, encoder)]
-        ids = tuple(layer.layer_id for layer in targets)
-        stages.append(Stage(stream_id, n, tuple(op.op_id for op in done), stream_id, ids, _ids(before)))
+            encode = encode_op(f"{stream_id}.encode", n, encoder)
+            done = [*_dequantize(before, encoder.encoding, group), *done, encode]
+        stages.append(Stage(stream_id, n, _op_ids(done), stream_id, _ids(targets), _ids(before)))
         ops += done
         before = targets
-    last = _dequantize(before, encoder.encoding, group)
-    stages.append(Stage(LAST, sum(i.n_out for i in before), tuple(op.op_id for op in last), None, (), _ids(before)))
+    last = [*_dequantize(before, encoder.encoding, group), *waiting]
+    stages.append(Stage(LAST, sum(layer.n_out for layer in before), _op_ids(last), None, (), _ids(before)))
     streams = tuple(Stream(stream_id, targets[0].n_in) for stream_id, targets in driven.items())
     every_layer = tuple(layer for targets in driven.values() for layer in targets)
     return Program(streams, every_layer, (*ops, *last), tuple(stages))
+
+
+def _op_ids(ops: Iterable[Op]) -> tuple[str, ...]:
+    return tuple(op.op_id for op in ops)
 
 
 def _ids(layers: Iterable[Layer]) -> tuple[str, ...]:

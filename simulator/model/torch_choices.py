@@ -26,6 +26,8 @@ class Choices:
         Axis of its tensors that holds timesteps; None where its calls alone do.
     mask
         Bool [samples, tokens]: which tokens are not padding; None where all are.
+    shape
+        Of the first tensor of real numbers among the inputs; empty where there is none.
     allow_partial
         Whether weights outside the captured layers are a warning.
     """
@@ -35,6 +37,7 @@ class Choices:
     time_axis: int | None = 0
     mask: Mask | None = None
     allow_partial: bool = False
+    shape: tuple[int, ...] = ()
 
     @property
     def weights(self) -> WeightFields:

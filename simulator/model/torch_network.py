@@ -19,7 +19,7 @@ from simulator.model.torch_choices import Choices, Origin
 from simulator.model.torch_coverage import WeightUse
 from simulator.model.torch_linear import ChainLinear
 from simulator.model.torch_run import call_model, state_kept
-from simulator.model.torch_spikes import InputValues, read_network
+from simulator.model.torch_spikes import InputValues, best_reading, read_network
 from simulator.model.torch_stepped import SteppedNetwork
 from simulator.model.torch_streams import StreamKeys
 from simulator.model.torch_tokens import padding_note, to_numpy
@@ -47,7 +47,7 @@ def capture_network(model: nn.Module, inputs: Any, choices: Choices, name: str, 
     encoding = None if choices.preset is None else choices.preset.encoding
     reading = read_network(seen, encoding, choices.spikes)
     real = [layer_id for layer_id in seen if layer_id not in reading.as_they_are]
-    if choices.preset is None and real:
+    if choices.preset is None and (len(real) == len(seen) or not reading.spiking):
         raise ModelError(
             f"{real[0]}: fed real numbers, expected spikes where no preset is given; a preset encodes them"
         )
@@ -65,11 +65,13 @@ def capture_network(model: nn.Module, inputs: Any, choices: Choices, name: str, 
 def _first_call(model: nn.Module, inputs: Any, choices: Choices) -> tuple[Mapping[str, InputValues], list[str]]:
     """What each layer is fed, in the order of calls, and what of the module no layer holds, in words."""
     seen: dict[str, InputValues] = {}
+    fed: dict[str, InputValues] = {}
     keys = StreamKeys()
 
     def look(call: LinearCall) -> torch.Tensor:
-        values = to_numpy(call.values)
-        seen.setdefault(call.layer_id, InputValues()).add(values, keys.of(call.values, values))
+        for found, tensor in ((seen, call.values), (fed, call.fed)):
+            values = to_numpy(tensor)
+            found.setdefault(call.layer_id, InputValues(found is fed)).add(values, keys.of(tensor, values))
         return call.output
 
     with ExitStack() as opened:
@@ -80,4 +82,4 @@ def _first_call(model: nn.Module, inputs: Any, choices: Choices) -> tuple[Mappin
     notes = use.coverage(model).warnings(choices.allow_partial)
     if not seen:
         raise ModelError(f"{type(model).__name__} calls no linear layer, expected at least one")
-    return seen, notes
+    return {layer_id: best_reading(values, fed[layer_id]) for layer_id, values in seen.items()}, notes

@@ -26,6 +26,8 @@ class InputValues:
 
     Attributes
     ----------
+    of_module
+        Whether they are what the module was called with, not what it multiplied.
     n_calls
         Calls of the layer.
     keys
@@ -34,6 +36,7 @@ class InputValues:
         Bounds of the values.
     """
 
+    of_module: bool = False
     n_calls: int = 0
     keys: list[bytes] = field(default_factory=list)
     lowest: float = 0.0
@@ -100,6 +103,12 @@ class InputValues:
         return self.largest_count <= encoding.levels and (encoding.signed or self.lowest >= 0)
 
 
+def best_reading(multiplied: InputValues, fed: InputValues) -> InputValues:
+    """Spikes that a module is fed, where it multiplies something else (SpikingJelly's TDLinear: their running sum)."""
+    spikes = ("counts", "steps")
+    return fed if multiplied.reading == "real" and fed.reading in spikes else multiplied
+
+
 def counts_of(values: F32, reading: Reading) -> NDArray[np.int16]:
     """Spike counts of values that are spikes: themselves, or their signs where each channel has its own step."""
     return (np.sign(values) if reading == "steps" else values).astype(np.int16)
@@ -117,11 +126,14 @@ class NetworkReading:
         Whether the module is a spiking network: its calls are timesteps and its outputs are kept.
     numbers
         Layers that are fed integers which are encoded all the same.
+    of_module
+        Layers whose spikes are what their module was called with (`InputValues.of_module`).
     """
 
     as_they_are: Mapping[str, Reading]
     spiking: bool
     numbers: tuple[str, ...] = ()
+    of_module: frozenset[str] = frozenset()
 
 
 def read_network(seen: Mapping[str, InputValues], encoding: Encoding | None, spikes: bool | None) -> NetworkReading:
@@ -148,6 +160,7 @@ def read_network(seen: Mapping[str, InputValues], encoding: Encoding | None, spi
     fed = {i: reading for i, reading in found.items() if reading in ("counts", "steps")}
     behind = [i for i in fed if seen[i].keys != first]
     if spikes or behind or (fed and "real" not in found.values()):
-        return NetworkReading({i: reading for i, reading in found.items() if reading != "real"}, True)
+        of_module = frozenset(i for i, values in seen.items() if values.of_module)
+        return NetworkReading({i: reading for i, reading in found.items() if reading != "real"}, True, (), of_module)
     numbers = tuple(i for i, reading in looks.items() if reading == "counts" and i not in fed)
     return NetworkReading({i: reading for i, reading in fed.items() if reading == "counts"}, False, numbers)

@@ -9,6 +9,7 @@ neurons that integrate it, and they fire before the next begins.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,7 @@ from simulator.model.torch_chain import INPUTS, chain_program
 from simulator.model.torch_choices import Choices
 from simulator.model.torch_spikes import NetworkReading, counts_of
 from simulator.model.torch_streams import StreamKeys, stream_of
-from simulator.model.torch_timesteps import Grid, in_rows, in_time, kept_rows, on_one_grid
+from simulator.model.torch_timesteps import Rows, rows_of
 from simulator.model.torch_tokens import to_numpy
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace import Layer
@@ -47,9 +48,10 @@ class SteppedNetwork:
 
     def outputs(self, call: LinearCall) -> torch.Tensor:
         """Keep what the layer is fed, and let the network go on as it does."""
-        values = to_numpy(call.values).copy()  # the network may go on to change the tensor in place
+        tensor = call.fed if call.layer_id in self._reading.of_module else call.values
+        values = to_numpy(tensor).copy()  # the network may go on to change the tensor in place
         self._calls.setdefault(call.layer_id, []).append(values)
-        self._keys_of.setdefault(call.layer_id, []).append(self._keys.of(call.values, values))
+        self._keys_of.setdefault(call.layer_id, []).append(self._keys.of(tensor, values))
         self._sizes[call.layer_id] = call.kind, call.weight.shape[1], call.weight.shape[0]
         return call.output
 
@@ -61,55 +63,56 @@ class SteppedNetwork:
         ModelError
             Layers are stepped differently, or the counts of the preset do not hold the spikes.
         """
-        axis = self._choices.time_axis
-        grid, steps = on_one_grid({i: in_time(calls, axis, i) for i, calls in self._calls.items()})
-        kept, lengths = kept_rows(self._choices.mask, grid)
-        rows = self._rows(steps, grid)
-        known: dict[tuple[bytes, ...], str] = {}
-        stream_of_layer = {i: stream_of(i, tuple(keys), known) for i, keys in self._keys_of.items()}
-        fed = {stream_id: layer_id for layer_id, stream_id in reversed(stream_of_layer.items())}
-        spikes = {
-            i: counts_of(rows[layer_id][0][kept], self._reading.as_they_are[layer_id])
-            for i, layer_id in fed.items()
-            if layer_id in self._reading.as_they_are
-        }
-        encoded = {i: self._encoder(rows[layer_id][0][kept], i) for i, layer_id in fed.items() if i not in spikes}
-        encoding = counts_encoding(self._choices.preset, spikes, mixed=bool(encoded))
-        bits, group = self._choices.weights.bits, self._choices.weights.group
-        layers = [
-            Layer(i, kind, n_in, n_out, bits, stream_of_layer[i]) for i, (kind, n_in, n_out) in self._sizes.items()
-        ]
-        counts = {i: spikes[i] if i in spikes else encoded[i].counts for i in dict.fromkeys(stream_of_layer.values())}
-        once = [i for i, (_, called) in rows.items() if not called.all()]
+        rows = rows_of(self._calls, self._choices.time_axis, self._choices.mask, self._choices.shape)
+        dense = self._dense(rows)
+        layers = self._layers()
+        leading = {layer.stream: layer.layer_id for layer in reversed(layers) if layer.layer_id not in dense}
+        leading = {layer.stream: leading[layer.stream] for layer in layers if layer.stream in leading}
+        fed, encoded = self._reading.as_they_are, {}
+        spikes = {i: counts_of(rows.values[of], fed[of]) for i, of in leading.items() if of in fed}
+        if preset := self._choices.preset:
+            encoder = preset.encoder_of(INPUTS)
+            encoded = {i: encoder(rows.values[of], i) for i, of in leading.items() if of not in fed}
+        encoding = counts_encoding(preset, spikes, mixed=bool(encoded))
+        program = chain_program(
+            layers, encoder if encoded else Encoder(encoding), self._choices.weights.group, spikes, dense
+        )
         return Captured(
-            chain_program(layers, Encoder(encoding) if not encoded else self._encoder, group, spikes),
+            program,
             encoding,
-            counts,
-            lengths,
+            {i: spikes[i] if i in spikes else encoded[i].counts for i in leading},
+            rows.lengths,
             sum(found.n_clipped for found in encoded.values()),
-            tuple(self._notes(grid, encoding, list(encoded), once)),
-            {"spiking": {"samples": grid.samples, "tokens": grid.tokens, "timesteps": grid.timesteps}},
+            (*self._notes(rows), *_real_notes(list(encoded), dense, encoding)),
+            {"spiking": asdict(rows.grid)},
         )
 
-    @property
-    def _encoder(self) -> Encoder:
-        assert self._choices.preset is not None
-        return self._choices.preset.encoder_of(INPUTS)
+    def _layers(self) -> list[Layer]:
+        """The layers in the order of their first calls."""
+        known: dict[tuple[bytes, ...], str] = {}
+        streams = {i: stream_of(i, tuple(keys), known) for i, keys in self._keys_of.items()}
+        bits = self._choices.weights.bits
+        return [Layer(i, kind, n_in, n_out, bits, streams[i]) for i, (kind, n_in, n_out) in self._sizes.items()]
 
-    def _rows(self, steps: Mapping[str, F32], grid: Grid) -> dict[str, tuple[F32, NDArray[np.bool_]]]:
-        """By layer the rows of the trace, and which of them it was called for."""
-        found: dict[str, tuple[F32, NDArray[np.bool_]]] = {}
-        for layer_id, values in steps.items():
-            stepped_before = any(called.all() for _, called in found.values())
-            found[layer_id] = in_rows(values, grid, first=not stepped_before)
-        return found
+    def _dense(self, rows: Rows) -> list[str]:
+        """Layers that no spikes drive: those on real numbers where there is no encoder."""
+        if self._choices.preset is not None:
+            return []
+        dense = [layer_id for layer_id in self._calls if layer_id not in self._reading.as_they_are]
+        for layer_id in dense:
+            if layer_id in rows.once:
+                raise ModelError(
+                    f"{layer_id}: fed real numbers once for all timesteps, expected spikes where no preset is given; a"
+                    " preset encodes them"
+                )
+        return dense
 
-    def _notes(self, grid: Grid, encoding: Encoding, encoded: list[str], once: list[str]) -> Iterator[str]:
+    def _notes(self, rows: Rows) -> Iterator[str]:
         """How the network was read, in words."""
         fed = ", ".join(i for i, reading in self._reading.as_they_are.items() if reading != "silent")
         yield (
             f"read as a spiking network: {fed} fed spikes, which are recorded as they are; each row of the trace is one"
-            f" timestep ({grid}), so what is given per token is per timestep; spikes=False encodes them instead"
+            f" timestep ({rows.grid}), so what is given per token is per timestep; spikes=False encodes them instead"
         )
         calls = {layer_id: found[0].shape for layer_id, found in self._calls.items() if len(found) == 1}
         in_axis = next(((i, list(s)) for i, s in calls.items() if len(s) > 2), None)
@@ -121,14 +124,26 @@ class SteppedNetwork:
         stepped = ", ".join(i for i, reading in self._reading.as_they_are.items() if reading == "steps")
         if stepped:
             yield f"{stepped}: each channel has a spike of its own size, which is a factor of its weights"
-        if encoded:
-            yield (
-                f"{', '.join(encoded)}: real numbers, encoded in {encoding.n_timesteps} timesteps of the chip for each"
-                " of the network's; the spikes of other streams leave in the first of them, and the idle updates and"
-                " barriers of the rest are counted"
-            )
-        if once:
-            yield f"{', '.join(once)}: called once for all timesteps, and silent in the other rows"
+        if rows.once:
+            yield f"{', '.join(rows.once)}: called once for all timesteps, and silent in the other rows"
+
+
+def _real_notes(encoded: list[str], dense: list[str], encoding: Encoding) -> Iterator[str]:
+    """What became of layers that are fed real numbers, in words."""
+    if dense:
+        yield (
+            f"{', '.join(dense)}: fed real numbers, counted as dense products (vector.mac) in each timestep; a preset"
+            " encodes them instead"
+        )
+    if encoded and encoding.n_timesteps == 1:
+        yield f"{', '.join(encoded)}: real numbers, encoded in each timestep"
+    elif encoded:
+        yield (
+            f"{', '.join(encoded)}: real numbers, encoded in {encoding.n_timesteps} timesteps of the chip for each"
+            " of the network's; the spikes of other streams leave in the first, and idle updates and barriers of the"
+            " rest are counted; without a preset these layers are dense products, and a timestep of the network is one"
+            " of the chip"
+        )
 
 
 def counts_encoding(preset: Preset | None, spikes: Mapping[str, Counts], mixed: bool) -> Encoding:

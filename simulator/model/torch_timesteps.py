@@ -65,8 +65,9 @@ def on_one_grid(steps: Mapping[str, F32]) -> tuple[Grid, dict[str, F32]]:
     for layer_id, values in steps.items():
         shape = values.shape[:3]
         fits = shape[0] in (1, timesteps) and shape[1] == samples and shape[2] in (1, tokens)
-        if not fits and np.prod(shape) == timesteps * samples * tokens:
-            values, fits = values.reshape(timesteps, samples, tokens, -1), True
+        for steps_of in (timesteps, 1):  # samples and tokens that were taken for timesteps and samples
+            if not fits and np.prod(shape) == steps_of * samples * tokens:
+                values, fits = values.reshape(steps_of, samples, tokens, -1), True
         if not fits:
             raise ModelError(
                 f"{layer_id}: {shape[0]} timesteps of {shape[1]} samples of {shape[2]} tokens, expected {timesteps} of"
@@ -107,3 +108,53 @@ def kept_rows(mask: Mask | None, grid: Grid) -> tuple[NDArray[np.bool_], list[in
         expected = f"{grid.samples} of {grid.tokens}"
         raise ModelError(f"the mask is of {mask.shape[0]} samples of {mask.shape[1]} tokens, expected {expected}")
     return np.repeat(mask.reshape(-1), grid.timesteps), [int(n) * grid.timesteps for n in mask.sum(axis=1) if n]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What every layer of a stepped network was fed, in the rows of a trace.
+
+    Attributes
+    ----------
+    grid
+        Samples, tokens and timesteps.
+    values
+        By layer, float32 [rows, n]: sample after sample, in it token after token, and of each all timesteps.
+    lengths
+        Rows of each sample.
+    once
+        Layers that are silent in some rows, because they were called once for several timesteps or tokens.
+    """
+
+    grid: Grid
+    values: Mapping[str, F32]
+    lengths: list[int]
+    once: tuple[str, ...]
+
+
+def rows_of(
+    calls: Mapping[str, Sequence[F32]], time_axis: int | None, mask: Mask | None, shape: tuple[int, ...] = ()
+) -> Rows:
+    """The rows of a network of these calls of each layer, without padding.
+
+    ``shape`` is that of the inputs of the network: where it begins with [timesteps, samples] and every layer is called
+    once with as many rows as both have, the rows are these.
+
+    Raises
+    ------
+    ModelError
+        Layers are stepped differently, or the mask does not fit.
+    """
+    grid, steps = on_one_grid({i: in_time(of_layer, time_axis, i) for i, of_layer in calls.items()})
+    if len(shape) > 2 and time_axis == 0 and (grid.timesteps, grid.tokens, grid.samples) == (1, 1, shape[0] * shape[1]):
+        grid = Grid(shape[1], 1, shape[0])
+        steps = {i: of_layer.reshape(*shape[:2], 1, -1) for i, of_layer in steps.items()}
+    kept, lengths = kept_rows(mask, grid)
+    values: dict[str, F32] = {}
+    once: list[str] = []
+    for layer_id, of_layer in steps.items():
+        stepped_before = len(values) > len(once)
+        rows, called = in_rows(of_layer, grid, first=not stepped_before)
+        values[layer_id] = rows[kept]
+        once += [] if called.all() else [layer_id]
+    return Rows(grid, values, lengths, tuple(once))

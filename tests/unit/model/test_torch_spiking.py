@@ -134,9 +134,26 @@ def test_spikes_false_encodes_and_true_is_no_question(x, events) -> None:
     np.testing.assert_array_equal(trace.spike_counts("fc.in"), encode(by_sample(x.numpy()), T15).counts)
 
 
-def test_real_inputs_without_a_preset_are_refused(x) -> None:
-    with pytest.raises(ModelError, match="fc1: fed real numbers, expected spikes where no preset is given"):
-        capture_torch(Net(loop=True), x)
+def test_real_inputs_without_a_preset_are_dense_products(x) -> None:
+    """As papers count the first layer of a spiking network: n_in * n_out multiply-accumulates in each timestep."""
+    model = Net(loop=True)
+    expected = spikes_of(model, x)
+    trace = capture_torch(model, x)
+    assert [layer.layer_id for layer in trace.layers] == ["fc2", "fc3"]
+    assert trace.encoding.n_timesteps == 1
+    np.testing.assert_array_equal(trace.spike_counts("fc2.in"), by_sample(expected["fc2"]))
+    op = trace.op_by_id["fc1"]
+    assert op.work_per_token == {"vector.mac": (16 * 12, 0), "memory.read": (16 * 12 * 8, 0)}
+    assert trace.stages[0].ops == ("fc1",)
+    run = simulate(load_chip("sdllm-asic-45nm"), trace)
+    assert run.ledger.rows.query("layer == 'fc1' and action == 'mac'")["count"].sum() == 12 * 16 * 12
+
+
+def test_real_numbers_alone_without_a_preset_are_refused(x) -> None:
+    model = nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 4))
+    for spikes in (None, True):
+        with pytest.raises(ModelError, match="0: fed real numbers, expected spikes where no preset is given"):
+            capture_torch(model, x[0], spikes=spikes)
 
 
 class Counting(nn.Module):
@@ -148,10 +165,10 @@ class Counting(nn.Module):
         self.fc1, self.fc2 = nn.Linear(6, 5), nn.Linear(5, 3)
 
     def forward(self, x):
-        return self.fc2(self.spike_counts(self.fc1(self.spike_counts(x))))
+        return self.fc2(self.rounded(self.fc1(self.rounded(x))))
 
     @staticmethod
-    def counts(x):
+    def rounded(x):
         return (x / x.abs().amax(-1, keepdim=True) * 7).round()
 
 
@@ -159,9 +176,9 @@ def test_integer_counts_are_taken_directly() -> None:
     x = torch.randn(4, 6)
     model = Counting()
     trace = capture_torch(model, x, T15)
-    counts = model.spike_counts(x)
+    counts = model.rounded(x)
     np.testing.assert_array_equal(trace.spike_counts("fc1.in"), counts.numpy())
-    np.testing.assert_array_equal(trace.spike_counts("fc2.in"), model.spike_counts(model.fc1(counts)).detach().numpy())
+    np.testing.assert_array_equal(trace.spike_counts("fc2.in"), model.rounded(model.fc1(counts)).detach().numpy())
     assert trace.encoding == Encoding("ternary", 7)  # as many timesteps as the largest count
     assert capture_torch(model, x).encoding == Encoding("ternary", 7)
 
@@ -253,6 +270,60 @@ def test_timesteps_and_samples_in_one_axis(events) -> None:
     np.testing.assert_array_equal(
         trace.spike_counts("fc2.in"), capture_torch(Net(True), events, T15).spike_counts("fc2.in")
     )
+
+
+def test_containers_that_flatten_everything_keep_the_timesteps_of_the_inputs(events) -> None:
+    class Container(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(16, 4)
+
+        def forward(self, x):
+            return self.fc(x.flatten(0, 1)).view(*x.shape[:2], -1)
+
+    trace = capture_torch(Container(), events, T15)
+    assert trace.origin["spiking"] == {"samples": 3, "tokens": 1, "timesteps": 4}
+    np.testing.assert_array_equal(trace.spike_counts("fc.in"), by_sample(events.numpy()))
+
+
+class RunningSum(nn.Linear):
+    """As SpikingJelly's TDLinear: what is multiplied is the running sum of the spikes that the module gets."""
+
+    def forward(self, x):
+        summed = nn.functional.linear(x.cumsum(0), self.weight)
+        return torch.cat([summed[:1], summed.diff(dim=0)]) + self.bias
+
+
+class Converted(nn.Module):
+    """The feed-forward part and the head of a converted language model, [timesteps, samples, tokens, n]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(9)
+        self.table, self.up, self.down = nn.Embedding(20, 8), nn.Linear(8, 12), RunningSum(12, 8)
+        self.register_buffer("step", torch.linspace(0.1, 0.3, 12))
+
+    def forward(self, ids, attention_mask):
+        x = self.table(ids)
+        counts = (self.up(torch.stack([x] + [torch.zeros_like(x)] * 5)).sum(0) / self.step).round().clamp(-6, 6)
+        spikes = torch.stack([(counts.abs() > t) * counts.sign() for t in range(6)]) * self.step
+        return nn.functional.linear(self.down(spikes).sum(0), self.table.weight)
+
+
+def test_a_converted_language_model_sends_its_spikes_and_no_padding() -> None:
+    ids = torch.tensor([[3, 4, 5, 6], [0, 0, 7, 8]])
+    model, inputs = Converted(), {"ids": ids, "attention_mask": (ids > 0).long()}
+    trace = capture_torch(model, inputs, "int8")
+    assert trace.origin["spiking"] == {"samples": 2, "tokens": 4, "timesteps": 6}
+    assert trace.positions.tolist() == [*range(24), *range(12)]
+    x = model.table(ids[ids > 0])
+    unbiased = model.up(x) + 5 * model.up.bias  # the bias comes in every timestep
+    counts = (unbiased / model.step).round().clamp(-6, 6).detach().numpy()
+    spikes = trace.spike_counts("down.in").reshape(6, 6, 12)  # token, timestep
+    np.testing.assert_array_equal(spikes.sum(1), counts)
+    np.testing.assert_array_equal(np.abs(spikes).sum(1), np.abs(counts))
+    head = next(layer for layer in trace.layers if layer.n_out == 20)
+    assert not trace.spike_counts(head.stream).reshape(6, 6, 8)[:, :5].any()  # once for all timesteps
 
 
 def test_padding_of_a_spiking_network_is_left_out(events) -> None:
