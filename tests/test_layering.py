@@ -18,7 +18,7 @@ PACKAGE = ROOT / "simulator"
 # A room may import the rooms of the ranks before its own (DESIGN section 3), and none of its own rank.
 RANKS = (
     ("errors",),
-    ("units", "actions", "choices", "arrays", "outputs", "compiled", "text_files", "shipped"),
+    ("units", "actions", "choices", "arrays", "outputs", "compiled", "text_files", "shipped", "hub_cache"),
     ("config",),
     ("trace",),
     ("model", "mapping"),

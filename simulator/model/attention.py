@@ -21,6 +21,7 @@ from simulator.model.count_kernels import accumulate_spikes
 from simulator.model.encoder import Encoder, SpikeCounts
 from simulator.model.kv_cache import CachedRows, KVCache
 from simulator.model.linear import Record, SpikingLinear, exact_in_float32
+from simulator.model.parallel import at_once
 from simulator.model.preset import Preset, as_preset
 from simulator.trace.encoding import Encoding
 
@@ -36,24 +37,42 @@ class Attention(Protocol):
         ...
 
 
-# Queries of dense attention whose scores are held at once.
+# Queries of dense attention, of each head, whose scores are held at once.
 QUERIES_AT_ONCE = 64
 
 
+def float_attention(block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None = None) -> F32:
+    """Attention in floats, its cache too (`Attention`); products in float32, for numbers, not for spikes."""
+    return _dense(np.float32, block, q, k, v, cache, window)
+
+
 def dense_attention(block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None = None) -> F32:
-    """Attention in floats, its cache too (`Attention`)."""
-    keys = cache.append(f"{block}.keys", CachedRows.floats(k)).rows
-    values = cache.append(f"{block}.values", CachedRows.floats(v)).rows
-    columns, wide_values = keys.astype(np.float64).swapaxes(1, 2), values.astype(np.float64)
-    n, c = q.shape[1], keys.shape[1]
-    parts = []
-    for start in range(0, n, QUERIES_AT_ONCE):  # no query meets the keys of the parts after its own
-        part = q[:, start : start + QUERIES_AT_ONCE]
-        seen = c - n + start + part.shape[1]
-        scores = product(group(part, len(keys)), columns[..., :seen])
-        scores *= np.float32(q.shape[-1] ** -0.5)
-        parts.append(merge(product(softmax(causal(scores, part.shape[1], window)), wide_values[:, :seen]), part))
-    return np.concatenate(parts)
+    """Attention in floats, its cache too (`Attention`); products in float64, so that spikes after it are the same on
+    every kind of processor.
+    """
+    return _dense(np.float64, block, q, k, v, cache, window)
+
+
+def _dense(dtype: type[np.floating], block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None) -> F32:
+    """Dense attention: some queries of a group of heads at a time, against the keys up to the last of them."""
+    keys = cache.append(f"{block}.keys", CachedRows.floats(k)).rows.astype(dtype, copy=False)
+    values = cache.append(f"{block}.values", CachedRows.floats(v)).rows.astype(dtype, copy=False)
+    (h, n, hd), (kv, c, _) = q.shape, keys.shape
+    g, scale, mixed = h // kv, np.float32(hd**-0.5), np.empty((n, h, hd), np.float32)
+
+    def mix(task: tuple[int, int]) -> None:
+        head, start = task
+        heads, queries = slice(head * g, (head + 1) * g), slice(start, min(start + QUERIES_AT_ONCE, n))
+        seen = slice(0 if window is None else max(0, c - n + start - window + 1), c - n + queries.stop)
+        part = np.ascontiguousarray(q[heads, queries]).reshape(-1, hd)  # [g*b, hd]
+        scores = (part.astype(dtype, copy=False) @ keys[head, seen].T).astype(np.float32, copy=False)
+        scores *= scale
+        shares = softmax(causal(scores[None], queries.stop - start, window))[0]
+        mixed_part = shares.astype(dtype, copy=False) @ values[head, seen]
+        mixed[queries, heads] = mixed_part.reshape(g, -1, hd).transpose(1, 0, 2)
+
+    at_once(mix, [(head, start) for head in range(kv) for start in range(0, n, QUERIES_AT_ONCE)])
+    return mixed.reshape(n, h * hd)
 
 
 def attention_for(rule: AttentionRule, preset: Encoding | Preset) -> Attention:

@@ -48,6 +48,8 @@ class Passage:
         Tokens that are the tokenizer's unknown token, because it has none for the characters.
     n_marks
         Byte order marks inside the text, which are tokens as other characters are.
+    n_given
+        Tokens at the start that are passed and not predicted.
     """
 
     token_ids: NDArray[np.int64]
@@ -56,6 +58,7 @@ class Passage:
     n_unread_bytes: int = 0
     n_unknown: int = 0
     n_marks: int = 0
+    n_given: int = 1
 
 
 class Tokenizer:

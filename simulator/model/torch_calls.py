@@ -79,6 +79,11 @@ class HeldTensors:
                 first = tensor.storage_offset()
                 self._by_storage.setdefault(key, []).append(Held(name, first, first + tensor.numel()))
 
+    def is_part(self, name: str, tensor: torch.Tensor) -> bool:
+        """Whether a view of a held tensor has fewer elements than all of it."""
+        of_storage = self._by_storage.get(storage_key(tensor), ())
+        return any(held.name == name and tensor.numel() < held.stop - held.start for held in of_storage)
+
     def name_of(self, tensor: torch.Tensor) -> tuple[str, int] | None:
         """Name of the tensor that this one is a view of, and the element of it where the view begins."""
         for held in self._by_storage.get(storage_key(tensor), ()):
@@ -151,7 +156,9 @@ class LinearCalls:
             return self._of_attention(attention, module, part, start, values, weight, bias, output)
         if attention.endswith("out_proj") and _is_attention(self._modules.get(attention.rpartition(".")[0])):
             return self._out_of_attention(attention, values, weight, bias, output)
-        layer_id = self._claim(name.removesuffix("weight").rstrip(".") if part == "weight" else name.rstrip("."), name)
+        short = name.removesuffix("weight") if part == "weight" else name
+        rows = f".{start // weight.shape[-1]}" if start or self._held.is_part(name, weight) else ""
+        layer_id = self._claim(short.rstrip(".") + rows, name + rows)
         swapped = self._tokens_first and values.dim() > 2
         fed = self._fed(attention if part == "weight" else None, values)
         return self._shown(layer_id, "linear", values, weight, bias, output, swapped, fed)

@@ -63,7 +63,7 @@ class ChainLinear:
     def _sums(self, layer_id: str, spikes: SpikeCounts, weights: F32) -> F32:
         if self._preset.weights.bits == FLOAT_BITS:
             return float_outputs(layer_id, weights, spikes, self._preset)
-        return side_by_side((layer_id,), [weights], self._preset)(spikes, spikes.counts.astype(np.float32))[0]
+        return side_by_side((layer_id,), [weights], self._preset)(spikes)[0]
 
     def captured(self) -> Captured:
         """All that the calls gave: one stage per stream."""

@@ -82,4 +82,7 @@ def _first_call(model: nn.Module, inputs: Any, choices: Choices) -> tuple[Mappin
     notes = use.coverage(model).warnings(choices.allow_partial)
     if not seen:
         raise ModelError(f"{type(model).__name__} calls no linear layer, expected at least one")
+    empty = next((layer_id for layer_id, values in seen.items() if not values.n_rows), None)
+    if empty is not None:
+        raise ModelError(f"{empty}: called without a token, expected at least one")
     return {layer_id: best_reading(values, fed[layer_id]) for layer_id, values in seen.items()}, notes

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from simulator.errors import ModelError, SpikewattError
 
 if TYPE_CHECKING:
@@ -82,17 +84,18 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 @contextmanager
 def state_kept(model: nn.Module) -> Iterator[None]:
-    """Give modules (membranes, counters, caches) and the random numbers of torch the state back that they had."""
+    """Give modules (membranes, caches) and the random numbers of torch and numpy the state back that they had."""
     import torch
 
     kept = [
         (module, {k: _saved(v) for k, v in vars(module).items() if k not in NO_STATE}) for module in model.modules()
     ]
-    seed = torch.get_rng_state()
+    seed, numpy_seed = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002  what the module may draw from
     try:
         yield
     finally:
         torch.set_rng_state(seed)
+        np.random.set_state(numpy_seed)  # noqa: NPY002
         for module, state in kept:
             for name in [name for name in vars(module) if name not in state and name not in NO_STATE]:
                 del vars(module)[name]

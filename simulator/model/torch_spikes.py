@@ -28,8 +28,8 @@ class InputValues:
     ----------
     of_module
         Whether they are what the module was called with, not what it multiplied.
-    n_calls
-        Calls of the layer.
+    n_calls, n_rows
+        Calls of the layer, and vectors in all of them.
     keys
         Key of each call (`torch_streams.StreamKeys`).
     lowest, highest
@@ -38,6 +38,7 @@ class InputValues:
 
     of_module: bool = False
     n_calls: int = 0
+    n_rows: int = 0
     keys: list[bytes] = field(default_factory=list)
     lowest: float = 0.0
     highest: float = 0.0
@@ -51,6 +52,7 @@ class InputValues:
         """One call: values [*, n]."""
         rows = np.abs(values.reshape(-1, values.shape[-1]))
         self.n_calls += 1
+        self.n_rows += len(rows)
         self.keys.append(key)
         if not rows.size:
             return

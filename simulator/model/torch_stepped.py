@@ -83,7 +83,7 @@ class SteppedNetwork:
             {i: spikes[i] if i in spikes else encoded[i].counts for i in leading},
             rows.lengths,
             sum(found.n_clipped for found in encoded.values()),
-            (*self._notes(rows), *_real_notes(list(encoded), dense, encoding)),
+            (*self._notes(rows), *_count_notes(spikes, encoding), *_real_notes(list(encoded), dense, encoding)),
             {"spiking": asdict(rows.grid)},
         )
 
@@ -126,6 +126,17 @@ class SteppedNetwork:
             yield f"{stepped}: each channel has a spike of its own size, which is a factor of its weights"
         if rows.once:
             yield f"{', '.join(rows.once)}: called once for all timesteps, and silent in the other rows"
+
+
+def _count_notes(spikes: Mapping[str, Counts], encoding: Encoding) -> Iterator[str]:
+    """That counts beyond one take timesteps of the chip, in words."""
+    largest = {stream_id: int(np.abs(counts.astype(np.int64)).max(initial=0)) for stream_id, counts in spikes.items()}
+    most = max(largest, key=largest.__getitem__, default="")
+    if most and largest[most] > 1:
+        yield (
+            f"{most}: counts up to {largest[most]}, so a timestep of the network is {encoding.n_timesteps} of the chip,"
+            " for the streams of fewer spikes too"
+        )
 
 
 def _real_notes(encoded: list[str], dense: list[str], encoding: Encoding) -> Iterator[str]:

@@ -18,6 +18,8 @@ Mask = NDArray[np.bool_]
 # Arguments that say which tokens are padding: true (or 1) for a token, and true (or -inf) for padding.
 TOKEN_MASKS = ("attention_mask", "token_mask", "input_mask")
 PADDING_MASKS = ("key_padding_mask", "src_key_padding_mask", "padding_mask", "pad_mask")
+# Arguments of a second sequence, to which the mask of the first says nothing.
+DECODER = ("decoder_", "tgt")
 
 
 def to_numpy(tensor: torch.Tensor) -> F32:
@@ -38,7 +40,7 @@ def token_mask(inputs: Any, given: Any = None) -> Mask | None:
     Raises
     ------
     ModelError
-        A mask has not two axes, masks disagree, or no token is left.
+        A mask has not two axes, masks disagree or leave no token, or there is a second sequence.
     """
     if given is not None:
         return _checked("token_mask", np.asarray(given.cpu() if hasattr(given, "cpu") else given) != 0)
@@ -56,6 +58,12 @@ def token_mask(inputs: Any, given: Any = None) -> Mask | None:
     if not found:
         return None
     first, *others = found
+    decoder = next((name for name in named if name.startswith(DECODER)), None)
+    if decoder is not None and not found[first].all():
+        raise ModelError(
+            f"{first} is of the encoder, and {decoder} are tokens of their own; token_mask says which rows of"
+            " the linear layers are not padding"
+        )
     for name in others:
         if not np.array_equal(found[name], found[first]):
             raise ModelError(f"{first} and {name} leave out different tokens; token_mask says which are padding")

@@ -95,8 +95,8 @@ def _hooks(model: nn.Module, config: LlamaConfig, preset: Preset, streams: _Stre
 def _passages(inputs: Any, mask: Mask | None) -> tuple[Passage, ...]:
     """The sequences of the token ids [batch, n] among the inputs without padding; none where there are no ids."""
     named = dict(inputs) if isinstance(inputs, Mapping) else dict(enumerate(_listed(inputs)))
-    masks = (*TOKEN_MASKS, *PADDING_MASKS)
-    for tensor in [named["input_ids"]] if "input_ids" in named else [t for k, t in named.items() if k not in masks]:
+    others = (*TOKEN_MASKS, *PADDING_MASKS, "position_ids", "token_type_ids", "labels")
+    for tensor in [named["input_ids"]] if "input_ids" in named else [t for k, t in named.items() if k not in others]:
         if hasattr(tensor, "dim") and tensor.dim() == 2 and not tensor.is_floating_point():
             ids = tensor.cpu().numpy().astype(np.int64)
             kept = mask if mask is not None and mask.shape == ids.shape else np.ones(ids.shape, np.bool_)

@@ -83,6 +83,19 @@ def test_a_bare_parameter_in_f_linear_is_a_layer() -> None:
     assert [(layer.layer_id, layer.n_in, layer.n_out) for layer in trace.layers] == [("part.w", 16, 8), ("fc", 8, 4)]
 
 
+def test_rows_of_one_parameter_are_layers_of_their_own() -> None:
+    """As functional attention takes q, k and v from one packed weight."""
+    model = Then(Weight(24, 16), lambda m, x: sum(functional.linear(x, rows) for rows in m.w.chunk(3)))
+    trace = capture_torch(model, torch.randn(5, 16), T15)
+    found = {layer.layer_id: (layer.n_out, layer.stream) for layer in trace.layers}
+    assert found == {
+        "part.w.0": (8, "part.w.0.in"),
+        "part.w.8": (8, "part.w.0.in"),
+        "part.w.16": (8, "part.w.0.in"),
+        "fc": (4, "fc.in"),
+    }
+
+
 class Tables(nn.Module):
     """Embeddings, positions, a class token, gains, norms and biases: no weights of a layer."""
 
@@ -198,12 +211,24 @@ def test_low_precision_is_captured_as_its_values() -> None:
         assert len(capture_torch(Then(nn.Linear(16, 8)), x, T15).layers) == 2
 
 
+class Empty(nn.Module):
+    """A layer for none of the tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(16, 2)
+
+    def forward(self, x):
+        return self.fc(x[:0])
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
         (nn.Linear(3, 3, device="meta"), "weight: on device meta, which holds no values"),
         (nn.Linear(16, 3, dtype=torch.complex64), "linear: torch.complex64 weights, expected real numbers"),
         (nn.Linear(3, 3), "Linear fails on these inputs: RuntimeError: "),
+        (nn.Sequential(nn.Flatten(), Empty()), "1.fc: called without a token, expected at least one"),
         (nn.Sequential(), "Sequential calls no linear layer, expected at least one"),
         (nn.MultiheadAttention(16, 2), "MultiheadAttention fails on these inputs: TypeError: "),
     ],

@@ -212,3 +212,11 @@ def test_masks_that_disagree_are_refused(lm) -> None:
     }
     with pytest.raises(ModelError, match="attention_mask and padding_mask leave out different tokens"):
         capture_torch(lm, inputs, "int8")
+
+
+def test_the_mask_of_an_encoder_says_nothing_of_a_decoder(lm) -> None:
+    inputs = {"attention_mask": torch.tensor([[0, 1]]), "decoder_input_ids": torch.tensor([[1, 2]])}
+    with pytest.raises(
+        ModelError, match="attention_mask is of the encoder, and decoder_input_ids are tokens of their own"
+    ):
+        capture_torch(lm, inputs, "int8")

@@ -181,6 +181,10 @@ def test_integer_counts_are_taken_directly() -> None:
     np.testing.assert_array_equal(trace.spike_counts("fc2.in"), model.rounded(model.fc1(counts)).detach().numpy())
     assert trace.encoding == Encoding("ternary", 7)  # as many timesteps as the largest count
     assert capture_torch(model, x).encoding == Encoding("ternary", 7)
+    assert any(
+        "fc1.in: counts up to 7, so a timestep of the network is 7 of the chip" in w for w in trace.origin["warnings"]
+    )
+    np.testing.assert_array_equal(trace.counts("fc1.in"), trace.spike_counts("fc1.in"))  # the earlier name
 
 
 def test_counts_that_the_code_cannot_hold_are_refused() -> None:
