@@ -22,6 +22,7 @@ from simulator.model.generation import Decode, generate
 from simulator.model.kv_cache import KVCache
 from simulator.model.linear import VERIFY_TOKENS, FloatLinear, SpikingLinear
 from simulator.model.model_location import locate_model
+from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.perplexity import Perplexity, score_passages
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
@@ -88,20 +89,21 @@ class CaptureReport:
 
 
 def capture(
-    model_dir: Path,
+    model: Path | str,
     text: str,
     preset: Encoding | Preset | str,
     max_tokens: int | None = None,
     name: str | None = None,
     *,
     decode: Decode | None = None,
+    options: ModelOptions = AS_STATED,
 ) -> tuple[Trace, CaptureReport]:
     """Pass ``text`` through the model with spike-driven linear layers and keep every spike count.
 
     Parameters
     ----------
-    model_dir
-        Hugging Face directory of a LLaMA model.
+    model
+        Hugging Face folder, GGUF file, or hub id in the local cache.
     text
         Passages between lines ``<|endoftext|>``; each is a sequence of its own, cut to the model's context.
     preset
@@ -113,15 +115,17 @@ def capture(
         Of the trace; by default model, code and timesteps.
     decode
         What to generate after the text, which is then one passage, the prompt; None for nothing.
+    options
+        Token in front of the text and keys of ``config.json`` to ignore.
 
     Raises
     ------
     ModelError
         When the model cannot be read, the text is empty, the context too short, or an activation is not finite.
     """
-    checkpoint = read_checkpoint(model_dir)
+    checkpoint = read_checkpoint(model, options)
     config = checkpoint.config
-    tokenizer = Tokenizer(model_dir, config)
+    tokenizer = Tokenizer(model, config)
     passages = tokenize(tokenizer, text, config.max_position_embeddings, max_tokens)
     if decode is not None:
         _check_passages(text)
@@ -142,16 +146,18 @@ def capture(
     unknown = tokenizer.without_text(generated)
     if unknown:
         warnings = (*warnings, f"{len(unknown)} generated tokens, such as {unknown[0]}, have no text in the tokenizer")
-    model = locate_model(model_dir).name
+    model_name = locate_model(model).name
     quality = {"float": float_perplexity, "spiking": spiking_perplexity}
-    origin = {"model": model} | _origin(weight_files(model_dir).sha256(), text, settled, quality)
+    origin = {"model": model_name} | _origin(weight_files(model).sha256(), text, settled, quality)
     origin |= {"clipped": dict(run.n_clipped)}
+    if options.ignored_keys:
+        origin |= {"ignored_config_keys": list(options.ignored_keys)}
     if decode is not None:
         origin |= {"decode": asdict(decode), "generated_ids": generated.tolist()}
     lengths = [len(p.token_ids) for p in passages]
     lengths[-1] += len(generated)
     program = build_program(config, settled, checkpoint.stored_bits, max(lengths))
-    name = name or f"{model}-{chosen.name}-T{encoding.n_timesteps}"
+    name = name or f"{model_name}-{chosen.name}-T{encoding.n_timesteps}"
     trace = run.recorder.trace(name, program, lengths, origin | {"warnings": list(warnings)}, len(generated))
     report = CaptureReport(
         n_tokens=sum(lengths),

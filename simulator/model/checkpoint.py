@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from simulator.arrays import F32
 from simulator.errors import ModelError, did_you_mean
 from simulator.model.llama_config import LlamaConfig, read_config
+from simulator.model.model_location import locate_model
 from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.stored_tensor import TensorFiles
 from simulator.model.weight_files import weight_files
@@ -185,7 +186,8 @@ def read_checkpoint(model: Path | str, options: ModelOptions = AS_STATED) -> Che
         another shape or type than the config says, holds NaN or infinity, or has no place in the forward pass. NaN or
         infinity of a large model is found when the tensor is read.
     """
-    config, files = read_config(model, options), weight_files(model)
+    folder_or_file = locate_model(model).path  # a config.json alone is no model
+    config, files = read_config(folder_or_file, options), weight_files(folder_or_file)
     config = _untied(config, files)
     specs = tensor_specs(config)
     if config.tie_word_embeddings and EMBEDDING not in files.path_of and HEAD in files.path_of:

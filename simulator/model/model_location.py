@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.errors import ModelError
+from simulator.hub_cache import hub_folder, is_hub_id
 from simulator.model.gguf_file import MAGIC
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = WEIGHTS_FILE + ".index.json"
 EXPECTED = "expected a Hugging Face folder, a GGUF file, or a hub id in the local cache"
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-# Environment variables of the Hub cache, as huggingface_hub reads them.
-CACHE_VARIABLES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
 SHARD = re.compile(r"-\d{5}-of-\d{5}\.safetensors$")
 # First bytes of a file that git-lfs left in place of the content.
 LFS_POINTER = b"version https://git-lfs"
@@ -74,7 +71,7 @@ def locate_model(model: Path | str) -> ModelLocation:
         return _in_folder(path, path.resolve().name)
     if path.is_file():
         return _file(path)
-    if HUB_ID.fullmatch(str(model)) and (_cache_of(str(model)).is_dir() or not path.parent.is_dir()):
+    if is_hub_id(str(model)) and (hub_folder(str(model)).is_dir() or not path.parent.is_dir()):
         return _cached(str(model))
     raise ModelError(f"{model}: no such file or folder; {EXPECTED}")
 
@@ -100,7 +97,7 @@ def _in_folder(folder: Path, name: str) -> ModelLocation:
 
 def _cached(hub_id: str) -> ModelLocation:
     """The snapshot of a hub id in the local cache, that of ``main`` where there are several."""
-    stored, help_line = _cache_of(hub_id), f"download it with: hf download {hub_id}"
+    stored, help_line = hub_folder(hub_id), f"download it with: hf download {hub_id}"
     if not stored.is_dir():
         raise ModelError(f"{hub_id}: no such folder, and the Hub cache {stored.parent} does not hold it; {help_line}")
     main = stored / "refs" / "main"
@@ -111,21 +108,6 @@ def _cached(hub_id: str) -> ModelLocation:
     if len(snapshots) != 1:
         raise ModelError(f"{hub_id}: {stored} holds {len(snapshots)} snapshots of it, expected one; {help_line}")
     return _in_folder(snapshots[0], hub_id.split("/")[1])
-
-
-def _cache_of(hub_id: str) -> Path:
-    return hub_cache() / f"models--{hub_id.replace('/', '--')}"
-
-
-def hub_cache() -> Path:
-    """Folder of the local Hub cache, found as huggingface_hub finds it."""
-    for variable in CACHE_VARIABLES:
-        if os.environ.get(variable):
-            return Path(os.environ[variable]).expanduser()
-    if os.environ.get("HF_HOME"):
-        return Path(os.environ["HF_HOME"]).expanduser() / "hub"
-    caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(caches).expanduser() / "huggingface" / "hub"
 
 
 def missing_weights(folder: Path) -> ModelError:

@@ -18,6 +18,7 @@ from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.encoder import clip_warnings
 from simulator.model.linear import FloatLinear, Linear, SpikingLinear
 from simulator.model.llama_config import LlamaConfig
+from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
 from simulator.model.scoring import TextScores, TokenScores, score_dense, score_spiking
@@ -96,20 +97,22 @@ class Perplexity:
 
 
 def perplexity(
-    model_dir: Path,
+    model: Path | str,
     text: str,
     preset: Encoding | Preset | str | None = None,
     max_tokens: int | None = None,
+    *,
+    options: ModelOptions = AS_STATED,
 ) -> Perplexity:
-    """Perplexity of the model in ``model_dir`` on ``text``.
+    """Perplexity of a model on ``text``.
 
     Passages stand between lines ``<|endoftext|>``; each is passed on its own as BOS and its tokens, cut to the model's
     context.
 
     Parameters
     ----------
-    model_dir
-        Hugging Face directory of a LLaMA model.
+    model
+        Hugging Face folder, GGUF file, or hub id in the local cache.
     text
         The passages.
     preset
@@ -117,14 +120,16 @@ def perplexity(
         None: the float model.
     max_tokens
         Tokens to pass in all, BOS included; None for the whole text.
+    options
+        Token in front of the text and keys of ``config.json`` to ignore.
 
     Raises
     ------
     ModelError
         When the model cannot be read, or the text is empty.
     """
-    checkpoint = read_checkpoint(model_dir)
-    tokenizer = Tokenizer(model_dir, checkpoint.config)
+    checkpoint = read_checkpoint(model, options)
+    tokenizer = Tokenizer(model, checkpoint.config)
     passages = tokenize(tokenizer, text, checkpoint.config.max_position_embeddings, max_tokens)
     said = (*checkpoint.config.warnings, *text_warnings(passages))
     if preset is None:
