@@ -100,6 +100,21 @@ def compiling_faults(module: str, source: str) -> list[str]:
     return faults
 
 
+# Rooms of the engine, and what each may not import: the flow uses the network, which uses the kernels.
+ENGINE_ROOM_MAY = {"kernels": ("kernels",), "network": ("kernels", "network")}
+
+
+def engine_room_faults(module: str, source: str) -> list[str]:
+    """Imports of a room of the engine from a room that stands above it, or from the flow itself."""
+    _, _, room, _ = module.split(".", 3)
+    may = tuple(f"simulator.engine.{name}." for name in ENGINE_ROOM_MAY[room])
+    return [
+        f"{module}:{line}: {room} imports {target}"
+        for line, target in imported_modules(source)
+        if target.startswith("simulator.engine") and not target.startswith(may)
+    ]
+
+
 def module_name(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -119,6 +134,32 @@ def test_every_module_and_folder_has_a_rank() -> None:
 
 def test_imports_run_one_way() -> None:
     assert [fault for path in FILES for fault in import_faults(module_name(path), path.read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize("room", ENGINE_ROOM_MAY)
+def test_rooms_of_the_engine_form_no_circle(room: str) -> None:
+    files = sorted((PACKAGE / "engine" / room).glob("[!_]*.py"))
+    assert len(files) > 3
+    assert [f for path in files for f in engine_room_faults(module_name(path), path.read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize("target", ["oracle.reference", "network.trees", "plan"])
+def test_a_circle_in_the_engine_would_be_found(target: str) -> None:
+    assert engine_room_faults("simulator.engine.kernels.mesh", f"from simulator.engine.{target} import x") != []
+
+
+def code_lines(function: ast.FunctionDef) -> int:
+    """Lines of a function below its docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def test_functions_of_the_engine_are_short_and_take_few_parameters() -> None:
+    nodes = [node for p in (PACKAGE / "engine").rglob("*.py") for node in ast.walk(ast.parse(p.read_text("utf-8")))]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    assert len(functions) > 300
+    assert [node.name for node in functions if code_lines(node) > 80] == []
+    assert [node.name for node in functions if len(node.args.args) + len(node.args.kwonlyargs) > 9] == []
 
 
 def test_only_kernel_files_compile() -> None:

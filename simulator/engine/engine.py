@@ -75,7 +75,7 @@ def replay(
     threads = threads_for(mapped.trace, threads)
     if memory_limit_bytes is not None:
         check_memory(mapped, threads, memory_limit_bytes)
-    compile_s = warm_up(mapped.chip.sync.kind, mapped.chip.noc.router, mapped.chip.noc.model)
+    compile_s = warm_up(mapped.chip)
     started = time.perf_counter()
     simulation = _Simulation(Setting.of(mapped), threads)
     for done, batch in enumerate(simulation.batches(), start=1):

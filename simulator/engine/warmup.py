@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from functools import cache
+from typing import get_args
 
 import numpy as np
 
 from simulator.choices import NetworkModel, SyncKind
+from simulator.config.chip import ChipConfig
 from simulator.engine.kernels.network_records import NO_NODES
 from simulator.engine.kernels.stage_records import (
     EVENT,
@@ -25,14 +27,28 @@ from simulator.engine.kernels.timesteps import run_timesteps
 from simulator.engine.kernels.value_transfer import ValuePackets, run_transfer
 from simulator.engine.network.shape import Mesh, Router, RouterFamily, network_arrays
 
+MODELS: tuple[tuple[RouterFamily, NetworkModel], ...] = (("P", "cycle"), ("V", "cycle"), ("P", "estimate"))
+
+
+def warm_up(chip: ChipConfig) -> float:
+    """Compile the kernels that ``chip`` needs; returns the seconds it took, once for each kind of chip in a process.
+
+    Kernels are compiled for a kind of synchronization and a model of the network: one for the routers P, N and R, one
+    for V, one for the closed forms.
+    """
+    if chip.noc.model != "cycle":
+        return _warm_up(chip.sync.kind, "P", "estimate")
+    return _warm_up(chip.sync.kind, "V" if chip.noc.router == "V" else "P", "cycle")
+
+
+def warm_up_all() -> float:
+    """Compile the kernels of every kind of chip; returns the seconds it took."""
+    return sum(_warm_up(sync, *model) for model in MODELS for sync in get_args(SyncKind))
+
 
 @cache
-def warm_up(sync: SyncKind = "barrier", family: RouterFamily = "P", model: NetworkModel = "cycle") -> float:
-    """Run the kernels that a chip needs once on one neuron, one router and one packet; returns the seconds it took.
-
-    Kernels are compiled for a kind of synchronization and for a model of the network; P, N and R share one. Each
-    combination is run once a process.
-    """
+def _warm_up(sync: SyncKind, family: RouterFamily, model: NetworkModel) -> float:
+    """Run the kernels once on one neuron, one router and one packet."""
     started = time.perf_counter()
     network = network_arrays(Mesh(1, 1), Router(family, 1), model)
     zero, one = np.zeros(1, np.int64), np.ones(1, np.int64)

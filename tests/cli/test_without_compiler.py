@@ -16,7 +16,7 @@ from pathlib import Path
 
 warnings.simplefilter("error")
 import spikewatt as sw
-from simulator.engine.warmup import warm_up
+from simulator.engine.warmup import warm_up_all
 from simulator.report.report_files import write_report
 from simulator.report.timeline import write_timeline
 from simulator.trace.synthetic import synthetic_trace
@@ -34,7 +34,7 @@ SETTINGS = {
     "dense": ("dense-int8-45nm",),
     "banks": ("sdllm-asic-45nm", "core.dendrite.accumulators=sram", "core.dendrite.accumulator_banks=2"),
 }
-warm_up()
+warm_up_all()
 for code, levels in (("ternary", 3), ("binary", 3), ("bitwise", 7), ("graded", 7), ("bitwise_twos", 7)):
     trace = synthetic_trace("poisson", (24, 12, 6), code=code, levels=levels, tokens=2, name=code)
     for name, (chip, *overrides) in SETTINGS.items():
