@@ -25,6 +25,7 @@ from simulator.model.torch_chain import INPUTS
 from simulator.model.torch_choices import Choices
 from simulator.model.torch_network import capture_network
 from simulator.model.torch_run import arguments, unwrapped
+from simulator.model.torch_timesteps import TimeAxis
 from simulator.model.torch_tokens import token_mask as padding_mask
 from simulator.model.torch_tree import capture_tree, is_tree
 from simulator.trace.encoding import Encoding
@@ -44,6 +45,7 @@ def capture_torch(
     *,
     spikes: bool | None = None,
     time_axis: int | None = 0,
+    timesteps: int | None = None,
     token_mask: torch.Tensor | None = None,
     allow_partial: bool = False,
 ) -> Trace:
@@ -73,6 +75,8 @@ def capture_torch(
         integers, or of one size per channel. A warning says what was found. False encodes everything.
     time_axis
         Axis of the tensors of a spiking network that holds timesteps, as in [T, N, C]; None where there is none.
+    timesteps
+        Timesteps of a spiking network whose layers get [T * N, C] where ``inputs`` do not show T.
     token_mask
         Bool [samples, tokens], true for a token: which tokens are not padding, where no argument of the model says it.
     allow_partial
@@ -95,19 +99,22 @@ def capture_torch(
     if fields is not None and not spikes:
         if chosen is None:
             raise ModelError("a LLaMA tree is fed real numbers, expected a preset that encodes them")
-        choices = Choices(chosen, spikes, time_axis, mask, allow_partial)
+        choices = Choices(chosen, spikes, TimeAxis(time_axis), mask, allow_partial)
         return capture_tree(model, inputs, choices, parse_config(dict(fields), "config"), name, partial(_origin, model))
     if chosen is not None:
         _check_chain(chosen)
-    choices = Choices(chosen, spikes, time_axis, mask, allow_partial, _shape(inputs))
+    choices = Choices(chosen, spikes, _time(inputs, time_axis, timesteps), mask, allow_partial)
     return capture_network(model, inputs, choices, name, partial(_origin, model, chosen))
 
 
-def _shape(inputs: Any) -> tuple[int, ...]:
-    """Shape of the first tensor of real numbers among the inputs, or nothing."""
+def _time(inputs: Any, axis: int | None, timesteps: int | None) -> TimeAxis:
+    """Where timesteps are: those that the user gives, or the first axes of the inputs [timesteps, samples, ...]."""
+    if timesteps is not None:
+        return TimeAxis(axis, timesteps)
     args, named = arguments(inputs)
     floats = (x for x in (*args, *named.values()) if getattr(x, "is_floating_point", lambda: False)())
-    return next((tuple(x.shape) for x in floats), ())
+    shape = next((tuple(x.shape) for x in floats), ())
+    return TimeAxis(axis, *shape[:2]) if len(shape) > 2 else TimeAxis(axis)
 
 
 def _own_config(model: nn.Module) -> Mapping[str, Any] | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from simulator.model.preset import Preset, WeightFields
+from simulator.model.torch_timesteps import TimeAxis
 from simulator.model.torch_tokens import Mask
 
 # (clipped values by type of stream, warnings) -> the origin of the trace.
@@ -22,22 +23,19 @@ class Choices:
         Encoder and weights; None for a network whose layers are all fed spikes.
     spikes
         Whether the module is a spiking network; None to look.
-    time_axis
-        Axis of its tensors that holds timesteps; None where its calls alone do.
+    time
+        Where its tensors hold timesteps.
     mask
         Bool [samples, tokens]: which tokens are not padding; None where all are.
-    shape
-        Of the first tensor of real numbers among the inputs; empty where there is none.
     allow_partial
         Whether weights outside the captured layers are a warning.
     """
 
     preset: Preset | None
     spikes: bool | None = None
-    time_axis: int | None = 0
+    time: TimeAxis = field(default_factory=TimeAxis)
     mask: Mask | None = None
     allow_partial: bool = False
-    shape: tuple[int, ...] = ()
 
     @property
     def weights(self) -> WeightFields:

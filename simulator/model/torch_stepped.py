@@ -63,7 +63,7 @@ class SteppedNetwork:
         ModelError
             Layers are stepped differently, or the counts of the preset do not hold the spikes.
         """
-        rows = rows_of(self._calls, self._choices.time_axis, self._choices.mask, self._choices.shape)
+        rows = rows_of(self._calls, self._choices.time, self._choices.mask)
         dense = self._dense(rows)
         layers = self._layers()
         leading = {layer.stream: layer.layer_id for layer in reversed(layers) if layer.layer_id not in dense}
@@ -116,9 +116,9 @@ class SteppedNetwork:
         )
         calls = {layer_id: found[0].shape for layer_id, found in self._calls.items() if len(found) == 1}
         in_axis = next(((i, list(s)) for i, s in calls.items() if len(s) > 2), None)
-        if in_axis is not None and self._choices.time_axis is not None:
+        if in_axis is not None and self._choices.time.axis is not None:
             yield (
-                f"axis {self._choices.time_axis} of inputs such as {in_axis[1]} of {in_axis[0]} was taken as time; say"
+                f"axis {self._choices.time.axis} of inputs such as {in_axis[1]} of {in_axis[0]} was taken as time; say"
                 " time_axis=None where it holds samples"
             )
         stepped = ", ".join(i for i, reading in self._reading.as_they_are.items() if reading == "steps")

@@ -27,26 +27,61 @@ class Grid:
         return ", ".join(words[:1] + words[1 + (self.tokens == 1) :])
 
 
-def in_time(calls: Sequence[F32], time_axis: int | None, layer_id: str) -> F32:
-    """Inputs of all calls of a layer as [timesteps, samples, tokens, n].
+@dataclass(frozen=True)
+class TimeAxis:
+    """Where the inputs of a layer hold timesteps.
 
-    Several calls are timesteps, one after another. In one call of three axes or more ``time_axis`` holds them.
+    Attributes
+    ----------
+    axis
+        The axis of a single call that holds them; None where there is none.
+    timesteps, samples
+        Sizes that share the first axis of a single call where a module flattens them; 0 where that is not known.
+    """
+
+    axis: int | None = 0
+    timesteps: int = 0
+    samples: int = 0
+
+    def split(self, call: F32, layer_id: str) -> F32:
+        """The inputs of a single call as [timesteps, samples, ...]; one timestep where it holds none.
+
+        Raises
+        ------
+        ModelError
+            The call has no such axis.
+        """
+        if self._is_flat(call):
+            return call.reshape(self.timesteps, -1, *call.shape[1:])
+        if call.ndim < 3 or self.axis is None:
+            return call[None]
+        if not -call.ndim < self.axis < call.ndim - 1 or self.axis == -1:
+            raise ModelError(
+                f"{layer_id}: time_axis {self.axis}, expected an axis of {list(call.shape)} before the last"
+            )
+        return np.moveaxis(call, self.axis, 0)
+
+    def _is_flat(self, call: F32) -> bool:
+        if self.timesteps < 2 or call.ndim < 2:
+            return False
+        if self.samples:
+            return self.axis == 0 and len(call) == self.timesteps * self.samples
+        return len(call) > self.timesteps and len(call) % self.timesteps == 0
+
+
+def in_time(calls: Sequence[F32], time: TimeAxis, layer_id: str) -> F32:
+    """Inputs of all calls of a layer as [timesteps, samples, tokens, n]; several calls are timesteps one after another.
 
     Raises
     ------
     ModelError
-        The calls have different shapes.
+        The calls have different shapes, or no axis of time.
     """
     shapes = {call.shape for call in calls}
     if len(shapes) > 1:
         found = " and ".join(str(list(shape)) for shape in sorted(shapes)[:2])
         raise ModelError(f"{layer_id}: called with inputs of shapes {found}, expected one shape in every timestep")
-    if len(calls) > 1:
-        steps = np.stack(calls)
-    elif calls[0].ndim > 2 and time_axis is not None:
-        steps = np.moveaxis(calls[0], time_axis, 0)
-    else:
-        steps = calls[0][None]
+    steps = np.stack(calls) if len(calls) > 1 else time.split(calls[0], layer_id)
     if steps.ndim == 2:  # one sample without an axis for it
         steps = steps[:, None]
     return steps.reshape(*steps.shape[:2], -1, steps.shape[-1])
@@ -60,7 +95,8 @@ def on_one_grid(steps: Mapping[str, F32]) -> tuple[Grid, dict[str, F32]]:
     ModelError
         A layer has sizes that are neither those of the others nor 1.
     """
-    timesteps, samples, tokens = max((v.shape[:3] for v in steps.values()), key=lambda shape: (shape[0], shape[2]))
+    shapes = [values.shape[:3] for values in steps.values()]
+    timesteps, samples, tokens = max(shapes, key=lambda shape: (np.prod(shape), shape[0], shape[2]))
     grid, found = Grid(samples, tokens, timesteps), {}
     for layer_id, values in steps.items():
         shape = values.shape[:3]
@@ -132,23 +168,15 @@ class Rows:
     once: tuple[str, ...]
 
 
-def rows_of(
-    calls: Mapping[str, Sequence[F32]], time_axis: int | None, mask: Mask | None, shape: tuple[int, ...] = ()
-) -> Rows:
+def rows_of(calls: Mapping[str, Sequence[F32]], time: TimeAxis, mask: Mask | None) -> Rows:
     """The rows of a network of these calls of each layer, without padding.
-
-    ``shape`` is that of the inputs of the network: where it begins with [timesteps, samples] and every layer is called
-    once with as many rows as both have, the rows are these.
 
     Raises
     ------
     ModelError
         Layers are stepped differently, or the mask does not fit.
     """
-    grid, steps = on_one_grid({i: in_time(of_layer, time_axis, i) for i, of_layer in calls.items()})
-    if len(shape) > 2 and time_axis == 0 and (grid.timesteps, grid.tokens, grid.samples) == (1, 1, shape[0] * shape[1]):
-        grid = Grid(shape[1], 1, shape[0])
-        steps = {i: of_layer.reshape(*shape[:2], 1, -1) for i, of_layer in steps.items()}
+    grid, steps = on_one_grid({i: in_time(of_layer, time, i) for i, of_layer in calls.items()})
     kept, lengths = kept_rows(mask, grid)
     values: dict[str, F32] = {}
     once: list[str] = []

@@ -290,6 +290,35 @@ def test_containers_that_flatten_everything_keep_the_timesteps_of_the_inputs(eve
     np.testing.assert_array_equal(trace.spike_counts("fc.in"), by_sample(events.numpy()))
 
 
+class Vision(nn.Module):
+    """As spiking transformers: an image is repeated T times and layers get [T * N, tokens, n]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(10)
+        self.fc1, self.fc2, self.head, self.lif = nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(8, 3), LIF()
+
+    def forward(self, x):  # [N, tokens, 6]
+        current = self.fc1(x.repeat(4, 1, 1, 1).flatten(0, 1)).unflatten(0, (4, -1))
+        spikes = torch.stack([self.lif(step) for step in current])
+        return self.head(self.fc2(spikes.flatten(0, 1)).unflatten(0, (4, -1)).mean((0, 2)))
+
+
+def test_timesteps_that_the_inputs_do_not_show_are_an_argument() -> None:
+    x = (torch.rand(2, 5, 6, generator=torch.Generator().manual_seed(11)) < 0.5).float()
+    trace = capture_torch(Vision(), x, T15, timesteps=4)
+    assert trace.origin["spiking"] == {"samples": 2, "tokens": 5, "timesteps": 4}
+    np.testing.assert_array_equal(trace.spike_counts("fc1.in"), x.numpy().reshape(10, 6).repeat(4, axis=0))
+    rows = np.flatnonzero(trace.spike_counts("head.in").any(axis=1))
+    assert rows.tolist() == [19, 39]  # once per sample, after all of its tokens and timesteps
+
+
+@pytest.mark.parametrize("axis", [2, -1, 5])
+def test_an_axis_of_time_that_is_not_there_is_refused(events, axis) -> None:
+    with pytest.raises(ModelError, match=r"fc1: time_axis .*, expected an axis of \[4, 3, 16\] before the last"):
+        capture_torch(Net(loop=False), events, T15, time_axis=axis)
+
+
 class RunningSum(nn.Linear):
     """As SpikingJelly's TDLinear: what is multiplied is the running sum of the spikes that the module gets."""
 
