@@ -119,11 +119,22 @@ def perplexity(
     tokens: MaxTokens = None,
     bos: Bos = None,
     ignore_config_keys: IgnoredKeys = None,
+    protocol: Annotated[
+        str, typer.Option(help="passages, or wikitext2-2048: what papers print for the raw test set of WikiText-2")
+    ] = "passages",
+    window: Annotated[
+        int | None, typer.Option(min=2, help="tokens passed together; longer passages in several windows")
+    ] = None,
+    stride: Annotated[int | None, typer.Option(min=1, help="tokens from window to window; default the window")] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="also the float model: KL divergence from it, agreement of top-1 tokens")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Perplexity of a model on a text, float or spiking."""
+    """Perplexity of a model on a text, float or spiking, by a stated protocol."""
     from simulator.model.model_options import parse_options
     from simulator.model.perplexity import perplexity as run_perplexity
+    from simulator.model.protocol import protocol_for
     from simulator.text_files import read_text
 
     chosen = None if preset is None and encoding is None else chosen_preset(preset, encoding, timesteps)
@@ -131,23 +142,44 @@ def perplexity(
         chosen = with_attention(chosen, attention, kv_bits)
     elif attention is not None or kv_bits is not None:
         raise SpikewattError("the float model has dense attention on floats, expected --encoding or --preset as well")
-    found = run_perplexity(model, read_text(text), chosen, tokens, options=parse_options(bos, ignore_config_keys))
+    if compare and chosen is None:
+        raise SpikewattError("--compare: the float model is the reference, expected --encoding or --preset as well")
+    found = run_perplexity(
+        model,
+        read_text(text),
+        chosen,
+        tokens,
+        options=parse_options(bos, ignore_config_keys),
+        protocol=protocol_for(protocol, window, stride),
+        compare=compare,
+    )
     mode = "float" if chosen is None else f"{chosen.name}, T={chosen.encoding.n_timesteps}"
     mode += f", {attention} attention" if attention is not None else ""
     mode += f", {kv_bits}-bit KV cache" if kv_bits is not None else ""
     if as_json:
-        quality = {"perplexity": found.perplexity, "bits_per_byte": found.bits_per_byte}
-        extra = {"tokens_beyond_context": found.n_beyond, "warnings": list(found.warnings)}
-        print_json({"mode": mode, **quality, **extra})
-    else:
+        print_json({"mode": mode, **found.as_json()})
+        return
+    typer.echo(
+        f"perplexity {found.perplexity:.3f} ({mode}), {found.nats_per_token:.4f} nats per token,"
+        f" {found.bits_per_byte:.4f} bits per byte, {found.n_tokens} tokens predicted"
+    )
+    if found.comparison is not None:
         typer.echo(
-            f"perplexity {found.perplexity:.3f} ({mode}), {found.nats_per_token:.4f} nats per token,"
-            f" {found.bits_per_byte:.4f} bits per byte, {found.n_tokens} tokens predicted"
+            f"float {found.float_perplexity:.3f}; KL divergence {found.divergence_per_token:.4f} nats per token;"
+            f" the same most likely token at {100 * found.agreement:.1f} % of the tokens"
         )
-        if found.n_beyond:
-            typer.echo(f"warning: {found.n_beyond} tokens were left out: their passages are longer than the context")
-        for warning in found.warnings:
-            typer.echo(f"warning: {warning}")
+    if found.n_beyond:
+        typer.echo(
+            f"warning: {found.n_beyond} tokens were left out: their passages are longer than the context"
+            " (--window passes them in several windows)"
+        )
+    for warning in found.warnings:
+        typer.echo(f"warning: {warning}")
+    stated = found.protocol
+    typer.echo(
+        f"protocol {stated['name']}: window {stated['window']}, stride {stated['stride']}, BOS {stated['bos']},"
+        f" {stated['level']} level; tokenizer sha256 {str(stated['tokenizer_sha256'])[:16]}"
+    )
 
 
 @app.command(rich_help_panel=MODELS)

@@ -27,6 +27,7 @@ from simulator.model.perplexity import Perplexity, score_passages
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import DRIVEN, HEAD_STREAM, build_program, preset_origin
+from simulator.model.protocol import PASSAGES
 from simulator.model.recorder import Recorder
 from simulator.model.tokenizer import Passage, Tokenizer, split_passages, text_warnings, tokenize
 from simulator.model.transformer import forward
@@ -149,7 +150,7 @@ def capture(
     model_name = locate_model(model).name
     quality = {"float": float_perplexity, "spiking": spiking_perplexity}
     origin = {"model": model_name} | _origin(weight_files(model).sha256(), text, settled, quality)
-    origin |= {"clipped": dict(run.n_clipped)}
+    origin |= {"clipped": dict(run.n_clipped), "protocol": PASSAGES.stated(tokenizer, config)}
     if options.ignored_keys:
         origin |= {"ignored_config_keys": list(options.ignored_keys)}
     if decode is not None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -21,8 +21,9 @@ from simulator.model.llama_config import LlamaConfig
 from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
+from simulator.model.protocol import PASSAGES, Protocol, protocol_warnings, windows
 from simulator.model.scoring import TextScores, TokenScores, score_dense, score_spiking
-from simulator.model.tokenizer import Passage, Tokenizer, text_warnings, tokenize
+from simulator.model.tokenizer import Passage, Tokenizer, text_warnings
 from simulator.model.transformer import dense_head, final_states
 from simulator.trace.encoding import Encoding
 
@@ -67,6 +68,8 @@ class Perplexity:
         What a reader should know: defaults taken, values clipped, a text that the preset was calibrated on.
     comparison
         With the float model, where that was asked for.
+    protocol
+        How it was measured (`Protocol.stated`).
     """
 
     nats: float
@@ -75,6 +78,7 @@ class Perplexity:
     n_beyond: int = 0
     warnings: tuple[str, ...] = ()
     comparison: Comparison | None = None
+    protocol: Mapping[str, object] = field(default_factory=dict, compare=False)
 
     @property
     def nats_per_token(self) -> float:
@@ -95,6 +99,43 @@ class Perplexity:
         """Comparable between tokenizers."""
         return self.nats / math.log(2) / self.n_bytes
 
+    @property
+    def float_perplexity(self) -> float:
+        """That of the float model on the same tokens; of a comparison only."""
+        return math.exp(self._compared.nats / self.n_tokens)
+
+    @property
+    def divergence_per_token(self) -> float:
+        """Kullback-Leibler divergence from the float model, nats per predicted token; of a comparison only."""
+        return self._compared.divergence_nats / self.n_tokens
+
+    @property
+    def agreement(self) -> float:
+        """Share of the tokens at which the float model has the same most likely token; of a comparison only."""
+        return self._compared.n_agreeing / self.n_tokens
+
+    @property
+    def _compared(self) -> Comparison:
+        if self.comparison is None:
+            raise ValueError("no comparison with the float model, ask for it with compare=True")
+        return self.comparison
+
+    def as_json(self) -> dict[str, object]:
+        """The numbers and how they were measured, in JSON types."""
+        found: dict[str, object] = {
+            "perplexity": self.perplexity,
+            "bits_per_byte": self.bits_per_byte,
+            "tokens_predicted": self.n_tokens,
+            "tokens_beyond_context": self.n_beyond,
+        }
+        if self.comparison is not None:
+            found |= {
+                "float_perplexity": self.float_perplexity,
+                "kl_to_float_nats_per_token": self.divergence_per_token,
+                "top1_agreement": self.agreement,
+            }
+        return found | {"protocol": dict(self.protocol), "warnings": list(self.warnings)}
+
 
 def perplexity(
     model: Path | str,
@@ -103,11 +144,13 @@ def perplexity(
     max_tokens: int | None = None,
     *,
     options: ModelOptions = AS_STATED,
+    protocol: Protocol = PASSAGES,
+    compare: bool = False,
 ) -> Perplexity:
     """Perplexity of a model on ``text``.
 
-    Passages stand between lines ``<|endoftext|>``; each is passed on its own as BOS and its tokens, cut to the model's
-    context.
+    By default passages stand between lines ``<|endoftext|>``; each is passed on its own as BOS and its tokens, cut to
+    the model's context. Other protocols: `simulator.model.protocol`.
 
     Parameters
     ----------
@@ -122,6 +165,10 @@ def perplexity(
         Tokens to pass in all, BOS included; None for the whole text.
     options
         Token in front of the text and keys of ``config.json`` to ignore.
+    protocol
+        Which tokens are passed together, and which are predicted.
+    compare
+        Pass the text through the float model as well: its perplexity, the divergence from it, agreement with it.
 
     Raises
     ------
@@ -130,14 +177,18 @@ def perplexity(
     """
     checkpoint = read_checkpoint(model, options)
     tokenizer = Tokenizer(model, checkpoint.config)
-    passages = tokenize(tokenizer, text, checkpoint.config.max_position_embeddings, max_tokens)
-    said = (*checkpoint.config.warnings, *text_warnings(passages))
+    passages = windows(protocol, tokenizer, text, checkpoint.config, max_tokens)
+    said = (*checkpoint.config.warnings, *text_warnings(passages), *protocol_warnings(protocol, text))
+    stated = protocol.stated(tokenizer, checkpoint.config)
     if preset is None:
-        return replace(score_passages(checkpoint, passages, FloatLinear(checkpoint), float_attention), warnings=said)
+        found = score_passages(checkpoint, passages, FloatLinear(checkpoint), float_attention)
+        return replace(found, warnings=said, protocol=stated)
     ready, settled, notes = prepared(checkpoint, as_preset(preset), passages)
     linear, attention = SpikingLinear(ready, settled), attention_for(settled.attention.rule(), settled)
-    found = score_passages(ready, passages, linear, attention, settled.head == "spiking")
-    return replace(found, warnings=(*said, *notes, *clip_warnings(clipped_values(linear, attention))))
+    reference = checkpoint if compare else None
+    found = score_passages(ready, passages, linear, attention, settled.head == "spiking", reference)
+    said = (*said, *notes, *clip_warnings(clipped_values(linear, attention)))
+    return replace(found, warnings=said, protocol=stated)
 
 
 def score_passages(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -269,11 +270,25 @@ def test_captures_that_cannot_be(
     assert not (work / "cap.npz").exists()
 
 
-def test_perplexity_is_one_line(of_model: tuple[object, ...]) -> None:
+def test_perplexity_is_one_line_and_how_it_was_measured(of_model: tuple[object, ...], inputs: Path) -> None:
     done = run_program("perplexity", *of_model, "--tokens", 10)
     line = r"perplexity \S+ \(float\), \S+ nats per token, \S+ bits per byte, 9 tokens predicted\n"
+    sha256 = hashlib.sha256((inputs / "model" / "tokenizer.json").read_bytes()).hexdigest()
+    line += rf"protocol passages: window 24, stride 24, BOS 1, token level; tokenizer sha256 {sha256[:16]}\n"
     assert (done.code, done.err) == (0, "")
     assert re.fullmatch(line, done.out)
+
+
+def test_perplexity_compares_with_the_float_model(of_model: tuple[object, ...]) -> None:
+    exact = json.loads(run_program("perplexity", *of_model, "--json").out)
+    fine = json.loads(run_program("perplexity", *of_model, "--encoding", "ternary", "--compare", "--json").out)
+    assert fine["float_perplexity"] == pytest.approx(exact["perplexity"], rel=1e-6)
+    assert 0 < fine["kl_to_float_nats_per_token"] < 0.5
+    assert 0.5 < fine["top1_agreement"] <= 1
+    assert fine["protocol"] == exact["protocol"]
+    words = run_program("perplexity", *of_model, "--encoding", "ternary", "--compare").out.splitlines()[1]
+    assert re.fullmatch(r"float \S+; KL divergence \S+ nats per token; the same most likely token at \S+ % .*", words)
+    assert "--compare: the float model is the reference" in run_program("perplexity", *of_model, "--compare").err
 
 
 def test_perplexity_says_what_the_context_left_out(inputs: Path, work: Path) -> None:
