@@ -49,6 +49,22 @@ def test_a_sweep_says_what_its_captures_assumed(work: Path, text: Path) -> None:
     assert "warning: config.json: auto_map: {'a': 'b'} was ignored (--ignore-config-keys)" in done.out
 
 
+def test_a_sweep_captures_a_hub_id(work: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(work / "hub"))
+    sweep = Path("s.yaml")
+    sweep.write_text(
+        "name: s\nsummary: s\nbase: loihi-like\ncapture: {model: owner/name, text: text.txt}\n"
+        "axes: {encoding.timesteps: [3]}\nobjectives: [energy.per_token_pj]\n"
+    )
+    done = run_program("sweep", sweep, "--out", "out")
+    assert (done.code, "found 'owner/name', expected a model; there is no folder or file owner/name" in done.err) == (
+        2,
+        True,
+    )
+    write_tiny_model(work / "hub" / "models--owner--name" / "snapshots" / "abc")
+    assert run_program("sweep", sweep, "--out", "out").code == 0
+
+
 def json_of(*args: object) -> dict[str, object]:
     done = run_program("perplexity", *args, "--json")
     assert done.code == 0, done.err
