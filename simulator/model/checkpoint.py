@@ -21,6 +21,7 @@ from simulator.model.weight_files import weight_files
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 # Ends of the names of tensors that old checkpoints carry though they follow from rope_theta.
 DERIVED = ("rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached")
+FLOATS = {"F32", "F16", "BF16"}
 # A model whose weights take no more in float32 stays in memory once read; of a larger one a tensor is read when used.
 KEPT_BYTES = 512 * 2**20
 # Rows of the head that are held at once take about this much in float32.
@@ -202,8 +203,18 @@ def read_checkpoint(model: Path | str, options: ModelOptions = AS_STATED) -> Che
         problems = _unreadable(weights)
     if problems:
         raise ModelError("\n".join(problems))
+    config = replace(config, warnings=(*config.warnings, *_dequantized(specs, files)))
     bits = {weight_id: files.bits[files.tensors[spec.name].dtype] for weight_id, spec in specs.items()}
     return Checkpoint(config, weights, bits, weights.rows)
+
+
+def _dequantized(specs: Mapping[str, TensorSpec], files: TensorFiles) -> list[str]:
+    """A warning for weights in block formats."""
+    formats = sorted({files.tensors[spec.name].dtype for spec in specs.values()} - FLOATS)
+    if not formats:
+        return []
+    note = f"weights in {', '.join(formats)} are dequantized; where they stay dense they are read as 16-bit floats"
+    return [f"{files.listing.name}: {note}"]
 
 
 def _untied(config: LlamaConfig, files: TensorFiles) -> LlamaConfig:
