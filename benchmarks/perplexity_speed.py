@@ -61,8 +61,9 @@ def report(found: dict[str, Any]) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    from simulator.model.attention import attention_for, float_attention
+    from simulator.model.attention import attention_for
     from simulator.model.checkpoint import read_checkpoint
+    from simulator.model.dense_attention import float_attention
     from simulator.model.linear import VERIFY_TOKENS, FloatLinear, SpikingLinear
     from simulator.model.parallel import n_threads
     from simulator.model.perplexity import score_passages

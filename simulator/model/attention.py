@@ -2,13 +2,12 @@
 
 Shapes: n new tokens, c cached positions (the new ones included), h heads, kv key/value heads, g = h / kv query heads to
 each of them, hd head width. Query head i reads key/value head i // g. Products of floats are formed in float64 and
-rounded: in float32 their last bits depend on the number of BLAS threads and on what else is in the batch.
+rounded. Attention on floats alone is in `dense_attention`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -18,10 +17,10 @@ from simulator.arrays import F32, I32
 from simulator.errors import ConservationError, ModelError
 from simulator.model.attention_rule import AttentionRule
 from simulator.model.count_kernels import accumulate_spikes
+from simulator.model.dense_attention import causal, dense_attention, softmax
 from simulator.model.encoder import Encoder, SpikeCounts
 from simulator.model.kv_cache import CachedRows, KVCache
 from simulator.model.linear import Record, SpikingLinear, exact_in_float32
-from simulator.model.parallel import at_once
 from simulator.model.preset import Preset, as_preset
 from simulator.trace.encoding import Encoding
 
@@ -35,44 +34,6 @@ class Attention(Protocol):
         A token sees itself and those before it, ``window`` in all at most.
         """
         ...
-
-
-# Queries of dense attention, of each head, whose scores are held at once.
-QUERIES_AT_ONCE = 64
-
-
-def float_attention(block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None = None) -> F32:
-    """Attention in floats, its cache too (`Attention`); products in float32, for numbers, not for spikes."""
-    return _dense(np.float32, block, q, k, v, cache, window)
-
-
-def dense_attention(block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None = None) -> F32:
-    """Attention in floats, its cache too (`Attention`); products in float64, so that spikes after it are the same on
-    every kind of processor.
-    """
-    return _dense(np.float64, block, q, k, v, cache, window)
-
-
-def _dense(dtype: type[np.floating], block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None) -> F32:
-    """Dense attention: some queries of a group of heads at a time, against the keys up to the last of them."""
-    keys = cache.append(f"{block}.keys", CachedRows.floats(k)).rows.astype(dtype, copy=False)
-    values = cache.append(f"{block}.values", CachedRows.floats(v)).rows.astype(dtype, copy=False)
-    (h, n, hd), (kv, c, _) = q.shape, keys.shape
-    g, scale, mixed = h // kv, np.float32(hd**-0.5), np.empty((n, h, hd), np.float32)
-
-    def mix(task: tuple[int, int]) -> None:
-        head, start = task
-        heads, queries = slice(head * g, (head + 1) * g), slice(start, min(start + QUERIES_AT_ONCE, n))
-        seen = slice(0 if window is None else max(0, c - n + start - window + 1), c - n + queries.stop)
-        part = np.ascontiguousarray(q[heads, queries]).reshape(-1, hd)  # [g*b, hd]
-        scores = (part.astype(dtype, copy=False) @ keys[head, seen].T).astype(np.float32, copy=False)
-        scores *= scale
-        shares = softmax(causal(scores[None], queries.stop - start, window))[0]
-        mixed_part = shares.astype(dtype, copy=False) @ values[head, seen]
-        mixed[queries, heads] = mixed_part.reshape(g, -1, hd).transpose(1, 0, 2)
-
-    at_once(mix, [(head, start) for head in range(kv) for start in range(0, n, QUERIES_AT_ONCE)])
-    return mixed.reshape(n, h * hd)
 
 
 def attention_for(rule: AttentionRule, preset: Encoding | Preset) -> Attention:
@@ -220,23 +181,6 @@ def merge(mixed: F32, q: F32) -> F32:
     return mixed.reshape(h, n, hd).transpose(1, 0, 2).reshape(n, h * hd)
 
 
-def causal(scores: F32, n: int, window: int | None = None) -> F32:
-    """Scores [kv, g*n, c] of the last n of c positions, in place, with those of positions out of sight at -infinity."""
-    c = scores.shape[-1]
-    first = c - n if window is None else 0  # all see what comes before the first of them
-    by_query = scores.reshape(len(scores), -1, n, c)[..., first:]
-    np.copyto(by_query, -np.inf, where=_unseen(n, c, window or c)[:, first:])
-    return scores
-
-
-@lru_cache(maxsize=8)  # the blocks of a model ask for the same
-def _unseen(n: int, c: int, window: int) -> NDArray[np.bool_]:
-    """Whether each of the last n of c positions does not see each position, [n, c]."""
-    distance = np.arange(c - n, c)[:, None] - np.arange(c)  # of the key behind the query
-    unseen: NDArray[np.bool_] = (distance < 0) | (distance >= window)
-    return unseen
-
-
 def fold(counts: NDArray[np.int16], window: int | None) -> NDArray[np.int16]:
     """Counts [h, n, c] by place in a window of w: [h, n, w]; of the positions at one place a token sees one at most."""
     h, n, c = counts.shape
@@ -250,15 +194,6 @@ def fold(counts: NDArray[np.int16], window: int | None) -> NDArray[np.int16]:
 def product(a: F32, b: NDArray[np.int8] | F32 | NDArray[np.float64]) -> F32:
     """Matrix products, formed in float64."""
     return np.asarray(np.matmul(a.astype(np.float64), b.astype(np.float64, copy=False)), dtype=np.float32)
-
-
-def softmax(scores: F32) -> F32:
-    """``exp(s - max(s)) / sum`` along the last axis."""
-    powers: F32 = scores - scores.max(axis=-1, keepdims=True)
-    np.exp(powers, out=powers)
-    total = powers.sum(axis=-1, keepdims=True, dtype=np.float64).astype(np.float32)
-    powers *= np.float32(1) / total
-    return powers
 
 
 def _per_row(spikes: SpikeCounts, like: F32) -> F32:

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError
-from simulator.model.attention import SpikingAttention, clipped_values, dense_attention, float_attention
+from simulator.model.attention import SpikingAttention, clipped_values
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.count_kernels import accumulate_spikes
+from simulator.model.dense_attention import dense_attention, float_attention
 from simulator.model.encoder import clip_warnings
 from simulator.model.generation import Decode, generate
 from simulator.model.kv_cache import KVCache

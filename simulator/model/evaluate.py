@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.model.attention import float_attention
 from simulator.model.checkpoint import Checkpoint
+from simulator.model.dense_attention import float_attention
 from simulator.model.linear import FloatLinear, Record, SpikingLinear
 from simulator.model.perplexity import Perplexity, score_passages
 from simulator.model.prepare import prepared

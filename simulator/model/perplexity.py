@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from simulator.arrays import F32
 from simulator.errors import ModelError
-from simulator.model.attention import Attention, attention_for, clipped_values, dense_attention, float_attention
+from simulator.model.attention import Attention, attention_for, clipped_values
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
+from simulator.model.dense_attention import dense_attention, float_attention
 from simulator.model.encoder import clip_warnings
 from simulator.model.linear import FloatLinear, Linear, SpikingLinear
 from simulator.model.llama_config import LlamaConfig

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from simulator.arrays import F32
 from simulator.errors import ModelError
 from simulator.model.allocator import keep_freed_memory
-from simulator.model.attention import Attention, dense_attention
+from simulator.model.attention import Attention
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.count_kernels import turn_pairs
+from simulator.model.dense_attention import dense_attention
 from simulator.model.kv_cache import KVCache
 from simulator.model.linear import Linear
 from simulator.model.llama_config import LlamaConfig
@@ -67,8 +68,7 @@ def final_states(
     A single sequence follows the tokens in ``cache`` and is added to it; several, or one without a cache, start at
     position 0 and leave nothing behind. Raises as `forward`.
     """
-    if checkpoint.kept:
-        keep_freed_memory()
+    keep_freed_memory()
     with one_blas_thread():
         return _final_states(checkpoint, sequences, linear, attention, cache)
 
