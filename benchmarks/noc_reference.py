@@ -31,7 +31,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engine.network.packets import Delivered, Mesh, Model, Router, simulate_packets
+from simulator.choices import NetworkModel
+from simulator.engine.network.packets import Delivered, simulate_packets
+from simulator.engine.network.shape import Mesh, Router
 from simulator.errors import SpikewattError
 
 Ints = NDArray[np.int64]
@@ -59,7 +61,7 @@ class Score:
     flit_hops: int = 0
     cpu_seconds: float = 0.0
 
-    def simulate(self, cycle: Ints, src: Ints, dst: Ints, side: int, model: Model = "cycle") -> Delivered:
+    def simulate(self, cycle: Ints, src: Ints, dst: Ints, side: int, model: NetworkModel = "cycle") -> Delivered:
         """Run the packets through this router on a square mesh and add to the time spent."""
         router = Router.named(self.router)
         before = time.process_time()
@@ -179,7 +181,7 @@ def score_sweeps(directory: Path, scores: Scores, packets: int) -> None:
     for row in read_rows(directory / "booksim_mesh.csv"):
         if row.get("compare") != "1":
             continue
-        models: list[tuple[str, Model]] = [("sweep", "cycle")]
+        models: list[tuple[str, NetworkModel]] = [("sweep", "cycle")]
         if row.get("sat_rate_est"):
             load = float(row["injection_rate_pkt"]) / float(row["sat_rate_est"])
             share = next(limit for limit in (*ESTIMATE_RANGES, math.inf) if load < limit)
@@ -192,7 +194,7 @@ def score_sweeps(directory: Path, scores: Scores, packets: int) -> None:
                 score.errors_percent.append(100 * abs(latency / float(row["avg_packet_latency"]) - 1))
 
 
-def open_loop_latency(score: Score, row: Row, packets: int, model: Model) -> float:
+def open_loop_latency(score: Score, row: Row, packets: int, model: NetworkModel) -> float:
     """Mean latency of about ``packets`` packets under Bernoulli injection, with random numbers fixed by the row."""
     side, rate = int(row["k"]), float(row["injection_rate_pkt"])
     nodes = side * side

@@ -15,9 +15,10 @@ import time
 
 import numpy as np
 
-from simulator.engine.kernels.mesh import simulate_mesh
-from simulator.engine.kernels.mesh_workspace import noc_workspace
-from simulator.engine.network.packets import Mesh, Router, no_cores, no_log, simulate_packets
+from simulator import Mesh, Router, simulate_packets
+from simulator.engine.kernels.carry import carry
+from simulator.engine.kernels.network_records import Traffic, empty_log, no_cores
+from simulator.engine.network.shape import network_arrays
 from simulator.engine.network.trees import TreeTable, xy_tree
 from simulator.mapping.grid import Grid
 
@@ -54,18 +55,14 @@ def multicast(side: int) -> tuple[float, float]:
     n = FLIT_HOPS // len(routers) // 2
     cycle = np.sort(rng.integers(0, 4 * n, n))
     which = rng.integers(0, HOMES, n)
-    workspace = noc_workspace(side, side, 8)
-    flits, wait = np.zeros(side * side * 5, np.int64), np.zeros(side * side * 5, np.int64)
+    network = network_arrays(Mesh(side, side), Router("P", 8))
     server = np.concatenate([np.arange(len(members))] * HOMES)
     free = np.zeros(len(members), np.int64)
-    cores = (1000, np.zeros(0, np.int64), table.members, np.full(len(server), 900), free, no_cores()[5])
+    cores = no_cores(1000)._replace(server=table.members, service_ps=np.full(len(server), 900), free_ps=free)
+    columns = (cycle, homes[which], roots[which], np.ones(n, np.int64), np.zeros(n, np.int64))
     before = time.process_time()
-    one = np.ones(n, np.int64)
-    empty = np.zeros(n, np.int64)
-    simulate_mesh(
-        n, cycle, homes[which], roots[which], one, empty, flits, wait, workspace, table.nodes, cores, no_log()
-    )
-    return flits.sum() / 1e6, time.process_time() - before
+    carry(Traffic(n, *columns, table.nodes), network, cores, empty_log())
+    return network.links.flits.sum() / 1e6, time.process_time() - before
 
 
 def main() -> None:

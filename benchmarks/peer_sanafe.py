@@ -39,7 +39,7 @@ from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import EnergyLedger, build_ledger
 from simulator.engine.engine import replay
 from simulator.engine.result import SimResult
-from simulator.engine.warmup import warm_up
+from simulator.engine.warmup import warm_up_all
 from simulator.errors import SpikewattError
 from simulator.mapping.grid import Grid
 from simulator.mapping.mapped import Mapped
@@ -200,7 +200,7 @@ def compare(workload: Path, peer: Path, arch: Path | None, repeats: int) -> dict
     """Everything of one workload against the peer's record."""
     w, recorded = load_workload(workload), json.loads(peer.read_text())
     described = chips(read_architecture(arch or Path(__file__).with_name("sanafe_loihi.yaml")))
-    compile_s = warm_up()
+    compile_s = warm_up_all()
     started = time.perf_counter()
     worked = updated(w)
     neurons_s = time.perf_counter() - started

@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     chip = load_chip(args.chip, ["noc.multicast=true", "core.limits.neurons=32"])
-    warm_up()
+    warm_up(chip)
     found = {name: measure(name, chip) for name in SERIES}
     copy = bandwidth_gb_per_s()
     if args.plot:

@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     found = {
-        "compile_s": warm_up(),
+        "compile_s": warm_up(sw.load_chip(args.chip)),
         "against_oracle": against_oracle(args.repeats),
         f"{args.trace} on {args.chip}": throughput(args.chip, args.trace, args.repeats),
     }

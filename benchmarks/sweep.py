@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from simulator.config.sweep import SweepConfig
-from simulator.engine.warmup import warm_up
-from simulator.report.simulation import simulate
+from simulator.engine.warmup import warm_up_all
+from simulator.simulation.simulation import simulate
 from simulator.sweep.runner import run_sweep
 from simulator.sweep.space import Space, sweep_points
 from simulator.trace.trace_files import load_trace
@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    warm_up()
+    warm_up_all()
     config, found = sweep(TIMED), {}
     trace = load_trace(TRACE)
     points = sweep_points(Space(config, {str(TRACE): trace.content_hash}))

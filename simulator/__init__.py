@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from simulator.config.chip_files import list_chips, load_chip
     from simulator.config.sweep import list_sweeps, load_sweep
+    from simulator.engine.network.packets import simulate_packets
+    from simulator.engine.network.shape import Mesh, Router
     from simulator.errors import ConfigError, SpikewattError
     from simulator.mapping.fit import fit
     from simulator.model.capture import capture
+    from simulator.model.model_options import ModelOptions
     from simulator.model.perplexity import perplexity
     from simulator.model.preset import list_presets, load_preset
     from simulator.model.statistical_trace import list_shapes, statistical_trace
     from simulator.model.torch_capture import capture_torch
     from simulator.report.compare import read_reports
     from simulator.report.export import save_figure, save_table
-    from simulator.report.simulation import simulate
     from simulator.shipped import sample_model
+    from simulator.simulation.simulation import simulate
     from simulator.sweep.runner import run_sweep
     from simulator.trace.recode import as_encoding
     from simulator.trace.synthetic import synthetic_trace
@@ -32,6 +35,9 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ConfigError": "simulator.errors",
+    "Mesh": "simulator.engine.network.shape",
+    "ModelOptions": "simulator.model.model_options",
+    "Router": "simulator.engine.network.shape",
     "SpikewattError": "simulator.errors",
     "as_encoding": "simulator.trace.recode",
     "capture": "simulator.model.capture",
@@ -53,13 +59,17 @@ _HOME = {
     "save_figure": "simulator.report.export",
     "save_table": "simulator.report.export",
     "save_trace": "simulator.trace.trace_files",
-    "simulate": "simulator.report.simulation",
+    "simulate": "simulator.simulation.simulation",
+    "simulate_packets": "simulator.engine.network.packets",
     "statistical_trace": "simulator.model.statistical_trace",
     "synthetic_trace": "simulator.trace.synthetic",
 }
 
 __all__ = [
     "ConfigError",
+    "Mesh",
+    "ModelOptions",
+    "Router",
     "SpikewattError",
     "as_encoding",
     "capture",
@@ -82,6 +92,7 @@ __all__ = [
     "save_table",
     "save_trace",
     "simulate",
+    "simulate_packets",
     "statistical_trace",
     "synthetic_trace",
 ]

@@ -30,6 +30,7 @@ KERNEL_SOURCES = (
     "arrays.py",
     "engine/kernels/*.py",
     "model/count_kernels.py",
+    "trace/codes.py",
     "trace/encoding.py",
 )
 
@@ -40,25 +41,45 @@ def jit(function: Callable[P, R]) -> Callable[P, R]:
     No fastmath, and no threads inside a kernel, which lets go of Python's lock while it runs: results are the same
     bytes on every machine (DESIGN rule 6). With ``NUMBA_DISABLE_JIT`` set the function is returned as it is.
     """
-    return _compiled(function, merged=False)
+    return _compiled(function)
 
 
-def jit_merged(function: Callable[P, R]) -> Callable[P, R]:
-    """As `jit`, and merged into every kernel that calls it: for steps shorter than handing their arrays over."""
-    return _compiled(function, merged=True)
+def step(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a step of a kernel: merged into every kernel that calls it, never called from Python.
+
+    A step must not allocate. numba then compiles it without reference counts of its arrays (``_nrt=False``, as numba's
+    own ``cpython`` folder does), so records of arrays pass between steps at no cost. With reference counts the network
+    kernel runs at a quarter of its speed. numba refuses a step that allocates.
+    """
+    return _compiled(function, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_uncounted())
 
 
-def _compiled(function: Callable[P, R], *, merged: bool) -> Callable[P, R]:
+def subroutine(function: Callable[P, R]) -> Callable[P, R]:
+    """As `step`, but compiled once and called: for long steps that run rarely or have several callers."""
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_uncounted())
+
+
+@cache
+def _uncounted() -> dict[str, bool]:
+    """The option that leaves out reference counts; nothing where this numba does not have it, which is only slower."""
+    try:
+        from numba.core.options import DefaultOptions
+    except ImportError:
+        return {}
+    return {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
+
+
+def _compiled(function: Callable[P, R], **options: bool) -> Callable[P, R]:
     if numba.config.DISABLE_JIT:
         return function
     directory = cache_directory()
     if directory is None:
-        return numba.njit(nogil=True, forceinline=merged)(function)  # type: ignore[no-any-return]
+        return numba.njit(nogil=True, **options)(function)  # type: ignore[no-any-return]
     # The location is bound when numba decorates, so other users of numba in this process keep theirs.
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(directory)
     try:
-        return numba.njit(cache=True, nogil=True, forceinline=merged)(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, nogil=True, **options)(function)  # type: ignore[no-any-return]
     finally:
         numba.config.CACHE_DIR = before
 

@@ -17,6 +17,7 @@ from simulator.engine.delivered import delivered_sums, deliveries
 from simulator.errors import ConservationError, ModelError
 from simulator.mapping.mapped import Mapped
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
+from simulator.model.model_options import ModelOptions
 from simulator.model.program import weight_of
 from simulator.model.weight_files import weight_files
 from simulator.model.weights import WEIGHT_BITS, quantize_weights
@@ -36,7 +37,7 @@ class Verified:
 
 def verify(
     mapped: Mapped,
-    model_dir: Path,
+    model: Path | str,
     *,
     tokens: int = 2,
     neurons: int = 8,
@@ -51,8 +52,10 @@ def verify(
     ConservationError
         A sum differs: a fault of this program.
     """
-    trace, checkpoint = mapped.trace, read_checkpoint(model_dir)
-    _check_origin(trace, mapped.chip, model_dir)
+    trace, ignored = mapped.trace, mapped.trace.origin.get("ignored_config_keys")
+    options = ModelOptions(ignored_keys=tuple(ignored) if isinstance(ignored, list) else ())
+    checkpoint = read_checkpoint(model, options)
+    _check_origin(trace, mapped.chip, model)
     generator = np.random.default_rng(seed)
     chosen = np.sort(generator.choice(trace.n_tokens, min(tokens, trace.n_tokens), replace=False))
     sampled, n_sums, n_layers, n_deliveries = trace.take(chosen), 0, 0, 0
@@ -82,14 +85,14 @@ def _weights(checkpoint: Checkpoint, layer_id: str) -> np.ndarray[tuple[int, ...
     return quantize_weights(checkpoint.weights[weight_of(layer_id)]).rows
 
 
-def _check_origin(trace: Trace, chip: ChipConfig, model_dir: Path) -> None:
+def _check_origin(trace: Trace, chip: ChipConfig, model: Path | str) -> None:
     """Refuse what cannot be compared."""
     if chip.replay == "dense":
         raise ModelError(f"{chip.name}: a dense replay sends integers, expected spikes to verify")
-    found = weight_files(model_dir).sha256()
+    found = weight_files(model).sha256()
     if trace.origin.get("model_sha256") != found:
         raise ModelError(
-            f"{model_dir}: weights of sha256 {found[:12]}, the trace was captured from"
+            f"{model}: weights of sha256 {found[:12]}, the trace was captured from"
             f" {str(trace.origin.get('model_sha256'))[:12]}; expected the same model"
         )
     preset = trace.origin.get("preset", {})

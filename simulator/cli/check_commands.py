@@ -70,7 +70,7 @@ def schema() -> None:
 
 @app.command(rich_help_panel=FILES)
 def warmup() -> None:
-    """Compile the kernels, so that the next simulation starts at once."""
-    from simulator.engine.warmup import warm_up
+    """Compile the kernels of every kind of chip, so that the next simulation starts at once."""
+    from simulator.engine.warmup import warm_up_all
 
-    typer.echo(f"kernels ready in {warm_up():.1f} s")
+    typer.echo(f"kernels ready in {warm_up_all():.1f} s")

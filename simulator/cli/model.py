@@ -13,7 +13,9 @@ from simulator.cli.options import (
     MODEL,
     AsJson,
     AttentionMode,
+    Bos,
     EncodingName,
+    IgnoredKeys,
     KvBits,
     MaxTokens,
     Model,
@@ -49,12 +51,15 @@ def capture(
     attention: AttentionMode = None,
     kv_bits: KvBits = None,
     tokens: MaxTokens = None,
+    bos: Bos = None,
+    ignore_config_keys: IgnoredKeys = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Pass a text through the spike-driven model, generate on, and keep the spikes as a trace."""
     from simulator.model.capture import capture as run_capture
     from simulator.model.generation import Decode
+    from simulator.model.model_options import parse_options
     from simulator.outputs.output_file import TRACE, check_writable_file
     from simulator.text_files import read_text
 
@@ -73,6 +78,7 @@ def capture(
         tokens,
         out.stem,
         decode=None if decode is None else Decode(decode, temperature, seed),
+        options=parse_options(bos, ignore_config_keys),
     )
     write_trace(trace, out)
     summary = {
@@ -111,10 +117,24 @@ def perplexity(
     attention: AttentionMode = None,
     kv_bits: KvBits = None,
     tokens: MaxTokens = None,
+    bos: Bos = None,
+    ignore_config_keys: IgnoredKeys = None,
+    protocol: Annotated[
+        str, typer.Option(help="passages, or wikitext2-2048: what papers print for the raw test set of WikiText-2")
+    ] = "passages",
+    window: Annotated[
+        int | None, typer.Option(min=2, help="tokens passed together; longer passages in several windows")
+    ] = None,
+    stride: Annotated[int | None, typer.Option(min=1, help="tokens from window to window; default the window")] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="also the float model: KL divergence from it, agreement of top-1 tokens")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Perplexity of a model on a text, float or spiking."""
+    """Perplexity of a model on a text, float or spiking, by a stated protocol."""
+    from simulator.model.model_options import parse_options
     from simulator.model.perplexity import perplexity as run_perplexity
+    from simulator.model.protocol import protocol_for
     from simulator.text_files import read_text
 
     chosen = None if preset is None and encoding is None else chosen_preset(preset, encoding, timesteps)
@@ -122,23 +142,44 @@ def perplexity(
         chosen = with_attention(chosen, attention, kv_bits)
     elif attention is not None or kv_bits is not None:
         raise SpikewattError("the float model has dense attention on floats, expected --encoding or --preset as well")
-    found = run_perplexity(model, read_text(text), chosen, tokens)
+    if compare and chosen is None:
+        raise SpikewattError("--compare: the float model is the reference, expected --encoding or --preset as well")
+    found = run_perplexity(
+        model,
+        read_text(text),
+        chosen,
+        tokens,
+        options=parse_options(bos, ignore_config_keys),
+        protocol=protocol_for(protocol, window, stride),
+        compare=compare,
+    )
     mode = "float" if chosen is None else f"{chosen.name}, T={chosen.encoding.n_timesteps}"
     mode += f", {attention} attention" if attention is not None else ""
     mode += f", {kv_bits}-bit KV cache" if kv_bits is not None else ""
     if as_json:
-        quality = {"perplexity": found.perplexity, "bits_per_byte": found.bits_per_byte}
-        extra = {"tokens_beyond_context": found.n_beyond, "warnings": list(found.warnings)}
-        print_json({"mode": mode, **quality, **extra})
-    else:
+        print_json({"mode": mode, **found.as_json()})
+        return
+    typer.echo(
+        f"perplexity {found.perplexity:.3f} ({mode}), {found.nats_per_token:.4f} nats per token,"
+        f" {found.bits_per_byte:.4f} bits per byte, {found.n_tokens} tokens predicted"
+    )
+    if found.comparison is not None:
         typer.echo(
-            f"perplexity {found.perplexity:.3f} ({mode}), {found.nats_per_token:.4f} nats per token,"
-            f" {found.bits_per_byte:.4f} bits per byte, {found.n_tokens} tokens predicted"
+            f"float {found.float_perplexity:.3f}; KL divergence {found.divergence_per_token:.4f} nats per token;"
+            f" the same most likely token at {100 * found.agreement:.1f} % of the tokens"
         )
-        if found.n_beyond:
-            typer.echo(f"warning: {found.n_beyond} tokens were left out: their passages are longer than the context")
-        for warning in found.warnings:
-            typer.echo(f"warning: {warning}")
+    if found.n_beyond:
+        typer.echo(
+            f"warning: {found.n_beyond} tokens were left out: their passages are longer than the context"
+            " (--window passes them in several windows)"
+        )
+    for warning in found.warnings:
+        typer.echo(f"warning: {warning}")
+    stated = found.protocol
+    typer.echo(
+        f"protocol {stated['name']}: window {stated['window']}, stride {stated['stride']}, BOS {stated['bos']},"
+        f" {stated['level']} level; tokenizer sha256 {str(stated['tokenizer_sha256'])[:16]}"
+    )
 
 
 @app.command(rich_help_panel=MODELS)
@@ -150,6 +191,8 @@ def calibrate(
     preset: Annotated[str, typer.Option(help="where the search starts")] = "sdllm",
     timesteps: TimestepsOf = None,
     tokens: Annotated[int, typer.Option(min=2, help="pass at most so many tokens of the text")] = 1000,
+    bos: Bos = None,
+    ignore_config_keys: IgnoredKeys = None,
     quiet: Quiet = False,
 ) -> None:
     """Choose gamma, steps, clip and dead zone per type of stream: a quality at the fewest spikes."""
@@ -158,23 +201,27 @@ def calibrate(
     from simulator.model.calibrate import calibrate as run_calibrate
     from simulator.model.calibrate import write_preset
     from simulator.model.checkpoint import read_checkpoint
-    from simulator.model.tokenizer import Tokenizer, tokenize
+    from simulator.model.model_location import locate_model
+    from simulator.model.model_options import parse_options
+    from simulator.model.tokenizer import Tokenizer, text_warnings, tokenize
     from simulator.outputs.output_file import PRESET, check_writable_file
     from simulator.text_files import read_text
 
     check_writable_file(out, PRESET, inputs=(text,))
-    content, checkpoint = read_text(text), read_checkpoint(model)
+    content, checkpoint = read_text(text), read_checkpoint(model, parse_options(bos, ignore_config_keys))
     config = checkpoint.config
     passages = tokenize(Tokenizer(model, config), content, config.max_position_embeddings, tokens)
     base = chosen_preset(preset, None, timesteps)
     say = (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True))
     found = run_calibrate(checkpoint, passages, base, target / 100, say)
-    write_preset(found, out, model.resolve().name, hashlib.sha256(content.encode()).hexdigest())
+    write_preset(found, out, locate_model(model).name, hashlib.sha256(content.encode()).hexdigest())
     typer.echo(
         f"{out}: perplexity {found.found.perplexity:.3f}, {100 * found.loss:+.2f} % against INT8;"
         f" {found.found.tally.spikes_per_activation:.3f} spikes per activation, {base.name} has"
         f" {found.base.tally.spikes_per_activation:.3f} at {found.base.perplexity:.3f}; {found.n_tried} settings tried"
     )
+    for warning in (*config.warnings, *text_warnings(passages)):
+        typer.echo(f"warning: {warning}")
 
 
 @app.command(rich_help_panel=MODELS)
@@ -197,6 +244,7 @@ def synthesize(
     context: Annotated[
         int | None, typer.Option(min=0, help="tokens before the first of --shape; default: as captured")
     ] = None,
+    ignore_config_keys: IgnoredKeys = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Write a synthetic trace: a pattern through a chain of layers, or a model drawn like a captured trace."""
@@ -206,18 +254,21 @@ def synthesize(
 
     check_writable_file(out, TRACE, inputs=(find_trace(like),))
     if shape is not None:
+        from simulator.model.model_options import parse_options
         from simulator.model.statistical_trace import statistical_trace
         from simulator.trace.trace_files import load_trace
 
         refuse_options(called, "with --shape", "pattern", "sizes", "encoding", "timesteps", "mean_count")
         captured = load_trace(like)
-        name = as_name(out.stem)
-        trace = statistical_trace(shape, captured, tokens, phase=phase, context=context, seed=seed, name=name)
+        options = parse_options(None, ignore_config_keys)
+        trace = statistical_trace(
+            shape, captured, tokens, phase=phase, context=context, seed=seed, name=as_name(out.stem), options=options
+        )
     else:
         from simulator.model.encoder import encoding_for
         from simulator.trace.synthetic import parse_sizes, synthetic_trace
 
-        refuse_options(called, "without --shape", "like", "phase", "context")
+        refuse_options(called, "without --shape", "like", "phase", "context", "ignore_config_keys")
         code = encoding_for(encoding, timesteps)
         trace = synthetic_trace(
             pattern,

@@ -21,7 +21,17 @@ DEFAULT_TRACE = "shakespeare-ternary-T15"
 ChipName = Annotated[str, typer.Option("--chip", help="shipped chip name, or path of a chip file")]
 TraceName = Annotated[str, typer.Option("--trace", help="shipped trace name, or path of a trace file")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help='override, e.g. core.sram.capacity="256 KiB"')]
-Model = Annotated[Path, typer.Option("--model", help="Hugging Face directory of a LLaMA model")]
+Model = Annotated[
+    Path, typer.Option("--model", help="Hugging Face folder, GGUF file, or hub id in the local cache (owner/name)")
+]
+Bos = Annotated[
+    str | None,
+    typer.Option("--bos", metavar="none|ID", help="token in front of a passage; default: the model's own"),
+]
+IgnoredKeys = Annotated[
+    list[str] | None,
+    typer.Option("--ignore-config-keys", metavar="KEY,..", help="unknown keys of config.json that change no result"),
+]
 Text = Annotated[Path, typer.Option("--text", help="text file; passages between lines <|endoftext|>")]
 MaxTokens = Annotated[int | None, typer.Option("--tokens", min=2, help="pass at most so many tokens")]
 EncodingName = Annotated[Code, typer.Option("--encoding")]

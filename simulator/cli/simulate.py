@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -42,10 +41,7 @@ def simulate(
     encoding: Annotated[Code | None, typer.Option(help="replay the counts under this code")] = None,
     set_: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="report folder; default reports/<chip>/<trace>")] = None,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="replace the folder of --out and all that it holds"),
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="replace the folder of --out and all that it holds")] = False,
     dense_twin: Annotated[
         bool, typer.Option(help="simulate the trace on the dense chip of the same node (45 nm for others) as well")
     ] = True,
@@ -86,66 +82,41 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Simulate a trace on a chip and write a report."""
-    from simulator.config import load_chip
-    from simulator.config.chip_files import load_dense_twin
-    from simulator.outputs.names import path_below
-    from simulator.outputs.output_file import TIMELINE, check_writable_file
     from simulator.report.progress import ProgressLine
-    from simulator.report.report_files import check_place, write_report
     from simulator.report.terminal import make_console, print_report
-    from simulator.report.timeline import SLICES_MAX, write_timeline
-    from simulator.shipped import find_trace
-    from simulator.trace.recode import as_encoding
-    from simulator.trace.trace_files import load_trace
+    from simulator.simulation.request import SimulateRequest, run_request
 
     options = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk, "sync.kind": sync}
-    overrides = [*(set_ or []), *(f"{path}={value}" for path, value in options.items() if value is not None)]
-    chip_config = load_chip(chip, overrides)
-    captured = load_trace(trace)
-    if encoding is not None:
-        captured = as_encoding(captured, encoding)
-    folder = out if out is not None else path_below(Path("reports"), chip_config.name, captured.name)
-    check_place(folder, force)
-    if timeline is not None:
-        check_writable_file(timeline, TIMELINE, inputs=(find_trace(trace), Path(chip)))
-    twin = load_dense_twin(chip_config) if dense_twin and chip_config.replay != "dense" else None
+    request = SimulateRequest(
+        chip=chip,
+        trace=trace,
+        overrides=(*(set_ or []), *(f"{path}={value}" for path, value in options.items() if value is not None)),
+        encoding=encoding,
+        dense_twin="auto" if dense_twin else "none",
+        breakeven=breakeven,
+        precision=op_count,
+        allow_uncosted=allow_uncosted,
+        memory_limit_bytes=None if memory_limit is None else size_bytes("--memory-limit", memory_limit),
+        folder=out,
+        force=force,
+        figures=tuple(kind.value for kind in figures or ()),
+        latex=latex,
+        timeline=timeline,
+        verify=verify,
+        command=shlex.join(["spikewatt", *sys.argv[1:]]),
+    )
     with ProgressLine(quiet=quiet or as_json) as progress:
-        progress.say(f"{captured} on {chip_config.name}; the first run on a machine compiles the kernels")
-        from simulator.report.export import write_latex
-        from simulator.report.html import write_page
-        from simulator.report.simulation import simulate as run_simulation
-
-        run = run_simulation(
-            chip_config,
-            captured,
-            dense_chip=twin,
-            precision=op_count,
-            allow_uncosted=allow_uncosted,
-            command=shlex.join(["spikewatt", *sys.argv[1:]]),
-            progress=progress,
-            memory_limit_bytes=None if memory_limit is None else size_bytes("--memory-limit", memory_limit),
-            breakeven=breakeven,
-        )
-        if timeline is not None and (left_out := write_timeline(run, timeline)):
-            progress.say(f"{timeline}: {left_out} slices beyond the first {SLICES_MAX} are left out")
-        checked = None
-        if verify is not None:
-            from simulator.verify import verify as run_verify
-
-            checked = run_verify(run.mapped, verify)
-        progress.say("writing the report")
-        pages = [partial(write_page, formats=[kind.value for kind in figures]) if figures else write_page]
-        write_report(run, folder, writers=[*pages, write_latex] if latex else pages, force=force)
+        done = run_request(request, progress)
     if as_json:
-        typer.echo((folder / "result.json").read_text(), nl=False)
+        typer.echo((done.folder / "result.json").read_text(), nl=False)
         return
-    print_report(run, make_console(), verbose=verbose, quiet=quiet)
-    if checked is not None:
+    print_report(done.run, make_console(), verbose=verbose, quiet=quiet)
+    if (checked := done.verified) is not None:
         typer.echo(
             f"verified: {checked.n_sums} sums of {checked.n_layers} layers, made of {checked.n_deliveries} delivered"
             " packets, are those of the forward pass"
         )
-    typer.echo(f"report: {folder / 'report.html'}")
+    typer.echo(f"report: {done.folder / 'report.html'}")
 
 
 @app.command(rich_help_panel=SIMULATE)

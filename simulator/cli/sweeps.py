@@ -41,6 +41,8 @@ def sweep(
     print_table(found.summary.head(SHOWN_POINTS), config.summary)
     if len(found.frame) > SHOWN_POINTS:
         typer.echo(f"{len(found.frame) - SHOWN_POINTS} more points are in {folder / 'points.csv'}")
+    for warning in found.warnings:
+        typer.echo(f"warning: {warning}")
     typer.echo(f"computed {found.computed}, reused {found.reused}, failed {found.failed}: {page}")
     if found.failed:
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from simulator.choices import NetworkModel, SyncKind
+from simulator.config.chip_rules import broken_chip_rules
 from simulator.config.fields import (
     RULES_APART,
     AreaMm2,
@@ -31,7 +32,6 @@ from simulator.config.fields import (
     broken_rule,
 )
 from simulator.config.provenance import Action, Delay, Grade, Price, Provenance, StaticPower
-from simulator.config.rules import broken_chip_rules
 
 
 class Technology(Frozen):

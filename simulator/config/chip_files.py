@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simulator.config.chip import ChipConfig
-from simulator.config.expand import expand
+from simulator.config.chip_rules import STORED, broken_chip_rules
+from simulator.config.described_prices import expand
 from simulator.config.extends import KEY, find_chip, is_path, read_chip_tree, shipped_chips
 from simulator.config.overrides import Override, apply_override, parse_overrides
-from simulator.config.rules import STORED, broken_chip_rules
 from simulator.config.source_position import Problem
 from simulator.config.validate import validate
 from simulator.config.yaml_marks import Node

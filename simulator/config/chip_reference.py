@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from simulator.config.chip import ChipConfig
-from simulator.config.describe import expected
+from simulator.config.schema_words import expected
 
 
 def chip_reference() -> str:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simulator.config.chip import ChipConfig, ChipLink
-from simulator.config.describe import field_at, model_at
 from simulator.config.provenance import Provenance
+from simulator.config.schema_words import field_at, model_at
 from simulator.config.source_position import Place
 from simulator.config.yaml_marks import Entry, MapNode, Node, ScalarNode, parse_value
 from simulator.errors import ConfigError

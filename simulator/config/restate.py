@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from simulator.config.chip import ChipConfig
-from simulator.config.describe import model_at
 from simulator.config.fields import RULES_APART
 from simulator.config.overrides import NOTE, SOURCE
 from simulator.config.provenance import Price, StaticPower
+from simulator.config.schema_words import model_at
 from simulator.config.yaml_marks import ListNode, MapNode, Node
 
 
@@ -22,7 +22,7 @@ def is_price(path: str) -> bool:
 
 
 def read_by_others(tree: Node, path: str) -> bool:
-    """Whether anything in ``tree`` names the value at ``path``, as a description may (`simulator.config.expand`)."""
+    """Whether anything in ``tree`` names the value at ``path``, as a description may (`config.described_prices`)."""
     if isinstance(tree, MapNode):
         return any(read_by_others(entry.node, path) for entry in tree.items.values())
     if isinstance(tree, ListNode):

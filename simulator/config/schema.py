@@ -8,8 +8,8 @@ from typing import Any
 
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_files import chips_directory
-from simulator.config.expand import KEY as MODEL
-from simulator.config.expand import MODELS
+from simulator.config.described_prices import KEY as MODEL
+from simulator.config.described_prices import MODELS
 from simulator.config.extends import KEY
 from simulator.errors import OutputError
 
@@ -38,7 +38,7 @@ def chip_schema() -> dict[str, Any]:
 
 
 def _stated_or_described(price: dict[str, Any]) -> dict[str, Any]:
-    """A price as a file may write it: stated, or described by one of the models (`simulator.config.expand`)."""
+    """A price as a file may write it: stated, or described by a model (`simulator.config.described_prices`)."""
     stated = {**price, "properties": {name: of for name, of in price["properties"].items() if name != MODEL}}
     return {"anyOf": [stated, *(model.model_json_schema() for model in MODELS.values())]}
 

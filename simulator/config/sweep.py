@@ -20,10 +20,11 @@ from simulator.config.validate import Path as Keys
 from simulator.config.validate import beside, check, node_at
 from simulator.config.yaml_marks import ListNode, MapNode, Node, ScalarNode, read_marked
 from simulator.errors import ConfigError, did_you_mean
+from simulator.hub_cache import hub_folder, is_hub_id
 from simulator.shipped import find_sweep, shipped_sweeps, shipped_traces
 
 Mode = Literal["grid", "zip", "sobol", "lhs", "optuna"]
-SOURCES = {"model": "a model directory", "text": "a text"}
+SOURCES = {"model": "a model", "text": "a text"}
 DRAWING = ("sobol", "lhs", "optuna")  # modes that draw samples; the others take every value of their lists
 
 
@@ -43,10 +44,16 @@ def _constraint(text: object) -> str:
 class CaptureSource(Frozen):
     """Model and text that a sweep captures its traces from, once per encoder setting; paths as in the sweep file."""
 
-    model: Text = Field(description="Hugging Face directory of a LLaMA model")
+    model: Text = Field(description="Hugging Face folder, GGUF file, or hub id in the local cache")
     text: Text = Field(description="text file; passages between lines <|endoftext|>")
     tokens: Count | None = Field(default=None, description="tokens at most")
     preset: Text = Field(default="sdllm", description="name or path of a preset that the encoding axes change")
+    bos: Literal["none"] | Annotated[int, Field(ge=0, strict=True)] | None = Field(
+        default=None, description="id of the token in front of each passage, or none; default: the model's own"
+    )
+    ignore_config_keys: tuple[Text, ...] = Field(
+        default=(), description="unknown keys of the model's config.json that change no result"
+    )
     shape: Text | None = Field(default=None, description="draw a trace of this model shape like each captured one")
     shape_tokens: Count = Field(default=1, description="tokens of a drawn trace")
 
@@ -150,7 +157,7 @@ def _from_here(sweep: SweepConfig, file: Path) -> dict[str, Any]:
         "trace": tuple(_trace_from_here(file, trace) for trace in sweep.trace),
     }
     if sweep.capture is not None:
-        here = {key: _beside(file, getattr(sweep.capture, key)) for key in ("model", "text")}
+        here = {"model": _model_from_here(file, sweep.capture.model), "text": _beside(file, sweep.capture.text)}
         here |= {"preset": _chip_from_here(file, sweep.capture.preset)}
         found["capture"] = sweep.capture.model_copy(update=here)
     return found
@@ -171,8 +178,14 @@ def _beside(file: Path, named: str) -> str:
     return os.path.normpath(file.parent / named)
 
 
+def _model_from_here(file: Path, model: str) -> str:
+    """The folder or file of a model; where there is none, a hub id as it is."""
+    path = _beside(file, model)
+    return model if is_hub_id(model) and not Path(path).exists() else path
+
+
 def _missing_files(root: Node, file: Path) -> list[Problem]:
-    """Traces and texts that are no file, and a model that is no directory."""
+    """Traces and texts that are no file, and a model that is neither a folder, a file, nor in the Hub cache."""
     node = node_at(root, ("trace",))
     named: list[tuple[Keys, str, Node | None]]
     named = [(("trace",), "a trace", item) for item in (node.items if isinstance(node, ListNode) else [node])]
@@ -182,8 +195,10 @@ def _missing_files(root: Node, file: Path) -> list[Problem]:
         if isinstance(item, ScalarNode) and isinstance(item.value, str) and item.value:
             shipped = shipped_traces() if path == ("trace",) else {}
             where, is_model = _beside(file, item.value), path[-1] == "model"
-            if item.value not in shipped and not (Path(where).is_dir() if is_model else Path(where).is_file()):
-                no_such = f"there is no {'directory' if is_model else 'file'} {where}"
+            cached = is_model and is_hub_id(item.value) and hub_folder(item.value).is_dir()
+            found = (Path(where).exists() or cached) if is_model else Path(where).is_file()
+            if item.value not in shipped and not found:
+                no_such = f"there is no {'folder or file' if is_model else 'file'} {where}"
                 text = f"found '{item.value}', expected {what}; {no_such}{did_you_mean(item.value, shipped)}"
                 problems.append(Problem(item.place, path, text))
     return problems

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simulator.config.chip import ChipConfig
-from simulator.config.macros import sram_area_mm2
+from simulator.config.price_models import sram_area_mm2
 
 
 class ChipArea(NamedTuple):
@@ -26,7 +26,7 @@ def chip_area(chip: ChipConfig) -> ChipArea | None:
     Raises
     ------
     ValueError
-        When the memory is outside the table of `simulator.config.macros`.
+        When the memory is outside the table of `simulator.config.price_models`.
     """
     if chip.area is None:
         return None

@@ -33,7 +33,7 @@ class UnitPrice:
     note
         What the chip file adds in words.
     model
-        The description that the value was made from (`simulator.config.expand`), or None.
+        The description that the value was made from (`simulator.config.described_prices`), or None.
     node_nm, voltage
         Process in nm and supply in V at which the number was found; the voltage is None where the file has none.
     """
@@ -59,7 +59,7 @@ class UnitPrice:
 def find_price(chip: ChipConfig, name: str) -> UnitPrice | None:
     """Price of ``component.action`` on ``chip``, or None when the chip file names none.
 
-    That an ``included_in`` leads to an action with a value is a rule of the chip file (`simulator.config.rules`).
+    That an ``included_in`` leads to an action with a value is a rule of the chip file (`simulator.config.chip_rules`).
     """
     action = ACTIONS.get(name)
     price = None if action is None else _record(chip, action)

@@ -19,7 +19,7 @@ import numpy as np
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
-from simulator.config.rules import ACCUMULATOR
+from simulator.config.chip_rules import ACCUMULATOR
 from simulator.mapping.capacity import ceil_div, slices
 
 

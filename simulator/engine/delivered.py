@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.arrays import Ints
+from simulator.engine.kernels.stage_records import Events
 from simulator.engine.network.network import Network
 from simulator.engine.plan import StagePlan, plan_stages
 from simulator.engine.spike_steps import run_spikes
@@ -16,8 +17,8 @@ from simulator.trace.trace import Stage, Trace
 DELIVERIES_MAX = 20_000_000  # each is a record of 72 bytes
 
 
-def deliveries(stage: Stage, mapped: Mapped) -> tuple[StagePlan, Ints]:
-    """Every packet that reaches a target of a stage, int64 [deliveries, 9] (`spikes.EVENT_FIELDS`), and the plan.
+def deliveries(stage: Stage, mapped: Mapped) -> tuple[StagePlan, Events]:
+    """The plan of a stage, and every packet that reaches one of its targets (`stage_records.EVENT`).
 
     Raises
     ------
@@ -26,7 +27,7 @@ def deliveries(stage: Stage, mapped: Mapped) -> tuple[StagePlan, Ints]:
     """
     assert stage.stream is not None
     trace, chip = mapped.trace, mapped.chip
-    plan = plan_stages([stage], mapped, apart=True)
+    plan = plan_stages([stage], mapped, deduplicate=False)
     targets_of_row = np.diff(plan.segment_ptr)[plan.segment_of_row]
     spikes = trace.encoding.spikes_per_count(trace.spike_counts(stage.stream)).sum(axis=0)
     most = int((spikes * targets_of_row).sum())
@@ -42,7 +43,7 @@ def deliveries(stage: Stage, mapped: Mapped) -> tuple[StagePlan, Ints]:
 
 
 def delivered_sums(
-    layer_id: str, events: Ints, plan: StagePlan, stage: Stage, trace: Trace, weights: NDArray[np.int8], neurons: Ints
+    layer_id: str, events: Events, plan: StagePlan, stage: Stage, trace: Trace, weights: NDArray[np.int8], neurons: Ints
 ) -> Ints:
     """Sums of sampled ``neurons`` of a layer, int64 [tokens, neurons]: one weight added for each spike delivered.
 
@@ -56,7 +57,8 @@ def delivered_sums(
     for number in range(plan.layers[layer_id].start, plan.layers[layer_id].stop):
         block = plan.targets[number]
         here = np.flatnonzero((block.col_start <= neurons) & (neurons < block.col_stop))
-        token, timestep, row = events[events[:, 4] == number, :3].T
+        reached = events[events["target"] == number]
+        token, timestep, row = reached["token"], reached["timestep"], reached["row"]
         value = trains[timestep, token, row] * factor[timestep]
         for column in here:
             np.add.at(sums[:, column], token, value * weights[row, column])

@@ -11,6 +11,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
+from simulator.engine.batch_result import BatchResult
 from simulator.engine.core_load import CoreLoad
 from simulator.engine.limits import check_memory, check_placement, check_rings
 from simulator.engine.network.links import link_frame
@@ -24,7 +25,8 @@ from simulator.engine.schedule import (
     pipelined_batches,
     sequential_batches,
 )
-from simulator.engine.stage import BatchRun, Setting
+from simulator.engine.setting import Setting
+from simulator.engine.stage import simulate_batch
 from simulator.engine.tally import Tally
 from simulator.engine.timing import PipelinedTiming, SequentialTiming
 from simulator.engine.warmup import warm_up
@@ -73,14 +75,14 @@ def replay(
     threads = threads_for(mapped.trace, threads)
     if memory_limit_bytes is not None:
         check_memory(mapped, threads, memory_limit_bytes)
-    compile_s = warm_up(mapped.chip.sync.kind == "handshake")
+    compile_s = warm_up(mapped.chip)
     started = time.perf_counter()
-    run = _Run(Setting.of(mapped), threads)
-    for done, batch in enumerate(run.batches(), start=1):
-        run.add(batch)
+    simulation = _Simulation(Setting.of(mapped), threads)
+    for done, batch in enumerate(simulation.batches(), start=1):
+        simulation.add(batch)
         if progress is not None:
-            progress(done, run.n_batches)
-    return run.result({"compile_s": compile_s, "simulate_s": time.perf_counter() - started})
+            progress(done, simulation.n_batches)
+    return simulation.result({"compile_s": compile_s, "simulate_s": time.perf_counter() - started})
 
 
 def threads_for(trace: Trace, threads: int | None = None) -> int:
@@ -93,7 +95,7 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Run:
+class _Simulation:
     """State of one simulation: counts, core loads, link loads and times so far."""
 
     def __init__(self, setting: Setting, threads: int) -> None:
@@ -115,7 +117,7 @@ class _Run:
         self.cores, self.units = CoreLoad.idle(setting.placement), UnitLoad.idle(setting.placement)
         self.spikes = self.synops = self.packet_hops = self.markers = 0
 
-    def batches(self) -> Iterator[BatchRun]:
+    def batches(self) -> Iterator[BatchResult]:
         """Every batch simulated, in order, several of them at once.
 
         At most two batches per thread are held at a time, so memory does not grow with their number.
@@ -124,14 +126,14 @@ class _Run:
         for network in self.networks:
             idle.put(network)
 
-        def simulated(batch: Batch) -> BatchRun:
+        def simulated(batch: Batch) -> BatchResult:
             network = idle.get()
             try:
-                return BatchRun(batch, self.setting, network)
+                return simulate_batch(batch, self.setting, network)
             finally:
                 idle.put(network)
 
-        pending: deque[Future[BatchRun]] = deque()
+        pending: deque[Future[BatchResult]] = deque()
         with ThreadPoolExecutor(self.threads) as pool:
             try:
                 for batch in self._batches:
@@ -150,17 +152,17 @@ class _Run:
             for stream_id in self.setting.trace.streams_of(stage):
                 self.setting.trace.spike_counts(stream_id)
 
-    def add(self, run: BatchRun) -> None:
+    def add(self, found: BatchResult) -> None:
         """Add what a batch found."""
-        for phase, tally in run.tally.items():
+        for phase, tally in found.tally.items():
             self.tally[phase].add_all(tally)
-        self.cores.add_all(run.cores)
-        self.units.add_all(run.units)
-        self.timing.add(run)
-        self.spikes += run.spikes
-        self.synops += run.synops
-        self.packet_hops += run.packet_hops
-        self.markers += run.markers
+        self.cores.add_all(found.cores)
+        self.units.add_all(found.units)
+        self.timing.add(found)
+        self.spikes += found.spikes
+        self.synops += found.synops
+        self.packet_hops += found.packet_hops
+        self.markers += found.markers
 
     def result(self, elapsed: dict[str, float]) -> SimResult:
         """Everything found, after the check that the network moved what was counted."""

@@ -7,10 +7,8 @@ from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
-from simulator.engine.kernels.core_service import LOG_FIELDS
-from simulator.engine.kernels.timesteps import Scratch
+from simulator.engine.kernels.stage_records import Scratch, scratch
 from simulator.engine.plan import StagePlan
-from simulator.engine.scratch import scratch
 
 
 def marker_ps(chip: ChipConfig) -> int:
@@ -25,18 +23,18 @@ def markers(plan: StagePlan, n_timesteps: int) -> Ints:
     return n_timesteps * _feeds(plan) * copies
 
 
-def work_space(plan: StagePlan, spikes_of_row: NDArray[np.integer], marks: Ints, flits: int) -> tuple[Scratch, Ints]:
+def work_space(plan: StagePlan, spikes_of_row: NDArray[np.integer], marks: Ints) -> Scratch:
     """Room for the packets and for the deliveries of the token with the most of them.
 
     ``spikes_of_row`` is [tokens, n], ``marks`` int64 [H, S] of one token.
     """
-    targets, members = np.diff(plan.segment_ptr), np.diff(plan.taking.segment_ptr)
+    targets, members = np.diff(plan.segment_ptr), np.diff(plan.with_network.segment_ptr)
     copies = np.minimum(targets, 1) if plan.routes.multicast else targets
     spikes = spikes_of_row.astype(np.int64)
     packets = int((spikes @ copies[plan.segment_of_row]).max(initial=0) + marks.sum())
     per_packet = members if plan.routes.multicast else np.minimum(targets, 1)
     delivered = int((spikes @ members[plan.segment_of_row]).max(initial=0) + (marks @ per_packet).sum())
-    return scratch(packets, flits), np.empty((max(delivered, 1), LOG_FIELDS), np.int64)
+    return scratch(packets, log_rows=delivered, deliveries=delivered)
 
 
 def _feeds(plan: StagePlan) -> Ints:

@@ -8,10 +8,10 @@ import numpy as np
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.core_load import CoreLoad
-from simulator.engine.kernels.core_service import LOG_FIELDS
+from simulator.engine.kernels.network_records import DELIVERY
+from simulator.engine.kernels.stage_records import scratch
 from simulator.engine.network.network import Network
 from simulator.engine.pipeline_units import UnitLoad
-from simulator.engine.scratch import scratch
 from simulator.errors import CapacityError, SpikewattError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.mapped import Mapped
@@ -102,7 +102,7 @@ def memory_bytes(mapped: Mapped, threads: int) -> int:
     loads = 3 * _bytes(
         (vars(CoreLoad.idle(placement)), vars(UnitLoad.idle(placement)))
     )  # the one under way and two that wait
-    return counts + threads * (_bytes(Network(placement, chip).for_kernel()) + packets + loads)
+    return counts + threads * (_bytes(Network(placement, chip).arrays) + packets + loads)
 
 
 def _packet_bytes(stage: Stage, mapped: Mapped) -> int:
@@ -114,7 +114,7 @@ def _packet_bytes(stage: Stage, mapped: Mapped) -> int:
         return packets * _bytes(scratch(1))
     spikes = stage.width if chip.replay == "dense" else int(trace.spikes_per_token(stage.stream).max())
     delivered = spikes * len(blocks)  # at most: a row may have fewer targets
-    return (spikes if chip.noc.multicast else delivered) * _bytes(scratch(1)) + delivered * (LOG_FIELDS + 2) * 8
+    return (spikes if chip.noc.multicast else delivered) * _bytes(scratch(1)) + delivered * (DELIVERY.itemsize + 16)
 
 
 def _bytes(record: Any) -> int:

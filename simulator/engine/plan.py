@@ -12,7 +12,7 @@ from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.engine.network.routes import Routes, multicast_routes, unicast_routes
 from simulator.engine.row_service import RowService, row_service
-from simulator.engine.servers import Servers, merge_twins
+from simulator.engine.servers import Servers, deduplicate_cores
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block, Placement
@@ -50,10 +50,11 @@ class StagePlan:
         int64 [G]: number of the core of each target among the cores with targets.
     segment_of_row, segment_ptr, segment_target
         int64 [n], [S+1], [...]: rows with the same set of targets form a segment; its targets in CSR form.
-    taking, alone
-        The targets that stand for all when packets come through the network, and when they come as they are sent.
+    with_network, without_network
+        The receiving cores without duplicates: behind the network, and if every packet came in the cycle it is sent
+        (the contention-free baseline).
     routes
-        The ways of its spikes, to the targets of ``taking``.
+        The ways of its spikes, to the targets of ``with_network``.
     """
 
     homes: tuple[Block, ...]
@@ -74,15 +75,15 @@ class StagePlan:
     segment_of_row: Ints
     segment_ptr: Ints
     segment_target: Ints
-    taking: Servers
-    alone: Servers
+    with_network: Servers
+    without_network: Servers
     routes: Routes
 
 
-def plan_stages(stages: Sequence[Stage], mapped: Mapped, *, apart: bool = False) -> StagePlan:
+def plan_stages(stages: Sequence[Stage], mapped: Mapped, *, deduplicate: bool = True) -> StagePlan:
     """Arrays of the stages of a trace that work at the same time; each drives layers by a stream.
 
-    With ``apart`` no core stands for another, as the record of every delivery needs.
+    ``deduplicate=False`` simulates every core separately; it is required when deliveries are recorded.
     """
     trace, chip, placement = mapped.trace, mapped.chip, mapped.placement
     homes_of = [placement.of(stage.stage_id) for stage in stages]
@@ -101,12 +102,14 @@ def plan_stages(stages: Sequence[Stage], mapped: Mapped, *, apart: bool = False)
     row = row_service(columns, bits, trace, chip)
     server = np.unique(target_core, return_inverse=True)[1].astype(np.int64)
     segments = _segments(stages, placement)
-    together = chip.noc.multicast and not apart
+    together = chip.noc.multicast and deduplicate
     on_tile = together and chip.core.axon_in.fifo_packets is None  # a bounded input is each core's own
     times = np.column_stack([row.ps, update_ps, idle_ps])
     router = placement.core_router[target_core]
-    taking = merge_twins(server, router if on_tile else target_core, times, *_csr(segments))
-    alone = merge_twins(server, np.zeros_like(server) if together else target_core, times, *_csr(segments))
+    with_network = deduplicate_cores(server, router if on_tile else target_core, times, *_csr(segments))
+    without_network = deduplicate_cores(
+        server, np.zeros_like(server) if together else target_core, times, *_csr(segments)
+    )
     starts, stops = _ints([b.col_start for b in homes]) + offset, _ints([b.col_stop for b in homes]) + offset
     rows = [range(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
     return StagePlan(
@@ -126,9 +129,9 @@ def plan_stages(stages: Sequence[Stage], mapped: Mapped, *, apart: bool = False)
         target_update_ps=update_ps,
         target_idle_ps=idle_ps,
         **segments,
-        taking=taking,
-        alone=alone,
-        routes=_routes(homes, rows, router, segments, taking, row.ps, placement, chip),
+        with_network=with_network,
+        without_network=without_network,
+        routes=_routes(homes, rows, router, segments, with_network, row.ps, placement, chip),
     )
 
 
@@ -137,7 +140,7 @@ def _routes(
     rows: list[range],
     target_router: Ints,
     segments: dict[str, Ints],
-    taking: Servers,
+    with_network: Servers,
     service: Ints,
     placement: Placement,
     chip: ChipConfig,
@@ -146,18 +149,18 @@ def _routes(
 
     ``rows`` are those that each home encodes, numbered through all stages.
     """
-    ptr = taking.segment_ptr
+    ptr = with_network.segment_ptr
     if not chip.noc.multicast:
-        return unicast_routes(len(homes), len(ptr) - 1, taking.server, service)
+        return unicast_routes(len(homes), len(ptr) - 1, with_network.server, service)
     edges = np.searchsorted(segments["segment_of_row"], np.arange(len(ptr))).tolist()
     return multicast_routes(
         placement.core_router[[b.core for b in homes]],
         rows,
         [range(start, stop) for start, stop in pairwise(edges)],
-        np.split(taking.segment_target, ptr[1:-1]),
-        target_router[taking.kept],
-        taking.server,
-        service[taking.kept],
+        np.split(with_network.segment_target, ptr[1:-1]),
+        target_router[with_network.representatives],
+        with_network.server,
+        service[with_network.representatives],
         placement,
     )
 

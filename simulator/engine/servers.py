@@ -1,4 +1,4 @@
-"""The target cores of a stage as the kernel serves them: of cores that do the same at the same time, one is enough.
+"""The target cores of a stage as the kernel serves them: cores that do the same at the same time are simulated once.
 
 Two cores whose blocks take the spikes of the same rows, in the same time each, and to which every packet comes in the
 same cycle, are never apart. Of those on one tile this holds with multicast, since a packet enters a tile once; without
@@ -16,29 +16,29 @@ from simulator.arrays import Ints
 
 @dataclass(frozen=True)
 class Servers:
-    """M targets that stand for all G targets of a stage.
+    """M targets that represent all G targets of a stage.
 
     Attributes
     ----------
-    kept
-        int64 [M]: the targets that stand for themselves and their twins, ascending.
-    stand_in
-        int64 [G]: place among ``kept`` of the target that stands for each.
+    representatives
+        int64 [M]: the targets that are simulated, ascending.
+    representative_of
+        int64 [G]: place among ``representatives`` of the target that represents each.
     segment_ptr, segment_target
-        int64 [S+1], [...]: the kept targets of each segment, in CSR form.
+        int64 [S+1], [...]: the representatives of each segment, in CSR form.
     server
-        int64 [M]: number of the core of each kept target among their cores.
+        int64 [M]: number of the core of each representative among their cores.
     """
 
-    kept: Ints
-    stand_in: Ints
+    representatives: Ints
+    representative_of: Ints
     segment_ptr: Ints
     segment_target: Ints
     server: Ints
 
 
-def merge_twins(server: Ints, place: Ints, times_ps: Ints, segment_ptr: Ints, segment_target: Ints) -> Servers:
-    """Keep one core of those at the same place whose targets, in order, have the same segments and times.
+def deduplicate_cores(server: Ints, place: Ints, times_ps: Ints, segment_ptr: Ints, segment_target: Ints) -> Servers:
+    """Deduplicate cores that behave identically: same place, same segments and service times, in order.
 
     Parameters
     ----------
@@ -62,13 +62,13 @@ def merge_twins(server: Ints, place: Ints, times_ps: Ints, segment_ptr: Ints, se
     stands = np.empty(len(server), np.int64)
     for targets in by_core.values():
         stands[targets] = first.setdefault(tuple(alike[targets].tolist()), targets)
-    kept, stand_in = np.unique(stands, return_inverse=True)
+    representatives, representative_of = np.unique(stands, return_inverse=True)
     here = stands[segment_target] == segment_target
     kept_before = np.concatenate([[0], np.cumsum(here)])
     return Servers(
-        kept=kept,
-        stand_in=stand_in.reshape(-1).astype(np.int64),
+        representatives=representatives,
+        representative_of=representative_of.reshape(-1).astype(np.int64),
         segment_ptr=kept_before[segment_ptr].astype(np.int64),
-        segment_target=stand_in.reshape(-1)[segment_target[here]].astype(np.int64),
-        server=np.unique(server[kept], return_inverse=True)[1].reshape(-1).astype(np.int64),
+        segment_target=representative_of.reshape(-1)[segment_target[here]].astype(np.int64),
+        server=np.unique(server[representatives], return_inverse=True)[1].reshape(-1).astype(np.int64),
     )

@@ -10,21 +10,30 @@ from numpy.typing import NDArray
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.engine import handshake
-from simulator.engine.kernels.handshake_timesteps import run_handshake
-from simulator.engine.kernels.timesteps import DENSE, FIRINGS, Targets, run_timesteps
-from simulator.engine.kernels.timesteps import Routes as KernelRoutes
+from simulator.engine.kernels.emission import DENSE, FIRINGS
+from simulator.engine.kernels.stage_records import (
+    EVENT,
+    Events,
+    Homes,
+    Paths,
+    Receivers,
+    Senders,
+    Soma,
+    StageArrays,
+    StageTotals,
+    Targets,
+    scratch,
+)
+from simulator.engine.kernels.timesteps import run_timesteps
 from simulator.engine.network.network import Network
 from simulator.engine.plan import StagePlan
-from simulator.engine.scratch import scratch
 from simulator.engine.servers import Servers
 from simulator.mapping.traffic import flits_per_spike
 from simulator.trace.encoding import Encoding
 
-EVENT_FIELDS = ("token", "timestep", "row", "home", "target", "ready_ps", "delivered_cycle", "start_ps", "done_ps")
-
 
 @dataclass(frozen=True)
-class SpikeRun:
+class SpikeResult:
     """What the spike timesteps of a stage took, for H home and G target blocks.
 
     Attributes
@@ -33,8 +42,8 @@ class SpikeRun:
         Spikes sent (activations sent, in dense replay).
     compute_ps, network_ps
         int64 [tokens]: time the cores alone would take, and what the network adds to it.
-    home_busy_ps
-        int64 [H, 2]: time in which each home was at work, and that of its soma alone.
+    home_busy_ps, home_soma_ps
+        int64 [H]: time in which each home was at work, and that of its soma alone.
     sent
         int64 [H, S]: packets of each home to each segment of its rows.
     flows
@@ -44,7 +53,7 @@ class SpikeRun:
     active_steps
         int64 [G]: timesteps in which a target received something.
     events
-        int64 [packets recorded, 9], see `EVENT_FIELDS`; without markers.
+        `stage_records.EVENT` [packets recorded]; without markers.
     markers, marker_flows
         As ``sent`` and ``flows``, of the markers behind the timesteps; zero where barriers close these.
     """
@@ -53,11 +62,12 @@ class SpikeRun:
     compute_ps: Ints
     network_ps: Ints
     home_busy_ps: Ints
+    home_soma_ps: Ints
     sent: Ints
     flows: Ints
     active_steps: Ints
     stall_ps: Ints
-    events: Ints
+    events: Events
     markers: Ints
     marker_flows: Ints
 
@@ -76,73 +86,86 @@ def run_spikes(
     chip: ChipConfig,
     network: Network,
     n_events: int = 0,
-) -> SpikeRun:
+) -> SpikeResult:
     """Replay ``counts`` [tokens, n] through a stage; record at most ``n_events`` packets one by one.
 
     Raises
     ------
     ValueError
-        When packets are to be recorded under a plan in which cores stand for others.
+        When packets are to be recorded under a plan with deduplicated cores.
     """
-    if n_events and len(plan.taking.kept) < len(plan.targets):
-        raise ValueError("a record of packets needs a plan with all cores apart")
+    if n_events and len(plan.with_network.representatives) < len(plan.targets):
+        raise ValueError("a record of packets needs a plan with deduplicate=False")
     code, n_timesteps = replay_code(encoding, chip)
-    n_tokens, n_homes, n_targets = len(counts), len(plan.homes), len(plan.targets)
-    compute, waiting = np.zeros(n_tokens, np.int64), np.zeros(n_tokens, np.int64)
-    home_busy, sent = np.zeros((n_homes, 2), np.int64), np.zeros((n_homes, len(plan.segment_ptr) - 1), np.int64)
-    active_steps, stall_ps = np.zeros(len(plan.taking.kept), np.int64), np.zeros(n_targets, np.int64)
-    events = np.full((n_events, len(EVENT_FIELDS)), -1, np.int64)
-    markers = handshake.markers(plan, n_timesteps) if chip.sync.kind == "handshake" else np.zeros_like(sent)
-    arguments = (
-        np.ascontiguousarray(counts, dtype=np.int32),
-        n_timesteps,
-        code,
-        soma_of(chip),
-        chip.core.axon_out.packet.latency.value,
-        chip.noc.cycle.value,
-        (plan.home_start, plan.home_stop, plan.home_router),
-        (plan.segment_of_row, plan.taking.segment_ptr, plan.taking.segment_target),
-        _targets(plan, plan.taking),
-        (plan.alone.segment_ptr, plan.alone.segment_target, _targets(plan, plan.alone)),
-        _routes(plan),
-        network.for_kernel(),
-    )
-    out = (compute, waiting, home_busy, sent, active_steps, stall_ps, events)
-    flits = flits_per_spike(encoding, chip)
-    if chip.sync.kind == "handshake":
+    handshake_chip = chip.sync.kind == "handshake"
+    totals = _no_totals(len(counts), plan, n_events)
+    markers = handshake.markers(plan, n_timesteps) if handshake_chip else np.zeros_like(totals.sent)
+    if handshake_chip:
         spikes_of_row = encoding.spikes_per_count(counts) if chip.replay == "captured" else np.ones_like(counts)
-        packets, log = handshake.work_space(plan, spikes_of_row, markers, flits)
-        spikes = run_handshake(*arguments, handshake.marker_ps(chip), packets, log, out)
+        work = handshake.work_space(plan, spikes_of_row, markers)
     else:
-        spikes = run_timesteps(*arguments, scratch(most_packets(plan), flits), out)
-    flows, markers = flows_of(sent, plan), markers * n_tokens
-    recorded = events[: min(n_events, int(flows.sum()))]
-    of_target = active_steps[plan.taking.stand_in]
-    return SpikeRun(
-        spikes,
-        compute,
-        waiting,
-        home_busy,
-        sent,
-        flows,
-        of_target,
-        stall_ps,
-        recorded,
-        markers,
-        flows_of(markers, plan),
+        work = scratch(most_packets(plan), log_rows=n_events)
+    spikes = run_timesteps(
+        np.ascontiguousarray(counts, dtype=np.int32),
+        _stage_arrays(plan, code, n_timesteps, flits_per_spike(encoding, chip), chip),
+        network.arrays,
+        handshake.marker_ps(chip) if handshake_chip else None,
+        work,
+        totals,
+    )
+    flows, markers = flows_of(totals.sent, plan), markers * len(counts)
+    return SpikeResult(
+        spikes=int(spikes),  # a kernel that is not compiled returns an integer of numpy
+        compute_ps=totals.compute_ps,
+        network_ps=totals.network_ps,
+        home_busy_ps=totals.home_busy_ps,
+        home_soma_ps=totals.home_soma_ps,
+        sent=totals.sent,
+        flows=flows,
+        active_steps=totals.active_steps[plan.with_network.representative_of],
+        stall_ps=totals.stall_ps,
+        events=totals.events[: min(n_events, int(flows.sum()))],
+        markers=markers,
+        marker_flows=flows_of(markers, plan),
     )
 
 
-def _routes(plan: StagePlan) -> KernelRoutes:
-    """The ways of the spikes, as the kernel takes them."""
-    r = plan.routes
-    return r.nodes, r.root, plan.target_router, r.member_target, r.member_server, r.member_service_ps
+def _no_totals(n_tokens: int, plan: StagePlan, n_events: int) -> StageTotals:
+    """Nothing done yet."""
+
+    def zeros(*shape: int) -> Ints:
+        return np.zeros(shape, np.int64)
+
+    n_homes, n_targets = len(plan.homes), len(plan.targets)
+    return StageTotals(
+        compute_ps=zeros(n_tokens),
+        network_ps=zeros(n_tokens),
+        home_busy_ps=zeros(n_homes),
+        home_soma_ps=zeros(n_homes),
+        sent=zeros(n_homes, len(plan.segment_ptr) - 1),
+        active_steps=zeros(len(plan.with_network.representatives)),
+        stall_ps=zeros(n_targets),
+        events=np.full(n_events, -1, EVENT).view(np.recarray),
+    )
 
 
-def _targets(plan: StagePlan, servers: Servers) -> Targets:
-    """The targets that stand for all, as the kernel takes them."""
-    kept = servers.kept
-    return servers.server, plan.target_row.ps[kept], plan.target_update_ps[kept], plan.target_idle_ps[kept]
+def _stage_arrays(plan: StagePlan, code: int, n_timesteps: int, flits: int, chip: ChipConfig) -> StageArrays:
+    """The plan as the kernel takes it."""
+    routes = plan.routes
+    homes = Homes(plan.home_start, plan.home_stop, plan.home_router)
+    packet_ps = chip.core.axon_out.packet.latency.value
+    senders = Senders(n_timesteps, code, soma_of(chip), packet_ps, homes, plan.segment_of_row, flits)
+    members = routes.member_target, routes.member_server, routes.member_service_ps
+    paths = Paths(routes.nodes, routes.root, plan.target_router, *members)
+    receivers = _receivers(plan, plan.with_network), _receivers(plan, plan.without_network)
+    return StageArrays(senders, chip.noc.cycle.value, *receivers, paths)
+
+
+def _receivers(plan: StagePlan, servers: Servers) -> Receivers:
+    """The simulated targets, as the kernel takes them."""
+    some = servers.representatives
+    times = plan.target_row.ps[some], plan.target_update_ps[some], plan.target_idle_ps[some]
+    return Receivers(servers.segment_ptr, servers.segment_target, Targets(servers.server, *times))
 
 
 def flows_of(sent: Ints, plan: StagePlan) -> Ints:
@@ -154,10 +177,10 @@ def flows_of(sent: Ints, plan: StagePlan) -> Ints:
     return flows
 
 
-def soma_of(chip: ChipConfig) -> tuple[int, int, int, int]:
-    """(lanes, update, idle update, fire) of the encoder neurons, times in ps."""
+def soma_of(chip: ChipConfig) -> Soma:
+    """The encoder neurons of a chip."""
     soma = chip.core.soma
-    return soma.lanes, soma.update.latency.value, soma.update_idle.latency.value, soma.fire.latency.value
+    return Soma(soma.lanes, soma.update.latency.value, soma.update_idle.latency.value, soma.fire.latency.value)
 
 
 def most_packets(plan: StagePlan) -> int:

@@ -1,167 +1,109 @@
-"""A batch of rounds simulated: stages that work together, their counts, the load of their cores, where the time went.
+"""Simulates one batch (stages that work at the same time) and collects action counts, core load and times.
 
 A round does not depend on any other: each of its steps starts on an idle network.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from simulator.arrays import Ints
-from simulator.config.chip import ChipConfig
 from simulator.engine.banks import accumulator_actions
-from simulator.engine.barrier import barrier_ps
-from simulator.engine.core_load import CoreLoad
+from simulator.engine.batch_result import BatchResult
 from simulator.engine.handshake import marker_ps
 from simulator.engine.network.links import crossings
 from simulator.engine.network.network import Network
-from simulator.engine.pipeline_units import UnitLoad
 from simulator.engine.plan import StagePlan, plan_stages
 from simulator.engine.result import CHIP
 from simulator.engine.row_service import accumulation, fetching_tokens
 from simulator.engine.schedule import Batch, chunks
-from simulator.engine.spike_steps import SpikeRun, replay_code, run_spikes
+from simulator.engine.setting import Setting
+from simulator.engine.spike_steps import SpikeResult, run_spikes
 from simulator.engine.storage_traffic import dram_ps
 from simulator.engine.streamed_weights import load_ps, stage_bursts
 from simulator.engine.tally import Tally
 from simulator.engine.transfer import (
     Transfer,
+    plan_transfer,
     receive_ps,
     receive_unit_ps,
     reductions,
-    transfer_arrays,
     transfers_before_ops,
 )
 from simulator.engine.vector import op_ps, op_work
 from simulator.errors import ConservationError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.flows import Edges
-from simulator.mapping.mapped import Mapped
-from simulator.mapping.placement import Placement
-from simulator.mapping.storage import Store, stores
 from simulator.mapping.traffic import flits_per_spike
 from simulator.trace.trace import PHASES, Stage, Trace
 
-STAGE_TIMES = ("compute_ps", "network_ps", "transfer_ps", "vector_ps", "barrier_ps")
 
+def simulate_batch(batch: Batch, setting: Setting, network: Network) -> BatchResult:
+    """Simulate the stages of a batch at work together; the flits add to ``network``.
 
-@dataclass(frozen=True)
-class Setting:
-    """What all batches of a simulation share.
-
-    Attributes
-    ----------
-    mapped
-        What is replayed, on what, and where.
-    n_timesteps
-        Timesteps in which the chip replays a stream.
-    barrier_ps
-        Time of one barrier.
-    stores
-        Op -> memory of its data, where that is not behind the vector unit.
+    Raises
+    ------
+    ConservationError
+        When the spikes that were sent are not those of the trace.
     """
-
-    mapped: Mapped
-    n_timesteps: int
-    barrier_ps: int
-    stores: dict[str, Store]
-
-    @classmethod
-    def of(cls, mapped: Mapped) -> Setting:
-        """The setting of a trace on a chip."""
-        n_timesteps = replay_code(mapped.trace.encoding, mapped.chip)[1]
-        barrier = barrier_ps(mapped.chip.sync.barrier, mapped.placement.tiles_used)
-        return cls(mapped, n_timesteps, barrier, stores(mapped.stored, mapped.trace))
-
-    @property
-    def trace(self) -> Trace:
-        """What is replayed."""
-        return self.mapped.trace
-
-    @property
-    def chip(self) -> ChipConfig:
-        """On what."""
-        return self.mapped.chip
-
-    @property
-    def placement(self) -> Placement:
-        """Where."""
-        return self.mapped.placement
+    stages = _StagesAtWork(batch, setting, network)
+    stages.run()
+    found = stages.found
+    everywhere, packet = np.arange(len(stages.at_work)), setting.chip.core.axon_out.packet
+    found.units.work("axon_out", everywhere, found.cores.packets_out * packet.latency.value)
+    of_stages = found.total_ps, found.times["network_ps"], found.times["barrier_ps"]
+    found.units.active_ps[:, stages.at_work] = np.sum(of_stages, axis=1)[:, None]
+    return found
 
 
-class BatchRun:
-    """The work of one batch, done when made; R rounds.
+class _StagesAtWork:
+    """The stages of a batch, and what they have done so far.
 
     Attributes
     ----------
-    batch
-        Which.
-    tally
-        Phase -> its counts.
-    cores, units
-        Load of the cores and of the units in them.
-    times
-        Part of the time (`STAGE_TIMES`) -> int64 ps [R].
-    spikes, synops, packet_hops, markers
-        Totals over the rounds.
+    found
+        The result under way.
+    at_work
+        Bool [cores]: those that take part.
     """
 
     def __init__(self, batch: Batch, setting: Setting, network: Network) -> None:
-        self.batch, self._in, self._network = batch, setting, network
-        self.n_rounds = len(batch.tokens)
-        self.tally = {phase: Tally() for phase in PHASES}
-        self.cores, self.units = CoreLoad.idle(setting.placement), UnitLoad.idle(setting.placement)
-        self._at_work = np.zeros(setting.placement.cores_total, np.bool_)  # cores that take part
-        self.spikes = self.synops = self.packet_hops = self.markers = 0
-        self.times = dict.fromkeys(STAGE_TIMES, np.zeros(self.n_rounds, np.int64))
+        self._batch, self._in, self._network = batch, setting, network
+        self.found = BatchResult.idle(batch, setting.placement)
+        self.at_work = np.zeros(setting.placement.cores_total, np.bool_)
         self._channel_ps: dict[int, Ints] = {}  # of each chip: its DRAM at work for ops
         self._traces: dict[str, Trace] = {}
         self._tallies: dict[str, Tally] = {}  # of each stage: that of the phase of its tokens
         for stage, tokens in zip(batch.stages, batch.tokens.T, strict=True):
             self._traces[stage.stage_id] = _tokens_of(setting.trace, tokens)
-            self._tallies[stage.stage_id] = self.tally[PHASES[setting.trace.phases[tokens[0]]]]
-        self._simulate()
-        everywhere, packet = np.arange(len(self._at_work)), setting.chip.core.axon_out.packet
-        self.units.work("axon_out", everywhere, self.cores.packets_out * packet.latency.value)
-        of_stages = self.total_ps, self.times["network_ps"], self.times["barrier_ps"]
-        self.units.active_ps[:, self._at_work] = np.sum(of_stages, axis=1)[:, None]
+            self._tallies[stage.stage_id] = self.found.tally[PHASES[setting.trace.phases[tokens[0]]]]
 
-    @property
-    def total_ps(self) -> Ints:
-        """Time of each round, int64 [R]."""
-        return sum(self.times.values(), np.zeros(self.n_rounds, np.int64))
-
-    def _simulate(self) -> None:
+    def run(self) -> None:
         """Collect values, do the ops, spike, reduce."""
-        before = transfers_before_ops(self.batch.stages, self._in.mapped)
-        after = reductions(self.batch.stages, self._in.mapped)
-        self._add_time("transfer_ps", sum(self._transfer(step) for step in before))
-        own = [self._ops(stage) for stage in self.batch.stages]
-        self._add_time("vector_ps", np.max([*own, *self._channel_ps.values()], axis=0))
-        self._add_time("transfer_ps", self._load())
+        before = transfers_before_ops(self._batch.stages, self._in.mapped)
+        after = reductions(self._batch.stages, self._in.mapped)
+        self.found.add_time("transfer_ps", sum(self._transfer(step) for step in before))
+        own = [self._ops(stage) for stage in self._batch.stages]
+        self.found.add_time("vector_ps", np.max([*own, *self._channel_ps.values()], axis=0))
+        self.found.add_time("transfer_ps", self._load())
         barriers = sum(step.barriers for step in before + after)
-        if spiking := [stage for stage in self.batch.stages if stage.stream is not None]:
+        if spiking := [stage for stage in self._batch.stages if stage.stream is not None]:
             self._spike(spiking)
             barriers += self._in.n_timesteps
-        self._add_time("transfer_ps", sum(self._transfer(step) for step in after))
+        self.found.add_time("transfer_ps", sum(self._transfer(step) for step in after))
         if self._in.chip.sync.kind == "handshake":
             return
-        foremost = self._tallies[self.batch.stages[-1].stage_id]
-        foremost.add(CHIP, "sync", "barrier", barriers * self.n_rounds)
-        self._add_time("barrier_ps", barriers * self._in.barrier_ps)
-
-    def _add_time(self, part: str, ps: Ints | int) -> None:
-        self.times[part] = self.times[part] + ps
+        foremost = self._tallies[self._batch.stages[-1].stage_id]
+        foremost.add(CHIP, "sync", "barrier", barriers * self.found.n_rounds)
+        self.found.add_time("barrier_ps", barriers * self._in.barrier_ps)
 
     def _load(self) -> Ints:
         """Weights that are streamed, loaded when the first token of a chunk comes; returns the time of each round."""
         trace, chip, placement = self._in.trace, self._in.chip, self._in.placement
-        bursts = np.zeros(self.n_rounds, np.int64)
+        bursts = np.zeros(self.found.n_rounds, np.int64)
         if chip.dram is None or not placement.streamed:
             return bursts
-        for stage, tokens in zip(self.batch.stages, self.batch.tokens.T, strict=True):
+        for stage, tokens in zip(self._batch.stages, self._batch.tokens.T, strict=True):
             round_of = {token: i for i, token in enumerate(tokens.tolist())}
             for chunk in chunks(trace, chip.schedule.chunk):
                 if chunk[0] in round_of:
@@ -180,35 +122,35 @@ class BatchRun:
         spikes = sum(self._count_homes(stage) for stage in stages)
         if spikes != run.spikes:
             raise ConservationError(f"spikes: {run.spikes} were sent, {spikes} are in the trace")
-        self.spikes += run.spikes
-        self._at_work[plan.home_core] = self._at_work[plan.target_core] = True
-        self.cores.add("busy_ps", plan.home_core, run.home_busy_ps[:, 0])
-        self.units.work("soma", plan.home_core, run.home_busy_ps[:, 1])
+        self.found.spikes += run.spikes
+        self.at_work[plan.home_core] = self.at_work[plan.target_core] = True
+        self.found.cores.add("busy_ps", plan.home_core, run.home_busy_ps)
+        self.found.units.work("soma", plan.home_core, run.home_soma_ps)
         self._count_targets(plan, run)
         servers = np.unique(plan.target_core)
-        self.cores.add("stall_ps", servers, run.stall_ps[: len(servers)])
+        self.found.cores.add("stall_ps", servers, run.stall_ps[: len(servers)])
         flits = flits_per_spike(encoding, chip)
         for stage in stages:
             self._count_packets(stage, plan, run.sent, run.flows, flits)
             self._count_packets(stage, plan, run.markers, run.marker_flows, 1)
-        self.markers += int(run.markers.sum())
-        self._add_time("compute_ps", run.compute_ps + self._soma_after_stage(plan))
-        self._add_time("network_ps", run.network_ps)
+        self.found.markers += int(run.markers.sum())
+        self.found.add_time("compute_ps", run.compute_ps + self._soma_after_stage(plan))
+        self.found.add_time("network_ps", run.network_ps)
 
     def _tally_of(self, layer_id: str) -> Tally:
         """Where the counts of a layer that receives spikes go."""
-        stage = next(s for s in self.batch.stages if layer_id in s.layers)
+        stage = next(s for s in self._batch.stages if layer_id in s.layers)
         return self._tallies[stage.stage_id]
 
     def _transfer(self, transfer: Transfer) -> int:
         """One transfer step of every round (they are all alike); returns its ps per round."""
-        times = self.n_rounds * transfer.rounds
-        arrays = transfer_arrays(transfer, self._in.mapped)
-        taken_ps, stall_ps = self._network.transfer(arrays, transfer.flits, times)
-        self.cores.add("stall_ps", arrays.receivers, stall_ps * times)
+        times = self.found.n_rounds * transfer.rounds
+        plan = plan_transfer(transfer, self._in.mapped)
+        served_ps, stall_ps = self._network.transfer(plan.packets, times)
+        self.found.cores.add("stall_ps", plan.receivers, stall_ps * times)
         for edges in transfer.parts:
             self._count_values(transfer, edges, edges.values * times)
-        return taken_ps * transfer.rounds
+        return max(plan.sent_ps, served_ps) * transfer.rounds
 
     def _count_values(self, transfer: Transfer, edges: Edges, packets: Ints) -> None:
         """Count value packets, one entry per edge."""
@@ -220,20 +162,20 @@ class BatchRun:
                 tally.add(edges.receiver, "dendrite", action, total)
         else:
             tally.add(edges.receiver, "memory", "write", total * chip.core.dendrite.accumulator_bits)
-        self.cores.add("busy_ps", edges.from_core, packets * chip.core.axon_out.packet.latency.value)
-        self._at_work[edges.from_core] = self._at_work[edges.to_core] = True
+        self.found.cores.add("busy_ps", edges.from_core, packets * chip.core.axon_out.packet.latency.value)
+        self.at_work[edges.from_core] = self.at_work[edges.to_core] = True
         parts, taken_ps = receive_unit_ps(transfer.kind, chip), receive_ps(transfer.kind, chip)
-        self.cores.add("busy_ps", edges.to_core, packets * taken_ps)
-        self.units.lockstep(edges.to_core, parts, taken_ps, packets)
+        self.found.cores.add("busy_ps", edges.to_core, packets * taken_ps)
+        self.found.units.lockstep(edges.to_core, parts, taken_ps, packets)
 
     def _traffic(self, tally: Tally, sender: str, from_core: Ints, to_core: Ints, packets: Ints, flits: int) -> None:
         """Count packets between pairs of cores: the axons that send them and the links they cross."""
         router = self._in.placement.core_router
         links = crossings(router[from_core], router[to_core], self._in.placement)
         tally.add_traffic(sender, packets, flits, links)
-        self.packet_hops += int((packets * links.hops).sum())
-        self.cores.add("packets_out", from_core, packets)
-        self.cores.add("packets_in", to_core, packets)
+        self.found.packet_hops += int((packets * links.hops).sum())
+        self.found.cores.add("packets_out", from_core, packets)
+        self.found.cores.add("packets_in", to_core, packets)
 
     def _ops(self, stage: Stage) -> Ints:
         """Count the work that no layer does; returns its time per round."""
@@ -248,29 +190,29 @@ class BatchRun:
             for name, times in work.items():
                 component, action = name.split(".")
                 self._tallies[stage.stage_id].add(op_id, component, action, times.sum())
-            self.spikes += int(work["soma.fire"].sum()) if "soma.fire" in work else 0
+            self.found.spikes += int(work["soma.fire"].sum()) if "soma.fire" in work else 0
         chips = np.unique(self._in.placement.chip_of(self._in.placement.core_router[homes])).tolist()
         for number in chips if "dram" in stores else ():
-            before = self._channel_ps.get(number, np.zeros(self.n_rounds, np.int64))
+            before = self._channel_ps.get(number, np.zeros(self.found.n_rounds, np.int64))
             self._channel_ps[number] = sum((dram_ps(work, chip, len(chips)) for work in works), before)
-        self._at_work[homes] = True
+        self.at_work[homes] = True
         taken = np.zeros(trace.n_tokens, np.int64)
         for work in works:
             parts = op_ps(work, chip, len(homes), trace.n_tokens)
             of_op = np.maximum(np.max(list(parts.values()), axis=0), dram_ps(work, chip, len(chips)))
-            self.units.lockstep(homes[:, None], parts, of_op)
+            self.found.units.lockstep(homes[:, None], parts, of_op)
             taken += of_op
-        self.cores.add("busy_ps", homes, taken.sum())
+        self.found.cores.add("busy_ps", homes, taken.sum())
         return taken
 
     def _steps(self) -> int:
         """Spike timesteps over all rounds."""
-        return self.n_rounds * self._in.n_timesteps
+        return self.found.n_rounds * self._in.n_timesteps
 
     def _count_homes(self, stage: Stage) -> int:
         """Count the encoder neurons of a stage; returns its spikes."""
         assert stage.stream is not None
-        neurons = self.n_rounds * stage.width
+        neurons = self.found.n_rounds * stage.width
         dense = self._in.chip.replay == "dense"
         spikes = neurons if dense else int(self._traces[stage.stage_id].spikes_per_token(stage.stream).sum())
         tally = self._tallies[stage.stage_id]
@@ -285,21 +227,21 @@ class BatchRun:
         if plan.routes.multicast:
             links, entries = plan.routes.links[homes], plan.routes.entries[homes]
             tally.add_traffic(stage.stage_id, sent[homes], flits, links, entries)
-            self.packet_hops += int((sent[homes] * links.hops).sum())
-            self.cores.add("packets_out", plan.home_core[homes], sent[homes].sum(axis=1))
-            self.cores.add("packets_in", plan.target_core, flows[homes].sum(axis=0))
+            self.found.packet_hops += int((sent[homes] * links.hops).sum())
+            self.found.cores.add("packets_out", plan.home_core[homes], sent[homes].sum(axis=1))
+            self.found.cores.add("packets_in", plan.target_core, flows[homes].sum(axis=0))
             return
         home, target = np.nonzero(flows[homes])
         cores = plan.home_core[homes][home], plan.target_core[target]
         self._traffic(tally, stage.stage_id, *cores, flows[homes][home, target], flits)
 
-    def _count_targets(self, plan: StagePlan, run: SpikeRun) -> None:
+    def _count_targets(self, plan: StagePlan, run: SpikeResult) -> None:
         """What the targets did for the packets they received, and the updates of their neurons."""
         packets, markers = run.flows.sum(axis=0), run.marker_flows.sum(axis=0)
         idle_steps = self._steps() - run.active_steps
         trace, chip = self._in.trace, self._in.chip
         accumulate, row = accumulation(trace.encoding, chip)[0], plan.target_row
-        fetched = packets * self._fetches(plan) // self.n_rounds
+        fetched = packets * self._fetches(plan) // self.found.n_rounds
         served = {
             ("axon_in", "lookup"): packets + markers,
             ("synapse", "word_read"): fetched * row.words,
@@ -314,23 +256,23 @@ class BatchRun:
             for (component, action), counts in served.items():
                 self._tally_of(layer_id).add(layer_id, component, action, counts[blocks].sum())
         synops = packets * plan.target_cols
-        self.synops += int(synops.sum())
-        self.cores.add("synops", plan.target_core, synops)
-        self.cores.add("word_conflicts", plan.target_core, fetched * row.word_conflicts)
-        self.cores.add("accumulator_conflicts", plan.target_core, packets * row.accumulator_conflicts)
+        self.found.synops += int(synops.sum())
+        self.found.cores.add("synops", plan.target_core, synops)
+        self.found.cores.add("word_conflicts", plan.target_core, fetched * row.word_conflicts)
+        self.found.cores.add("accumulator_conflicts", plan.target_core, packets * row.accumulator_conflicts)
         updates_ps = run.active_steps * plan.target_update_ps + idle_steps * plan.target_idle_ps
         served_ps = packets * row.ps + markers * marker_ps(chip)
-        self.cores.add("busy_ps", plan.target_core, served_ps + updates_ps)
-        self.units.lockstep(plan.target_core, row.unit_ps, row.ps, packets)
+        self.found.cores.add("busy_ps", plan.target_core, served_ps + updates_ps)
+        self.found.units.lockstep(plan.target_core, row.unit_ps, row.ps, packets)
         lookup = {"axon_in": chip.core.axon_in.lookup.latency.value}
-        self.units.lockstep(plan.target_core, lookup, marker_ps(chip), markers)
-        self.units.work("soma", plan.target_core, updates_ps)
+        self.found.units.lockstep(plan.target_core, lookup, marker_ps(chip), markers)
+        self.found.units.work("soma", plan.target_core, updates_ps)
 
     def _fetches(self, plan: StagePlan) -> Ints:
         """Rounds in which each target reads its weights, int64 [G]; the others have those of the round before."""
-        fetching = fetching_tokens(self._in.trace, self._in.chip)[self.batch.tokens].sum(axis=0)
-        of_stage = {stage.stage_id: int(n) for stage, n in zip(self.batch.stages, fetching, strict=True)}
-        of_layer = {layer_id: of_stage[s.stage_id] for s in self.batch.stages for layer_id in s.layers}
+        fetching = fetching_tokens(self._in.trace, self._in.chip)[self._batch.tokens].sum(axis=0)
+        of_stage = {stage.stage_id: int(n) for stage, n in zip(self._batch.stages, fetching, strict=True)}
+        of_layer = {layer_id: of_stage[s.stage_id] for s in self._batch.stages for layer_id in s.layers}
         return np.array([of_layer[block.owner] for block in plan.targets], dtype=np.int64)
 
     def _soma_after_stage(self, plan: StagePlan) -> int:
@@ -344,9 +286,9 @@ class BatchRun:
             columns = plan.target_cols[blocks][root]
             taken = ceil_div(columns, soma.lanes) * soma.update.latency.value
             np.add.at(core_ps, plan.target_server[blocks][root], taken)
-            self._tally_of(layer_id).add(layer_id, "soma", "update", columns.sum() * self.n_rounds)
-            self.cores.add("busy_ps", plan.target_core[blocks][root], taken * self.n_rounds)
-            self.units.work("soma", plan.target_core[blocks][root], taken * self.n_rounds)
+            self._tally_of(layer_id).add(layer_id, "soma", "update", columns.sum() * self.found.n_rounds)
+            self.found.cores.add("busy_ps", plan.target_core[blocks][root], taken * self.found.n_rounds)
+            self.found.units.work("soma", plan.target_core[blocks][root], taken * self.found.n_rounds)
         return int(core_ps.max())
 
 

@@ -48,5 +48,5 @@ class Tally:
         """All counts in the order in which their homes first appeared."""
         layers = dict.fromkeys(layer for layer, _, _ in self._counts)
         rank = {layer: i for i, layer in enumerate(layers)}
-        ordered = sorted(self._counts.items(), key=lambda item: rank[item[0][0]])
-        return tuple(CountRow(*key, count) for key, count in ordered)
+        rows = (CountRow(*key, count) for key, count in self._counts.items())
+        return tuple(sorted(rows, key=lambda row: rank[row.layer]))

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from simulator.arrays import Ints
+from simulator.engine.batch_result import STAGE_TIMES, BatchResult
 from simulator.engine.schedule import chunks
-from simulator.engine.stage import STAGE_TIMES, BatchRun
 from simulator.trace.trace import DECODE, PHASES, Trace
 
 SPAN_COLUMNS = ("stage", "token", "start_ps", "end_ps")
@@ -23,11 +23,11 @@ class SequentialTiming:
         self._row = {stage_id: row for row, stage_id in enumerate(order)}
         self._parts = np.zeros((len(order), len(STAGE_TIMES), trace.n_tokens), np.int64)
 
-    def add(self, run: BatchRun) -> None:
+    def add(self, found: BatchResult) -> None:
         """Note the times of one stage for the tokens of a batch."""
-        (stage,) = run.batch.stages
+        (stage,) = found.batch.stages
         for part, name in enumerate(STAGE_TIMES):
-            self._parts[self._row[stage.stage_id], part, run.batch.tokens[:, 0]] = run.times[name]
+            self._parts[self._row[stage.stage_id], part, found.batch.tokens[:, 0]] = found.times[name]
 
     def tokens(self) -> pd.DataFrame:
         """See `SimResult.tokens`."""
@@ -72,12 +72,12 @@ class PipelinedTiming:
         self._parts = np.zeros((len(STAGE_TIMES), n_rounds), np.int64)
         self._decoding = np.zeros((2, n_rounds), np.int64)  # active stages: those on decoded tokens, and all
 
-    def add(self, run: BatchRun) -> None:
+    def add(self, found: BatchResult) -> None:
         """Note the times of the rounds of a batch."""
-        rounds = slice(run.batch.first_round, run.batch.first_round + run.n_rounds)
+        rounds = slice(found.batch.first_round, found.batch.first_round + found.n_rounds)
         for part, name in enumerate(STAGE_TIMES):
-            self._parts[part, rounds] = run.times[name]
-        decoded = self._trace.phases[run.batch.tokens] == DECODE
+            self._parts[part, rounds] = found.times[name]
+        decoded = self._trace.phases[found.batch.tokens] == DECODE
         self._decoding[0, rounds] = decoded.sum(axis=1)
         self._decoding[1, rounds] = decoded.shape[1]
 

@@ -11,6 +11,7 @@ import numpy as np
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.engine.banks import accumulator_ps
+from simulator.engine.kernels.value_transfer import ValuePackets
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.flows import Edges, collected, exchange_rounds, exchanged, reduced
 from simulator.mapping.mapped import Mapped
@@ -74,29 +75,25 @@ def _exchanges(stages: Sequence[Stage], mapped: Mapped) -> list[Transfer]:
 
 
 @dataclass(frozen=True)
-class TransferArrays:
-    """The packets of a transfer in the order of (injection cycle, sender, sequence), see `run_transfer`.
+class TransferPlan:
+    """The packets of one transfer step.
 
     Attributes
     ----------
-    cycle, source, target_of
-        int64 [packets]: injection cycle, router of the sender, index of the receiver.
-    receivers, receiver_router, service_ps
-        int64 [receivers]: cores, their routers, time for a packet.
+    packets
+        As the network carries them.
+    receivers
+        int64 [receivers]: their cores.
     sent_ps
         Time at which the last sender has sent its last packet.
     """
 
-    cycle: Ints
-    source: Ints
-    target_of: Ints
+    packets: ValuePackets
     receivers: Ints
-    receiver_router: Ints
-    service_ps: Ints
     sent_ps: int
 
 
-def transfer_arrays(transfer: Transfer, mapped: Mapped) -> TransferArrays:
+def plan_transfer(transfer: Transfer, mapped: Mapped) -> TransferPlan:
     """Senders send their packets one after another, edge by edge; receivers serve one table lookup each.
 
     A received partial sum is also added.
@@ -111,15 +108,15 @@ def transfer_arrays(transfer: Transfer, mapped: Mapped) -> TransferArrays:
     ready_ps = (_place_in_run(sender) + 1) * chip.core.axon_out.packet.latency.value
     cycle = ceil_div(ready_ps, chip.noc.cycle.value)
     order = np.argsort(cycle, kind="stable")
-    return TransferArrays(
+    packets = ValuePackets(
         cycle=cycle[order],
         source=placement.core_router[sender[order]],
         target_of=to[edge[order]].astype(np.int64),
-        receivers=receivers,
+        flits=np.full(len(cycle), transfer.flits, np.int64),
         receiver_router=placement.core_router[receivers],
         service_ps=np.full(len(receivers), receive_ps(transfer.kind, chip), np.int64),
-        sent_ps=int(ready_ps.max()),
     )
+    return TransferPlan(packets, receivers, int(ready_ps.max()))
 
 
 def receive_ps(kind: str, chip: ChipConfig) -> int:

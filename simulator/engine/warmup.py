@@ -1,47 +1,74 @@
-"""Compile the engine's kernels before a simulation, so that compile time is told apart from simulation time."""
+"""Compile the engine's kernels before a simulation, so that compile time is reported apart from simulation time."""
 
 from __future__ import annotations
 
 import time
 from functools import cache
+from typing import get_args
 
 import numpy as np
 
-from simulator.engine.kernels.carry import CYCLE
-from simulator.engine.kernels.closed_form_workspace import closed_workspace
-from simulator.engine.kernels.core_service import LOG_FIELDS
-from simulator.engine.kernels.handshake_timesteps import run_handshake
-from simulator.engine.kernels.mesh_vc_workspace import noc_workspace_vc
-from simulator.engine.kernels.mesh_workspace import noc_workspace
-from simulator.engine.kernels.timesteps import Out, run_timesteps
-from simulator.engine.kernels.value_transfer import run_transfer
-from simulator.engine.network.trees import NO_NODES
-from simulator.engine.scratch import scratch
+from simulator.choices import NetworkModel, SyncKind
+from simulator.config.chip import ChipConfig
+from simulator.engine.kernels.network_records import NO_NODES
+from simulator.engine.kernels.stage_records import (
+    EVENT,
+    Homes,
+    Paths,
+    Receivers,
+    Senders,
+    Soma,
+    StageArrays,
+    StageTotals,
+    Targets,
+    scratch,
+)
+from simulator.engine.kernels.timesteps import run_timesteps
+from simulator.engine.kernels.value_transfer import ValuePackets, run_transfer
+from simulator.engine.network.shape import Mesh, Router, RouterFamily, network_arrays
+
+MODELS: tuple[tuple[RouterFamily, NetworkModel], ...] = (("P", "cycle"), ("V", "cycle"), ("P", "estimate"))
+
+
+def warm_up(chip: ChipConfig) -> float:
+    """Compile the kernels that ``chip`` needs; returns the seconds it took, once for each kind of chip in a process.
+
+    Kernels are compiled for a kind of synchronization and a model of the network: one for the routers P, N and R, one
+    for V, one for the closed forms.
+    """
+    if chip.noc.model != "cycle":
+        return _warm_up(chip.sync.kind, "P", "estimate")
+    return _warm_up(chip.sync.kind, "V" if chip.noc.router == "V" else "P", "cycle")
+
+
+def warm_up_all() -> float:
+    """Compile the kernels of every kind of chip; returns the seconds it took."""
+    return sum(_warm_up(sync, *model) for model in MODELS for sync in get_args(SyncKind))
 
 
 @cache
-def warm_up(handshake: bool = True) -> float:
-    """Run every kernel once on one neuron, one router and one packet; returns the seconds it took, once a process.
-
-    Without ``handshake`` the kernel that no barrier closes is left out, which chips with barriers never run.
-    """
+def _warm_up(sync: SyncKind, family: RouterFamily, model: NetworkModel) -> float:
+    """Run the kernels once on one neuron, one router and one packet."""
     started = time.perf_counter()
+    network = network_arrays(Mesh(1, 1), Router(family, 1), model)
     zero, one = np.zeros(1, np.int64), np.ones(1, np.int64)
-    ptr, targets = np.array([0, 1], np.int64), (zero, one, zero, zero)
-    workspaces = (noc_workspace(1, 1, 1), noc_workspace_vc(1, 1, 1), closed_workspace(1, 1, 1))
-    events = np.zeros((0, 9), np.int64)
-    network = (np.zeros(5, np.int64), np.zeros(5, np.int64), CYCLE, *workspaces, 0, np.zeros(0, np.int64))
-
-    def out() -> Out:
-        sent = np.zeros((1, 1), np.int64)
-        return zero.copy(), zero.copy(), np.zeros((1, 2), np.int64), sent, zero.copy(), zero.copy(), events
-
-    counts = np.ones((1, 1), np.int32)
-    routes = (NO_NODES, np.zeros((1, 1), np.int64), zero, zero, zero, one)
-    segments, alone = (zero, ptr, zero), (ptr, zero, targets)
-    arguments = (counts, 1, 0, (1, 1, 1, 1), 1, 1, (zero, one, zero), segments, targets, alone, routes, network)
-    run_timesteps(*arguments, scratch(1), out())
-    if handshake:
-        run_handshake(*arguments, 1, scratch(2), np.empty((2, LOG_FIELDS), np.int64), out())
-    run_transfer(zero, zero, zero, zero, one, 1, one, network, zero.copy())
+    counts, marker_ps = np.ones((1, 1), np.int32), 1 if sync == "handshake" else None
+    run_timesteps(counts, _one_neuron(), network, marker_ps, scratch(2, log_rows=2, deliveries=2), _totals())
+    run_transfer(ValuePackets(zero, zero, zero, one, zero, one), 1, network, zero.copy())
     return time.perf_counter() - started
+
+
+def _one_neuron() -> StageArrays:
+    """A neuron that sends its spikes to a target on its own router."""
+    zero, one, ptr = np.zeros(1, np.int64), np.ones(1, np.int64), np.array([0, 1], np.int64)
+    senders = Senders(1, 0, Soma(1, 1, 1, 1), 1, Homes(zero, one, zero), zero, 1)
+    receivers = Receivers(ptr, zero, Targets(zero, one, zero, zero))
+    paths = Paths(NO_NODES, np.zeros((1, 1), np.int64), zero, zero, zero, one)
+    return StageArrays(senders, 1, receivers, receivers, paths)
+
+
+def _totals() -> StageTotals:
+    """Nothing done yet."""
+    compute, network, busy, soma, active, stall = (np.zeros(1, np.int64) for _ in range(6))
+    events = np.zeros(0, EVENT).view(np.recarray)
+    return StageTotals(compute, network, busy, soma, np.zeros((1, 1), np.int64), active, stall, events)

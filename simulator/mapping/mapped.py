@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from simulator.config.chip import ChipConfig
 from simulator.mapping.placement import Placement
 from simulator.mapping.storage import Stored, place_storage
+from simulator.mapping.storage_checks import check_storage
 from simulator.trace.trace import Trace
 
 
@@ -36,6 +37,8 @@ class Mapped:
         Raises
         ------
         CapacityError
-            When a memory of the chip is too small for its part (`simulator.mapping.storage.place_storage`).
+            When a memory of the chip is too small for its part (`storage_checks`).
         """
-        return cls(trace, chip, placement, place_storage(trace, chip, placement))
+        stored = place_storage(trace, chip, placement)
+        check_storage(stored, trace, chip, placement)
+        return cls(trace, chip, placement, stored)

@@ -1,4 +1,4 @@
-"""What lies in memory beside the weights of layers: how much of what, in which memory, and whether it fits.
+"""What lies in memory beside the weights of layers: how much of what, in which memory.
 
 Everything of a stage is spread evenly over its home cores. KV cache, embedding, head and tables stay; a residual waits
 for a later stage; spike counts and values that arrived are in use by one stage at a time.
@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from simulator.config.chip import ChipConfig
-from simulator.errors import CapacityError
 from simulator.mapping.capacity import ceil_div
-from simulator.mapping.kv_cache_size import cache_bits, positions_held, sram_bytes
+from simulator.mapping.kv_cache_size import cache_bits, positions_held
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Op, Stage, Trace
 
@@ -57,19 +56,9 @@ class Stored:
 
 
 def place_storage(trace: Trace, chip: ChipConfig, placement: Placement) -> tuple[Stored, ...]:
-    """Everything that lies in memory beside weights, in program order, where `mapping` of the chip file puts it.
-
-    Raises
-    ------
-    CapacityError
-        When a core has no room for its part: demand, bound, gap and what would help.
-    """
+    """Everything that lies in memory beside weights, in program order, where `mapping` of the chip file puts it."""
     stored = [item for stage in trace.stages for item in _stored(stage, trace, chip)]
-    stored = _settled(stored, chip, placement)
-    _check_memory(stored, chip, placement)
-    _check_sram(stored, trace, chip, placement)
-    _check_dram(stored, chip, placement)
-    return tuple(stored)
+    return tuple(_settled(stored, chip, placement))
 
 
 def stores(stored: Sequence[Stored], trace: Trace) -> dict[str, Store]:
@@ -166,69 +155,7 @@ def _settled(stored: Sequence[Stored], chip: ChipConfig, placement: Placement) -
     return settled
 
 
-def _check_memory(stored: Sequence[Stored], chip: ChipConfig, placement: Placement) -> None:
-    """Refuse a core with more behind its vector unit than its memory holds."""
-    bound = chip.memory.capacity
-    found = memory_bytes(stored, placement)
-    if bound is None or not found:
-        return
-    core = max(found, key=lambda core: found[core].total())
-    demand = found[core].total()
-    if demand > bound:
-        raise CapacityError(
-            f"{chip.name}: core {core} needs {demand} bytes of memory ({kinds_line(found[core])}), limit {bound}"
-            f" ({demand - bound} over); {_lever(found[core], chip)}raise memory.capacity or lower core.limits.neurons"
-        )
-
-
 def kinds_line(kinds: Mapping[Kind, int]) -> str:
     """``kv_cache 4096, values 96``, the largest first."""
     largest = sorted(kinds.items(), key=lambda entry: -entry[1])
     return ", ".join(f"{kind} {n}" for kind, n in largest if n)
-
-
-def _lever(kinds: Counter[Kind], chip: ChipConfig) -> str:
-    """Where the largest part could go instead."""
-    largest = max(kinds, key=lambda kind: kinds[kind])
-    if largest not in ("kv_cache", "embedding", "head"):
-        return ""
-    return (
-        f"set mapping.{largest} to dram, " if chip.dram is not None else f"give the chip a dram for mapping.{largest}, "
-    )
-
-
-def _check_sram(stored: Sequence[Stored], trace: Trace, chip: ChipConfig, placement: Placement) -> None:
-    """Refuse a core whose SRAM does not hold its caches beside the weights that are there at the same time."""
-    caches: Counter[int] = Counter()
-    for item in (item for item in stored if item.store == "sram"):
-        homes = placement.of(item.stage)
-        share = sram_bytes(item.bits_per_token, positions_held(trace, chip), len(homes), chip)
-        caches.update({home.core: share for home in homes})
-    weights: Counter[int] = Counter()
-    for block in placement.blocks if caches else ():
-        if block.role == "layer":
-            beside = 0 if placement.streamed else weights[block.core]
-            weights[block.core] = max(weights[block.core], beside + block.sram_bytes)
-    bound = chip.core.sram.capacity
-    for core, cache in caches.items():
-        if (demand := cache + weights[core]) > bound:
-            raise CapacityError(
-                f"{chip.name}: core {core} needs {demand} bytes of SRAM ({cache} of KV cache, {weights[core]} of"
-                f" weights), limit {bound} ({demand - bound} over); set mapping.kv_cache to dram, raise"
-                " core.sram.capacity or take fewer tokens"
-            )
-
-
-def _check_dram(stored: Sequence[Stored], chip: ChipConfig, placement: Placement) -> None:
-    """Refuse more off the chips than their DRAM holds: what the mapping put there, and streamed weights."""
-    if chip.dram is None or chip.dram.capacity is None:
-        return
-    kept = sum(ceil_div(item.bits, 8) for item in stored if item.store == "dram")
-    weights = sum(block.sram_bytes for block in placement.blocks if block.owner in placement.streamed)
-    demand, bound = kept + weights, chip.dram.capacity * placement.n_chips
-    if demand > bound:
-        raise CapacityError(
-            f"{chip.name}: {demand} bytes of DRAM are needed ({kept} of caches and tables, {weights} of streamed"
-            f" weights), limit {bound} on {placement.n_chips} chip(s) ({demand - bound} over); raise dram.capacity or"
-            " take fewer tokens"
-        )

@@ -2,13 +2,12 @@
 
 Shapes: n new tokens, c cached positions (the new ones included), h heads, kv key/value heads, g = h / kv query heads to
 each of them, hd head width. Query head i reads key/value head i // g. Products of floats are formed in float64 and
-rounded: in float32 their last bits depend on the number of BLAS threads and on what else is in the batch.
+rounded. Attention on floats alone is in `dense_attention`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +17,7 @@ from simulator.arrays import F32, I32
 from simulator.errors import ConservationError, ModelError
 from simulator.model.attention_rule import AttentionRule
 from simulator.model.count_kernels import accumulate_spikes
+from simulator.model.dense_attention import causal, dense_attention, softmax
 from simulator.model.encoder import Encoder, SpikeCounts
 from simulator.model.kv_cache import CachedRows, KVCache
 from simulator.model.linear import Record, SpikingLinear, exact_in_float32
@@ -34,26 +34,6 @@ class Attention(Protocol):
         A token sees itself and those before it, ``window`` in all at most.
         """
         ...
-
-
-# Queries of dense attention whose scores are held at once.
-QUERIES_AT_ONCE = 64
-
-
-def dense_attention(block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None = None) -> F32:
-    """Attention in floats, its cache too (`Attention`)."""
-    keys = cache.append(f"{block}.keys", CachedRows.floats(k)).rows
-    values = cache.append(f"{block}.values", CachedRows.floats(v)).rows
-    columns, wide_values = keys.astype(np.float64).swapaxes(1, 2), values.astype(np.float64)
-    n, c = q.shape[1], keys.shape[1]
-    parts = []
-    for start in range(0, n, QUERIES_AT_ONCE):  # no query meets the keys of the parts after its own
-        part = q[:, start : start + QUERIES_AT_ONCE]
-        seen = c - n + start + part.shape[1]
-        scores = product(group(part, len(keys)), columns[..., :seen])
-        scores *= np.float32(q.shape[-1] ** -0.5)
-        parts.append(merge(product(softmax(causal(scores, part.shape[1], window)), wide_values[:, :seen]), part))
-    return np.concatenate(parts)
 
 
 def attention_for(rule: AttentionRule, preset: Encoding | Preset) -> Attention:
@@ -201,23 +181,6 @@ def merge(mixed: F32, q: F32) -> F32:
     return mixed.reshape(h, n, hd).transpose(1, 0, 2).reshape(n, h * hd)
 
 
-def causal(scores: F32, n: int, window: int | None = None) -> F32:
-    """Scores [kv, g*n, c] of the last n of c positions, in place, with those of positions out of sight at -infinity."""
-    c = scores.shape[-1]
-    first = c - n if window is None else 0  # all see what comes before the first of them
-    by_query = scores.reshape(len(scores), -1, n, c)[..., first:]
-    np.copyto(by_query, -np.inf, where=_unseen(n, c, window or c)[:, first:])
-    return scores
-
-
-@lru_cache(maxsize=8)  # the blocks of a model ask for the same
-def _unseen(n: int, c: int, window: int) -> NDArray[np.bool_]:
-    """Whether each of the last n of c positions does not see each position, [n, c]."""
-    distance = np.arange(c - n, c)[:, None] - np.arange(c)  # of the key behind the query
-    unseen: NDArray[np.bool_] = (distance < 0) | (distance >= window)
-    return unseen
-
-
 def fold(counts: NDArray[np.int16], window: int | None) -> NDArray[np.int16]:
     """Counts [h, n, c] by place in a window of w: [h, n, w]; of the positions at one place a token sees one at most."""
     h, n, c = counts.shape
@@ -231,15 +194,6 @@ def fold(counts: NDArray[np.int16], window: int | None) -> NDArray[np.int16]:
 def product(a: F32, b: NDArray[np.int8] | F32 | NDArray[np.float64]) -> F32:
     """Matrix products, formed in float64."""
     return np.asarray(np.matmul(a.astype(np.float64), b.astype(np.float64, copy=False)), dtype=np.float32)
-
-
-def softmax(scores: F32) -> F32:
-    """``exp(s - max(s)) / sum`` along the last axis."""
-    powers: F32 = scores - scores.max(axis=-1, keepdims=True)
-    np.exp(powers, out=powers)
-    total = powers.sum(axis=-1, keepdims=True, dtype=np.float64).astype(np.float32)
-    powers *= np.float32(1) / total
-    return powers
 
 
 def _per_row(spikes: SpikeCounts, like: F32) -> F32:

@@ -14,18 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError
-from simulator.model.attention import SpikingAttention, clipped_values, dense_attention
+from simulator.model.attention import SpikingAttention, clipped_values
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.count_kernels import accumulate_spikes
+from simulator.model.dense_attention import dense_attention, float_attention
 from simulator.model.encoder import clip_warnings
 from simulator.model.generation import Decode, generate
 from simulator.model.kv_cache import KVCache
 from simulator.model.linear import VERIFY_TOKENS, FloatLinear, SpikingLinear
 from simulator.model.model_location import locate_model
+from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.perplexity import Perplexity, score_passages
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import DRIVEN, HEAD_STREAM, build_program, preset_origin
+from simulator.model.protocol import PASSAGES
 from simulator.model.recorder import Recorder
 from simulator.model.tokenizer import Passage, Tokenizer, split_passages, text_warnings, tokenize
 from simulator.model.transformer import forward
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 VERSIONED = ("numpy", "numba", "safetensors", "tokenizers", "ml_dtypes")
 # Digits of a perplexity that the last bits of the linear algebra library cannot reach.
 PERPLEXITY_DECIMALS = 4
+# Passages that are passed together have one token verified for each of them, up to so many.
+VERIFIED_PASSAGES = 4
 # Local streams by the op that their spikes trigger.
 LOCAL = {"attn_q": "qk", "attn_p": "pv"}
 
@@ -87,20 +92,21 @@ class CaptureReport:
 
 
 def capture(
-    model_dir: Path,
+    model: Path | str,
     text: str,
     preset: Encoding | Preset | str,
     max_tokens: int | None = None,
     name: str | None = None,
     *,
     decode: Decode | None = None,
+    options: ModelOptions = AS_STATED,
 ) -> tuple[Trace, CaptureReport]:
     """Pass ``text`` through the model with spike-driven linear layers and keep every spike count.
 
     Parameters
     ----------
-    model_dir
-        Hugging Face directory of a LLaMA model.
+    model
+        Hugging Face folder, GGUF file, or hub id in the local cache.
     text
         Passages between lines ``<|endoftext|>``; each is a sequence of its own, cut to the model's context.
     preset
@@ -112,15 +118,17 @@ def capture(
         Of the trace; by default model, code and timesteps.
     decode
         What to generate after the text, which is then one passage, the prompt; None for nothing.
+    options
+        Token in front of the text and keys of ``config.json`` to ignore.
 
     Raises
     ------
     ModelError
         When the model cannot be read, the text is empty, the context too short, or an activation is not finite.
     """
-    checkpoint = read_checkpoint(model_dir)
+    checkpoint = read_checkpoint(model, options)
     config = checkpoint.config
-    tokenizer = Tokenizer(model_dir, config)
+    tokenizer = Tokenizer(model, config)
     passages = tokenize(tokenizer, text, config.max_position_embeddings, max_tokens)
     if decode is not None:
         _check_passages(text)
@@ -129,28 +137,30 @@ def capture(
     chosen = as_preset(preset)
     encoding = chosen.encoding
     ready, settled, notes = prepared(checkpoint, chosen, passages)
-    run = _Run(ready, settled)
+    run = _Capture(ready, settled, len(passages))
 
     start = time.perf_counter()
     spiking_perplexity, generated = run.passed(passages, decode)
     seconds = time.perf_counter() - start
-    float_perplexity = score_passages(checkpoint, passages, FloatLinear(checkpoint))
+    float_perplexity = score_passages(checkpoint, passages, FloatLinear(checkpoint), float_attention)
 
     warnings = (*config.warnings, *text_warnings(passages), *notes, *clip_warnings(run.n_clipped))
     warnings = (*warnings, *_left_out(passages, text))
     unknown = tokenizer.without_text(generated)
     if unknown:
         warnings = (*warnings, f"{len(unknown)} generated tokens, such as {unknown[0]}, have no text in the tokenizer")
-    model = locate_model(model_dir).name
+    model_name = locate_model(model).name
     quality = {"float": float_perplexity, "spiking": spiking_perplexity}
-    origin = {"model": model} | _origin(weight_files(model_dir).sha256(), text, settled, quality)
-    origin |= {"clipped": dict(run.n_clipped)}
+    origin = {"model": model_name} | _origin(weight_files(model).sha256(), text, settled, quality)
+    origin |= {"clipped": dict(run.n_clipped), "protocol": PASSAGES.stated(tokenizer, config)}
+    if options.ignored_keys:
+        origin |= {"ignored_config_keys": list(options.ignored_keys)}
     if decode is not None:
         origin |= {"decode": asdict(decode), "generated_ids": generated.tolist()}
     lengths = [len(p.token_ids) for p in passages]
     lengths[-1] += len(generated)
     program = build_program(config, settled, checkpoint.stored_bits, max(lengths))
-    name = name or as_name(f"{model}-{chosen.name}-T{encoding.n_timesteps}")
+    name = name or as_name(f"{model_name}-{chosen.name}-T{encoding.n_timesteps}")
     trace = run.recorder.trace(name, program, lengths, origin | {"warnings": list(warnings)}, len(generated))
     report = CaptureReport(
         n_tokens=sum(lengths),
@@ -167,13 +177,15 @@ def capture(
     return trace, report
 
 
-class _Run:
+class _Capture:
     """A spike-driven model under recording."""
 
-    def __init__(self, checkpoint: Checkpoint, preset: Preset) -> None:
+    def __init__(self, checkpoint: Checkpoint, preset: Preset, n_passages: int) -> None:
         self._checkpoint, self._spiking_head = checkpoint, preset.head == "spiking"
         self.recorder = Recorder(preset.encoding)
-        self._linear = SpikingLinear(checkpoint, preset, self.recorder.record, VERIFY_TOKENS)
+        self._linear = SpikingLinear(
+            checkpoint, preset, self.recorder.record, VERIFY_TOKENS * min(n_passages, VERIFIED_PASSAGES)
+        )
         rule = preset.attention.rule()
         spiking = SpikingAttention(rule, preset, self.recorder.record, VERIFY_TOKENS) if rule.integer else None
         self._spiking, self._attention = spiking, spiking or dense_attention

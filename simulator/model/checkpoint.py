@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from simulator.arrays import F32
 from simulator.errors import ModelError, did_you_mean
 from simulator.model.llama_config import LlamaConfig, read_config
+from simulator.model.model_location import locate_model
 from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.stored_tensor import TensorFiles
 from simulator.model.weight_files import weight_files
@@ -20,10 +21,11 @@ from simulator.model.weight_files import weight_files
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 # Ends of the names of tensors that old checkpoints carry though they follow from rope_theta.
 DERIVED = ("rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached")
+FLOATS = {"F32", "F16", "BF16"}
 # A model whose weights take no more in float32 stays in memory once read; of a larger one a tensor is read when used.
 KEPT_BYTES = 512 * 2**20
-# Rows of the head that are held at once take about this much in float32.
-PART_BYTES = 64 * 2**20
+# Rows of the head that are held at once take about this much in float32; a rotation makes several copies in float64.
+PART_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,8 @@ def read_checkpoint(model: Path | str, options: ModelOptions = AS_STATED) -> Che
         another shape or type than the config says, holds NaN or infinity, or has no place in the forward pass. NaN or
         infinity of a large model is found when the tensor is read.
     """
-    config, files = read_config(model, options), weight_files(model)
+    folder_or_file = locate_model(model).path  # a config.json alone is no model
+    config, files = read_config(folder_or_file, options), weight_files(folder_or_file)
     config = _untied(config, files)
     specs = tensor_specs(config)
     if config.tie_word_embeddings and EMBEDDING not in files.path_of and HEAD in files.path_of:
@@ -200,8 +203,18 @@ def read_checkpoint(model: Path | str, options: ModelOptions = AS_STATED) -> Che
         problems = _unreadable(weights)
     if problems:
         raise ModelError("\n".join(problems))
+    config = replace(config, warnings=(*config.warnings, *_dequantized(specs, files)))
     bits = {weight_id: files.bits[files.tensors[spec.name].dtype] for weight_id, spec in specs.items()}
     return Checkpoint(config, weights, bits, weights.rows)
+
+
+def _dequantized(specs: Mapping[str, TensorSpec], files: TensorFiles) -> list[str]:
+    """A warning for weights in block formats."""
+    formats = sorted({files.tensors[spec.name].dtype for spec in specs.values()} - FLOATS)
+    if not formats:
+        return []
+    note = f"weights in {', '.join(formats)} are dequantized; where they stay dense they are read as 16-bit floats"
+    return [f"{files.listing.name}: {note}"]
 
 
 def _untied(config: LlamaConfig, files: TensorFiles) -> LlamaConfig:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.errors import did_you_mean
-from simulator.model.numbers import is_integer
+from simulator.model.numbers import shown
 
 # Sizes, with the largest that is taken for real: a damaged one must not make a list of 10**9 layers.
 SIZES = {
@@ -87,15 +87,15 @@ def unsupported(fields: dict[str, Any], ignored_keys: tuple[str, ...]) -> list[s
     """Fields whose value, or whose very presence, means another forward pass than ours."""
     problems = [f"{key}: decides the forward pass, and cannot be ignored" for key in ignored_keys if _decides(key)]
     problems += [
-        f"{name}: {fields[name]!r} is not supported, expected {' or '.join(repr(a) for a in allowed if a is not None)}"
+        f"{name}: {shown(fields[name])} is not supported, expected {_choices(allowed)}"
         for name, allowed in FIXED.items()
         if name in fields and not _is_one_of(fields[name], allowed)
     ]
     architecture, family = fields.get("architectures"), str(fields.get("model_type"))
     if not problems and architecture and architecture != [FAMILIES.get(family)]:
-        problems.append(f"architectures: {architecture!r} is not that of model_type {family!r}")
+        problems.append(f"architectures: {shown(architecture)} is not that of model_type {family!r}")
     return problems + [
-        f"{name}: {_shown(value)} is not a known field{did_you_mean(name, KNOWN)};"
+        f"{name}: {shown(value)} is not a known field{did_you_mean(name, KNOWN)};"
         f" if it does not change the forward pass: --ignore-config-keys {name}"
         for name, value in fields.items()
         if not _is_known(name, value) and name not in ignored_keys
@@ -104,13 +104,17 @@ def unsupported(fields: dict[str, Any], ignored_keys: tuple[str, ...]) -> list[s
 
 def ignored(fields: dict[str, Any], ignored_keys: tuple[str, ...]) -> list[str]:
     """A warning for each unknown field that was ignored on request."""
-    return [f"{key}: {_shown(fields[key])} was ignored (--ignore-config-keys)" for key in ignored_keys if key in fields]
+    return [f"{key}: {shown(fields[key])} was ignored (--ignore-config-keys)" for key in ignored_keys if key in fields]
 
 
 def absent(fields: dict[str, Any]) -> list[str]:
     """Required fields that are missing."""
     others = set(fields) - set(REQUIRED)
     return [f"{name}: missing{did_you_mean(name, others)}" for name in REQUIRED if name not in fields]
+
+
+def _choices(allowed: tuple[object, ...]) -> str:
+    return " or ".join(repr(value) for value in allowed if value is not None)
 
 
 def _decides(key: str) -> bool:
@@ -125,9 +129,3 @@ def _is_known(name: str, value: object) -> bool:
 def _is_one_of(value: object, allowed: tuple[object, ...]) -> bool:
     """Membership that tells ``1`` from ``True`` and ``0`` from ``False``."""
     return any(value == a and isinstance(value, bool) == isinstance(a, bool) for a in allowed)
-
-
-def _shown(value: object) -> str:
-    """A value in one line of a message."""
-    words = f"an integer of {value.bit_length()} bits" if is_integer(value) and abs(value) >> 64 else repr(value)
-    return words if len(words) <= 80 else words[:77] + "..."

@@ -6,7 +6,7 @@ count (`quantize`: round, dead zone, shift, clip).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,22 @@ class SpikeCounts:
     v_threshold: NDArray[np.float32]
     zero_point: NDArray[np.int32]
     n_clipped: int = 0
+
+    def rows(self, rows: slice) -> SpikeCounts:
+        """Those of some tokens; what was clipped stays with the whole."""
+        return SpikeCounts(self.counts[rows], self.v_threshold[rows], self.zero_point[rows])
+
+
+def join_tokens(parts: Sequence[SpikeCounts]) -> SpikeCounts:
+    """Counts of some tokens after those of others."""
+    if len(parts) == 1:
+        return parts[0]
+    return SpikeCounts(
+        np.concatenate([part.counts for part in parts]),
+        np.concatenate([part.v_threshold for part in parts]),
+        np.concatenate([part.zero_point for part in parts]),
+        sum(part.n_clipped for part in parts),
+    )
 
 
 def clip_warnings(n_clipped: Mapping[str, int]) -> list[str]:
@@ -81,8 +97,8 @@ class Encoder:
     encoding: Encoding
     rule: EncoderRule = ABSMAX
 
-    def __call__(self, values: NDArray[np.float32], place: str = "activations") -> SpikeCounts:
-        """Encode each token (row) with a threshold of its own.
+    def __call__(self, values: NDArray[np.float32], place: str = "activations", first: int = 0) -> SpikeCounts:
+        """Encode each token (row) with a threshold of its own; ``first`` is the number of the first of them.
 
         Raises
         ------
@@ -90,7 +106,7 @@ class Encoder:
             When a value is NaN or infinite; ``place`` says where.
         """
         if not np.isfinite(values).all():
-            token = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+            token = first + int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
             raise ModelError(f"{place}: token {token} holds NaN or infinity, expected finite activations")
         if self.encoding.signed:
             step = signed_step(values, self.encoding.levels, self.rule)

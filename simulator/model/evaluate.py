@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.model.checkpoint import Checkpoint
+from simulator.model.dense_attention import float_attention
 from simulator.model.linear import FloatLinear, Record, SpikingLinear
 from simulator.model.perplexity import Perplexity, score_passages
 from simulator.model.prepare import prepared
@@ -101,4 +102,4 @@ def evaluate(
 
 def float_quality(checkpoint: Checkpoint, passages: tuple[Passage, ...]) -> Perplexity:
     """Perplexity of the float model."""
-    return score_passages(checkpoint, passages, FloatLinear(checkpoint))
+    return score_passages(checkpoint, passages, FloatLinear(checkpoint), float_attention)

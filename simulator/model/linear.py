@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from simulator.errors import ConservationError, ModelError
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.count_kernels import accumulate_trains, scale_sums
-from simulator.model.encoder import SpikeCounts
+from simulator.model.encoder import SpikeCounts, join_tokens
+from simulator.model.parallel import at_once, blocks
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import DRIVEN, HEAD_STREAM, driven_layers, weight_of
 from simulator.model.rotation import online_rotations
@@ -32,8 +33,8 @@ Linear = Callable[[str, NDArray[np.float32]], tuple[NDArray[np.float32], ...]]
 Record = Callable[[str, NDArray[np.int16]], None]
 Matrix = NDArray[np.float32] | NDArray[np.float64]
 
-# Tokens of each pass whose sums a capture forms again spike by spike.
-VERIFY_TOKENS = 1
+# Tokens of each pass whose sums a capture forms again spike by spike; of these at most so many sums of each layer.
+VERIFY_TOKENS, VERIFY_SUMS = 1, 48
 # Whole numbers up to here are exact in the type, and so is each sum of them that stays below, in any order.
 EXACT_FLOAT32 = 1 << 24
 LARGEST_INT32 = (1 << 31) - 1
@@ -48,25 +49,30 @@ def _stream_ids(checkpoint: Checkpoint, preset: Preset | None = None) -> list[st
 class FloatLinear:
     """Dense layers on the weights of the checkpoint: the baseline.
 
-    The product is formed in float64: in float32 its last bits depend on the number of BLAS threads.
+    Parameters
+    ----------
+    checkpoint
+        The model.
+    dtype
+        Of the products: float32, or float64 where the last bits must not depend on the kind of processor.
     """
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self._checkpoint = checkpoint
-        self._kept: dict[str, NDArray[np.float64]] = {}
-        layer_ids = [i for stream_id in _stream_ids(checkpoint) for i in driven_layers(stream_id)]
-        self._kept = {i: self._matrix(i) for i in layer_ids} if checkpoint.kept else {}
+    def __init__(self, checkpoint: Checkpoint, dtype: type[np.floating] = np.float32) -> None:
+        self._checkpoint, self._dtype = checkpoint, dtype
 
     def __call__(self, stream_id: str, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Outputs of the layers that the stream drives."""
-        wide = values.astype(np.float64)
-        return tuple((wide @ self._matrix(layer_id)).astype(np.float32) for layer_id in driven_layers(stream_id))
+        return tuple(self._outputs(layer_id, values) for layer_id in driven_layers(stream_id))
 
-    def _matrix(self, layer_id: str) -> NDArray[np.float64]:
-        """float64 [n_in, n_out]; of a large model it is made anew each time."""
-        if layer_id in self._kept:
-            return self._kept[layer_id]
-        return self._checkpoint.weights[layer_id].T.astype(np.float64)
+    def _outputs(self, layer_id: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        columns = self._checkpoint.weights[weight_of(layer_id)].T.astype(self._dtype, copy=False)
+        outputs = np.empty((len(values), columns.shape[1]), np.float32)
+
+        def multiply(rows: slice) -> None:
+            outputs[rows] = values[rows].astype(self._dtype, copy=False) @ columns
+
+        at_once(multiply, blocks(len(values)))
+        return outputs
 
 
 @dataclass(frozen=True)
@@ -90,21 +96,26 @@ class SideBySide:
     ends: tuple[int, ...]
     groups: tuple[Group, ...]
 
-    def __call__(
-        self, spikes: SpikeCounts, counts: NDArray[np.float32], check: Check | None = None
-    ) -> list[NDArray[np.float32]]:
+    def __call__(self, spikes: SpikeCounts, check: Check | None = None) -> list[NDArray[np.float32]]:
         """Outputs [tokens, n_out] of each layer: integer sums per group of inputs, each scaled, then added in float32.
 
-        ``counts`` are those of ``spikes`` in float32; ``check`` sees the sums of each group before they are scaled.
+        ``check`` sees the sums of each group, of the first tokens, before they are scaled.
         """
-        outputs = None
-        for group in self.groups:
-            sums = exact_sums(counts[:, group.inputs], group.matrix)
-            if check is not None:
-                check(self, group, sums)
-            part = dequantize(sums, spikes, group.weights)
-            outputs = part if outputs is None else outputs + part
-        assert outputs is not None
+        outputs = np.empty((len(spikes.counts), self.ends[-1]), np.float32)
+
+        def add(rows: slice) -> None:
+            block = spikes.rows(rows)
+            counts = block.counts.astype(np.float32)
+            total = None
+            for group in self.groups:
+                sums = exact_sums(counts[:, group.inputs], group.matrix)
+                if check is not None and rows.start == 0:
+                    check(self, group, sums)
+                part = dequantize(sums, block, group.weights)
+                total = part if total is None else total + part
+            outputs[rows] = total
+
+        at_once(add, blocks(len(outputs)))
         return np.split(outputs, self.ends[:-1], axis=1)
 
 
@@ -150,7 +161,8 @@ class SpikingLinear:
     record
         Called with each stream's counts, int16 [tokens, n].
     verify_tokens
-        For so many tokens of each call the sums are formed again spike by spike (`accumulate_trains`) and compared.
+        For so many tokens of each call sums are formed again spike by spike (`accumulate_trains`) and compared: all
+        of a narrow layer, `VERIFY_SUMS` of a wide one.
 
     Raises
     ------
@@ -195,18 +207,28 @@ class SpikingLinear:
     def __call__(self, stream_id: str, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Encode the stream, hand its counts to ``record``, and return the outputs of the layers it drives."""
         kind = stream_id.rsplit(".", 1)[-1]
-        if kind in self._online:
-            values = self._online[kind](values)
-        spikes = self._encoders[stream_id](values, stream_id)
+        spikes = self._encode(stream_id, values)
         self.n_clipped[kind] += spikes.n_clipped
         if self._record is not None:
             self._record(stream_id, spikes.counts)
         if not self._integer:
             ids = driven_layers(stream_id)
             return tuple(float_outputs(i, self._weights(i), spikes, self._preset) for i in ids)
-        counts = spikes.counts.astype(np.float32)  # once for all layers of the stream
         check = self._check_of(spikes) if self._verify_tokens else None
-        return tuple(output for layers in self._layers(stream_id) for output in layers(spikes, counts, check))
+        return tuple(output for layers in self._layers(stream_id) for output in layers(spikes, check))
+
+    def _encode(self, stream_id: str, values: NDArray[np.float32]) -> SpikeCounts:
+        """Counts of the stream, rotated first where the preset says so."""
+        parts = blocks(len(values))
+        found: dict[int, SpikeCounts] = {}
+        rotate, encoder = self._online.get(stream_id.rsplit(".", 1)[-1]), self._encoders[stream_id]
+
+        def encode(rows: slice) -> None:
+            part = values[rows] if rotate is None else rotate(values[rows])
+            found[rows.start] = encoder(part, stream_id, rows.start)
+
+        at_once(encode, parts)
+        return join_tokens([found[rows.start] for rows in parts])
 
     def _check_of(self, spikes: SpikeCounts) -> Check:
         """Forms the sums of the first tokens again, spike by spike."""
@@ -214,7 +236,11 @@ class SpikingLinear:
         trains = encoding.trains(spikes.counts[:n])
 
         def check(layers: SideBySide, group: Group, sums: Matrix) -> None:
-            wrong = accumulate_trains(trains[:, :, group.inputs], group.weights.rows, encoding) != sums[:n]
+            n_out = sums.shape[1]
+            start = self.n_verified % n_out if n_out > VERIFY_SUMS else 0  # others in the next pass
+            some = slice(start, min(start + VERIFY_SUMS, n_out))
+            rows = np.ascontiguousarray(group.weights.rows[:, some])
+            wrong = accumulate_trains(trains[:, :, group.inputs], rows, encoding) != sums[:n, some]
             if wrong.any():
                 place, n_wrong = ", ".join(layers.layer_ids), int(np.count_nonzero(wrong))
                 raise ConservationError(

@@ -13,7 +13,7 @@ from simulator.model.gguf_file import read_gguf
 from simulator.model.json_file import read_json_object
 from simulator.model.model_location import CONFIG_FILE, locate_model
 from simulator.model.model_options import AS_STATED, ModelOptions
-from simulator.model.numbers import is_integer, is_positive
+from simulator.model.numbers import is_integer, is_positive, shown
 from simulator.model.rope import UNSCALED, RopeScaling, parse_rope
 
 # What transformers takes when the field is absent; each use is a warning.
@@ -132,7 +132,7 @@ def parse_config(
     if not problems:
         reading = _Reading(fields, options)
         config = reading.config()
-        problems = reading.problems + _inconsistent(config)
+        problems = reading.problems or _inconsistent(config)
     if problems:
         raise ModelError("\n".join(f"{where}: {problem}" for problem in problems))
     return replace(config, warnings=tuple(f"{file}: {warning}" for warning in config.warnings))
@@ -150,6 +150,7 @@ class _Reading:
     def config(self) -> LlamaConfig:
         """The config, not checked for sizes that do not go together."""
         sizes = {name: self._size(name, largest) for name, largest in SIZES.items()}
+        vocab = sizes["vocab_size"] if not self.problems else SIZES["vocab_size"]
         heads, context = sizes["num_attention_heads"], sizes["max_position_embeddings"]
         return LlamaConfig(
             **sizes,
@@ -158,7 +159,7 @@ class _Reading:
             rms_norm_eps=self._number("rms_norm_eps", self._fields["rms_norm_eps"]),
             tie_word_embeddings=self._tied(),
             rope_theta=self._rope_theta(),
-            bos_token_id=self._bos(sizes["vocab_size"]),
+            bos_token_id=self._bos(vocab),
             dtype=self._dtype(),
             rope_scaling=self._rope_scaling(context),
             sliding_window=self._sliding_window(sizes["num_hidden_layers"]),
@@ -175,7 +176,7 @@ class _Reading:
 
     def _integer(self, name: str, value: object, largest: int = SIZES["vocab_size"]) -> int:
         if not is_integer(value) or value < 1:
-            self.problems.append(f"{name}: {value!r}, expected a positive integer")
+            self.problems.append(f"{name}: {shown(value)}, expected a positive integer")
         elif value > largest:
             self.problems.append(f"{name}: an integer beyond {largest}, which no model has")
         else:
@@ -185,8 +186,7 @@ class _Reading:
     def _number(self, name: str, value: object) -> float:
         if is_positive(value):
             return value
-        shown = "an integer too large" if is_integer(value) and value > 0 else repr(value)
-        self.problems.append(f"{name}: {shown}, expected a positive number")
+        self.problems.append(f"{name}: {shown(value)}, expected a positive number")
         return 1
 
     def _kv_heads(self, heads: int) -> int:
@@ -214,7 +214,7 @@ class _Reading:
         if stated is None:
             self._assumed("tie_word_embeddings", "false")
         elif not isinstance(stated, bool):
-            self.problems.append(f"tie_word_embeddings: {stated!r}, expected true or false")
+            self.problems.append(f"tie_word_embeddings: {shown(stated)}, expected true or false")
         return bool(stated)
 
     def _bos(self, vocab: int) -> int | None:
@@ -230,7 +230,7 @@ class _Reading:
         token, place = (stated, name) if chosen is None else (chosen, "--bos")
         if not is_integer(token) or not 0 <= token < vocab:
             help_line = "; --bos none or --bos ID replaces it" if chosen is None else ""
-            self.problems.append(f"{place}: {token!r}, expected an integer from 0 to {vocab - 1}{help_line}")
+            self.problems.append(f"{place}: {shown(token)}, expected an integer from 0 to {vocab - 1}{help_line}")
             return None
         return token
 
@@ -250,13 +250,13 @@ class _Reading:
             self._assumed("sliding_window", window)
         kind = "sliding_attention" if mistral and window is not None else "full_attention"
         if layers is not None and (not isinstance(layers, list) or layers != [kind] * n_layers):
-            self.problems.append(
-                f"layer_types: {str(layers)[:80]} is not supported, expected {n_layers} times {kind!r}"
-            )
+            self.problems.append(f"layer_types: {shown(layers)} is not supported, expected {n_layers} times {kind!r}")
         if mistral:
             return None if window is None else self._integer("sliding_window", window, SIZES["max_position_embeddings"])
         if self._family == "llama" and window:
-            self.problems.append(f"sliding_window: {window!r} is not supported for model_type 'llama', expected none")
+            self.problems.append(
+                f"sliding_window: {shown(window)} is not supported for model_type 'llama', expected none"
+            )
         return None
 
     def _rope_scaling(self, context: int) -> RopeScaling:
@@ -271,7 +271,9 @@ class _Reading:
                 found.append(scaling)
         if len(found) == 2 and found[0] != found[1]:
             stated = self._fields["rope_scaling"]
-            self.problems.append(f"rope_scaling: {stated!r}, but rope_parameters says otherwise; remove one of them")
+            self.problems.append(
+                f"rope_scaling: {shown(stated)}, but rope_parameters says otherwise; remove one of them"
+            )
         return found[0] if found else UNSCALED
 
     def _rope_theta(self) -> float:
@@ -286,10 +288,12 @@ class _Reading:
             return DEFAULT_ROPE_THETA
         (place, theta), *others = stated.items()
         self.problems += [
-            f"{place}: {theta!r}, but {other} says {value!r}; remove one of them"
+            f"{place}: {shown(theta)}, but {other} says {shown(value)}; remove one of them"
             for other, value in others
             if value != theta
         ]
+        if is_positive(theta) and theta <= 1:
+            self.problems.append(f"{place}: {theta!r}, expected more than 1")
         return self._number(place, theta)
 
 
@@ -299,6 +303,9 @@ def _inconsistent(config: LlamaConfig) -> list[str]:
     heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
     if heads % kv_heads:
         problems.append(f"num_attention_heads: {heads}, expected a multiple of num_key_value_heads = {kv_heads}")
+    divisors = config.rope_scaling.divisors
+    if divisors and (len(divisors) != config.head_dim // 2 or not all(map(is_positive, divisors))):
+        problems.append(f"rope_freqs.weight: {shown(divisors)}, expected {config.head_dim // 2} positive numbers")
     if config.head_dim % 2:
         problems.append(f"head_dim: {config.head_dim}, expected an even number (rotary position turns pairs)")
     return problems

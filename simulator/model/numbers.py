@@ -1,9 +1,11 @@
-"""Numbers of a JSON file, which may be of any size and type."""
+"""Values of a JSON file, which may be of any size and type."""
 
 from __future__ import annotations
 
 import math
 from typing import TypeGuard
+
+LONGEST = 80  # characters of a value in a message
 
 
 def is_integer(value: object) -> TypeGuard[int]:
@@ -19,3 +21,9 @@ def is_positive(value: object) -> TypeGuard[int | float]:
         return value > 0 and math.isfinite(float(value))
     except OverflowError:  # an integer beyond 1.8e308
         return False
+
+
+def shown(value: object) -> str:
+    """A value in a message: as Python writes it, cut when it is long."""
+    words = f"an integer of {value.bit_length()} bits" if is_integer(value) and abs(value) >> 64 else repr(value)
+    return words if len(words) <= LONGEST else words[: LONGEST - 3] + "..."

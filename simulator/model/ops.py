@@ -246,6 +246,12 @@ def head(config: LlamaConfig, stored_bits: int) -> Op:
     return _op("lm_head", "head", stored_bits, vector_mac=n, memory_read=n * stored_bits)
 
 
+def dense_layer(op_id: str, n_in: int, n_out: int, stored_bits: int) -> Op:
+    """A linear layer on real numbers that no spikes drive: n_in * n_out mac and as many weights read."""
+    n = n_in * n_out
+    return _op(op_id, "dense", stored_bits, vector_mac=n, memory_read=n * stored_bits)
+
+
 def stage_ops(
     config: LlamaConfig, choice: Encoding | Preset, stored_bits: Mapping[str, int]
 ) -> dict[str, tuple[Op, ...]]:

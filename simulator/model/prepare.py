@@ -116,7 +116,7 @@ def _first_tokens(passages: tuple[Passage, ...]) -> list[NDArray[np.int64]]:
 
 def _observed(checkpoint: Checkpoint, preset: Preset, sample: list[NDArray[np.int64]]) -> dict[str, F32]:
     """Activations of every stream [tokens, n] in a float pass of the sample, rotated as the preset rotates them."""
-    dense = FloatLinear(checkpoint)
+    dense = FloatLinear(checkpoint, np.float64)  # steps, and so spikes, follow from it
     online = online_rotations(checkpoint.config, preset.rotation)
     seen: dict[str, list[F32]] = {}
 

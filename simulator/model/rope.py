@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from simulator.arrays import F64
-from simulator.model.numbers import is_positive
+from simulator.model.numbers import is_positive, shown
 
 RopeType = Literal["default", "linear", "dynamic", "llama3", "yarn", "divisors"]
 # Parameters that each type needs, and those that it may have (names as in transformers).
@@ -128,11 +128,11 @@ def parse_rope(
     if isinstance(stated, RopeScaling):
         return stated, [], []
     if not isinstance(stated, dict):
-        return UNSCALED, [f"{field}: {stated!r}, expected an object with rope_type"], []
+        return UNSCALED, [f"{field}: {shown(stated)}, expected an object with rope_type"], []
     types = [stated[key] for key in ("rope_type", "type") if stated.get(key) is not None]
     rope_type = types[0] if types else "default"
     if any(other != rope_type for other in types) or not isinstance(rope_type, str) or rope_type not in REQUIRED:
-        return UNSCALED, [f"{field}: {stated!r} is not supported, expected rope_type {' or '.join(REQUIRED)}"], []
+        return UNSCALED, [f"{field}: {shown(stated)} is not supported, expected rope_type {' or '.join(REQUIRED)}"], []
     kind: RopeType = rope_type
     numbers, problems = _parameters(field, kind, stated)
     warnings: list[str] = []
@@ -146,13 +146,13 @@ def _parameters(field: str, kind: RopeType, stated: dict[str, Any]) -> tuple[dic
     """The numbers that the type has, and what is wrong with the object."""
     needed, possible = REQUIRED[kind], OPTIONAL.get(kind, ())
     extra = {k: v for k, v in stated.items() if k not in (*needed, *possible, *OTHER_KEYS) and v is not None}
-    problems = [f"{field}: {extra!r} is not supported for rope_type {kind}"] if extra else []
+    problems = [f"{field}: {shown(extra)} is not supported for rope_type {kind}"] if extra else []
     if stated.get("partial_rotary_factor") not in (None, 1):
         problems.append(
-            f"{field}.partial_rotary_factor: {stated['partial_rotary_factor']!r} is not supported, expected 1"
+            f"{field}.partial_rotary_factor: {shown(stated['partial_rotary_factor'])} is not supported, expected 1"
         )
     if stated.get("truncate") not in (None, True, False):
-        problems.append(f"{field}.truncate: {stated['truncate']!r}, expected true or false")
+        problems.append(f"{field}.truncate: {shown(stated['truncate'])}, expected true or false")
     numbers: dict[str, float] = {}
     for name in (*needed, *possible):
         value = stated.get(name)
@@ -162,7 +162,7 @@ def _parameters(field: str, kind: RopeType, stated: dict[str, Any]) -> tuple[dic
             numbers[name] = float(value)
         else:
             numbers[name] = 1.0
-            problems.append(f"{field}.{name}: {value!r}, expected a positive number")
+            problems.append(f"{field}.{name}: {shown(value)}, expected a positive number")
     return numbers, problems
 
 
@@ -171,11 +171,11 @@ def _original(
 ) -> float:
     """Context of the model before it was lengthened; ``max_position_embeddings`` where it is not stated."""
     if top is not None and not is_positive(top):
-        problems.append(f"{ORIGINAL}: {top!r}, expected a positive number")
+        problems.append(f"{ORIGINAL}: {shown(top)}, expected a positive number")
         return 1.0
     values: list[float] = [value for value in (nested, top) if value is not None]
     if len(values) == 2 and values[0] != values[1]:
-        problems.append(f"{ORIGINAL}: {top!r}, but {field} states {nested!r}; remove one of them")
+        problems.append(f"{ORIGINAL}: {shown(top)}, but {field} states {nested!r}; remove one of them")
     if not values:
         warnings.append(f"{field}: no {ORIGINAL}, assumed max_position_embeddings = {context:g}")
     return float(values[0]) if values else float(context)

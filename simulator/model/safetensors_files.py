@@ -115,7 +115,12 @@ def _weight_map(index: Path) -> dict[str, str]:
 
 def _is_file_name(name: str) -> bool:
     """Whether a name is that of a file in one folder: not empty, without a folder, no longer than a name can be."""
-    return 0 < len(name.encode(errors="replace")) <= LONGEST_NAME and Path(name).name == name and "\0" not in name
+    return (
+        name not in (".", "..")
+        and 0 < len(name.encode(errors="replace")) <= LONGEST_NAME
+        and Path(name).name == name
+        and "\0" not in name
+    )
 
 
 def _header(path: Path) -> dict[str, StoredTensor]:

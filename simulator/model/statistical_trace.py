@@ -9,7 +9,8 @@ import numpy as np
 from simulator.errors import ModelError, TraceError, did_you_mean
 from simulator.model.checkpoint import tensor_specs
 from simulator.model.llama_config import LlamaConfig, read_config
-from simulator.model.model_location import CONFIG_FILE
+from simulator.model.model_location import CONFIG_FILE, locate_model
+from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import build_program
 from simulator.shipped import PACKAGE
@@ -26,8 +27,8 @@ def list_shapes() -> tuple[str, ...]:
     return tuple(path.stem for path in sorted(SHAPES.glob("*.json")))
 
 
-def read_shape(shape: str) -> LlamaConfig:
-    """The config of a shipped shape by its name, or of a ``config.json`` (or the directory that holds one).
+def read_shape(shape: str, options: ModelOptions = AS_STATED) -> LlamaConfig:
+    """The config of a shipped shape by its name, of a model (`locate_model`), or of a ``config.json``.
 
     Raises
     ------
@@ -36,10 +37,10 @@ def read_shape(shape: str) -> LlamaConfig:
     """
     path = Path(shape)
     if path.exists() or path.suffix == ".json" or len(path.parts) > 1:
-        return read_config(path)
+        return read_config(path, options)
     names = list_shapes()
     if shape not in names:
-        wanted = f"one of {', '.join(names)}, or the path of a config.json"
+        wanted = f"one of {', '.join(names)}, or a model or its config.json"
         raise ModelError(f"shape {shape!r}, expected {wanted}{did_you_mean(shape, names)}")
     return read_config(SHAPES / f"{shape}.json")
 
@@ -53,6 +54,7 @@ def statistical_trace(
     context: int | None = None,
     seed: int = 0,
     name: str = "",
+    options: ModelOptions = AS_STATED,
 ) -> Trace:
     """A trace of a model of this shape whose spikes are statistically those of a captured one.
 
@@ -80,6 +82,8 @@ def statistical_trace(
         Equal seeds give equal counts.
     name
         By default the shape and the name of the captured trace.
+    options
+        Keys of a ``config.json`` to ignore.
 
     Raises
     ------
@@ -90,7 +94,7 @@ def statistical_trace(
     """
     if tokens < 1:
         raise TraceError(f"tokens {tokens}, expected 1 or more")
-    config, bits, warnings = _dense_bits(read_shape(shape))
+    config, bits, warnings = _dense_bits(read_shape(shape, options))
     chosen = spread(token_activity(like), tokens)
     positions = like.positions[chosen] if context is None else context + np.arange(tokens, dtype=np.int64)
     _check_positions(int(positions.min()), int(positions.max()), config)
@@ -124,18 +128,20 @@ def _preset_of(like: Trace) -> Preset:
 
 
 def _shape_name(shape: str) -> str:
-    """``llama-2-7b``, or the name of the folder (or file) of a config."""
+    """``llama-2-7b``, the name of a model, or of the file (or its folder) of a config."""
     if shape in list_shapes():
         return shape
     path = Path(shape).resolve()
-    return path.parent.name if path.name == CONFIG_FILE else path.name.removesuffix(".json")
+    if path.suffix != ".json":
+        return locate_model(shape).name
+    return path.parent.name if path.name == CONFIG_FILE else path.stem
 
 
 def _dense_bits(config: LlamaConfig) -> tuple[LlamaConfig, dict[str, int], list[str]]:
     """The config, bits per stored weight of its tensors by id, and the warnings so far."""
     warnings = list(config.warnings)
     if config.dtype not in BITS:
-        warnings.append(f"{CONFIG_FILE}: dtype {config.dtype!r}, took {DEFAULT_BITS} bits per dense weight")
+        warnings.append(f"{CONFIG_FILE}: dtype {config.dtype!r}, assumed {DEFAULT_BITS} bits per dense weight")
     bits = BITS.get(config.dtype or "", DEFAULT_BITS)
     return config, dict.fromkeys([*tensor_specs(config), "head"], bits), warnings
 

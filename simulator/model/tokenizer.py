@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,10 @@ class Passage:
         Tokens that are the tokenizer's unknown token, because it has none for the characters.
     n_marks
         Byte order marks inside the text, which are tokens as other characters are.
+    n_given
+        Tokens at the start that are passed and not predicted.
+    byte_ends
+        int64 [tokens]: UTF-8 bytes of the text up to the end of each token, where the tokenizer gave them.
     """
 
     token_ids: NDArray[np.int64]
@@ -56,6 +60,8 @@ class Passage:
     n_unread_bytes: int = 0
     n_unknown: int = 0
     n_marks: int = 0
+    n_given: int = 1
+    byte_ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
 
 
 class Tokenizer:
@@ -64,7 +70,7 @@ class Tokenizer:
     Attributes
     ----------
     sha256
-        Hash of ``tokenizer.json``, as the file is or as it is made of the metadata of a GGUF file.
+        Hash of ``tokenizer.json`` without a byte order mark, or as it is made of the metadata of a GGUF file.
     """
 
     def __init__(self, model: Path | str, config: LlamaConfig) -> None:
@@ -80,40 +86,32 @@ class Tokenizer:
         self._vocab_size = config.vocab_size
         self._unknown = _unknown_token(self._tokenizer)
 
-    def passage(self, text: str, max_tokens: int) -> Passage:
+    def passage(self, text: str, max_tokens: int | None, own_special: bool = False) -> Passage:
         """BOS and the tokens of ``text``, cut after ``max_tokens`` tokens in all.
+
+        With ``own_special`` the file's post-processor adds its special tokens, and nothing else does.
 
         Raises
         ------
         ModelError
             When the tokenizer has no token for a character and leaves it out, or the model none for one of its tokens.
         """
-        read, encoded = self._encode_start(text, max_tokens)
-        ids = [*self._bos, *encoded.ids][:max_tokens]
-        used = len(ids) - len(self._bos[:max_tokens])
+        read, encoded = self._encode_start(text, len(text) + 1 if max_tokens is None else max_tokens, own_special)
+        bos = [] if own_special else self._bos
+        ids = [*bos, *encoded.ids][:max_tokens]
+        used = len(ids) - len(bos[:max_tokens])
         self._check_covered(read, encoded)
         self._check_known(ids)
-        predicted = read[_end_of(encoded, 1 - len(self._bos), read) : _end_of(encoded, used, read)]
+        byte_ends = np.concatenate([[0] * len(bos), _byte_ends(read, encoded)])[: len(ids)]
         return Passage(
             token_ids=np.array(ids, dtype=np.int64),
-            n_bytes=len(predicted.encode()),
+            n_bytes=int(byte_ends[-1] - byte_ends[0]) if ids else 0,
             n_cut=len(encoded.ids) - used,
             n_unread_bytes=len(text[len(read) :].encode()),
             n_unknown=self._n_unknown(read, encoded, used),
-            n_marks=predicted.count(BOM),
+            n_marks=read.encode()[: int(byte_ends[-1]) if ids else 0].count(BOM.encode()),
+            byte_ends=byte_ends,
         )
-
-    def stream(self, text: str) -> NDArray[np.int64]:
-        """All tokens of ``text``, int64 [tokens], with those that the file's post-processor adds, as papers count them.
-
-        Raises
-        ------
-        ModelError
-            As `passage`.
-        """
-        encoded = self._encode(text, special=True)
-        self._check_known(encoded.ids)
-        return np.array(encoded.ids, dtype=np.int64)
 
     def without_text(self, token_ids: NDArray[np.int64]) -> list[int]:
         """Those of the tokens that the file does not know: a vocabulary may be larger than its tokenizer."""
@@ -128,16 +126,16 @@ class Tokenizer:
         with _library_faults(f"{self._path}: cannot tokenize the text"):
             return (by or self._tokenizer).encode(text, add_special_tokens=special)
 
-    def _encode_start(self, text: str, n_tokens: int) -> tuple[str, Any]:
+    def _encode_start(self, text: str, n_tokens: int, special: bool) -> tuple[str, Any]:
         """A part of ``text`` from its start, and its encoding: at least ``n_tokens`` that do not depend on the rest."""
         size = CHARACTERS_PER_TOKEN * n_tokens + CHARACTERS_MORE
         while size < len(text):
             part = text[: _word_end(text, size)]
-            encoded = self._encode(part)
+            encoded = self._encode(part, special)
             if len(encoded.ids) >= n_tokens + UNSETTLED_TOKENS:
                 return part, encoded
             size *= 4
-        return text, self._encode(text)
+        return text, self._encode(text, special)
 
     def _check_covered(self, text: str, encoded: Any) -> None:
         """Refuse a text of which some characters, other than space, are in no token."""
@@ -189,7 +187,8 @@ def _load(path: Path) -> tuple[HuggingFaceTokenizer, str]:
     try:
         data = path.read_bytes()
         with _library_faults(f"{path}: not a tokenizer"):
-            return HuggingFaceTokenizer.from_str(decode_text(data)), hashlib.sha256(data).hexdigest()
+            text = decode_text(data)
+            return HuggingFaceTokenizer.from_str(text), hashlib.sha256(text.encode()).hexdigest()
     except FileNotFoundError:
         raise missing_file(path.parent, path.name, "expected the tokenizer") from None
     except OSError as error:
@@ -226,12 +225,13 @@ def _word_end(text: str, size: int) -> int:
     return size if found is None else found.start()
 
 
-def _end_of(encoded: Any, n_tokens: int, text: str) -> int:
-    """Characters that the first tokens stand for: up to where the next token starts, all of them if there is none."""
-    offsets = encoded.offsets
-    if n_tokens >= len(offsets):
-        return len(text)
-    return int(max(offsets[n_tokens - 1][1], offsets[n_tokens][0])) if n_tokens else 0
+def _byte_ends(text: str, encoded: Any) -> NDArray[np.int64]:
+    """UTF-8 bytes of ``text`` up to the end of each token: to where the next starts, for the last to the end."""
+    offsets = np.array(encoded.offsets, dtype=np.int64).reshape(-1, 2)
+    ends = np.maximum(offsets[:, 1], np.append(offsets[1:, 0], len(text)))
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    n_bytes = 1 + (codes >= 0x80) + (codes >= 0x800) + (codes >= 0x10000)
+    return np.concatenate([[0], np.cumsum(n_bytes)])[np.maximum.accumulate(ends)]
 
 
 def _uncovered(text: str, offsets: list[tuple[int, int]]) -> int:

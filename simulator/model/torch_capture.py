@@ -1,33 +1,33 @@
-"""Capture from a torch model: its ``nn.Linear`` modules become spike-driven, and what they are fed is a Trace.
+"""Capture from a torch model: its linear products become spike-driven, and what they are fed is a Trace.
 
-Needs the extra ``torch``; the package itself never imports it. A forward hook on each linear module encodes its input
-as spike counts, keeps them, and puts the integer sums of the rounded weights in place of its output, so what follows
-sees a spike-driven model. A model with the module names of Hugging Face's LLaMA has the program of a capture from
-files, and its norms and embedding are rotated or smoothed for the time of the call where the preset says so; of any
-other only the linear layers and their encoders are known. Attention is computed by the model, so it does not spike.
+Needs the extra ``torch``; the package itself never imports it. Where a layer multiplies, its input is encoded as spike
+counts, which are kept, and the integer sums of the rounded weights take the place of its output, so what follows sees a
+spike-driven model. A model with the module names of Hugging Face's LLaMA has the program of a capture from files, and
+its norms and embedding are rotated or smoothed for the time of the call where the preset says so (`torch_tree`); of any
+other only the linear layers and their encoders are known (`torch_network`). A network that spikes already is recorded
+as it spikes (`torch_stepped`). Attention is computed by the model, so it does not spike. ``TORCH.md`` has examples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.arrays import F32
 from simulator.errors import ModelError
 from simulator.model.attention_rule import DENSE
-from simulator.model.checkpoint import Checkpoint, tensor_specs
-from simulator.model.encoder import clip_warnings
-from simulator.model.linear import VERIFY_TOKENS, SpikingLinear
-from simulator.model.llama_config import LlamaConfig, parse_config
-from simulator.model.prepare import prepared
+from simulator.model.llama_config import parse_config
 from simulator.model.preset import Preset, as_preset
-from simulator.model.program import DRIVEN, HEAD_STREAM, build_program, driven_layers, preset_origin
-from simulator.model.recorder import Recorder
-from simulator.model.tokenizer import Passage
-from simulator.model.torch_chain import INPUTS, ChainLinear
+from simulator.model.program import preset_origin
+from simulator.model.torch_chain import INPUTS
+from simulator.model.torch_choices import Choices
+from simulator.model.torch_network import capture_network
+from simulator.model.torch_run import arguments, unwrapped
+from simulator.model.torch_timesteps import TimeAxis
+from simulator.model.torch_tokens import token_mask as padding_mask
+from simulator.model.torch_tree import capture_tree, is_tree
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace import Trace
 
@@ -38,181 +38,89 @@ if TYPE_CHECKING:
 
 def capture_torch(
     model: nn.Module,
-    inputs: torch.Tensor | Mapping[str, torch.Tensor],
-    preset: Encoding | Preset | str,
+    inputs: torch.Tensor | Sequence[torch.Tensor] | Mapping[str, torch.Tensor],
+    preset: Encoding | Preset | str | None = None,
     config: Mapping[str, Any] | None = None,
     name: str = "torch",
+    *,
+    spikes: bool | None = None,
+    time_axis: int | None = 0,
+    timesteps: int | None = None,
+    token_mask: torch.Tensor | None = None,
+    allow_partial: bool = False,
 ) -> Trace:
     """Pass ``inputs`` through ``model`` with spike-driven linear layers and keep every spike count.
 
     Parameters
     ----------
     model
-        A torch module; its weights are read, and unchanged afterwards. Where ``config`` is given or ``model.config``
-        is that of a supported family, it must be a LLaMA tree: ``model.layers.0.self_attn.q_proj`` and so on.
+        A torch module; its weights are read, and weights and state are unchanged afterwards. Where ``config`` is given
+        it must be a LLaMA tree: ``model.layers.0.self_attn.q_proj`` and so on. So is a model whose own config and names
+        are those of a supported family. Any other module is captured as a chain of its linear products: ``nn.Linear``,
+        ``nn.MultiheadAttention`` and every ``F.linear`` on a weight that it holds.
     inputs
-        What the model is called with: a tensor, or keyword arguments. The first axis is the batch where the inputs of
-        the linear layers have three axes, and each sequence of it starts at position 0; with two axes, tokens.
+        What the model is called with: a tensor, several, or keyword arguments. Inputs of linear layers are [samples,
+        tokens, n] or [tokens, n], and each sample starts at position 0.
+        Padding that an ``attention_mask`` (or ``key_padding_mask``) leaves out is in no count, position or calibration.
     preset
         Encoders, rotation and weights, by name or path too; of an encoding alone absmax and INT8. Smoothing and static
-        thresholds are found on the token ids that ``inputs`` hold.
+        thresholds are found on the token ids that ``inputs`` hold. None for a network that spikes in every layer.
     config
         Fields of a ``config.json``, for a plain module with the tree of LLaMA.
     name
         Of the trace.
+    spikes
+        Whether the module is a spiking network, whose spikes are recorded as they are: each row of the trace is then
+        one timestep, and calls of a layer are timesteps. None to look: layers are fed spikes whose inputs are small
+        integers, or of one size per channel. A warning says what was found. False encodes everything.
+    time_axis
+        Axis of the tensors of a spiking network that holds timesteps, as in [T, N, C]; None where there is none.
+    timesteps
+        Timesteps of a spiking network whose layers get [T * N, C] where ``inputs`` do not show T.
+    token_mask
+        Bool [samples, tokens], true for a token: which tokens are not padding, where no argument of the model says it.
+    allow_partial
+        Whether to go on, with a warning, where weights are in no captured layer (convolutions, LSTM, ``x @ w``).
 
     Raises
     ------
     ModelError
-        There is no linear layer, one is called twice or with other tokens than the first, an activation is not finite,
-        the config is not supported, or the preset asks for what a torch model does not show: spiking attention, and
-        without the tree of LLaMA a rotation, smoothing, static thresholds without a step or a spiking head.
+        There is no linear layer, or weights are in none; one is called twice or with other tokens than the first, an
+        activation is not finite, a mask does not fit, the config is not supported, or the preset asks for what a torch
+        model does not show: spiking attention, and without the tree of LLaMA a rotation, smoothing, static thresholds
+        without a step or a spiking head.
     """
-    chosen = as_preset(preset)
-    if chosen.attention.rule() != DENSE:
+    model = unwrapped(model)
+    chosen = None if preset is None else as_preset(preset)
+    if chosen is not None and chosen.attention.rule() != DENSE:
         raise ModelError(f"preset {chosen.name}: spiking attention, expected dense: a torch model computes its own")
+    mask = padding_mask(inputs, token_mask)
     fields = config if config is not None else _own_config(model)
-    if fields is not None:
-        return _capture_tree(model, inputs, chosen, parse_config(dict(fields), "config"), name)
-    return _capture_chain(model, inputs, chosen, name)
+    if fields is not None and not spikes:
+        if chosen is None:
+            raise ModelError("a LLaMA tree is fed real numbers, expected a preset that encodes them")
+        choices = Choices(chosen, spikes, TimeAxis(time_axis), mask, allow_partial)
+        return capture_tree(model, inputs, choices, parse_config(dict(fields), "config"), name, partial(_origin, model))
+    if chosen is not None:
+        _check_chain(chosen)
+    choices = Choices(chosen, spikes, _time(inputs, time_axis, timesteps), mask, allow_partial)
+    return capture_network(model, inputs, choices, name, partial(_origin, model, chosen))
+
+
+def _time(inputs: Any, axis: int | None, timesteps: int | None) -> TimeAxis:
+    """Where timesteps are: those that the user gives, or the first axes of the inputs [timesteps, samples, ...]."""
+    if timesteps is not None:
+        return TimeAxis(axis, timesteps)
+    args, named = arguments(inputs)
+    floats = (x for x in (*args, *named.values()) if getattr(x, "is_floating_point", lambda: False)())
+    shape = next((tuple(x.shape) for x in floats), ())
+    return TimeAxis(axis, *shape[:2]) if len(shape) > 2 else TimeAxis(axis)
 
 
 def _own_config(model: nn.Module) -> Mapping[str, Any] | None:
-    """The config of a Hugging Face model as a dictionary, or None of a plain module."""
+    """The config of a Hugging Face model with the tree of LLaMA as a dictionary, or None of any other module."""
     to_dict = getattr(getattr(model, "config", None), "to_dict", None)
-    return None if to_dict is None else to_dict()
-
-
-def _capture_tree(model: nn.Module, inputs: Any, preset: Preset, config: LlamaConfig, name: str) -> Trace:
-    """Of a LLaMA tree: the program of `build_program`, the layers of `SpikingLinear`."""
-    checkpoint = _tree_checkpoint(model, config)
-    ready, settled, notes = prepared(checkpoint, preset, _passages(inputs))
-    recorder = Recorder(settled.encoding)
-    linear = SpikingLinear(ready, settled, recorder.record, VERIFY_TOKENS)
-    modules = dict(model.named_modules())
-    lengths: list[int] = []
-    with ExitStack() as hooks:
-        for i in range(config.num_hidden_layers):
-            for short in DRIVEN:
-                stream_id = f"blocks.{i}.{short}"
-                hook = _StreamHook(linear, stream_id, lengths, ready.weights)
-                for layer_id in driven_layers(stream_id):
-                    module_name = tensor_specs(config)[layer_id].name.removesuffix(".weight")
-                    hooks.callback(modules[module_name].register_forward_hook(hook.of(layer_id)).remove)
-        if settled.head == "spiking":
-            norm = modules[tensor_specs(config)["norm_final"].name.removesuffix(".weight")]
-            hooks.callback(norm.register_forward_hook(_head_hook(linear, lengths)).remove)
-        _call(model, inputs, {} if ready is checkpoint else _folded(model, ready))
-    program = build_program(config, settled, checkpoint.stored_bits)
-    warnings = (*config.warnings, *notes, *clip_warnings(linear.n_clipped))
-    return recorder.trace(name, program, lengths, _origin(model, settled, linear.n_clipped, warnings))
-
-
-def _passages(inputs: Any) -> tuple[Passage, ...]:
-    """The sequences of the first tensor [batch, n] of token ids among the inputs; none where there is no such."""
-    for tensor in inputs.values() if isinstance(inputs, Mapping) else (inputs,):
-        if tensor.dim() == 2 and not tensor.is_floating_point():
-            return tuple(Passage(ids, 0, 0) for ids in tensor.cpu().numpy().astype(np.int64))
-    return ()
-
-
-def _folded(model: nn.Module, ready: Checkpoint) -> dict[str, torch.Tensor]:
-    """Embedding and norms of a prepared checkpoint by their names in the tree, in the model's own type."""
-    import torch
-
-    state, specs = model.state_dict(), tensor_specs(ready.config)
-    kept = ("embedding", "norm_final", "norm_attn", "norm_mlp")
-    names = {i: spec.name for i, spec in specs.items() if i.rsplit(".", 1)[-1] in kept}
-    return {name: torch.from_numpy(ready.weights[i]).to(state[name]) for i, name in names.items()}
-
-
-def _head_hook(linear: SpikingLinear, lengths: list[int]) -> Any:
-    """A forward hook of the last norm: its outputs are the stream of the head, whose logits nothing here reads."""
-
-    def hook(module: nn.Module, args: Any, output: torch.Tensor) -> None:
-        linear(HEAD_STREAM, token_rows(output, lengths, HEAD_STREAM))
-
-    return hook
-
-
-def _tree_checkpoint(model: nn.Module, config: LlamaConfig) -> Checkpoint:
-    """The weights of a LLaMA tree under our ids, float32."""
-    state = model.state_dict()
-    specs = tensor_specs(config)
-    if config.tie_word_embeddings:
-        specs["head"] = specs["embedding"]
-    missing = [name for name in dict.fromkeys(spec.name for spec in specs.values()) if name not in state]
-    if missing:
-        raise ModelError(
-            f"the module tree has no {missing[0]} ({len(missing)} weights missing), expected that of LLaMA"
-        )
-    weights = {weight_id: to_numpy(state[spec.name]) for weight_id, spec in specs.items()}
-    bits = {weight_id: 8 * state[spec.name].element_size() for weight_id, spec in specs.items()}
-    for weight_id, spec in specs.items():
-        if weights[weight_id].shape != spec.shape:
-            found = list(weights[weight_id].shape)
-            raise ModelError(f"tensor {spec.name}: shape {found}, expected {list(spec.shape)}")
-    return Checkpoint(config, weights, bits)
-
-
-class _StreamHook:
-    """Encodes the input of the first module of a stream; the other modules take their outputs of the same counts."""
-
-    def __init__(self, linear: SpikingLinear, stream_id: str, lengths: list[int], weights: Mapping[str, F32]) -> None:
-        self._linear, self._stream_id, self._lengths, self._weights = linear, stream_id, lengths, weights
-        self._values: F32 | None = None
-        self._outputs: dict[str, F32] = {}
-
-    def of(self, layer_id: str) -> Any:
-        """The forward hook of the module of a layer."""
-
-        def hook(module: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-            values = token_rows(args[0], self._lengths, layer_id)
-            if self._values is None:
-                self._values = values
-                ids = driven_layers(self._stream_id)
-                self._outputs = dict(zip(ids, self._linear(self._stream_id, values), strict=True))
-            elif layer_id not in self._outputs:
-                raise ModelError(f"{layer_id}: its module is called twice, expected one pass without a cache")
-            elif not np.array_equal(values, self._values):
-                raise ModelError(f"{layer_id}: is not fed what the other layers of {self._stream_id} are")
-            found = self._outputs.pop(layer_id)
-            bias = self._weights.get(f"{layer_id}_bias")
-            return like_output(found if bias is None else found + bias, output)
-
-        return hook
-
-
-def _capture_chain(model: nn.Module, inputs: Any, preset: Preset, name: str) -> Trace:
-    """Of any module: its linear layers in the order in which they are called."""
-    import torch
-
-    modules = {name: m for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)}
-    if not modules:
-        raise ModelError(f"{type(model).__name__} holds no nn.Linear, expected at least one")
-    _check_chain(preset)
-    recorder, lengths = Recorder(preset.encoding), list[int]()
-    chain = ChainLinear(preset, recorder.record)
-    with ExitStack() as hooks:
-        for layer_id, module in modules.items():
-            weights = to_numpy(module.weight)
-            bias = None if module.bias is None else to_numpy(module.bias)
-
-            def hook(
-                module: nn.Module, args: Any, output: torch.Tensor, i: str = layer_id, w: F32 = weights, b: Any = bias
-            ) -> torch.Tensor:
-                return like_output(chain(i, id(args[0]), token_rows(args[0], lengths, i), w, b), output)
-
-            hooks.callback(module.register_forward_hook(hook).remove)
-        _call(model, inputs, {})
-    clipped = {INPUTS: chain.n_clipped}
-    warnings = (
-        "the program of this model is not known: linear layers and their encoders only, values pass from each stream's"
-        " layers to the next",
-        *([] if len(chain.called) == len(modules) else [f"{len(modules) - len(chain.called)} layers were not called"]),
-        *clip_warnings(clipped),
-    )
-    return recorder.trace(name, chain.program(), lengths, _origin(model, preset, clipped, warnings))
+    return to_dict() if to_dict is not None and is_tree(model) else None
 
 
 def _check_chain(preset: Preset) -> None:
@@ -230,50 +138,14 @@ def _check_chain(preset: Preset) -> None:
         raise ModelError(f"preset {preset.name}: {', '.join(found)}, expected a model with the tree of LLaMA")
 
 
-def _call(model: nn.Module, inputs: Any, replaced: Mapping[str, torch.Tensor]) -> None:
-    """Call the model once without gradients, with some of its weights replaced."""
-    import torch
-
-    was_training = model.training
-    model.eval()
-    args, named = ((), dict(inputs)) if isinstance(inputs, Mapping) else ((inputs,), {})
-    try:
-        with torch.no_grad():
-            torch.func.functional_call(model, dict(replaced), args, named)
-    finally:
-        model.train(was_training)
-
-
-def to_numpy(tensor: torch.Tensor) -> F32:
-    """A tensor in float32 on the host."""
-    return np.ascontiguousarray(tensor.detach().float().cpu().numpy())
-
-
-def token_rows(values: torch.Tensor, lengths: list[int], layer_id: str) -> F32:
-    """Inputs of a layer as rows of tokens; the first call says the tokens of each sequence, later ones must agree."""
-    found = [values.shape[-2]] * int(np.prod(values.shape[:-2])) if values.dim() > 1 else [1]
-    if not lengths:
-        lengths += found
-    if found != lengths:
-        raise ModelError(f"{layer_id}: {sum(found)} tokens, expected {sum(lengths)} as the first linear layer has")
-    return to_numpy(values).reshape(-1, values.shape[-1])
-
-
-def like_output(rows: F32, output: torch.Tensor) -> torch.Tensor:
-    """Rows of tokens as the module would return them."""
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(rows)).reshape(output.shape).to(output)
-
-
 def _origin(
-    model: nn.Module, preset: Preset, n_clipped: Mapping[str, int], warnings: tuple[str, ...]
+    model: nn.Module, preset: Preset | None, n_clipped: Mapping[str, int], warnings: tuple[str, ...]
 ) -> dict[str, object]:
     import torch
 
     return {
         "model": type(model).__name__,
-        **preset_origin(preset),
+        **({} if preset is None else preset_origin(preset)),
         "clipped": {kind: n for kind, n in n_clipped.items() if n},
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
         "warnings": list(warnings),

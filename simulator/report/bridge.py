@@ -9,7 +9,7 @@ import pandas as pd
 
 from simulator.actions import bridge_step
 from simulator.errors import ConservationError
-from simulator.report.run import Run
+from simulator.report.run import Run, once_per_run
 
 TOLERANCE = 1e-9  # relative to the largest of the sums; every part is correctly rounded
 
@@ -38,6 +38,7 @@ STEPS = (
 TOGETHER_OF = {"accumulate", "weight_fetch"}
 
 
+@once_per_run
 def bridge_frame(run: Run) -> pd.DataFrame:
     """The bridge of one token, first the op count (`Run.op_count`), then one row per step, last the chip's total.
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import Any, TypeVar, cast
 
 from simulator.choices import Precision
 from simulator.config.chip import ChipConfig
@@ -17,6 +20,8 @@ from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Trace
 from simulator.units import PS_PER_S
+
+Derived = TypeVar("Derived")
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,11 @@ class Run:
         return self.cmos45[self.precision]
 
     @cached_property
+    def derived(self) -> dict[str, Any]:
+        """Tables of this run that were made before, by their names (`once_per_run`)."""
+        return {}
+
+    @cached_property
     def uncertainty(self) -> Uncertainty:
         """What the ranges of the prices do to the energies (`simulator.energy.uncertainty`)."""
         return uncertainty(self.ledger, self.chip)
@@ -187,6 +197,18 @@ class Run:
     def space_util(self) -> float:
         """Used over available synaptic memory of the chips in use."""
         return self.sram_used_bytes / self.sram_total_bytes
+
+
+def once_per_run(derive: Callable[[Run], Derived]) -> Callable[[Run], Derived]:
+    """Derive a table once for each run; every caller gets a copy, which it may change."""
+
+    @wraps(derive)
+    def kept(run: Run) -> Derived:
+        if derive.__name__ not in run.derived:
+            run.derived[derive.__name__] = derive(run)
+        return copy(cast("Derived", run.derived[derive.__name__]))
+
+    return kept
 
 
 def time_util(result: SimResult) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 
 import pandas as pd
 
@@ -16,7 +15,7 @@ from simulator.engine.result import CHIP, SimResult
 from simulator.engine.service import service
 from simulator.errors import ConservationError
 from simulator.report.format import format_time
-from simulator.report.run import Run
+from simulator.report.run import Run, once_per_run
 from simulator.trace.trace import PHASES, Phase, Trace
 
 LEMAIRE_SCOPE = (
@@ -33,6 +32,7 @@ def split_block(name: str) -> tuple[int | None, str]:
     return (int(match[1]), match[2]) if match else (None, name)
 
 
+@once_per_run
 def layer_table(run: Run) -> pd.DataFrame:
     """One row per layer of the ledger (linear layer, op, encoder of a stage, chip), in program order.
 
@@ -61,6 +61,7 @@ def layer_table(run: Run) -> pd.DataFrame:
     return table.join(numbers).join(run.ledger.by_layer()).reset_index(drop=True)
 
 
+@once_per_run
 def stage_table(run: Run) -> pd.DataFrame:
     """One row per stage summed over the blocks, then one per component of the chip.
 
@@ -87,18 +88,21 @@ def stage_table(run: Run) -> pd.DataFrame:
     return table[["stage", "kinds", "spikes", "ac_ops", *columns, "energy_pj", "share", "time_ps", "time_share"]]
 
 
-def phase_ledgers(run: Run) -> Iterator[tuple[Phase, int, SimResult, EnergyLedger]]:
+@once_per_run
+def phase_ledgers(run: Run) -> list[tuple[Phase, int, SimResult, EnergyLedger]]:
     """Phase, its tokens, its counts and times, and their energies, for each phase that has tokens."""
-    phases = run.result.tokens["phase"].tolist()
+    phases, found = run.result.tokens["phase"].tolist(), []
     for phase in PHASES:
         n_tokens = phases.count(phase)
         if n_tokens == run.n_tokens:
-            yield phase, n_tokens, run.result, run.ledger
+            found.append((phase, n_tokens, run.result, run.ledger))
         elif n_tokens:
             of_phase = run.result.of_phase(phase)
-            yield phase, n_tokens, of_phase, build_ledger(of_phase, run.chip, allow_uncosted=True)
+            found.append((phase, n_tokens, of_phase, build_ledger(of_phase, run.chip, allow_uncosted=True)))
+    return found
 
 
+@once_per_run
 def phase_table(run: Run) -> pd.DataFrame:
     """One row per phase that has tokens, prompt (prefill) and generated tokens (decode) apart.
 
@@ -128,6 +132,7 @@ def waits_finding(run: Run) -> str:
     return ", ".join(f"{words} {format_time(ps)}" for words, ps in waits if ps is not None)
 
 
+@once_per_run
 def consumer_table(run: Run) -> pd.DataFrame:
     """Energy by kind of layer and action, summed over the blocks, largest first.
 
@@ -144,6 +149,7 @@ def consumer_table(run: Run) -> pd.DataFrame:
     return table.sort_values("energy_pj", ascending=False, kind="stable", ignore_index=True)
 
 
+@once_per_run
 def comparison_table(run: Run) -> pd.DataFrame:
     """The chip beside the 45 nm op count at each precision and beside the dense twin.
 
@@ -165,6 +171,7 @@ def comparison_table(run: Run) -> pd.DataFrame:
     return table[["model", "energy_pj", "energy_per_token_pj", "chip_over", "latency_per_token_ps", "scope"]]
 
 
+@once_per_run
 def assumption_table(run: Run) -> pd.DataFrame:
     """Every price that was used, with its source and how much of the total rests on it; largest share first.
 

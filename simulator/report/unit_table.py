@@ -7,9 +7,10 @@ import pandas as pd
 
 from simulator.engine.pipeline_units import UNITS
 from simulator.report.format import format_count, format_share
-from simulator.report.run import Run
+from simulator.report.run import Run, once_per_run
 
 
+@once_per_run
 def unit_table(run: Run) -> pd.DataFrame:
     """One row per unit that worked, in the order of the pipeline.
 

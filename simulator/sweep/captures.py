@@ -16,6 +16,7 @@ from simulator.config.validate import validate
 from simulator.config.yaml_marks import MapNode, ScalarNode, read_marked
 from simulator.errors import ConfigError, OutputError, SpikewattError
 from simulator.model.capture import capture
+from simulator.model.model_options import ModelOptions
 from simulator.model.preset import Preset, broken_preset_rules, load_preset, shipped_presets
 from simulator.model.statistical_trace import statistical_trace
 from simulator.model.weight_files import weight_files
@@ -51,11 +52,14 @@ class Captures:
         Of the sweep; files of `FOLDER` in it are taken up again by a later call.
     done
         Traces captured by this call.
+    warnings
+        What a capture assumed or left out, each line once; also those of the traces of an earlier call.
     """
 
     config: SweepConfig
     folder: Path
     done: int = 0
+    warnings: list[str] = field(default_factory=list)
     _found: dict[str, Captured] = field(default_factory=dict)
     _source_hash: str = ""
 
@@ -98,7 +102,7 @@ class Captures:
         """Hash of everything that the counts follow from: model, text, preset, code of the program."""
         if not self._source_hash:
             text = hashlib.sha256(self._text().encode()).hexdigest()
-            self._source_hash = json.dumps([weight_files(Path(self._source.model)).sha256(), text, code_hash(ROOMS)])
+            self._source_hash = json.dumps([weight_files(self._source.model).sha256(), text, code_hash(ROOMS)])
         source = self._source.model_dump(exclude={"model", "text", "preset"})
         content = json.dumps([self._source_hash, source, preset.model_dump(mode="json", exclude={"name", "summary"})])
         return hashlib.sha256(content.encode()).hexdigest()[:ID_DIGITS]
@@ -110,17 +114,25 @@ class Captures:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 save_trace(self._capture(preset), path)
                 self.done += 1
-            return Captured(str(path), load_trace(path).content_hash)
+            trace = load_trace(path)
+            self._note(trace)
+            return Captured(str(path), trace.content_hash)
         except OSError as error:
             raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
         except SpikewattError as error:
             return Captured(str(path), "", f"{type(error).__name__}: {error}")
 
+    def _note(self, trace: Trace) -> None:
+        said = trace.origin.get("warnings")
+        new = [str(line) for line in said if line not in self.warnings] if isinstance(said, list) else []
+        self.warnings += new
+
     def _capture(self, preset: Preset) -> Trace:
         """The forward pass, and where a shape is asked for, a trace of that shape drawn like it."""
         source = self._source
         name = f"{preset.name}-T{preset.encoding.n_timesteps}"
-        trace, _ = capture(Path(source.model), self._text(), preset, source.tokens, name)
+        options = ModelOptions(source.bos, source.ignore_config_keys)
+        trace, _ = capture(source.model, self._text(), preset, source.tokens, name, options=options)
         if source.shape is None:
             return trace
         return statistical_trace(source.shape, trace, source.shape_tokens, name=f"{source.shape}-{name}")

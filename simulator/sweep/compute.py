@@ -10,8 +10,8 @@ from typing import Any
 from simulator.errors import TraceError
 from simulator.report.result_json import unpriced_dict
 from simulator.report.run import Run
-from simulator.report.simulation import repriced, simulate
 from simulator.shipped import find_trace
+from simulator.simulation.simulation import repriced, simulate
 from simulator.sweep.space import Point
 from simulator.sweep.store import Store
 from simulator.trace.trace import Trace

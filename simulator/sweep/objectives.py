@@ -12,7 +12,7 @@ from simulator.config.constraints import Constraint, parse_constraint
 from simulator.config.sweep import SweepConfig
 from simulator.errors import CapacityError, ConfigError, UncostedError, did_you_mean
 from simulator.report.result_json import leaves, result_dict
-from simulator.report.simulation import simulate
+from simulator.simulation.simulation import simulate
 from simulator.trace.trace import Trace
 
 MACHINE = "elapsed"  # seconds of this machine: no property of a chip

@@ -42,6 +42,8 @@ class SweepResult:
         Points simulated or priced by this call, taken from an earlier one, and without a result.
     folder
         Where everything lies.
+    warnings
+        What the captures of the sweep assumed or left out.
     """
 
     frame: pd.DataFrame
@@ -51,6 +53,7 @@ class SweepResult:
     reused: int
     failed: int
     folder: Path
+    warnings: tuple[str, ...] = ()
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -120,7 +123,8 @@ def run_sweep(
     save_tables(frame, store.folder)
     axes = tuple(axis for axis in frame.columns if axis in config.axes or axis == TRACE_AXIS)
     failed = work.failed + refused
-    return SweepResult(frame, axes, config.objectives, work.computed, work.reused, failed, store.folder)
+    warnings = () if captures is None else tuple(captures.warnings)
+    return SweepResult(frame, axes, config.objectives, work.computed, work.reused, failed, store.folder, warnings)
 
 
 def parse_shard(text: str) -> tuple[int, int]:

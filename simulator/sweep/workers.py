@@ -31,7 +31,9 @@ def local_outcomes(groups: Sequence[Group], store: Store, jobs: int) -> Iterator
     if jobs == 1 or len(groups) < 2:
         yield from (compute_group(group, store, Path.cwd()) for group in groups)
         return
-    warm_up()  # compiled once here, loaded by the workers
+    for group in groups:  # compiled once here, loaded by the workers
+        for point in group:
+            warm_up(point.chip)
     open_groups = dict(enumerate(groups))
     absolute = Store(store.folder.absolute())  # workers outlive a change of the working directory
     for _ in range(1 + RESTARTS):

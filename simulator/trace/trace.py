@@ -305,6 +305,10 @@ class Trace:
             self._loaded[stream_id] = counts
         return self._loaded[stream_id]
 
+    def counts(self, stream_id: str) -> NDArray[np.integer]:
+        """`spike_counts` under its earlier name, for programs of users."""
+        return self.spike_counts(stream_id)
+
     def _check_counts(self, stream_id: str, counts: NDArray[np.integer]) -> None:
         """Check shape and range of the counts of one stream, and that nothing fires beyond its live activations."""
         wanted = (self.n_tokens, self.stream_by_id[stream_id].n)

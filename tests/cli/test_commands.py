@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -12,6 +13,7 @@ import pytest
 from program import Done, run_program
 from tiny_model import TINY, tiny_tensors, write_tiny_model
 
+import spikewatt
 from simulator.trace.trace_files import load_trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +27,41 @@ def test_chips_lists_each_with_its_summary() -> None:
     assert (done.code, done.err) == (0, "")
     assert [line.split()[0] for line in done.out.splitlines()] == CHIPS
     assert all(len(line.split()) > 3 for line in done.out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("command", "folder"),
+    [
+        ("traces", "traces/*.npz"),
+        ("presets", "simulator/model/presets/*.yaml"),
+        ("sweeps", "chip_configs/sweeps/*.yaml"),
+    ],
+)
+def test_what_ships_is_listed_with_what_it_is(command: str, folder: str) -> None:
+    done = run_program(command)
+    assert (done.code, done.err) == (0, "")
+    assert [line.split()[0] for line in done.out.splitlines()] == sorted(path.stem for path in ROOT.glob(folder))
+    assert all(len(line.split()) > 3 for line in done.out.splitlines())
+
+
+def test_the_version_is_one_line() -> None:
+    assert run_program("--version") == Done(0, f"spikewatt {spikewatt.__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", ["fit", "map", "sync", "breakeven", "simulate"])
+def test_every_command_takes_a_shipped_trace_by_its_name(command: str, work: Path, refused: Refused) -> None:
+    line = refused(run_program(command, "--trace", "shakespeare-ternary-T1"))
+    assert line.startswith("shakespeare-ternary-T1: no such trace, expected a file or one of shakespeare-attention-T15")
+    assert line.endswith("(did you mean 'shakespeare-ternary-T15'?)")
+    assert list(work.iterdir()) == []
+
+
+def test_a_shipped_trace_and_a_shipped_sweep_from_an_empty_folder(work: Path, refused: Refused) -> None:
+    done = run_program("fit", "--trace", "shakespeare-attention-T15", "--chip", "sdllm-asic-45nm")
+    assert (done.code, done.out.split()[0]) == (0, "shakespeare-attention-T15")
+    line = refused(run_program("sweep", "sram-lane"))
+    assert line.startswith("sram-lane: no such sweep, expected a file or one of chips-7b, encoders")
+    assert line.endswith("(did you mean 'sram-lanes'?)")
 
 
 def test_schema_is_the_shipped_file() -> None:
@@ -233,11 +270,25 @@ def test_captures_that_cannot_be(
     assert not (work / "cap.npz").exists()
 
 
-def test_perplexity_is_one_line(of_model: tuple[object, ...]) -> None:
+def test_perplexity_is_one_line_and_how_it_was_measured(of_model: tuple[object, ...], inputs: Path) -> None:
     done = run_program("perplexity", *of_model, "--tokens", 10)
     line = r"perplexity \S+ \(float\), \S+ nats per token, \S+ bits per byte, 9 tokens predicted\n"
+    sha256 = hashlib.sha256((inputs / "model" / "tokenizer.json").read_bytes()).hexdigest()
+    line += rf"protocol passages: window 24, stride 24, BOS 1, token level; tokenizer sha256 {sha256[:16]}\n"
     assert (done.code, done.err) == (0, "")
     assert re.fullmatch(line, done.out)
+
+
+def test_perplexity_compares_with_the_float_model(of_model: tuple[object, ...]) -> None:
+    exact = json.loads(run_program("perplexity", *of_model, "--json").out)
+    fine = json.loads(run_program("perplexity", *of_model, "--encoding", "ternary", "--compare", "--json").out)
+    assert fine["float_perplexity"] == pytest.approx(exact["perplexity"], rel=1e-6)
+    assert 0 < fine["kl_to_float_nats_per_token"] < 0.5
+    assert 0.5 < fine["top1_agreement"] <= 1
+    assert fine["protocol"] == exact["protocol"]
+    words = run_program("perplexity", *of_model, "--encoding", "ternary", "--compare").out.splitlines()[1]
+    assert re.fullmatch(r"float \S+; KL divergence \S+ nats per token; the same most likely token at \S+ % .*", words)
+    assert "--compare: the float model is the reference" in run_program("perplexity", *of_model, "--compare").err
 
 
 def test_perplexity_says_what_the_context_left_out(inputs: Path, work: Path) -> None:

@@ -49,6 +49,28 @@ def test_an_energy_table_goes_out_and_comes_in(work: Path) -> None:
     assert "ART" in yaml.safe_load(run_program("export-ert", "--area").out)
 
 
+def test_rows_that_are_no_prices_are_warned_of_and_stay_in_the_file(work: Path) -> None:
+    rows = "{name: synop, energy: 0.5}, {name: word_raed, energy: 9.9}"
+    (work / "ert.yaml").write_text(f"ERT: {{tables: [{{name: imp.synapse, actions: [{rows}]}}]}}")
+    made = run_program("import-ert", "ert.yaml")
+    misspelt, stay = made.err.splitlines()
+    assert made.code == 0
+    place = "ert.yaml:1:74: imp.synapse.word_raed"
+    assert misspelt == f"warning: {place}: no action of synapse here, not imported (did you mean 'word_read'?)"
+    assert stay.startswith(
+        "warning: 29 of 30 prices stay as in sdllm-asic-45nm: axon_in.lookup 4 pJ, synapse.word_read"
+    )
+    assert made.out.startswith(f"# {misspelt.removeprefix('warning: ')}\n# {stay.removeprefix('warning: ')}\nextends: ")
+
+
+def test_a_table_that_contradicts_itself_writes_nothing(work: Path, refused: Refused) -> None:
+    rows = "{name: synop, energy: 1.0}, {name: synop, arguments: {x: 1}, energy: 999.0}"
+    (work / "ert.yaml").write_text(f"ERT: {{tables: [{{name: a.synapse, actions: [{rows}]}}]}}")
+    line = refused(run_program("import-ert", "ert.yaml"))
+    assert "a.synapse.synop: found 999 pJ for x=1 after 1 pJ in line 1, expected one row for each action" in line
+    assert "did you mean 'loihi-like'" in refused(run_program("import-ert", "ert.yaml", "--base", "loihi-lik"))
+
+
 def test_a_table_of_nothing_is_refused(work: Path, refused: Refused) -> None:
     (work / "ert.yaml").write_text("ERT: {tables: []}")
     assert "found no row of an action known here" in refused(run_program("import-ert", work / "ert.yaml"))

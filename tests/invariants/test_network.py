@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.engine import replay
-from simulator.engine.network.packets import Mesh, Router, simulate_multicast, simulate_packets
+from simulator.engine.network.packets import simulate_multicast, simulate_packets
+from simulator.engine.network.shape import Mesh, Router
 from simulator.engine.oracle.reference_noc import ReferenceMesh
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace

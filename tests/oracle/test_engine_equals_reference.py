@@ -54,7 +54,7 @@ def engine_events(mapped: Mapped) -> list[tuple[object, ...]]:
         if not spiking:
             continue
         stages = [stage for stage, _ in spiking]
-        plan = plan_stages(stages, mapped, apart=True)
+        plan = plan_stages(stages, mapped, deduplicate=False)
         counts = np.hstack([trace.spike_counts(stage.stream)[tokens] for stage, tokens in spiking])
         run = run_spikes(counts, plan, trace.encoding, chip, network, n_events=MANY_EVENTS)
         first_row = np.cumsum([0, *(stage.width for stage in stages)])

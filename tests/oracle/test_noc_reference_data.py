@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator.engine.network.packets import Mesh, Router, simulate_packets
+from simulator.engine.network.packets import simulate_packets
+from simulator.engine.network.shape import Mesh, Router
 
 DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "reference" / "noc"
 PORT_NAMES = ("+x", "-x", "+y", "-y", "eject")

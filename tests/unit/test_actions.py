@@ -11,9 +11,9 @@ from simulator.errors import TraceError
 from simulator.report.bridge import STEPS, bridge_frame
 from simulator.report.figures.energy import draw_energy, energy_frame
 from simulator.report.figures.style import component_fills
-from simulator.report.simulation import simulate
 from simulator.report.tables import assumption_table, layer_table
 from simulator.report.terminal import make_console, print_report
+from simulator.simulation.simulation import simulate
 from simulator.trace.check import check_trace
 
 PER_TOKEN = 1_000_000  # among the largest consumers, which the terminal names
@@ -23,7 +23,9 @@ def trace_with(action):
     """The toy trace, with an op that does ``action`` very often."""
     trace = make_trace()
     ops = tuple(
-        replace(op, counts={**op.work_per_token, action: (PER_TOKEN, 0)}) if op.op_id == trace.ops[0].op_id else op
+        replace(op, work_per_token={**op.work_per_token, action: (PER_TOKEN, 0)})
+        if op.op_id == trace.ops[0].op_id
+        else op
         for op in trace.ops
     )
     return replace(trace, ops=ops)

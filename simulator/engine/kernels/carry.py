@@ -1,48 +1,75 @@
-"""One door to all models of the network, as the kernels of the engine use them."""
+"""Carries packets through the network by the model that the chip uses."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from simulator.arrays import Ints
-from simulator.compiled import jit
+from simulator.compiled import ZERO, jit
 from simulator.engine.kernels.closed_form import carry_closed
 from simulator.engine.kernels.closed_form_workspace import TICK_BITS, ClosedWorkspace
-from simulator.engine.kernels.core_service import Cores, Log
 from simulator.engine.kernels.mesh import simulate_mesh
 from simulator.engine.kernels.mesh_vc import simulate_mesh_vc
-from simulator.engine.kernels.mesh_vc_workspace import NocWorkspaceVc
-from simulator.engine.kernels.mesh_workspace import Indices, NocWorkspace
+from simulator.engine.kernels.mesh_vc_workspace import MeshVcWorkspace
+from simulator.engine.kernels.mesh_workspace import MeshWorkspace
+from simulator.engine.kernels.network_records import Cores, LinkTotals, Log, Traffic
 
-CYCLE, CYCLE_VC, ESTIMATE, IDEAL = range(4)
 
-Links = tuple[Ints, Ints, int, NocWorkspace, NocWorkspaceVc, ClosedWorkspace, int, Ints]
+class NetworkArrays(NamedTuple):
+    """A network and its model: one of the three workspaces, the other two are None.
+
+    Attributes
+    ----------
+    links
+        What the links have done so far.
+    mesh
+        Routers with one channel, cycle by cycle.
+    mesh_vc
+        Routers with virtual channels, cycle by cycle.
+    closed
+        A closed form, with or without the mean waiting.
+    places
+        Places in front of a core; 0 for any number.
+    port_ps
+        int64 [routers]: work space of bounded cores.
+    """
+
+    links: LinkTotals
+    mesh: MeshWorkspace | None
+    mesh_vc: MeshVcWorkspace | None
+    closed: ClosedWorkspace | None
+    places: int
+    port_ps: Ints
 
 
 @jit
-def carry(
-    n: int,
-    cycle: Ints,
-    src: Ints,
-    dst: Ints,
-    n_flits: Ints,
-    delivered: Ints,
-    network: Links,
-    nodes: Indices,
+def carry(traffic: Traffic, network: NetworkArrays, cores: Cores, log: Log) -> tuple[int, int]:
+    """Carry packets and have their cores serve them; returns the time of the last delivery in ps and the log's rows.
+
+    The time is negative without packets. The closed forms count ``traffic.delivered`` and waiting in ticks.
+    """
+    return _carry(traffic, network.links, network.mesh, network.mesh_vc, network.closed, cores, log)
+
+
+@jit
+def _carry(
+    traffic: Traffic,
+    links: LinkTotals,
+    mesh: MeshWorkspace | None,
+    mesh_vc: MeshVcWorkspace | None,
+    closed: ClosedWorkspace | None,
     cores: Cores,
     log: Log,
-) -> int:
-    """Carry ``n`` packets and have them served by their cores; returns the time of the last delivery in ps.
-
-    ``network`` is (link_flits, link_wait, model, a workspace for each kind of model, places in front of a core, work
-    space per router), see `network.Network`; the other parameters are those of `mesh.simulate_mesh`. The closed
-    forms count waiting in ticks.
-    """
-    flits, wait, model, mesh, mesh_vc, closed, _, _ = network
-    if model == CYCLE:
-        last = simulate_mesh(n, cycle, src, dst, n_flits, delivered, flits, wait, mesh, nodes, cores, log)
-        return last * cores[0]
-    if model == CYCLE_VC:
-        last = simulate_mesh_vc(n, cycle, src, dst, n_flits, delivered, flits, wait, mesh_vc, cores, log)
-        return last * cores[0]
-    estimate = model == ESTIMATE
-    last = carry_closed(n, cycle, src, dst, n_flits, delivered, flits, wait, estimate, closed, nodes, cores, log)
-    return (last * cores[0]) >> TICK_BITS
+) -> tuple[int, int]:
+    """The model that is there carries; numba compiles no other, for it drops a branch on an argument that is None."""
+    last_ps, n_log = ZERO, ZERO
+    if mesh is not None:
+        last, n_log = simulate_mesh(traffic, links, mesh, cores, log)
+        last_ps = last * cores.cycle_ps
+    if mesh_vc is not None:
+        last, n_log = simulate_mesh_vc(traffic, links, mesh_vc, cores, log)
+        last_ps = last * cores.cycle_ps
+    if closed is not None:
+        last, n_log = carry_closed(traffic, links, closed, cores, log)
+        last_ps = (last * cores.cycle_ps) >> TICK_BITS
+    return last_ps, n_log

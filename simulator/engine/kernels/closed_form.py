@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from simulator.arrays import Ints
-from simulator.compiled import ZERO, jit
+from simulator.arrays import F64, Ints
+from simulator.compiled import ZERO, jit, step, subroutine
+from simulator.engine.kernels.closed_form_waiting import (
+    SOURCE_INPUT,
+    busiest_port,
+    fifo_waiting,
+    find_peak,
+    port_waiting,
+    source_waiting,
+)
 from simulator.engine.kernels.closed_form_workspace import TICK_BITS, TICKS, ClosedWorkspace
-from simulator.engine.kernels.core_service import Cores, Log, deliver, keeps_nothing, serve
+from simulator.engine.kernels.core_service import hand_over
 from simulator.engine.kernels.flit import (
     NODE_FIRST,
     NODE_STOP,
@@ -24,87 +33,198 @@ from simulator.engine.kernels.flit import (
     signed,
     steps,
 )
-from simulator.engine.kernels.mesh_workspace import EJECT, FAMILY_N, FAMILY_R, FAMILY_V, LINK_CYCLES, Indices
+from simulator.engine.kernels.mesh_workspace import EJECT, FAMILY_V, LINK_CYCLES
+from simulator.engine.kernels.network_records import Cores, LinkTotals, Log, Traffic
 
-INPUTS = 5
-SOURCE_INPUT = 4
-MOST_BUSY = 0.95
+
+class Branches(NamedTuple):
+    """Branches of a packet that wait to be followed, a stack.
+
+    Attributes
+    ----------
+    flit, port
+        What comes to which input.
+    cycle
+        When its head comes if nothing waits.
+    waited
+        Mean cycles that it has waited so far.
+    tail_cycle
+        When its tail comes if nothing waits.
+    """
+
+    flit: Ints
+    port: Ints
+    cycle: Ints
+    waited: F64
+    tail_cycle: Ints
+
+
+class Ends(NamedTuple):
+    """Ends of all packets at the routers of their members: packet, node of its tree, tick of the delivery."""
+
+    packet: Ints
+    node: Ints
+    tick: Ints
 
 
 @jit
 def carry_closed(
-    n: int,
-    cycle: Ints,
-    src: Ints,
-    dst: Ints,
-    n_flits: Ints,
-    delivered: Ints,
-    link_flits: Ints,
-    link_wait: Ints,
-    estimate: bool,
-    workspace: ClosedWorkspace,
-    nodes: Indices,
-    cores: Cores,
-    log: Log,
-) -> int:
-    """Deliver ``n`` packets without (``estimate``: with the mean) waiting; returns the tick of the last delivery.
+    traffic: Traffic, links: LinkTotals, closed: ClosedWorkspace, cores: Cores, log: Log
+) -> tuple[int, int]:
+    """Deliver packets without (``estimate``: with the mean) waiting; returns the tick of the last delivery and the log.
 
-    Parameters are those of `mesh.simulate_mesh`, but ``delivered`` and ``link_wait`` are in ticks of 1/1024
+    Parameters are those of `mesh.simulate_mesh`, but ``delivered`` and the waiting of ``links`` are in ticks of 1/1024
     cycle. Cores serve in order of arrival; of packets that arrive together, in the order of the packets.
     """
-    if n == 0:
-        return -TICKS
-    n_touched, n_ends = _add_loads(n, cycle, src, dst, n_flits, link_flits, workspace, nodes)
-    window = cycle[n - 1] - cycle[0] + 1
-    _find_peak(n_touched, window, workspace)
-    end_packet, end_node, end_tick = np.empty(n_ends, np.int64), np.empty(n_ends, np.int64), np.empty(n_ends, np.int64)
-    _find_arrivals(
-        n, cycle, src, dst, n_flits, window, estimate, link_wait, workspace, nodes, end_packet, end_node, end_tick
-    )
-    last: int = end_tick.max()
-    if not estimate:
-        last = max(last, _busiest_port(n_touched, n, src, workspace) * TICKS)
-    cycle_ps, member_of, server, service_ps, free_ps, _ = cores
-    multicast, serving, plain = len(nodes) > 0, len(server) > 0, keeps_nothing(cores, log)
-    n_log = ZERO
-    for k in np.argsort(end_tick, kind="mergesort"):
-        packet, at = end_packet[k], end_tick[k]
-        if multicast:
-            places = end_node[k] << SHIFT_NODE_PLACES
-            first, stop = signed(nodes[places | NODE_FIRST]), signed(nodes[places | NODE_STOP])
-        else:
-            delivered[packet] = at
-            first = member_of[packet] if serving else 0
-            stop = first + serving
-        at_ps = (at * cycle_ps) >> TICK_BITS
-        if plain:
-            serve(at_ps, first, stop, server, service_ps, free_ps)
-        else:
-            n_log = deliver(packet, at >> TICK_BITS, at_ps, 0, first, stop, cores, log, n_log)
-    _clear(n_touched, n, src, workspace)
-    return last
+    if traffic.n == 0:
+        return -TICKS, ZERO
+    branches = empty_branches((len(traffic.nodes) >> SHIFT_NODE_PLACES) + 8)
+    n_touched, n_ends = add_loads(traffic, links, closed, branches)
+    window = traffic.cycle[traffic.n - 1] - traffic.cycle[0] + 1
+    find_peak(n_touched, window, closed)
+    ends = Ends(np.empty(n_ends, np.int64), np.empty(n_ends, np.int64), np.empty(n_ends, np.int64))
+    find_arrivals(traffic, window, links, closed, branches, ends)
+    last: int = ends.tick.max()
+    if not closed.estimate:
+        last = max(last, busiest_port(n_touched, traffic, closed) * TICKS)
+    n_log = serve_ends(np.argsort(ends.tick, kind="mergesort"), traffic, ends, cores, log)
+    clear(n_touched, traffic, closed)
+    return last, n_log
 
 
 @jit
-def _first_flit(packet: int, src: int, dst: int, workspace: ClosedWorkspace, nodes: Indices) -> int:
-    """The way of a packet as it stands at the router of its source."""
-    if len(nodes) > 0:
-        return make_branch(packet, dst, True, nodes)
-    dx = steps(workspace.x[src], workspace.x[dst], workspace.ring_x)
-    dy = steps(workspace.y[src], workspace.y[dst], workspace.ring_y)
-    return make_flit(packet, dx, dy, True, True)
+def empty_branches(depth: int) -> Branches:
+    """Room for so many branches at once."""
+    flit, port, cycle = np.empty(depth, np.int64), np.empty(depth, np.int64), np.empty(depth, np.int64)
+    return Branches(flit, port, cycle, np.empty(depth, np.float64), np.empty(depth, np.int64))
 
 
-@jit
-def _wants(flit: int, multicast: bool) -> int:
+@subroutine
+def add_loads(traffic: Traffic, links: LinkTotals, closed: ClosedWorkspace, branches: Branches) -> tuple[int, int]:
+    """Add every packet to the load of the ports on its path; returns (pairs touched, ends of paths)."""
+    multicast = len(traffic.nodes) > 0
+    n_touched = 0
+    n_ends = 0
+    for p in range(traffic.n):
+        size, source = traffic.n_flits[p], traffic.src[p]
+        add_source(p, source, traffic, closed)
+        n_waiting = start_packet(p, 0.0, traffic, closed, branches)
+        while n_waiting > 0:
+            n_waiting -= 1
+            flit, q, at = branches.flit[n_waiting], branches.port[n_waiting], branches.cycle[n_waiting]
+            wants = wanted_outputs(flit, multicast)
+            while wants:
+                o = (q >> 3) << 3 | lowest_bit(wants)
+                wants &= wants - 1
+                n_touched = add_load(o, o << 3 | (q & 7), size, closed, n_touched)
+                links.flits[closed.port[o].link] += size
+                grant = at + hop_cycles(closed.family) - LINK_CYCLES
+                if closed.first_grant[o] == 0 or grant < closed.first_grant[o]:
+                    closed.first_grant[o] = grant
+                if o & 7 == EJECT:
+                    n_ends += 1
+                else:
+                    branches.flit[n_waiting] = after_branch(flit, o, traffic.nodes) if multicast else after_hop(flit, o)
+                    branches.port[n_waiting] = closed.port[o].peer
+                    branches.cycle[n_waiting] = grant + closed.port[o].cycles
+                    n_waiting += 1
+    return n_touched, n_ends
+
+
+@subroutine
+def find_arrivals(
+    traffic: Traffic, window: int, links: LinkTotals, closed: ClosedWorkspace, branches: Branches, ends: Ends
+) -> None:
+    """Packet, node and tick of every end of a path, packet by packet."""
+    multicast = len(traffic.nodes) > 0
+    n_ends = 0
+    for p in range(traffic.n):
+        waited = source_waiting(traffic.src[p], window, closed) if closed.estimate else 0.0
+        n_waiting = start_packet(p, waited, traffic, closed, branches)
+        while n_waiting > 0:
+            n_waiting -= 1
+            flit, q, at = branches.flit[n_waiting], branches.port[n_waiting], branches.cycle[n_waiting]
+            waited, tail_at = branches.waited[n_waiting], branches.tail_cycle[n_waiting]
+            wants = wanted_outputs(flit, multicast)
+            while wants:
+                o = (q >> 3) << 3 | lowest_bit(wants)
+                wants &= wants - 1
+                out = closed.port[o]
+                ahead = waited
+                if closed.estimate:
+                    ahead = waited + wait_for(o, o << 3 | (q & 7), window, links, closed)
+                granted = at + hop_cycles(closed.family) - LINK_CYCLES
+                tail = max(tail_at, granted + (traffic.n_flits[p] - 1) * signed(out.interval)) + out.cycles
+                if o & 7 == EJECT:
+                    ends.packet[n_ends], ends.node[n_ends] = p, node_of(flit)
+                    ends.tick[n_ends] = tail * TICKS + math.floor(ahead * TICKS + 0.5)
+                    n_ends += 1
+                else:
+                    branches.flit[n_waiting] = after_branch(flit, o, traffic.nodes) if multicast else after_hop(flit, o)
+                    branches.port[n_waiting] = out.peer
+                    branches.cycle[n_waiting] = granted + out.cycles
+                    branches.waited[n_waiting], branches.tail_cycle[n_waiting] = ahead, tail
+                    n_waiting += 1
+
+
+@step
+def start_packet(p: int, waited: float, traffic: Traffic, closed: ClosedWorkspace, branches: Branches) -> int:
+    """Put packet ``p`` on the stack as it stands at the router of its source; returns the branches there."""
+    source, to = traffic.src[p], traffic.dst[p]
+    if len(traffic.nodes) > 0:
+        branches.flit[0] = make_branch(p, to, True, traffic.nodes)
+    else:
+        dx = steps(closed.x[source], closed.x[to], closed.ring_x)
+        dy = steps(closed.y[source], closed.y[to], closed.ring_y)
+        branches.flit[0] = make_flit(p, dx, dy, True, True)
+    branches.port[0] = source << 3 | SOURCE_INPUT
+    branches.cycle[0] = traffic.cycle[p] + 2
+    branches.waited[0] = waited
+    branches.tail_cycle[0] = traffic.cycle[p] + 1 + traffic.n_flits[p]
+    return 1
+
+
+@step
+def add_source(p: int, source: int, traffic: Traffic, closed: ClosedWorkspace) -> None:
+    """Add packet ``p`` to what its source sends."""
+    if closed.source_packets[source] == 0:
+        closed.source_first[source] = traffic.cycle[p]
+    closed.source_packets[source] += 1
+    closed.source_flits[source] += traffic.n_flits[p]
+
+
+@step
+def add_load(o: int, pair: int, size: int, closed: ClosedWorkspace, n_touched: int) -> int:
+    """Add a packet of ``size`` flits to a pair of ports; returns how many pairs are in use."""
+    if closed.packets[pair] == 0:
+        closed.touched[n_touched] = pair
+        n_touched += 1
+    closed.packets[pair] += 1
+    closed.moved[pair] += size
+    closed.work[pair] += busy_cycles(o, size, closed)
+    return n_touched
+
+
+@step
+def wait_for(o: int, pair: int, window: int, links: LinkTotals, closed: ClosedWorkspace) -> float:
+    """Mean cycles that a packet waits for output ``o``, found once for each pair of ports."""
+    if closed.waiting[pair] < 0:
+        closed.waiting[pair] = port_waiting(o, window, closed) + fifo_waiting(pair, window, closed)
+    links.wait[closed.port[o].link] += math.floor(closed.waiting[pair] * TICKS + 0.5)
+    waiting: float = closed.waiting[pair]
+    return waiting
+
+
+@step
+def wanted_outputs(flit: int, multicast: bool) -> int:
     """Outputs that a packet wants, as a mask."""
     if multicast:
         return (flit >> SHIFT_WANTS) & WANTS
     return 1 << (flit & 7)
 
 
-@jit
-def _lowest(mask: int) -> int:
+@step
+def lowest_bit(mask: int) -> int:
     """Lowest set bit of a mask that is not empty."""
     bit = 0
     while mask >> bit & 1 == 0:
@@ -112,258 +232,53 @@ def _lowest(mask: int) -> int:
     return bit
 
 
-@jit
-def _hop(family: int) -> int:
+@step
+def hop_cycles(family: int) -> int:
     """Cycles of a hop of the router alone: P 3, N 4, R 5, V 4."""
     return LINK_CYCLES + (0, 1, 2, 1)[family]
 
 
-@jit
-def _busy(o: int, size: int, workspace: ClosedWorkspace) -> float:
+@step
+def busy_cycles(o: int, size: int, closed: ClosedWorkspace) -> float:
     """Cycles in which a packet of ``size`` flits keeps output ``o``."""
-    family = workspace.family
-    out = workspace.port[o]
+    family = closed.family
+    out = closed.port[o]
     loop = (6, 7, 8, 7)[family] + 2 * (out.cycles - LINK_CYCLES)
     channels = 4 if family == FAMILY_V else 1
-    at_rate: float = size * loop / (workspace.buffer_flits * channels)
+    at_rate: float = size * loop / (closed.buffer_flits * channels)
     return max(float(size * out.interval), float(size + (0, 1, 2, 0)[family]), at_rate)
 
 
-@jit
-def _stack(nodes: Indices) -> int:
-    """Ways of a packet that can wait to be followed at once."""
-    return (len(nodes) >> SHIFT_NODE_PLACES) + 8
+@subroutine
+def serve_ends(order: Any, traffic: Traffic, ends: Ends, cores: Cores, log: Log) -> int:
+    """Hand every packet to its cores in the given order; returns the rows of the log."""
+    n_log = ZERO
+    for k in order:
+        packet, at = ends.packet[k], ends.tick[k]
+        if len(traffic.nodes) > 0:
+            places = ends.node[k] << SHIFT_NODE_PLACES
+            first, stop = signed(traffic.nodes[places | NODE_FIRST]), signed(traffic.nodes[places | NODE_STOP])
+        else:
+            traffic.delivered[packet] = at
+            serving = len(cores.server) > 0
+            first = cores.member_of[packet] if serving else 0
+            stop = first + serving
+        n_log = hand_over(
+            packet, at >> TICK_BITS, (at * cores.cycle_ps) >> TICK_BITS, 0, first, stop, cores, log, n_log
+        )
+    return n_log
 
 
-@jit
-def _add_loads(
-    n: int,
-    cycle: Ints,
-    src: Ints,
-    dst: Ints,
-    n_flits: Ints,
-    link_flits: Ints,
-    workspace: ClosedWorkspace,
-    nodes: Indices,
-) -> tuple[int, int]:
-    """Add every packet to the load of the ports on its way; returns (pairs touched, ends of ways)."""
-    family, port = workspace.family, workspace.port
-    work, packets, moved = workspace.work, workspace.packets, workspace.moved
-    multicast = len(nodes) > 0
-    way, place, when = (
-        np.empty(_stack(nodes), np.int64),
-        np.empty(_stack(nodes), np.int64),
-        np.empty(_stack(nodes), np.int64),
-    )
-    n_touched = 0
-    n_ends = 0
-    for p in range(n):
-        size, source = n_flits[p], src[p]
-        if workspace.source_packets[source] == 0:
-            workspace.source_first[source] = cycle[p]
-        workspace.source_packets[source] += 1
-        workspace.source_flits[source] += size
-        way[0] = _first_flit(p, source, dst[p], workspace, nodes)
-        place[0] = source << 3 | SOURCE_INPUT
-        when[0] = cycle[p] + 2
-        waiting = 1
-        while waiting > 0:
-            waiting -= 1
-            flit, q, at = way[waiting], place[waiting], when[waiting]
-            wants = _wants(flit, multicast)
-            while wants:
-                o = (q >> 3) << 3 | _lowest(wants)
-                wants &= wants - 1
-                pair = o << 3 | (q & 7)
-                out = port[o]
-                if packets[pair] == 0:
-                    workspace.touched[n_touched] = pair
-                    n_touched += 1
-                packets[pair] += 1
-                moved[pair] += size
-                work[pair] += _busy(o, size, workspace)
-                link_flits[out.link] += size
-                grant = at + _hop(family) - LINK_CYCLES
-                if workspace.first_grant[o] == 0 or grant < workspace.first_grant[o]:
-                    workspace.first_grant[o] = grant
-                if o & 7 == EJECT:
-                    n_ends += 1
-                else:
-                    way[waiting] = after_branch(flit, o, nodes) if multicast else after_hop(flit, o)
-                    place[waiting] = out.peer
-                    when[waiting] = grant + out.cycles
-                    waiting += 1
-    return n_touched, n_ends
-
-
-@jit
-def _find_arrivals(
-    n: int,
-    cycle: Ints,
-    src: Ints,
-    dst: Ints,
-    n_flits: Ints,
-    window: int,
-    estimate: bool,
-    link_wait: Ints,
-    workspace: ClosedWorkspace,
-    nodes: Indices,
-    end_packet: Ints,
-    end_node: Ints,
-    end_tick: Ints,
-) -> None:
-    """Packet, node and tick of every end of a way, packet by packet."""
-    port = workspace.port
-    multicast = len(nodes) > 0
-    way, place, when = (
-        np.empty(_stack(nodes), np.int64),
-        np.empty(_stack(nodes), np.int64),
-        np.empty(_stack(nodes), np.int64),
-    )
-    waited, tail_when = np.empty(_stack(nodes), np.float64), np.empty(_stack(nodes), np.int64)
-    at_port = workspace.waiting
-    n_ends = 0
-    for p in range(n):
-        way[0] = _first_flit(p, src[p], dst[p], workspace, nodes)
-        place[0] = src[p] << 3 | SOURCE_INPUT
-        when[0] = cycle[p] + 2
-        waited[0] = _source_waiting(src[p], window, workspace) if estimate else 0.0
-        tail_when[0] = cycle[p] + 1 + n_flits[p]
-        waiting = 1
-        while waiting > 0:
-            waiting -= 1
-            flit, q, at, wait, tail = way[waiting], place[waiting], when[waiting], waited[waiting], tail_when[waiting]
-            wants = _wants(flit, multicast)
-            while wants:
-                o = (q >> 3) << 3 | _lowest(wants)
-                wants &= wants - 1
-                out = port[o]
-                ahead = wait
-                if estimate:
-                    pair = o << 3 | (q & 7)
-                    if at_port[pair] < 0:
-                        at_port[pair] = _port_waiting(o, window, workspace) + _fifo_waiting(pair, window, workspace)
-                    link_wait[out.link] += math.floor(at_port[pair] * TICKS + 0.5)
-                    ahead = wait + at_port[pair]
-                granted = at + _hop(workspace.family) - LINK_CYCLES
-                tail_ahead = max(tail, granted + (n_flits[p] - 1) * signed(out.interval)) + out.cycles
-                if o & 7 == EJECT:
-                    end_packet[n_ends] = p
-                    end_node[n_ends] = node_of(flit)
-                    end_tick[n_ends] = tail_ahead * TICKS + math.floor(ahead * TICKS + 0.5)
-                    n_ends += 1
-                else:
-                    way[waiting] = after_branch(flit, o, nodes) if multicast else after_hop(flit, o)
-                    place[waiting] = out.peer
-                    when[waiting] = granted + out.cycles
-                    waited[waiting] = ahead
-                    tail_when[waiting] = tail_ahead
-                    waiting += 1
-
-
-@jit
-def _port_waiting(o: int, window: int, workspace: ClosedWorkspace) -> float:
-    """Mean waiting for an output while it serves other inputs."""
-    work, packets, moved = workspace.work, workspace.packets, workspace.moved
-    all_work = most = 0.0
-    all_packets = 0
-    for i in range(INPUTS):
-        all_work += work[o << 3 | i]
-        most = max(most, work[o << 3 | i])
-        all_packets += packets[o << 3 | i]
-    service = all_work / all_packets
-    rho = all_work / window
-    scale = MOST_BUSY / rho if rho > MOST_BUSY else 1.0
-    squares = 0.0
-    for i in range(INPUTS):
-        rho_i = work[o << 3 | i] / window * scale
-        squares += rho_i * rho_i
-    rho = rho * scale
-    waiting = service * (rho * rho - squares) / (2.0 * rho * (1.0 - rho))
-    local = packets[o << 3 | SOURCE_INPUT]
-    if workspace.family != FAMILY_V and local > 0:
-        size = moved[o << 3 | SOURCE_INPUT] / local
-        if service > size:
-            share = local / all_packets
-            rate = local / window * scale
-            waiting += share * rate * (service - size) * (service - size) / (2.0 * (1.0 - rho))
-    return waiting + max(0.0, all_work - max(most, float(window))) / 2.0
-
-
-@jit
-def _fifo_waiting(pair: int, window: int, workspace: ClosedWorkspace) -> float:
-    """Mean waiting in a FIFO for heads that want another output."""
-    if workspace.family == FAMILY_V:
-        return 0.0
-    work, packets, moved = workspace.work, workspace.packets, workspace.moved
-    router, i = pair >> 6, pair & 7
-    behind = held = busy = 0.0
-    for other in range(INPUTS):
-        o = router << 3 | other
-        k = packets[o << 3 | i]
-        if k > 0:
-            rate = k / window
-            waiting = _port_waiting(o, window, workspace)
-            busy += moved[o << 3 | i] / window
-            held += rate * waiting
-            if o << 3 | i != pair:
-                service = work[o << 3 | i] / k
-                behind += rate * waiting * (service + waiting)
-    return behind / max(1.0 - MOST_BUSY, 1.0 - busy - held)
-
-
-@jit
-def _source_waiting(source: int, window: int, workspace: ClosedWorkspace) -> float:
-    """Mean waiting in the queue of a source."""
-    flits = workspace.source_flits[source]
-    size = flits / workspace.source_packets[source]
-    rho = min(flits / window, MOST_BUSY)
-    waiting: float = rho * (size - 1.0) / (2.0 * (1.0 - rho)) + max(0, flits - window) / 2.0
-    return waiting
-
-
-@jit
-def _find_peak(n_touched: int, window: int, workspace: ClosedWorkspace) -> None:
-    """Raise the peak to the highest load of an output."""
-    for k in range(n_touched):
-        o = workspace.touched[k] >> 3
-        load = 0.0
-        for i in range(INPUTS):
-            load += workspace.work[o << 3 | i] / window
-        workspace.peak[0] = max(workspace.peak[0], load)
-
-
-@jit
-def _busiest_port(n_touched: int, n: int, src: Ints, workspace: ClosedWorkspace) -> int:
-    """Cycle before which the last delivery cannot be, for the sake of the busiest port."""
-    end = 0
-    for p in range(n):
-        source = src[p]
-        end = max(end, workspace.source_first[source] + workspace.source_flits[source] - 1 + 2 + LINK_CYCLES)
-    for k in range(n_touched):
-        o = workspace.touched[k] >> 3
-        out = workspace.port[o]
-        flits = packets = 0
-        for i in range(INPUTS):
-            flits += workspace.moved[o << 3 | i]
-            packets += workspace.packets[o << 3 | i]
-        pauses = packets - 1 if workspace.family == FAMILY_N or workspace.family == FAMILY_R else 0
-        behind = 0 if o & 7 == EJECT else LINK_CYCLES
-        last_grant = workspace.first_grant[o] + max((flits - 1) * signed(out.interval), flits - 1 + pauses)
-        end = max(end, last_grant + signed(out.cycles) + behind)
-    return end
-
-
-@jit
-def _clear(n_touched: int, n: int, src: Ints, workspace: ClosedWorkspace) -> None:
+@step
+def clear(n_touched: int, traffic: Traffic, closed: ClosedWorkspace) -> None:
     """Empty all sums."""
     for k in range(n_touched):
-        pair = workspace.touched[k]
-        workspace.work[pair] = 0.0
-        workspace.packets[pair] = 0
-        workspace.moved[pair] = 0
-        workspace.waiting[pair] = -1.0
-        workspace.first_grant[pair >> 3] = 0
-    for p in range(n):
-        workspace.source_flits[src[p]] = 0
-        workspace.source_packets[src[p]] = 0
+        pair = closed.touched[k]
+        closed.work[pair] = 0.0
+        closed.packets[pair] = 0
+        closed.moved[pair] = 0
+        closed.waiting[pair] = -1.0
+        closed.first_grant[pair >> 3] = 0
+    for p in range(traffic.n):
+        closed.source_flits[traffic.src[p]] = 0
+        closed.source_packets[traffic.src[p]] = 0

@@ -20,6 +20,8 @@ class ClosedWorkspace(NamedTuple):
 
     Attributes
     ----------
+    estimate
+        Whether packets wait the mean time of steady traffic; otherwise none waits (``ideal``).
     family, buffer_flits
         Of the routers.
     x, y
@@ -42,6 +44,7 @@ class ClosedWorkspace(NamedTuple):
         Highest load found so far, over all calls: of an output, or of a FIFO and what blocks it.
     """
 
+    estimate: bool
     family: int
     buffer_flits: int
     x: Ints
@@ -69,14 +72,16 @@ def closed_workspace(
     extra: Ints | None = None,
     interval: Ints | None = None,
     torus: bool = False,
+    estimate: bool = False,
 ) -> ClosedWorkspace:
-    """Empty sums for a mesh; parameters as in `noc_workspace`, ``family`` by its letter."""
+    """Empty sums for a mesh; parameters as in `mesh_workspace`, ``family`` by its letter."""
     n = mesh_x * mesh_y
 
     def ints(per_router: int) -> Ints:
         return np.zeros(n * per_router, np.int64)
 
     return ClosedWorkspace(
+        estimate=estimate,
         family=FAMILIES[family],
         buffer_flits=buffer_flits,
         x=np.arange(n, dtype=np.int64) % mesh_x,

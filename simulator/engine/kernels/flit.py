@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.compiled import jit
-from simulator.engine.kernels.mesh_workspace import EJECT, Indices
+from simulator.compiled import step
+from simulator.engine.kernels.mesh_workspace import EJECT
+from simulator.engine.kernels.network_records import Indices
 
 TAIL, HEAD = 8, 16
 SHIFT_X, SHIFT_Y = 5, 18
@@ -30,13 +31,13 @@ SHIFT_NODE_PLACES = 3
 NODE_WANTS, NODE_FIRST, NODE_STOP = 4, 5, 6  # after the four nodes behind
 
 
-@jit
+@step
 def signed(field: Any) -> Any:
     """A field of a table or record as int64: unsigned and signed together would become float64."""
     return np.int64(field)
 
 
-@jit
+@step
 def steps(start: int, stop: int, ring: int) -> int:
     """Signed hops from one coordinate to another; in a ring of so many routers the shorter way, else the positive."""
     distance = stop - start
@@ -47,7 +48,7 @@ def steps(start: int, stop: int, ring: int) -> int:
     return distance
 
 
-@jit
+@step
 def make_flit(packet: int, dx: int, dy: int, head: bool, tail: bool) -> int:
     """A flit with its way as hops still to go, as it stands in the FIFO of its source."""
     flit = packet << SHIFT_PACKET | abs(dx) << SHIFT_X | abs(dy) << SHIFT_Y
@@ -62,14 +63,14 @@ def make_flit(packet: int, dx: int, dy: int, head: bool, tail: bool) -> int:
     return flit | wanted_output(flit)
 
 
-@jit
+@step
 def after_hop(flit: int, o: int) -> int:
     """The flit as the next router sees it, after it has left through output ``o``."""
     flit = (flit & ~7) - (1 << (SHIFT_Y if o & 2 else SHIFT_X))
     return flit | wanted_output(flit)
 
 
-@jit
+@step
 def wanted_output(flit: int) -> int:
     """Output a flit wants next: x first, then y, then the core."""
     if (flit >> SHIFT_X) & HOPS:
@@ -79,7 +80,7 @@ def wanted_output(flit: int) -> int:
     return EJECT
 
 
-@jit
+@step
 def make_branch(packet: int, node: int, last: bool, nodes: Indices) -> int:
     """A flit of a multicast packet as it stands in the FIFO of the router of ``node``."""
     wants = signed(nodes[node << SHIFT_NODE_PLACES | NODE_WANTS])
@@ -87,14 +88,14 @@ def make_branch(packet: int, node: int, last: bool, nodes: Indices) -> int:
     return flit | TAIL if last else flit
 
 
-@jit
+@step
 def after_branch(flit: int, o: int, nodes: Indices) -> int:
     """The copy of a flit of a multicast packet that has left through output ``o``, as the next router sees it."""
     behind = signed(nodes[node_of(flit) << SHIFT_NODE_PLACES | (o & 7)])
     return make_branch(flit >> SHIFT_PACKET, behind, flit & TAIL != 0, nodes)
 
 
-@jit
+@step
 def node_of(flit: int) -> int:
     """Node of its tree at which a flit of a multicast packet stands."""
     return (flit >> SHIFT_NODE) & (NODES_MAX - 1)

@@ -12,17 +12,13 @@ Indices are unsigned wherever possible: numba then leaves out its test for a neg
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from simulator.arrays import Ints
-from simulator.compiled import ZERO, jit
-from simulator.engine.kernels.core_service import Cores, Log, deliver, keeps_nothing, serve
-from simulator.engine.kernels.event_wheel import (
-    idle_cycles,
-    push_event,
-    push_flit,
-    wheel_slot,
-)
+from simulator.compiled import ZERO, jit, step
+from simulator.engine.kernels.core_service import hand_over
+from simulator.engine.kernels.event_wheel import idle_cycles, push_event, push_flit, wheel_slot
 from simulator.engine.kernels.flit import (
     HEAD,
     NODE_FIRST,
@@ -50,11 +46,7 @@ from simulator.engine.kernels.mesh_ports import (
     more_room,
     place_of,
 )
-from simulator.engine.kernels.mesh_rare_events import (
-    ask_late,
-    credit_late,
-    wake_ports,
-)
+from simulator.engine.kernels.mesh_rare_events import ask_late, credit_late, wake_ports
 from simulator.engine.kernels.mesh_workspace import (
     ANY_INPUT,
     ARRIVAL,
@@ -68,248 +60,250 @@ from simulator.engine.kernels.mesh_workspace import (
     OWNED,
     SOURCE,
     WAKE,
-    Indices,
-    NocWorkspace,
+    MeshWorkspace,
 )
+from simulator.engine.kernels.network_records import Cores, LinkTotals, Log, Traffic
 
 
 @jit
-def simulate_mesh(
-    n: int,
-    cycle: Ints,
-    src: Ints,
-    dst: Ints,
-    n_flits: Ints,
-    delivered: Ints,
-    link_flits: Ints,
-    link_wait: Ints,
-    workspace: NocWorkspace,
-    nodes: Indices,
-    cores: Cores,
-    log: Log,
-) -> int:
-    """Carry ``n`` packets to their routers and return the cycle of the last delivery (-1 for no packet).
+def simulate_mesh(traffic: Traffic, links: LinkTotals, mesh: MeshWorkspace, cores: Cores, log: Log) -> tuple[int, int]:
+    """Carry packets to their routers, flit by flit; returns the cycle of the last delivery and the rows of the log.
 
-    Parameters
-    ----------
-    n
-        Packets; the arrays may be longer.
-    cycle, src, dst, n_flits
-        Cycle each packet joins the queue of its source (ascending; array order is queue order), routers, flits (>= 1).
-        For multicast packets ``dst`` is the root of their tree in ``nodes``.
-    delivered
-        Out: cycle in which the tail of each packet is delivered (of a multicast packet: work space only). Until a
-        packet leaves its source this array holds the links of the source queues.
-    link_flits, link_wait
-        Added to, at ``router * 5 + output``: flits sent; cycles that heads wanting this output have asked in vain.
-    workspace
-        `noc_workspace` of this mesh; empty before and after.
-    nodes
-        The table of `trees`; of no length: each packet goes to one router.
-    cores
-        (cycle_ps, member of each packet (not used for multicast), server of each member, its ps for a packet, when each
-        server is free: in and out, inputs, see `core_service.deliver`). Without members nothing is served.
-    log
-        Out: a row of `core_service.LOG_FIELDS` for each delivery to a member, in the order of the grants, as long as
-        there is room; the rest of the first column is left alone.
+    Without packets the cycle is -1. ``mesh`` is empty before and after. Deliveries to members are logged in the order
+    of the grants, as long as there is room.
     """
-    (
-        family,
-        ring_bits,
-        wheel_mask,
-        x,
-        y,
-        ring_x,
-        ring_y,
-        port,
-        queue,
-        fifo,
-        cargo,
-        wheel,
-        first,
-        end,
-        peak,
-        active,
-        winners,
-        used,
-        pick,
-    ) = workspace
-    ring_mask = (1 << ring_bits) - 1
+    multicast = len(traffic.nodes) > 0
+    size = largest_packet(traffic) if mesh.ring_x > 0 and not multicast else 1
     last = -1
     joined = ZERO
     n_active = ZERO
     n_used = ZERO
     n_log = ZERO
-    multicast = len(nodes) > 0
-    torus, size = ring_x > 0, 1
-    if torus and not multicast:
-        for p in range(n):
-            size = max(size, n_flits[p])
-    cycle_ps, member_of, server, service_ps, free_ps, inputs = cores
-    serving, plain = len(server) > 0, keeps_nothing(cores, log)
-    bounded, port_ps = inputs[0] > 0, inputs[3]
-    t = cycle[0] if n > 0 else 0
+    t = traffic.cycle[0] if traffic.n > 0 else 0
     while True:
-        # Credits and flits due in this cycle take effect; packets join the queues of their sources.
-        slot = wheel_slot(CREDIT, t, wheel_mask)
-        for k in range(first[slot], end[slot]):
-            o = wheel[k]
-            out = port[o]
-            if torus:
-                n_active = list_active(active, n_active, o, more_room(o, out, size))
-                continue
-            out.credits += 1
-            n_active = list_active(active, n_active, o, (out.credits == 1) & (out.asking & out.allowed != 0))
-        end[slot] = first[slot]
-        slot = wheel_slot(ARRIVAL, t, wheel_mask)
-        for k in range(first[slot], end[slot]):
-            q = wheel[k]
-            inp = port[q]
-            stored = inp.stored + 1
-            inp.stored = stored
-            inp.peak = max(inp.peak, stored)
-            flit = cargo[k]
-            fifo[place_of(q, (inp.read + stored - 1) & ring_mask, ring_bits)] = flit
-            asks = stored == 1
-            if family == FAMILY_R and asks and flit & HEAD:
-                push_event(ASK, t + 1, q, wheel, end, wheel_mask)
-                asks = False
-            if multicast:
-                n_active = ask_all(t, q, flit, asks, port, active, n_active, pick)
-            else:
-                n_active = ask(t, q, flit & 7, asks, port, active, n_active)
-        end[slot] = first[slot]
-        slot = wheel_slot(WAKE, t, wheel_mask)
-        if end[slot] > first[slot]:  # the call itself costs, and most cycles wake nothing
-            n_active = wake_ports(t, port, fifo, ring_bits, wheel, first, end, active, n_active, wheel_mask)
-        if family == FAMILY_R:
-            n_active = ask_late(
-                t, multicast, port, fifo, ring_bits, wheel, first, end, active, n_active, wheel_mask, pick
-            )
-        while joined < n and cycle[joined] <= t:
-            n_active = join_queue(joined, src[joined], delivered, port, queue, active, n_active)
+        # Rule 1: credits and flits due in this cycle take effect; packets join the queues of their sources.
+        n_active = take_credits(t, size, mesh, n_active)
+        n_active = take_flits(t, multicast, mesh, n_active)
+        slot = wheel_slot(WAKE, t, mesh.wheel)
+        if mesh.wheel.end[slot] > mesh.wheel.first[slot]:  # the call itself costs, and most cycles wake nothing
+            n_active = wake_ports(t, mesh, n_active)
+        if mesh.family == FAMILY_R:
+            n_active = ask_late(t, multicast, mesh, n_active)
+        while joined < traffic.n and traffic.cycle[joined] <= t:
+            n_active = join_queue(joined, traffic.src[joined], traffic.delivered, mesh, n_active)
             joined += 1
-
         # Every active port chooses with the state at the start of the cycle; then all choices are carried out.
-        n_winners = np.uint64(n_active)
-        for k in range(n_winners):
-            o = active[k]
-            out = port[o]
-            winners[k] = o << 3 | pick[np.uint32(out.pointer << 5 | (out.asking & out.allowed))]
+        n_winners = choose(mesh, n_active)
         n_active = ZERO
         for k in range(n_winners):
-            o = winners[k] >> 3
-            i = winners[k] & 7
-            out = port[o]
-            if o & 7 == SOURCE:
-                waiting = queue[o >> 3]
-                packet = signed(waiting.head)
-                to = dst[packet]
-                tail = waiting.sent + 1 == n_flits[packet]
-                if multicast:
-                    flit = make_branch(packet, to, tail, nodes)
-                else:
-                    dx, dy = steps(x[o >> 3], x[to], ring_x), steps(y[o >> 3], y[to], ring_y)
-                    flit = make_flit(packet, dx, dy, waiting.sent == 0, tail)
-                push_flit(t + out.cycles, out.peer, flit, cargo, wheel, end, wheel_mask)
-                n_active = list_active(active, n_active, o, book_sent(out, waiting, tail, delivered[packet]))
+            o, i = mesh.winners[k] >> 3, mesh.winners[k] & 7
+            out = mesh.port[o]
+            if o & 7 == SOURCE:  # rule 2
+                n_active = send_from_source(t, o, multicast, traffic, mesh, n_active)
                 continue
             if out.pointer == 0:
-                used[n_used] = o
+                mesh.used[n_used] = o
                 n_used += 1
-            if family != FAMILY_P and out.allowed & OWNED == 0:
-                out.pointer = i + 1
-                out.allowed = 1 << i | OWNED
-                out.credits -= FREE
-                n_active = list_active(active, n_active, o, out.credits > 0)
+            if mesh.family != FAMILY_P and out.allowed & OWNED == 0:  # rule 3, N and R
+                n_active = own_output(o, i, mesh, n_active)
                 continue
-
-            # The flit leaves on the link, or to the core.
-            q = (o >> 3) << 3 | i
-            inp = port[q]
-            flit = fifo[place_of(q, inp.read, ring_bits)]
+            # Rule 4: the flit leaves on the link, or to the core.
+            flit = mesh.fifo[place_of((o >> 3) << 3 | i, mesh.port[(o >> 3) << 3 | i].read, mesh.ring_bits)]
             out.flits += 1
             out.wait += t
-            arrival = t + out.cycles
             if o & 7 == EJECT:
                 if flit & TAIL:
-                    packet = flit >> SHIFT_PACKET
-                    last = max(last, arrival)
-                    if multicast:
-                        places = node_of(flit) << SHIFT_NODE_PLACES
-                        members, stop = signed(nodes[places | NODE_FIRST]), signed(nodes[places | NODE_STOP])
-                    else:
-                        delivered[packet] = arrival
-                        members = member_of[packet] if serving else 0
-                        stop = members + serving
-                    if plain:
-                        serve(arrival * cycle_ps, members, stop, server, service_ps, free_ps)
-                    else:
-                        n_log = deliver(packet, arrival, arrival * cycle_ps, o >> 3, members, stop, cores, log, n_log)
-                if bounded and flit & TAIL:
-                    taken = -(-port_ps[o >> 3] // cycle_ps)
-                    credit_late(t, o, taken + out.cycles, port, fifo, ring_bits, wheel, end, wheel_mask)
-                else:
-                    push_event(CREDIT, arrival + out.cycles, o, wheel, end, wheel_mask)
+                    last = max(last, t + out.cycles)
+                    n_log = deliver(t, o, flit, traffic, mesh, cores, log, n_log)
+                return_core_credit(t, o, flit, mesh, cores)
             else:
-                onward = after_branch(flit, o, nodes) if multicast else after_hop(flit, o)
-                push_flit(arrival, out.peer, onward, cargo, wheel, end, wheel_mask)
-
-            # The output: request served, one credit less, owned until the tail has passed, perhaps a pause.
-            bit = 1 << i
-            out.asking &= ~bit
-            free = multicast or flit & TAIL != 0
-            out.credits -= 1
-            out.allowed = ANY_INPUT if free else bit | OWNED
-            if torus and free:
-                out.allowed = leaving_room(o, out, size)
-            if family == FAMILY_P:
-                out.pointer = i + 1
-            elif free:
-                out.credits += FREE
-            if out.interval > 1:
-                out.credits -= BLOCKED
-                push_event(WAKE, t + out.interval, o, wheel, end, wheel_mask)
-            n_active = list_active(active, n_active, o, (out.asking & out.allowed != 0) & (out.credits > 0))
-
-            # The input: when all outputs have granted, the credit goes back up, and the next flit becomes head in the
-            # next cycle.
-            if multicast:
-                flit &= ~(1 << (SHIFT_WANTS + (o & 7)))
-                fifo[place_of(q, inp.read, ring_bits)] = flit
-                if flit >> SHIFT_WANTS & WANTS:
-                    continue
-            push_event(CREDIT, t + inp.back, inp.peer, wheel, end, wheel_mask)
-            inp.read = (inp.read + 1) & ring_mask
-            inp.stored -= 1
-            flit = fifo[place_of(q, inp.read, ring_bits)]
-            asks = inp.stored > 0
-            if family == FAMILY_R and asks and flit & HEAD:
-                push_event(ASK, t + 2, q, wheel, end, wheel_mask)
-                asks = False
-            if multicast:
-                n_active = ask_all(t + 1, q, flit, asks, port, active, n_active, pick)
-            else:
-                n_active = ask(t + 1, q, flit & 7, asks, port, active, n_active)
-
+                onward = after_branch(flit, o, traffic.nodes) if multicast else after_hop(flit, o)
+                push_flit(t + out.cycles, out.peer, onward, mesh.wheel)
+            n_active = release_output(t, o, i, size, multicast or flit & TAIL != 0, mesh, n_active)
+            n_active = release_input(t, o, i, flit, multicast, mesh, n_active)
         # On to the next cycle in which anything happens.
         t += 1
         if n_active == 0:
-            idle = idle_cycles(t, joined, n, cycle, first, end, wheel_mask)
+            idle = idle_cycles(t, joined, traffic.n, traffic.cycle, mesh.wheel)
             if idle < 0:
                 break
             t += idle
+    collect(n_used, links, mesh)
+    return last, n_log
+
+
+@step
+def largest_packet(traffic: Traffic) -> int:
+    """Most flits of a packet, at least 1."""
+    size = 1
+    for p in range(traffic.n):
+        size = max(size, traffic.n_flits[p])
+    return size
+
+
+@step
+def take_credits(t: int, size: int, mesh: MeshWorkspace, n_active: int) -> int:
+    """Rule 1: book the credits due in this cycle; ``size`` is that of the packets on a torus."""
+    slot = wheel_slot(CREDIT, t, mesh.wheel)
+    for k in range(mesh.wheel.first[slot], mesh.wheel.end[slot]):
+        o = mesh.wheel.events[k]
+        out = mesh.port[o]
+        if mesh.ring_x > 0:
+            n_active = list_active(mesh.active, n_active, o, more_room(o, out, size))
+            continue
+        out.credits += 1
+        n_active = list_active(mesh.active, n_active, o, (out.credits == 1) & (out.asking & out.allowed != 0))
+    mesh.wheel.end[slot] = mesh.wheel.first[slot]
+    return n_active
+
+
+@step
+def take_flits(t: int, multicast: bool, mesh: MeshWorkspace, n_active: int) -> int:
+    """Rule 1: store the flits due in this cycle; one that finds its FIFO empty is the head and asks."""
+    slot = wheel_slot(ARRIVAL, t, mesh.wheel)
+    for k in range(mesh.wheel.first[slot], mesh.wheel.end[slot]):
+        q = mesh.wheel.events[k]
+        inp = mesh.port[q]
+        stored = inp.stored + 1
+        inp.stored = stored
+        inp.peak = max(inp.peak, stored)
+        flit = mesh.wheel.cargo[k]
+        place = (inp.read + stored - 1) & ((1 << mesh.ring_bits) - 1)
+        mesh.fifo[place_of(q, place, mesh.ring_bits)] = flit
+        n_active = request(t, q, flit, stored == 1, multicast, mesh, n_active)
+    mesh.wheel.end[slot] = mesh.wheel.first[slot]
+    return n_active
+
+
+@step
+def request(t: int, q: int, flit: int, asks: bool, multicast: bool, mesh: MeshWorkspace, n_active: int) -> int:
+    """The head of FIFO ``q``, visible from ``t`` on, asks for its outputs; in family R a packet a cycle later."""
+    if mesh.family == FAMILY_R and asks and flit & HEAD:
+        push_event(ASK, t + 1, q, mesh.wheel)
+        asks = False
+    if multicast:
+        return ask_all(t, q, flit, asks, mesh, n_active)
+    return ask(t, q, flit & 7, asks, mesh, n_active)
+
+
+@step
+def choose(mesh: MeshWorkspace, n_active: int) -> Any:
+    """Rule 3: every active port grants to the first input at or after its pointer; returns how many there are."""
+    n_winners = np.uint64(n_active)
+    for k in range(n_winners):
+        o = mesh.active[k]
+        out = mesh.port[o]
+        mesh.winners[k] = o << 3 | mesh.pick[np.uint32(out.pointer << 5 | (out.asking & out.allowed))]
+    return n_winners
+
+
+@step
+def send_from_source(t: int, o: int, multicast: bool, traffic: Traffic, mesh: MeshWorkspace, n_active: int) -> int:
+    """Rule 2: source ``o`` sends a flit of its first packet."""
+    out = mesh.port[o]
+    waiting = mesh.queue[o >> 3]
+    packet = signed(waiting.head)
+    to = traffic.dst[packet]
+    tail = waiting.sent + 1 == traffic.n_flits[packet]
+    if multicast:
+        flit = make_branch(packet, to, tail, traffic.nodes)
+    else:
+        dx = steps(mesh.x[o >> 3], mesh.x[to], mesh.ring_x)
+        dy = steps(mesh.y[o >> 3], mesh.y[to], mesh.ring_y)
+        flit = make_flit(packet, dx, dy, waiting.sent == 0, tail)
+    push_flit(t + out.cycles, out.peer, flit, mesh.wheel)
+    return list_active(mesh.active, n_active, o, book_sent(out, waiting, tail, traffic.delivered[packet]))
+
+
+@step
+def own_output(o: int, i: int, mesh: MeshWorkspace, n_active: int) -> int:
+    """Rule 3, families N and R: input ``i`` owns output ``o`` from the next cycle on."""
+    out = mesh.port[o]
+    out.pointer = i + 1
+    out.allowed = 1 << i | OWNED
+    out.credits -= FREE
+    return list_active(mesh.active, n_active, o, out.credits > 0)
+
+
+@step
+def deliver(
+    t: int, o: int, flit: int, traffic: Traffic, mesh: MeshWorkspace, cores: Cores, log: Log, n_log: int
+) -> int:
+    """Rule 4: the tail of a packet leaves to the cores of the router of ``o``; returns the rows of the log."""
+    packet = flit >> SHIFT_PACKET
+    arrival = t + mesh.port[o].cycles
+    if len(traffic.nodes) > 0:
+        places = node_of(flit) << SHIFT_NODE_PLACES
+        first, stop = signed(traffic.nodes[places | NODE_FIRST]), signed(traffic.nodes[places | NODE_STOP])
+    else:
+        traffic.delivered[packet] = arrival
+        serving = len(cores.server) > 0
+        first = cores.member_of[packet] if serving else 0
+        stop = first + serving
+    return hand_over(packet, arrival, arrival * cores.cycle_ps, o >> 3, first, stop, cores, log, n_log)
+
+
+@step
+def return_core_credit(t: int, o: int, flit: int, mesh: MeshWorkspace, cores: Cores) -> None:
+    """Rule 4: the place of a flit that has left to the cores is free again, later where a full core kept it."""
+    inputs = cores.inputs
+    cycles = mesh.port[o].cycles
+    if inputs.places > 0 and flit & TAIL:
+        credit_late(t, o, -(-inputs.port_ps[o >> 3] // cores.cycle_ps) + cycles, mesh)
+    else:
+        push_event(CREDIT, t + cycles + cycles, o, mesh.wheel)
+
+
+@step
+def release_output(t: int, o: int, i: int, size: int, free: bool, mesh: MeshWorkspace, n_active: int) -> int:
+    """Rule 3: request served, one credit less, owned until the tail has passed (``free``), perhaps a pause."""
+    out = mesh.port[o]
+    bit = 1 << i
+    out.asking &= ~bit
+    out.credits -= 1
+    out.allowed = ANY_INPUT if free else bit | OWNED
+    if mesh.ring_x > 0 and free:
+        out.allowed = leaving_room(o, out, size)
+    if mesh.family == FAMILY_P:
+        out.pointer = i + 1
+    elif free:
+        out.credits += FREE
+    if out.interval > 1:
+        out.credits -= BLOCKED
+        push_event(WAKE, t + out.interval, o, mesh.wheel)
+    return list_active(mesh.active, n_active, o, (out.asking & out.allowed != 0) & (out.credits > 0))
+
+
+@step
+def release_input(t: int, o: int, i: int, flit: int, multicast: bool, mesh: MeshWorkspace, n_active: int) -> int:
+    """Rule 4: when all outputs have granted, the credit goes back up and the next flit is head in the next cycle."""
+    q = (o >> 3) << 3 | i
+    inp = mesh.port[q]
+    if multicast:
+        flit &= ~(1 << (SHIFT_WANTS + (o & 7)))
+        mesh.fifo[place_of(q, inp.read, mesh.ring_bits)] = flit
+        if flit >> SHIFT_WANTS & WANTS:
+            return n_active
+    push_event(CREDIT, t + inp.back, inp.peer, mesh.wheel)
+    inp.read = (inp.read + 1) & ((1 << mesh.ring_bits) - 1)
+    inp.stored -= 1
+    flit = mesh.fifo[place_of(q, inp.read, mesh.ring_bits)]
+    return request(t + 1, q, flit, inp.stored > 0, multicast, mesh, n_active)
+
+
+@step
+def collect(n_used: int, links: LinkTotals, mesh: MeshWorkspace) -> None:
+    """Add up what the links did and put the counters back."""
     for k in range(n_used):
-        o = used[k]
-        out = port[o]
+        o = mesh.used[k]
+        out = mesh.port[o]
         link = (o >> 3) * 5 + (o & 7)
-        link_flits[link] += out.flits
-        link_wait[link] += out.wait
+        links.flits[link] += out.flits
+        links.wait[link] += out.wait
         if o & 7 < EJECT:
-            behind = port[out.peer]
-            peak[link] = max(peak[link], signed(behind.peak))
+            behind = mesh.port[out.peer]
+            mesh.peak[link] = max(mesh.peak[link], signed(behind.peak))
             behind.peak = 0
         out.flits = 0
         out.wait = 0
         out.pointer = 0
-    return last

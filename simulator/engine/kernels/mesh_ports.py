@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.arrays import Ints
-from simulator.compiled import jit
+from simulator.compiled import step
 from simulator.engine.kernels.flit import (
     SHIFT_WANTS,
     WANTS,
@@ -20,13 +19,12 @@ from simulator.engine.kernels.mesh_workspace import (
     EJECT,
     OWNED,
     SOURCE,
-    Indices,
+    MeshWorkspace,
 )
+from simulator.engine.kernels.network_records import Indices
 
-Records = NDArray[Any]
 
-
-@jit
+@step
 def list_active(active: Indices, n_active: int, item: int, really: bool) -> int:
     """Write ``item`` behind the end of the list and return its new length: longer by one if ``really``.
 
@@ -36,45 +34,36 @@ def list_active(active: Indices, n_active: int, item: int, really: bool) -> int:
     return n_active + really
 
 
-@jit
+@step
 def place_of(q: int, place: int, ring_bits: int) -> np.uint64:
     """Index of a place in the FIFO of port ``q``."""
     return np.uint64(q) << np.uint64(ring_bits) | np.uint64(place)
 
 
-@jit
-def ask(t: int, q: int, p: int, asks: bool, port: Records, active: Indices, n_active: int) -> int:
+@step
+def ask(t: int, q: int, p: int, asks: bool, mesh: MeshWorkspace, n_active: int) -> int:
     """Enter the request of FIFO ``q`` for output ``p``, active if it can send and had nothing to choose from."""
     o = (q >> 3) << 3 | p
-    out = port[o]
+    out = mesh.port[o]
     bit = np.int64(asks) << (q & 7)
     asking = out.asking
     allowed = out.allowed
     out.asking = asking | bit
     out.wait -= t & -np.int64(asks)
-    return list_active(active, n_active, o, (asking & allowed == 0) & (bit & allowed != 0) & (out.credits > 0))
+    return list_active(mesh.active, n_active, o, (asking & allowed == 0) & (bit & allowed != 0) & (out.credits > 0))
 
 
-@jit
-def ask_all(
-    t: int,
-    q: int,
-    flit: int,
-    asks: bool,
-    port: Records,
-    active: Indices,
-    n_active: int,
-    pick: Indices,
-) -> int:
+@step
+def ask_all(t: int, q: int, flit: int, asks: bool, mesh: MeshWorkspace, n_active: int) -> int:
     """Enter the requests of a multicast flit for all its outputs."""
     wants = (flit >> SHIFT_WANTS) & WANTS if asks else 0
     while wants:
-        n_active = ask(t, q, signed(pick[wants]), True, port, active, n_active)
+        n_active = ask(t, q, signed(mesh.pick[wants]), True, mesh, n_active)
         wants &= wants - 1
     return n_active
 
 
-@jit
+@step
 def more_room(o: int, out: Any, size: int) -> Any:
     """Book a credit that is back on a torus; whether the output can act now and could not before."""
     could = (out.credits > 0) & (out.asking & out.allowed != 0)
@@ -84,7 +73,7 @@ def more_room(o: int, out: Any, size: int) -> Any:
     return (out.credits > 0) & (out.asking & out.allowed != 0) & (not could)
 
 
-@jit
+@step
 def leaving_room(o: int, out: Any, size: int) -> int:
     """Inputs that a free output of a torus may choose: in a ring those that leave it room (bubble flow control)."""
     if o & 7 >= EJECT:
@@ -95,26 +84,24 @@ def leaving_room(o: int, out: Any, size: int) -> int:
     return 1 << signed((o & 7) ^ 1) if places >= size else 0
 
 
-@jit
-def join_queue(
-    packet: int, r: int, delivered: Ints, port: Records, queue: Records, active: Indices, n_active: int
-) -> int:
+@step
+def join_queue(packet: int, r: int, delivered: Ints, mesh: MeshWorkspace, n_active: int) -> int:
     """Append ``packet`` to the queue of source ``r``."""
     o = r << 3 | SOURCE
-    out = port[o]
-    waiting = queue[r]
+    out = mesh.port[o]
+    waiting = mesh.queue[r]
     delivered[packet] = -1
     if out.asking:
         delivered[waiting.tail] = packet
     else:
         out.asking = 1
         waiting.head = packet
-        n_active = list_active(active, n_active, o, out.credits > 0)
+        n_active = list_active(mesh.active, n_active, o, out.credits > 0)
     waiting.tail = packet
     return n_active
 
 
-@jit
+@step
 def book_sent(source: Any, waiting: Any, tail: bool, following: int) -> Any:
     """Book a flit that a source has sent; whether it can send again. ``following`` is the next packet of its queue."""
     source.credits -= 1

@@ -8,18 +8,16 @@ written to be read.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from simulator.arrays import Ints
-from simulator.compiled import ZERO, jit, jit_merged
-from simulator.engine.kernels.core_service import Cores, Log, deliver, keeps_nothing, serve
+from simulator.compiled import ZERO, jit, step
+from simulator.engine.kernels.core_service import hand_over
 from simulator.engine.kernels.event_wheel import idle_cycles, push_event, wheel_slot
-from simulator.engine.kernels.flit import SHIFT_PACKET, TAIL, after_hop, make_flit, signed
-from simulator.engine.kernels.mesh_vc_workspace import NO_CHANNEL, VCS, NocWorkspaceVc
-from simulator.engine.kernels.mesh_workspace import ARRIVAL, CREDIT, EJECT, SOURCE, WAKE, Indices
+from simulator.engine.kernels.flit import SHIFT_PACKET, TAIL, after_hop, signed
+from simulator.engine.kernels.mesh_vc_sources import join_source, list_source, send_from_sources, store
+from simulator.engine.kernels.mesh_vc_workspace import NO_CHANNEL, VCS, MeshVcWorkspace
+from simulator.engine.kernels.mesh_workspace import ARRIVAL, CREDIT, EJECT, SOURCE, WAKE
+from simulator.engine.kernels.network_records import Cores, LinkTotals, Log, Traffic
 from simulator.engine.kernels.vc_allocation import (
     allocate_channels,
     allocate_switch,
@@ -28,300 +26,229 @@ from simulator.engine.kernels.vc_allocation import (
     reset_pointers,
 )
 
-Records = NDArray[Any]
-
 
 @jit
 def simulate_mesh_vc(
-    n: int,
-    cycle: Ints,
-    src: Ints,
-    dst: Ints,
-    n_flits: Ints,
-    delivered: Ints,
-    link_flits: Ints,
-    link_wait: Ints,
-    workspace: NocWorkspaceVc,
-    cores: Cores,
-    log: Log,
-) -> int:
-    """Carry ``n`` packets to their routers and return the cycle of the last delivery (-1 for no packet).
-
-    Parameters and results are those of `mesh.simulate_mesh`, with a `noc_workspace_vc`; no multicast.
-    """
-    (
-        ring_mask,
-        wheel_mask,
-        x,
-        y,
-        router,
-        port,
-        channel,
-        fifo,
-        wheel,
-        first,
-        end,
-        peak,
-        active,
-        now,
-        sources,
-        used,
-        pick,
-    ) = workspace
-    cycle_ps, member_of, server, service_ps, free_ps, _ = cores
-    serving, plain = len(server) > 0, keeps_nothing(cores, log)
+    traffic: Traffic, links: LinkTotals, mesh: MeshVcWorkspace, cores: Cores, log: Log
+) -> tuple[int, int]:
+    """Carry packets to their routers; parameters and results are those of `mesh.simulate_mesh`, without multicast."""
     last = -1
     joined = ZERO
     n_active = ZERO
     n_sources = ZERO
     n_used = ZERO
     n_log = ZERO
-    t = cycle[0] if n > 0 else 0
+    t = traffic.cycle[0] if traffic.n > 0 else 0
     while True:
-        # Credits and flits due in this cycle take effect; packets join the queues of their sources.
-        slot = wheel_slot(CREDIT, t, wheel_mask)
-        for k in range(first[slot], end[slot]):
-            c = wheel[k]
-            channel[c].credits += 1
-            if (c >> 2) & 7 == SOURCE:
-                n_sources = _list_source(c >> 5, port, sources, n_sources)
-            elif channel[c].credits == 1 and channel[c].owner != NO_CHANNEL:
-                owner = signed(channel[c].owner)
-                can_send(c, owner, router[c >> 5], port[c >> 2], channel[c], channel[c >> 5 << 5 | owner])
-                n_active = _list_router(c >> 5, router, active, n_active)
-        end[slot] = first[slot]
-        slot = wheel_slot(ARRIVAL, t, wheel_mask)
-        for k in range(first[slot], end[slot]):
-            c = wheel[k]
-            channel[c].stored += 1
-            if (c >> 2) & 7 < EJECT:
-                _note_peak(c, port, channel, peak)
-            if channel[c].stored == 1:
-                _new_head(t, c, router, port, channel, fifo, link_wait)
-                n_active = _list_router(c >> 5, router, active, n_active)
-        end[slot] = first[slot]
-        slot = wheel_slot(WAKE, t, wheel_mask)
-        for k in range(first[slot], end[slot]):
-            o = wheel[k]
-            router[o >> 3].paused &= ~np.uint32(1 << (o & 7))
-            n_active = _list_router(o >> 3, router, active, n_active)
-        end[slot] = first[slot]
-        while joined < n and cycle[joined] <= t:
-            n_sources = _join(joined, src[joined], delivered, port, sources, n_sources)
+        n_active, n_sources = take_credits(t, mesh, n_active, n_sources)
+        n_active = take_flits(t, links, mesh, n_active)
+        n_active = wake_outputs(t, mesh, n_active)
+        while joined < traffic.n and traffic.cycle[joined] <= t:
+            n_sources = join_source(joined, traffic.src[joined], traffic.delivered, mesh, n_sources)
             joined += 1
-
-        # Each source with a flit and a credit sends one; one without a credit leaves the list until a credit comes.
-        n_stay = 0
-        for k in range(n_sources):
-            r = sources[k]
-            out = port[r << 3 | SOURCE]
-            vc = _source_vc(r, out, channel)
-            if vc < 0:
-                out.listed = 0
-                continue
-            packet = int(out.queue_head)
-            to = dst[packet]
-            tail = out.queue_sent + 1 == n_flits[packet]
-            flit = make_flit(packet, x[to] - x[r], y[to] - y[r], out.queue_sent == 0, tail)
-            c = (r << 3 | EJECT) << 2 | vc
-            _store(c, flit, channel, fifo, ring_mask)
-            push_event(ARRIVAL, t + out.cycles, c, wheel, end, wheel_mask)
-            channel[(r << 3 | SOURCE) << 2 | vc].credits -= 1
-            _sent(out, vc, tail, delivered[packet])
-            if out.queued:
-                sources[n_stay] = r
-                n_stay += 1
-            else:
-                out.listed = 0
-        n_sources = n_stay
-
+        n_sources = send_from_sources(t, traffic, mesh, n_sources)
         # Every active router allocates its switch and its channels with the state at the start of the cycle.
         n_now = n_active
         for k in range(n_now):
-            now[k] = active[k]
+            mesh.now[k] = mesh.active[k]
         n_active = ZERO
         for k in range(n_now):
-            r = now[k]
-            if router[r].used == 0:
-                router[r].used = 1
-                used[n_used] = r
+            r = mesh.now[k]
+            if mesh.router[r].used == 0:
+                mesh.router[r].used = 1
+                mesh.used[n_used] = r
                 n_used += 1
-            sends = allocate_switch(r, router, port, pick)
-            allocating = signed(router[r].allocating)
-            while allocating:
-                allocate_channels(r, signed(pick[np.uint64(allocating)]), router, port, channel)
-                allocating &= allocating - 1
-            while sends:
-                i = sends >> 6 & 7
-                o = sends >> 3 & 7
-                vc = sends >> 1 & 3
-                sends >>= 9
-                c = (r << 3 | i) << 2 | vc
-                flit = fifo[channel[c].ring + channel[c].read]
-                out = port[r << 3 | o]
-                to_vc = signed(channel[c].output) & (VCS - 1)
-                arrival = t + out.cycles
-                link_flits[out.link] += 1
-                link_wait[out.link] += t
-                if o == EJECT:
-                    if flit & TAIL:
-                        packet = flit >> SHIFT_PACKET
-                        delivered[packet] = arrival
-                        last = max(last, arrival)
-                        if serving:
-                            at_ps, member = arrival * cycle_ps, member_of[packet]
-                            if plain:
-                                serve(at_ps, member, member + 1, server, service_ps, free_ps)
-                            else:
-                                n_log = deliver(packet, arrival, at_ps, r, member, member + 1, cores, log, n_log)
-                    push_event(CREDIT, arrival + out.cycles, (r << 3 | o) << 2 | to_vc, wheel, end, wheel_mask)
-                else:
-                    _store(out.peer << 2 | to_vc, after_hop(flit, o), channel, fifo, ring_mask)
-                    push_event(ARRIVAL, arrival, out.peer << 2 | to_vc, wheel, end, wheel_mask)
-                if out.interval > 1:
-                    router[r].paused |= 1 << o
-                    push_event(WAKE, t + out.interval, r << 3 | o, wheel, end, wheel_mask)
-                up = port[r << 3 | i].peer
-                push_event(CREDIT, t + port[up].cycles, up << 2 | vc, wheel, end, wheel_mask)
-                move_pointers(r, i, o, vc, port)
-                to_channel = channel[(r << 3 | o) << 2 | to_vc]
-                _pop(c & 31, o, to_vc, flit, router[r], out, to_channel, channel[c], ring_mask)
-                if channel[c].stored > 0:
-                    _new_head(t + 1, c, router, port, channel, fifo, link_wait)
-            router[r].listed = 0
-            if router[r].allocating or router[r].sending & ~router[r].paused:
-                n_active = _list_router(r, router, active, n_active)
-
+            matches = allocate(r, mesh)
+            while matches:
+                found, n_log = send_match(t, r, matches, traffic, links, mesh, cores, log, n_log)
+                last = max(last, found)
+                matches >>= 9
+            n_active = stay_active(r, mesh, n_active)
         # On to the next cycle in which anything happens.
         t += 1
         if n_active == 0 and n_sources == 0:
-            idle = idle_cycles(t, joined, n, cycle, first, end, wheel_mask)
+            idle = idle_cycles(t, joined, traffic.n, traffic.cycle, mesh.wheel)
             if idle < 0:
                 break
             t += idle
     for k in range(n_used):
-        reset_pointers(used[k], router, port, channel)
-    return last
+        reset_pointers(mesh.used[k], mesh)
+    return last, n_log
 
 
-@jit_merged
-def _note_peak(c: int, port: Records, channel: Records, peak: Ints) -> None:
+@step
+def take_credits(t: int, mesh: MeshVcWorkspace, n_active: int, n_sources: int) -> tuple[int, int]:
+    """Book the credits due in this cycle; returns the lengths of the lists of active routers and of sources."""
+    slot = wheel_slot(CREDIT, t, mesh.wheel)
+    for k in range(mesh.wheel.first[slot], mesh.wheel.end[slot]):
+        c = mesh.wheel.events[k]
+        channel = mesh.channel[c]
+        channel.credits += 1
+        if (c >> 2) & 7 == SOURCE:
+            n_sources = list_source(c >> 5, mesh, n_sources)
+        elif channel.credits == 1 and channel.owner != NO_CHANNEL:
+            owner = signed(channel.owner)
+            can_send(c, owner, mesh.router[c >> 5], mesh.port[c >> 2], channel, mesh.channel[c >> 5 << 5 | owner])
+            n_active = list_router(c >> 5, mesh, n_active)
+    mesh.wheel.end[slot] = mesh.wheel.first[slot]
+    return n_active, n_sources
+
+
+@step
+def take_flits(t: int, links: LinkTotals, mesh: MeshVcWorkspace, n_active: int) -> int:
+    """Count the flits due in this cycle, which lie in their FIFOs already."""
+    slot = wheel_slot(ARRIVAL, t, mesh.wheel)
+    for k in range(mesh.wheel.first[slot], mesh.wheel.end[slot]):
+        c = mesh.wheel.events[k]
+        mesh.channel[c].stored += 1
+        if (c >> 2) & 7 < EJECT:
+            note_peak(c, mesh)
+        if mesh.channel[c].stored == 1:
+            new_head(t, c, links, mesh)
+            n_active = list_router(c >> 5, mesh, n_active)
+    mesh.wheel.end[slot] = mesh.wheel.first[slot]
+    return n_active
+
+
+@step
+def wake_outputs(t: int, mesh: MeshVcWorkspace, n_active: int) -> int:
+    """End the pause of outputs whose interval is over."""
+    slot = wheel_slot(WAKE, t, mesh.wheel)
+    for k in range(mesh.wheel.first[slot], mesh.wheel.end[slot]):
+        o = mesh.wheel.events[k]
+        mesh.router[o >> 3].paused &= ~np.uint32(1 << (o & 7))
+        n_active = list_router(o >> 3, mesh, n_active)
+    mesh.wheel.end[slot] = mesh.wheel.first[slot]
+    return n_active
+
+
+@step
+def allocate(r: int, mesh: MeshVcWorkspace) -> int:
+    """Allocate the switch and the channels of router ``r``; returns the matches of the switch, 9 bits each."""
+    matches = allocate_switch(r, mesh)
+    allocating = signed(mesh.router[r].allocating)
+    while allocating:
+        allocate_channels(r, signed(mesh.pick[np.uint64(allocating)]), mesh)
+        allocating &= allocating - 1
+    return matches
+
+
+@step
+def send_match(
+    t: int,
+    r: int,
+    match: int,
+    traffic: Traffic,
+    links: LinkTotals,
+    mesh: MeshVcWorkspace,
+    cores: Cores,
+    log: Log,
+    n_log: int,
+) -> tuple[int, int]:
+    """The flit of a match leaves; returns the cycle in which it delivers a packet, or -1, and the log's rows."""
+    i, o, vc = match >> 6 & 7, match >> 3 & 7, match >> 1 & 3
+    c = (r << 3 | i) << 2 | vc
+    inp = mesh.channel[c]
+    flit = mesh.fifo[inp.ring + inp.read]
+    out = mesh.port[r << 3 | o]
+    to_vc = signed(inp.output) & (VCS - 1)
+    arrival = t + out.cycles
+    found = -1
+    links.flits[out.link] += 1
+    links.wait[out.link] += t
+    if o == EJECT:
+        if flit & TAIL:
+            found = arrival
+            n_log = deliver(flit >> SHIFT_PACKET, arrival, r, traffic, cores, log, n_log)
+        push_event(CREDIT, arrival + out.cycles, (r << 3 | o) << 2 | to_vc, mesh.wheel)
+    else:
+        store(out.peer << 2 | to_vc, after_hop(flit, o), mesh)
+        push_event(ARRIVAL, arrival, out.peer << 2 | to_vc, mesh.wheel)
+    if out.interval > 1:
+        mesh.router[r].paused |= 1 << o
+        push_event(WAKE, t + out.interval, r << 3 | o, mesh.wheel)
+    up = mesh.port[r << 3 | i].peer
+    push_event(CREDIT, t + mesh.port[up].cycles, up << 2 | vc, mesh.wheel)
+    move_pointers(r, i, o, vc, mesh)
+    pop(c, o, to_vc, flit, mesh)
+    if inp.stored > 0:
+        new_head(t + 1, c, links, mesh)
+    return found, n_log
+
+
+@step
+def deliver(packet: int, arrival: int, r: int, traffic: Traffic, cores: Cores, log: Log, n_log: int) -> int:
+    """The tail of a packet leaves to the cores of router ``r``; returns the rows of the log."""
+    traffic.delivered[packet] = arrival
+    if len(cores.server) == 0:
+        return n_log
+    member = cores.member_of[packet]
+    return hand_over(packet, arrival, arrival * cores.cycle_ps, r, member, member + 1, cores, log, n_log)
+
+
+@step
+def stay_active(r: int, mesh: MeshVcWorkspace, n_active: int) -> int:
+    """List router ``r`` for the next cycle if it can act then."""
+    here = mesh.router[r]
+    here.listed = 0
+    if here.allocating or here.sending & ~here.paused:
+        return list_router(r, mesh, n_active)
+    return n_active
+
+
+@step
+def note_peak(c: int, mesh: MeshVcWorkspace) -> None:
     """Keep the most flits that the channels of a link have held at once."""
     first = c >> 2 << 2
     stored = 0
     for vc in range(VCS):
-        stored += channel[first | vc].stored
-    link = port[port[c >> 2].peer].link
-    peak[link] = max(peak[link], stored)
+        stored += mesh.channel[first | vc].stored
+    link = mesh.port[mesh.port[c >> 2].peer].link
+    mesh.peak[link] = max(mesh.peak[link], stored)
 
 
-@jit_merged
-def _list_router(r: int, router: Records, active: Indices, n_active: int) -> int:
+@step
+def list_router(r: int, mesh: MeshVcWorkspace, n_active: int) -> int:
     """Put router ``r`` into the list of active routers unless it is there."""
-    if router[r].listed:
+    if mesh.router[r].listed:
         return n_active
-    router[r].listed = 1
-    active[n_active] = r
+    mesh.router[r].listed = 1
+    mesh.active[n_active] = r
     return n_active + 1
 
 
-@jit_merged
-def _list_source(r: int, port: Records, sources: Indices, n_sources: int) -> int:
-    """Put source ``r`` into the list of sources that may send if it has a packet and is not there."""
-    out = port[r << 3 | SOURCE]
-    if out.listed or not out.queued:
-        return n_sources
-    out.listed = 1
-    sources[n_sources] = r
-    return n_sources + 1
-
-
-@jit_merged
-def _join(packet: int, r: int, delivered: Ints, port: Records, sources: Indices, n_sources: int) -> int:
-    """Append ``packet`` to the queue of source ``r``."""
-    out = port[r << 3 | SOURCE]
-    delivered[packet] = -1
-    if out.queued:
-        delivered[out.queue_tail] = packet
-    else:
-        out.queued = 1
-        out.queue_head = packet
-        n_sources = _list_source(r, port, sources, n_sources)
-    out.queue_tail = packet
-    return n_sources
-
-
-@jit_merged
-def _source_vc(r: int, out: Any, channel: Records) -> Any:
-    """Channel that source ``r`` sends its next flit on, -1 if it has no credit there.
-
-    A new packet takes the first channel with a credit after the one used last; the rest of a packet stays on its own.
-    """
-    base = (r << 3 | SOURCE) << 2
-    if out.queue_sent > 0:
-        vc = signed(out.vc)
-        return vc if channel[base + vc].credits > 0 else -1
-    for k in range(1, VCS + 1):
-        vc = (signed(out.vc) + k) & (VCS - 1)
-        if channel[base + vc].credits > 0:
-            return vc
-    return -1
-
-
-@jit_merged
-def _sent(out: Any, vc: int, tail: bool, following: int) -> None:
-    """Book a flit that a source has sent; ``following`` is the next packet of its queue."""
-    out.vc = vc
-    out.queue_sent += 1
-    if tail:
-        out.queue_sent = 0
-        out.queued = following >= 0
-        out.queue_head = max(following, 0)
-
-
-@jit_merged
-def _store(c: int, flit: int, channel: Records, fifo: Ints, ring_mask: int) -> None:
-    """Write a flit behind the last one of FIFO ``c``, where its credit keeps the place; it counts once it arrives."""
-    inp = channel[c]
-    fifo[inp.ring + inp.write] = flit
-    inp.write = (inp.write + 1) & ring_mask
-
-
-@jit_merged
-def _new_head(t: int, c: int, router: Records, port: Records, channel: Records, fifo: Ints, link_wait: Ints) -> None:
+@step
+def new_head(t: int, c: int, links: LinkTotals, mesh: MeshVcWorkspace) -> None:
     """The first flit of FIFO ``c``, visible from ``t`` on, wants a channel of its output, or to go on the one held."""
     r = c >> 5
-    inp = channel[c]
-    o = fifo[inp.ring + inp.read] & 7
-    out = port[r << 3 | o]
-    link_wait[out.link] -= t
-    _want(c, o, router[r], out, channel[r << 5 | signed(inp.output)], inp)
-
-
-@jit_merged
-def _want(c: int, o: int, here: Any, out: Any, to: Any, inp: Any) -> None:
-    """The head of input channel ``c`` wants a channel of output ``o``, or to go on the one held, ``to``."""
+    inp = mesh.channel[c]
+    o = mesh.fifo[inp.ring + inp.read] & 7
+    out = mesh.port[r << 3 | o]
+    links.wait[out.link] -= t
     if inp.output != NO_CHANNEL:
-        can_send(signed(inp.output), c & 31, here, out, to, inp)
+        held = signed(inp.output)
+        can_send(held, c & 31, mesh.router[r], out, mesh.channel[r << 5 | held], inp)
     else:
         out.wanting |= 1 << (c & 31)
         if out.free:
-            here.allocating |= 1 << o
+            mesh.router[r].allocating |= 1 << o
 
 
-@jit_merged
-def _pop(c: int, o: int, w: int, flit: int, here: Any, out: Any, to: Any, inp: Any, ring_mask: int) -> None:
+@step
+def pop(c: int, o: int, w: int, flit: int, mesh: MeshVcWorkspace) -> None:
     """Take the sent flit out of FIFO ``c`` and a credit from channel ``w`` of output ``o``; a tail sets it free."""
+    r = c >> 5
+    inp, to, out = mesh.channel[c], mesh.channel[(r << 3 | o) << 2 | w], mesh.port[r << 3 | o]
     to.credits -= 1
-    inp.read = (inp.read + 1) & ring_mask
+    inp.read = (inp.read + 1) & mesh.ring_mask
     inp.stored -= 1
     if flit & TAIL:
         inp.output = NO_CHANNEL
         to.owner = NO_CHANNEL
         out.free |= 1 << w
         if out.wanting:
-            here.allocating |= 1 << o
+            mesh.router[r].allocating |= 1 << o
     if flit & TAIL or inp.stored == 0 or to.credits <= 0:
-        out.sendable &= ~np.uint32(1 << c)
+        out.sendable &= ~np.uint32(1 << (c & 31))
         if out.sendable == 0:
-            here.sending &= ~np.uint32(1 << o)
+            mesh.router[r].sending &= ~np.uint32(1 << o)

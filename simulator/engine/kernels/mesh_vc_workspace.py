@@ -1,28 +1,19 @@
 """The state of a mesh with virtual channels as arrays, made once and handed to its kernel in every call.
 
-A *port* is ``router * 8 + p`` as in `noc_workspace`; port 5 is the source, which feeds input 4. A *channel* is
+A *port* is ``router * 8 + p`` as in `mesh_workspace`; port 5 is the source, which feeds input 4. A *channel* is
 ``port * 4 + vc``: as an input a FIFO, as an output the right to a FIFO at the other end of the link. Inside a router a
 channel is ``p * 4 + vc``, 0..19, and a set of channels is a mask of 20 bits.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.arrays import Ints
-from simulator.engine.kernels.mesh_workspace import (
-    KINDS,
-    PORTS_DUE,
-    Indices,
-    event_wheel,
-    link_records,
-    pick_table,
-    power_of_two,
-    slot_ends,
-)
+from simulator.engine.kernels.mesh_workspace import event_wheel, link_records, pick_table, power_of_two
+from simulator.engine.kernels.network_records import Indices, Records, Wheel
 
 VCS = 4
 ALL_VCS = (1 << VCS) - 1
@@ -80,32 +71,31 @@ CHANNEL = np.dtype(  # four to a cache line
 )
 
 
-class NocWorkspaceVc(NamedTuple):
+class MeshVcWorkspace(NamedTuple):
     """Arrays of the kernel with virtual channels; empty between calls.
 
     Attributes
     ----------
-    ring_mask, wheel_mask, x, y, fifo, wheel, first, end, peak
-        As in `NocWorkspace`; the wheel holds channels, or ports for the kind WAKE.
+    ring_mask
+        A FIFO is a ring of ``ring_mask + 1`` flits.
+    x, y, fifo, wheel, peak
+        As in `MeshWorkspace`; the wheel holds channels, or ports for the kind WAKE, and no cargo.
     router, port, channel
         `ROUTER`, `PORT_VC` and `CHANNEL` records.
     active, now, sources, used
         Routers that can act in the next and in this cycle, sources that may send, routers used in this call.
     pick
-        As in `NocWorkspace`.
+        As in `MeshWorkspace`.
     """
 
     ring_mask: int
-    wheel_mask: int
     x: Ints
     y: Ints
-    router: NDArray[Any]
-    port: NDArray[Any]
-    channel: NDArray[Any]
+    router: Records
+    port: Records
+    channel: Records
     fifo: Ints
-    wheel: Indices
-    first: Indices
-    end: Indices
+    wheel: Wheel
     peak: Ints
     active: Indices
     now: Indices
@@ -114,10 +104,10 @@ class NocWorkspaceVc(NamedTuple):
     pick: Indices
 
 
-def noc_workspace_vc(
+def mesh_vc_workspace(
     mesh_x: int, mesh_y: int, buffer_flits: int, extra: Ints | None = None, interval: Ints | None = None
-) -> NocWorkspaceVc:
-    """Empty state of a mesh of routers with four virtual channels; parameters as in `noc_workspace`."""
+) -> MeshVcWorkspace:
+    """Empty state of a mesh of routers with four virtual channels; parameters as in `mesh_workspace`."""
     n = mesh_x * mesh_y
     ring = power_of_two(buffer_flits)
     port = link_records(PORT_VC, mesh_x, n, extra, interval)
@@ -128,19 +118,15 @@ def noc_workspace_vc(
     channel["owner"] = NO_CHANNEL
     channel["output"] = NO_CHANNEL
     channel["ring"] = np.arange(n * 8 * VCS).reshape(n, 8, VCS) * ring
-    wheel_mask, first = event_wheel(port, KINDS)
-    return NocWorkspaceVc(
+    return MeshVcWorkspace(
         ring_mask=ring - 1,
-        wheel_mask=wheel_mask,
         x=np.arange(n, dtype=np.int64) % mesh_x,
         y=np.arange(n, dtype=np.int64) // mesh_x,
         router=np.zeros(n, ROUTER).view(np.recarray),
         port=port.reshape(-1).view(np.recarray),
         channel=channel.reshape(-1).view(np.recarray),
         fifo=np.zeros(n * 8 * VCS * ring, np.int64),
-        wheel=np.zeros(len(first) * PORTS_DUE * n, np.uint32),
-        first=first,
-        end=slot_ends(first),
+        wheel=event_wheel(port, with_cargo=False),
         peak=np.zeros(n * 5, np.int64),
         active=np.zeros(n, np.uint32),
         now=np.zeros(n, np.uint32),

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.arrays import Ints
+from simulator.engine.kernels.network_records import Indices, Records, Wheel
 from simulator.errors import SpikewattError
-
-Indices = NDArray[np.uint32]
 
 FAMILY_P, FAMILY_N, FAMILY_R, FAMILY_V = range(4)
 ONE_VC = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
@@ -66,7 +65,7 @@ LINK = np.dtype([("link", np.uint32), ("cycles", np.int32), ("interval", np.int3
 LINK_CYCLES_MAX = (1 << 16) - 1
 
 
-class NocWorkspace(NamedTuple):
+class MeshWorkspace(NamedTuple):
     """Arrays of the mesh kernel. Between calls it is empty: no flit, every credit home, no output owned.
 
     Attributes
@@ -75,8 +74,6 @@ class NocWorkspace(NamedTuple):
         Router family: 0 = P, 1 = N, 2 = R.
     ring_bits
         A FIFO is a ring of ``1 << ring_bits`` flits; that of port q starts at ``q << ring_bits``.
-    wheel_mask
-        The event wheel has ``wheel_mask + 1`` slots for each kind of event.
     x, y
         Coordinates of each router.
     ring_x, ring_y
@@ -87,11 +84,8 @@ class NocWorkspace(NamedTuple):
         `QUEUE` record of each router.
     fifo
         Rings of the input ports.
-    cargo
-        The flit of each arrival in the wheel, at the same place.
-    wheel, first, end
-        Slot ``s = kind * (wheel_mask + 1) + (cycle & wheel_mask)`` holds the ports ``wheel[first[s]:end[s]]``. Behind
-        the last slot ``end`` has a bit per cycle, see `event_wheel`.
+    wheel
+        The event wheel of the ports.
     peak
         int64 [routers * 5]: most flits in the FIFO behind each link at once, over all calls.
     active, winners, used
@@ -102,18 +96,14 @@ class NocWorkspace(NamedTuple):
 
     family: int
     ring_bits: int
-    wheel_mask: int
     x: Ints
     y: Ints
     ring_x: int
     ring_y: int
-    port: NDArray[Any]
-    queue: NDArray[Any]
+    port: Records
+    queue: Records
     fifo: Ints
-    cargo: Ints
-    wheel: Indices
-    first: Indices
-    end: Indices
+    wheel: Wheel
     peak: Ints
     active: Indices
     winners: Indices
@@ -121,7 +111,7 @@ class NocWorkspace(NamedTuple):
     pick: Indices
 
 
-def noc_workspace(
+def mesh_workspace(
     mesh_x: int,
     mesh_y: int,
     buffer_flits: int,
@@ -129,7 +119,7 @@ def noc_workspace(
     extra: Ints | None = None,
     interval: Ints | None = None,
     torus: bool = False,
-) -> NocWorkspace:
+) -> MeshWorkspace:
     """Empty state of a mesh or a torus.
 
     Parameters
@@ -159,11 +149,9 @@ def noc_workspace(
     port["credits"] = buffer_flits
     port["credits"][:, :SOURCE] += 0 if family == FAMILY_P else FREE
     port["allowed"] = ANY_INPUT
-    wheel_mask, first = event_wheel(port, KINDS)
-    return NocWorkspace(
+    return MeshWorkspace(
         family=family,
         ring_bits=ring.bit_length() - 1,
-        wheel_mask=wheel_mask,
         x=np.arange(n, dtype=np.int64) % mesh_x,
         y=np.arange(n, dtype=np.int64) // mesh_x,
         ring_x=mesh_x if torus else 0,
@@ -171,10 +159,7 @@ def noc_workspace(
         port=port.reshape(-1).view(np.recarray),
         queue=np.zeros(n, QUEUE).view(np.recarray),
         fifo=np.zeros(n * 8 * ring, np.int64),
-        cargo=np.zeros(len(first) // KINDS * (ARRIVAL + 1) * PORTS_DUE * n, np.int64),
-        wheel=np.zeros(len(first) * PORTS_DUE * n, np.uint32),
-        first=first,
-        end=slot_ends(first),
+        wheel=event_wheel(port, with_cargo=True),
         peak=np.zeros(n * 5, np.int64),
         active=np.zeros(n * 6 + 1, np.uint32),  # the kernel writes one place beyond the end before it decides
         winners=np.zeros(n * 6, np.uint32),
@@ -226,8 +211,8 @@ def _peers(mesh_x: int, n: int, torus: bool) -> Ints:
     return peers
 
 
-def event_wheel(port: NDArray[Any], kinds: int) -> tuple[int, Indices]:
-    """Mask of a wheel that reaches as far as any event of these links, and where each of its slots starts.
+def event_wheel(port: NDArray[Any], *, with_cargo: bool) -> Wheel:
+    """An empty wheel that reaches as far as any event of these links.
 
     The farthest event is the credit of an ejected flit (twice the way) or the end of a pause. No port has two events of
     one kind in the same cycle.
@@ -238,20 +223,21 @@ def event_wheel(port: NDArray[Any], kinds: int) -> tuple[int, Indices]:
         When the wheel gets too large to be indexed.
     """
     farthest = max(2 * int(port["cycles"].max()), int(port["interval"].max()))
-    slots = power_of_two(farthest + 1)
-    entries = kinds * slots * PORTS_DUE * len(port)
+    slots, per_slot = power_of_two(farthest + 1), PORTS_DUE * len(port)
+    entries = KINDS * slots * per_slot
     if entries > WHEEL_ENTRIES_MAX:
         raise SpikewattError(
             f"network: {len(port)} routers with events {farthest} cycles ahead need {entries} places for events, "
             f"want at most {WHEEL_ENTRIES_MAX}; lower the extra cycles or the cycles per flit of the links"
         )
-    return slots - 1, np.arange(kinds * slots, dtype=np.uint32) * np.uint32(PORTS_DUE * len(port))
-
-
-def slot_ends(first: Indices) -> Indices:
-    """Ends of the slots of an empty wheel, and the bits of its cycles."""
-    words = -(-(len(first) // KINDS) // DUE_BITS)
-    return np.concatenate([first, np.zeros(words, np.uint32)])
+    first = np.arange(KINDS * slots, dtype=np.uint32) * np.uint32(per_slot)
+    return Wheel(
+        events=np.zeros(entries, np.uint32),
+        cargo=np.zeros(slots * (ARRIVAL + 1) * per_slot if with_cargo else 0, np.int64),
+        first=first,
+        end=np.concatenate([first, np.zeros(-(-slots // DUE_BITS), np.uint32)]),
+        mask=slots - 1,
+    )
 
 
 def power_of_two(least: int) -> int:

@@ -9,38 +9,35 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulator.compiled import jit_merged
+from simulator.compiled import step
 from simulator.engine.kernels.flit import signed
-from simulator.engine.kernels.mesh_vc_workspace import ALL_VCS, VCS
-from simulator.engine.kernels.mesh_workspace import SOURCE, Indices
-
-Records = NDArray[Any]
+from simulator.engine.kernels.mesh_vc_workspace import ALL_VCS, VCS, MeshVcWorkspace
+from simulator.engine.kernels.mesh_workspace import SOURCE
 
 N_PORTS = 5
 N_CHANNELS = N_PORTS * VCS
 
 
-@jit_merged
+@step
 def can_send(u: int, owner: int, here: Any, out: Any, to: Any, inp: Any) -> None:
     """Enter input channel ``owner`` as ready for output channel ``u`` if it has a flit and ``u`` a credit.
 
-    Records of the router, the output and the two channels come one by one: references to whole arrays would be counted
-    in every branch, with locked instructions.
+    ``here`` is the record of the router, ``out`` of the output, ``to`` and ``inp`` of the two channels.
     """
     if to.credits > 0 and inp.stored > 0:
         out.sendable |= 1 << owner
         here.sending |= 1 << ((u >> 2) & 7)
 
 
-@jit_merged
-def allocate_switch(r: int, router: Records, port: Records, pick: Indices) -> int:
+@step
+def allocate_switch(r: int, mesh: MeshVcWorkspace) -> int:
     """One iteration of iSLIP between inputs and outputs.
 
     Returns the matches as a list of 9 bits each, zero at its end: ``input << 6 | output << 3 | channel << 1 | 1``.
     """
-    outputs = signed(router[r].sending & ~router[r].paused)
+    port, pick = mesh.port, mesh.pick
+    outputs = signed(mesh.router[r].sending & ~mesh.router[r].paused)
     granted = 0  # five bits per input: outputs that grant to it
     inputs = 0
     while outputs:
@@ -62,7 +59,7 @@ def allocate_switch(r: int, router: Records, port: Records, pick: Indices) -> in
     return matches
 
 
-@jit_merged
+@step
 def _inputs_of(channels: int) -> int:
     """Inputs with a channel in the mask, as a mask of five bits."""
     any_of = channels | channels >> 1
@@ -70,17 +67,17 @@ def _inputs_of(channels: int) -> int:
     return any_of & 1 | any_of >> 3 & 2 | any_of >> 6 & 4 | any_of >> 9 & 8 | any_of >> 12 & 16
 
 
-@jit_merged
-def allocate_channels(r: int, o: int, router: Records, port: Records, channel: Records) -> None:
+@step
+def allocate_channels(r: int, o: int, mesh: MeshVcWorkspace) -> None:
     """One iteration of iSLIP between the input channels that want output ``o`` and its free channels."""
-    out = port[r << 3 | o]
+    here, out, channel = mesh.router[r], mesh.port[r << 3 | o], mesh.channel
     base = r << 5
     wanting = signed(out.wanting)
     free = signed(out.free)
     if wanting & (wanting - 1) == 0:  # all free channels grant to the only one that asks
         c = _first_from(wanting, 0)
         w = _nearest_free(o, free, signed(channel[base | c].accept_pointer))
-        _own(o, w, c, router[r], out, channel[base | o * VCS + w], channel[base | c])
+        _own(o, w, c, here, out, channel[base | o * VCS + w], channel[base | c])
         return
     granted = 0  # five bits per channel of the output: the input channel it grants to
     for w in range(VCS):
@@ -94,10 +91,10 @@ def allocate_channels(r: int, o: int, router: Records, port: Records, channel: R
     for w in range(VCS):
         if accepted >> w & 1:
             c = granted >> (w * 5) & 31
-            _own(o, w, c, router[r], out, channel[base | o * VCS + w], channel[base | c])
+            _own(o, w, c, here, out, channel[base | o * VCS + w], channel[base | c])
 
 
-@jit_merged
+@step
 def _own(o: int, w: int, c: int, here: Any, out: Any, to: Any, inp: Any) -> None:
     """Input channel ``c`` owns channel ``w`` of output ``o`` from the next cycle on; both pointers move past it."""
     u = o * VCS + w
@@ -112,7 +109,7 @@ def _own(o: int, w: int, c: int, here: Any, out: Any, to: Any, inp: Any) -> None
         here.allocating &= ~np.uint32(1 << o)
 
 
-@jit_merged
+@step
 def _nearest_free(o: int, free: int, pointer: int) -> int:
     """The first of the free channels of output ``o`` from channel ``pointer`` of the router on, going round."""
     nearest = 0
@@ -127,7 +124,7 @@ def _nearest_free(o: int, free: int, pointer: int) -> int:
     return nearest
 
 
-@jit_merged
+@step
 def _is_accepted(o: int, w: int, granted: int, free: int, pointer: int) -> bool:
     """Whether channel ``w`` of output ``o`` is the first from ``pointer`` on of those that grant to the same input."""
     c = granted >> (w * 5) & 31
@@ -139,7 +136,7 @@ def _is_accepted(o: int, w: int, granted: int, free: int, pointer: int) -> bool:
     return True
 
 
-@jit_merged
+@step
 def _first_from(mask: int, start: int) -> int:
     """First set bit of a mask that is not empty, from ``start`` on and then from 0."""
     rest = mask >> start << start
@@ -158,23 +155,23 @@ def _first_from(mask: int, start: int) -> int:
     return bit
 
 
-@jit_merged
-def move_pointers(r: int, i: int, o: int, vc: int, port: Records) -> None:
+@step
+def move_pointers(r: int, i: int, o: int, vc: int, mesh: MeshVcWorkspace) -> None:
     """Move the pointers of the switch past a match that has sent."""
-    port[r << 3 | o].grant_pointer = i + 1
-    port[r << 3 | i].accept_pointer = o + 1
-    port[r << 3 | i].vc_pointer = vc + 1
+    mesh.port[r << 3 | o].grant_pointer = i + 1
+    mesh.port[r << 3 | i].accept_pointer = o + 1
+    mesh.port[r << 3 | i].vc_pointer = vc + 1
 
 
-@jit_merged
-def reset_pointers(r: int, router: Records, port: Records, channel: Records) -> None:
+@step
+def reset_pointers(r: int, mesh: MeshVcWorkspace) -> None:
     """Put all pointers of router ``r`` back to their start."""
-    router[r].used = 0
-    port[r << 3 | SOURCE].vc = VCS - 1
+    mesh.router[r].used = 0
+    mesh.port[r << 3 | SOURCE].vc = VCS - 1
     for p in range(N_PORTS):
-        port[r << 3 | p].grant_pointer = 0
-        port[r << 3 | p].accept_pointer = 0
-        port[r << 3 | p].vc_pointer = 0
+        mesh.port[r << 3 | p].grant_pointer = 0
+        mesh.port[r << 3 | p].accept_pointer = 0
+        mesh.port[r << 3 | p].vc_pointer = 0
     for c in range(N_CHANNELS):
-        channel[r << 5 | c].grant_pointer = 0
-        channel[r << 5 | c].accept_pointer = 0
+        mesh.channel[r << 5 | c].grant_pointer = 0
+        mesh.channel[r << 5 | c].accept_pointer = 0

@@ -1,4 +1,4 @@
-"""The network as the engine's kernels take it: mesh, link timing, model and reusable work space."""
+"""The network of a placement on a chip: its arrays for the kernels, and what its flits have done so far."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import numpy as np
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
-from simulator.engine.kernels.carry import CYCLE, CYCLE_VC, ESTIMATE, IDEAL, Links
-from simulator.engine.kernels.closed_form_workspace import TICKS, closed_workspace
-from simulator.engine.kernels.mesh_vc_workspace import noc_workspace_vc
-from simulator.engine.kernels.mesh_workspace import ONE_VC, noc_workspace
-from simulator.engine.kernels.value_transfer import run_transfer
+from simulator.engine.kernels.carry import NetworkArrays
+from simulator.engine.kernels.network_records import LinkTotals
+from simulator.engine.kernels.value_transfer import ValuePackets, run_transfer
 from simulator.engine.network.links import N_PORTS, link_timing
-from simulator.engine.transfer import TransferArrays
+from simulator.engine.network.shape import Mesh, Router, network_arrays, peak_queue, wait_units
 from simulator.mapping.placement import Placement
 
 
@@ -21,69 +19,54 @@ class Network:
 
     Attributes
     ----------
-    flits, wait
-        int64 [routers * 5]: flits that each output sent; cycles in which heads waited for it, in `wait_units` a cycle
-        (in closed form, what they wait on average).
+    arrays
+        What the kernels take; flits and waiting add to this network's.
     """
 
     def __init__(self, placement: Placement, chip: ChipConfig) -> None:
-        self._kernel = network_for_kernel(placement, chip)
+        noc = chip.noc
+        extra, interval = (links.reshape(-1, N_PORTS) for links in link_timing(placement, chip))
+        mesh = Mesh(placement.mesh_x, placement.mesh_y, extra, interval, noc.topology)
+        router = Router(noc.router, noc.buffer_flits)
+        self.arrays: NetworkArrays = network_arrays(mesh, router, noc.model, chip.core.axon_in.fifo_packets or 0)
         self._cycle_ps = chip.noc.cycle.value
-        self.flits, self.wait = self._kernel[:2]
-        self.wait_units = TICKS if self._kernel[2] in (ESTIMATE, IDEAL) else 1
+
+    @property
+    def flits(self) -> Ints:
+        """int64 [routers * 5]: flits that each output sent."""
+        return self.arrays.links.flits
+
+    @property
+    def wait(self) -> Ints:
+        """int64 [routers * 5]: cycles in which heads waited for each output, in `wait_units` a cycle.
+
+        In closed form, what they wait on average.
+        """
+        return self.arrays.links.wait
+
+    @property
+    def wait_units(self) -> int:
+        """Units of a cycle in which waiting is counted."""
+        return wait_units(self.arrays)
 
     @property
     def peak_queue(self) -> Ints:
         """int64 [routers * 5]: most flits at once in the FIFO behind each link; zero in the closed forms."""
-        model, one_vc, vc = self._kernel[2:5]
-        if model == CYCLE:
-            return one_vc.peak
-        return vc.peak if model == CYCLE_VC else np.zeros_like(self.flits)
+        return peak_queue(self.arrays)
 
     @property
     def peak_load(self) -> float:
         """Highest share of time in which an output was busy in any step; 0 but in the closed forms."""
-        return float(self._kernel[5].peak[0])
+        return 0.0 if self.arrays.closed is None else float(self.arrays.closed.peak.max())
 
-    def for_kernel(self) -> Links:
-        """What the kernels take; flits and waiting add to this network's."""
-        return self._kernel
-
-    def transfer(self, arrays: TransferArrays, flits: int, times: int) -> tuple[int, Ints]:
-        """Time of one transfer step in ps, and how long packets waited for a place at each receiver.
+    def transfer(self, packets: ValuePackets, times: int) -> tuple[int, Ints]:
+        """Time in ps until the last value of one transfer step is served, and how long each receiver kept packets out.
 
         Its traffic counts ``times`` times, for it is the same for every token.
         """
-        stall_ps = np.zeros(len(arrays.receiver_router), np.int64)
-        moved, waited = np.zeros_like(self.flits), np.zeros_like(self.flits)
-        taken_ps = run_transfer(
-            arrays.cycle,
-            arrays.source,
-            arrays.target_of,
-            arrays.receiver_router,
-            arrays.service_ps,
-            self._cycle_ps,
-            np.full(len(arrays.cycle), flits, np.int64),
-            (moved, waited, *self._kernel[2:]),
-            stall_ps,
-        )
-        self.flits += moved * times
-        self.wait += waited * times
-        return max(arrays.sent_ps, int(taken_ps)), stall_ps
-
-
-def network_for_kernel(placement: Placement, chip: ChipConfig) -> Links:
-    """Arrays of the chip's model of the network; those of the other models have one router."""
-    noc = chip.noc
-    links = (*link_timing(placement, chip), noc.topology == "torus")
-    mesh = (placement.mesh_x, placement.mesh_y, noc.buffer_flits)
-    cycle_vc = noc.model == "cycle" and noc.router == "V"
-    cycle = noc.model == "cycle" and not cycle_vc
-    model = {"estimate": ESTIMATE, "ideal": IDEAL}.get(noc.model, CYCLE_VC if cycle_vc else CYCLE)
-    flits = np.zeros(placement.mesh_x * placement.mesh_y * N_PORTS, np.int64)
-    one_vc = noc_workspace(*mesh, ONE_VC[noc.router], *links) if cycle else noc_workspace(1, 1, 1)
-    vc = noc_workspace_vc(*mesh, *links[:2]) if cycle_vc else noc_workspace_vc(1, 1, 1)
-    closed = closed_workspace(1, 1, 1) if cycle or cycle_vc else closed_workspace(*mesh, noc.router, *links)
-    places = (chip.core.axon_in.fifo_packets or 0) if cycle else 0
-    port_ps = np.zeros(len(flits) // N_PORTS if places else 0, np.int64)
-    return flits, np.zeros_like(flits), model, one_vc, vc, closed, places, port_ps
+        stall_ps = np.zeros(len(packets.receiver_router), np.int64)
+        links = LinkTotals(np.zeros_like(self.flits), np.zeros_like(self.wait))
+        taken_ps = run_transfer(packets, self._cycle_ps, self.arrays._replace(links=links), stall_ps)
+        self.flits[:] += links.flits * times
+        self.wait[:] += links.wait * times
+        return int(taken_ps), stall_ps

@@ -1,4 +1,4 @@
-"""Packets through a mesh or torus network: the Python shell of the cycle-accurate kernels.
+"""Packets through a mesh or torus network without cores: the network model by itself, public as `simulate_packets`.
 
 Rules of time: TIMING of the BookSim2 reference data. Routing is XY; every router has FIFOs of finite depth with credits
 and round-robin arbitration. The families differ in what happens before a flit may cross a router:
@@ -11,104 +11,23 @@ and round-robin arbitration. The families differ in what happens before a flit m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Self
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simulator.arrays import Ints
 from simulator.choices import NetworkModel
-from simulator.engine.kernels.closed_form import carry_closed
-from simulator.engine.kernels.closed_form_workspace import FAMILIES, TICKS, ClosedWorkspace, closed_workspace
-from simulator.engine.kernels.core_service import LOG_FIELDS, Cores
-from simulator.engine.kernels.mesh import simulate_mesh
-from simulator.engine.kernels.mesh_vc import simulate_mesh_vc
-from simulator.engine.kernels.mesh_vc_workspace import noc_workspace_vc
-from simulator.engine.kernels.mesh_workspace import (
-    LINK_CYCLES,
-    LINK_CYCLES_MAX,
-    ONE_VC,
-    NocWorkspace,
-    noc_workspace,
-)
-from simulator.engine.network.trees import NO_NODES, TreeTable, xy_tree
+from simulator.engine.kernels.carry import carry
+from simulator.engine.kernels.network_records import NO_NODES, Cores, Traffic, empty_log, no_cores
+from simulator.engine.network.shape import Mesh, Router, network_arrays, peak_queue, wait_units
+from simulator.engine.network.trees import TreeTable, xy_tree
 from simulator.errors import SpikewattError
 from simulator.mapping.grid import Grid
 
-SIDE_MAX = 8191  # hops in one direction that a flit can count
 PACKETS_MAX = 1 << 30
-BUFFER_FLITS_MAX = 255
 CYCLE_MAX = 1 << 62
-
-TOPOLOGIES = ("mesh", "torus")
-
-
-@dataclass(frozen=True)
-class Mesh:
-    """A mesh of ``x`` times ``y`` routers, or a torus; the router at column cx and row cy has the id ``cy * x + cx``.
-
-    Attributes
-    ----------
-    extra
-        ``[n_routers, 5]`` cycles a flit takes beyond the normal link, per output (+x, -x, +y, -y, core); None: 0.
-    interval
-        ``[n_routers, 5]`` cycles from one flit of an output to the next; None: 1.
-    topology
-        ``torus``: rows and columns are rings, which packets go round the shorter way.
-    """
-
-    x: int
-    y: int
-    extra: Ints | None = None
-    interval: Ints | None = None
-    topology: Literal["mesh", "torus"] = "mesh"
-
-    def __post_init__(self) -> None:
-        for name, side in (("x", self.x), ("y", self.y)):
-            _in_range(f"mesh.{name}", side, 1, SIDE_MAX)
-        if self.topology not in TOPOLOGIES:
-            raise SpikewattError(f"mesh.topology: {self.topology!r}, want one of {', '.join(TOPOLOGIES)}")
-        for name, links, least in (("extra", self.extra, 0), ("interval", self.interval, 1)):
-            if links is None:
-                continue
-            if np.shape(links) != (self.n_routers, 5):
-                raise SpikewattError(f"mesh.{name}: shape {np.shape(links)}, want ({self.n_routers}, 5)")
-            for extreme in (np.min(links), np.max(links)):
-                _in_range(f"mesh.{name}", int(extreme), least, LINK_CYCLES_MAX - LINK_CYCLES)
-
-    @property
-    def n_routers(self) -> int:
-        """Routers of the mesh."""
-        return self.x * self.y
-
-    @property
-    def torus(self) -> bool:
-        """Whether rows and columns are rings."""
-        return self.topology == "torus"
-
-
-@dataclass(frozen=True)
-class Router:
-    """The router at every place of a mesh: its family and the depth of its FIFOs (per virtual channel)."""
-
-    family: Literal["P", "N", "R", "V"] = "P"
-    buffer_flits: int = 8
-
-    def __post_init__(self) -> None:
-        if self.family not in FAMILIES:
-            raise SpikewattError(f"router.family: {self.family!r}, want one of {', '.join(FAMILIES)}")
-        _in_range("router.buffer_flits", self.buffer_flits, 1, BUFFER_FLITS_MAX)
-
-    @classmethod
-    def named(cls, name: str) -> Self:
-        """The router of a name like ``P8``: its family, then the depth of its FIFOs."""
-        parts = re.fullmatch(r"([A-Z])(\d+)", name)
-        if parts is None:
-            raise SpikewattError(f"router: {name!r}, want a family and a depth such as P8")
-        return cls(parts[1], int(parts[2]))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -151,7 +70,12 @@ def simulate_packets(
     router: Router,
     model: NetworkModel = "cycle",
 ) -> Delivered:
-    """Carry packets from router to router.
+    """Carry packets from router to router, on the network model of the engine and without cores.
+
+    It is exact against BookSim2 for every reference trace (docs/validation.md). Example::
+
+        from simulator import Mesh, Router, simulate_packets
+        found = simulate_packets(cycle=[0, 3], src=[0, 1], dst=[2, 2], n_flits=1, mesh=Mesh(3, 1), router=Router("P"))
 
     Parameters
     ----------
@@ -177,44 +101,19 @@ def simulate_packets(
     cycles, sources, destinations, flits = _packets(cycle, src, dst, n_flits, mesh)
     if mesh.torus:
         _check_rings(flits, router)
-    n = len(cycles)
-    order = np.argsort(cycles, kind="stable")
-    delivered = np.full(n, -1, np.int64)
-    link_flits = np.zeros(mesh.n_routers * 5, np.int64)
-    link_wait = np.zeros(mesh.n_routers * 5, np.int64)
-    packets = (n, cycles[order], sources[order], destinations[order], flits[order])
-    if model != "cycle":
-        peak = np.zeros_like(link_flits)
-        closed = _closed(mesh, router)
-        last = carry_closed(
-            *packets, delivered, link_flits, link_wait, model == "estimate", closed, NO_NODES, no_cores(), no_log()
-        )
-    elif router.family == "V":
-        state = noc_workspace_vc(mesh.x, mesh.y, router.buffer_flits, mesh.extra, mesh.interval)
-        peak = state.peak
-        last = simulate_mesh_vc(*packets, delivered, link_flits, link_wait, state, no_cores(), no_log())
-    else:
-        workspace = _one_vc(mesh, router)
-        peak = workspace.peak
-        last = simulate_mesh(*packets, delivered, link_flits, link_wait, workspace, NO_NODES, no_cores(), no_log())
-    in_given_order = np.empty(n, np.int64)
+    network, order = network_arrays(mesh, router, model), np.argsort(cycles, kind="stable")
+    columns = (cycles[order], sources[order], destinations[order], flits[order])
+    delivered = np.full(len(cycles), -1, np.int64)
+    units = wait_units(network)
+    last, _ = carry(Traffic(len(cycles), *columns, delivered, NO_NODES), network, no_cores(units), empty_log())
+    in_given_order = np.empty_like(delivered)
     in_given_order[order] = delivered
-    if model != "cycle":
-        waited = link_wait.reshape(-1, 5) / TICKS
-        return Delivered(in_given_order / TICKS, link_flits.reshape(-1, 5), waited, peak.reshape(-1, 5), last / TICKS)
-    links = (link_flits.reshape(-1, 5), link_wait.reshape(-1, 5), peak.reshape(-1, 5))
-    return Delivered(in_given_order, *links, int(last))
-
-
-def no_cores() -> Cores:
-    """No core behind the routers: packets are delivered and not served."""
-    none = np.zeros(0, np.int64)
-    return 1, none, none, none, none, (0, none, none, none, none)
-
-
-def no_log(rows: int = 0) -> NDArray[np.int64]:
-    """Room for the deliveries of ``rows`` packets to members."""
-    return np.full((rows, LOG_FIELDS), -1, np.int64)
+    flits_of, waited, peak = network.links.flits, network.links.wait, peak_queue(network)
+    links = flits_of.reshape(-1, 5), waited.reshape(-1, 5), peak.reshape(-1, 5)
+    found = Delivered(in_given_order, *links, int(last))
+    if units == 1:
+        return found
+    return replace(found, cycle=found.cycle / units, link_wait=found.link_wait / units, last_cycle=int(last) / units)
 
 
 @dataclass(frozen=True)
@@ -251,47 +150,27 @@ def simulate_multicast(
     cycles, sources, _, flits = _packets(cycle, src, [routers[0] for routers in trees], n_flits, mesh)
     if mesh.torus:
         _check_rings(np.ones_like(flits), router)
-    n = len(cycles)
+    n, network, grid = len(cycles), network_arrays(mesh, router), Grid(mesh.x, mesh.y, mesh.torus)
     order = np.argsort(cycles, kind="stable")
-    table, roots, grid = TreeTable(), np.zeros(n, np.int64), Grid(mesh.x, mesh.y, mesh.torus)
+    table, roots = TreeTable(), np.zeros(n, np.int64)
     for i, routers in enumerate(trees):
         members = np.unique(_column(f"trees[{i}]", routers, 0, mesh.n_routers - 1))
         roots[i] = table.add(xy_tree(int(sources[i]), members, grid), members)
-    link_flits = np.zeros(mesh.n_routers * 5, np.int64)
-    link_wait = np.zeros(mesh.n_routers * 5, np.int64)
-    router_of = table.members
-    free = np.zeros(mesh.n_routers, np.int64)
-    log = no_log(len(router_of))
-    workspace = _one_vc(mesh, router)
-    last = simulate_mesh(
-        n,
-        cycles[order],
-        sources[order],
-        roots[order],
-        flits[order],
-        np.zeros(n, np.int64),
-        link_flits,
-        link_wait,
-        workspace,
-        table.nodes,
-        (1, np.zeros(0, np.int64), router_of, np.zeros_like(router_of), free, no_cores()[5]),
-        log,
+    router_of, log = table.members, empty_log(len(table.members))
+    columns = (cycles[order], sources[order], roots[order], flits[order])
+    last, _ = carry(
+        Traffic(n, *columns, np.zeros(n, np.int64), table.nodes), network, _router_as_core(router_of, mesh), log
     )
     found: tuple[dict[int, int], ...] = tuple({} for _ in range(n))
-    for packet, member, at, *_ in log.tolist():
+    for packet, member, at in zip(*(log[field].tolist() for field in ("packet", "member", "cycle")), strict=True):
         found[order[packet]][int(router_of[member])] = at
-    return Multicast(found, link_flits.reshape(-1, 5), link_wait.reshape(-1, 5), int(last))
+    return Multicast(found, network.links.flits.reshape(-1, 5), network.links.wait.reshape(-1, 5), int(last))
 
 
-def _one_vc(mesh: Mesh, router: Router) -> NocWorkspace:
-    """Empty state of a network of routers with one channel."""
-    family = ONE_VC[router.family]
-    return noc_workspace(mesh.x, mesh.y, router.buffer_flits, family, mesh.extra, mesh.interval, mesh.torus)
-
-
-def _closed(mesh: Mesh, router: Router) -> ClosedWorkspace:
-    """Empty sums of a network in closed form."""
-    return closed_workspace(mesh.x, mesh.y, router.buffer_flits, router.family, mesh.extra, mesh.interval, mesh.torus)
+def _router_as_core(router_of: Ints, mesh: Mesh) -> Cores:
+    """One core per router that serves in no time, so that every delivery is logged."""
+    free = np.zeros(mesh.n_routers, np.int64)
+    return no_cores()._replace(server=router_of, service_ps=np.zeros_like(router_of), free_ps=free)
 
 
 def _check_rings(flits: Ints, router: Router) -> None:
@@ -338,8 +217,3 @@ def _column(name: str, values: ArrayLike, least: int, most: int) -> Ints:
         at = int(outside[0])
         raise SpikewattError(f"{name}[{at}]: {array[at]}, want {least}..{most}")
     return np.ascontiguousarray(array, np.int64)
-
-
-def _in_range(name: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise SpikewattError(f"{name}: {value}, want {least}..{most}")

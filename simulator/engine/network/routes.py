@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.arrays import Ints
-from simulator.engine.kernels.mesh_workspace import Indices
+from simulator.engine.kernels.network_records import NO_NODES, Indices
 from simulator.engine.network.links import Crossings, crossings
-from simulator.engine.network.trees import NO_NODES, TreeTable, xy_tree
+from simulator.engine.network.trees import TreeTable, xy_tree
 from simulator.mapping.placement import Placement
 
 

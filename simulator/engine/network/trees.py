@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.engine.kernels.flit import NODE_FIRST, NODE_STOP, NODE_WANTS, NODES_MAX
-from simulator.engine.kernels.mesh_workspace import EJECT, Indices
+from simulator.engine.kernels.mesh_workspace import EJECT
+from simulator.engine.kernels.network_records import NO_NODES, Indices
 from simulator.errors import SpikewattError
 from simulator.mapping.grid import Grid
 
-NO_NODES: Indices = np.zeros(0, np.uint32)
 PLACES = 8  # of a node in the table, see `flit`
 
 

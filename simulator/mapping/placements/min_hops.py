@@ -27,7 +27,7 @@ def min_hops(site: Site) -> Ints:
     traffic = site.traffic()
     if not len(traffic.flits):
         return place
-    search = _Search(traffic.from_core, traffic.to_core, traffic.flits, site.grid, len(place))
+    search = SwapSearch(traffic.from_core, traffic.to_core, traffic.flits, site.grid, len(place))
     generator = np.random.Generator(np.random.PCG64(site.chip.mapping.seed))
     best, best_cost = place, search.cost(place).sum()
     reach = max(site.mesh_x, len(place) // (site.mesh_x * site.chip.chip.cores_per_tile) + 1)
@@ -42,7 +42,7 @@ def min_hops(site: Site) -> Ints:
 
 
 @dataclass(frozen=True)
-class _Search:
+class SwapSearch:
     """Pairs of cores that talk, each pair once from either side, and the grid they stand on."""
 
     from_core: Ints

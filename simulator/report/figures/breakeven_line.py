@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simulator.engine.result import CHIP
+from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.stack import si_axis
 from simulator.report.figures.style import HOT, INK, axes_for, styled
 from simulator.report.format import format_energy
@@ -120,3 +121,17 @@ def draw_break_even(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure
     ax.set_ylabel(f"energy per token ({si_axis(ax.yaxis, largest, 'J')})")
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.3)
     return figure, ax
+
+
+FIGURE = FigureKind(
+    title="Energy against spike rate",
+    picture="Line chart of energy per token over spikes per activation, with the estimated break-even",
+    reading=(
+        "An estimate: a straight line through this run, along which what a spike causes follows the rate, and so does"
+        " the static energy of the time spent on spikes; the rest stays. What further simulations find is said beside"
+        " it where they were asked for."
+    ),
+    frame=break_even_frame,
+    draw=draw_break_even,
+    finding=break_even_finding,
+)

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from simulator.report.bridge import STEPS, TOGETHER
+from simulator.report.bridge import STEPS, TOGETHER, bridge_frame
+from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.stack import ROW_IN, mark_cut, print_columns, si_axis
 from simulator.report.figures.style import INK, OTHER, Fill, axes_for, component_fills, name_rows, styled
 from simulator.report.format import format_energy, format_ratio, format_share
@@ -136,3 +137,16 @@ def _find_break(frame: pd.DataFrame) -> Break | None:
         return None
     low, high = float(ends[longest]) + 0.25 * rest, float(ends[longest + 1]) - 0.25 * rest
     return Break(low, high, (high - low) / (_GAP * rest))
+
+
+FIGURE = FigureKind(
+    title="From the op count to the chip",
+    picture="Waterfall chart of energy per token",
+    reading=(
+        "Each step adds to the level above it; per cent are of the chip's total. Where one step dwarfs the rest,"
+        " slanted gaps mark the stretch of the axis that is left out."
+    ),
+    frame=bridge_frame,
+    draw=draw_bridge,
+    finding=bridge_finding,
+)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.matrix import color_bar, heat_norm, ink_on
 from simulator.report.figures.mesh import RASTER_ABOVE, draw_chip_edges, frame_map, map_axes, mesh_size
 from simulator.report.figures.style import HEAT_MAP, HOT, IDLE, IDLE_EDGE, IDLE_HATCH, INK, SMALL_PT, styled
@@ -142,3 +143,16 @@ def _legend(ax: Axes, frame: pd.DataFrame, several: bool) -> None:
     if several:
         handles.append(Line2D([], [], color=INK, linewidth=1.2, dashes=(4, 2), label="chip boundary"))
     ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.3)
+
+
+FIGURE = FigureKind(
+    title="Use of the cores",
+    picture="Map of the mesh with the busy share of every core",
+    reading=(
+        "One square group per tile, one cell per core; busy over elapsed time of the whole trace. Darker is busier,"
+        " by the square root."
+    ),
+    frame=cores_frame,
+    draw=draw_cores,
+    finding=cores_finding,
+)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from simulator.energy.ledger import UNCOSTED
 from simulator.engine.result import CHIP
+from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.ledger_groups import grouped_energy, kind_order
 from simulator.report.figures.stack import draw_stack
 from simulator.report.figures.style import component_fills, styled
@@ -62,3 +63,16 @@ def draw_energy(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Ax
         show=format_energy,
         may_be_cut=frozenset(chip_level),
     )
+
+
+FIGURE = FigureKind(
+    title="Energy by layer",
+    picture="Stacked bars of energy per token, by kind of layer and component",
+    reading=(
+        "Each kind is summed over all blocks, in the order a token meets it; the energy that belongs to the chip as a"
+        " whole comes last, and its bar is cut where it would leave no room for the others."
+    ),
+    frame=energy_frame,
+    draw=draw_energy,
+    finding=energy_finding,
+)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simulator.engine.result import CHIP
+from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.ledger_groups import grouped_energy, kind_order
 from simulator.report.figures.matrix import draw_matrix
 from simulator.report.figures.style import styled
@@ -45,3 +46,13 @@ def draw_energy_blocks(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Fig
     """Heat map of kinds (down) and blocks (across), with the energy in each cell."""
     tidy = frame.rename(columns={"kind": "row", "block": "column", "energy_pj": "value"})
     return draw_matrix(tidy, ax, label="energy per token", symbol="J")
+
+
+FIGURE = FigureKind(
+    title="Energy by block",
+    picture="Heat map of energy per token, kinds of layer by blocks",
+    reading="Darker is more, by the square root. Static power and barriers belong to no block and are left out here.",
+    frame=energy_blocks_frame,
+    draw=draw_energy_blocks,
+    finding=energy_blocks_finding,
+)

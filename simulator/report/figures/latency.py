@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.stack import draw_stack
 from simulator.report.figures.style import TIMES, styled
 from simulator.report.format import format_share, format_time
@@ -45,3 +46,17 @@ def draw_latency(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, A
     """Horizontal bars, one per kind of stage, stacked by part; bars are in ps per token."""
     tidy = frame.rename(columns={"stage": "row", "time_ps": "value"})
     return draw_stack(tidy, TIMES, ax, label="time per token", symbol="s", show=format_time)
+
+
+FIGURE = FigureKind(
+    title="Time by stage",
+    picture="Stacked bars of time per token, by stage and what the time is spent on",
+    reading=(
+        "Each stage is summed over all blocks: compute is the cores at work on spikes, network the spikes' way,"
+        " transfer the values' way to their next home, vector the non-spiking operations, barrier the wait that closes"
+        " each timestep."
+    ),
+    frame=latency_frame,
+    draw=draw_latency,
+    finding=latency_finding,
+)

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.ledger_groups import block_name
 from simulator.report.figures.matrix import draw_matrix
 from simulator.report.figures.style import styled
@@ -42,3 +43,13 @@ def draw_latency_blocks(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Fi
     """Heat map of stages (down) and blocks (across), with the time in each cell."""
     tidy = frame.rename(columns={"stage": "row", "block": "column", "time_ps": "value"})
     return draw_matrix(tidy, ax, label="time per token", symbol="s")
+
+
+FIGURE = FigureKind(
+    title="Time by block",
+    picture="Heat map of time per token, stages by blocks",
+    reading="Darker is longer, by the square root.",
+    frame=latency_blocks_frame,
+    draw=draw_latency_blocks,
+    finding=latency_blocks_finding,
+)

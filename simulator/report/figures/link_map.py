@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from simulator.mapping.grid import Grid
+from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.matrix import color_bar, heat_norm
 from simulator.report.figures.mesh import RASTER_ABOVE, draw_chip_edges, frame_map, map_axes, mesh_size
 from simulator.report.figures.style import HEAT_MAP, HOT, IDLE_EDGE, INK, styled
@@ -150,3 +151,16 @@ def _legend(ax: Axes, frame: pd.DataFrame, idle: np.ndarray, several: bool) -> N
         handles.append(Line2D([], [], color=INK, linewidth=1.2, dashes=(4, 2), label="chip boundary"))
     if handles:
         ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.3)
+
+
+FIGURE = FigureKind(
+    title="Load of the links",
+    picture="Map of the mesh with the flits on every link, in both directions",
+    reading=(
+        "One arrow (on a large mesh, one bar) per link and direction, on the right-hand side of its way; darker carries"
+        " more, by the square root."
+    ),
+    frame=links_frame,
+    draw=draw_links,
+    finding=links_finding,
+)

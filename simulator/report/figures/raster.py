@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.style import HOT, INK, RULE, axes_for, styled
 from simulator.report.format import format_share
 from simulator.report.run import Run
@@ -99,3 +100,16 @@ def draw_raster(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Ax
     if len(frame):
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.3)
     return figure, ax
+
+
+FIGURE = FigureKind(
+    title="Spikes",
+    picture="Raster of the spikes of a few neurons, by kind of stream, over the timesteps of the last tokens",
+    reading=(
+        "One row per neuron, one mark per spike; negative spikes are shorter. The neurons stand at even distances in"
+        " the first stream of their kind."
+    ),
+    frame=raster_frame,
+    draw=draw_raster,
+    finding=raster_finding,
+)

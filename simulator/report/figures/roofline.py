@@ -17,6 +17,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullForma
 from simulator.config.chip import ChipConfig
 from simulator.engine.banks import accumulator_ps
 from simulator.mapping.capacity import ceil_div
+from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.style import INK, SMALL_PT, axes_for, styled
 from simulator.report.format import format_count, format_share
 from simulator.report.run import Run
@@ -133,3 +134,18 @@ def draw_roofline(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, 
     if len(known):
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=SMALL_PT, borderaxespad=0.3)
     return figure, ax
+
+
+FIGURE = FigureKind(
+    title="Roofline",
+    picture=(
+        "Roofline chart of synaptic operations per second over operations per byte of weights read, by kind of stage"
+    ),
+    reading=(
+        "A mark is what a stage reached over its whole time, the bar above it what the cores of its layers could do;"
+        " both axes are logarithmic."
+    ),
+    frame=roofline_frame,
+    draw=draw_roofline,
+    finding=roofline_finding,
+)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.style import axes_for, styled
 from simulator.report.format import format_share
 from simulator.report.run import Run
@@ -94,3 +95,16 @@ def _spikes_per_activation(frame: pd.DataFrame) -> pd.Series:
     """Mean spikes that one activation sends over all timesteps, per kind."""
     sums = frame.groupby("kind", sort=False)[["spikes", "activations"]].sum()
     return sums["spikes"] / sums["activations"]
+
+
+FIGURE = FigureKind(
+    title="Spike counts",
+    picture="Line chart of how often each spike count occurs, by kind of stream",
+    reading=(
+        "The share axis is logarithmic. The encoder turns each activation into one signed count; the number in brackets"
+        " is the mean of the spikes that one activation sends."
+    ),
+    frame=spikes_frame,
+    draw=draw_spikes,
+    finding=spikes_finding,
+)

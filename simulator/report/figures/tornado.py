@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.stack import ROW_IN, print_columns, si_axis
 from simulator.report.figures.style import INK, axes_for, component_fills, name_rows, styled
 from simulator.report.format import format_energy, format_share
@@ -57,3 +58,16 @@ def draw_tornado(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, A
     swings = [format_energy(swing) for swing in frame["swing_pj"]]
     print_columns(ax, (66, 114), swings, [format_share(share) for share in frame["swing_share"]])
     return figure, ax
+
+
+FIGURE = FigureKind(
+    title="What the ranges of the prices do",
+    picture="Tornado chart of energy per token",
+    reading=(
+        "Each bar runs from the energy at the price's low bound to that at its high one, all other prices at their"
+        " value; the line is the total as reported. Prices without a range in the chip file have no bar."
+    ),
+    frame=tornado_frame,
+    draw=draw_tornado,
+    finding=tornado_finding,
+)

@@ -182,7 +182,7 @@ def test_a_sweep_that_captures(sweep_file, write):
     ("old", "new", "line"),
     [
         ("model: model", "model: modle",
-         "sweep.yaml:4:18: capture.model: found 'modle', expected a model directory; there is no directory modle"),
+         "sweep.yaml:4:18: capture.model: found 'modle', expected a model; there is no folder or file modle"),
         ("capture: {model: model, text: text.txt}", "trace: traces/t.npz",
          "sweep.yaml:6:3: axes.preset: found an axis of the encoder, expected none without capture"),
         ("objectives", "trace: traces/t.npz\nobjectives",

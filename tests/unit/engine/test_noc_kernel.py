@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from simulator.engine.kernels.mesh import simulate_mesh
 from simulator.engine.kernels.mesh_vc import simulate_mesh_vc
-from simulator.engine.kernels.mesh_vc_workspace import noc_workspace_vc
-from simulator.engine.kernels.mesh_workspace import BLOCKED, FAMILY_N, FAMILY_P, FAMILY_R, noc_workspace
-from simulator.engine.network.packets import Mesh, Router, no_cores, no_log, simulate_multicast, simulate_packets
-from simulator.engine.network.trees import NO_NODES
+from simulator.engine.kernels.mesh_vc_workspace import mesh_vc_workspace
+from simulator.engine.kernels.mesh_workspace import BLOCKED, FAMILY_N, FAMILY_P, FAMILY_R, mesh_workspace
+from simulator.engine.kernels.network_records import NO_NODES, LinkTotals, Traffic, empty_log, no_cores
+from simulator.engine.network.packets import simulate_multicast, simulate_packets
+from simulator.engine.network.shape import Mesh, Router
 from simulator.engine.oracle.reference_noc import ReferenceMesh
 from simulator.engine.oracle.reference_noc_closed import TICKS, ReferenceClosed
 from simulator.engine.oracle.reference_noc_vc import ReferenceMeshVc
@@ -60,18 +61,17 @@ def _kernel(case, workspace, calls=1):
     wait = np.zeros_like(flits)
     last = -1
     for _ in range(calls):
-        if case["family"] == "V":
-            last = simulate_mesh_vc(n, *columns, delivered, flits, wait, workspace, no_cores(), no_log())
-        else:
-            last = simulate_mesh(n, *columns, delivered, flits, wait, workspace, NO_NODES, no_cores(), no_log())
+        traffic = Traffic(n, *columns, delivered, NO_NODES)
+        kernel = simulate_mesh_vc if case["family"] == "V" else simulate_mesh
+        last, _ = kernel(traffic, LinkTotals(flits, wait), workspace, no_cores(), empty_log())
     return last, delivered, flits.reshape(-1, 5), wait.reshape(-1, 5)
 
 
 def _workspace(case):
     mesh, links = (case["x"], case["y"], case["depth"]), (case["extra"], case["interval"])
     if case["family"] == "V":
-        return noc_workspace_vc(*mesh, *links)
-    return noc_workspace(*mesh, ONE_VC[case["family"]], *links, case["topology"] == "torus")
+        return mesh_vc_workspace(*mesh, *links)
+    return mesh_workspace(*mesh, ONE_VC[case["family"]], *links, case["topology"] == "torus")
 
 
 def _oracle(case):
@@ -88,7 +88,7 @@ def _network(case):
 
 def _state(workspace):
     """Copies of everything a call changes and must put back; places in rings may differ."""
-    wheel = [("first", workspace.first), ("end", workspace.end)]
+    wheel = [("first", workspace.wheel.first), ("end", workspace.wheel.end)]
     parts = ("port", "queue", "router", "channel")
     kept = [(name, getattr(workspace, name)) for name in parts if hasattr(workspace, name)]
     fields = [(f"{name}.{f}", records[f]) for name, records in kept for f in records.dtype.names]
@@ -121,7 +121,8 @@ def test_workspace_is_empty_after_a_call(case):
     once = _kernel(case, workspace)
     for name, after in _state(workspace).items():
         np.testing.assert_array_equal(after, before[name], err_msg=name)
-    np.testing.assert_array_equal(workspace.first, workspace.end[: len(workspace.first)])
+    wheel = workspace.wheel
+    np.testing.assert_array_equal(wheel.first, wheel.end[: len(wheel.first)])
     twice = _kernel(case, workspace, calls=2)
     assert twice[0] == once[0]
     np.testing.assert_array_equal(twice[1], once[1])
@@ -157,20 +158,12 @@ def test_every_flit_crosses_every_router_on_its_way(case):
 
 
 def test_arrays_may_be_longer_than_the_packets():
-    workspace = noc_workspace(2, 1, 8)
+    workspace = mesh_workspace(2, 1, 8)
     delivered = np.full(5, -7, np.int64)
     columns = [np.array(c, np.int64) for c in ([0, 1, 99, 99, 99], [0] * 5, [1] * 5, [1] * 5)]
-    last = simulate_mesh(
-        2,
-        *columns,
-        delivered,
-        np.zeros(10, np.int64),
-        np.zeros(10, np.int64),
-        workspace,
-        NO_NODES,
-        no_cores(),
-        no_log(),
-    )
+    traffic = Traffic(2, *columns, delivered, NO_NODES)
+    links = LinkTotals(np.zeros(10, np.int64), np.zeros(10, np.int64))
+    last, _ = simulate_mesh(traffic, links, workspace, no_cores(), empty_log())
     assert (last, delivered.tolist()) == (9, [8, 9, -7, -7, -7])
 
 
@@ -197,7 +190,8 @@ def test_one_specialization_serves_all():
 def test_python_without_compilation_gives_the_same():
     """NUMBA_DISABLE_JIT runs the same kernels as plain Python: overflow and signs must not depend on the compiler."""
     script = (
-        "from simulator.engine.network.packets import *\n"
+        "from simulator.engine.network.packets import simulate_packets\n"
+        "from simulator.engine.network.shape import Mesh, Router\n"
         "for family in 'PNRV':\n"
         "    found = simulate_packets([0, 0, 1, 5, 2**40], [0, 1, 0, 5, 4], [5, 5, 4, 0, 4], [2, 1, 3, 1, 2],"
         " Mesh(3, 2), Router(family, 2))\n"

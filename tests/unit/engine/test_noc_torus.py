@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from simulator.engine.engine import replay
 from simulator.engine.network.links import crossings, has_link
-from simulator.engine.network.packets import Mesh, Router, simulate_multicast, simulate_packets
+from simulator.engine.network.packets import simulate_multicast, simulate_packets
+from simulator.engine.network.shape import Mesh, Router
 from simulator.engine.oracle.reference_noc import ReferenceMesh
 from simulator.errors import CapacityError, SpikewattError
 from simulator.mapping.grid import Grid

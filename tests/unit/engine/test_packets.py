@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulator.engine.network.packets import Mesh, Router, simulate_packets
+from simulator import Mesh, Router, simulate_packets
 from simulator.engine.oracle.reference_noc import ReferenceMesh
 from simulator.engine.oracle.reference_noc_vc import ReferenceMeshVc
 from simulator.errors import SpikewattError

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simulator.engine.network.network import Network
 from simulator.engine.plan import plan_stages
-from simulator.engine.servers import merge_twins
+from simulator.engine.servers import deduplicate_cores
 from simulator.engine.spike_steps import run_spikes
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
@@ -26,9 +26,9 @@ def test_twins_by_hand():
     place = np.array([7, 7, 7, 8, 7, 7])
     times = np.array([[5, 0], [5, 0], [5, 0], [5, 0], [5, 0], [9, 0]])
     ptr, members = np.array([0, 5, 10]), np.array([0, 1, 3, 4, 5, 0, 1, 2, 3, 4])
-    found = merge_twins(server, place, times, ptr, members)
-    assert found.kept.tolist() == [0, 2, 3, 4, 5]
-    assert found.stand_in.tolist() == [0, 0, 1, 2, 3, 4]
+    found = deduplicate_cores(server, place, times, ptr, members)
+    assert found.representatives.tolist() == [0, 2, 3, 4, 5]
+    assert found.representative_of.tolist() == [0, 0, 1, 2, 3, 4]
     assert found.segment_ptr.tolist() == [0, 4, 8]
     assert found.segment_target.tolist() == [0, 2, 3, 4, 0, 1, 2, 3]
     assert found.server.tolist() == [0, 1, 2, 3, 3]
@@ -36,9 +36,9 @@ def test_twins_by_hand():
 
 def test_other_times_are_no_twins():
     server, place, ptr = np.arange(3), np.zeros(3, np.int64), np.array([0, 3])
-    found = merge_twins(server, place, np.array([[5], [6], [5]]), ptr, np.arange(3))
-    assert found.kept.tolist() == [0, 1]
-    assert found.stand_in.tolist() == [0, 1, 0]
+    found = deduplicate_cores(server, place, np.array([[5], [6], [5]]), ptr, np.arange(3))
+    assert found.representatives.tolist() == [0, 1]
+    assert found.representative_of.tolist() == [0, 1, 0]
 
 
 @settings(max_examples=25, deadline=None)
@@ -64,21 +64,21 @@ def test_standing_for_others_changes_nothing(widths, neurons, axons, cores_per_t
     mapped = map_trace(trace, chip)
     for stage in trace.stages[:1]:
         runs = []
-        for apart in (False, True):
-            plan, network = plan_stages([stage], mapped, apart=apart), Network(mapped.placement, chip)
+        for deduplicate in (False, True):
+            plan, network = plan_stages([stage], mapped, deduplicate=deduplicate), Network(mapped.placement, chip)
             run = run_spikes(trace.spike_counts(stage.stream), plan, trace.encoding, chip, network)
-            fields = (run.compute_ps, run.network_ps, run.home_busy_ps, run.flows, run.active_steps)
+            fields = (run.compute_ps, run.network_ps, run.home_busy_ps, run.home_soma_ps, run.flows, run.active_steps)
             runs.append([x.tolist() for x in (*fields, network.flits, network.wait)])
         assert runs[0] == runs[1]
 
 
-def test_a_record_wants_all_cores_apart():
+def test_a_record_needs_every_core():
     trace = synthetic_trace("poisson", [6, 12], levels=3, tokens=1)
     limits = {"axons_in": 64, "neurons": 6}
     chip = make_chip(noc__multicast=True, chip__cores_per_tile=4, core__limits=limits, chip__max_chips=9)
     mapped = map_trace(trace, chip)
     plan = plan_stages(trace.stages[:1], mapped)
-    assert len(plan.alone.kept) < len(plan.targets)
+    assert len(plan.without_network.representatives) < len(plan.targets)
     counts = trace.spike_counts(trace.stages[0].stream)
-    with pytest.raises(ValueError, match="cores apart"):
+    with pytest.raises(ValueError, match="deduplicate=False"):
         run_spikes(counts, plan, trace.encoding, chip, Network(mapped.placement, chip), n_events=9)

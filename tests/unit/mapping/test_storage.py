@@ -19,8 +19,10 @@ from local_stream import with_local_stream
 from simulator.config.chip import ChipConfig, Mapping
 from simulator.engine.engine import replay
 from simulator.errors import CapacityError
+from simulator.mapping.grid import Grid
 from simulator.mapping.kv_cache_size import positions_held
 from simulator.mapping.place import map_trace
+from simulator.mapping.placement import Block, Placement
 from simulator.mapping.storage import Stored, memory_bytes
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Op, Trace
@@ -120,6 +122,14 @@ def test_stages_on_the_same_core_share_its_memory_and_reuse_its_buffers():
     mapped = map_trace(trace, chip)
     found = memory_bytes(mapped.stored, mapped.placement)
     assert found == {0: {"kv_cache": 2 * 64, "head": 384, "values": 64 * 24 // 8}}  # gate and up: 64 values
+
+
+def test_residuals_of_stages_on_one_core_take_its_memory_one_after_another():
+    """A residual waits for one later stage at a time: of 10 and 30 bytes the larger counts, not 40."""
+    blocks = tuple(Block(0, "home", stage, 0, 0, 0, 4, 0) for stage in ("first", "second"))
+    placement = Placement(blocks, 1, 1, 1, Grid(1, 1), np.array([0]))
+    stored = [Stored(stage, stage, "residual", "memory", bits) for stage, bits in (("first", 80), ("second", 240))]
+    assert memory_bytes(stored, placement) == {0: {"residual": 30}}
 
 
 def test_auto_takes_memory_while_there_is_room():

@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from families import write_shards
+from safetensors.numpy import load_file, save_file
 
 from simulator.errors import ModelError
 from simulator.model import checkpoint as checkpoint_module
@@ -140,6 +141,75 @@ def test_an_index_that_is_not_that_of_its_shards(sharded, change, message):
     with pytest.raises(ModelError) as error:
         read_checkpoint(sharded)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("shard", ["", ".", "..", "a/b", "x" * 300, "é" * 200, "a\0b", 7, None, ["a"]])
+def test_a_shard_that_is_no_file_name(sharded, shard):
+    path = sharded / "model.safetensors.index.json"
+    index = json.loads(path.read_text())
+    path.write_text(json.dumps(index | {"weight_map": index["weight_map"] | {NORM: shard}}))
+    with pytest.raises(ModelError, match=r"weight_map\.model\.norm\.weight: .*, expected the name of a file"):
+        read_checkpoint(sharded)
+
+
+def test_a_deep_index_is_one_clear_line(sharded):
+    (sharded / "model.safetensors.index.json").write_text('{"weight_map":' + "[" * 100_000)
+    with pytest.raises(ModelError, match="nested too deep"):
+        read_checkpoint(sharded)
+
+
+def with_extra(folder, name, tensor):
+    """The second shard with one tensor more, which the index does not list."""
+    path = folder / "model-00002-of-00002.safetensors"
+    save_file(load_file(path) | {name: tensor}, path, {"format": "pt"})
+
+
+@pytest.mark.parametrize("suffix", ["inv_freq", "cos_cached", "sin_cached"])
+def test_a_spare_tensor_that_the_index_leaves_out_passes(sharded, suffix):
+    with_extra(sharded, f"model.layers.0.self_attn.rotary_emb.{suffix}", np.ones(4, np.float32))
+    assert read_checkpoint(sharded).config.warnings == ()
+
+
+def test_a_head_that_the_index_leaves_out_is_the_head(sharded, tiny_tensors_of):
+    """As in a single file: one of the same values is spare, another one is used."""
+    same = tiny_tensors_of()["model.embed_tokens.weight"]
+    with_extra(sharded, "lm_head.weight", same)
+    assert read_checkpoint(sharded).config.tie_word_embeddings
+    with_extra(sharded, "lm_head.weight", same + 1)
+    assert np.array_equal(read_checkpoint(sharded).weights["head"], same + 1)
+
+
+def test_an_unknown_tensor_that_the_index_leaves_out_is_refused(sharded):
+    with_extra(sharded, "model.layers.0.self_attn.q_proj.lora_A", np.ones(4, np.float32))
+    with pytest.raises(ModelError, match=r"tensor .*lora_A: no place for it in this architecture"):
+        read_checkpoint(sharded)
+
+
+def test_a_tensor_in_two_shards_is_refused(sharded, tiny_tensors_of):
+    with_extra(sharded, "model.embed_tokens.weight", tiny_tensors_of()["model.embed_tokens.weight"])
+    with pytest.raises(ModelError, match=r"embed_tokens\.weight: the index has it in model-00001"):
+        read_checkpoint(sharded)
+
+
+def test_a_tied_head_of_other_values_is_used_and_said(write_model, tiny_tensors_of):
+    """transformers 5 does not tie then; golden logits in tests/golden (llama-other-head)."""
+    other = tiny_tensors_of()["model.embed_tokens.weight"][::-1].copy()
+    checkpoint = read_checkpoint(write_model(tiny_tensors_of() | {"lm_head.weight": other}))
+    assert np.array_equal(checkpoint.weights["head"], other)
+    assert not checkpoint.config.tie_word_embeddings
+    (warning,) = checkpoint.config.warnings
+    assert warning.startswith(
+        "model.safetensors: tie_word_embeddings is true, but lm_head.weight has values of its own"
+    )
+
+
+def test_a_tied_model_that_holds_the_head_only(write_model, tiny_tensors_of):
+    """transformers ties the other way round then."""
+    tensors = tiny_tensors_of()
+    embedding = tensors.pop("model.embed_tokens.weight")
+    checkpoint = read_checkpoint(write_model(tensors | {"lm_head.weight": embedding}))
+    assert np.array_equal(checkpoint.weights["embedding"], embedding)
+    assert checkpoint.weights["head"] is checkpoint.weights["embedding"]
 
 
 def test_an_index_that_is_no_index(sharded):

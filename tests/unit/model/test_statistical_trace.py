@@ -12,7 +12,7 @@ from simulator.config import load_chip
 from simulator.errors import ModelError, TraceError
 from simulator.model.checkpoint import tensor_specs
 from simulator.model.statistical_trace import list_shapes, read_shape, statistical_trace
-from simulator.report.simulation import simulate
+from simulator.simulation.simulation import simulate
 from simulator.trace.statistical_counts import spread, token_activity
 from simulator.trace.trace import Trace
 from simulator.trace.trace_files import content_hash, load_trace
@@ -103,7 +103,7 @@ def test_equal_seeds_give_equal_content_hashes(captured: Trace) -> None:
 @pytest.mark.parametrize(
     ("shape", "tokens", "context", "message"),
     [
-        ("llama-2-7", 1, None, r"shape 'llama-2-7', expected one of .*, or the path of a config.json \(did you mean"),
+        ("llama-2-7", 1, None, r"shape 'llama-2-7', expected one of .*, or a model or its config.json \(did you mean"),
         ("no/config.json", 1, None, "no/config.json: no such file"),
         (SAMPLE, 0, None, "tokens 0, expected 1 or more"),
         (SAMPLE, 1, -1, "context -1, expected 0 or more"),

@@ -236,7 +236,7 @@ class Pooled(torch.nn.Module):
 @pytest.mark.parametrize(
     ("model", "value", "message"),
     [
-        (torch.nn.ReLU(), 1.0, "ReLU holds no nn.Linear, expected at least one"),
+        (torch.nn.ReLU(), 1.0, "ReLU calls no linear layer, expected at least one"),
         (Twice(), 1.0, "layer: its module is called twice, expected one pass without a cache"),
         (Pooled(), 1.0, "second: 1 tokens, expected 2 as the first linear layer has"),
         (Twice(), float("nan"), r"layer\.in: token 0 holds NaN or infinity"),

@@ -344,7 +344,7 @@ def test_bridge_shows_components_it_does_not_know(run):
 def test_bridge_that_does_not_add_up_is_refused(run, monkeypatch):
     monkeypatch.setattr(EnergyLedger, "total_pj", 1.0)
     with pytest.raises(ConservationError, match="bridge: steps reach"):
-        bridge_frame(run)
+        bridge_frame(replace(run))
 
 
 def test_bridge_bars_have_their_true_length(run):

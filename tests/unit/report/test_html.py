@@ -14,8 +14,8 @@ from simulator.report.cells import as_cells, write_number
 from simulator.report.figures import FIGURES, draw_figures
 from simulator.report.format import format_energy, format_power, format_share, format_time
 from simulator.report.html import _layers, render_html, write_page
-from simulator.report.simulation import simulate
 from simulator.report.tables import assumption_table, layer_table, phase_table
+from simulator.simulation.simulation import simulate
 
 EVIL = "<b>&\"'$x$"
 

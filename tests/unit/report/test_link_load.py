@@ -5,7 +5,7 @@ import pytest
 from simulator.config.chip_files import load_chip
 from simulator.report.figures.link_map import draw_links, links_finding, links_frame
 from simulator.report.link_load import link_loaders
-from simulator.report.simulation import simulate
+from simulator.simulation.simulation import simulate
 from simulator.trace.synthetic import synthetic_trace
 
 

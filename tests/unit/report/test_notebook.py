@@ -1,5 +1,7 @@
 """What a notebook uses of a run: its table, its figures, its headline, and files for papers."""
 
+from copy import copy
+
 import pandas as pd
 import pytest
 from factories import make_run
@@ -28,6 +30,20 @@ def test_every_figure_has_a_method_that_draws_into_axes_of_ones_own(run, name):
     figure = Figure()
     own = figure.add_subplot()
     assert getattr(run.plot, name)(ax=own) == (figure, own)
+
+
+def test_figures_are_completed_and_a_wrong_name_is_told(run):
+    assert set(FIGURES) < set(dir(run.plot))
+    with pytest.raises(AttributeError, match=r"no figure 'enery', expected one of bridge, .*did you mean 'energy'"):
+        run.plot.enery()
+    assert copy(run.plot).run is run
+
+
+def test_a_table_is_derived_once_and_each_caller_has_one_of_its_own(run, monkeypatch):
+    first = layer_table(run)
+    monkeypatch.setattr("simulator.report.tables.split_block", None)  # it could not be derived again
+    first["energy_pj"] = 0.0
+    assert layer_table(run)["energy_pj"].sum() == pytest.approx(run.ledger.total_pj)
 
 
 def test_the_headline_of_a_notebook(run):

@@ -6,8 +6,8 @@ from factories import make_chip, make_dram, make_sram, make_trace
 from simulator.mapping.fit import storage_frame, storage_summary
 from simulator.report.bridge import bridge_frame
 from simulator.report.result_json import result_dict
-from simulator.report.simulation import simulate
 from simulator.report.storage_table import storage_line
+from simulator.simulation.simulation import simulate
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from factories import make_chip, make_run, make_trace
 
 from simulator.actions import billed_components
 from simulator.errors import ConservationError
-from simulator.report.simulation import simulate
 from simulator.report.tables import (
     assumption_table,
     comparison_table,
@@ -17,6 +16,7 @@ from simulator.report.tables import (
     split_block,
     stage_table,
 )
+from simulator.simulation.simulation import simulate
 
 
 @pytest.fixture(scope="module")

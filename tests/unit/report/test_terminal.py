@@ -8,9 +8,9 @@ from rich.console import Console
 
 from simulator.engine.service import service
 from simulator.report.format import format_time
-from simulator.report.simulation import simulate
 from simulator.report.tables import phase_table
 from simulator.report.terminal import WIDTH, make_console, print_report, summary_lines
+from simulator.simulation.simulation import simulate
 
 
 @pytest.fixture(scope="module")

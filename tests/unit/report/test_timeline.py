@@ -12,8 +12,8 @@ from factories import make_chip
 
 from simulator.report import timeline
 from simulator.report.run import Run
-from simulator.report.simulation import simulate
 from simulator.report.timeline import write_timeline
+from simulator.simulation.simulation import simulate
 from simulator.trace.synthetic import synthetic_trace
 
 

@@ -21,9 +21,9 @@ def capturing(sweep, monkeypatch):
     passes = []
     real = captures.capture
 
-    def counted(model, text, preset, *more):
+    def counted(model, text, preset, *more, **options):
         passes.append(preset)
-        return real(model, text, preset, *more)
+        return real(model, text, preset, *more, **options)
 
     monkeypatch.setattr(captures, "capture", counted)
     source = {"model": "model", "text": "text.txt", "tokens": 8, "preset": "sdllm"}
@@ -66,10 +66,10 @@ def test_a_model_that_fails_under_one_encoder_stops_no_other(capturing, monkeypa
     config, _ = capturing({"encoding.timesteps": [3, 7]})
     real = captures.capture
 
-    def faulty(model, text, preset, *more):
+    def faulty(model, text, preset, *more, **options):
         if preset.timesteps == 3:
             raise ModelError("no")
-        return real(model, text, preset, *more)
+        return real(model, text, preset, *more, **options)
 
     monkeypatch.setattr(captures, "capture", faulty)
     frame = run_sweep(config, "out").frame

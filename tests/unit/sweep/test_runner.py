@@ -15,7 +15,7 @@ import pytest
 from simulator.config.chip_files import load_chip
 from simulator.errors import ConfigError, OutputError, TraceError
 from simulator.report.result_json import result_dict
-from simulator.report.simulation import simulate
+from simulator.simulation.simulation import simulate
 from simulator.sweep import compute, objectives, runner
 from simulator.sweep.runner import run_sweep
 from simulator.trace.synthetic import synthetic_trace

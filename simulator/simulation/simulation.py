@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -18,10 +18,9 @@ from simulator.engine.result import SimResult
 from simulator.errors import SpikewattError
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
-from simulator.report.format import format_power
 from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin, Run, time_util
-from simulator.report.storage_table import unbounded
+from simulator.simulation.assumptions import assumptions, unpublished
 from simulator.trace.trace import Trace
 
 Progress = Callable[[str, int, int], None]
@@ -82,7 +81,7 @@ def simulate(
         cmos45=cmos45_all(trace),
         dense=dense,
         command=command,
-        warnings=_warnings(mapped),
+        warnings=assumptions(mapped),
         precision=precision,
         bisection=_bisection(chip, trace, dense_chip, dense, progress) if breakeven else None,
     )
@@ -97,14 +96,14 @@ def repriced(run: Run, chip: ChipConfig, command: str) -> Run:
         When counted work has no price.
     """
     ledger = build_ledger(run.result, chip)
-    of_prices = tuple(_unpublished(run.chip))
+    of_prices = tuple(unpublished(run.chip))
     kept = (warning for warning in run.warnings if warning not in of_prices)
     return replace(
         run,
         mapped=replace(run.mapped, chip=chip),
         ledger=ledger,
         command=command,
-        warnings=(*kept, *_unpublished(chip)),
+        warnings=(*kept, *unpublished(chip)),
     )
 
 
@@ -150,64 +149,3 @@ def _priced(
     named = None if progress is None else partial(progress, mapped.chip.name)
     result = replay(mapped, named, memory_limit_bytes=memory_limit_bytes)
     return result, build_ledger(result, mapped.chip, allow_uncosted)
-
-
-def _warnings(mapped: Mapped) -> tuple[str, ...]:
-    """What a run takes for granted, and what its trace does; what follows from prices comes last."""
-    chip, trace = mapped.chip, mapped.trace
-    return (*_assumptions(chip, trace), *unbounded(mapped), *_drawn(trace), *_unpublished(chip))
-
-
-def _assumptions(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
-    """What every number of a run takes for granted."""
-    spiking = {"qk": "QK^T", "pv": "PV"}
-    added = [name for kind, name in spiking.items() if any(op.kind == kind and op.stream for op in trace.ops)]
-    dense = [name for name in spiking.values() if name not in added]
-    head = ", norms and the head" if any(op.kind == "head" for op in trace.ops) else " and norms"
-    products = f"attention products ({', '.join(dense)}), " if dense else ""
-    idle = "cores without work in a stage take no neuron updates in it; their leakage is in the static power"
-    return (
-        f"{products}softmax{head} are dense work of the vector unit, not spikes",
-        *((f"{' and '.join(added)}: each spike reads its cached row anew, as a weight row is read",) if added else ()),
-        *_order_of_tokens(chip),
-        *_apart(chip),
-        *((idle,) if chip.core.soma.every == "timestep" else ()),
-    )
-
-
-def _unpublished(chip: ChipConfig) -> Iterator[str]:
-    """What no source gives of the chip as a whole: its leakage, its area."""
-    static = chip.chip.static_power
-    if static.grade == "assumed":
-        ends = " to ".join(format_power(end) for end in (static.low, static.high) if end is not None)
-        span = f" ({ends})" if ends else ""
-        yield f"static power of {format_power(static.value)}{span} per chip is assumed, no published figure"
-    if chip.area is None:
-        yield "the chip file has no area: none of its sources gives one"
-
-
-def _order_of_tokens(chip: ChipConfig) -> tuple[str, ...]:
-    """What the schedule takes for granted."""
-    if chip.schedule.kind == "pipelined":
-        return ("tokens are pipelined: a round takes as long as the slowest of its stages",)
-    if chip.schedule.chunk > 1:
-        return (f"prompts pass each stage in chunks of {chip.schedule.chunk} tokens, one chunk at a time",)
-    return ("tokens follow one another: no two are in the chip at once",)
-
-
-def _apart(chip: ChipConfig) -> tuple[str, ...]:
-    """What handshakes take for granted; barriers take nothing."""
-    if chip.sync.kind == "barrier":
-        return ()
-    return (
-        "sync handshake: in the timesteps of a stage each core goes on when its own homes are done; the steps of a"
-        " stage still follow one another, and a core knows without cost how many values it waits for",
-    )
-
-
-def _drawn(trace: Trace) -> tuple[str, ...]:
-    """What a trace whose counts were drawn, not captured, takes for granted."""
-    warnings = trace.origin.get("warnings", [])
-    if trace.origin.get("kind") != "statistical" or not isinstance(warnings, list):
-        return ()
-    return tuple(map(str, warnings))

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from simulator.config.macros import (
+from simulator.config.price_models import (
     KIB,
     POWER_LAWS,
     SRAM,

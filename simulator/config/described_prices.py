@@ -13,9 +13,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from simulator.config.chip import ChipConfig, Noc
-from simulator.config.describe import model_at
 from simulator.config.fields import EnergyPj, Frozen, LengthNm, Positive, SizeBytes, Text, WidthBits
-from simulator.config.macros import Made, dram_energy, router_energy, scaled_energy, sram_energy, wire_energy
+from simulator.config.price_models import Made, dram_energy, router_energy, scaled_energy, sram_energy, wire_energy
+from simulator.config.schema_words import model_at
 from simulator.config.source_position import Place, Problem
 from simulator.config.validate import check
 from simulator.config.yaml_marks import Entry, MapNode, Node, ScalarNode
@@ -31,7 +31,7 @@ class _Described(Frozen):
 
 
 class SramModel(_Described):
-    """One access of an on-chip memory, by CACTI 7 (`simulator.config.macros.sram_energy`)."""
+    """One access of an on-chip memory, by CACTI 7 (`simulator.config.price_models.sram_energy`)."""
 
     model: Literal["sram"]
     capacity: SizeBytes = Field(description="of the whole memory, or the path of a field that holds it")

@@ -3,9 +3,9 @@ from pydantic import ValidationError
 
 from simulator.actions import ACTIONS
 from simulator.config import ChipConfig, load_chip
-from simulator.config.describe import field_at, model_at
+from simulator.config.chip_rules import broken_chip_rules
 from simulator.config.provenance import Price, StaticPower
-from simulator.config.rules import broken_chip_rules
+from simulator.config.schema_words import field_at, model_at
 
 
 @pytest.mark.parametrize("path", [action.path for action in ACTIONS.values()], ids=".".join)

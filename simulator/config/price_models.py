@@ -1,8 +1,8 @@
 """Prices made from a description: SRAM by capacity, node and cell; DRAM by kind; wires, routers; logic scaled.
 
 The SRAM figures are those of CACTI 7 (``cache type "ram"``, 64-bit port, one read/write port, 350 K, no ECC, objective
-of dynamic power, leakage and area). A chip file asks for them in place of a number; `simulator.config.expand` puts the
-number there.
+of dynamic power, leakage and area). A chip file asks for them in place of a number;
+`simulator.config.described_prices` puts the number there.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 import pytest
 
 from simulator.config import load_chip
-from simulator.report.simulation import _unpublished
+from simulator.simulation.assumptions import unpublished
 
 LEAKAGE = "static power of 145.0 mW (27.00 mW to 190.0 mW) per chip is assumed, no published figure"
 AREA = "the chip file has no area: none of its sources gives one"
@@ -11,16 +11,16 @@ AREA = "the chip file has no area: none of its sources gives one"
 
 @pytest.mark.parametrize("chip", ["sdllm-asic-7nm", "dense-int8-7nm"])
 def test_the_leakage_at_7_nm_is_said_to_be_assumed(chip):
-    assert list(_unpublished(load_chip(chip))) == [LEAKAGE]
+    assert list(unpublished(load_chip(chip))) == [LEAKAGE]
     assert load_chip(chip).summary.endswith("leakage at 7 nm assumed")
 
 
 def test_what_spinnaker2_lacks_is_said():
-    static, area = _unpublished(load_chip("spinnaker2-like"))
+    static, area = unpublished(load_chip("spinnaker2-like"))
     assert "is assumed" in static
     assert area == AREA
 
 
 @pytest.mark.parametrize("chip", ["loihi-like", "truenorth-like", "odin-like"])
 def test_nothing_is_said_where_the_sources_give_both(chip):
-    assert list(_unpublished(load_chip(chip))) == []
+    assert list(unpublished(load_chip(chip))) == []
