@@ -2,9 +2,9 @@
 
     python benchmarks/check.py [--base REV] [--repeats 9] [--limit 0.10] [--json]
 
-REV is the last tag by default. Both trees run the same workloads of this script's list, in turn, each in a process of its
-own, after their kernels are compiled; the figure is the ratio of the medians of the CPU seconds. The workloads are those
-behind the ratios of README: the engine against its oracle, the network, and a capture.
+REV is the last tag by default. Both trees run the same workloads in turn, each in a process of its own, after their
+kernels are compiled. The figure is the ratio of the medians of the CPU seconds. The workloads are those behind the
+ratios of README: a simulation, the network under multicast, and a capture.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ WORKLOADS = {
         "sw.simulate(chip, trace)",
     ),
     "capture": (
-        "import simulator as sw\nfrom pathlib import Path\ntext = Path('traces/model/heldout_sample.txt')\n"
-        "sw.capture('traces/model', text.read_text()[:2000], 'sdllm')",
-        "sw.capture('traces/model', text.read_text()[:2000], 'sdllm')",
+        "import simulator as sw\nfrom pathlib import Path\nmodel = Path('traces/model')\n"
+        "text = (model / 'heldout_sample.txt').read_text()[:2000]\n"
+        "sw.capture(model, text, preset='sdllm')",
+        "sw.capture(model, text, preset='sdllm')",
     ),
 }
 TIMED = "import time\n{warm_up}\nbefore = time.process_time()\n{work}\nprint('seconds', time.process_time() - before)\n"
