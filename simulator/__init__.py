@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simulator.errors import ConfigError, SpikewattError
     from simulator.mapping.fit import fit
     from simulator.model.capture import capture
+    from simulator.model.model_options import ModelOptions
     from simulator.model.perplexity import perplexity
     from simulator.model.preset import list_presets, load_preset
     from simulator.model.statistical_trace import list_shapes, statistical_trace
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 _HOME = {
     "ConfigError": "simulator.errors",
     "Mesh": "simulator.engine.network.shape",
+    "ModelOptions": "simulator.model.model_options",
     "Router": "simulator.engine.network.shape",
     "SpikewattError": "simulator.errors",
     "as_encoding": "simulator.trace.recode",
@@ -66,6 +68,7 @@ _HOME = {
 __all__ = [
     "ConfigError",
     "Mesh",
+    "ModelOptions",
     "Router",
     "SpikewattError",
     "as_encoding",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -21,7 +22,7 @@ import simulator.cli.energy_commands
 import simulator.cli.check_commands  # noqa: F401
 # isort: on
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143  # 128 and the number of the signal
 
 
 def main() -> NoReturn:
@@ -32,6 +33,7 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without a letter must not stop a result
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app(standalone_mode=True)
     except SpikewattError as error:
@@ -39,6 +41,12 @@ def main() -> NoReturn:
         sys.exit(2)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:  # what typer makes of Ctrl-C
-            print("stopped; nothing half-written is left", file=sys.stderr)
+            print("interrupted; no partial output was kept", file=sys.stderr)
         raise
     sys.exit(0)
+
+
+def _terminate(signum: int, frame: object) -> NoReturn:
+    """End as after Ctrl-C: what is half-written is removed on the way out."""
+    print("terminated; no partial output was kept", file=sys.stderr)
+    sys.exit(TERMINATED)

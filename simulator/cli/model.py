@@ -60,10 +60,10 @@ def capture(
     from simulator.model.capture import capture as run_capture
     from simulator.model.generation import Decode
     from simulator.model.model_options import parse_options
-    from simulator.outputs import check_writable_file
+    from simulator.outputs.output_file import TRACE, check_writable_file
     from simulator.text_files import read_text
 
-    check_writable_file(out)
+    check_writable_file(out, TRACE, inputs=(text, prefill))
     if (prefill is None) != (decode is None):
         raise SpikewattError("found one of --prefill and --decode, expected both or neither")
     if prefill is None:
@@ -204,10 +204,10 @@ def calibrate(
     from simulator.model.model_location import locate_model
     from simulator.model.model_options import parse_options
     from simulator.model.tokenizer import Tokenizer, text_warnings, tokenize
-    from simulator.outputs import check_writable_file
+    from simulator.outputs.output_file import PRESET, check_writable_file
     from simulator.text_files import read_text
 
-    check_writable_file(out)
+    check_writable_file(out, PRESET, inputs=(text,))
     content, checkpoint = read_text(text), read_checkpoint(model, parse_options(bos, ignore_config_keys))
     config = checkpoint.config
     passages = tokenize(Tokenizer(model, config), content, config.max_position_embeddings, tokens)
@@ -248,9 +248,11 @@ def synthesize(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Write a synthetic trace: a pattern through a chain of layers, or a model drawn like a captured trace."""
-    from simulator.outputs import check_writable_file
+    from simulator.outputs.names import as_name
+    from simulator.outputs.output_file import TRACE, check_writable_file
+    from simulator.shipped import find_trace
 
-    check_writable_file(out)
+    check_writable_file(out, TRACE, inputs=(find_trace(like),))
     if shape is not None:
         from simulator.model.model_options import parse_options
         from simulator.model.statistical_trace import statistical_trace
@@ -260,7 +262,7 @@ def synthesize(
         captured = load_trace(like)
         options = parse_options(None, ignore_config_keys)
         trace = statistical_trace(
-            shape, captured, tokens, phase=phase, context=context, seed=seed, name=out.stem, options=options
+            shape, captured, tokens, phase=phase, context=context, seed=seed, name=as_name(out.stem), options=options
         )
     else:
         from simulator.model.encoder import encoding_for
@@ -276,6 +278,6 @@ def synthesize(
             tokens=tokens,
             mean_count=mean_count,
             seed=seed,
-            name=out.stem,
+            name=as_name(out.stem),
         )
     typer.echo(f"{out}: {write_trace(trace, out)}")

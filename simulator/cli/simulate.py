@@ -41,6 +41,7 @@ def simulate(
     encoding: Annotated[Code | None, typer.Option(help="replay the counts under this code")] = None,
     set_: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="report folder; default reports/<chip>/<trace>")] = None,
+    force: Annotated[bool, typer.Option("--force", help="replace the folder of --out and all that it holds")] = False,
     dense_twin: Annotated[
         bool, typer.Option(help="simulate the trace on the dense chip of the same node (45 nm for others) as well")
     ] = True,
@@ -97,6 +98,7 @@ def simulate(
         allow_uncosted=allow_uncosted,
         memory_limit_bytes=None if memory_limit is None else size_bytes("--memory-limit", memory_limit),
         folder=out,
+        force=force,
         figures=tuple(kind.value for kind in figures or ()),
         latex=latex,
         timeline=timeline,

@@ -21,6 +21,7 @@ from simulator.config.fields import (
     Depth,
     Frozen,
     LengthNm,
+    Name,
     Places,
     Positive,
     Quantity,
@@ -333,7 +334,7 @@ class Schedule(Frozen):
 class ChipConfig(Frozen):
     """A chip file. Everything that the mapping, the engine and the energy ledger know of the hardware."""
 
-    name: Text
+    name: Name
     summary: Text = Field(description="one line for `spikewatt chips`")
     sources: dict[str, Text] = Field(description="short key -> citation")
     technology: Technology

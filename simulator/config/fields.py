@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError, core_schema
 
+from simulator.outputs.names import NAME, name_fault
 from simulator.units import EXAMPLE, INSIDE, UNITS, parse_quantity, with_article
 
 
@@ -82,6 +91,17 @@ Places = Annotated[int, Field(ge=1, le=1 << 16, strict=True)]
 Cycles = Annotated[int, Field(ge=0, le=SLIP, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True)]
 Text = Annotated[str, Field(min_length=1)]
+
+
+def _named(name: str) -> str:
+    """``name`` itself; the error line says what a name is."""
+    if fault := name_fault(name):
+        raise broken_rule("", fault)
+    return name
+
+
+# A part of the paths that the program writes.
+Name = Annotated[str, AfterValidator(_named), WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}$"})]
 
 
 RULES_APART = "rules apart"  # context of a validation whose caller checks the rules between distant fields itself

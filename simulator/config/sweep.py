@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from simulator.config.chip_files import chips_directory
 from simulator.config.constraints import parse_constraint
 from simulator.config.extends import is_path, shown_path
-from simulator.config.fields import Count, Expected, Frozen, Text
+from simulator.config.fields import Count, Expected, Frozen, Name, Text
 from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.sweep_axes import Axis, AxisValue, Range, identity
 from simulator.config.sweep_checks import CHIP_AXIS, chip_problems, is_capture_axis
@@ -61,7 +61,7 @@ class CaptureSource(Frozen):
 class SweepConfig(Frozen):
     """A sweep file. `base` and `trace` are relative to the file in it, and to the working directory once loaded."""
 
-    name: Text
+    name: Name
     summary: Text
     base: Text | None = Field(default=None, description="a shipped chip, or the path of a chip file; or axes.chip")
     trace: Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Expected("text, or a list of texts")] = Field(

@@ -21,7 +21,7 @@ from simulator.model.evaluate import Evaluation, evaluate
 from simulator.model.preset import EncoderFields, Preset, load_preset
 from simulator.model.program import DRIVEN
 from simulator.model.tokenizer import Passage
-from simulator.outputs import replaced_whole
+from simulator.outputs.output_file import PRESET, replaced_whole
 
 GAMMAS = (1.0, 0.998, 0.995, 0.99, 0.98, 0.96)
 STEP_SHARES = (1.0, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3)
@@ -204,5 +204,5 @@ def write_preset(calibration: Calibration, path: Path, model: str, text_sha256: 
     )
     fields: dict[str, Any] = preset.model_dump(exclude_none=True, exclude_defaults=True)
     text = comment + yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
-    with replaced_whole(path) as beside:
+    with replaced_whole(path, PRESET) as beside:
         beside.write_text(text, encoding="utf-8")

@@ -33,6 +33,7 @@ from simulator.model.recorder import Recorder
 from simulator.model.tokenizer import Passage, Tokenizer, split_passages, text_warnings, tokenize
 from simulator.model.transformer import forward
 from simulator.model.weight_files import weight_files
+from simulator.outputs.names import as_name
 from simulator.trace.encoding import Encoding
 from simulator.trace.stats import stats_by_kind, trace_stats
 from simulator.trace.trace import Trace
@@ -159,7 +160,7 @@ def capture(
     lengths = [len(p.token_ids) for p in passages]
     lengths[-1] += len(generated)
     program = build_program(config, settled, checkpoint.stored_bits, max(lengths))
-    name = name or f"{model_name}-{chosen.name}-T{encoding.n_timesteps}"
+    name = name or as_name(f"{model_name}-{chosen.name}-T{encoding.n_timesteps}")
     trace = run.recorder.trace(name, program, lengths, origin | {"warnings": list(warnings)}, len(generated))
     report = CaptureReport(
         n_tokens=sum(lengths),

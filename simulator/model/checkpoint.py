@@ -24,8 +24,8 @@ DERIVED = ("rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cache
 FLOATS = {"F32", "F16", "BF16"}
 # A model whose weights take no more in float32 stays in memory once read; of a larger one a tensor is read when used.
 KEPT_BYTES = 512 * 2**20
-# Rows of the head that are held at once take about this much in float32.
-PART_BYTES = 64 * 2**20
+# Rows of the head that are held at once take about this much in float32; a rotation makes several copies in float64.
+PART_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True)

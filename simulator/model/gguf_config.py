@@ -42,7 +42,7 @@ ROPE_READ = ("rope.scaling.type", "rope.scaling.finetuned", "rope.scale_linear",
 
 
 def gguf_fields(file: GgufFile) -> dict[str, Any]:
-    """The fields of a ``config.json`` that the metadata states.
+    """The fields of a ``config.json`` that the metadata states; metadata of another meaning keeps its own name.
 
     Raises
     ------
@@ -53,11 +53,11 @@ def gguf_fields(file: GgufFile) -> dict[str, Any]:
     architecture, problems = file.metadata.get("general.architecture"), []
     family = FAMILIES.get(architecture) if isinstance(architecture, str) else None
     if family is None:
-        known = ", ".join(FAMILIES)
+        names = ", ".join(FAMILIES)
         raise ModelError(
-            f"{file.path}: general.architecture: {architecture!r} is not supported, expected one of {known}"
+            f"{file.path}: general.architecture: {architecture!r} is not supported, expected one of {names}"
         )
-    n_parts = file.metadata.get("split.count", 1)
+    n_parts = _plain(file.metadata.get("split.count", 1))
     if n_parts not in (0, 1):
         raise ModelError(f"{file.path}: one of {n_parts} parts; join them with: llama-gguf-split --merge")
     stated = {
@@ -71,14 +71,14 @@ def gguf_fields(file: GgufFile) -> dict[str, Any]:
         for key, allowed in FIXED.items()
         if key in stated and stated[key] not in allowed
     ]
-    known_keys = {*REQUIRED, *OPTIONAL, *READ, *FIXED, *ROPE_READ}
-    problems += [f"{architecture}.{key}: {stated[key]!r} is not supported" for key in stated if key not in known_keys]
     problems += [] if "token_embd.weight" in file.tensors else ["tensor token_embd.weight is missing"]
     if problems:
         raise ModelError("\n".join(f"{file.path}: {problem}" for problem in problems))
     fields = {name: stated[key] for key, name in REQUIRED.items()}
     fields |= {name: stated[key] for key, name in OPTIONAL.items() if key in stated}
     fields["rope_scaling"] = _rope_scaling(file, stated)
+    known = {*REQUIRED, *OPTIONAL, *READ, *FIXED, *ROPE_READ}  # the others are refused as unknown keys are
+    fields |= {f"{architecture}.{key}": value for key, value in stated.items() if key not in known}
     return fields | {
         "model_type": family,
         "hidden_act": "silu",

@@ -303,6 +303,9 @@ def _inconsistent(config: LlamaConfig) -> list[str]:
     heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
     if heads % kv_heads:
         problems.append(f"num_attention_heads: {heads}, expected a multiple of num_key_value_heads = {kv_heads}")
+    divisors = config.rope_scaling.divisors
+    if divisors and (len(divisors) != config.head_dim // 2 or not all(map(is_positive, divisors))):
+        problems.append(f"rope_freqs.weight: {shown(divisors)}, expected {config.head_dim // 2} positive numbers")
     if config.head_dim % 2:
         problems.append(f"head_dim: {config.head_dim}, expected an even number (rotary position turns pairs)")
     return problems

@@ -68,7 +68,8 @@ def locate_model(model: Path | str) -> ModelLocation:
     """
     path = Path(model).expanduser()
     if path.is_dir():
-        return _in_folder(path, path.resolve().name)
+        stored = path.name.startswith("models--") and (path / "snapshots").is_dir()
+        return _snapshot(path, path.name.removeprefix("models--").replace("--", "/", 1)) if stored else _folder(path)
     if path.is_file():
         return _file(path)
     if is_hub_id(str(model)) and (hub_folder(str(model)).is_dir() or not path.parent.is_dir()):
@@ -84,11 +85,11 @@ def _file(path: Path) -> ModelLocation:
     raise ModelError(f"{path}: {kind}; {EXPECTED} ({fix})")
 
 
-def _in_folder(folder: Path, name: str) -> ModelLocation:
+def _folder(folder: Path, name: str = "") -> ModelLocation:
     """The folder itself, or the one GGUF file in it when it holds no safetensors weights."""
     found = sorted(p for p in folder.glob("*.gguf") if p.is_file())
     if not found or (folder / WEIGHTS_FILE).exists() or (folder / INDEX_FILE).exists():
-        return ModelLocation(folder, name)
+        return ModelLocation(folder, name or folder.resolve().name)
     if len(found) > 1:
         names = ", ".join(p.name for p in found[:8])
         raise ModelError(f"{folder}: holds {len(found)} GGUF files, expected one; name the file: {names}")
@@ -96,18 +97,29 @@ def _in_folder(folder: Path, name: str) -> ModelLocation:
 
 
 def _cached(hub_id: str) -> ModelLocation:
-    """The snapshot of a hub id in the local cache, that of ``main`` where there are several."""
-    stored, help_line = hub_folder(hub_id), f"download it with: hf download {hub_id}"
-    if not stored.is_dir():
-        raise ModelError(f"{hub_id}: no such folder, and the Hub cache {stored.parent} does not hold it; {help_line}")
+    """A hub id in the local cache."""
+    stored = hub_folder(hub_id)
+    if stored.is_dir():
+        return _snapshot(stored, hub_id)
+    raise ModelError(
+        f"{hub_id}: no such folder, and the Hub cache {stored.parent} does not hold it;"
+        f" download it with: hf download {hub_id}"
+    )
+
+
+def _snapshot(stored: Path, hub_id: str) -> ModelLocation:
+    """The snapshot in a folder of the Hub cache, that of ``main`` where there are several."""
     main = stored / "refs" / "main"
     snapshots = sorted(p for p in (stored / "snapshots").glob("*") if p.is_dir())
     if main.is_file():
         commit = main.read_text(encoding="utf-8", errors="replace").strip()
         snapshots = [p for p in snapshots if p.name == commit]
     if len(snapshots) != 1:
-        raise ModelError(f"{hub_id}: {stored} holds {len(snapshots)} snapshots of it, expected one; {help_line}")
-    return _in_folder(snapshots[0], hub_id.split("/")[1])
+        raise ModelError(
+            f"{hub_id}: {stored} holds {len(snapshots)} snapshots of it, expected one;"
+            f" download it with: hf download {hub_id}"
+        )
+    return _folder(snapshots[0], hub_id.split("/")[-1])
 
 
 def missing_weights(folder: Path) -> ModelError:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from simulator.config.extends import is_path
-from simulator.config.fields import Count, Frozen, Positive, Text
+from simulator.config.fields import Count, Frozen, Name, Positive, Text
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import validate
 from simulator.config.yaml_marks import MapNode, read_marked
@@ -93,7 +93,7 @@ class AttentionFields(Frozen):
 class Preset(Frozen):
     """What each stream and each weight of a model uses."""
 
-    name: Text
+    name: Name
     summary: Text
     code: Code = "ternary"
     timesteps: Count | None = Field(default=None, description="T of the code; say this or `levels`")

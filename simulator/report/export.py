@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simulator.errors import OutputError, did_you_mean
-from simulator.outputs import replaced_whole
+from simulator.outputs.output_file import FIGURES, TEXT, replaced_whole
 from simulator.report.cells import as_cells
 from simulator.report.figures.style import pdf_bytes, png_bytes, svg_text
 from simulator.report.run import Run
@@ -100,7 +100,7 @@ def _known(formats: Mapping[str, Writer], file: Path) -> Writer:
 
 def _write(file: Path, content: bytes) -> None:
     try:
-        with replaced_whole(file) as beside:
+        with replaced_whole(file, FIGURES.get(file.suffix, TEXT)) as beside:
             beside.write_bytes(content)
     except OSError as error:
         raise OutputError(f"{file}: cannot be written: {error.strerror or error}") from error

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from simulator.errors import OutputError
 from simulator.mapping.fit import storage_frame
-from simulator.outputs import check_folder
+from simulator.outputs.output_folder import FolderKind, check_folder, replaced_folder
 from simulator.report.analytic import analytic_table
 from simulator.report.result_json import result_text
 from simulator.report.run import Run
-from simulator.report.run_manifest import manifest_dict
+from simulator.report.run_manifest import SCHEMA, manifest_dict
 from simulator.report.tables import assumption_table, layer_table
 
 MANIFEST, CHIP_FILE = "manifest.json", "chip.json"
+REPORT_FOLDER = FolderKind("report", MANIFEST, SCHEMA)
 
 Writer = Callable[[Run, Path], object]  # adds files of its own (figures, html) to the folder it is given
 
 
-def write_report(run: Run, out_dir: Path | str, *, writers: Sequence[Writer] = ()) -> Path:
+def write_report(run: Run, out_dir: Path | str, *, writers: Sequence[Writer] = (), force: bool = False) -> Path:
     """Write the report of ``run`` as the folder ``out_dir`` and return its path.
 
     ``result.json``; ``chip.json`` (the chip as resolved); ``layers.csv`` (`layer_table`); ``components.csv`` (the
@@ -35,27 +32,24 @@ def write_report(run: Run, out_dir: Path | str, *, writers: Sequence[Writer] = (
     ``storage.csv`` (what lies in memory beside weights); ``breakeven.csv`` where it was asked for; what ``writers``
     add; last ``manifest.json``, whose presence says that the report is complete.
 
-    Everything is written to a hidden folder beside ``out_dir``, which then takes its place. An earlier report there is
-    replaced only then: a failure or Ctrl-C on the way leaves it as it was, and leaves nothing else behind.
+    Everything is written to a hidden folder next to ``out_dir``, which then takes its place in one step. An earlier
+    report there is replaced only then, and of it only the files that its manifest lists: other files stay. A failure,
+    Ctrl-C or a kill on the way leaves it as it was. ``force`` replaces a folder of anything else as a whole.
 
     Raises
     ------
     OutputError
         ``out_dir`` cannot be written, or holds something that is not a report.
     """
-    place = Path(out_dir).resolve()
     try:
-        check_place(out_dir)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with _beside(place) as folder:
+        with replaced_folder(Path(out_dir), REPORT_FOLDER, force) as folder:
             _write_files(run, folder)
             for writer in writers:
                 writer(run, folder)
             _write_text(folder / MANIFEST, json.dumps(manifest_dict(run, _names(folder)), indent=2) + "\n")
-            _swap(folder, place)
     except OSError as error:
         raise OutputError(f"{out_dir}: cannot write the report: {error.strerror or error}") from error
-    return place
+    return Path(out_dir).resolve()
 
 
 def _write_files(run: Run, folder: Path) -> None:
@@ -91,32 +85,6 @@ def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def check_place(out_dir: Path | str) -> None:
+def check_place(out_dir: Path | str, force: bool = False) -> None:
     """Raise OutputError where no report can be written: no permission, a file, or a folder of something else."""
-    check_folder(Path(out_dir), "report", MANIFEST)
-
-
-@contextmanager
-def _beside(place: Path) -> Iterator[Path]:
-    """A new hidden folder beside ``place``, removed at the end unless it was moved."""
-    folder = place.with_name(f".{place.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        folder.mkdir()
-        yield folder
-    finally:  # also after Ctrl-C
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _swap(folder: Path, place: Path) -> None:
-    """Put ``folder`` in the place of ``place``; an earlier report there steps aside and returns if that fails."""
-    if not place.exists():
-        os.rename(folder, place)
-        return
-    aside = folder.with_suffix(".old")
-    try:
-        os.rename(place, aside)
-        os.rename(folder, place)
-    finally:  # also after Ctrl-C between the two
-        if aside.exists() and not place.exists():
-            os.rename(aside, place)
-        shutil.rmtree(aside, ignore_errors=True)
+    check_folder(Path(out_dir), REPORT_FOLDER, force)

@@ -11,11 +11,13 @@ from simulator.choices import Precision
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_files import load_chip, load_dense_twin
 from simulator.errors import SpikewattError
-from simulator.outputs import check_writable_file
+from simulator.outputs.names import path_below
+from simulator.outputs.output_file import TIMELINE, check_writable_file
 from simulator.report.progress import ProgressLine
 from simulator.report.report_files import Writer, check_place, write_report
 from simulator.report.run import Run
 from simulator.report.timeline import SLICES_MAX, write_timeline
+from simulator.shipped import find_trace
 from simulator.trace.codes import Code
 from simulator.trace.recode import as_encoding
 from simulator.trace.trace import Trace
@@ -47,6 +49,8 @@ class SimulateRequest:
         Refuse to start where the arrays of a simulation take more.
     folder
         Folder of the report; None: ``reports/<chip>/<trace>``.
+    force
+        Replace the folder whatever it holds.
     figures, latex
         Formats of figure files besides SVG, and whether tables are also written as LaTeX.
     timeline
@@ -67,6 +71,7 @@ class SimulateRequest:
     allow_uncosted: bool = False
     memory_limit_bytes: int | None = None
     folder: Path | None = None
+    force: bool = False
     figures: tuple[Literal["png", "pdf"], ...] = ()
     latex: bool = False
     timeline: Path | None = None
@@ -94,10 +99,10 @@ def run_request(request: SimulateRequest, progress: ProgressLine) -> Simulated:
     """
     chip = load_chip(request.chip, list(request.overrides))
     trace = _trace(request)
-    folder = request.folder or Path("reports") / chip.name / trace.name
-    check_place(folder)
+    folder = request.folder or path_below(Path("reports"), chip.name, trace.name)
+    check_place(folder, request.force)
     if request.timeline is not None:
-        check_writable_file(request.timeline)
+        check_writable_file(request.timeline, TIMELINE, inputs=(find_trace(request.trace), Path(request.chip)))
     twin = twin_of(chip, request.dense_twin)
     progress.say(f"{trace} on {chip.name}; the first run on a machine compiles the kernels")
     run = _simulated(request, chip, trace, twin, progress)
@@ -105,7 +110,7 @@ def run_request(request: SimulateRequest, progress: ProgressLine) -> Simulated:
         progress.say(f"{request.timeline}: {left_out} slices beyond the first {SLICES_MAX} are left out")
     verified = _verified(run, request.verify)
     progress.say("writing the report")
-    write_report(run, folder, writers=_writers(request))
+    write_report(run, folder, writers=_writers(request), force=request.force)
     return Simulated(run, folder, verified)
 
 

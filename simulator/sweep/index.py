@@ -10,7 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from simulator.errors import OutputError
-from simulator.outputs import replaced_whole
+from simulator.outputs.output_file import PARQUET as PARQUET_FILE
+from simulator.outputs.output_file import SQLITE as SQLITE_FILE
+from simulator.outputs.output_file import replaced_whole
 from simulator.sweep.store import commit
 
 CSV, SQLITE, PARQUET = "points.csv", "points.sqlite", "points.parquet"
@@ -30,11 +32,11 @@ def save_tables(frame: pd.DataFrame, folder: Path) -> tuple[Path, ...]:
     commit(folder / CSV, frame.to_csv(index=False, lineterminator="\n"))
     written = [folder / CSV, folder / SQLITE]
     try:
-        with replaced_whole(folder / SQLITE) as beside, closing(sqlite3.connect(beside)) as database:
+        with replaced_whole(folder / SQLITE, SQLITE_FILE) as beside, closing(sqlite3.connect(beside)) as database:
             frame.to_sql(TABLE, database, index=False)
             database.commit()
         if find_spec("pyarrow") is not None:
-            with replaced_whole(folder / PARQUET) as beside:
+            with replaced_whole(folder / PARQUET, PARQUET_FILE) as beside:
                 _one_type_each(frame).to_parquet(beside, index=False)
             written.append(folder / PARQUET)
     except (OSError, sqlite3.Error) as error:

@@ -15,7 +15,8 @@ import pandas as pd
 
 from simulator.config.sweep import SweepConfig
 from simulator.errors import OutputError
-from simulator.outputs import check_folder, replaced_whole
+from simulator.outputs.output_file import JSON, PAGE, TEXT, replaced_whole
+from simulator.outputs.output_folder import FolderKind, check_folder
 from simulator.report.result_json import SCHEMA as RESULT_SCHEMA
 from simulator.report.result_json import SCHEMA_VERSION as RESULT_VERSION
 from simulator.report.result_json import result_dict
@@ -27,7 +28,10 @@ from simulator.sweep.space import Point, code_sha256
 SWEEP, POINTS = "sweep.json", "points"
 RESULT, ERROR = "result.json", "error.json"
 ORIGIN = "point"  # key of a result: values, chip, trace and code of its point
+SCHEMA = "spikewatt/sweep"
 SCHEMA_VERSION = 2
+SWEEP_FOLDER = FolderKind("sweep", SWEEP, SCHEMA)
+_KINDS = {".json": JSON, ".html": PAGE}
 
 # What of a result the table shows beside the objectives, whole branches included.
 SHOWN = (
@@ -54,11 +58,11 @@ class Store:
 
     def check(self) -> None:
         """Raise OutputError when the folder cannot be written, or holds something that is not a sweep."""
-        check_folder(self.folder, "sweep", SWEEP)
+        check_folder(self.folder, SWEEP_FOLDER)
 
     def open(self, config: SweepConfig, trace_hashes: Mapping[str, str]) -> None:
         """Make the folder, or take up the one that an earlier call left, and note what the sweep is."""
-        about = {"schema": "spikewatt/sweep", "schema_version": SCHEMA_VERSION, **config.model_dump(mode="json")}
+        about = {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **config.model_dump(mode="json")}
         commit(self.folder / SWEEP, _json(about | {"trace_content_hashes": dict(trace_hashes)}))
 
     def result(self, point_id: str) -> dict[str, Any] | None:
@@ -159,7 +163,7 @@ def commit(path: Path, text: str) -> None:
     """
     try:
         os.makedirs(path.parent, exist_ok=True)
-        with replaced_whole(path) as beside:
+        with replaced_whole(path, _KINDS.get(path.suffix, TEXT)) as beside:
             beside.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error

@@ -28,8 +28,8 @@ def check_trace(trace: Trace) -> None:
     Raises
     ------
     TraceError
-        No tokens or streams, a size out of range, an action without a name in the chip files, an id that is
-        unknown, repeated or in no stage, or layers that do not chain.
+        No tokens or streams, a size out of range, an action without a name in the chip files, an id that
+        is unknown, repeated or in no stage, or layers that do not chain.
     """
     _check_tokens(trace)
     _check_sizes(trace)

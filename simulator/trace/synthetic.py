@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import TraceError, did_you_mean
+from simulator.outputs.names import LONGEST
 from simulator.trace.check import check_trace
 from simulator.trace.codes import Code
 from simulator.trace.encoding import Encoding
@@ -104,7 +105,7 @@ def synthetic_trace(
     streams = tuple(Stream(f"layers.{k}.in", n) for k, n in enumerate(sizes[:-1]))
     generator = _Counts(pattern, encoding, streams, tokens, mean_count, SingleSpike(*single), seed)
     trace = Trace(
-        name=name or f"{pattern} {'-'.join(map(str, sizes))}",
+        name=name or f"{pattern}-{'-'.join(map(str, sizes))}"[:LONGEST],
         encoding=encoding,
         streams=streams,
         layers=tuple(

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import OutputError, TraceError
-from simulator.outputs import replaced_whole
+from simulator.outputs.names import name_fault
+from simulator.outputs.output_file import TRACE, replaced_whole
 from simulator.shipped import find_trace
 from simulator.trace.check import check_trace
 from simulator.trace.trace import PHASES, Trace
@@ -64,18 +65,21 @@ def save_trace(trace: Trace, path: str | Path) -> str:
     Raises
     ------
     TraceError
-        The trace does not hold together (`check_trace`), or its counts are beyond its encoding.
+        The trace does not hold together (`check_trace`), its name is invalid (`name_fault`), or its counts are
+        beyond its encoding.
     OutputError
         The file cannot be written; what stood at ``path`` is unchanged.
     """
     path = Path(path)
     check_trace(trace)
+    if fault := name_fault(trace.name):
+        raise TraceError(f"the trace's name: {fault}")
     try:
         if path.is_dir():
             raise OutputError(f"{path}: is a directory, expected the path of a file such as {path / 'trace.npz'}")
         if not path.parent.is_dir():
             raise OutputError(f"{path}: cannot write: there is no directory {path.parent}, make it first")
-        with replaced_whole(path) as beside, zipfile.ZipFile(beside, "x") as archive:
+        with replaced_whole(path, TRACE) as beside, zipfile.ZipFile(beside, "x") as archive:
             content_hash = _write(trace, archive)
     except OSError as error:
         raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error

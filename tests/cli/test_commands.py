@@ -171,7 +171,7 @@ def test_synthesize_prints_the_content_hash_and_makes_the_folders(work: Path) ->
         (("--shape", "llama-2-7b", "--sizes", "4,3"), "sizes has no meaning with --shape, leave it out"),
         (("--context", "4"), "context has no meaning without --shape, leave it out"),
         (("--out", "/proc/s.npz"), "/proc/s.npz: cannot be written in /proc: No such file or directory"),
-        (("--out", "."), ".: is a directory, expected the path of a file"),
+        (("--out", "."), ".: is a directory, expected the path of a file; choose another path"),
     ],
 )
 def test_synthesize_refuses_in_one_line(
@@ -405,7 +405,7 @@ def test_a_byte_order_mark_is_no_text(inputs: Path, work: Path) -> None:
 def test_a_capture_that_cannot_be_kept_is_refused_before_the_model_is_read(work: Path, refused: Refused) -> None:
     for out, reason in (
         ("/proc/x/cap.npz", "cannot be written in /proc: No such file or directory"),
-        (".", "is a directory, expected the path of a file"),
+        (".", "is a directory, expected the path of a file; choose another path"),
     ):
         assert refused(run_program("capture", "--model", "nosuch", "--out", out)) == f"{out}: {reason}"
 

@@ -234,7 +234,8 @@ BAD_OPTIONS = {
     "out-is-a-file": (("--out", "taken"), "taken: is a file, expected a folder for the report"),
     "out-of-something-else": (
         ("--out", "other"),
-        "other: is not empty and holds no report (manifest.json), expected a new or empty folder",
+        "other: is not empty and holds no report (manifest.json), expected a new or empty folder;"
+        " --force removes what it holds: thesis.txt",
     ),
     "out-not-writable": (
         ("--out", "/proc/x/y"),
@@ -355,7 +356,7 @@ def test_ctrl_c_leaves_the_folder_as_it_was(
     else:
         monkeypatch.setattr("simulator.report.html.write_page", stop)
     done = simulate("--quiet", "--out", "r")
-    assert done == Done(130, "", "stopped; nothing half-written is left\n")
+    assert done == Done(130, "", "interrupted; no partial output was kept\n")
     assert snapshot(work) == earlier
     shutil.rmtree(work / "r")
     assert simulate("--quiet", "--out", "r").code == 130

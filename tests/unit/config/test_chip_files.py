@@ -105,7 +105,8 @@ ONE_PROBLEM = [
     ("name: toy", "name: 12",
      "my.yaml:1:7: name: found 12, expected text"),
     ("name: toy", "name: ''",
-     "my.yaml:1:1: name: found empty text, expected text"),
+     "my.yaml:1:1: name: found '', expected letters, digits, '.', '_' and '-',"
+     " at most 100 of them, the first no '.' or '-'"),
     ("J. Doe, Toys, 2020", "2020",
      "my.yaml:4:12: sources.doe2020: found 2020, expected text"),
     ("tiles: 4, value: 3 ns", "tiles: 1, value: 3 ns",

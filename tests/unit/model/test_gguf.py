@@ -20,6 +20,7 @@ from simulator.model.checkpoint import read_checkpoint, tensor_specs
 from simulator.model.gguf_file import read_gguf
 from simulator.model.linear import FloatLinear
 from simulator.model.llama_config import read_config
+from simulator.model.model_options import ModelOptions
 from simulator.model.tokenizer import Tokenizer
 from simulator.model.transformer import forward
 
@@ -166,6 +167,20 @@ def test_divisors_of_the_rotary_frequencies(tmp_path: Path) -> None:
     assert np.abs(logits(path) - logits(plain)).max() > 0.1
 
 
+@pytest.mark.parametrize("divisors", [np.ones(4), np.zeros(8), np.full(8, np.nan), -np.ones(8)], ids=str)
+def test_divisors_that_fit_no_head_are_refused(tmp_path: Path, divisors: np.ndarray) -> None:
+    extra = {"rope_freqs.weight": divisors.astype(np.float32)}
+    path = write_gguf(tmp_path / "m.gguf", SHAPE, tiny_tensors(SHAPE), extra=extra)
+    with pytest.raises(ModelError, match=r"rope_freqs\.weight: .*, expected 8 positive numbers"):
+        read_config(path)
+
+
+def test_metadata_that_changes_nothing_can_be_ignored(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "m.gguf", SHAPE, tiny_tensors(SHAPE), metadata={"llama.note": "x"})
+    config = read_config(path, ModelOptions(ignored_keys=("llama.note",)))
+    assert config.warnings == ("m.gguf: llama.note: 'x' was ignored (--ignore-config-keys)",)
+
+
 def test_text_passes_through_its_tokenizer(tiny: Path) -> None:
     tokenizer = Tokenizer(tiny, read_config(tiny))
     passage = tokenizer.passage("a cab.", 20)
@@ -177,11 +192,14 @@ def test_text_passes_through_its_tokenizer(tiny: Path) -> None:
     ("metadata", "message"),
     [
         ({"llama.expert_count": 8}, "llama.expert_count: 8 is not supported, expected 0"),
-        ({"llama.attention.sliding_window": 4096}, "llama.attention.sliding_window: 4096 is not supported"),
+        ({"llama.attention.sliding_window": 4096}, "llama.attention.sliding_window: 4096 is not a known field"),
         ({"llama.rope.dimension_count": 8}, "heads of one width are supported"),
         ({"llama.rope.scaling.type": "longrope"}, "rope_scaling: {'rope_type': 'longrope'} is not supported"),
         ({"split.count": 3}, "one of 3 parts; join them with: llama-gguf-split --merge"),
-        ({"llama.logit_scale": 0.5}, "llama.logit_scale: 0.5 is not supported"),
+        (
+            {"llama.logit_scale": 0.5},
+            "llama.logit_scale: 0.5 is not a known field; if it does not change the forward pass: --ignore-config-keys",
+        ),
     ],
 )
 def test_another_forward_pass_is_refused(tmp_path: Path, metadata: dict[str, Any], message: str) -> None:

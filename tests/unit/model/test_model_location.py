@@ -57,6 +57,10 @@ def test_a_hub_id_is_found_in_the_local_cache(write_model, cache):
     assert read_checkpoint(Path("owner/name")).weights["norm_final"].shape == (12,)
 
 
+def test_a_folder_of_the_cache_is_its_snapshot(write_model, cache):
+    assert locate_model(cached(cache, write_model())).path == cache / "models--owner--name" / "snapshots" / "abc"
+
+
 def test_a_hub_id_that_is_not_cached_says_what_downloads_it(cache):
     assert refusal("owner/name") == (
         f"owner/name: no such folder, and the Hub cache {cache} does not hold it;"

@@ -145,7 +145,7 @@ def test_refuses_a_program_that_does_not_hold_together(trace, fault):
     broken, message = FAULTS[fault]
     with pytest.raises(TraceError, match=message) as raised:
         check_trace(broken(trace))
-    assert str(raised.value).startswith("silent 4-3-2: ")
+    assert str(raised.value).startswith("silent-4-3-2: ")
     assert "\n" not in str(raised.value)
 
 
@@ -256,4 +256,4 @@ def test_counts_are_loaded_once(trace):
 
 
 def test_prints_as_one_line(trace):
-    assert str(trace) == ("silent 4-3-2: 2 tokens (prefill), ternary spikes of 7 levels, 2 streams, 2 layers, 3 stages")
+    assert str(trace) == ("silent-4-3-2: 2 tokens (prefill), ternary spikes of 7 levels, 2 streams, 2 layers, 3 stages")

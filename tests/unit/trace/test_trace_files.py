@@ -242,9 +242,8 @@ def test_an_interrupted_save_leaves_the_old_file_and_nothing_else(trace_file, mo
     assert os.listdir(trace_file.parent) == [trace_file.name]
 
 
-def test_saves_over_an_old_file_with_the_permissions_of_a_new_one(trace_file):
-    umask = os.umask(0)
-    os.umask(umask)
+def test_saves_over_an_old_file_with_its_permissions(trace_file):
+    trace_file.chmod(0o604)
     save_trace(synthetic_trace("full", [4, 3]), trace_file)
-    assert load_trace(trace_file).name == "full 4-3"
-    assert trace_file.stat().st_mode & 0o777 == 0o666 & ~umask
+    assert load_trace(trace_file).name == "full-4-3"
+    assert trace_file.stat().st_mode & 0o777 == 0o604

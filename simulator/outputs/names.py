@@ -1,0 +1,46 @@
+"""Names of chips, traces, sweeps, presets and models, which become parts of paths."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from simulator.errors import OutputError
+
+LONGEST = 100
+NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")
+EXPECTED = f"letters, digits, '.', '_' and '-', at most {LONGEST} of them, the first no '.' or '-'"
+
+
+def name_fault(name: object) -> str | None:
+    """``found ..., expected ...`` for what is no name; None for a name.
+
+    A name holds no separator, no blank and no control character, so it can be a part of a path on any system.
+    """
+    if isinstance(name, str) and NAME.fullmatch(name):
+        return None
+    shown = repr(name) if len(repr(name)) <= LONGEST else repr(name)[:LONGEST] + "..."
+    return f"found {shown}, expected {EXPECTED}"
+
+
+def as_name(text: str) -> str:
+    """The nearest name: other characters become '-', and what is too long is cut."""
+    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip(".-")[:LONGEST]
+    return cleaned or "unnamed"
+
+
+def path_below(root: Path, *names: str) -> Path:
+    """The path of ``names`` below ``root``.
+
+    Raises
+    ------
+    OutputError
+        A part is no name, or the path leaves ``root``, as through a symbolic link.
+    """
+    for name in names:
+        if fault := name_fault(name):
+            raise OutputError(f"{root}: a part of the output path is no name: {fault}; choose a path with --out")
+    path = root.joinpath(*names)
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise OutputError(f"{path}: leads out of {root} to {path.resolve()}; choose a path with --out")
+    return path

@@ -1,0 +1,49 @@
+"""A name is a part of a path on any system, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.errors import OutputError
+from simulator.outputs.names import as_name, name_fault, path_below
+
+
+@pytest.mark.parametrize("name", ["loihi-like", "T15", "a.b_c-1", "_x", "x" * 100, "7nm"])
+def test_a_name(name):
+    assert name_fault(name) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", ".hidden", "-o", "a/b", "/etc", "a\\b", "a b", "a\n", "a\0b", "x" * 101, "é", "C:x", 7],
+)
+def test_what_is_no_name(name):
+    fault = name_fault(name)
+    assert fault is not None
+    assert "expected letters, digits" in fault
+    assert len(fault) < 300
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("my model (1)", "my-model-1-"), ("../../x", "x"), ("é", "unnamed"), ("x" * 200, "x" * 100), ("ok", "ok")],
+)
+def test_as_name(text, name):
+    assert as_name(text) == name
+    assert name_fault(as_name(text)) is None
+
+
+def test_path_below_joins_names(tmp_path):
+    assert path_below(tmp_path, "a", "b") == tmp_path / "a" / "b"
+
+
+def test_path_below_refuses_a_part_that_is_no_name(tmp_path):
+    with pytest.raises(OutputError, match=r"found '\.\.', expected .*; choose a path with --out"):
+        path_below(tmp_path, "..", "b")
+
+
+def test_path_below_refuses_a_link_that_leads_out(tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "a").symlink_to(tmp_path)
+    with pytest.raises(OutputError, match="leads out of"):
+        path_below(tmp_path / "root", "a", "b")
