@@ -253,24 +253,24 @@ def _unreadable(weights: StoredWeights) -> list[str]:
 def _misplaced(specs: Mapping[str, TensorSpec], files: TensorFiles, config: LlamaConfig) -> list[str]:
     """Tensors that are missing, and tensors that the forward pass would ignore."""
     names = set(files.path_of)
-    wanted = {spec.name: spec for spec in specs.values()}
+    expected = {spec.name: spec for spec in specs.values()}
     # Files of tied models may hold the head as well, of the same values.
     spare = {n for n in names if n.endswith(DERIVED) or (config.tie_word_embeddings and n == HEAD)}
-    unknown = names - set(wanted) - spare
+    unknown = names - set(expected) - spare
     missing = [
         f"{files.listing}: tensor {name}: missing, expected shape {list(spec.shape)}{did_you_mean(name, unknown)}"
-        for name, spec in wanted.items()
+        for name, spec in expected.items()
         if name not in names
     ]
     return missing + [
         f"{files.path_of[name]}: tensor {name}: no place for it in this architecture"
-        f"{did_you_mean(name, set(wanted) - names)}"
+        f"{did_you_mean(name, set(expected) - names)}"
         for name in sorted(unknown)
     ]
 
 
 def _misfit(files: TensorFiles, spec: TensorSpec) -> list[str]:
-    """Whether the stored tensor has another shape or number type than wanted."""
+    """Whether the stored tensor has another shape or number type than expected."""
     stored, place = files.tensors[spec.name], f"{files.path_of[spec.name]}: tensor {spec.name}"
     problems = []
     if stored.shape != spec.shape:

@@ -9,8 +9,10 @@ import numpy as np
 from simulator.errors import ModelError
 from simulator.model.gguf_file import GgufFile
 from simulator.model.gguf_weights import ROPE_FACTORS, read_rows
+from simulator.model.numbers import shown
 from simulator.model.rope import RopeScaling
 
+EMBEDDING = "token_embd.weight"
 # Architecture -> model_type. llama.cpp converts Mistral to llama as well, without its window; what is left is LLaMA.
 FAMILIES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
 REQUIRED = {
@@ -50,28 +52,13 @@ def gguf_fields(file: GgufFile) -> dict[str, Any]:
         The architecture is not supported, the file is one of several parts, or a value is missing or means another
         forward pass, one line each.
     """
-    architecture, problems = file.metadata.get("general.architecture"), []
-    family = FAMILIES.get(architecture) if isinstance(architecture, str) else None
-    if family is None:
-        names = ", ".join(FAMILIES)
-        raise ModelError(
-            f"{file.path}: general.architecture: {architecture!r} is not supported, expected one of {names}"
-        )
-    n_parts = _plain(file.metadata.get("split.count", 1))
-    if n_parts not in (0, 1):
-        raise ModelError(f"{file.path}: one of {n_parts} parts; join them with: llama-gguf-split --merge")
+    architecture = _architecture(file)
     stated = {
         key.removeprefix(f"{architecture}."): _plain(value)
         for key, value in file.metadata.items()
         if key.startswith(f"{architecture}.")
     }
-    problems += [f"{architecture}.{key}: missing" for key in REQUIRED if key not in stated]
-    problems += [
-        f"{architecture}.{key}: {stated[key]!r} is not supported, expected {allowed[0]!r}"
-        for key, allowed in FIXED.items()
-        if key in stated and stated[key] not in allowed
-    ]
-    problems += [] if "token_embd.weight" in file.tensors else ["tensor token_embd.weight is missing"]
+    problems = _problems(file, architecture, stated)
     if problems:
         raise ModelError("\n".join(f"{file.path}: {problem}" for problem in problems))
     fields = {name: stated[key] for key, name in REQUIRED.items()}
@@ -80,9 +67,9 @@ def gguf_fields(file: GgufFile) -> dict[str, Any]:
     known = {*REQUIRED, *OPTIONAL, *READ, *FIXED, *ROPE_READ}  # the others are refused as unknown keys are
     fields |= {f"{architecture}.{key}": value for key, value in stated.items() if key not in known}
     return fields | {
-        "model_type": family,
+        "model_type": FAMILIES[architecture],
         "hidden_act": "silu",
-        "vocab_size": file.tensors["token_embd.weight"].shape[0],
+        "vocab_size": file.tensors[EMBEDDING].shape[0],
         "tie_word_embeddings": "output.weight" not in file.tensors,
         "bos_token_id": _plain(file.metadata.get("tokenizer.ggml.bos_token_id")),
         "head_dim": _head_dim(file, stated),
@@ -90,10 +77,37 @@ def gguf_fields(file: GgufFile) -> dict[str, Any]:
     }
 
 
+def _architecture(file: GgufFile) -> str:
+    """The architecture, one that is supported, of a file that is a whole model."""
+    architecture = file.metadata.get("general.architecture")
+    if not isinstance(architecture, str) or architecture not in FAMILIES:
+        names = ", ".join(FAMILIES)
+        raise ModelError(
+            f"{file.path}: general.architecture: {shown(architecture)} is not supported, expected one of {names}"
+        )
+    n_parts = _plain(file.metadata.get("split.count", 1))
+    if n_parts not in (0, 1):
+        raise ModelError(f"{file.path}: one of {shown(n_parts)} parts; join them with: llama-gguf-split --merge")
+    return architecture
+
+
+def _problems(file: GgufFile, architecture: str, stated: dict[str, Any]) -> list[str]:
+    """Metadata that is missing, or that means another forward pass than ours."""
+    missing = [f"{architecture}.{key}: missing" for key in REQUIRED if key not in stated]
+    missing += [] if EMBEDDING in file.tensors else [f"tensor {EMBEDDING} is missing"]
+    return missing + [
+        f"{architecture}.{key}: {shown(stated[key])} is not supported, expected {allowed[0]!r}"
+        for key, allowed in FIXED.items()
+        if key in stated and stated[key] not in allowed
+    ]
+
+
 def _plain(value: Any) -> Any:
     """A float of 32 bits as the shortest decimal that it stands for: 1e-05, not 9.999999747378752e-06."""
-    if isinstance(value, float) and np.float32(value) == value:
-        return float(str(np.float32(value)))
+    if isinstance(value, float):
+        with np.errstate(over="ignore"):
+            narrow = np.float32(value)
+        return float(str(narrow)) if narrow == value else value
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 

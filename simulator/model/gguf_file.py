@@ -79,7 +79,7 @@ def _read(path: Path, _changed: int, size: int) -> GgufFile:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return _Header(path, content, size).read()
     except (struct.error, UnicodeDecodeError, ValueError, OSError) as error:
-        raise ModelError(f"{path}: damaged or cut short: {error}") from None
+        raise ModelError(f"{path}: a GGUF file, damaged or cut short: {error}") from None
 
 
 class _Header:

@@ -14,7 +14,7 @@ from simulator.errors import ConservationError, ModelError
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.count_kernels import accumulate_trains, scale_sums
 from simulator.model.encoder import SpikeCounts, join_tokens
-from simulator.model.parallel import at_once, blocks
+from simulator.model.parallel import at_once, blocks, shares
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import DRIVEN, HEAD_STREAM, driven_layers, weight_of
 from simulator.model.rotation import online_rotations
@@ -115,7 +115,7 @@ class SideBySide:
                 total = part if total is None else total + part
             outputs[rows] = total
 
-        at_once(add, blocks(len(outputs)))
+        at_once(add, shares(len(outputs)))  # sums of integers are exact in any order
         return np.split(outputs, self.ends[:-1], axis=1)
 
 
@@ -219,7 +219,7 @@ class SpikingLinear:
 
     def _encode(self, stream_id: str, values: NDArray[np.float32]) -> SpikeCounts:
         """Counts of the stream, rotated first where the preset says so."""
-        parts = blocks(len(values))
+        parts = shares(len(values))
         found: dict[int, SpikeCounts] = {}
         rotate, encoder = self._online.get(stream_id.rsplit(".", 1)[-1]), self._encoders[stream_id]
 

@@ -139,7 +139,7 @@ def parse_config(
 
 
 class _Reading:
-    """Fields on their way to a config; what is wrong with them is gathered, and stood in for by 1."""
+    """Fields that become a config. Problems are gathered; a wrong number is replaced by 1 meanwhile."""
 
     def __init__(self, fields: dict[str, Any], options: ModelOptions) -> None:
         self._fields, self._options = fields, options

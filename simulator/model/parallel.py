@@ -20,7 +20,7 @@ from threadpoolctl import ThreadpoolController
 T = TypeVar("T")
 # Rows of a block, where there are enough of them: as many as a matrix product needs to run at full speed.
 ROWS = 256
-LEAST_ROWS = 64
+LEAST_ROWS = 128
 
 
 @cache
@@ -63,4 +63,10 @@ def at_once(work: Callable[[T], None], items: Iterable[T]) -> None:
 def blocks(n: int) -> list[slice]:
     """Rows 0 to n in blocks of `ROWS`; of few rows in smaller blocks, but not below `LEAST_ROWS`."""
     size = min(ROWS, max(LEAST_ROWS, -(-n // 4)))
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def shares(n: int) -> list[slice]:
+    """Rows 0 to n, a block for each thread or more: only for work that gives the same bytes however rows are cut."""
+    size = min(2 * ROWS, max(LEAST_ROWS, -(-n // n_threads())))
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]

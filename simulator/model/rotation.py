@@ -155,7 +155,7 @@ class RotatedWeights(Mapping[str, F32]):
             return np.ones_like(weight)
         if short in ("embedding", "head"):
             return self._residual_columns(short, weight)
-        if short in ("q_bias", "k_bias"):
+        if short in ("q_bias", "k_bias", "q_norm", "k_norm"):  # queries and keys keep their coordinates
             return weight
         if short == "v_bias":
             return self._rotate_heads(weight[:, None])[:, 0]

@@ -93,7 +93,7 @@ def _sharded(index: Path) -> SafetensorsFiles:
             if listed.get(name, shard) != shard or name in path_of:
                 problems.append(f"{path}: tensor {name}: the index has it in {listed.get(name, path_of.get(name))}")
             path_of[name], tensors[name] = path, stored
-        gone = [name for name, home in listed.items() if home == shard and name not in tensors]
+        gone = [name for name, file in listed.items() if file == shard and name not in tensors]
         problems += [f"{path}: tensor {name}: missing, the index has it here" for name in gone]
     if problems:
         raise ModelError("\n".join(problems))
@@ -132,7 +132,7 @@ def _header(path: Path) -> dict[str, StoredTensor]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """The opened safetensors file, its faults told as ModelError."""
+    """The opened safetensors file, its faults raised as ModelError."""
     try:
         with safe_open(path, framework="numpy") as file:
             yield file

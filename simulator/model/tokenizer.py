@@ -77,7 +77,7 @@ class Tokenizer:
         location = locate_model(model)
         self._path = location.path if location.is_gguf else location.path / TOKENIZER_FILE
         self._tokenizer, self.sha256 = _load_gguf(self._path) if location.is_gguf else _load(self._path)
-        size = self._tokenizer.get_vocab_size(with_added_tokens=False)
+        size = _base_size(self._tokenizer)
         if size > config.vocab_size:
             raise ModelError(f"{self._path}: {size} tokens, but config.json says vocab_size {config.vocab_size}")
         self._tokenizer.no_truncation()
@@ -173,6 +173,15 @@ class Tokenizer:
         spelt = self._tokenizer.id_to_token(self._unknown)
         pairs = zip(encoded.ids[:n_tokens], encoded.offsets[:n_tokens], strict=True)
         return sum(token == self._unknown and text[a:b] != spelt for token, (a, b) in pairs)
+
+
+def _base_size(tokenizer: HuggingFaceTokenizer) -> int:
+    """Tokens of the vocabulary, without those that were added after training, which may stand in it as well."""
+    added = tokenizer.get_added_tokens_decoder()
+    base = tokenizer.get_vocab_size(with_added_tokens=False)
+    while base - 1 in added:
+        base -= 1
+    return int(base)
 
 
 def _load_gguf(path: Path) -> tuple[HuggingFaceTokenizer, str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from families import write_family
 from program import run_program
 from tiny_gguf import write_gguf
 from tiny_model import TINY, tiny_tensors, write_tiny_model
@@ -63,6 +64,18 @@ def test_a_sweep_captures_a_hub_id(work: Path, text: Path, monkeypatch: pytest.M
     )
     write_tiny_model(work / "hub" / "models--owner--name" / "snapshots" / "abc")
     assert run_program("sweep", sweep, "--out", "out").code == 0
+
+
+@pytest.mark.parametrize("name", ["qwen3", "qwen2", "llama-yarn", "mistral", "llama-other-head"])
+def test_a_family_from_its_files_to_a_report(name: str, work: Path, text: Path, plain_page: None) -> None:
+    """Rotated, with spiking attention, on a chip: each op that a family has is placed and priced."""
+    write_family(work / "m", name)
+    options = ("--model", "m", "--text", text, "--preset", "sdllm", "-T", 3, "--attention", "spiking")
+    done = run_program("capture", *options, "--out", "cap.npz")
+    assert done.code == 0, done.err
+    done = run_program("simulate", "--trace", "cap.npz", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["energy"]["total_pj"] > 0
 
 
 def json_of(*args: object) -> dict[str, object]:

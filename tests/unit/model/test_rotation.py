@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from families import FAMILIES, TOKENS, write_family
 
 from simulator.errors import ModelError
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
@@ -55,6 +56,11 @@ def assert_unchanged(folder: Path, ids: np.ndarray, tolerance: float) -> None:
 def test_logits_of_a_random_model_with_grouped_heads_are_unchanged(write_model):
     # 12 and 20 wide (Paley), 4 heads on 2 key/value heads
     assert_unchanged(write_model(), np.arange(1, 20), 1e-4)
+
+
+@pytest.mark.parametrize("name", list(FAMILIES))
+def test_logits_of_every_family_are_unchanged(tmp_path, name):
+    assert_unchanged(write_family(tmp_path / name, name), TOKENS, 3e-4)
 
 
 def test_logits_with_biases_and_an_untied_head_are_unchanged(write_model, tiny_tensors_of):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from tokenizers import AddedToken, normalizers
@@ -94,6 +96,22 @@ def test_shared_model_tokens_as_documented(stories):
     tokenizer = Tokenizer(folder, read_config(folder))
     text = HuggingFaceTokenizer.from_file(str(folder / "tokenizer.json")).decode(golden["input_ids"].tolist())
     assert tokenizer.passage(text, 48).token_ids.tolist() == golden["input_ids"].tolist()
+
+
+def test_added_tokens_may_stand_in_the_vocabulary_too(write_model):
+    """As CodeLlama's infill tokens do, and every token of a GGUF file; the model ends before them."""
+    folder = write_model(vocab_size=34)
+    path = folder / "tokenizer.json"
+    fields = json.loads(path.read_text())
+    extra = {"<PRE>": 34, "<MID>": 35}
+    fields["model"]["vocab"] |= extra
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False) | {"special": True}
+    fields["added_tokens"] += [{"id": i, "content": token} | flags for token, i in extra.items()]
+    path.write_text(json.dumps(fields))
+    tokenizer = Tokenizer(folder, read_config(folder))
+    assert tokenizer.passage("ab", 24).token_ids.tolist() == [1, 3, 4]
+    with pytest.raises(ModelError, match="the text holds the token '<MID>' with id 35"):
+        tokenizer.passage("ab<MID>", 24)
 
 
 def changed(folder, change):
