@@ -18,6 +18,9 @@ from simulator.trace.sequences import sequence_starts
 from simulator.trace.trace import DECODE, Stage, Trace
 
 
+ROUNDS_MAX = 8  # of a batch of a pipeline, so that several threads find work; the result does not depend on it
+
+
 @dataclass(frozen=True)
 class Batch:
     """Rounds in which the same stages work, every stage on tokens of one phase.
@@ -82,7 +85,7 @@ def sequential_batches(trace: Trace) -> Iterator[Batch]:
 
 
 def pipelined_batches(trace: Trace, entry: Ints) -> Iterator[Batch]:
-    """Rounds of a pipeline, those in a row with the same stages at work and the same phases in them together."""
+    """Rounds of a pipeline, at most `ROUNDS_MAX` in a row with the same stages at work and the same phases in them."""
     depth = len(trace.stages)
     token_of = np.full(int(entry.max()) + 1, -1, np.int64)
     token_of[entry] = np.arange(trace.n_tokens)
@@ -93,7 +96,7 @@ def pipelined_batches(trace: Trace, entry: Ints) -> Iterator[Batch]:
         tokens = np.where((at >= 0) & (at < len(token_of)), token_of[np.clip(at, 0, len(token_of) - 1)], -1)
         active = np.flatnonzero(tokens >= 0)
         shape = tuple((int(s), int(trace.phases[tokens[s]])) for s in active)
-        if rounds and shape != before:
+        if rounds and (shape != before or len(rounds) == ROUNDS_MAX):
             yield _batch(trace, before, rounds, now)
             rounds = []
         rounds.append(tokens[active])

@@ -28,10 +28,11 @@ class Emission(NamedTuple):
 
 
 class HomeRanges(NamedTuple):
-    """int64 [H]: range of each home in the packets by home; ``head`` is used up by the merge."""
+    """int64 [H]: range of each home in the packets by home, ``head`` used up by the merge; room for its heap."""
 
     head: Ints
     stop: Ints
+    heap: Ints
 
 
 @step
@@ -147,26 +148,49 @@ def send(
 
 @subroutine
 def merge_homes(ranges: HomeRanges, cycle_ps: int, work: Scratch) -> None:
-    """Put the packets of all homes into the order of (injection cycle, home core, sequence)."""
-    emitted, packets = work.emitted, work.packets
+    """Put the packets of all homes into the order of (injection cycle, home core, sequence).
+
+    A binary heap holds the next packet of each home as cycle x homes + home: a pipeline has hundreds of homes.
+    """
+    emitted, packets, heap, n_homes = work.emitted, work.packets, ranges.heap, len(ranges.head)
+    n_open = 0
+    for home in range(n_homes):
+        if ranges.head[home] < ranges.stop[home]:
+            heap[n_open] = -(-emitted.ready_ps[ranges.head[home]] // cycle_ps) * n_homes + home
+            n_open += 1
+    for top in range(n_open // 2 - 1, -1, -1):
+        sift_down(heap, top, n_open)
     n = 0
-    while True:
-        best = -1
-        best_cycle = 0
-        for home in range(len(ranges.head)):
-            if ranges.head[home] < ranges.stop[home]:
-                at = -(-emitted.ready_ps[ranges.head[home]] // cycle_ps)
-                if best < 0 or at < best_cycle:
-                    best = home
-                    best_cycle = at
-        if best < 0:
-            return
-        p = ranges.head[best]
+    while n_open > 0:
+        home = heap[0] % n_homes
+        p = ranges.head[home]
         packets.ready_ps[n] = emitted.ready_ps[p]
         packets.step[n] = emitted.step[p]
         packets.row[n] = emitted.row[p]
         packets.home[n] = emitted.home[p]
         packets.to[n] = emitted.to[p]
-        work.cycle[n] = best_cycle
-        ranges.head[best] = p + 1
+        work.cycle[n] = heap[0] // n_homes
+        ranges.head[home] = p + 1
         n += 1
+        if p + 1 < ranges.stop[home]:
+            heap[0] = -(-emitted.ready_ps[p + 1] // cycle_ps) * n_homes + home
+        else:
+            n_open -= 1
+            heap[0] = heap[n_open]
+        sift_down(heap, 0, n_open)
+
+
+@step
+def sift_down(heap: Ints, top: int, n: int) -> None:
+    """Let the key at ``top`` of a heap of ``n`` sink until none below it is smaller."""
+    key = heap[top]
+    child = 2 * top + 1
+    while child < n:
+        if child + 1 < n and heap[child + 1] < heap[child]:
+            child += 1
+        if heap[child] >= key:
+            break
+        heap[top] = heap[child]
+        top = child
+        child = 2 * top + 1
+    heap[top] = key

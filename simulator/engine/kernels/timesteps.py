@@ -58,7 +58,8 @@ def run_timesteps(
     """
     n_timesteps, paths = stage.senders.n_timesteps, stage.paths
     n_steps = 1 if marker_ps is None else n_timesteps
-    ranges = HomeRanges(np.empty(len(totals.home_busy_ps), np.int64), np.empty(len(totals.home_busy_ps), np.int64))
+    n_homes = len(totals.home_busy_ps)
+    ranges = HomeRanges(np.empty(n_homes, np.int64), np.empty(n_homes, np.int64), np.empty(n_homes, np.int64))
     steps = Steps(np.empty(n_steps + 1, np.int64), np.empty((n_steps, totals.sent.shape[1]), np.int64))
     servers, servers_alone = (
         idle_servers(len(stage.with_network.targets.server)),
