@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import OutputError, TraceError
-from simulator.outputs.names import name_fault
+from simulator.outputs.names import title_fault
 from simulator.outputs.output_file import TRACE, replaced_whole
 from simulator.shipped import find_trace
 from simulator.trace.check import check_trace
@@ -65,14 +65,14 @@ def save_trace(trace: Trace, path: str | Path) -> str:
     Raises
     ------
     TraceError
-        The trace does not hold together (`check_trace`), its name is invalid (`name_fault`), or its counts are
+        The trace does not hold together (`check_trace`), its name is invalid (`title_fault`), or its counts are
         beyond its encoding.
     OutputError
         The file cannot be written; what stood at ``path`` is unchanged.
     """
     path = Path(path)
     check_trace(trace)
-    if fault := name_fault(trace.name):
+    if fault := title_fault(trace.name):
         raise TraceError(f"the trace's name: {fault}")
     try:
         if path.is_dir():
