@@ -22,6 +22,7 @@ from simulator.cli.options import (
     size_bytes,
 )
 from simulator.cli.output import json_rows, print_json, print_table
+from simulator.errors import SpikewattError
 from simulator.trace.codes import Code
 
 SHOWN_CHANGES = 12  # of a comparison on the terminal
@@ -52,12 +53,15 @@ def simulate(
         ),
     ] = None,
     schedule: Annotated[
-        Literal["sequential", "pipelined"] | None,
-        typer.Option(help="how tokens follow one another, for schedule.kind of the chip file"),
+        Literal["auto", "sequential", "pipelined"] | None,
+        typer.Option(help="how tokens follow one another, for schedule.kind of the chip file; auto: prompts pipelined"),
     ] = None,
     chunk: Annotated[
         int | None, typer.Option(min=1, help="tokens of a prompt that pass each stage together, for schedule.chunk")
     ] = None,
+    sample_tokens: Annotated[
+        str, typer.Option(help="tokens whose spikes are simulated: a number, all, or auto (error below 1 %)")
+    ] = "auto",
     breakeven: Annotated[
         bool, typer.Option("--breakeven", help="find the spike rates that break even with the dense twin by bisection")
     ] = False,
@@ -94,6 +98,7 @@ def simulate(
         encoding=encoding,
         dense_twin="auto" if dense_twin else "none",
         breakeven=breakeven,
+        sample_tokens=_sample_tokens(sample_tokens),
         precision=op_count,
         allow_uncosted=allow_uncosted,
         memory_limit_bytes=None if memory_limit is None else size_bytes("--memory-limit", memory_limit),
@@ -117,6 +122,23 @@ def simulate(
             " packets, are those of the forward pass"
         )
     typer.echo(f"report: {done.folder / 'report.html'}")
+
+
+def _sample_tokens(text: str) -> int | Literal["auto", "all"]:
+    """The value of --sample-tokens.
+
+    Raises
+    ------
+    SpikewattError
+        When it is neither a number nor a word that it takes.
+    """
+    if text == "auto":
+        return "auto"
+    if text == "all":
+        return "all"
+    if text.isdecimal():
+        return int(text)
+    raise SpikewattError(f"--sample-tokens: found {text!r}, expected a number, auto or all")
 
 
 @app.command(rich_help_panel=SIMULATE)

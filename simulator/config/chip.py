@@ -318,15 +318,16 @@ class Mapping(Frozen):
 class Schedule(Frozen):
     """How tokens follow one another."""
 
-    kind: Literal["sequential", "pipelined"] = Field(
+    kind: Literal["auto", "sequential", "pipelined"] = Field(
         default="sequential",
-        description="one token in the chip at a time; or rounds in which every stage works on another token",
+        description="one token in the chip at a time; or rounds in which every stage works on another token; auto:"
+        " rounds for prompts, one at a time for generated tokens",
     )
     chunk: Count = Field(default=1, description="tokens of a prompt that pass each stage before the next begins")
 
     @model_validator(mode="after")
     def _one_token_per_stage(self) -> Self:
-        if self.kind == "pipelined" and self.chunk > 1:
+        if self.kind != "sequential" and self.chunk > 1:
             raise broken_rule("chunk", f"found {self.chunk} in a pipeline, expected 1: its stages take one token each")
         return self
 

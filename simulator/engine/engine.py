@@ -18,17 +18,12 @@ from simulator.engine.network.links import link_frame
 from simulator.engine.network.network import Network
 from simulator.engine.pipeline_units import UnitLoad
 from simulator.engine.result import SimResult
-from simulator.engine.schedule import (
-    Batch,
-    check_pipeline,
-    entry_rounds,
-    pipelined_batches,
-    sequential_batches,
-)
+from simulator.engine.sampling import sampling_warning
+from simulator.engine.schedule import Batch, check_pipeline, schedule_batches, segments
 from simulator.engine.setting import Setting
 from simulator.engine.stage import simulate_batch
 from simulator.engine.tally import Tally
-from simulator.engine.timing import PipelinedTiming, SequentialTiming
+from simulator.engine.timing import ScheduleTiming
 from simulator.engine.warmup import warm_up
 from simulator.errors import ConservationError
 from simulator.mapping.mapped import Mapped
@@ -44,6 +39,7 @@ def replay(
     progress: Callable[[int, int], None] | None = None,
     threads: int | None = None,
     memory_limit_bytes: int | None = None,
+    sample: int | None = None,
 ) -> SimResult:
     """Replay a trace on the chip it is mapped on, timestep by timestep.
 
@@ -57,6 +53,8 @@ def replay(
         Batches simulated at once; the result does not depend on it. Default: the cores of this machine.
     memory_limit_bytes
         Refuse to start where the arrays of the simulation would take more.
+    sample
+        Tokens of each stage and phase whose spikes are simulated, each for its neighbours too (`sampling`); None: all.
 
     Raises
     ------
@@ -77,7 +75,7 @@ def replay(
         check_memory(mapped, threads, memory_limit_bytes)
     compile_s = warm_up(mapped.chip)
     started = time.perf_counter()
-    simulation = _Simulation(Setting.of(mapped), threads)
+    simulation = _Simulation(Setting.of(mapped), threads, sample)
     for done, batch in enumerate(simulation.batches(), start=1):
         simulation.add(batch)
         if progress is not None:
@@ -98,18 +96,12 @@ def available_threads() -> int:
 class _Simulation:
     """State of one simulation: counts, core loads, link loads and times so far."""
 
-    def __init__(self, setting: Setting, threads: int) -> None:
+    def __init__(self, setting: Setting, threads: int, sample: int | None) -> None:
         self.setting, schedule = setting, setting.chip.schedule
-        self._batches: list[Batch]
-        self.timing: SequentialTiming | PipelinedTiming
-        if schedule.kind == "pipelined":
+        if any(segment.pipelined for segment in segments(setting.trace, schedule.kind)):
             check_pipeline(setting.trace, setting.placement)
-            entry = entry_rounds(setting.trace)
-            self._batches = list(pipelined_batches(setting.trace, entry))
-            self.timing = PipelinedTiming(setting.trace, entry)
-        else:
-            self._batches = list(sequential_batches(setting.trace))
-            self.timing = SequentialTiming(setting.trace, schedule.chunk)
+        self._batches = list(schedule_batches(setting.trace, schedule, sample))
+        self.timing = ScheduleTiming(setting.trace, schedule)
         self.n_batches = len(self._batches)
         self.threads = min(threads, self.n_batches)
         self.networks = [Network(setting.placement, setting.chip) for _ in range(self.threads)]
@@ -173,12 +165,11 @@ class _Simulation:
         all_counts = _sum(self.tally.values())
         _check_flits(flits.reshape(-1, 5), all_counts)
         placement = self.setting.placement
-        tokens = self.timing.tokens()
-        total_ps = int(tokens["end_ps"].max())
+        total_ps = self.timing.total_ps()
         return SimResult(
             action_counts=all_counts.rows(),
             stages=self.timing.stages(),
-            tokens=tokens,
+            tokens=self.timing.tokens(),
             cores=self.cores.frame(placement),
             units=self.units.frame(placement, total_ps),
             links=link_frame(flits, wait, peak, total_ps, placement, self.setting.chip),
@@ -197,11 +188,22 @@ class _Simulation:
             phase_counts={phase: tally.rows() for phase, tally in self.tally.items()},
             phase_ps=self.timing.phase_ps(),
             spans=self.timing.spans(),
+            steady=self.timing.steady(),
         )
 
     def _warnings(self) -> tuple[str, ...]:
         """What the model of the network leaves out or takes for granted."""
-        return self._folded() + self._left_out()
+        return self._folded() + self._left_out() + self._never_full() + sampling_warning(self._batches)
+
+    def _never_full(self) -> tuple[str, ...]:
+        """Steady figures of a pipeline with fewer tokens than stages."""
+        if self.timing.steady().filled:
+            return ()
+        trace = self.setting.trace
+        return (
+            f"steady: {trace.n_tokens} tokens never fill a pipeline of {len(trace.stages)} stages; its steady time is"
+            " that of the rounds with most stages at work, a lower bound",
+        )
 
     def _folded(self) -> tuple[str, ...]:
         """What the links of a torus are taken to cost where a ring stays on one chip."""

@@ -98,7 +98,7 @@ def memory_bytes(mapped: Mapped, threads: int) -> int:
     trace, chip, placement = mapped.trace, mapped.chip, mapped.placement
     counts = sum(stream.n for stream in trace.streams) * trace.n_tokens * np.dtype(np.int16).itemsize
     stages = [_packet_bytes(stage, mapped) for stage in trace.stages]
-    packets = sum(stages) if chip.schedule.kind == "pipelined" else max(stages)
+    packets = max(stages) if chip.schedule.kind == "sequential" else sum(stages)
     loads = 3 * _bytes(
         (vars(CoreLoad.idle(placement)), vars(UnitLoad.idle(placement)))
     )  # the one under way and two that wait

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from simulator.engine.steady import Steady
+
 CHIP = "chip"  # the layer of what no layer owns: static power, barriers
 
 
@@ -56,7 +58,7 @@ class SimResult:
     stages
         One row per stage, in program order, summed over tokens, int64 ps: ``stage, compute_ps, network_ps,
         transfer_ps, vector_ps, barrier_ps, total_ps``. The five times add up to the last column, that to `total_ps`.
-        In a pipelined schedule one row, ``pipeline``: all stages work at once.
+        Tokens that are pipelined have one row, ``pipeline``, before all others: all stages work at once.
     tokens
         One row per token: ``token, phase, position, context, start_ps, end_ps, latency_ps``; the last is the time from
         start to end.
@@ -95,6 +97,8 @@ class SimResult:
         Phase (``prefill``, ``decode``) -> the part of `action_counts` that belongs to its tokens.
     spans
         One row per stage and token in the order of time: ``stage, token, start_ps, end_ps``.
+    steady
+        What one more token takes while the chip is full.
     phase_ps
         Phase -> the part of `total_ps` in which the chip worked on its tokens.
     """
@@ -120,6 +124,7 @@ class SimResult:
     phase_counts: dict[str, tuple[CountRow, ...]]
     phase_ps: dict[str, int]
     spans: pd.DataFrame
+    steady: Steady
 
     @cached_property
     def work(self) -> Work:

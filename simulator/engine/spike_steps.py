@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,15 @@ class SpikeResult:
     events: Events
     markers: Ints
     marker_flows: Ints
+
+    def standing_for(self, weight: int) -> SpikeResult:
+        """The same where each token stands for ``weight`` of them: times repeated, everything else multiplied."""
+        if weight == 1:
+            return self
+        times = {name: np.repeat(getattr(self, name), weight) for name in ("compute_ps", "network_ps")}
+        names = ("home_busy_ps", "home_soma_ps", "sent", "flows", "active_steps", "stall_ps", "markers", "marker_flows")
+        sums = {name: getattr(self, name) * weight for name in names}
+        return replace(self, spikes=self.spikes * weight, **times, **sums)
 
 
 def replay_code(encoding: Encoding, chip: ChipConfig) -> tuple[int, int]:

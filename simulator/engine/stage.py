@@ -6,6 +6,7 @@ A round does not depend on any other: each of its steps starts on an idle networ
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.engine.banks import accumulator_actions
@@ -94,7 +95,7 @@ class _StagesAtWork:
         if self._in.chip.sync.kind == "handshake":
             return
         foremost = self._tallies[self._batch.stages[-1].stage_id]
-        foremost.add(CHIP, "sync", "barrier", barriers * self.found.n_rounds)
+        foremost.add(CHIP, "sync", "barrier", barriers * self._batch.times)
         self.found.add_time("barrier_ps", barriers * self._in.barrier_ps)
 
     def _load(self) -> Ints:
@@ -117,12 +118,14 @@ class _StagesAtWork:
         """Replay the streams of the stages and count what that took."""
         chip, encoding = self._in.chip, self._in.trace.encoding
         plan = plan_stages(stages, self._in.mapped)
-        counts = [self._traces[s.stage_id].spike_counts(s.stream) for s in stages if s.stream is not None]
-        run = run_spikes(counts[0] if len(counts) == 1 else np.hstack(counts), plan, encoding, chip, self._network)
-        spikes = sum(self._count_homes(stage) for stage in stages)
-        if spikes != run.spikes:
-            raise ConservationError(f"spikes: {run.spikes} were sent, {spikes} are in the trace")
-        self.found.spikes += run.spikes
+        counts = [self._counts(stage) for stage in stages]
+        with self._network.standing_for(self._batch.weight):
+            run = run_spikes(counts[0] if len(counts) == 1 else np.hstack(counts), plan, encoding, chip, self._network)
+        sent = sum(self._spikes(stage, self._batch.sample) for stage in stages)
+        if sent != run.spikes:
+            raise ConservationError(f"spikes: {run.spikes} were sent, {sent} are in the trace")
+        run = run.standing_for(self._batch.weight)
+        self.found.spikes += sum(self._count_homes(stage) for stage in stages)
         self.at_work[plan.home_core] = self.at_work[plan.target_core] = True
         self.found.cores.add("busy_ps", plan.home_core, run.home_busy_ps)
         self.found.units.work("soma", plan.home_core, run.home_soma_ps)
@@ -205,16 +208,25 @@ class _StagesAtWork:
         self.found.cores.add("busy_ps", homes, taken.sum())
         return taken
 
+    def _counts(self, stage: Stage) -> NDArray[np.integer]:
+        """Spike counts of the rounds that are simulated, integer [rounds, n]."""
+        assert stage.stream is not None
+        return self._traces[stage.stage_id].spike_counts(stage.stream)[self._batch.sample]
+
+    def _spikes(self, stage: Stage, rounds: slice) -> int:
+        """Spikes of some rounds; in dense replay every activation is sent."""
+        assert stage.stream is not None
+        if self._in.chip.replay == "dense":
+            return len(self._batch.tokens[rounds]) * stage.width
+        return int(self._traces[stage.stage_id].spikes_per_token(stage.stream)[rounds].sum())
+
     def _steps(self) -> int:
         """Spike timesteps over all rounds."""
         return self.found.n_rounds * self._in.n_timesteps
 
     def _count_homes(self, stage: Stage) -> int:
         """Count the encoder neurons of a stage; returns its spikes."""
-        assert stage.stream is not None
-        neurons = self.found.n_rounds * stage.width
-        dense = self._in.chip.replay == "dense"
-        spikes = neurons if dense else int(self._traces[stage.stage_id].spikes_per_token(stage.stream).sum())
+        spikes = self._spikes(stage, slice(None))
         tally = self._tallies[stage.stage_id]
         tally.add(stage.stage_id, "soma", "update", spikes)
         tally.add(stage.stage_id, "soma", "update_idle", self._steps() * stage.width - spikes)

@@ -8,7 +8,7 @@ from simulator.config.chip import ChipConfig
 from simulator.errors import CapacityError
 from simulator.mapping.capacity import ceil_div
 from simulator.trace.sequences import sequence_starts
-from simulator.trace.trace import Stage, Trace
+from simulator.trace.trace import DECODE, Stage, Trace
 
 
 def cache_bits(stage: Stage, trace: Trace) -> int:
@@ -20,13 +20,17 @@ def cache_bits(stage: Stage, trace: Trace) -> int:
 def positions_held(trace: Trace, chip: ChipConfig) -> int:
     """Positions for which a cache must have room: the longest context of the trace, prompt and generated tokens.
 
-    Tokens of a pipeline may be of several texts at once, so there the caches of all texts are held.
+    Tokens of a pipeline may be of several texts at once, so there the caches of all texts are held. Under ``auto`` a
+    generated token has the chip for itself, so texts up to one that generates are held together.
     """
-    contexts = trace.contexts
-    if chip.schedule.kind != "pipelined":
+    contexts, kind = trace.contexts, chip.schedule.kind
+    if kind == "sequential":
         return int(contexts.max())
     texts = np.flatnonzero(sequence_starts(trace.positions))
-    return int(np.maximum.reduceat(contexts, texts).sum())
+    longest = np.maximum.reduceat(contexts, texts)
+    ends_decoded = trace.phases[np.append(texts[1:], trace.n_tokens) - 1] == DECODE
+    together = np.cumsum(np.append(False, ends_decoded[:-1])) if kind == "auto" else np.zeros(len(texts), np.int64)
+    return int(np.bincount(together, weights=longest).max())
 
 
 def sram_bytes(bits: int, positions: int, n_homes: int, chip: ChipConfig) -> int:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from simulator.energy.area import chip_area
 from simulator.report.format import format_count, format_energy, format_power, format_share, format_time
 from simulator.report.run import Run
+from simulator.report.steady_figures import steady_energy_pj, steady_tokens_per_s
 from simulator.units import PS_PER_S
 
 NONE = "–"
@@ -44,6 +45,7 @@ def headline(run: Run) -> Iterator[Headline]:
         NONE if twin is None else format_time(twin.latency_per_token_ps),
         f"start to end, mean; {format_count(run.tokens_per_s)} tokens per second",
     )
+    yield from _steady(run)
     power = math.nan if twin is None or not twin.latency_ps else twin.energy_pj / twin.latency_ps
     yield Headline(
         "average power",
@@ -74,6 +76,26 @@ def headline_html(run: Run) -> str:
     )
     caption = f"{run.trace.name} on {run.chip.name}, {run.n_tokens} tokens"
     return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _steady(run: Run) -> Iterator[Headline]:
+    """A full pipeline: what one more token takes. Without one this is the mean, which is already said."""
+    if not run.result.steady.pipelined:
+        return
+    yield Headline(
+        "energy per steady token",
+        format_energy(steady_energy_pj(run)),
+        NONE,
+        NONE,
+        "one more token while the pipeline is full",
+    )
+    yield Headline(
+        "time per steady token",
+        format_time(run.result.steady.time_per_token_ps),
+        NONE,
+        NONE,
+        f"one leaves in each round; {format_count(steady_tokens_per_s(run))} tokens per second",
+    )
 
 
 def _range(run: Run) -> Headline:

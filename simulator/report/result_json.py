@@ -14,6 +14,7 @@ from simulator.engine.service import service
 from simulator.report.analytic import analytic_dict
 from simulator.report.run import DenseTwin, Run
 from simulator.report.run_manifest import chip_sha256
+from simulator.report.steady_figures import steady_energy_pj, steady_tokens_per_s
 from simulator.report.storage_table import storage_dict
 from simulator.report.tables import phase_ledgers
 from simulator.report.unit_table import bank_conflicts, unit_table
@@ -43,6 +44,7 @@ def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | N
         "break_even": _break_even(run),
         "area": _area(run),
         "latency": same["latency"],
+        "steady": _steady(run),
         "phases": _phases(run),
         "counts": same["counts"],
         "neurobench": same["neurobench"],
@@ -213,11 +215,25 @@ def _latency(run: Run) -> dict[str, Any]:
         "sync": run.chip.sync.kind,
         "first_token_ps": times_seen.first_token_ps,
         "output_token_ps": times_seen.output_token_ps,
+        "ttft_ps": times_seen.first_token_ps,
+        "tpot_ps": times_seen.output_token_ps,
         "by_part": {part: total for part, total in totals.items() if part != "total_ps"},
         "by_stage": {
             str(stage): dict(zip(parts, row, strict=True))
             for stage, row in zip(stages["stage"].tolist(), times.tolist(), strict=True)
         },
+    }
+
+
+def _steady(run: Run) -> dict[str, Any]:
+    """One more token while the chip is full, filling and draining a pipeline apart."""
+    steady = run.result.steady
+    return {
+        "energy_per_token_pj": steady_energy_pj(run),
+        "time_per_token_ps": steady.time_per_token_ps,
+        "tokens_per_s": _rate(steady_tokens_per_s(run)),
+        "pipelined": steady.pipelined,
+        "filled": steady.filled,
     }
 
 

@@ -47,8 +47,9 @@ def unpublished(chip: ChipConfig) -> Iterator[str]:
 
 def _order_of_tokens(chip: ChipConfig) -> tuple[str, ...]:
     """What the schedule takes for granted."""
-    if chip.schedule.kind == "pipelined":
-        return ("tokens are pipelined: a round takes as long as the slowest of its stages",)
+    if chip.schedule.kind != "sequential":
+        which = "tokens" if chip.schedule.kind == "pipelined" else "prompts (not generated tokens)"
+        return (f"{which} are pipelined: a round takes as long as the slowest of its stages",)
     if chip.schedule.chunk > 1:
         return (f"prompts pass each stage in chunks of {chip.schedule.chunk} tokens, one chunk at a time",)
     return ("tokens follow one another: no two are in the chip at once",)

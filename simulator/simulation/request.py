@@ -41,6 +41,8 @@ class SimulateRequest:
         ``auto``: the dense chip of the same node; ``none``; or the name or path of a chip with ``replay: dense``.
     breakeven
         Find the spike rates that break even with the dense twin.
+    sample_tokens
+        Tokens whose spikes are simulated, each for its neighbours too; see `simulator.simulation.simulation.simulate`.
     precision
         Precision of the 45 nm op count that the report starts from.
     allow_uncosted
@@ -67,6 +69,7 @@ class SimulateRequest:
     encoding: Code | None = None
     dense_twin: str = "auto"
     breakeven: bool = False
+    sample_tokens: int | Literal["auto", "all"] = "auto"
     precision: Precision = "fp32"
     allow_uncosted: bool = False
     memory_limit_bytes: int | None = None
@@ -154,6 +157,7 @@ def _simulated(
         progress=progress,
         memory_limit_bytes=request.memory_limit_bytes,
         breakeven=request.breakeven,
+        sample_tokens=request.sample_tokens,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
 
@@ -22,7 +21,7 @@ from simulator.engine.oracle.reference import reference_simulate
 from simulator.engine.oracle.reference_cores import ReferenceResult
 from simulator.engine.plan import plan_stages
 from simulator.engine.result import SimResult
-from simulator.engine.schedule import Batch, entry_rounds, pipelined_batches, sequential_batches
+from simulator.engine.schedule import schedule_batches
 from simulator.engine.spike_steps import run_spikes
 from simulator.errors import ConfigError, SpikewattError
 from simulator.mapping.mapped import Mapped
@@ -41,17 +40,11 @@ from simulator.trace.trace import ClosedForm, Op, Trace
 MANY_EVENTS = 100_000
 
 
-def batches_of(trace: Trace, chip: ChipConfig) -> Iterable[Batch]:
-    if chip.schedule.kind == "pipelined":
-        return pipelined_batches(trace, entry_rounds(trace))
-    return sequential_batches(trace)
-
-
 def engine_events(mapped: Mapped) -> list[tuple[object, ...]]:
     trace, chip = mapped.trace, mapped.chip
     network = Network(mapped.placement, chip)
     events: list[tuple[object, ...]] = []
-    for batch in batches_of(trace, chip):
+    for batch in schedule_batches(trace, chip.schedule):
         spiking = [(s, at) for s, at in zip(batch.stages, batch.tokens.T, strict=True) if s.stream is not None]
         if not spiking:
             continue
@@ -358,7 +351,10 @@ def texts(draw):
     return np.array(positions, np.int64), np.array(phases, np.uint8)
 
 
-schedules = st.one_of(st.integers(1, 3).map(lambda n: Schedule(chunk=n)), st.just(Schedule(kind="pipelined")))
+schedules = st.one_of(
+    st.integers(1, 3).map(lambda n: Schedule(chunk=n)),
+    st.sampled_from(["pipelined", "auto"]).map(lambda kind: Schedule(kind=kind)),
+)
 
 
 @examples(15)

@@ -20,6 +20,7 @@ from simulator.energy.cmos45 import cmos45_all
 from simulator.energy.ledger import build_ledger
 from simulator.engine.pipeline_units import UnitLoad
 from simulator.engine.result import CHIP, CountRow, SimResult
+from simulator.engine.steady import Steady
 from simulator.engine.timing import SPAN_COLUMNS, token_frame
 from simulator.mapping.grid import Grid
 from simulator.mapping.mapped import Mapped
@@ -357,6 +358,7 @@ def make_result(trace: Trace, chip: ChipConfig, placement: Placement) -> SimResu
         phase_counts={"prefill": counts, "decode": ()},
         phase_ps={"prefill": total_ps, "decode": 0},
         spans=pd.DataFrame([], columns=list(SPAN_COLUMNS)),
+        steady=Steady(total_ps / trace.n_tokens, None),
     )
 
 

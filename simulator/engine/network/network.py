@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from simulator.arrays import Ints
@@ -58,6 +61,15 @@ class Network:
     def peak_load(self) -> float:
         """Highest share of time in which an output was busy in any step; 0 but in the closed forms."""
         return 0.0 if self.arrays.closed is None else float(self.arrays.closed.peak.max())
+
+    @contextmanager
+    def standing_for(self, weight: int) -> Iterator[None]:
+        """What happens within counts ``weight`` times: each token simulated stands for so many."""
+        before = None if weight == 1 else (self.flits.copy(), self.wait.copy())
+        yield
+        if before is not None:
+            for total, earlier in zip((self.flits, self.wait), before, strict=True):
+                total[:] += (weight - 1) * (total - earlier)
 
     def transfer(self, packets: ValuePackets, times: int) -> tuple[int, Ints]:
         """Time in ps until the last value of one transfer step is served, and how long each receiver kept packets out.

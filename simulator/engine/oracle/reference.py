@@ -46,10 +46,9 @@ def reference_simulate(mapped: Mapped) -> ReferenceResult:
         for core in oracle.taking_part([stage for stage, _ in active]):
             found.active_ps[core] += ended - now
             found.barrier_ps[core] += barriers * oracle.barrier_ps()
-        for stage, token in active:
+        for _, token in active:
             found.start_ps.setdefault(token, now)
-            if stage is trace.stages[-1]:
-                found.end_ps[token] = ended
+            found.end_ps[token] = ended  # the last stage that works on it has the last word
         now = ended
     found.stall_ps = oracle.network.stall_ps
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from simulator.config.chip import Schedule
 from simulator.trace.trace import PHASES, Stage, Trace
@@ -12,7 +13,23 @@ Active = list[tuple[Stage, int]]  # stages at work, each with its token
 
 def rounds(trace: Trace, schedule: Schedule) -> Iterator[Active]:
     """The stages at work, round by round, until every token has passed them all."""
-    return pipelined(trace) if schedule.kind == "pipelined" else sequential(trace, schedule.chunk)
+    everything = list(range(trace.n_tokens))
+    if schedule.kind == "sequential":
+        yield from sequential(trace, schedule.chunk)
+    elif schedule.kind == "pipelined":
+        yield from pipelined(trace, everything)
+    else:
+        for is_decoded, run in groupby(everything, key=lambda token: decoded(trace, token)):
+            tokens = list(run)
+            yield from one_by_one(trace, tokens) if is_decoded else pipelined(trace, tokens)
+
+
+def one_by_one(trace: Trace, tokens: list[int]) -> Iterator[Active]:
+    """Each token through all stages that work on it before the next starts."""
+    for token in tokens:
+        for stage in trace.stages:
+            if works_on(trace, stage, token):
+                yield [(stage, token)]
 
 
 def sequential(trace: Trace, size: int) -> Iterator[Active]:
@@ -22,7 +39,8 @@ def sequential(trace: Trace, size: int) -> Iterator[Active]:
         chunk = chunk_of(trace, token, size)
         for stage in trace.stages:
             for member in chunk:
-                yield [(stage, member)]
+                if works_on(trace, stage, member):
+                    yield [(stage, member)]
         token = chunk[-1] + 1
 
 
@@ -45,20 +63,27 @@ def joins(trace: Trace, token: int) -> bool:
     return token < trace.n_tokens and follows(trace, token) and not decoded(trace, token) | decoded(trace, token - 1)
 
 
-def pipelined(trace: Trace) -> Iterator[Active]:
-    """In each round all tokens in the chip move on by a stage, and the first that may enters the first stage.
+def works_on(trace: Trace, stage: Stage, token: int) -> bool:
+    """Whether a stage does anything for a token: the head does only for those whose logits are read."""
+    return bool(trace.stage_tokens(stage)[token]) if hasattr(trace, "stage_tokens") else True
+
+
+def pipelined(trace: Trace, tokens: list[int]) -> Iterator[Active]:
+    """In each round all ``tokens`` in the chip move on by a stage, and the first that may enters the first stage.
 
     Tokens of a sequence enter in their order; a decoded one waits until the one before it is out of the chip.
     """
     chip: list[int | None] = [None] * len(trace.stages)  # the token in each stage
-    waiting = list(range(trace.n_tokens))
+    waiting = list(tokens)
     while waiting or any(token is not None for token in chip[:-1]):
         moved = chip[:-1]
         entering = next((token for token in waiting if may_enter(trace, token, waiting, moved)), None)
         if entering is not None:
             waiting.remove(entering)
         chip = [entering, *moved]
-        yield [(stage, token) for stage, token in zip(trace.stages, chip, strict=True) if token is not None]
+        at = [(stage, token) for stage, token in zip(trace.stages, chip, strict=True) if token is not None]
+        if working := [(stage, token) for stage, token in at if works_on(trace, stage, token)]:
+            yield working
 
 
 def may_enter(trace: Trace, token: int, waiting: list[int], chip: list[int | None]) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from factories import make_chip
 
 from simulator.engine.engine import replay
-from simulator.engine.schedule import chunks, entry_rounds
+from simulator.engine.schedule import chunks, entry_rounds, segments
 from simulator.engine.service import service
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
@@ -79,3 +79,42 @@ def test_service_times_by_hand():
     seen = service(tokens)
     assert seen.first_token_ps == pytest.approx((30 + 10) / 2)
     assert seen.output_token_ps == pytest.approx((15 + 20) / 2)
+
+
+def test_prompts_are_pipelined_and_generated_tokens_are_not():
+    """Segments of 3 and 2 tokens and of 1: each takes what it takes alone, one after another."""
+    trace = text([0, 1, 2, 3, 4, 0], [PROMPT] * 3 + [DECODED] * 2 + [PROMPT])
+    assert [(s.tokens.tolist(), s.pipelined) for s in segments(trace, "auto")] == [
+        ([0, 1, 2], True),
+        ([3, 4], False),
+        ([5], True),
+    ]
+    auto = replay(map_trace(trace, make_chip(schedule={"kind": "auto"})))
+    pipelined = make_chip(schedule={"kind": "pipelined"})
+    alone = [
+        replay(map_trace(trace.take(slice(0, 3)), pipelined)),
+        replay(map_trace(trace.take(slice(3, 5)), make_chip())),
+        replay(map_trace(trace.take(slice(5, 6)), pipelined)),
+    ]
+    assert auto.total_ps == sum(result.total_ps for result in alone)
+    assert auto.phase_ps == {"prefill": alone[0].total_ps + alone[2].total_ps, "decode": alone[1].total_ps}
+    ends = [alone[0].tokens["end_ps"], alone[0].total_ps + alone[1].tokens["end_ps"]]
+    assert auto.tokens["end_ps"].tolist()[:5] == [*ends[0], *ends[1]]
+    assert auto.stages["stage"].tolist() == ["pipeline", *(stage.stage_id for stage in trace.stages)]
+    assert auto.stages["total_ps"].sum() == auto.total_ps
+
+
+def test_the_steady_time_of_a_pipeline_is_that_of_its_full_rounds():
+    """Six tokens that are all alike, three stages: rounds 2 to 5 are full, and take the same."""
+    result = replay(map_trace(text(list(range(6)), [PROMPT] * 6), make_chip(schedule={"kind": "pipelined"})))
+    ends = result.tokens["end_ps"].to_numpy()
+    assert result.steady.filled
+    assert result.steady.rounds_per_token == pytest.approx(8 / 6)
+    assert np.diff(ends)[:3].tolist() == [result.steady.time_per_token_ps] * 3
+    assert result.steady.time_per_token_ps < result.total_ps / 6
+
+
+def test_the_steady_time_without_a_pipeline_is_the_mean():
+    result = replay(map_trace(text(list(range(4)), [PROMPT] * 4), make_chip()))
+    assert result.steady.time_per_token_ps == result.total_ps / 4
+    assert not result.steady.pipelined

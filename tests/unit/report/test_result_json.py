@@ -1,11 +1,14 @@
 import dataclasses
 import json
+import math
 
 import pytest
 from factories import make_chip, make_run
 
 from simulator.report.result_json import result_dict, result_text
 from simulator.report.run_manifest import chip_sha256, git_commit, manifest_dict
+from simulator.simulation.simulation import simulate
+from simulator.trace.synthetic import synthetic_trace
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +19,7 @@ def run():
 def test_schema_and_order(run):
     found = json.loads(result_text(run))
     assert (found["schema"], found["schema_version"]) == ("spikewatt/result", 1)
-    top = "schema schema_version command chip trace energy analytic break_even area latency phases counts neurobench"
+    top = "schema schema_version command chip trace energy analytic break_even area latency steady phases counts neurobench"
     assert list(found) == [*top.split(), "utilization", "storage", "warnings", "elapsed"]
     assert found == result_dict(run)  # every value is a plain JSON type
 
@@ -151,3 +154,24 @@ def test_neurobench_names_by_hand(run):
     assert operations["Effective_ACs"] == run.result.synops / 4
     assert operations["Effective_MACs"] == macs / 4
     assert operations["Dense"] == 2 * 2304 * 3 + macs / 4
+
+
+def test_the_steady_token_of_a_sequential_run_is_its_mean_token(run):
+    steady = json.loads(result_text(run))["steady"]
+    assert steady["energy_per_token_pj"] == pytest.approx(run.energy_per_token_pj)
+    assert steady["time_per_token_ps"] == run.result.total_ps / run.n_tokens
+    assert not steady["pipelined"]
+
+
+def test_the_steady_token_of_a_pipeline_pays_static_power_for_one_round():
+    """Static power for a full round, counts of all tokens over tokens, and the barriers of one round per token."""
+    trace, chip = synthetic_trace("full", [5, 4, 3], tokens=6), make_chip(schedule={"kind": "pipelined"})
+    run = simulate(chip, trace, allow_uncosted=True)
+    rows = run.ledger.rows
+    by_component = {name: math.fsum(rows.loc[rows["component"] == name, "energy_pj"]) for name in ("static", "sync")}
+    counted = run.ledger.total_pj - by_component["static"] - by_component["sync"]
+    expected = counted / 6 + by_component["sync"] / (6 + len(trace.stages) - 1)
+    expected += by_component["static"] / run.result.total_ps * run.result.steady.time_per_token_ps
+    steady = json.loads(result_text(run))["steady"]
+    assert steady["energy_per_token_pj"] == pytest.approx(expected)
+    assert steady["energy_per_token_pj"] < run.energy_per_token_pj

@@ -1,0 +1,31 @@
+"""The steady state of a run: what one more token takes while the chip is full, filling and draining apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Steady:
+    """The steady state.
+
+    Attributes
+    ----------
+    time_per_token_ps
+        Pipelined: mean time of the rounds in which the pipeline is full, for a token leaves in each. Sequential: mean
+        time of a token.
+    rounds_per_token
+        Rounds of the whole pipeline over its tokens, those that fill and drain it included; None where tokens are
+        sequential.
+    filled
+        Whether the pipeline was ever full. If not, the rounds with most stages at work are taken: a lower bound.
+    """
+
+    time_per_token_ps: float
+    rounds_per_token: float | None
+    filled: bool = True
+
+    @property
+    def pipelined(self) -> bool:
+        """Whether tokens follow one another in rounds."""
+        return self.rounds_per_token is not None
