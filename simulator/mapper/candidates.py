@@ -1,4 +1,4 @@
-"""Widths to try for a stage: cores of its homes, blocks of its layers, cores of its head."""
+"""Widths to try for a stage: cores of its homes, blocks of its layers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from simulator.mapping.strategies import cut_layer
 from simulator.trace.trace import Layer, Stage
 
 HOMES = (1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 48, 64, 72, 96)
+HEAD_HOMES = (128, 192, 256, 384, 512, 768, 1024)  # of a stage that drives no layer, for a dense head
 COLUMNS = (1024, 768, 512, 384, 256, 192, 128, 96, 64, 48, 32, 24, 16)
 ROW_FACTORS = (1, 2, 4)
-HEAD_CORES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,11 @@ class Candidates:
         int64 [C]: home cores.
     row_parts, col_parts
         int64 [C, L]: blocks of each layer along its inputs and outputs.
-    head_cores
-        int64 [C]: cores of the op of kind ``head``; 0 where the homes do it, or the stage has none.
     """
 
     homes: Ints
     row_parts: Ints
     col_parts: Ints
-    head_cores: Ints
 
     def __len__(self) -> int:
         return len(self.homes)
@@ -52,11 +49,11 @@ class Candidates:
     @property
     def cores(self) -> Ints:
         """Cores of the stage with one block on each, int64 [C]."""
-        return self.homes + self.blocks + self.head_cores
+        return self.homes + self.blocks
 
     def some(self, which: NDArray[np.bool_]) -> Candidates:
         """The candidates for which bool [C] holds."""
-        return Candidates(self.homes[which], self.row_parts[which], self.col_parts[which], self.head_cores[which])
+        return Candidates(self.homes[which], self.row_parts[which], self.col_parts[which])
 
     def cuts(self, chosen: int) -> tuple[Cut, ...]:
         """The cut of each layer in one of the candidates."""
@@ -64,7 +61,7 @@ class Candidates:
         return tuple(Cut(r, c) for r, c in zip(rows, cols, strict=True))
 
 
-def placed(homes: int, blocks_of: Sequence[Sequence[Block]], head_cores: int) -> Candidates:
+def placed(homes: int, blocks_of: Sequence[Sequence[Block]]) -> Candidates:
     """The one candidate that a placement has chosen; ``blocks_of`` are the blocks of each layer of the stage."""
     rows = [len({block.row_start for block in blocks}) for blocks in blocks_of]
     cols = [len({block.col_start for block in blocks}) for blocks in blocks_of]
@@ -73,22 +70,20 @@ def placed(homes: int, blocks_of: Sequence[Sequence[Block]], head_cores: int) ->
         np.array([homes]),
         np.array(rows, np.int64).reshape(shape),
         np.array(cols, np.int64).reshape(shape),
-        np.array([head_cores]),
     )
 
 
-def candidates(stage: Stage, layers: Sequence[Layer], has_head: bool, least_homes: int, chip: ChipConfig) -> Candidates:
+def candidates(stage: Stage, layers: Sequence[Layer], least_homes: int, chip: ChipConfig) -> Candidates:
     """Every width worth trying: homes x columns of a block x row parts, each cut as far as a core's memory asks.
 
-    Those that one chip does not hold are left out where others remain: a stage over two chips waits for their link.
+    Where some fit one chip, those that drive layers from two are left out: their spikes wait for the link.
     """
-    homes = _up_to(HOMES, least_homes, stage.width)
-    heads = [0, *_up_to(HEAD_CORES, 2, chip.chip.n_cores * chip.chip.max_chips)] if has_head else [0]
+    homes = _up_to(HOMES if layers else HOMES + HEAD_HOMES, least_homes, stage.width)
     cuts = _cuts(layers, chip)
-    grid = np.array([(h, c, w) for h in homes for c in range(len(cuts)) for w in heads], dtype=np.int64)
+    grid = np.array([(h, c) for h in homes for c in range(len(cuts))], dtype=np.int64)
     of_cut = np.array(cuts, dtype=np.int64).reshape(len(cuts), len(layers), 2)[grid[:, 1]]
-    found = Candidates(grid[:, 0], of_cut[:, :, 0], of_cut[:, :, 1], grid[:, 2])
-    return found.some(found.cores <= max(chip.chip.n_cores, int(found.cores.min())))
+    found = Candidates(grid[:, 0], of_cut[:, :, 0], of_cut[:, :, 1])
+    return found.some(found.cores <= max(chip.chip.n_cores, int(found.cores.min()))) if layers else found
 
 
 def _up_to(values: Sequence[int], least: int, most: int) -> list[int]:

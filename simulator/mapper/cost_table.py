@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.mapper.candidates import Candidates, candidates
 from simulator.mapper.stage_cost import CostModel
@@ -85,17 +84,4 @@ def candidates_of(work: StageWork, chip: ChipConfig, own: Mapped) -> Candidates:
         homes_for_cache(work.stage, own.trace, chip),
         min(ceil_div(bits, bound), work.stage.width),
     )
-    return candidates(work.stage, work.layers, False, least, chip)
-
-
-def first_cores(cores: Ints, per_chip: int) -> list[int]:
-    """Number of the first core of each stage in program order, and behind the last: a stage never straddles two chips
-    when it fits one."""
-    firsts, used = [], 0
-    for n in cores.tolist():
-        left = -used % per_chip
-        if left < n <= per_chip:
-            used += left
-        firsts.append(used)
-        used += n
-    return [*firsts, used]
+    return candidates(work.stage, work.layers, least, chip)

@@ -82,9 +82,7 @@ def static_pj_per_ps(model: CostModel) -> float:
     return model.prices["static.power"]
 
 
-def barrier_pj(
-    costs: Sequence[StageCost], share: Floats, model: CostModel, chip: ChipConfig, pipelined: bool
-) -> float:
+def barrier_pj(costs: Sequence[StageCost], share: Floats, model: CostModel, chip: ChipConfig, pipelined: bool) -> float:
     """Energy of the barriers of a token; in a pipeline those of a round."""
     if chip.sync.kind == "handshake":
         return 0.0
@@ -113,7 +111,7 @@ def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> StageCost
     placement, chip = mapped.placement, mapped.chip
     homes = placement.of(work.stage.stage_id)
     blocks_of = [placement.of(layer.layer_id) for layer in work.layers]
-    some = placed(len(homes), blocks_of, head_cores(work, mapped))
+    some = placed(len(homes), blocks_of)
     cost = model.cost(work, some, work.spikes)
     routers = placement.core_router
     blocks = [block for blocks in blocks_of for block in blocks]
@@ -131,9 +129,9 @@ def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> StageCost
     values, value_pj = 0.0, 0.0
     for edges in collected(work.stage, placement.by_owner):
         ways = routers[edges.from_core], routers[edges.to_core]
-        flits = edges.values * float(value_flits(chip))
-        value_pj += _link_pj(crossings(*ways, placement), flits, model)
-        values += float(chip_link_flits(*ways, flits, placement))
+        packed: Floats = (edges.values * value_flits(chip)).astype(np.float64)
+        value_pj += _link_pj(crossings(*ways, placement), packed, model)
+        values += float(chip_link_flits(*ways, packed, placement))
     link_ps = 0.0 if chip.noc.chip_link is None else float(chip.noc.chip_link.cycles_per_flit * chip.noc.cycle.value)
     extra = 0.0 if chip.noc.chip_link is None else float(chip.noc.chip_link.extra_cycles * chip.noc.cycle.value)
     steps = cost.step_ps
@@ -153,11 +151,6 @@ def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> StageCost
     )
 
 
-def head_cores(work: StageWork, mapped: Mapped) -> int:
-    """Cores of the op of kind ``head`` where these are not the homes; 0 otherwise."""
-    return 0
-
-
 def chip_link_flits(from_router: Ints, to_router: Ints, flits: Floats, placement: Placement) -> float:
     """Flits over the busiest link between two chips, XY routing."""
     grid = placement.grid
@@ -171,7 +164,11 @@ def chip_link_flits(from_router: Ints, to_router: Ints, flits: Floats, placement
             continue
         loads: dict[tuple[int, int, int], float] = {}
         for a, b, lane, n in zip(
-            first[crossing].tolist(), last[crossing].tolist(), across[crossing].tolist(), flits[crossing].tolist(), strict=True
+            first[crossing].tolist(),
+            last[crossing].tolist(),
+            across[crossing].tolist(),
+            flits[crossing].tolist(),
+            strict=True,
         ):
             step = 1 if b > a else -1
             for edge in range(a, b, step):

@@ -17,11 +17,12 @@ from simulator.arrays import Ints
 from simulator.engine.barrier import barrier_ps
 from simulator.engine.transfer import value_flits
 from simulator.errors import CapacityError
-from simulator.mapper.cost_table import NEVER, CostTable, first_cores
+from simulator.mapper.cost_table import NEVER, CostTable
 from simulator.mapper.estimate import static_pj_per_ps
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import Floats
 from simulator.mapping.capacity import ceil_div
+from simulator.mapping.sharing import first_cores
 
 Objective = Literal["energy", "latency", "edp", "throughput"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
@@ -98,7 +99,7 @@ class Search:
         table, chip = self.table, self.model.chip
         at = self._rows, chosen
         cores = table.cores[at].astype(np.int64)
-        firsts = first_cores(cores, chip.chip.n_cores)
+        firsts = first_cores(cores.tolist(), chip.chip.n_cores)
         n_chips = ceil_div(firsts[-1], chip.chip.n_cores)
         tiles = ceil_div(int(cores.sum()), chip.chip.cores_per_tile)
         barrier = barrier_ps(chip.sync.barrier, tiles) if chip.sync.kind == "barrier" else 0
@@ -111,7 +112,7 @@ class Search:
         return Point(chosen, energy, latency, interval, n_chips, int(cores.sum()))
 
     def _crossing_ps(self, firsts: list[int]) -> Floats:
-        """Time of the values of each stage over a link between chips, where its chip is not that of the stage before."""
+        """Time of the values of each stage over a link between chips, where the stage before is on another."""
         link = self.model.chip.noc.chip_link
         if link is None:
             return np.zeros(len(self._rows))
@@ -174,7 +175,7 @@ def _targets(times: Floats) -> list[float]:
     least, most = float(times.min(axis=1).max()), float(finite.max())
     if most <= least:
         return [least]
-    return np.geomspace(max(least, 1e-6 * most), most, ROUNDS).tolist()
+    return [float(target) for target in np.geomspace(max(least, 1e-6 * most), most, ROUNDS)]
 
 
 def front(points: list[Point]) -> list[Point]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
@@ -91,7 +92,7 @@ class CostModel:
             reduce_ps=self._reduce(work, some),
             energy_pj=energy_pj + op_pj,
             hop_pj=hop_pj,
-            barriers=work.n_steps + int(work.arriving > 0) + (some.row_parts > 1).any(axis=1),
+            barriers=_most(some.row_parts > 1).astype(np.int64) + work.n_steps + int(work.arriving > 0),
             cores=some.cores,
         )
 
@@ -100,7 +101,8 @@ class CostModel:
         grid = self.chip.chip
         tiles = ceil_div(cores, grid.cores_per_tile)
         across = np.minimum(tiles, grid.tiles_x)
-        return (across + ceil_div(tiles, across) - 2 * (tiles == 1)) / 3
+        hops: Floats = (across + ceil_div(tiles, across) - 2 * (tiles == 1)) / 3
+        return hops
 
     def _latency(self, cores: Ints) -> Floats:
         """Time of a flit alone between two cores of a stage."""
@@ -116,7 +118,8 @@ class CostModel:
         on_tile = np.minimum(some.homes, self.chip.chip.cores_per_tile)
         port = on_tile * value_flits(self.chip) * self.chip.noc.cycle.value
         each = np.maximum(receive_ps("collect", self.chip), port)
-        return ceil_div(work.arriving, some.homes) * each + self._latency(some.cores) + self._packet_ps
+        taken: Floats = -(-work.arriving // some.homes) * each + self._latency(some.cores) + self._packet_ps
+        return taken
 
     def _exchange(self, work: StageWork, some: Candidates) -> Floats:
         """One number of every home to the first, and back."""
@@ -149,7 +152,8 @@ class CostModel:
             update = soma_ps(columns.ravel(), self.chip)[0]
             shape = columns.shape
             words = row.words.reshape(shape) * some.col_parts
-            self._rows[key] = row.ps.reshape(shape) * 1.0, update.reshape(shape) * 1.0, words * 1.0
+            each = row.ps.reshape(shape), update.reshape(shape), words
+            self._rows[key] = _floats(each[0]), _floats(each[1]), _floats(each[2])
         return self._rows[key]
 
     def _steps(self, work: StageWork, some: Candidates, spikes: Floats) -> Floats:
@@ -163,14 +167,16 @@ class CostModel:
         last_ps, first_ps = self._homes(work, some, spikes)
         tail = _wide((row_ps + update_ps).max(axis=1))
         links = self._links(work, some, spikes)
-        return np.maximum(np.maximum(last_ps, links) + latency + tail, first_ps + latency + served.max(axis=3))
+        served_ps: Floats = served.max(axis=3)
+        taken: Floats = np.maximum(np.maximum(last_ps, links) + tail, first_ps + served_ps) + latency
+        return taken
 
     def _homes(self, work: StageWork, some: Candidates, spikes: Floats) -> tuple[Floats, Floats]:
         """When the largest home has sent its last packet and its first, float64 [C, N, T]."""
         soma, width = self.chip.core.soma, work.stage.width
-        neurons = _wide(ceil_div(width, some.homes))
+        neurons = _wide(-(-width // some.homes))
         rate = np.minimum(spikes / width, 1.0)
-        groups = ceil_div(neurons, soma.lanes)
+        groups = np.ceil(neurons / soma.lanes)
         active = groups * (1 - (1 - rate) ** np.minimum(soma.lanes, neurons))
         update, idle, fire = (action.latency.value for action in (soma.update, soma.update_idle, soma.fire))
         walk = active * update + (groups - active) * idle + neurons * rate * fire
@@ -196,9 +202,8 @@ class CostModel:
         """Time [C, N] and energy [C] of the ops."""
         time, energy = np.zeros((len(some), work.trace.n_tokens)), np.zeros(len(some))
         for op in work.ops:
-            cores = np.where((op.kind == "head") & (some.head_cores > 0), some.head_cores, some.homes)
-            for n in np.unique(cores).tolist():
-                here = cores == n
+            for n in np.unique(some.homes).tolist():
+                here = some.homes == n
                 taken, cost = self._op(work, work.ops.index(op), n)
                 time[here] += taken
                 energy[here] += cost
@@ -225,7 +230,11 @@ class CostModel:
         copies = some.col_parts.sum(axis=1)
         packets = spikes * (np.minimum(copies, 1) if chip.noc.multicast else copies)
         values = work.arriving + exchanged + reduced
-        entries = spikes * np.minimum(copies, ceil_div(some.cores, chip.chip.cores_per_tile)) if chip.noc.multicast else packets
+        entries = (
+            spikes * np.minimum(copies, ceil_div(some.cores, chip.chip.cores_per_tile))
+            if chip.noc.multicast
+            else packets
+        )
         spike_flits, word_flits = flits_per_spike(work.trace.encoding, chip), value_flits(chip)
         links = (entries * spike_flits + values * word_flits) * self.hops(some.cores)
         hop_pj = links * (price["noc.hop_x"] + price["noc.hop_y"]) / 2
@@ -275,7 +284,7 @@ def _columns(work: StageWork, some: Candidates) -> Ints:
     return ceil_div(np.array([layer.n_out for layer in work.layers], np.int64).reshape(1, -1), some.col_parts)
 
 
-def _most(values: Ints) -> Floats:
+def _most(values: Ints | NDArray[np.bool_]) -> Floats:
     """The largest over the layers, float64 [C]; 0 where there are none."""
     most: Floats = values.max(axis=1, initial=0).astype(np.float64)
     return most
@@ -284,3 +293,7 @@ def _most(values: Ints) -> Floats:
 def _wide(values: Ints | Floats) -> Floats:
     """[C] as [C, 1, 1]."""
     return np.asarray(values, np.float64)[:, None, None]
+
+
+def _floats(values: Ints) -> Floats:
+    return values.astype(np.float64)

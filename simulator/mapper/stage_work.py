@@ -1,4 +1,4 @@
-"""What each stage of a trace does on a chip whatever its widths: spikes, values that arrive, ops, prices of its energy."""
+"""What each stage of a trace does on a chip whatever its widths: spikes, values, ops, prices."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.energy.prices import find_price
 from simulator.engine.spike_steps import replay_code
+from simulator.engine.storage_traffic import dram_ps
 from simulator.engine.vector import op_ps, op_work
 from simulator.mapping.flows import exchange_rounds
 from simulator.mapping.storage import Store
@@ -71,12 +72,13 @@ class StageWork:
     @cached_property
     def mean_spikes(self) -> Floats:
         """Mean over the tokens, float64 [1, T]."""
-        return self.spikes.mean(axis=0, keepdims=True)
+        mean: Floats = self.spikes.mean(axis=0, keepdims=True)
+        return mean
 
     @property
     def n_steps(self) -> int:
         """Timesteps of the stage."""
-        return self.spikes.shape[1]
+        return int(self.spikes.shape[1])
 
     def op_counts(self, op: Op, chip: ChipConfig, n_homes: int) -> dict[str, Ints]:
         """Counts of an op on ``n_homes`` cores, int64 [N] each."""
@@ -100,7 +102,7 @@ def _stage_work(
         spikes=spikes_per_step(stage, trace, chip),
         arriving=outputs + sum(width[stage_id] for stage_id in stage.carries),
         exchanges=exchange_rounds(stage, trace),
-        share=float(trace.stage_tokens(stage).mean()),
+        share=1.0,
         trace=trace,
         stores=stores,
     )
@@ -120,11 +122,10 @@ def spikes_per_step(stage: Stage, trace: Trace, chip: ChipConfig) -> Floats:
 
 def op_times(op: Op, work: StageWork, chip: ChipConfig, n_homes: int, channels: int = 1) -> Floats:
     """Time of an op on ``n_homes`` cores, ps, float64 [N]."""
-    from simulator.engine.storage_traffic import dram_ps
-
     counts = work.op_counts(op, chip, n_homes)
     parts: Sequence[Ints] = list(op_ps(counts, chip, n_homes, work.trace.n_tokens).values())
-    return np.maximum(np.max(parts, axis=0), dram_ps(counts, chip, channels)).astype(np.float64)
+    slowest: Floats = np.maximum(np.max(parts, axis=0), dram_ps(counts, chip, channels)).astype(np.float64)
+    return slowest
 
 
 def op_energy(op: Op, work: StageWork, chip: ChipConfig, n_homes: int, prices: PricedActions) -> float:
