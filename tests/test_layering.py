@@ -133,6 +133,11 @@ def test_every_module_and_folder_has_a_rank() -> None:
     assert rooms == set(RANK_OF)
 
 
+def test_a_file_name_stands_once() -> None:
+    names = [path.name for path in FILES if path.name not in ("__init__.py", "__main__.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
 def test_imports_run_one_way() -> None:
     assert [fault for path in FILES for fault in import_faults(module_name(path), path.read_text("utf-8"))] == []
 
