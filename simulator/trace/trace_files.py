@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -47,6 +48,9 @@ DEFLATE_LEVEL = 6
 
 # What zipfile and zlib raise on damaged, encrypted or exotic archives.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+
+# What numpy raises on the header of a .npy file, which it reads as a Python literal.
+_BAD_HEADER = (ValueError, TypeError, KeyError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
 
 
 # ---------------------------------------------------------------- writing
@@ -189,14 +193,14 @@ def verify_trace(name_or_path: str | Path) -> Trace:
         What `load_trace` found, or one line per damaged stream.
     """
     trace = load_trace(name_or_path)
-    problems = []
+    problems: list[str] = []
     for stream in trace.streams:
         try:
             trace.spike_counts(stream.stream_id)
         except TraceError as error:
-            problems.append(str(error))
+            problems += error.problems
     if problems:
-        raise TraceError("\n".join(problems))
+        raise TraceError(problems)
     return trace
 
 
@@ -306,7 +310,7 @@ def _array_of(data: bytes, name: str, member: Member, path: Path) -> NDArray[np.
         if version != (1, 0):
             raise ValueError(f"version {version}")
         shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(buffer)
-    except ValueError as error:
+    except _BAD_HEADER as error:
         raise TraceError(f"{path}: {name}: {error}, {wanted}") from error
     if (dtype.str, shape, fortran_order) != (member.dtype, member.shape, False):
         order = "Fortran" if fortran_order else "C"
