@@ -1,4 +1,4 @@
-"""A tile of tokens that share a row fetch: no larger than what is together, nor than the accumulators that are there."""
+"""A tile of tokens that share a row fetch: no larger than what is together, nor than the accumulators there are."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_registers_have_no_conflicts_and_a_memory_counts_them_per_packet():
 
 
 def test_words_that_overlap_take_the_interval_between_them():
-    """8 weights of 8 bits in words of 8 bits are 8 words: 8 x 5 ns one after another, 8 x 3 ns where fetches overlap."""
+    """8 weights in 8 words: 8 x 5 ns one after another, 8 x 3 ns where fetches overlap."""
     trace = synthetic_trace("full", [2, 8], levels=1, tokens=1)
     slow = {"core__sram": make_sram(word="8 bit"), "core__synapse__word_read": action("10 pJ", "5 ns")}
     alone, overlapping = make_chip(**slow), make_chip(**slow, core__synapse__word_interval=price("3 ns"))
