@@ -75,6 +75,14 @@ def fetch_shares(stages: Sequence[Stage], mapped: Mapped) -> tuple[Ints, Ints]:
     return np.concatenate(packets), np.concatenate(fetches)
 
 
+def stage_fetches(stage: Stage, trace: Trace, chip: ChipConfig) -> tuple[int, int]:
+    """(packets of all rows of a stage to a target over the whole trace, rows read for them), both at least 1."""
+    if chip.core.synapse.tile == 1 or stage.stream is None:
+        return 1, 1
+    packets, fetches = packets_per_row(stage, trace, chip).sum(), fetches_per_row(stage, trace, chip).sum()
+    return max(int(packets), 1), max(int(fetches), 1)
+
+
 def of_blocks(per_row: Ints, blocks: Sequence[Block]) -> Ints:
     """Sums of ``per_row``, int64 [n], over the rows of each block of a layer, int64 [blocks]."""
     before = np.concatenate([[0], np.cumsum(per_row)])
