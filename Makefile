@@ -7,7 +7,7 @@ SWEEP ?= chip_configs/sweeps/sram-lanes.yaml
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: real-model simulate capture report sweep test lint installed bench docs warmup clean
+.PHONY: real-model simulate capture report sweep test lint installed soak mutants bench bench-check docs warmup clean
 
 simulate: .venv/ready
 	@$(BIN)/spikewatt simulate --chip "$(CHIP)" --trace "$(TRACE)" $(foreach s,$(SET),--set '$(s)') $(if $(OUT),--out "$(OUT)")
@@ -45,8 +45,21 @@ lint: .venv/dev
 installed:
 	@PYTHON="$(PYTHON)" .ci/installed
 
+# Random tests with 2,000 examples each, drawn anew; hours.
+soak: .venv/dev
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/invariants tests/oracle tests/unit
+
+# Whether the tests notice small changes of the code; hours for all of them, so a sample.
+SAMPLE ?= 200
+mutants: .venv/dev
+	@$(BIN)/python tests/support/mutants.py --sample $(SAMPLE)
+
 bench: .venv/ready
 	@$(BIN)/python benchmarks/simulate.py
+
+# Speed against the last tag, or BASE, in one run.
+bench-check: .venv/ready
+	@$(BIN)/python benchmarks/check.py $(if $(BASE),--base $(BASE))
 
 docs: .venv/ready
 	@$(BIN)/python -c "import furo, myst_parser" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"

@@ -1,8 +1,9 @@
 """Compare the network with a directory of BookSim2 results, and time it.
 
-    python benchmarks/noc_reference.py DIR [--packets N] [--json]
+    python benchmarks/noc_reference.py [DIR] [--packets N] [--json]
 
-DIR holds any of ``booksim_trace.csv`` (with ``traces/`` and ``packets/``), ``booksim_batch.csv``, ``booksim_mesh.csv``.
+DIR, tests/data/booksim by default, holds any of ``booksim_trace.csv`` (with ``traces/`` and ``packets/``),
+``booksim_batch.csv`` and ``booksim_mesh.csv``.
 Per file and router it prints
 
 - traces: packets delivered in the very cycle of all packets whose cycle is known, and runs whose makespan, mean latency
@@ -37,6 +38,7 @@ from simulator.engine.network.shape import Mesh, Router
 from simulator.errors import SpikewattError
 
 Ints = NDArray[np.int64]
+DATA = Path(__file__).resolve().parents[1] / "tests" / "data" / "booksim"
 Row = dict[str, str]
 
 RANDOM_TRAFFIC = ("uniform", "hotspot")
@@ -242,7 +244,7 @@ def destinations(traffic: str, side: int, src: Ints, generator: np.random.Genera
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Compare the network with a directory of BookSim2 results.")
-    parser.add_argument("directory", type=Path)
+    parser.add_argument("directory", type=Path, nargs="?", default=DATA)
     parser.add_argument("--packets", type=int, default=200_000, help="packets measured per row of the sweep")
     parser.add_argument("--json", action="store_true", help="print one JSON list")
     options = parser.parse_args()

@@ -142,7 +142,8 @@ class Replay:
     def step_ps(self) -> NDArray[np.int64]:
         """Time of each timestep: receiving or the walk through the neurons, whichever ends last."""
         latency = {name: result.tokens["latency_ps"].to_numpy() for name, result in self.results.items()}
-        return np.maximum(latency["receiver"], latency["update"] + latency["access"])
+        step: NDArray[np.int64] = np.maximum(latency["receiver"], latency["update"] + latency["access"])
+        return step
 
 
 def replayed(w: Workload, described: dict[str, ChipConfig], worked: Raster) -> Replay:
@@ -193,7 +194,8 @@ def pause_ps(w: Workload, chip: ChipConfig, run: Replay, sync_ps: int) -> NDArra
     packets = messages * len(np.unique(w.core[1]))
     sent = packets * chip.core.axon_out.packet.latency.value
     emptied = sent + np.maximum(messages - HELD, 0) * service
-    return np.maximum(walk - sync_ps - emptied, 0)
+    pause: NDArray[np.int64] = np.maximum(walk - sync_ps - emptied, 0)
+    return pause
 
 
 def compare(workload: Path, peer: Path, arch: Path | None, repeats: int) -> dict[str, Any]:
@@ -204,7 +206,7 @@ def compare(workload: Path, peer: Path, arch: Path | None, repeats: int) -> dict
     started = time.perf_counter()
     worked = updated(w)
     neurons_s = time.perf_counter() - started
-    runs = [replay(w, described, worked) for _ in range(repeats + 1)][1:]
+    runs = [replayed(w, described, worked) for _ in range(repeats + 1)][1:]
     run, times = runs[0], {r["timing"]: r for r in recorded["runs"]}
     exact = times.get("cycle") or times["simple"]
     counts, energies = counts_of(run), energies_of(run)
@@ -245,10 +247,10 @@ def record(script: Path, out: Path, sizes: list[int]) -> None:
         subprocess.run([python, "-m", "pip", "install", "-q", "sanafe", "numpy", "pyyaml"], check=True)
         for n in sizes:
             timing = ["simple", "detailed", *(["cycle"] if n <= CYCLE_UP_TO else [])]
-            files = ["--json", out / f"dense_{n}.json", "--save-workload", out / f"dense_{n}.npz"]
+            files = ["--json", str(out / f"dense_{n}.json"), "--save-workload", str(out / f"dense_{n}.npz")]
             reps = "1" if "cycle" in timing else "3"
             shape = ["--n", str(n), "--t", "16", "--rate", "0.2", "--seed", "1", "--reps", reps]
-            subprocess.run([python, script, *shape, "--timing", *timing, *files], check=True)
+            subprocess.run([str(python), str(script), *shape, "--timing", *timing, *files], check=True)
             print(f"recorded N = {n}: {files[1]}")
 
 
@@ -260,7 +262,7 @@ def main() -> None:
     parser.add_argument("--arch", type=Path, help="the peer's architecture file; default: its figures as kept here")
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--script", type=Path, help="script that runs the peer")
+    parser.add_argument("--script", type=Path, help="script that runs the peer, as benchmarks/sanafe_dense.py")
     parser.add_argument("--out", type=Path, help="folder for its workloads and results")
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     args = parser.parse_args()

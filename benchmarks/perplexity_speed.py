@@ -94,8 +94,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.check:
         actions["pass_with_check_s"] = pass_of(VERIFY_TOKENS)
     if arguments.profile:
-        with cProfile.Profile() as profile:
-            actions["pass_s"]()
+        profile = cProfile.Profile()
+        profile.runcall(actions["pass_s"])
         pstats.Stats(profile).sort_stats("tottime").print_stats(18)
     times, nats = in_turn(actions, arguments.repeats)
     n = sum(len(p.token_ids) - 1 for p in passages)

@@ -13,6 +13,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,18 @@ from simulator.trace.trace_files import load_trace
 
 TRACE = Path(__file__).resolve().parents[1] / "traces" / "shakespeare-ternary-T15.npz"
 LANES, SRAM = "core.synapse.lanes", "core.sram.capacity"
-TIMED = {LANES: [8, 16, 32, 64], SRAM: ["16 KiB", "32 KiB", "64 KiB"], "noc.buffer_flits": [2, 4, 8, 16]}
-PRICES = {
+TIMED: dict[str, list[Any]] = {
+    LANES: [8, 16, 32, 64],
+    SRAM: ["16 KiB", "32 KiB", "64 KiB"],
+    "noc.buffer_flits": [2, 4, 8, 16],
+}
+PRICES: dict[str, list[Any]] = {
     axis: [f"{n} {unit}" for n in range(1, 11)]
     for axis, unit in (("noc.hop_x", "pJ"), ("noc.hop_y", "pJ"), ("chip.static_power", "mW"))
 }
 
 
-def sweep(axes: dict[str, list]) -> SweepConfig:
+def sweep(axes: dict[str, list[Any]]) -> SweepConfig:
     fields = {"name": "benchmark", "summary": "timed", "base": "sdllm-asic-45nm", "trace": str(TRACE), "axes": axes}
     return SweepConfig.model_validate(fields | {"objectives": ["energy.per_token_pj", "latency.per_token_ps"]})
 
@@ -55,7 +60,7 @@ def main() -> None:
     alone, _, _ = timed(lambda: [simulate(point.chip, trace) for point in points])
     with tempfile.TemporaryDirectory() as folder:
         for jobs in (1, 2):
-            cpu, wall, result = timed(lambda jobs=jobs: run_sweep(config, f"{folder}/{jobs}", jobs=jobs))
+            cpu, wall, result = timed(partial(run_sweep, config, f"{folder}/{jobs}", jobs=jobs))
             found[f"points_per_minute_{jobs}"] = 60 * result.computed / wall
             if jobs == 1:
                 found["overhead_ms_per_point"] = 1000 * (cpu - alone) / result.computed

@@ -7,21 +7,27 @@ from difflib import get_close_matches
 
 
 class SpikewattError(Exception):
-    """A fault of the input, told in one line a user can act on: place, found, expected, help."""
-
-
-class ConfigError(SpikewattError):
-    """Every problem of one configuration file, one line each.
+    """A fault of the input, told in lines a user can act on: place, found, expected, help.
 
     Parameters
     ----------
-    problems
-        Lines of the form ``file:line:col: path: found, expected (help)``.
+    problem
+        One line, or several problems of one line each.
     """
 
+    def __init__(self, problem: str | Iterable[str] = "") -> None:
+        self.problems = (problem,) if isinstance(problem, str) else tuple(problem)
+        super().__init__(self.problems)  # so that another process gets them one by one as well
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+class ConfigError(SpikewattError):
+    """Every problem of one configuration file: lines of the form ``file:line:col: path: found, expected (help)``."""
+
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
+        super().__init__(list(problems))
 
 
 class TraceError(SpikewattError):

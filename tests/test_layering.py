@@ -24,6 +24,7 @@ RANKS = (
     ("model", "mapping"),
     ("engine",),
     ("energy", "verify"),
+    ("mapper",),
     ("report",),
     ("simulation",),
     ("sweep",),
@@ -130,6 +131,11 @@ def test_the_package_is_where_this_test_looks() -> None:
 def test_every_module_and_folder_has_a_rank() -> None:
     rooms = {room_of(module_name(path)) for path in FILES} - {FRONT}
     assert rooms == set(RANK_OF)
+
+
+def test_a_file_name_stands_once() -> None:
+    names = [path.name for path in FILES if path.name not in ("__init__.py", "__main__.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
 
 
 def test_imports_run_one_way() -> None:

@@ -58,7 +58,7 @@ figure, ax = draw_front(result)
 figure
 
 # %%
-from simulator.sweep.parallel import draw_parallel, parallel_frame
+from simulator.sweep.parallel_axes import draw_parallel, parallel_frame
 
 figure, ax = draw_parallel(parallel_frame(result), result.axes)
 figure

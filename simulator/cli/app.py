@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from simulator import __version__
 
@@ -16,7 +17,20 @@ SWEEP = "Many chips"
 ENERGIES = "Prices and published numbers"
 FILES = "Files and what ships with the program"
 
+
+class _Commands(TyperGroup):
+    """The commands; typer would show an EOFError of one, as a damaged file raises it, as no more than "Aborted."."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            raise RuntimeError(f"unexpected end of a file: {error}") from error
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="spikewatt",
     help="Replay the spikes of a spike-driven LLM on a chip model, and see where the energy and the time go.",
     no_args_is_help=True,

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from simulator.errors import SpikewattError
+from simulator.outputs.shown_text import one_line
 
 
 def print_json(value: object) -> None:
@@ -17,22 +18,22 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
-def print_error(error: SpikewattError) -> None:
+def print_error(error: Exception) -> None:
     """Every problem on a line of its own."""
-    for line in str(error).splitlines():
-        print(f"error: {line}", file=sys.stderr)
+    for line in error.problems if isinstance(error, SpikewattError) else [str(error)]:
+        print(f"error: {one_line(line)}", file=sys.stderr)
 
 
 def print_warning(text: str) -> None:
     """One line on stderr."""
-    print(f"warning: {text}", file=sys.stderr)
+    print(f"warning: {one_line(text)}", file=sys.stderr)
 
 
 def print_names(rows: Sequence[tuple[str, str]]) -> None:
     """Names and what they stand for, in two columns."""
     width = max((len(name) for name, _ in rows), default=0)
     for name, summary in rows:
-        typer.echo(f"{name:{width}s} {summary}")
+        typer.echo(one_line(f"{name:{width}s} {summary}"))
 
 
 def json_rows(frame: Any) -> list[dict[str, object]]:

@@ -100,7 +100,7 @@ class ChipLink(Frozen):
 
 
 class Noc(Frozen):
-    """Mesh or torus of routers (TIMING of the BookSim2 reference data): XY routing, FIFOs, credits, round-robin."""
+    """Mesh or torus of routers (docs/network_timing.md): XY routing, FIFOs, credits, round-robin."""
 
     model: NetworkModel = Field(
         default="cycle",

@@ -11,7 +11,7 @@ from simulator.config.fields import Expected, Frozen, broken_rule
 from simulator.units import INSIDE, INTEGER, UNITS, parse_quantity, split_quantity
 
 AxisValue = str | bool | int | float
-LIST, RANGE = "<list>", "<range>"  # tags of the two kinds of axis; no key of a file can be one
+LIST, RANGE = "<list>", "<range>"  # tags of the two kinds of axis, see `validate`
 
 
 def _axis_value(value: object) -> AxisValue:

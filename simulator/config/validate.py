@@ -78,7 +78,7 @@ def _read(
 
 def _problem(model: type[BaseModel], root: Node, detail: Any, more_keys: Sequence[str]) -> Problem:
     """One error of pydantic in our words."""
-    path: Path = tuple(part for part in detail["loc"] if not str(part).startswith("<"))  # tags of a union, no keys
+    path = _without_tags(root, detail["loc"])
     kind = detail["type"]
     if kind == "rule":
         path = (*path, *(int(part) if part.isdigit() else part for part in detail["ctx"]["at"].split(".") if part))
@@ -104,6 +104,16 @@ def _problem(model: type[BaseModel], root: Node, detail: Any, more_keys: Sequenc
     words = choices(field)
     guess = did_you_mean(str(detail["input"]), words) if words and isinstance(detail["input"], str) else ""
     return Problem(_place(root, path), path, f"found {found}, expected {expected(field)}{guess}")
+
+
+def _without_tags(root: Node, loc: Path) -> Path:
+    """The keys of ``loc``, without the tags of unions (``<list>``) in it, unless the file has such a key there."""
+    path: Path = ()
+    for part in loc:
+        node = node_at(root, path)
+        if not str(part).startswith("<") or (isinstance(node, MapNode) and part in node.items):
+            path = (*path, part)
+    return path
 
 
 def _reworded(text: str, node: Node | None) -> str:

@@ -172,6 +172,8 @@ def _convert(text: str, shown: str, place: Place | None) -> tuple[Node, tuple[Pr
         raise ConfigError([f"{where}: {line}"]) from None
     except yaml.MarkedYAMLError as error:
         raise ConfigError([_syntax_error(error, shown, place)]) from None
+    except (ValueError, OverflowError) as error:  # \UFFFFFFFF, %YAML with thousands of digits
+        raise ConfigError([f"{place or shown}: not valid YAML: {error}"]) from None
     if root is None:
         return ScalarNode(place or Place(shown, 1, 1), None, ""), ()
     converter = _Converter(shown, place)
@@ -231,7 +233,8 @@ class _Converter:
         """A scalar: quoted ones are text, plain ones what they look like."""
         self.check_tag(node, path)
         text: str = node.value
-        if node.tag == _PLAIN and _LEADING_ZERO.fullmatch(text):
+        self.check_unicode(node, path)
+        if node.tag == _PLAIN and len(text) <= _LONGEST_NUMBER and _LEADING_ZERO.fullmatch(text):
             decimal = int(text)
             octal = "which YAML 1.1 reads as octal and YAML 1.2 as decimal"
             self.problem(node, path, f"found {text}, {octal}, expected {decimal} without the leading zero")
@@ -263,8 +266,14 @@ class _Converter:
             self.problem(key, path, "found an empty key, expected text")
         else:
             self.check_tag(key, path)
+            self.check_unicode(key, path)
             return str(key.value)
         return None
+
+    def check_unicode(self, node: yaml.Node, path: tuple[str | int, ...]) -> None:
+        r"""Half of a surrogate pair (``"\ud800"``) is no character, and no file could hold it."""
+        if any("\ud800" <= c <= "\udfff" for c in node.value):
+            self.problem(node, path, f"found {node.value!r}, half of a surrogate pair, expected Unicode text")
 
     def check_tag(self, node: yaml.Node, path: tuple[str | int, ...]) -> None:
         """Tags could change what a value means; none is needed here."""

@@ -205,7 +205,7 @@ def read_checkpoint(model: Path | str, options: ModelOptions = AS_STATED) -> Che
     if keep and not problems:
         problems = _unreadable(weights)
     if problems:
-        raise ModelError("\n".join(problems))
+        raise ModelError(problems)
     config = replace(config, warnings=(*config.warnings, *_dequantized(specs, files)))
     bits = {weight_id: files.bits[files.tensors[spec.name].dtype] for weight_id, spec in specs.items()}
     return Checkpoint(config, weights, bits, weights.rows, folder_or_file)

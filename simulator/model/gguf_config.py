@@ -60,7 +60,7 @@ def gguf_fields(file: GgufFile) -> dict[str, Any]:
     }
     problems = _problems(file, architecture, stated)
     if problems:
-        raise ModelError("\n".join(f"{file.path}: {problem}" for problem in problems))
+        raise ModelError(f"{file.path}: {problem}" for problem in problems)
     fields = {name: stated[key] for key, name in REQUIRED.items()}
     fields |= {name: stated[key] for key, name in OPTIONAL.items() if key in stated}
     fields["rope_scaling"] = _rope_scaling(file, stated)

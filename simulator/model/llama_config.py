@@ -134,7 +134,7 @@ def parse_config(
         config = reading.config()
         problems = reading.problems or _inconsistent(config)
     if problems:
-        raise ModelError("\n".join(f"{where}: {problem}" for problem in problems))
+        raise ModelError(f"{where}: {problem}" for problem in problems)
     return replace(config, warnings=tuple(f"{file}: {warning}" for warning in config.warnings))
 
 

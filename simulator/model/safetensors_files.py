@@ -96,7 +96,7 @@ def _sharded(index: Path) -> SafetensorsFiles:
         gone = [name for name, file in listed.items() if file == shard and name not in tensors]
         problems += [f"{path}: tensor {name}: missing, the index has it here" for name in gone]
     if problems:
-        raise ModelError("\n".join(problems))
+        raise ModelError(problems)
     return SafetensorsFiles(index, path_of, tensors)
 
 

@@ -23,6 +23,17 @@ def name_fault(name: object) -> str | None:
     return f"found {shown}, expected {EXPECTED}"
 
 
+def title_fault(title: str) -> str | None:
+    """``found ..., expected ...`` for what cannot be the title of an older file; None for a title.
+
+    A title may hold blanks and letters of any alphabet, but nothing that could lead out of a folder or deceive a
+    terminal. A path is made only of names (`path_below`).
+    """
+    if 0 < len(title) <= LONGEST and title.isprintable() and title[0] not in ".-" and not set(title) & set("/\\:"):
+        return None
+    return name_fault(title)
+
+
 def as_name(text: str) -> str:
     """The nearest name: other characters become '-', and what is too long is cut."""
     cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip(".-")[:LONGEST]

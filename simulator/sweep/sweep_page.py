@@ -10,7 +10,7 @@ from simulator.config.sweep_axes import Range, value_text
 from simulator.report.cells import MOST_ROWS, as_cells
 from simulator.report.figures.style import svg_text
 from simulator.report.page import Section, make_section, render_page
-from simulator.sweep.parallel import draw_parallel, parallel_finding, parallel_frame
+from simulator.sweep.parallel_axes import draw_parallel, parallel_finding, parallel_frame
 from simulator.sweep.picture import draw_front, front_finding, front_frame, has_picture
 from simulator.sweep.runner import SweepResult
 from simulator.sweep.store import FAILED, commit

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import OutputError, TraceError
-from simulator.outputs.names import name_fault
+from simulator.outputs.names import title_fault
 from simulator.outputs.output_file import TRACE, replaced_whole
 from simulator.shipped import find_trace
 from simulator.trace.check import check_trace
@@ -48,6 +49,9 @@ DEFLATE_LEVEL = 6
 # What zipfile and zlib raise on damaged, encrypted or exotic archives.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 
+# What numpy raises on the header of a .npy file, which it reads as a Python literal.
+_BAD_HEADER = (ValueError, TypeError, KeyError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
+
 
 # ---------------------------------------------------------------- writing
 
@@ -65,14 +69,14 @@ def save_trace(trace: Trace, path: str | Path) -> str:
     Raises
     ------
     TraceError
-        The trace does not hold together (`check_trace`), its name is invalid (`name_fault`), or its counts are
+        The trace does not hold together (`check_trace`), its name is invalid (`title_fault`), or its counts are
         beyond its encoding.
     OutputError
         The file cannot be written; what stood at ``path`` is unchanged.
     """
     path = Path(path)
     check_trace(trace)
-    if fault := name_fault(trace.name):
+    if fault := title_fault(trace.name):
         raise TraceError(f"the trace's name: {fault}")
     try:
         if path.is_dir():
@@ -189,14 +193,14 @@ def verify_trace(name_or_path: str | Path) -> Trace:
         What `load_trace` found, or one line per damaged stream.
     """
     trace = load_trace(name_or_path)
-    problems = []
+    problems: list[str] = []
     for stream in trace.streams:
         try:
             trace.spike_counts(stream.stream_id)
         except TraceError as error:
-            problems.append(str(error))
+            problems += error.problems
     if problems:
-        raise TraceError("\n".join(problems))
+        raise TraceError(problems)
     return trace
 
 
@@ -306,7 +310,7 @@ def _array_of(data: bytes, name: str, member: Member, path: Path) -> NDArray[np.
         if version != (1, 0):
             raise ValueError(f"version {version}")
         shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(buffer)
-    except ValueError as error:
+    except _BAD_HEADER as error:
         raise TraceError(f"{path}: {name}: {error}, {wanted}") from error
     if (dtype.str, shape, fortran_order) != (member.dtype, member.shape, False):
         order = "Fortran" if fortran_order else "C"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from simulator.errors import TraceError, did_you_mean
-from simulator.outputs.names import name_fault
+from simulator.outputs.names import title_fault
 from simulator.trace.codes import Code
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace import ClosedForm, Layer, Op, Phase, Stage, Stream, Trace
@@ -184,7 +184,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         manifest = Manifest.model_validate_json(data) if version > 1 else _read_v1(raw)
     except ValidationError as error:
         raise TraceError(f"{where}: {_first_problem(error)}") from error
-    if fault := name_fault(manifest.name):
+    if fault := title_fault(manifest.name):
         raise TraceError(f"{where}: name: {fault}")
     try:
         found = manifest_hash(raw)

@@ -5,8 +5,9 @@ import math
 
 import pytest
 from factories import chip_fields, make_chip, make_dram, make_placement, make_result, make_trace
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from simulator.actions import ACTIONS
 from simulator.config.chip import ChipConfig
@@ -45,7 +46,7 @@ def result_of(counts, static_ps):
     return dataclasses.replace(RESULT, action_counts=rows, static_ps=static_ps)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(counts=many_counts, values=prices, static_ps=st.integers(0, 10**15))
 def test_every_count_has_one_row_and_all_sums_agree(counts, values, static_ps):
     result = result_of(counts, static_ps)
@@ -60,7 +61,7 @@ def test_every_count_has_one_row_and_all_sums_agree(counts, values, static_ps):
         assert math.fsum(parts) == pytest.approx(ledger.total_pj, rel=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(values=prices, name=st.sampled_from(list(ACTIONS)), more=st.integers(1, 1000))
 def test_a_price_moves_the_total_by_count_times_the_difference(values, name, more):
     before = build_ledger(RESULT, priced(values))
@@ -88,7 +89,7 @@ def test_with_accumulates_alone_priced_the_chip_is_the_op_count(precision, seed)
     assert ledger.total_pj == ops.ac_pj
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(synops=st.lists(st.integers(0, 10**9), min_size=1, max_size=20))
 def test_op_count_is_exact_when_the_price_is_a_power_of_two(synops):
     """With 2^-3 pJ no product rounds, so total and op count agree to the last bit whatever the layers."""

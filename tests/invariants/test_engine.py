@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 from factories import make_chip
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
@@ -58,7 +59,7 @@ def with_counts(trace: Trace, counts: dict[str, np.ndarray]) -> Trace:
     return replace(trace, load_counts=counts.__getitem__)
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(chips(), sizes, seeds)
 def test_a_spike_more_lowers_no_count_but_that_of_idle_neurons(chip, widths, seed):
     trace = synthetic_trace("poisson", widths, levels=LEVELS, tokens=2, seed=seed)
@@ -73,7 +74,7 @@ def test_a_spike_more_lowers_no_count_but_that_of_idle_neurons(chip, widths, see
     assert [key for key, n in before.items() if after[key] < n and key[2] != "update_idle"] == []
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(chips(), sizes, seeds)
 def test_accumulators_in_a_memory_are_never_cheaper_nor_faster_than_in_registers(chip, widths, seed):
     trace = synthetic_trace("poisson", widths, levels=LEVELS, tokens=2, seed=seed)
@@ -89,7 +90,7 @@ def test_accumulators_in_a_memory_are_never_cheaper_nor_faster_than_in_registers
     assert (fewer.cores["accumulator_conflicts"] >= sram.cores["accumulator_conflicts"]).all()
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(chips(), sizes, seeds)
 def test_neurons_of_a_core_in_another_order_do_the_same_work(chip, widths, seed):
     """Neurons of one home core whose spikes go to the same cores change places."""
@@ -109,7 +110,7 @@ def test_neurons_of_a_core_in_another_order_do_the_same_work(chip, widths, seed)
     assert counts_of(run(with_counts(trace, counts), chip)) == counts_of(run(trace, chip))
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(chips(), sizes, seeds)
 def test_what_is_sent_is_received_and_never_sooner_than_without_contention(chip, widths, seed):
     trace = synthetic_trace("poisson", widths, levels=LEVELS, tokens=2, seed=seed)

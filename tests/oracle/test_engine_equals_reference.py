@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 from factories import action, make_chip, make_dram, make_sram, make_trace
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from local_stream import with_local_stream
+from profiles import examples
 from tiny_model import write_tiny_model
 
 from simulator.config.chip import ChipConfig, Schedule
@@ -319,7 +321,26 @@ def cases(draw):
     return trace, chip
 
 
-@settings(max_examples=30, deadline=None)
+NETWORKS = [*product("PNR", ["mesh", "torus"], [False, True]), ("V", "mesh", False)]  # V has no multicast and no torus
+
+
+@pytest.mark.parametrize("sync", ["barrier", "handshake"])
+@pytest.mark.parametrize(("router", "topology", "multicast"), NETWORKS)
+def test_every_pair_of_network_and_synchronization(router, topology, multicast, sync):
+    """The corners that a few random draws may miss, on four chips with blocks that split rows and columns."""
+    chip = make_chip(
+        chip__tiles_x=2,
+        chip__max_chips=64,
+        noc__router=router,
+        noc__topology=topology,
+        noc__multicast=multicast,
+        core__limits={"axons_in": 5, "neurons": 4},
+        sync__kind=sync,
+    )
+    assert_equal_to_oracle(synthetic_trace("poisson", [13, 9, 6], levels=3, tokens=2, seed=5), chip)
+
+
+@examples(30)
 @given(cases())
 def test_random_chips_and_traces(case):
     trace, chip = case
@@ -340,7 +361,7 @@ def texts(draw):
 schedules = st.one_of(st.integers(1, 3).map(lambda n: Schedule(chunk=n)), st.just(Schedule(kind="pipelined")))
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(cases(), texts(), schedules)
 def test_random_schedules(case, text, schedule):
     trace, chip = case

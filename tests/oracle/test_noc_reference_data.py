@@ -1,4 +1,4 @@
-"""The network against BookSim2 (README and TIMING beside the data): each open trace, packet by packet.
+"""The network against BookSim2 (tests/data/booksim): each open trace, packet by packet.
 
 Reference: Jiang et al., "A detailed and flexible cycle-accurate Network-on-Chip simulator", ISPASS 2013, at commit
 28f43299. Files with a delivery time per packet must be met in every packet; of the other runs the summary is compared,
@@ -16,15 +16,12 @@ import pytest
 from simulator.engine.network.packets import simulate_packets
 from simulator.engine.network.shape import Mesh, Router
 
-DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "reference" / "noc"
+DATA = Path(__file__).resolve().parents[1] / "data" / "booksim"
 PORT_NAMES = ("+x", "-x", "+y", "-y", "eject")
 
 
 def _rows():
-    summary = DATA / "booksim_trace.csv"
-    if not summary.exists():
-        return [pytest.param(None, marks=pytest.mark.skip(reason=f"no BookSim2 reference data at {DATA}"))]
-    with summary.open() as lines:
+    with (DATA / "booksim_trace.csv").open() as lines:
         rows = list(csv.DictReader(lines))
     return [pytest.param(row, id=f"{row['trace']}-{row['router']}-{row['packet_size']}flit") for row in rows]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from simulator.errors import ConservationError, ModelError
 from simulator.model import linear
@@ -46,7 +47,7 @@ def random_case(seed: int, encoding: Encoding, n_in: int, n_out: int) -> tuple[n
     return counts, rng.integers(-127, 128, (n_in, n_out)).astype(np.int8)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     encoding=st.sampled_from(ENCODINGS),
@@ -76,7 +77,7 @@ def test_float32_product_is_exact_up_to_its_bound_and_float64_beyond():
             assert exact_sums(counts, rows.astype(np.float32)).tolist() == [[total]]
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(seed=st.integers(0, 2**32 - 1), encoding=st.sampled_from(ENCODINGS))
 def test_layer_equals_float_product_of_decoded_values(seed, encoding):
     """The integer path with its zero point is the float layer on (count - zero_point) * threshold and q * scale."""

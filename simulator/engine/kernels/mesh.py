@@ -1,4 +1,4 @@
-"""Cycle-accurate mesh or torus of one-virtual-channel routers, compiled: TIMING rules for the families P, N and R.
+"""Cycle-accurate mesh or torus of one-virtual-channel routers, compiled: families P, N and R of docs/network_timing.md.
 
 Only what can act is touched. A port is in the list ``active`` exactly while it can act as an output: some head that it
 may choose asks and it may send, or, as a source, a packet waits and a place is free. What happens later lies in an

@@ -1,4 +1,4 @@
-"""Cycle-accurate mesh of routers with four virtual channels, compiled: TIMING rules for the family V.
+"""Cycle-accurate mesh of routers with four virtual channels, compiled: family V of docs/network_timing.md.
 
 Allocation couples the ports of a router, so a router is the unit of activity: it is in the list ``active`` exactly
 while one of its outputs has a free channel that an input wants, or an input channel that can send. What happens later

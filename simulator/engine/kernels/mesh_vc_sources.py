@@ -1,4 +1,4 @@
-"""Sources of the network with virtual channels: their queues, and the flits they send (TIMING, 4 VCs)."""
+"""Sources of the network with virtual channels: their queues and the flits they send (docs/network_timing.md)."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ from simulator.errors import SpikewattError
 FAMILY_P, FAMILY_N, FAMILY_R, FAMILY_V = range(4)
 ONE_VC = {"P": FAMILY_P, "N": FAMILY_N, "R": FAMILY_R}
 EJECT, SOURCE, LATE = 4, 5, 6
-LINK_CYCLES = 3  # switch allocation, switch traversal, channel (TIMING rule 4)
-SOURCE_CYCLES = 2  # from a source to the first allocation, and for its credit on the way back (TIMING rules 2 and 4)
+LINK_CYCLES = 3  # switch allocation, switch traversal, channel (rule 4 of docs/network_timing.md)
+SOURCE_CYCLES = 2  # from a source to the first allocation, and for its credit back (rules 2 and 4)
 ANY_INPUT = 0b11111
 OWNED = 1 << 5  # beside the owner's bit: more room lets no other input in
 BLOCKED = 1 << 28  # taken from the credits of an output that must not send yet (`interval`)

@@ -1,6 +1,6 @@
 """Packets through a mesh or torus network without cores: the network model by itself, public as `simulate_packets`.
 
-Rules of time: TIMING of the BookSim2 reference data. Routing is XY; every router has FIFOs of finite depth with credits
+Rules of time: docs/network_timing.md. Routing is XY; every router has FIFOs of finite depth with credits
 and round-robin arbitration. The families differ in what happens before a flit may cross a router:
 
 - P: one allocation cycle, 3 cycles per hop;

@@ -1,6 +1,6 @@
 """The mesh network in plain Python, cycle by cycle: the meaning of the compiled kernel (DESIGN rule 7).
 
-It follows TIMING of the BookSim2 reference data rule by rule and is slow. Ports are (router, number): inputs 0..3 come
+It follows docs/network_timing.md rule by rule and is slow. Ports are (router, number): inputs 0..3 come
 from the neighbour at +x, -x, +y, -y and 4 from the source; outputs 0..3 lead to these neighbours and 4 to the cores.
 
 A multicast packet goes to a set of routers, each by its XY way; so its ways form a tree. Its flit at the head of a FIFO

@@ -1,6 +1,7 @@
 """The mesh network with virtual channels in plain Python, cycle by cycle: the meaning of its kernel (DESIGN rule 7).
 
-Family V of TIMING. It differs from `reference_noc` in what a router decides in a cycle; flits and credits travel alike.
+Family V of docs/network_timing.md. It differs from `reference_noc` in what a router decides in a cycle; flits and
+credits travel alike.
 A channel is (router, port, vc): as an input a FIFO, as an output the right to the FIFO at the other end of the link.
 """
 

@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 
 from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.matrix import color_bar, heat_norm, ink_on
-from simulator.report.figures.mesh import RASTER_ABOVE, draw_chip_edges, frame_map, map_axes, mesh_size
+from simulator.report.figures.mesh_panel import RASTER_ABOVE, draw_chip_edges, frame_map, map_axes, mesh_size
 from simulator.report.figures.style import HEAT_MAP, HOT, IDLE, IDLE_EDGE, IDLE_HATCH, INK, SMALL_PT, styled
 from simulator.report.format import format_share
 from simulator.report.run import Run

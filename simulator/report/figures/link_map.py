@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from simulator.mapping.grid import Grid
 from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.matrix import color_bar, heat_norm
-from simulator.report.figures.mesh import RASTER_ABOVE, draw_chip_edges, frame_map, map_axes, mesh_size
+from simulator.report.figures.mesh_panel import RASTER_ABOVE, draw_chip_edges, frame_map, map_axes, mesh_size
 from simulator.report.figures.style import HEAT_MAP, HOT, IDLE_EDGE, INK, styled
 from simulator.report.format import format_count, format_ratio
 from simulator.report.link_load import link_loaders

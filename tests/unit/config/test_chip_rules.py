@@ -14,15 +14,16 @@ def test_every_action_has_a_price_in_the_schema(path):
     assert field_at(ChipConfig, (*path, "value")) is not None
 
 
-def test_rules_bear_any_shape_of_file():
-    for chip in (
-        {},
-        {"sources": 3},
-        {"core": [1, {"source": "x"}]},
-        {"chip": {"max_chips": "x"}, "noc": 3},
-        {"source": "x", "sources": {}},
-    ):
-        broken_chip_rules(chip)
+@pytest.mark.parametrize(
+    "chip", [{}, {"sources": 3}, {"core": [1, {"source": "x"}]}, {"chip": {"max_chips": "x"}, "noc": 3}], ids=str
+)
+def test_rules_leave_a_file_of_another_shape_to_the_schema(chip):
+    assert broken_chip_rules(chip) == []
+
+
+def test_a_source_without_a_table_is_found_in_any_shape():
+    (fault,) = broken_chip_rules({"source": "x", "sources": {}})
+    assert fault == (("source",), "found 'x', expected a key of `sources` ()")
 
 
 def test_a_chip_made_in_python_keeps_the_rules_too(write, toy):

@@ -213,7 +213,7 @@ def test_tables_that_contradict_themselves_are_refused(written, tables, words):
         ("sdllm-asic-45", "mine", "did you mean 'sdllm-asic-45nm'"),
         ("nowhere/base.yaml", "mine", "nowhere/base.yaml"),
         ("loihi-like", "loihi-like", "--name loihi-like: found the name of the base chip"),
-        ("loihi-like", "", "name: found empty text"),
+        ("loihi-like", "", "name: found '', expected letters"),
     ],
 )
 def test_a_base_or_a_name_that_cannot_be_is_refused(written, base, name, words):

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 from factories import action, make_chip
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 from pydantic import ValidationError
 
 from simulator.energy.ledger import build_ledger
@@ -80,7 +81,7 @@ def test_a_marker_costs_what_a_packet_costs_and_nothing_else():
     assert dynamic["handshake"] - dynamic["barrier"] == pytest.approx(4 * (11 + 1.7 + 5) - barriers * 30)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(
     widths=st.lists(st.integers(2, 14), min_size=2, max_size=3),
     every=st.sampled_from(["timestep", "stage"]),

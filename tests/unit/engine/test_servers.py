@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from factories import make_chip
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from simulator.engine.network.network import Network
 from simulator.engine.plan import plan_stages
@@ -41,7 +42,7 @@ def test_other_times_are_no_twins():
     assert found.representative_of.tolist() == [0, 1, 0]
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     widths=st.lists(st.integers(3, 24), min_size=2, max_size=3),
     neurons=st.integers(3, 6),

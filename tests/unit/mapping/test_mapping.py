@@ -10,8 +10,9 @@ from typing import get_args
 import numpy as np
 import pytest
 from factories import make_chip, make_dram, make_trace
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from profiles import examples
 
 from simulator.config.chip import Mapping
 from simulator.engine.engine import replay
@@ -184,7 +185,7 @@ def test_a_chip_without_dram_streams_nothing():
         make_chip(mapping={"weights": "streamed"})
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     sizes=st.lists(st.integers(1, 90), min_size=2, max_size=4),
     axons=st.integers(1, 64),
@@ -225,7 +226,7 @@ def test_blocks_cover_every_synapse_once_within_every_limit(sizes, axons, neuron
         assert (held == 1).all()
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.data())
 def test_every_placement_gives_each_tile_its_cores_and_no_seed_makes_it_worse_than_the_snake(data):
     chip = make_chip(

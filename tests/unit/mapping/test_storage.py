@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 from factories import make_chip, make_dram, make_sram, make_trace
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from local_stream import with_local_stream
+from profiles import examples
 
 from simulator.config.chip import ChipConfig, Mapping
 from simulator.engine.engine import replay
@@ -260,7 +261,7 @@ def test_a_chip_without_the_memory_that_its_mapping_wants_is_refused(mapping, mo
         make_chip(mapping={"kv_cache": mapping}, **more)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.sampled_from(["sram", "dram"]), st.integers(1, 300), st.integers(3, 64))
 def test_traffic_covers_the_bits_wanted_and_less_than_a_granule_per_access_more(place, granule, neurons):
     """A granule is a burst, or a word on each home core."""
@@ -278,7 +279,7 @@ def test_traffic_covers_the_bits_wanted_and_less_than_a_granule_per_access_more(
         assert bits % granule == 0
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     capacity=st.integers(1, 900),
     blocks=st.integers(1, 3),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.errors import OutputError
-from simulator.outputs.names import as_name, name_fault, path_below
+from simulator.outputs.names import as_name, name_fault, path_below, title_fault
 
 
 @pytest.mark.parametrize("name", ["loihi-like", "T15", "a.b_c-1", "_x", "x" * 100, "7nm"])
@@ -47,3 +47,13 @@ def test_path_below_refuses_a_link_that_leads_out(tmp_path):
     (tmp_path / "root" / "a").symlink_to(tmp_path)
     with pytest.raises(OutputError, match="leads out of"):
         path_below(tmp_path / "root", "a", "b")
+
+
+@pytest.mark.parametrize("title", ["golden µ", "poisson 8-4", "a"])
+def test_a_title_of_an_older_file(title):
+    assert title_fault(title) is None
+
+
+@pytest.mark.parametrize("title", ["", "../x", "/x", "a\\b", "C:x", ".x", "a\x1b[31m", "x" * 101])
+def test_what_is_no_title(title):
+    assert title_fault(title) is not None

@@ -51,8 +51,8 @@ def evil_page():
         for s in trace.stages
     )
     trace = replace(trace, name=EVIL, layers=layers, stages=stages, origin={EVIL: {"deep": EVIL}})
-    chip = make_chip(name=EVIL, summary=EVIL, sources={"toy": EVIL, "davies": EVIL})
-    run = make_run(trace=trace, chip=chip, dense=False)
+    chip = make_chip(summary=EVIL, sources={"toy": EVIL, "davies": EVIL})
+    run = make_run(trace=trace, chip=chip.model_copy(update={"name": EVIL}), dense=False)
     return page_of(replace(run, warnings=(EVIL,), command=f"spikewatt {EVIL}"))
 
 

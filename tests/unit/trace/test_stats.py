@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from local_stream import with_local_stream
+from profiles import examples
 
 from simulator.trace.codes import CODES
 from simulator.trace.encoding import Encoding
@@ -107,7 +108,7 @@ def test_a_local_stream_has_the_activations_that_are_live():
     mean_count=st.floats(0, 500),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_rates_and_shares_are_shares(pattern, code, levels, mean_count, seed):
     trace = synthetic_trace(pattern, [6, 5, 4], code=code, levels=levels, mean_count=mean_count, seed=seed)
     stats = trace_stats(trace)

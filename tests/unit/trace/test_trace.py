@@ -152,6 +152,8 @@ def test_refuses_a_program_that_does_not_hold_together(trace, fault):
 def test_accepts_a_residual_stream_and_a_count_that_is_zero_at_the_first_token(trace):
     check_trace(with_stage(trace, 2, carries=("layers.0.in",)))
     check_trace(with_op(trace, vector__add=(-4, 4)))  # 4 sums of c terms: 4(c - 1) additions, 0 at c = 1
+    with pytest.raises(TraceError, match=r"vector\.add"):
+        check_trace(with_op(trace, vector__add=(-5, 4)))  # -1 at c = 1
 
 
 def test_op_counts_grow_with_the_context():

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from profiles import examples
 
 from simulator.errors import OutputError, TraceError
 from simulator.trace import trace_files as files
@@ -46,7 +47,7 @@ def traces(draw: st.DrawFn) -> Trace:
 
 
 @given(trace=traces())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_what_is_saved_is_loaded(trace):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "any.npz"

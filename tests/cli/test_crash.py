@@ -1,0 +1,86 @@
+"""A traceback reaches no user and is not lost: one line, an exit code, a private log."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from program import Done, run_program
+
+from simulator.errors import ConservationError, SpikewattError
+
+COMMAND = "simulator.config.list_chips"
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path / "spikewatt"
+
+
+def failing(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> Done:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(COMMAND, fail)
+    return run_program("chips")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (TypeError("no\nfoo"), 70, r"unexpected TypeError: no\\nfoo"),
+        (ConservationError("sums differ"), 70, "unexpected ConservationError: sums differ"),
+        (EOFError("cut"), 70, "unexpected RuntimeError: unexpected end of a file: cut"),
+        (RecursionError("deep"), 70, "unexpected RecursionError: deep"),
+        (MemoryError(), 70, "not enough memory"),
+        (PermissionError(13, "Permission denied", "a\x1bb"), 2, r"a\\x1bb: Permission denied"),
+        (OSError(28, "No space left on device"), 2, "the output: No space left on device"),
+    ],
+)
+def test_an_unexpected_error_is_one_line_and_a_private_log(
+    error: BaseException, code: int, words: str, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = failing(error, monkeypatch)
+    assert (done.code, done.out) == (code, "")
+    (line,) = done.err.splitlines()
+    assert re.match(f"error: {words}", line)
+    (log,) = state.iterdir()
+    assert str(log) in line
+    assert "Traceback (most recent call last)" in log.read_text()
+    assert (stat.S_IMODE(log.stat().st_mode), stat.S_IMODE(state.stat().st_mode)) == (0o600, 0o700)
+
+
+def test_a_state_folder_that_is_a_file_moves_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "spikewatt").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    done = failing(TypeError("x"), monkeypatch)
+    (log,) = tmp_path.glob("spikewatt-*/crash-*.log")
+    assert str(log) in done.err
+
+
+def test_every_problem_is_one_line_whatever_it_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = failing(SpikewattError(["a\nb", "c\x1b[2Jd\u202ee"]), monkeypatch)
+    assert done.err.split("\n") == [r"error: a\nb", r"error: c\x1b[2Jd\u202ee", ""]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_an_output_that_is_full_is_one_line(state: Path) -> None:
+    for command in ("chips", "schema"):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "simulator", command],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        assert done.returncode == 2
+        assert re.fullmatch(r"error: .*No space left on device.*\n", done.stderr)
+    assert os.listdir(state)
