@@ -18,12 +18,12 @@ from simulator.engine.network.links import link_frame
 from simulator.engine.network.network import Network
 from simulator.engine.pipeline_units import UnitLoad
 from simulator.engine.result import SimResult
-from simulator.engine.sampling import sampling_warning
 from simulator.engine.schedule import Batch, check_pipeline, schedule_batches, segments
 from simulator.engine.setting import Setting
 from simulator.engine.stage import simulate_batch
 from simulator.engine.tally import Tally
 from simulator.engine.timing import ScheduleTiming
+from simulator.engine.token_sample import sampling_warning
 from simulator.engine.warmup import warm_up
 from simulator.errors import ConservationError
 from simulator.mapping.mapped import Mapped
@@ -54,7 +54,7 @@ def replay(
     memory_limit_bytes
         Refuse to start where the arrays of the simulation would take more.
     sample
-        Tokens of each stage and phase whose spikes are simulated, each for its neighbours too (`sampling`); None: all.
+        Tokens of each stage and phase whose spikes are simulated, each for its neighbours too (`token_sample`); None: all.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import Schedule
-from simulator.engine.sampling import groups
+from simulator.engine.token_sample import groups
 from simulator.errors import SpikewattError
 from simulator.mapping.placement import Placement
 from simulator.trace.sequences import sequence_starts

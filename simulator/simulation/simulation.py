@@ -16,7 +16,7 @@ from simulator.energy.ledger import EnergyLedger, build_ledger
 from simulator.engine.engine import replay, threads_for
 from simulator.engine.limits import check_memory
 from simulator.engine.result import SimResult
-from simulator.engine.sampling import sample_size
+from simulator.engine.token_sample import sample_size
 from simulator.errors import SpikewattError
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
@@ -63,7 +63,7 @@ def simulate(
         Find the spike rates at which layers and trace cost what they cost on ``dense_chip``, by further simulations.
     sample_tokens
         Tokens whose spikes are simulated, each for its neighbours too; ``auto``: so many that the standard error of
-        time and of energy is below 1 %, all up to 64 (`simulator.engine.sampling`).
+        time and of energy is below 1 %, all up to 64 (`simulator.engine.token_sample`).
 
     Raises
     ------

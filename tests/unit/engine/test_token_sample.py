@@ -9,7 +9,7 @@ import pytest
 from factories import make_chip
 
 from simulator.engine.engine import replay
-from simulator.engine.sampling import ALL_UP_TO, SAMPLE_MIN, default_sample, groups, sample_size
+from simulator.engine.token_sample import ALL_UP_TO, SAMPLE_MIN, default_sample, groups, sample_size
 from simulator.errors import SpikewattError
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
