@@ -111,7 +111,7 @@ def _trace(run: Run) -> dict[str, Any]:
         "content_hash": trace.content_hash,
         "phase": trace.phase,
         "tokens": trace.n_tokens,
-        "encoding": trace.encoding.code,
+        "encoding": trace.encoding.label,
         "levels": trace.encoding.levels,
         "timesteps": trace.encoding.n_timesteps,
         "layers": len(trace.layers),

@@ -78,7 +78,7 @@ def simulate(
         mapped=mapped,
         result=result,
         ledger=ledger,
-        cmos45=cmos45_all(trace),
+        cmos45=cmos45_all(mapped.trace),
         dense=dense,
         command=command,
         warnings=assumptions(mapped),
