@@ -58,6 +58,14 @@ def simulate(
     chunk: Annotated[
         int | None, typer.Option(min=1, help="tokens of a prompt that pass each stage together, for schedule.chunk")
     ] = None,
+    mapping: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|chip|FILE",
+            help="widths of stages and layers: chosen by the mapper for the least energy, as the chip file says, or of"
+            " a mapping file (spikewatt optimize --save)",
+        ),
+    ] = "chip",
     breakeven: Annotated[
         bool, typer.Option("--breakeven", help="find the spike rates that break even with the dense twin by bisection")
     ] = False,
@@ -94,6 +102,7 @@ def simulate(
         encoding=encoding,
         dense_twin="auto" if dense_twin else "none",
         breakeven=breakeven,
+        mapping=mapping,
         precision=op_count,
         allow_uncosted=allow_uncosted,
         memory_limit_bytes=None if memory_limit is None else size_bytes("--memory-limit", memory_limit),
