@@ -94,15 +94,17 @@ def accumulation(encoding: Encoding, chip: ChipConfig) -> tuple[str, Action]:
     return "multiply_accumulate", dendrite.multiply_accumulate
 
 
-def fetching_tokens(trace: Trace, chip: ChipConfig) -> NDArray[np.bool_]:
+def fetching_tokens(trace: Trace, chip: ChipConfig, works: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
     """Bool [tokens]: whether the weights are read for a token.
 
     They are for every one, but for a dense replay in tiles, where the first token of each tile of a prompt reads them.
-    A generated token waits for the one before it and fetches its weights alone.
+    A generated token waits for the one before it and fetches its weights alone. ``works`` are the tokens of the stage,
+    bool [tokens]; without it all.
     """
     generated = trace.phases == DECODE
     if chip.replay != "dense":
         return np.ones_like(generated)
-    in_prompt = np.cumsum(~generated) - 1
+    prompt = ~generated if works is None else ~generated & works
+    in_prompt = np.cumsum(prompt) - 1
     fetching: NDArray[np.bool_] = generated | (in_prompt % chip.core.synapse.tile == 0)
     return fetching

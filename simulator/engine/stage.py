@@ -106,9 +106,10 @@ class _StagesAtWork:
         for stage, tokens in zip(self._batch.stages, self._batch.tokens.T, strict=True):
             round_of = {token: i for i, token in enumerate(tokens.tolist())}
             for chunk in chunks(trace, chip.schedule.chunk):
-                if chunk[0] in round_of:
-                    of_layer = stage_bursts(stage, chunk, self._in.mapped)
-                    bursts[round_of[chunk[0]]] += sum(of_layer.values())
+                working = chunk[trace.works(stage)[chunk]]
+                if len(working) and working[0] in round_of:
+                    of_layer = stage_bursts(stage, working, self._in.mapped)
+                    bursts[round_of[working[0]]] += sum(of_layer.values())
                     for layer_id, n in of_layer.items():
                         self._tallies[stage.stage_id].add(layer_id, "dram", "read", n * chip.dram.burst)
         return load_ps(bursts, self._in.mapped)
@@ -270,8 +271,11 @@ class _StagesAtWork:
 
     def _fetches(self, plan: StagePlan) -> Ints:
         """Rounds in which each target reads its weights, int64 [G]; the others have those of the round before."""
-        fetching = fetching_tokens(self._in.trace, self._in.chip)[self._batch.tokens].sum(axis=0)
-        of_stage = {stage.stage_id: int(n) for stage, n in zip(self._batch.stages, fetching, strict=True)}
+        trace, chip = self._in.trace, self._in.chip
+        of_stage = {
+            stage.stage_id: int(fetching_tokens(trace, chip, trace.works(stage))[tokens].sum())
+            for stage, tokens in zip(self._batch.stages, self._batch.tokens.T, strict=True)
+        }
         of_layer = {layer_id: of_stage[s.stage_id] for s in self._batch.stages for layer_id in s.layers}
         return np.array([of_layer[block.owner] for block in plan.targets], dtype=np.int64)
 

@@ -20,11 +20,14 @@ from simulator.trace.trace import Trace
 def map_trace(trace: Trace, chip: ChipConfig) -> Mapped:
     """Partition and place the program of ``trace`` on as many chips as it takes, as `mapping` of the chip file says.
 
+    The trace is served as `schedule.logits` says.
+
     Raises
     ------
     CapacityError
         When a limit of the chip file cannot be met: demand, bound, gap and what would help.
     """
+    trace = trace.served(chip.schedule.logits)
     blocks = assign(partition(trace, chip), chip)
     cores = 1 + max(block.core for block in blocks)
     n_chips = _chips(cores, chip)

@@ -71,6 +71,9 @@ def simulate(
     if breakeven and dense_chip is None:
         raise SpikewattError("break-even is that with a dense twin, and none is simulated: leave one of the two out")
     mapped = map_trace(trace, chip)
+    trace = mapped.trace
+    if dense_chip is not None:
+        dense_chip = _served_alike(dense_chip, chip)
     twin = None if dense_chip is None else _mapped_twin(dense_chip, trace, memory_limit_bytes)
     result, ledger = _priced(mapped, progress, allow_uncosted, memory_limit_bytes)
     dense = None if twin is None else dense_twin(twin, progress)
@@ -105,6 +108,11 @@ def repriced(run: Run, chip: ChipConfig, command: str) -> Run:
         command=command,
         warnings=(*kept, *unpublished(chip)),
     )
+
+
+def _served_alike(twin: ChipConfig, chip: ChipConfig) -> ChipConfig:
+    """The twin, forming the logits of the same tokens as ``chip``."""
+    return twin.model_copy(update={"schedule": twin.schedule.model_copy(update={"logits": chip.schedule.logits})})
 
 
 def _mapped_twin(chip: ChipConfig, trace: Trace, memory_limit_bytes: int | None) -> Mapped:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from simulator.config.provenance import Action
 from simulator.engine.oracle.reference_network import Delivery, Packet, ReferenceChipNetwork
+from simulator.engine.oracle.reference_schedule import works
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
 from simulator.trace.codes import Firing
@@ -214,26 +215,32 @@ class ReferenceCores:
         there = [b for b in self.placement.blocks if b.core == block.core and b.role == "layer"]
         return there[: there.index(block)]
 
-    def fetching(self) -> list[int]:
-        """Tokens that read weights: in a dense replay the first of each tile of a prompt, and each generated one."""
+    def fetching(self, layer_id: str | None = None) -> list[int]:
+        """Tokens that read weights: in a dense replay the first of each tile of a prompt, and each generated one.
+
+        Of a layer, a tile is made of the tokens that its stage works on.
+        """
         tokens = list(range(self.trace.n_tokens))
         if self.chip.replay == "captured":
             return tokens
         prompt = [token for token in tokens if PHASES[self.trace.phases[token]] == "prefill"]
+        if layer_id is not None:
+            stage = next(stage for stage in self.trace.stages if layer_id in stage.layers)
+            prompt = [token for token in prompt if works(self.trace, stage, token)]
         first = prompt[:: self.chip.core.synapse.tile]
-        return [token for token in tokens if token in first or token not in prompt]
+        return [token for token in tokens if token in first or PHASES[self.trace.phases[token]] == "decode"]
 
     def count_served(self, block: Block, row: int, token: int) -> None:
         """What a target core does for one spike packet of a row."""
         words, synops = self.shape(block)
         layer = block.owner
         self.count(layer, "axon_in", "lookup")
-        self.count(layer, "synapse", "word_read", words if token in self.fetching() else 0)
+        self.count(layer, "synapse", "word_read", words if token in self.fetching(layer) else 0)
         self.count(layer, "synapse", "synop", synops)
         self.count(layer, "dendrite", self.accumulate()[0], synops)
         self.count_accumulators(layer, synops)
         self.lockstep(block.core, self.unit_ps(block, row), self.service_ps(block, row))
-        if token in self.fetching():
+        if token in self.fetching(layer):
             self.found.word_conflicts[block.core] += sum(max(n - 1, 0) for n in self.word_slots(block, row))
         if self.chip.core.dendrite.accumulators == "sram":
             self.found.accumulator_conflicts[block.core] += sum(n - 1 for n in self.accumulator_slots(block))
