@@ -24,6 +24,7 @@ RANKS = (
     ("model", "mapping"),
     ("engine",),
     ("energy", "verify"),
+    ("mapper",),
     ("report",),
     ("simulation",),
     ("sweep",),

@@ -14,13 +14,15 @@ from simulator.mapping.placements import PLACEMENTS
 from simulator.mapping.placements.site import Site
 from simulator.mapping.sharing import assign
 from simulator.mapping.traffic import traffic
+from simulator.mapping.widths import Widths
 from simulator.trace.trace import Trace
 
 
-def map_trace(trace: Trace, chip: ChipConfig) -> Mapped:
+def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> Mapped:
     """Partition and place the program of ``trace`` on as many chips as it takes, as `mapping` of the chip file says.
 
-    The trace is served as `schedule.logits` says.
+    The trace is served as `schedule.logits` says. With ``widths`` stages and layers are as wide as these say, and a
+    stage that fits a chip lies on one.
 
     Raises
     ------
@@ -28,7 +30,7 @@ def map_trace(trace: Trace, chip: ChipConfig) -> Mapped:
         When a limit of the chip file cannot be met: demand, bound, gap and what would help.
     """
     trace = trace.served(chip.schedule.logits)
-    blocks = assign(partition(trace, chip), chip)
+    blocks = assign(partition(trace, chip, widths or Widths()), chip, whole_stages=widths is not None)
     cores = 1 + max(block.core for block in blocks)
     n_chips = _chips(cores, chip)
     chips_x = math.isqrt(n_chips - 1) + 1

@@ -286,7 +286,7 @@ class Trace:
         heads = {layer.layer_id for layer in self.layers if layer.kind == "head"}
         return frozenset(
             stage.stage_id
-            for stage in self.stages
+            for stage in self.stages[1:]  # the first one takes every token in
             if heads & {*stage.layers, *stage.sources}
             or any(self.op_by_id[op_id].kind == "head" for op_id in stage.ops if op_id in self.op_by_id)
         )

@@ -42,7 +42,7 @@ def head(trace: Trace) -> list[Stage]:
             [trace.op_by_id[op_id].kind for op_id in stage.ops]
             + [trace.layer_by_id[layer_id].kind for layer_id in (*stage.layers, *stage.sources)],
         )
-        for stage in trace.stages
+        for stage in trace.stages[1:]  # the first one takes every token in
     ]
     return [stage for stage, of_stage in kinds if "head" in of_stage]
 
