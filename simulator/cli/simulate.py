@@ -62,6 +62,14 @@ def simulate(
         Logits | None,
         typer.Option(help="logits of the last prompt token and each decoded one, or of all tokens (schedule.logits)"),
     ] = None,
+    mapping: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|chip|FILE",
+            help="widths of stages and layers: chosen by the mapper for the least energy, as the chip file says, or of"
+            " a mapping file (spikewatt optimize --save)",
+        ),
+    ] = "chip",
     breakeven: Annotated[
         bool, typer.Option("--breakeven", help="find the spike rates that break even with the dense twin by bisection")
     ] = False,
@@ -99,6 +107,7 @@ def simulate(
         encoding=encoding,
         dense_twin="auto" if dense_twin else "none",
         breakeven=breakeven,
+        mapping=mapping,
         precision=op_count,
         allow_uncosted=allow_uncosted,
         memory_limit_bytes=None if memory_limit is None else size_bytes("--memory-limit", memory_limit),

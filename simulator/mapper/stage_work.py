@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -85,10 +85,18 @@ class StageWork:
         return op_work(op, self.trace, chip, self.stores.get(op.op_id, "memory"), n_homes)
 
 
-def stage_works(trace: Trace, chip: ChipConfig, stores: dict[str, Store]) -> list[StageWork]:
-    """The work of every stage of ``trace`` as ``chip`` replays it, in program order."""
+def stage_works(
+    trace: Trace, chip: ChipConfig, stores: dict[str, Store], whole: Trace | None = None
+) -> list[StageWork]:
+    """The work of every stage of ``trace`` as ``chip`` replays it, in program order.
+
+    ``whole`` is the trace of which ``trace`` is a sample: a stage works on its share of the tokens of that one.
+    """
     width = {stage.stage_id: stage.width for stage in trace.stages}
-    return [_stage_work(stage, trace, chip, stores, width) for stage in trace.stages]
+    works = [_stage_work(stage, trace, chip, stores, width) for stage in trace.stages]
+    if whole is None:
+        return works
+    return [replace(work, share=float(whole.works(work.stage).mean())) for work in works]
 
 
 def _stage_work(
