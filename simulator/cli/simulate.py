@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from simulator.choices import NetworkModel, Precision, SyncKind
+from simulator.choices import Logits, NetworkModel, Precision, SyncKind
 from simulator.cli.app import SIMULATE, app
 from simulator.cli.options import (
     DEFAULT_TRACE,
@@ -63,6 +63,10 @@ def simulate(
     chunk: Annotated[
         int | None, typer.Option(min=1, help="tokens of a prompt that pass each stage together, for schedule.chunk")
     ] = None,
+    logits: Annotated[
+        Logits | None,
+        typer.Option(help="logits of the last prompt token and each decoded one, or of all tokens (schedule.logits)"),
+    ] = None,
     mapping: Annotated[
         str,
         typer.Option(
@@ -99,7 +103,8 @@ def simulate(
     from simulator.report.terminal import make_console, print_report
     from simulator.simulation.request import SimulateRequest, run_request
 
-    options = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk, "sync.kind": sync}
+    options: dict[str, object] = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk}
+    options |= {"schedule.logits": logits, "sync.kind": sync}
     request = SimulateRequest(
         chip=chip,
         trace=trace,

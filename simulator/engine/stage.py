@@ -108,9 +108,10 @@ class _StagesAtWork:
         for stage, tokens in zip(self._batch.stages, self._batch.tokens.T, strict=True):
             round_of = {token: i for i, token in enumerate(tokens.tolist())}
             for chunk in chunks(trace, chip.schedule.chunk):
-                if chunk[0] in round_of:
-                    of_layer = stage_bursts(stage, chunk, self._in.mapped)
-                    bursts[round_of[chunk[0]]] += sum(of_layer.values())
+                working = chunk[trace.works(stage)[chunk]]
+                if len(working) and working[0] in round_of:
+                    of_layer = stage_bursts(stage, working, self._in.mapped)
+                    bursts[round_of[working[0]]] += sum(of_layer.values())
                     for layer_id, n in of_layer.items():
                         self._tallies[stage.stage_id].add(layer_id, "dram", "read", n * chip.dram.burst)
         return load_ps(bursts, self._in.mapped)

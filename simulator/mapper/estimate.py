@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
@@ -88,11 +89,20 @@ def trace_total(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pi
     token_of = np.full(int(entry.max()) + len(costs), -1, np.int64)
     token_of[entry] = np.arange(trace.n_tokens)
     at = np.arange(len(token_of))[:, None] - np.arange(len(costs))
-    rounds = round_ps(costs, barrier, np.where(at >= 0, token_of[np.maximum(at, 0)], -1))
+    tokens = np.where(at >= 0, token_of[np.maximum(at, 0)], -1)
+    at_work = [_among(trace.works(work.stage), of_stage) for work, of_stage in zip(works, tokens.T, strict=True)]
+    rounds = round_ps(costs, barrier, np.column_stack(at_work))
     total = float(rounds.sum())
     barriers = _barriers(costs, share, pipelined, mapped.chip) * len(rounds)
     energy = _dynamic_pj(costs, share) * trace.n_tokens + barriers * model.prices["sync.barrier"]
     return total, energy + total * mapped.placement.n_chips * static_pj_per_ps(model)
+
+
+def _among(works: NDArray[np.bool_], tokens: Ints) -> Ints:
+    """Place of each token among those that a stage works on, -1 for the others and for no token, int64 [R]."""
+    place = np.where(works, np.cumsum(works) - 1, -1)
+    found: Ints = np.where(tokens >= 0, place[tokens], -1)
+    return found
 
 
 def _barrier_ps(mapped: Mapped) -> int:

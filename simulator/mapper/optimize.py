@@ -136,7 +136,8 @@ class Mapper:
     def run(self, max_chips: int, check: bool) -> Optimized:
         """Find the mapping; see `optimize`."""
         own_mapped = map_trace(self.sample, self.chip)
-        works = stage_works(self.sample, self.chip, stores(own_mapped.stored, self.sample))
+        whole = self.trace.served(self.chip.schedule.logits)
+        works = stage_works(own_mapped.trace, self.chip, stores(own_mapped.stored, self.sample), whole)
         own = self._placed(None, own_mapped, works)
         self._say("costs of all candidates")
         table = cost_table(works, self.model, own_mapped)
@@ -188,7 +189,7 @@ class Mapper:
         schedule = self.chip.schedule.model_copy(update={"kind": self.schedule})
         chip = self.chip.model_copy(update={"noc": noc, "schedule": schedule})
         mapped = map_trace(some, chip, widths)
-        works = stage_works(some, chip, stores(mapped.stored, some))
+        works = stage_works(mapped.trace, chip, stores(mapped.stored, some))
         closed_ps, closed_pj = trace_total(mapped, works, CostModel(chip), self.schedule == "pipelined")
         result = replay(mapped)
         return Checked(network, closed_pj, closed_ps, build_ledger(result, chip, True).total_pj, float(result.total_ps))

@@ -22,7 +22,8 @@ from simulator.trace.trace import Trace
 def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> Mapped:
     """Partition and place the program of ``trace`` on as many chips as it takes, as `mapping` of the chip file says.
 
-    With ``widths`` stages and layers are as wide as these say, and a stage that fits a chip lies on one.
+    The trace is served as `schedule.logits` says. With ``widths`` stages and layers are as wide as these say, and a
+    stage that fits a chip lies on one.
 
     Raises
     ------
@@ -31,7 +32,7 @@ def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> M
     ConfigError
         When the chip cannot replay the code of the trace (`replayed.as_replayed`).
     """
-    trace = as_replayed(trace, chip)
+    trace = as_replayed(trace.served(chip.schedule.logits), chip)
     blocks = assign(partition(trace, chip, widths or Widths()), chip, whole_stages=widths is not None)
     cores = 1 + max(block.core for block in blocks)
     n_chips = _chips(cores, chip)

@@ -79,6 +79,9 @@ def simulate(
         raise SpikewattError("break-even is that with a dense twin, and none is simulated: leave one of the two out")
     chosen = mapping_for(chip, trace, mapping)
     mapped = map_trace(trace, chip, None if chosen is None else chosen.widths(trace))
+    trace = mapped.trace
+    if dense_chip is not None:
+        dense_chip = _served_alike(dense_chip, chip)
     twin = None if dense_chip is None else _mapped_twin(dense_chip, trace, memory_limit_bytes, mapping)
     result, ledger = _priced(mapped, progress, allow_uncosted, memory_limit_bytes)
     dense = None if twin is None else dense_twin(twin, progress)
@@ -114,6 +117,11 @@ def repriced(run: Run, chip: ChipConfig, command: str) -> Run:
         command=command,
         warnings=(*kept, *unpublished(chip)),
     )
+
+
+def _served_alike(twin: ChipConfig, chip: ChipConfig) -> ChipConfig:
+    """The twin, forming the logits of the same tokens as ``chip``."""
+    return twin.model_copy(update={"schedule": twin.schedule.model_copy(update={"logits": chip.schedule.logits})})
 
 
 def mapping_for(chip: ChipConfig, trace: Trace, mapping: Literal["chip", "auto"] | MappingFile) -> MappingFile | None:

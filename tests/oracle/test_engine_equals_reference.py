@@ -393,6 +393,8 @@ def cases(draw):
         tokens=draw(st.integers(1, 2)),
         seed=draw(st.integers(0, 999)),
     )
+    if draw(st.booleans()):  # a head that is a layer: the stage that drives it works where logits are formed
+        trace = replace(trace, layers=(*trace.layers[:-1], replace(trace.layers[-1], kind="head")))
     if draw(st.booleans()):
         actions = st.sampled_from(["vector.add", "vector.mac", "memory.read", "memory.write"])
         trace = with_local_stream(trace, draw(closed_form), draw(st.dictionaries(actions, closed_form)))
@@ -440,7 +442,8 @@ def texts(draw):
     return np.array(positions, np.int64), np.array(phases, np.uint8)
 
 
-schedules = st.one_of(st.integers(1, 3).map(lambda n: Schedule(chunk=n)), st.just(Schedule(kind="pipelined")))
+kinds = st.one_of(st.integers(1, 3).map(lambda n: {"chunk": n}), st.just({"kind": "pipelined"}))
+schedules = st.builds(lambda kind, logits: Schedule(**kind, logits=logits), kinds, st.sampled_from(["last", "all"]))
 
 
 @examples(15)

@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import product
 from typing import TYPE_CHECKING
 
-from simulator.engine.oracle.reference_schedule import chunk_of
+from simulator.engine.oracle.reference_schedule import chunk_of, works
 from simulator.mapping.placement import Block
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class SharedRows:
         if block not in self._shares:
             stage = next(stage for stage in self.trace.stages if block.owner in stage.layers)
             packets, read = 0, set()
-            for token, row in product(range(self.trace.n_tokens), range(block.row_start, block.row_stop)):
+            working = [token for token in range(self.trace.n_tokens) if works(self.trace, stage, token)]
+            for token, row in product(working, range(block.row_start, block.row_stop)):
                 count = self.cores.counts_of(stage, token)[row]
                 sent = sum(self.cores.fires(count, t) for t in range(self.cores.n_timesteps()))
                 packets += sent
