@@ -25,6 +25,7 @@ RANKS = (
     ("model", "mapping"),
     ("engine",),
     ("energy", "verify"),
+    ("mapper",),
     ("report",),
     ("simulation",),
     ("sweep",),

@@ -10,7 +10,10 @@ from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import block_sram_bytes, ceil_div
 from simulator.mapping.kv_cache_size import cache_bits, homes_for_cache, positions_held, sram_bytes
 from simulator.mapping.strategies import cut_layer
-from simulator.trace.trace import Layer, Stage, Trace
+from simulator.mapping.widths import Widths
+from simulator.trace.trace import Stage, Trace
+
+CHIP_WIDTHS = Widths()  # all widths follow the chip file
 
 
 class Part(NamedTuple):
@@ -31,8 +34,8 @@ def even_ranges(total: int, parts: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def partition(trace: Trace, chip: ChipConfig) -> list[list[Part]]:
-    """Blocks of each stage of a trace's program: its home, then its layers.
+def partition(trace: Trace, chip: ChipConfig, widths: Widths = CHIP_WIDTHS) -> list[list[Part]]:
+    """Blocks of each stage of a trace's program: its home, then its layers, as wide as ``widths`` says.
 
     Raises
     ------
@@ -40,12 +43,12 @@ def partition(trace: Trace, chip: ChipConfig) -> list[list[Part]]:
         When a layer cannot be cut to fit (`strategies.cut_layer`), or a KV cache (`kv_cache.homes_for_cache`).
     """
     return [
-        [*_home(stage, trace, chip), *(part for i in stage.layers for part in _layer(trace.layer_by_id[i], chip))]
+        [*_home(stage, trace, chip, widths), *(part for i in stage.layers for part in _layer(i, trace, chip, widths))]
         for stage in trace.stages
     ]
 
 
-def least_cores(trace: Trace, chip: ChipConfig) -> int:
+def least_cores(trace: Trace, chip: ChipConfig, widths: Widths = CHIP_WIDTHS) -> int:
     """Cores that the trace takes at least, found without making a block.
 
     It is the number of cores itself where no two blocks share one. A program far beyond the chip is refused by it at
@@ -56,8 +59,8 @@ def least_cores(trace: Trace, chip: ChipConfig) -> int:
     CapacityError
         As `partition`.
     """
-    homes = [_home_parts(stage, trace, chip) for stage in trace.stages]
-    cuts = {layer.layer_id: cut_layer(layer, chip) for layer in trace.layers}
+    homes = [_home_parts(stage, trace, chip, widths) for stage in trace.stages]
+    cuts = {layer.layer_id: widths.cuts.get(layer.layer_id) or cut_layer(layer, chip) for layer in trace.layers}
     blocks = [sum(cuts[i].n_blocks for i in stage.layers) for stage in trace.stages]
     if chip.mapping.weights == "streamed":
         return max(homes) + max(blocks)
@@ -71,14 +74,15 @@ def least_cores(trace: Trace, chip: ChipConfig) -> int:
     )
 
 
-def _home_parts(stage: Stage, trace: Trace, chip: ChipConfig) -> int:
-    """Blocks of the home of a stage."""
-    return max(ceil_div(stage.width, chip.core.limits.neurons), homes_for_cache(stage, trace, chip))
+def _home_parts(stage: Stage, trace: Trace, chip: ChipConfig, widths: Widths) -> int:
+    """Blocks of the home of a stage: those it is given, or as few as neurons and a KV cache in SRAM allow."""
+    parts = max(ceil_div(stage.width, chip.core.limits.neurons), homes_for_cache(stage, trace, chip))
+    return max(parts, widths.homes.get(stage.stage_id, parts))
 
 
-def _home(stage: Stage, trace: Trace, chip: ChipConfig) -> Iterator[Part]:
-    """The values of a stage, spread over as few cores as the neuron limit and a KV cache in their SRAM allow."""
-    parts = _home_parts(stage, trace, chip)
+def _home(stage: Stage, trace: Trace, chip: ChipConfig, widths: Widths) -> Iterator[Part]:
+    """The values of a stage, spread evenly over its cores."""
+    parts = _home_parts(stage, trace, chip, widths)
     sram = 0
     if chip.mapping.kv_cache == "sram":
         sram = sram_bytes(cache_bits(stage, trace), positions_held(trace, chip), parts, chip)
@@ -86,9 +90,10 @@ def _home(stage: Stage, trace: Trace, chip: ChipConfig) -> Iterator[Part]:
         yield Part("home", stage.stage_id, 0, 0, start, stop, sram)
 
 
-def _layer(layer: Layer, chip: ChipConfig) -> Iterator[Part]:
+def _layer(layer_id: str, trace: Trace, chip: ChipConfig, widths: Widths) -> Iterator[Part]:
     """The synapses of a layer, row part by row part; the first row part holds the sums (root blocks)."""
-    cut = cut_layer(layer, chip)
+    layer = trace.layer_by_id[layer_id]
+    cut = widths.cuts.get(layer_id) or cut_layer(layer, chip)
     for row_start, row_stop in even_ranges(layer.n_in, cut.row_parts):
         for col_start, col_stop in even_ranges(layer.n_out, cut.col_parts):
             sram = block_sram_bytes(row_stop - row_start, col_stop - col_start, layer.weight_bits, chip)

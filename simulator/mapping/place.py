@@ -12,23 +12,32 @@ from simulator.mapping.partition import least_cores, partition
 from simulator.mapping.placement import Placement
 from simulator.mapping.placements import PLACEMENTS
 from simulator.mapping.placements.site import Site
+from simulator.mapping.replayed import as_replayed
 from simulator.mapping.sharing import assign
 from simulator.mapping.traffic import traffic
+from simulator.mapping.widths import Widths
 from simulator.trace.trace import Trace
 
 MOST_CORES = 1 << 22  # of all chips: a simulation of more takes tens of gigabytes
 
 
-def map_trace(trace: Trace, chip: ChipConfig) -> Mapped:
+def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> Mapped:
     """Partition and place the program of ``trace`` on as many chips as it takes, as `mapping` of the chip file says.
+
+    The trace is served as `schedule.logits` says. With ``widths`` stages and layers are as wide as these say, and a
+    stage that fits a chip lies on one.
 
     Raises
     ------
     CapacityError
         When a limit of the chip file cannot be met: demand, bound, gap and what would help.
+    ConfigError
+        When the chip cannot replay the code of the trace (`replayed.as_replayed`).
     """
-    _chips(least_cores(trace, chip), chip)
-    blocks = assign(partition(trace, chip), chip)
+    widths, whole_stages = widths or Widths(), widths is not None
+    trace = as_replayed(trace.served(chip.schedule.logits), chip)
+    _chips(least_cores(trace, chip, widths), chip)
+    blocks = assign(partition(trace, chip, widths), chip, whole_stages=whole_stages)
     cores = 1 + max(block.core for block in blocks)
     n_chips = _chips(cores, chip)
     chips_x = math.isqrt(n_chips - 1) + 1

@@ -15,14 +15,19 @@ from simulator.mapping.partition import Part
 from simulator.mapping.placement import Block
 
 
-def assign(stages: Sequence[Sequence[Part]], chip: ChipConfig) -> tuple[Block, ...]:
-    """The parts of all stages on cores, as `mapping` of the chip file wants it."""
+def assign(stages: Sequence[Sequence[Part]], chip: ChipConfig, *, whole_stages: bool = False) -> tuple[Block, ...]:
+    """The parts of all stages on cores, as `mapping` of the chip file wants it.
+
+    ``whole_stages``: a stage with a core for each part begins on a new chip rather than lie on two.
+    """
     parts = [part for stage in stages for part in stage]
     cores: Sequence[int] = range(len(parts))
     if chip.mapping.weights == "streamed":
         cores = _stage_by_stage(stages)
     elif chip.mapping.share_cores:
         cores = _packed(stages, chip)
+    elif whole_stages:
+        cores = _chip_by_chip(stages, chip.chip.n_cores)
     return tuple(Block(core, *part) for core, part in zip(cores, parts, strict=True))
 
 
@@ -62,6 +67,27 @@ def _packed(stages: Sequence[Sequence[Part]], chip: ChipConfig) -> list[int]:
                 owner = part.owner
                 cores.append(last)
     return cores
+
+
+def first_cores(sizes: Sequence[int], per_chip: int) -> list[int]:
+    """First core of each stage of so many cores in program order, and the core behind the last.
+
+    A stage straddles two chips only where it is larger than one.
+    """
+    firsts, used = [], 0
+    for n in sizes:
+        left = -used % per_chip
+        if left < n <= per_chip:
+            used += left
+        firsts.append(used)
+        used += n
+    return [*firsts, used]
+
+
+def _chip_by_chip(stages: Sequence[Sequence[Part]], per_chip: int) -> list[int]:
+    """A core for each part, whole stages on whole chips."""
+    firsts = first_cores([len(stage) for stage in stages], per_chip)
+    return [first + i for first, stage in zip(firsts[:-1], stages, strict=True) for i in range(len(stage))]
 
 
 def _stage_by_stage(stages: Sequence[Sequence[Part]]) -> list[int]:

@@ -54,12 +54,15 @@ class Checkpoint:
         GGUF, which are dequantized first.
     read_rows
         (id, rows) -> those rows of a matrix, where they can be read without the whole.
+    location
+        Folder or file that the model was read from; the tokenizer is there.
     """
 
     config: LlamaConfig
     weights: Mapping[str, F32]
     stored_bits: Mapping[str, int]
     read_rows: Callable[[str, slice], F32] | None = None
+    location: Path | None = None
 
     @property
     def kept(self) -> bool:
@@ -205,7 +208,7 @@ def read_checkpoint(model: Path | str, options: ModelOptions = AS_STATED) -> Che
         raise ModelError(problems)
     config = replace(config, warnings=(*config.warnings, *_dequantized(specs, files)))
     bits = {weight_id: files.bits[files.tensors[spec.name].dtype] for weight_id, spec in specs.items()}
-    return Checkpoint(config, weights, bits, weights.rows)
+    return Checkpoint(config, weights, bits, weights.rows, folder_or_file)
 
 
 def _dequantized(specs: Mapping[str, TensorSpec], files: TensorFiles) -> list[str]:

@@ -7,7 +7,7 @@ Conventions as in `simulator.model.ops`. What a threshold costs at run time, for
 * quantile: the order statistic by radix selection on the 15 magnitude bits of a 16-bit value, exact for these: a round
   compares all n values with a candidate and counts those below, 15n compare and 15n add; then the 1 div. Unsigned: for
   both ends, and 1 add for the range. Where the quantile is the largest of n values it is the absmax, and costs that.
-* mean: n add (of |x|) and 1 mul by the constant 1/(k n).
+* mean, normal: n add (of |x|) and 1 mul by the constant 1/(k n), or that of L.
 * static: the reciprocal of the step is read, 32 bits.
 """
 
@@ -68,7 +68,7 @@ def _threshold(work: Work, n: ClosedForm, rows: int, encoder: Encoder) -> None:
     rule, ends = encoder.rule, 1 if encoder.encoding.signed else 2
     if rule.threshold == "static":
         work.add("memory_read", (rows * STEP_BITS, 0))
-    elif rule.threshold == "mean":
+    elif rule.threshold in ("mean", "normal"):
         work.add("vector_add", n)
         work.add("vector_mul", (rows, 0))
     else:

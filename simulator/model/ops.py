@@ -271,10 +271,12 @@ def stage_ops(
             dequantize(f"blocks.{i}.dequant_down", d, preset.encoding, groups=groups),
             residual(f"blocks.{i}.residual_mlp", config, last),
         )
-    final = norm("norm_final", d, stored_bits["norm_final"], preset.rotation == "none")
+    final = norm("norm_final", d, stored_bits["norm_final"], preset.rotation in ("none", "online"))
     if preset.head == "dense":
         return ops | {"head": (*arriving, final, head(config, stored_bits["head"]))}
-    ops["head_in"] = (*arriving, final, encode("encode_head_in", d, preset.encoder_of("head_in")))
+    online = online_rotations(config, preset.rotation)
+    rotated = (hadamard("hadamard_head_in", online["head_in"]),) if "head_in" in online else ()
+    ops["head_in"] = (*arriving, final, *rotated, encode("encode_head_in", d, preset.encoder_of("head_in")))
     groups = len(weight_groups(d, preset.weights.group))
     return ops | {"head": (dequantize("dequant_head", config.vocab_size, preset.encoding, groups=groups),)}
 
@@ -289,7 +291,7 @@ def _block_ops(
     """Ops of the four stages of block ``b``; ``arriving`` make the residual that enters it."""
     d, f, q = config.hidden_size, config.intermediate_size, config.q_width
     online = online_rotations(config, preset.rotation)
-    gain = preset.rotation == "none" or preset.smooth is not None
+    gain = preset.rotation in ("none", "online") or preset.smooth is not None
 
     def encoded(kind: str, n: int) -> tuple[Op, ...]:
         rotated = (hadamard(f"{b}.hadamard_{kind}", online[kind]),) if kind in online else ()

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from simulator.arrays import F32
 from simulator.errors import ModelError
+from simulator.model.balance import balanced
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.linear import FloatLinear
 from simulator.model.llama_config import LlamaConfig
+from simulator.model.moments import moments_of
 from simulator.model.preset import Preset
 from simulator.model.program import DRIVEN, driven_layers, stream_width
 from simulator.model.rotation import fold_rotation, online_rotations
@@ -52,9 +54,13 @@ def prepared(
     ModelError
         When a text is needed and none is given.
     """
-    ready = fold_rotation(checkpoint, preset.rotation, preset.seed)
+    if preset.rotation == "online":
+        moments, notes = moments_of(checkpoint, preset.moments, passages)
+        ready = balanced(checkpoint, moments, preset.head == "spiking")
+    else:
+        ready, notes = fold_rotation(checkpoint, preset.rotation, preset.seed), ()
     needs = preset.smooth is not None or _static_streams(ready, preset)
-    short = short_rows(ready.config, preset)
+    short = (*notes, *short_rows(ready.config, preset))
     if not needs:
         return ready, preset, short
     sample = _first_tokens(passages)

@@ -102,6 +102,10 @@ class Preset(Frozen):
     seed: Annotated[int, Field(ge=0, strict=True)] = Field(
         default=0, description="of the signs, or of the random rotation"
     )
+    moments: Text | None = Field(
+        default=None,
+        description="of `online`: file of a calibration (.npz), next to the preset; when absent, a shipped text",
+    )
     smooth: Share | None = Field(default=None, description="alpha: part of the activations' range moved into weights")
     encoder: EncoderFields = EncoderFields()
     streams: dict[str, EncoderFields] = Field(
@@ -190,7 +194,10 @@ def load_preset(name_or_path: str) -> Preset:
         guess = did_you_mean(name_or_path, shipped)
         raise ConfigError([f"found unknown preset '{name_or_path}', expected one of {names} or a .yaml file{guess}"])
     root, problems = read_marked(path, name_or_path if is_path(name_or_path) else path.name)
-    return validate(Preset, root, problems, broken_preset_rules)
+    preset = validate(Preset, root, problems, broken_preset_rules)
+    if preset.moments is None:
+        return preset
+    return preset.model_copy(update={"moments": str(path.parent / preset.moments)})
 
 
 def is_preset(path: Path) -> bool:
@@ -202,6 +209,7 @@ def is_preset(path: Path) -> bool:
 def broken_preset_rules(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
     """Rules between fields: one of timesteps and levels, in range for the code; fields that the threshold reads."""
     yield from _broken_length(preset)
+    yield from _broken_scales(preset)
     yield from _broken_attention(preset)
     yield from _broken_weights(preset.get("weights"))
     base = preset.get("encoder") if isinstance(preset.get("encoder"), Mapping) else {}
@@ -229,6 +237,15 @@ def _broken_length(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
             yield ("timesteps",), str(error)
     elif isinstance(levels, int) and levels > MAX_LEVELS:
         yield ("levels",), f"found {levels}, expected 1 to {MAX_LEVELS}"
+
+
+def _broken_scales(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    """Moments belong to the rotation `online`, which has channel scales of its own."""
+    rotation = preset.get("rotation", "none")
+    if preset.get("moments") is not None and rotation != "online":
+        yield ("moments",), f"found moments under rotation {rotation}, expected rotation online"
+    if preset.get("smooth") is not None and rotation == "online":
+        yield ("smooth",), "found smoothing under rotation online, expected one of them: online scales the channels"
 
 
 def _broken_weights(fields: object) -> Iterator[tuple[Keys, str]]:

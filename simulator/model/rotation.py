@@ -21,7 +21,7 @@ from simulator.model.checkpoint import Checkpoint
 from simulator.model.hadamard import Floats, Hadamard, hadamard_of
 from simulator.model.llama_config import LlamaConfig
 
-Rotation = Literal["none", "hadamard", "random"]
+Rotation = Literal["none", "hadamard", "random", "online"]
 
 # Layer -> the norm whose gain goes into it.
 READERS = {"q": "norm_attn", "k": "norm_attn", "v": "norm_attn", "gate": "norm_mlp", "up": "norm_mlp"}
@@ -54,9 +54,16 @@ class OnlineRotation:
 
 
 def online_rotations(config: LlamaConfig, rotation: Rotation) -> dict[str, OnlineRotation]:
-    """What is rotated at run time, by the last part of the stream's id; nothing without a rotation."""
+    """What is rotated at run time, by the last part of the stream's id; nothing without a rotation.
+
+    ``hadamard`` and ``random`` rotate at run time what cannot be folded; ``online`` rotates every stream.
+    """
     if rotation == "none":
         return {}
+    if rotation == "online":
+        width = OnlineRotation(hadamard_of(config.hidden_size))
+        heads, hidden = (OnlineRotation(hadamard_of(n)) for n in (config.q_width, config.intermediate_size))
+        return {"attn_in": width, "attn_out": heads, "mlp_in": width, "mlp_hidden": hidden, "head_in": width}
     return {
         "attn_out": OnlineRotation(hadamard_of(config.num_attention_heads), config.head_dim),
         "mlp_hidden": OnlineRotation(hadamard_of(config.intermediate_size)),

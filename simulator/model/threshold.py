@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ from simulator.arrays import F32
 from simulator.errors import ModelError
 from simulator.model.count_kernels import largest_sizes
 
-Rule = Literal["absmax", "quantile", "mean", "static"]
+Rule = Literal["absmax", "quantile", "mean", "normal", "static"]
 Rounding = Literal["nearest", "floor"]
 
 
@@ -29,7 +30,8 @@ class EncoderRule:
     ----------
     threshold
         ``absmax``: L steps reach the largest |x| of the token. ``quantile``: they reach its quantile ``gamma``.
-        ``mean``: a step is ``mean|x| / k``. ``static``: a step is ``step``, found beforehand.
+        ``mean``: a step is ``mean|x| / k``. ``normal``: a step is ``mean|x|`` times a constant of L (`normal_step`).
+        ``static``: a step is ``step``, found beforehand.
     gamma
         Share of the token's activations that do not exceed L steps, in (0, 1].
     k
@@ -61,6 +63,7 @@ class EncoderRule:
             "absmax": "absmax",
             "quantile": f"quantile {self.gamma:g} of |x|",
             "mean": f"mean|x| / {self.k:g}",
+            "normal": "mean|x| of a normal distribution",
             "static": f"static step {self.step:g}",
         }
         reach = f" in {self.steps} steps" if self.steps is not None else ""
@@ -79,6 +82,37 @@ class EncoderRule:
 
 
 ABSMAX = EncoderRule()
+# The standard deviation of a normal distribution over its mean |x|.
+MEAN_TO_DEVIATION = math.sqrt(math.pi / 2)
+# Near the step of least error the error is flat: so much wider a step costs less than 0.5 % of error and saves 3 % of
+# the spikes.
+WIDENING = 1.03
+
+
+@lru_cache(maxsize=64)
+def normal_step(levels: int) -> float:
+    """Step for counts -L to L of a normal distribution, in standard deviations: that of least error, widened by 3 %.
+
+    The step of least squared error of a uniform quantizer with 2 L + 1 outputs (Max, IRE Trans. Inf. Theory, 1960).
+    """
+    return WIDENING * least_error_step(levels)
+
+
+def least_error_step(levels: int) -> float:
+    """The step of least squared error, found by golden section to 1e-6 of a standard deviation."""
+    k = np.arange(1, levels + 1)
+
+    def error(step: float) -> float:  # a count is the number of bounds (k - 1/2) * step that |x| exceeds
+        bounds = (k - 0.5) * step
+        density = np.exp(-(bounds**2) / 2) / math.sqrt(2 * math.pi)
+        beyond = np.array([math.erfc(bound / math.sqrt(2)) / 2 for bound in bounds])
+        return float(1 - 4 * step * density.sum() + 2 * step**2 * ((2 * k - 1) * beyond).sum())
+
+    low, high, ratio = 0.25 / levels, 8.0 / (levels + 1), (math.sqrt(5) - 1) / 2
+    while high - low > 1e-6:
+        left, right = high - ratio * (high - low), low + ratio * (high - low)
+        low, high = (low, right) if error(left) < error(right) else (left, high)
+    return (low + high) / 2
 
 
 def signed_step(values: F32, levels: int, rule: EncoderRule) -> F32:
@@ -87,6 +121,9 @@ def signed_step(values: F32, levels: int, rule: EncoderRule) -> F32:
         if not rule.step > 0:
             raise ModelError("static threshold without a step, expected one in the preset, or one found on a text")
         return np.full(len(values), rule.step, np.float32)
+    if rule.threshold == "normal":
+        factor = MEAN_TO_DEVIATION * normal_step(rule.steps_of(levels))
+        return np.asarray(np.abs(values).mean(axis=1) * np.float32(factor), np.float32)
     if rule.threshold == "mean":
         return np.asarray(np.abs(values).mean(axis=1) / np.float32(rule.k), np.float32)
     reach = order_statistic(np.abs(values), rule.gamma) if rule.selects(values.shape[1]) else largest_size(values)

@@ -50,6 +50,7 @@ def _is_timeline(head: bytes, tail: bytes) -> bool:
 TRACE = FileKind("a trace", lambda head, tail: head.startswith(b"PK") and b"manifest.json" in head + tail)
 TIMELINE = FileKind("a timeline", _is_timeline)
 PRESET = FileKind("a calibrated preset", _begins(b"# Calibrated"))
+MOMENTS = FileKind("a moments file", lambda head, tail: head.startswith(b"PK") and b"channels/" in head + tail)
 PAGE = FileKind("a page of this program", lambda head, tail: b"spikewatt" in head)
 JSON = FileKind("a JSON file", _begins(b"{", b"["))
 TEXT = FileKind("a text file", lambda head, tail: min(head, default=TAB) >= TAB)

@@ -76,5 +76,6 @@ def _row(result: dict[str, Any]) -> dict[str, object]:
         "time_per_token_ps": result["latency"]["per_token_ps"],
         "over_op_count": energy["total_pj"] / energy["cmos45"]["ac_pj"] if energy["cmos45"]["ac_pj"] else math.nan,
         "over_dense": per_token / dense if dense else math.nan,
+        "dense_twin": str(twin.get("label", twin.get("name"))) if isinstance(twin, dict) else "",
         "cores": result["utilization"]["cores_used"],
     }

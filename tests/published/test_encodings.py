@@ -8,7 +8,7 @@ import pytest
 
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.evaluate import Evaluation, evaluate
-from simulator.model.preset import load_preset
+from simulator.model.preset import EncoderFields, load_preset
 from simulator.model.tokenizer import Passage, Tokenizer, tokenize
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +72,15 @@ def test_sdllm_keeps_the_quality_of_int8_on_the_shipped_model(shakespeare):
 def test_half_the_timesteps_at_less_than_half_the_rate_of_unidirectional(shakespeare):
     """What the calibration on stories260K found holds on a model that it never saw."""
     checkpoint, passages = shakespeare
-    ternary = evaluate(checkpoint, load_preset("sdllm-7"), passages)
+    quantile = EncoderFields(threshold="quantile", gamma=1.0)
+    streams = {
+        "attn_in": EncoderFields(steps=5),
+        "attn_out": EncoderFields(steps=4, dead_zone=0.55),
+        "mlp_in": EncoderFields(clip=6),
+        "mlp_hidden": EncoderFields(steps=6),
+    }
+    fields = {"rotation": "hadamard", "encoder": quantile, "streams": streams}
+    ternary = evaluate(checkpoint, load_preset("sdllm-7").model_copy(update=fields), passages)
     binary = evaluate(checkpoint, load_preset("unidirectional").with_timesteps(14), passages)
     assert ternary.perplexity < 1.02 * binary.perplexity
     assert ternary.tally.firing_rate < binary.tally.firing_rate / 2

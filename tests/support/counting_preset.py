@@ -11,7 +11,7 @@ from simulator.model.checkpoint import Checkpoint
 from simulator.model.hadamard import Hadamard, base_matrix
 from simulator.model.preset import Preset
 from simulator.model.rotation import online_rotations
-from simulator.model.threshold import EncoderRule
+from simulator.model.threshold import MEAN_TO_DEVIATION, EncoderRule, normal_step
 from simulator.model.weights import quantize_weights
 
 
@@ -28,7 +28,7 @@ class CountingPreset(CountingForward):
         return a < b
 
     def norm(self, op_id: str, x: list[float]) -> list[float]:
-        if self.preset.rotation == "none":
+        if self.preset.rotation in ("none", "online"):
             return super().norm(op_id, x)
         self.op(op_id)
         total = 0.0
@@ -93,6 +93,11 @@ class CountingPreset(CountingForward):
             for value in x:
                 total = self.add(total, abs(value))
             return self.mul(total, 1 / (rule.k * len(x)))
+        if rule.threshold == "normal":
+            total = 0.0
+            for value in x:
+                total = self.add(total, abs(value))
+            return self.mul(total, MEAN_TO_DEVIATION * normal_step(rule.steps_of(levels)) / len(x))
         rank = math.ceil(rule.gamma * len(x)) - 1 if rule.threshold == "quantile" else len(x) - 1
         if rank < len(x) - 1:
             return self.div(self.selected(x, rank), rule.steps_of(levels))

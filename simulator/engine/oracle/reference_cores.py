@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from simulator.config.provenance import Action
 from simulator.engine.oracle.reference_network import Delivery, Packet, ReferenceChipNetwork
+from simulator.engine.oracle.reference_reuse import SharedRows, add_suffixes
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
 from simulator.trace.codes import Firing
-from simulator.trace.trace import PHASES, Stage
+from simulator.trace.trace import Stage
 
 # When a count fires in timestep t, by the firing of its code (`simulator.trace.codes`).
 FIRES: dict[Firing, Callable[[int, int], bool]] = {
@@ -61,6 +62,7 @@ class ReferenceCores:
         self.trace, self.chip, self.placement, self.stored = mapped.trace, mapped.chip, mapped.placement, mapped.stored
         self.found = ReferenceResult()
         self.network = ReferenceChipNetwork(mapped.placement, mapped.chip)
+        self.shared_rows = SharedRows(self)
 
     def count(self, layer: str, component: str, action: str, times: int = 1) -> None:
         """Note that an action was done."""
@@ -93,7 +95,17 @@ class ReferenceCores:
         """Whether an activation with this spike count sends a packet in timestep t."""
         if self.chip.replay == "dense":
             return True
+        if self.nested():  # the whole train in one packet, the largest count first
+            return abs(count) == self.n_timesteps() - t
         return FIRES[self.trace.encoding.spec.firing](count, t)
+
+    def fires_at_home(self, count: int, t: int) -> bool:
+        """The same of a local stream, whose trains are never nested."""
+        return abs(count) > t if self.nested() else self.fires(count, t)
+
+    def nested(self) -> bool:
+        """Whether a unary train is sent as one packet, and its sums are sums over suffixes."""
+        return self.chip.core.synapse.reuse == "nested" and self.chip.replay == "captured"
 
     def emit(
         self, home: Block, stage: Stage, t: int, counts: list[int], soma_ps: int = 0, out_ps: int = 0
@@ -158,8 +170,9 @@ class ReferenceCores:
         """Time of each unit of the pipeline for one spike packet of a row."""
         core = self.chip.core
         turns = len(self.turns(block))
-        read_ps = core.synapse.word_read.latency.value
-        fetch_ps = math.ceil(read_ps * sum(self.word_slots(block, row)) * len(self.fetching()) / self.trace.n_tokens)
+        read_ps = (core.synapse.word_interval or core.synapse.word_read.latency).value
+        packets, fetches = self.shared_rows.share(block)
+        fetch_ps = -(-read_ps * sum(self.word_slots(block, row)) * fetches // packets)
         update_ps = self.accumulator_ps() * sum(self.accumulator_slots(block))
         return {
             "axon_in": core.axon_in.lookup.latency.value,
@@ -214,26 +227,18 @@ class ReferenceCores:
         there = [b for b in self.placement.blocks if b.core == block.core and b.role == "layer"]
         return there[: there.index(block)]
 
-    def fetching(self) -> list[int]:
-        """Tokens that read weights: in a dense replay the first of each tile of a prompt, and each generated one."""
-        tokens = list(range(self.trace.n_tokens))
-        if self.chip.replay == "captured":
-            return tokens
-        prompt = [token for token in tokens if PHASES[self.trace.phases[token]] == "prefill"]
-        first = prompt[:: self.chip.core.synapse.tile]
-        return [token for token in tokens if token in first or token not in prompt]
-
     def count_served(self, block: Block, row: int, token: int) -> None:
         """What a target core does for one spike packet of a row."""
+        fetches = self.shared_rows.fetches(block, row, token)
         words, synops = self.shape(block)
         layer = block.owner
         self.count(layer, "axon_in", "lookup")
-        self.count(layer, "synapse", "word_read", words if token in self.fetching() else 0)
+        self.count(layer, "synapse", "word_read", words if fetches else 0)
         self.count(layer, "synapse", "synop", synops)
         self.count(layer, "dendrite", self.accumulate()[0], synops)
         self.count_accumulators(layer, synops)
         self.lockstep(block.core, self.unit_ps(block, row), self.service_ps(block, row))
-        if token in self.fetching():
+        if fetches:
             self.found.word_conflicts[block.core] += sum(max(n - 1, 0) for n in self.word_slots(block, row))
         if self.chip.core.dendrite.accumulators == "sram":
             self.found.accumulator_conflicts[block.core] += sum(n - 1 for n in self.accumulator_slots(block))
@@ -245,16 +250,16 @@ class ReferenceCores:
             self.count(layer, "dendrite", "accumulator_write", times)
 
     def update(self, block: Block, received: bool) -> int:
-        """Neurons of a target at the end of a timestep, on a chip that updates them in each."""
-        soma = self.chip.core.soma
+        """Neurons of a target at the end of a timestep: sums over suffixes, updates if the chip does them in each."""
+        soma, added = self.chip.core.soma, add_suffixes(self, block) if self.nested() else 0
         if soma.every == "stage":
-            return 0
+            return added
         action = soma.update if received else soma.update_idle
         taken = math.ceil(block.n_cols / soma.lanes) * action.latency.value
         self.count(block.owner, "soma", "update" if received else "update_idle", block.n_cols)
         self.found.busy_ps[block.core] += taken
         self.work(block.core, "soma", taken)
-        return taken
+        return added + taken
 
     def carry(self, packets: list[Packet]) -> int:
         """Sort packets by (cycle, core, sequence), let the network deliver them, count senders' axons and links.

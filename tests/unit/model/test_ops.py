@@ -20,6 +20,7 @@ from simulator.model.ops import stage_ops
 from simulator.model.prepare import prepared
 from simulator.model.preset import EncoderFields, WeightFields, as_preset
 from simulator.model.program import build_program
+from simulator.model.tokenizer import Passage
 from simulator.model.transformer import forward
 from simulator.trace.encoding import Encoding
 
@@ -143,6 +144,7 @@ PRESETS: dict[str, dict[str, object]] = {
         "encoder": EncoderFields(threshold="quantile", gamma=0.7, dead_zone=0.6, clip=5),
     },
     "mean and floor": {"rotation": "random", "encoder": EncoderFields(threshold="mean", k=2.0, rounding="floor")},
+    "online and normal": {"rotation": "online", "encoder": EncoderFields(threshold="normal")},
     "static": {"encoder": EncoderFields(threshold="static", step=0.25, steps=3)},
     "groups": {"weights": WeightFields(bits=4, group=5), "encoder": EncoderFields(steps=5)},
 }
@@ -152,8 +154,9 @@ PRESETS: dict[str, dict[str, object]] = {
 def test_closed_form_of_a_preset_equals_counting_forward(write_model, fields):
     """The same under presets; d = 8 is a doubled rotation, f = 12 a base of order 12, the 4 heads are mixed online."""
     preset = as_preset(Encoding("ternary", 7)).model_copy(update=fields)
-    checkpoint, preset, _ = prepared(read_checkpoint(write_model(hidden_size=8, intermediate_size=12)), preset)
     ids = [1, 7, 30, 7]
+    folder = write_model(hidden_size=8, intermediate_size=12)
+    checkpoint, preset, _ = prepared(read_checkpoint(folder), preset, (Passage(np.array(ids), 1, 0),))
     counting = CountingPreset(checkpoint, preset)
     table = {op.op_id: op for op in build_program(checkpoint.config, preset, checkpoint.stored_bits).ops}
     logits = []

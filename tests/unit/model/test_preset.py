@@ -33,8 +33,8 @@ def test_every_shipped_preset_loads_under_its_name():
 
 def test_what_the_shipped_presets_say():
     sdllm = load_preset("sdllm")
-    assert (sdllm.encoding, sdllm.rotation) == (Encoding("ternary", 15), "hadamard")
-    assert sdllm.encoder_of("blocks.3.mlp_in").rule.threshold == "quantile"
+    assert (sdllm.encoding, sdllm.rotation) == (Encoding("ternary", 15), "online")
+    assert sdllm.encoder_of("blocks.3.mlp_in").rule.threshold == "normal"
     assert load_preset("sdllm-bitwise").encoding == Encoding("bitwise", 15)
     assert load_preset("spikingbrain").encoder_of("attn_in").rule == EncoderRule("mean", k=3.0)
     assert load_preset("int4-group").weights.in_words.startswith("int4, symmetric for every 32 inputs")
@@ -103,3 +103,12 @@ def test_an_unknown_name_lists_the_known():
         ConfigError, match=r"unknown preset 'sdlm', expected one of bf16, fp16, int4, .*did you mean 'sdllm'"
     ):
         load_preset("sdlm")
+
+
+def test_moments_lie_next_to_their_preset_and_need_the_rotation_online(tmp_path):
+    path = write(tmp_path, "timesteps: 7\nrotation: online\nmoments: mine.npz\n")
+    assert load_preset(path).moments == str(tmp_path / "mine.npz")
+    with pytest.raises(ConfigError, match="found moments under rotation hadamard, expected rotation online"):
+        load_preset(write(tmp_path, "timesteps: 7\nrotation: hadamard\nmoments: mine.npz\n"))
+    with pytest.raises(ConfigError, match="found smoothing under rotation online"):
+        load_preset(write(tmp_path, "timesteps: 7\nrotation: online\nsmooth: 0.5\n"))

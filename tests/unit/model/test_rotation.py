@@ -48,6 +48,7 @@ def assert_unchanged(folder: Path, ids: np.ndarray, tolerance: float) -> None:
         PLAIN.model_copy(update={"rotation": "random", "seed": 4}),
         PLAIN.model_copy(update={"smooth": 0.5}),
         PLAIN.model_copy(update={"rotation": "hadamard", "smooth": 0.6}),
+        PLAIN.model_copy(update={"rotation": "online"}),
     ):
         ready, _, _ = prepared(checkpoint, preset, passage(ids))
         assert np.abs(rotated_logits(ready, preset.rotation, ids) - wanted).max() < tolerance
@@ -101,7 +102,7 @@ def test_rows_of_a_large_model_are_folded_without_the_others(write_model, monkey
 
 def test_weights_that_are_not_prepared_are_refused(write_model):
     checkpoint = read_checkpoint(write_model())
-    with pytest.raises(ValueError, match="rotation hadamard, but weights of none"):
+    with pytest.raises(ValueError, match="rotation online, but weights of none"):
         SpikingLinear(checkpoint, load_preset("sdllm"))
     with pytest.raises(ValueError, match="rotation none, but weights of random"):
         SpikingLinear(fold_rotation(checkpoint, "random"), PLAIN)

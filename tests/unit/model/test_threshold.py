@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as npst
 from simulator.errors import ModelError
 from simulator.model.encoder import Encoder
 from simulator.model.encoder_ops import encoder_work
-from simulator.model.threshold import EncoderRule, order_statistic, signed_step
+from simulator.model.threshold import EncoderRule, least_error_step, order_statistic, signed_step
 from simulator.trace.encoding import Encoding
 
 TERNARY = Encoding("ternary", 3)
@@ -76,7 +76,7 @@ def test_order_statistic_is_the_smallest_that_enough_values_do_not_exceed(values
     values=npst.arrays(np.float32, (2, 9), elements=st.floats(-1000, 1000, width=32)),
     rule=st.builds(
         EncoderRule,
-        threshold=st.sampled_from(["absmax", "quantile", "mean"]),
+        threshold=st.sampled_from(["absmax", "quantile", "mean", "normal"]),
         gamma=st.floats(0.3, 1),
         k=st.floats(0.5, 5),
         clip=st.none() | st.integers(1, 7),
@@ -133,3 +133,15 @@ def test_a_quantile_leaves_out_so_many_of_a_row_and_none_of_a_short_one(gamma, n
     assert rule.selects(n) == bool(clips)
     reach = float(signed_step(values, 1, rule)[0])
     assert np.count_nonzero(np.abs(values) > reach) == clips
+
+
+@pytest.mark.parametrize(("levels", "step"), [(1, 1.2240), (2, 0.8430), (3, 0.6508), (4, 0.5338), (7, 0.3534)])
+def test_the_step_of_a_normal_distribution_is_that_of_max_1960(levels, step):
+    # J. Max, "Quantizing for minimum distortion", IRE Trans. Inf. Theory 6(1), 1960, table II: 2 L + 1 outputs
+    assert least_error_step(levels) == pytest.approx(step, abs=1.1e-4)
+
+
+def test_a_normal_row_of_a_mean_of_one():
+    # mean |x| = 1 is a deviation of sqrt(pi / 2); 3 % wider than Max's step for 3 outputs
+    step = signed_step(np.array([[1.0, -1.0, 2.0, 0.0]], np.float32), 1, EncoderRule("normal"))
+    assert step[0] == pytest.approx(1.03 * 1.2240 * np.sqrt(np.pi / 2), rel=1e-4)

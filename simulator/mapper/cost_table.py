@@ -1,0 +1,87 @@
+"""Costs of every candidate of every stage as padded arrays, for a search that takes all stages at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.config.chip import ChipConfig
+from simulator.mapper.candidates import Candidates, candidates
+from simulator.mapper.stage_cost import CostModel
+from simulator.mapper.stage_work import Floats, StageWork
+from simulator.mapping.capacity import ceil_div
+from simulator.mapping.kv_cache_size import homes_for_cache
+from simulator.mapping.mapped import Mapped
+
+NEVER = 1e60  # time, energy and cores of what only fills a row up
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """S stages with at most C candidates each; what only fills a row up is `NEVER` and never chosen.
+
+    Attributes
+    ----------
+    some
+        Candidates of each stage.
+    share
+        float64 [S]: share of the tokens that each stage works on.
+    arriving
+        float64 [S]: values that a token brings to the homes of each stage.
+    token_ps, energy_pj, cores, barriers
+        float64 [S, C]: time without barriers, dynamic energy, cores and barriers of a token.
+    parts_ps
+        float64 [S, C, 4]: collect, exchange, soma after the stage, reduce.
+    vector_ps
+        float64 [S, C].
+    step_ps
+        float64 [S, C, T].
+    """
+
+    some: tuple[Candidates, ...]
+    share: Floats
+    arriving: Floats
+    token_ps: Floats
+    energy_pj: Floats
+    cores: Floats
+    barriers: Floats
+    parts_ps: Floats
+    vector_ps: Floats
+    step_ps: Floats
+
+    @property
+    def size(self) -> int:
+        """Candidates of all stages."""
+        return sum(map(len, self.some))
+
+
+def cost_table(works: Sequence[StageWork], model: CostModel, own: Mapped) -> CostTable:
+    """Costs of all candidates of each stage; ``own`` says what lies in memory at each home."""
+    found = [candidates_of(work, model.chip, own) for work in works]
+    most, n_steps = max(map(len, found)), max(work.n_steps for work in works)
+    shape = len(works), most
+    token, energy, cores, vector = (np.full(shape, NEVER) for _ in range(4))
+    barriers, parts, steps = np.zeros(shape), np.full((*shape, 4), NEVER), np.full((*shape, n_steps), NEVER)
+    for s, (work, some) in enumerate(zip(works, found, strict=True)):
+        cost, n = model.cost(work, some), len(some)
+        token[s, :n], energy[s, :n], cores[s, :n] = cost.token_ps, cost.energy_pj, cost.cores
+        barriers[s, :n], vector[s, :n] = cost.barriers, cost.vector_ps.mean(axis=1)
+        parts[s, :n] = np.stack([cost.collect_ps, cost.exchange_ps, cost.soma_ps, cost.reduce_ps], axis=1)
+        steps[s, :n] = 0.0
+        steps[s, :n, : work.n_steps] = cost.step_ps.mean(axis=1)
+    share, arriving = np.array([work.share for work in works]), np.array([float(work.arriving) for work in works])
+    return CostTable(tuple(found), share, arriving, token, energy, cores, barriers, parts, vector, steps)
+
+
+def candidates_of(work: StageWork, chip: ChipConfig, own: Mapped) -> Candidates:
+    """Candidates of a stage whose homes hold its neurons and its part of the memory."""
+    bits = sum(item.bits for item in own.stored if item.stage == work.stage.stage_id and item.store == "memory")
+    bound = 8 * (chip.memory.capacity or bits or 1)
+    least = max(
+        ceil_div(work.stage.width, chip.core.limits.neurons),
+        homes_for_cache(work.stage, own.trace, chip),
+        min(ceil_div(bits, bound), work.stage.width),
+    )
+    return candidates(work.stage, work.layers, least, chip)

@@ -1,0 +1,248 @@
+"""Closed-form time and energy of a mapped trace: stage costs, and what its placement adds on links of the mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.arrays import Ints
+from simulator.config.chip import ChipConfig
+from simulator.engine.barrier import barrier_ps
+from simulator.engine.network.links import Crossings, crossings
+from simulator.engine.schedule import entry_rounds
+from simulator.engine.transfer import value_flits
+from simulator.mapper.candidates import placed
+from simulator.mapper.stage_cost import CostModel, StageCost
+from simulator.mapper.stage_work import Floats, StageWork
+from simulator.mapping.flows import collected, overlaps
+from simulator.mapping.mapped import Mapped
+from simulator.mapping.placement import Placement
+from simulator.mapping.traffic import flits_per_spike
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one token takes and costs, in closed form.
+
+    Attributes
+    ----------
+    latency_ps
+        From the first stage to the last.
+    interval_ps
+        From one token to the next: the latency in a sequential schedule, the round of a full pipeline otherwise.
+    dynamic_pj, static_pj
+        Energy of a token; static power over the interval, whole chips.
+    n_chips, cores
+        Hardware in use.
+    stage_ps
+        Time of each stage with its barriers, in program order, ps.
+    """
+
+    latency_ps: float
+    interval_ps: float
+    dynamic_pj: float
+    static_pj: float
+    n_chips: int
+    cores: int
+    stage_ps: tuple[float, ...]
+
+    @property
+    def energy_pj(self) -> float:
+        """Energy of a token, pJ."""
+        return self.dynamic_pj + self.static_pj
+
+
+def estimate(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipelined: bool) -> Estimate:
+    """Closed form of one token of ``mapped``, whose tokens are those of ``works``."""
+    placement, chip = mapped.placement, mapped.chip
+    costs = [_placed_cost(work, mapped, model) for work in works]
+    share = np.array([work.share for work in works])
+    barrier = _barrier_ps(mapped)
+    stage_ps = np.array([float(c.token_ps[0]) + int(c.barriers[0]) * barrier for c in costs])
+    latency = float(stage_ps @ share)
+    interval = latency
+    if pipelined:
+        interval = steady_ps(costs, share, barrier) if chip.sync.kind == "barrier" else float((stage_ps * share).max())
+    return Estimate(
+        latency_ps=latency,
+        interval_ps=interval,
+        dynamic_pj=_dynamic_pj(costs, share) + _barriers(costs, share, pipelined, chip) * model.prices["sync.barrier"],
+        static_pj=interval * placement.n_chips * static_pj_per_ps(model),
+        n_chips=placement.n_chips,
+        cores=len({block.core for block in placement.blocks}),
+        stage_ps=tuple(stage_ps.tolist()),
+    )
+
+
+def trace_total(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipelined: bool) -> tuple[float, float]:
+    """Closed form of the whole trace, filling and draining of a pipeline included: ps, pJ."""
+    trace = mapped.trace
+    costs = [_placed_cost(work, mapped, model) for work in works]
+    share, barrier = np.array([work.share for work in works]), _barrier_ps(mapped)
+    if not pipelined:
+        found = estimate(mapped, works, model, pipelined)
+        return found.interval_ps * trace.n_tokens, found.energy_pj * trace.n_tokens
+    entry = entry_rounds(trace)
+    token_of = np.full(int(entry.max()) + len(costs), -1, np.int64)
+    token_of[entry] = np.arange(trace.n_tokens)
+    at = np.arange(len(token_of))[:, None] - np.arange(len(costs))
+    tokens = np.where(at >= 0, token_of[np.maximum(at, 0)], -1)
+    at_work = [_among(trace.works(work.stage), of_stage) for work, of_stage in zip(works, tokens.T, strict=True)]
+    rounds = round_ps(costs, barrier, np.column_stack(at_work))
+    total = float(rounds.sum())
+    barriers = _barriers(costs, share, pipelined, mapped.chip) * len(rounds)
+    energy = _dynamic_pj(costs, share) * trace.n_tokens + barriers * model.prices["sync.barrier"]
+    return total, energy + total * mapped.placement.n_chips * static_pj_per_ps(model)
+
+
+def _among(works: NDArray[np.bool_], tokens: Ints) -> Ints:
+    """Place of each token among those that a stage works on, -1 for the others and for no token, int64 [R]."""
+    place = np.where(works, np.cumsum(works) - 1, -1)
+    found: Ints = np.where(tokens >= 0, place[tokens], -1)
+    return found
+
+
+def _barrier_ps(mapped: Mapped) -> int:
+    sync = mapped.chip.sync
+    return barrier_ps(sync.barrier, mapped.placement.tiles_used) if sync.kind == "barrier" else 0
+
+
+def _dynamic_pj(costs: Sequence[StageCost], share: Floats) -> float:
+    """Dynamic energy of a token without barriers."""
+    return float(sum(cost.energy_pj[0] * part for cost, part in zip(costs, share.tolist(), strict=True)))
+
+
+def static_pj_per_ps(model: CostModel) -> float:
+    """Static power of one chip: pJ in a picosecond."""
+    return model.prices["static.power"]
+
+
+def _barriers(costs: Sequence[StageCost], share: Floats, pipelined: bool, chip: ChipConfig) -> float:
+    """Barriers of a token; in a pipeline those of a round."""
+    if chip.sync.kind == "handshake":
+        return 0.0
+    each = np.array([float(cost.barriers[0]) for cost in costs])
+    return float(each.max() if pipelined else each @ share)
+
+
+def steady_ps(costs: Sequence[StageCost], share: Floats, barrier: float) -> float:
+    """Mean round of a full pipeline in lockstep, in which every stage works on a token of its own."""
+    at_work = [cost for cost, part in zip(costs, share.tolist(), strict=True) if part >= 0.5]
+    n_tokens = at_work[0].vector_ps.shape[1]
+    tokens = (np.arange(n_tokens)[:, None] - np.arange(len(at_work))) % n_tokens
+    return float(round_ps(at_work, barrier, tokens).mean())
+
+
+def round_ps(costs: Sequence[StageCost], barrier: float, tokens: Ints) -> Floats:
+    """Rounds of a pipeline in lockstep: the slowest stage in each step; float64 [R].
+
+    ``tokens`` int64 [R, S]: the token that each stage works on in each round; -1 for none.
+    """
+    n_steps = max(cost.step_ps.shape[2] for cost in costs)
+    fixed, vector, steps = np.zeros((len(tokens), 5)), np.zeros(len(tokens)), np.zeros((len(tokens), n_steps))
+    for cost, token in zip(costs, tokens.T, strict=True):
+        at = np.flatnonzero(token >= 0)
+        parts = [cost.collect_ps[0], cost.exchange_ps[0], cost.soma_ps[0], cost.reduce_ps[0], float(cost.barriers[0])]
+        fixed[at] = np.maximum(fixed[at], parts)
+        vector[at] = np.maximum(vector[at], cost.vector_ps[0, token[at]])
+        own = cost.step_ps.shape[2]
+        steps[at, :own] = np.maximum(steps[at, :own], cost.step_ps[0, token[at]])
+    rounds: Floats = fixed[:, :4].sum(axis=1) + vector + steps.sum(axis=1) + fixed[:, 4] * barrier
+    return rounds
+
+
+def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> StageCost:
+    """Cost of a stage where it stands, for each token: measured distances and links between chips."""
+    placement, chip = mapped.placement, mapped.chip
+    homes = placement.of(work.stage.stage_id)
+    blocks_of = [placement.of(layer.layer_id) for layer in work.layers]
+    some = placed(len(homes), blocks_of)
+    cost = model.cost(work, some, work.spikes)
+    routers = placement.core_router
+    blocks = [block for blocks in blocks_of for block in blocks]
+    sent, hop_pj = np.zeros(1), 0.0
+    if blocks and work.n_steps:
+        low, high = _ints([b.col_start for b in homes]), _ints([b.col_stop for b in homes])
+        rows = _ints([b.row_start for b in blocks]), _ints([b.row_stop for b in blocks])
+        home, target, start, stop = overlaps(low, high, *rows)
+        ways = routers[_ints([b.core for b in homes])[home]], routers[_ints([b.core for b in blocks])[target]]
+        flits = (stop - start) / work.stage.width * flits_per_spike(work.trace.encoding, chip)
+        scale = _tree_scale(ways, flits, placement) if chip.noc.multicast else 1.0
+        links = crossings(*ways, placement)
+        hop_pj += float(work.mean_spikes.sum()) * _link_pj(links, flits, model) * scale
+        sent = np.atleast_1d(chip_link_flits(*ways, flits * scale, placement))
+    values, value_pj = 0.0, 0.0
+    for edges in collected(work.stage, placement.by_owner):
+        ways = routers[edges.from_core], routers[edges.to_core]
+        packed: Floats = (edges.values * value_flits(chip)).astype(np.float64)
+        value_pj += _link_pj(crossings(*ways, placement), packed, model)
+        values += float(chip_link_flits(*ways, packed, placement))
+    link_ps = 0.0 if chip.noc.chip_link is None else float(chip.noc.chip_link.cycles_per_flit * chip.noc.cycle.value)
+    extra = 0.0 if chip.noc.chip_link is None else float(chip.noc.chip_link.extra_cycles * chip.noc.cycle.value)
+    steps = cost.step_ps
+    if sent.max() > 0:
+        steps = np.maximum(steps, work.spikes[None] * sent.max() * link_ps) + extra
+    return StageCost(
+        collect_ps=np.maximum(cost.collect_ps, values * link_ps) + (extra if values else 0.0),
+        exchange_ps=cost.exchange_ps,
+        vector_ps=cost.vector_ps,
+        step_ps=steps,
+        soma_ps=cost.soma_ps,
+        reduce_ps=cost.reduce_ps,
+        energy_pj=cost.energy_pj - cost.hop_pj + hop_pj + value_pj,
+        hop_pj=np.array([hop_pj + value_pj]),
+        barriers=cost.barriers,
+        cores=cost.cores,
+    )
+
+
+def chip_link_flits(from_router: Ints, to_router: Ints, flits: Floats, placement: Placement) -> float:
+    """Flits over the busiest link between two chips, XY routing."""
+    grid = placement.grid
+    x, y = grid.place(from_router)
+    dx, dy = grid.steps(from_router, to_router)
+    busiest = 0.0
+    for along, across, steps, size in ((x, y, dx, placement.tiles_x), (y, x + dx, dy, placement.tiles_y)):
+        first, last = along // size, (along + steps) // size
+        crossing = first != last
+        if not crossing.any():
+            continue
+        loads: dict[tuple[int, int, int], float] = {}
+        for a, b, lane, n in zip(
+            first[crossing].tolist(),
+            last[crossing].tolist(),
+            across[crossing].tolist(),
+            flits[crossing].tolist(),
+            strict=True,
+        ):
+            step = 1 if b > a else -1
+            for edge in range(a, b, step):
+                loads[edge, step, lane] = loads.get((edge, step, lane), 0.0) + n
+        busiest = max(busiest, *loads.values())
+    return busiest
+
+
+def _link_pj(links: Crossings, flits: Floats, model: CostModel) -> float:
+    """Energy of so many flits over the links that each pair crosses."""
+    price = model.prices
+    each = links.hop_x * price["noc.hop_x"] + links.hop_y * price["noc.hop_y"] + links.chip_hop * price["noc.chip_hop"]
+    return float((each * flits).sum())
+
+
+def _tree_scale(ways: tuple[Ints, Ints], flits: Floats, placement: Placement) -> float:
+    """Links of the multicast trees over those of single packets, about: each tile is entered once."""
+    links = crossings(*ways, placement).hops
+    alone = float((links * flits).sum())
+    by_home: dict[int, tuple[float, int, set[int]]] = {}
+    for home, target, n, hops in zip(*(part.tolist() for part in (*ways, flits, links)), strict=True):
+        weight, nearest, tiles = by_home.get(home, (0.0, hops, set()))
+        by_home[home] = max(weight, n), min(nearest, hops), tiles | {target}
+    tree = sum(weight * (len(tiles) + max(nearest - 1, 0)) for weight, nearest, tiles in by_home.values())
+    return min(1.0, tree / alone) if alone else 1.0
+
+
+def _ints(values: list[int]) -> Ints:
+    return np.array(values, dtype=np.int64)

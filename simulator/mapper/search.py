@@ -1,0 +1,187 @@
+"""Separable search: one candidate for each stage, for weights of time and cores or for a target round, all at once.
+
+The stages of a program share only the chips and the time, so a weight on each of them makes a stage's choice its own
+(a Lagrange multiplier); what a sweep of the weights finds is exact on the convex part of the front. A pipeline asks of
+each stage the cheapest candidate that keeps a target round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from simulator.arrays import Ints
+from simulator.engine.barrier import barrier_ps
+from simulator.engine.transfer import value_flits
+from simulator.errors import CapacityError
+from simulator.mapper.cost_table import NEVER, CostTable
+from simulator.mapper.estimate import static_pj_per_ps
+from simulator.mapper.stage_cost import CostModel
+from simulator.mapper.stage_work import Floats
+from simulator.mapping.capacity import ceil_div
+from simulator.mapping.sharing import first_cores
+
+Objective = Literal["energy", "latency", "edp", "throughput"]
+OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
+TIME_WEIGHTS = 24
+CORE_WEIGHTS = 25
+ROUNDS = 28
+
+
+@dataclass(frozen=True)
+class Point:
+    """One choice of a candidate for each stage, and what it comes to before it is placed.
+
+    Attributes
+    ----------
+    chosen
+        int64 [S]: candidate of each stage.
+    energy_pj, latency_ps, interval_ps
+        Of a token; the interval is that between tokens.
+    n_chips, cores
+        Hardware in use, whole stages packed into chips.
+    """
+
+    chosen: Ints
+    energy_pj: float
+    latency_ps: float
+    interval_ps: float
+    n_chips: int
+    cores: int
+
+    def value(self, objective: Objective) -> float:
+        """What the objective minimizes."""
+        return objective_value(objective, self.energy_pj, self.latency_ps, self.interval_ps)
+
+
+def objective_value(objective: Objective, energy_pj: float, latency_ps: float, interval_ps: float) -> float:
+    """What an objective minimizes: pJ, ps or pJ x ps of a token."""
+    values = {
+        "energy": energy_pj,
+        "latency": latency_ps,
+        "edp": energy_pj * interval_ps,
+        "throughput": interval_ps,
+    }
+    return values[objective]
+
+
+class Search:
+    """Points of a table on one chip, under one schedule."""
+
+    def __init__(self, table: CostTable, model: CostModel, pipelined: bool) -> None:
+        self.table, self.model, self.pipelined = table, model, pipelined
+        self._rows = np.arange(len(table.some))
+
+    def points(self, max_chips: int) -> list[Point]:
+        """Different points of at most ``max_chips`` chips, the cheapest first.
+
+        Raises
+        ------
+        CapacityError
+            When even the fewest cores take more chips.
+        """
+        ways = self._rounds() if self.pipelined else self._weights()
+        choices = {chosen.tobytes(): chosen for chosen in (self._fewest(), *ways)}
+        found = [point for chosen in choices.values() if (point := self.point(chosen)).n_chips <= max_chips]
+        if not found:
+            n_chips = self.point(self._fewest()).n_chips
+            raise CapacityError(
+                f"{self.model.chip.name}: the trace needs {n_chips} chips at its narrowest, limit {max_chips}"
+                f" ({n_chips - max_chips} over); raise --max-chips"
+            )
+        return sorted(found, key=lambda point: point.energy_pj)
+
+    def point(self, chosen: Ints) -> Point:
+        """What one choice comes to."""
+        table, chip = self.table, self.model.chip
+        at = self._rows, chosen
+        cores = table.cores[at].astype(np.int64)
+        firsts = first_cores(cores.tolist(), chip.chip.n_cores)
+        n_chips = ceil_div(firsts[-1], chip.chip.n_cores)
+        tiles = ceil_div(int(cores.sum()), chip.chip.cores_per_tile)
+        barrier = barrier_ps(chip.sync.barrier, tiles) if chip.sync.kind == "barrier" else 0
+        stage_ps = (table.token_ps[at] + table.barriers[at] * barrier + self._crossing_ps(firsts)) * table.share
+        latency = float(stage_ps.sum())
+        interval = latency
+        if self.pipelined:
+            interval = self._round(chosen, barrier) if chip.sync.kind == "barrier" else float(stage_ps.max())
+        energy = float(table.energy_pj[at] @ table.share) + interval * n_chips * static_pj_per_ps(self.model)
+        return Point(chosen, energy, latency, interval, n_chips, int(cores.sum()))
+
+    def _crossing_ps(self, firsts: list[int]) -> Floats:
+        """Time of the values of each stage over a link between chips, where the stage before is on another."""
+        link = self.model.chip.noc.chip_link
+        if link is None:
+            return np.zeros(len(self._rows))
+        chip_of = np.array(firsts[:-1]) // self.model.chip.chip.n_cores
+        crossing = np.diff(chip_of, prepend=0) != 0
+        flit_ps = link.cycles_per_flit * self.model.chip.noc.cycle.value * value_flits(self.model.chip)
+        taken: Floats = crossing * self.table.arriving * flit_ps
+        return taken
+
+    def _round(self, chosen: Ints, barrier: float) -> float:
+        """A full round in lockstep: the slowest stage in each of its steps."""
+        table, at = self.table, (self._rows, chosen)
+        slowest = table.parts_ps[at].max(axis=0).sum() + table.vector_ps[at].max() + table.step_ps[at].max(axis=0).sum()
+        return float(slowest + (table.step_ps.shape[2] + 1) * barrier)
+
+    def _fewest(self) -> Ints:
+        return self._cheapest(self.table.cores + 1e-9 * self.table.energy_pj)
+
+    def _cheapest(self, score: Floats) -> Ints:
+        chosen: Ints = np.argmin(score, axis=1).astype(np.int64)
+        return chosen
+
+    def _core_weights(self) -> list[float]:
+        """Prices of a core in pJ, from none to many times the energy of a core's work."""
+        least = self.table.energy_pj.min(axis=1).sum() / self.table.cores.min(axis=1).sum()
+        return [0.0, *(least * np.logspace(-6, 3, CORE_WEIGHTS)).tolist()]
+
+    def _weights(self) -> Iterator[Ints]:
+        """Choices under prices of a picosecond and of a core; the last rows price time alone."""
+        table, watts = self.table, static_pj_per_ps(self.model)
+        least_pj, least_ps = table.energy_pj.min(axis=1).sum(), table.token_ps.min(axis=1).sum()
+        weights = max(watts, 1e-6 * least_pj / least_ps) * np.logspace(-1, 4, TIME_WEIGHTS)
+        share = table.share[:, None]
+        for of_core in self._core_weights():
+            for of_ps in weights.tolist():
+                yield self._cheapest((table.energy_pj + of_ps * table.token_ps) * share + of_core * table.cores)
+        for of_core in np.logspace(-8, 0, 2 * CORE_WEIGHTS) * least_ps:
+            yield self._cheapest(table.token_ps * share + of_core * table.cores)
+
+    def _rounds(self) -> Iterator[Ints]:
+        """Choices that keep a target for the ops and one for the timesteps of a round, fewest cores or least energy."""
+        table = self.table
+        fixed = table.parts_ps.sum(axis=2) + table.vector_ps
+        steps = table.step_ps.sum(axis=2)
+        if self.model.chip.sync.kind == "handshake":
+            fixed, steps = fixed + steps, np.where(steps < NEVER, 0.0, NEVER)
+        weights = [self._core_weights()[i] for i in (0, CORE_WEIGHTS // 2, CORE_WEIGHTS)]
+        for most_fixed in _targets(fixed * table.share[:, None]):
+            for most_steps in _targets(steps):
+                allowed = (fixed * table.share[:, None] <= most_fixed) & (steps <= most_steps)
+                if allowed.any(axis=1).all():
+                    for of_core in weights:
+                        score = table.energy_pj + of_core * table.cores
+                        yield self._cheapest(np.where(allowed, score, NEVER))
+
+
+def _targets(times: Floats) -> list[float]:
+    """Times to aim at, from the shortest that every stage can keep to the longest that any takes."""
+    finite = np.where(times < NEVER, times, 0.0)
+    least, most = float(times.min(axis=1).max()), float(finite.max())
+    if most <= least:
+        return [least]
+    return [float(target) for target in np.geomspace(max(least, 1e-6 * most), most, ROUNDS)]
+
+
+def front(points: list[Point]) -> list[Point]:
+    """Points that no other beats in energy, time and chips, the least energy first."""
+    kept: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.energy_pj, p.interval_ps, p.n_chips)):
+        if all(point.interval_ps < other.interval_ps or point.n_chips < other.n_chips for other in kept):
+            kept.append(point)
+    return kept

@@ -1,0 +1,308 @@
+"""Closed-form time and energy of one stage under many widths at once, from the engine's own closed pieces.
+
+Units: times in ps, energies in pJ, float64. A timestep takes as long as the slowest of its homes (soma, axons), its
+targets (rows of weights, then their neurons) and the links that its packets share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.arrays import Ints
+from simulator.config.chip import ChipConfig
+from simulator.engine.banks import accumulator_actions
+from simulator.engine.plan import soma_ps
+from simulator.engine.row_fetches import stage_fetches
+from simulator.engine.row_service import accumulation, row_service
+from simulator.engine.suffix_sums import suffix_actions, suffix_ps
+from simulator.engine.transfer import receive_ps, value_flits
+from simulator.mapper.candidates import Candidates
+from simulator.mapper.stage_work import Floats, PricedActions, StageWork, op_energy, op_times
+from simulator.mapping.capacity import ceil_div
+from simulator.mapping.traffic import flits_per_spike
+
+ROUTER_CYCLES = {"P": 3, "N": 4, "R": 5, "V": 4}
+EXIT_LINKS = 2  # of a tile that packets leave by at once, on a snake of tiles
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What a stage takes and costs under C candidates, for N tokens of T timesteps.
+
+    Attributes
+    ----------
+    collect_ps, exchange_ps, soma_ps, reduce_ps
+        float64 [C]; collect without links between chips.
+    vector_ps
+        float64 [C, N].
+    step_ps
+        float64 [C, N, T].
+    energy_pj
+        float64 [C]: dynamic energy of a token, network included.
+    hop_pj
+        float64 [C]: the part of it that links between tiles take, by estimated distance.
+    barriers
+        int64 [C].
+    cores
+        int64 [C].
+    """
+
+    collect_ps: Floats
+    exchange_ps: Floats
+    vector_ps: Floats
+    step_ps: Floats
+    soma_ps: Floats
+    reduce_ps: Floats
+    energy_pj: Floats
+    hop_pj: Floats
+    barriers: Ints
+    cores: Ints
+
+    @property
+    def token_ps(self) -> Floats:
+        """Time of a token without barriers, float64 [C]."""
+        of_transfers = self.collect_ps + self.exchange_ps + self.soma_ps + self.reduce_ps
+        total: Floats = of_transfers + self.vector_ps.mean(axis=1) + self.step_ps.sum(axis=2).mean(axis=1)
+        return total
+
+
+class CostModel:
+    """Costs of stages of one trace on one chip; what stages of one shape share is worked out once."""
+
+    def __init__(self, chip: ChipConfig) -> None:
+        self.chip = chip
+        self.prices = PricedActions(chip)
+        self._rows: dict[object, tuple[Floats, Floats, Floats]] = {}
+        self._ops: dict[object, tuple[Floats, float]] = {}
+
+    def cost(self, work: StageWork, some: Candidates, spikes: Floats | None = None) -> StageCost:
+        """Cost of ``work`` under every candidate; ``spikes`` [N, T] in place of the mean over the tokens [1, T]."""
+        spikes = work.mean_spikes if spikes is None else spikes
+        vector_ps, op_pj = self._of_ops(work, some)
+        energy_pj, hop_pj = self._energy(work, some)
+        soma = self.chip.core.soma
+        after = ceil_div(_columns(work, some), soma.lanes) * soma.update.latency.value
+        return StageCost(
+            collect_ps=self._collect(work, some),
+            exchange_ps=self._exchange(work, some),
+            vector_ps=vector_ps,
+            step_ps=self._steps(work, some, spikes),
+            soma_ps=_most(after) if soma.every == "stage" else np.zeros(len(some)),
+            reduce_ps=self._reduce(work, some),
+            energy_pj=energy_pj + op_pj,
+            hop_pj=hop_pj,
+            barriers=_most(some.row_parts > 1).astype(np.int64) + work.n_steps + int(work.arriving > 0),
+            cores=some.cores,
+        )
+
+    def hops(self, cores: Ints) -> Floats:
+        """Mean links between two of so many cores, which fill tiles one after another."""
+        grid = self.chip.chip
+        tiles = ceil_div(cores, grid.cores_per_tile)
+        across = np.minimum(tiles, grid.tiles_x)
+        hops: Floats = (across + ceil_div(tiles, across) - 2 * (tiles == 1)) / 3
+        return hops
+
+    def _latency(self, cores: Ints) -> Floats:
+        """Time of a flit alone between two cores of a stage."""
+        noc = self.chip.noc
+        per_hop = ROUTER_CYCLES[noc.router] + (noc.extra_cycles_x + noc.extra_cycles_y) / 2
+        latency: Floats = (2 + ROUTER_CYCLES[noc.router] + per_hop * self.hops(cores)) * noc.cycle.value
+        return latency
+
+    def _collect(self, work: StageWork, some: Candidates) -> Floats:
+        """Outputs and residuals to the homes: the table of a home, or the port that the cores of its tile share."""
+        if not work.arriving:
+            return np.zeros(len(some))
+        on_tile = np.minimum(some.homes, self.chip.chip.cores_per_tile)
+        port = on_tile * value_flits(self.chip) * self.chip.noc.cycle.value
+        each = np.maximum(receive_ps("collect", self.chip), port)
+        taken: Floats = -(-work.arriving // some.homes) * each + self._latency(some.cores) + self._packet_ps
+        return taken
+
+    def _exchange(self, work: StageWork, some: Candidates) -> Floats:
+        """One number of every home to the first, and back."""
+        others = some.homes - 1
+        gather = np.maximum(others * receive_ps("exchange", self.chip), self._packet_ps)
+        spread = others * self._packet_ps + receive_ps("exchange", self.chip)
+        latency = 2 * self._latency(some.homes) + self._packet_ps
+        taken: Floats = np.where(others > 0, work.exchanges * (gather + spread + latency), 0.0)
+        return taken
+
+    def _reduce(self, work: StageWork, some: Candidates) -> Floats:
+        """Partial sums to the blocks that hold the first rows."""
+        values = (some.row_parts - 1) * _columns(work, some)
+        each = max(receive_ps("reduce", self.chip), value_flits(self.chip) * self.chip.noc.cycle.value)
+        most = _most(values)
+        return np.where(most > 0, most * each + self._latency(some.cores) + self._packet_ps, 0.0)
+
+    @property
+    def _packet_ps(self) -> int:
+        return int(self.chip.core.axon_out.packet.latency.value)
+
+    def _of_rows(self, work: StageWork, some: Candidates) -> tuple[Floats, Floats, Floats]:
+        """Time of a row, [C, L], time of the neurons after a timestep, [C, L], words of a row in all blocks, [C, L]."""
+        shapes = tuple((layer.n_out, layer.weight_bits) for layer in work.layers)
+        packets, fetches = stage_fetches(work.stage, work.trace, self.chip)
+        key = (shapes, some.col_parts.tobytes(), packets, fetches)
+        if key not in self._rows:
+            columns = _columns(work, some)
+            bits = np.tile(np.array([layer.weight_bits for layer in work.layers], np.int64), (len(some), 1))
+            shared = np.full(columns.size, packets), np.full(columns.size, fetches)
+            row = row_service(columns.ravel(), bits.ravel(), *shared, work.trace.encoding, self.chip)
+            update = soma_ps(columns.ravel(), self.chip)[0]
+            update = update + suffix_ps(columns.ravel(), work.trace.encoding, self.chip)
+            shape = columns.shape
+            words = row.words.reshape(shape) * some.col_parts
+            each = row.ps.reshape(shape), update.reshape(shape), words
+            self._rows[key] = _floats(each[0]), _floats(each[1]), _floats(each[2])
+        return self._rows[key]
+
+    def _steps(self, work: StageWork, some: Candidates, spikes: Floats) -> Floats:
+        """Time of every timestep, float64 [C, N, T]."""
+        if not work.n_steps:
+            return np.zeros((len(some), len(spikes), 0))
+        row_ps, update_ps, _ = self._of_rows(work, some)
+        rows = np.moveaxis(spikes[:, :, None, None] / some.row_parts, 2, 0)  # [C, N, T, L]
+        served = rows * row_ps[:, None, None, :] + update_ps[:, None, None, :]
+        latency = _wide(self._latency(some.cores))
+        last_ps, first_ps = self._homes(work, some, spikes)
+        tail = _wide((row_ps + update_ps).max(axis=1))
+        links = self._links(work, some, spikes)
+        served_ps: Floats = served.max(axis=3)
+        taken: Floats = np.maximum(np.maximum(last_ps, links) + tail, first_ps + served_ps) + latency
+        return taken
+
+    def _homes(self, work: StageWork, some: Candidates, spikes: Floats) -> tuple[Floats, Floats]:
+        """When the largest home has sent its last packet and its first, float64 [C, N, T]."""
+        soma, width = self.chip.core.soma, work.stage.width
+        neurons = _wide(-(-width // some.homes))
+        rate = np.minimum(spikes / width, 1.0)
+        groups = np.ceil(neurons / soma.lanes)
+        active = groups * (1 - (1 - rate) ** np.minimum(soma.lanes, neurons))
+        update, idle, fire = (action.latency.value for action in (soma.update, soma.update_idle, soma.fire))
+        walk = active * update + (groups - active) * idle + neurons * rate * fire
+        copies = 1 if self.chip.noc.multicast else some.col_parts.sum(axis=1)
+        send = neurons * rate * _wide(copies * self._packet_ps + np.zeros(len(some)))
+        until = np.minimum(groups, groups / np.maximum(active, 1e-9)) - 1
+        first = until * idle + update + fire * np.maximum(1.0, neurons * rate / np.maximum(active, 1.0))
+        return np.maximum(walk, send) + self._packet_ps, first + self._packet_ps
+
+    def _links(self, work: StageWork, some: Candidates, spikes: Floats) -> Floats:
+        """When the links out of the tiles of the homes, and the port into a tile of targets, have moved all packets."""
+        grid, noc = self.chip.chip, self.chip.noc
+        flit_ps = flits_per_spike(work.trace.encoding, self.chip) * noc.cycle.value
+        if noc.multicast:
+            return np.zeros((len(some), 1, 1)) + spikes * flit_ps
+        tiles = ceil_div(some.homes, grid.cores_per_tile)
+        out = some.col_parts.sum(axis=1) / (EXIT_LINKS * tiles)
+        into = np.minimum(some.blocks, grid.cores_per_tile) / some.row_parts.min(axis=1, initial=1)
+        links: Floats = spikes * _wide(np.maximum(out, into) * flit_ps)
+        return links
+
+    def _of_ops(self, work: StageWork, some: Candidates) -> tuple[Floats, Floats]:
+        """Time [C, N] and energy [C] of the ops."""
+        time, energy = np.zeros((len(some), work.trace.n_tokens)), np.zeros(len(some))
+        for op in work.ops:
+            for n in np.unique(some.homes).tolist():
+                here = some.homes == n
+                taken, cost = self._op(work, work.ops.index(op), n)
+                time[here] += taken
+                energy[here] += cost
+        return time, energy
+
+    def _op(self, work: StageWork, place: int, n_cores: int) -> tuple[Floats, float]:
+        op = work.ops[place]
+        tables = tuple(tuple(table.items()) for table in (op.work_per_token, op.per_timestep))
+        own = op.op_id if op.stream is not None else ""
+        key = (op.kind, tables, own, work.stores.get(op.op_id), n_cores, work.share)
+        if key not in self._ops:
+            channels = ceil_div(n_cores, self.chip.chip.n_cores)
+            self._ops[key] = (
+                op_times(op, work, self.chip, n_cores, channels),
+                op_energy(op, work, self.chip, n_cores, self.prices),
+            )
+        return self._ops[key]
+
+    def _energy(self, work: StageWork, some: Candidates) -> tuple[Floats, Floats]:
+        """Dynamic energy of a token without that of its ops, [C], and the part of it that is on links, [C]."""
+        chip, price, spikes = self.chip, self.prices, float(work.mean_spikes.sum())
+        exchanged = work.exchanges * 2 * (some.homes - 1)
+        reduced = sum((some.row_parts[:, i] - 1) * layer.n_out for i, layer in enumerate(work.layers))
+        copies = some.col_parts.sum(axis=1)
+        packets = spikes * (np.minimum(copies, 1) if chip.noc.multicast else copies)
+        values = work.arriving + exchanged + reduced
+        entries = (
+            spikes * np.minimum(copies, ceil_div(some.cores, chip.chip.cores_per_tile))
+            if chip.noc.multicast
+            else packets
+        )
+        spike_flits, word_flits = flits_per_spike(work.trace.encoding, chip), value_flits(chip)
+        links = (entries * spike_flits + values * word_flits) * self.hops(some.cores)
+        hop_pj = links * (price["noc.hop_x"] + price["noc.hop_y"]) / 2
+        reduce_pj = price["dendrite.reduce"] + sum(price[f"dendrite.{name}"] for name in accumulator_actions(chip))
+        energy = (
+            (packets + values) * price["axon_out.packet"]
+            + (spikes * copies + values) * price["axon_in.lookup"]
+            + (entries * spike_flits + values * word_flits) * price["noc.local"]
+            + (work.arriving + exchanged) * chip.core.dendrite.accumulator_bits * price["memory.write"]
+            + reduced * reduce_pj
+            + self._synapses(work, some)
+            + self._somas(work, some)
+        )
+        return energy + hop_pj, hop_pj
+
+    def _synapses(self, work: StageWork, some: Candidates) -> Floats:
+        """Weights read, synapses and accumulates of a token, pJ."""
+        if not work.layers:
+            return np.zeros(len(some))
+        chip, price, spikes = self.chip, self.prices, float(work.mean_spikes.sum())
+        packets, fetches = stage_fetches(work.stage, work.trace, chip)
+        words = self._of_rows(work, some)[2].sum(axis=1) * fetches / packets
+        name = accumulation(work.trace.encoding, chip)[0]
+        each = price["synapse.synop"] + sum(price[f"dendrite.{act}"] for act in (name, *accumulator_actions(chip)))
+        synops = sum(layer.n_out * ceil_div(layer.weight_bits, chip.core.synapse.weight_bits) for layer in work.layers)
+        total: Floats = spikes * (words * price["synapse.word_read"] + synops * each)
+        if work.trace.encoding.spec.sums_suffixes and chip.replay == "captured":
+            sums = work.n_steps * (some.row_parts * np.array([layer.n_out for layer in work.layers])).sum(axis=1)
+            total = total + sums * sum(price[f"dendrite.{act}"] * n for act, n in suffix_actions(chip).items())
+        return total
+
+    def _somas(self, work: StageWork, some: Candidates) -> Floats:
+        """Updates of encoders and of targets, pJ."""
+        price, spikes = self.prices, float(work.mean_spikes.sum())
+        if not work.n_steps:
+            return np.zeros(len(some))
+        idle = work.n_steps * work.stage.width - spikes
+        homes = spikes * (price["soma.update"] + price["soma.fire"]) + idle * price["soma.update_idle"]
+        outputs = np.array([layer.n_out for layer in work.layers])
+        if self.chip.core.soma.every == "stage":
+            return np.full(len(some), homes + outputs.sum() * price["soma.update"])
+        neurons = (some.row_parts * outputs).sum(axis=1)
+        quiet = float((work.spikes < 0.5).mean()) * work.n_steps
+        of_targets = (work.n_steps - quiet) * price["soma.update"] + quiet * price["soma.update_idle"]
+        total: Floats = homes + neurons * of_targets
+        return total
+
+
+def _columns(work: StageWork, some: Candidates) -> Ints:
+    """Outputs of the largest block of each layer, int64 [C, L]."""
+    return ceil_div(np.array([layer.n_out for layer in work.layers], np.int64).reshape(1, -1), some.col_parts)
+
+
+def _most(values: Ints | NDArray[np.bool_]) -> Floats:
+    """The largest over the layers, float64 [C]; 0 where there are none."""
+    most: Floats = values.max(axis=1, initial=0).astype(np.float64)
+    return most
+
+
+def _wide(values: Ints | Floats) -> Floats:
+    """[C] as [C, 1, 1]."""
+    return np.asarray(values, np.float64)[:, None, None]
+
+
+def _floats(values: Ints) -> Floats:
+    return values.astype(np.float64)

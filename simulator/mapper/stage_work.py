@@ -1,0 +1,144 @@
+"""What each stage of a trace does on a chip whatever its widths: spikes, values, ops, prices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.arrays import Ints
+from simulator.config.chip import ChipConfig
+from simulator.energy.prices import find_price
+from simulator.engine.spike_steps import replay_code
+from simulator.engine.storage_traffic import dram_ps
+from simulator.engine.vector import op_ps, op_work
+from simulator.mapping.flows import exchange_rounds
+from simulator.mapping.storage import Store
+from simulator.trace.trace import Layer, Op, Stage, Trace
+
+Floats = NDArray[np.float64]
+
+
+class PricedActions:
+    """Energy of one count of each action in pJ, 0 for what another price contains or the chip does not price."""
+
+    def __init__(self, chip: ChipConfig) -> None:
+        self._chip = chip
+        self._found: dict[str, float] = {}
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self._found:
+            price = find_price(self._chip, name)
+            self._found[name] = 0.0 if price is None else price.energy_pj(1)
+        return self._found[name]
+
+
+@dataclass(frozen=True)
+class StageWork:
+    """Work of one stage for N tokens; nothing here depends on widths.
+
+    Attributes
+    ----------
+    stage, layers, ops
+        The stage, the layers that its stream drives and its ops.
+    spikes
+        float64 [N, T]: packets sent in each timestep, before they are copied for several blocks. T is 0 where the stage
+        has no stream.
+    arriving
+        Values that one token brings to the homes.
+    exchanges
+        Rounds in which the homes exchange one number.
+    share
+        Share of the tokens of the trace that the stage works on.
+    trace
+        The N tokens that the stage works on.
+    stores
+        Memory of each op that is not behind the vector unit.
+    """
+
+    stage: Stage
+    layers: tuple[Layer, ...]
+    ops: tuple[Op, ...]
+    spikes: Floats
+    arriving: int
+    exchanges: int
+    share: float
+    trace: Trace
+    stores: dict[str, Store]
+
+    @cached_property
+    def mean_spikes(self) -> Floats:
+        """Mean over the tokens, float64 [1, T]."""
+        mean: Floats = self.spikes.mean(axis=0, keepdims=True)
+        return mean
+
+    @property
+    def n_steps(self) -> int:
+        """Timesteps of the stage."""
+        return int(self.spikes.shape[1])
+
+    def op_counts(self, op: Op, chip: ChipConfig, n_homes: int) -> dict[str, Ints]:
+        """Counts of an op on ``n_homes`` cores, int64 [N] each."""
+        return op_work(op, self.trace, chip, self.stores.get(op.op_id, "memory"), n_homes)
+
+
+def stage_works(
+    trace: Trace, chip: ChipConfig, stores: dict[str, Store], whole: Trace | None = None
+) -> list[StageWork]:
+    """The work of every stage of ``trace`` as ``chip`` replays it, in program order.
+
+    ``whole`` is the trace of which ``trace`` is a sample: a stage works on its share of the tokens of that one.
+    """
+    width = {stage.stage_id: stage.width for stage in trace.stages}
+    works = [_stage_work(stage, trace, chip, stores, width) for stage in trace.stages]
+    if whole is None:
+        return works
+    return [replace(work, share=float(whole.works(work.stage).mean())) for work in works]
+
+
+def _stage_work(
+    stage: Stage, trace: Trace, chip: ChipConfig, stores: dict[str, Store], width: dict[str, int]
+) -> StageWork:
+    works = trace.works(stage)
+    working = trace if works.all() else trace.take(works)
+    outputs = sum(trace.layer_by_id[layer_id].n_out for layer_id in stage.sources)
+    return StageWork(
+        stage=stage,
+        layers=tuple(trace.layer_by_id[layer_id] for layer_id in stage.layers),
+        ops=tuple(trace.op_by_id[op_id] for op_id in stage.ops),
+        spikes=spikes_per_step(stage, working, chip),
+        arriving=outputs + sum(width[stage_id] for stage_id in stage.carries),
+        exchanges=exchange_rounds(stage, trace),
+        share=float(works.mean()),
+        trace=working,
+        stores=stores,
+    )
+
+
+def spikes_per_step(stage: Stage, trace: Trace, chip: ChipConfig) -> Floats:
+    """Packets that the homes of ``stage`` make in each timestep, float64 [tokens, T]."""
+    n_steps = replay_code(trace.encoding, chip)[1]
+    if stage.stream is None:
+        return np.zeros((trace.n_tokens, 0))
+    if chip.replay == "dense":
+        return np.full((trace.n_tokens, n_steps), float(stage.width))
+    counts = trace.spike_counts(stage.stream)
+    sent = [np.count_nonzero(trace.encoding.spikes_in_timestep(counts, t), axis=1) for t in range(n_steps)]
+    return np.stack(sent, axis=1).astype(np.float64)
+
+
+def op_times(op: Op, work: StageWork, chip: ChipConfig, n_homes: int, channels: int = 1) -> Floats:
+    """Time of an op on ``n_homes`` cores, ps, float64 [N]."""
+    counts = work.op_counts(op, chip, n_homes)
+    parts: Sequence[Ints] = list(op_ps(counts, chip, n_homes, work.trace.n_tokens).values())
+    slowest: Floats = np.maximum(np.max(parts, axis=0), dram_ps(counts, chip, channels)).astype(np.float64)
+    return slowest
+
+
+def op_energy(op: Op, work: StageWork, chip: ChipConfig, n_homes: int, prices: PricedActions) -> float:
+    """Energy of an op, pJ, mean over the tokens."""
+    counts = work.op_counts(op, chip, n_homes)
+    return float(sum(times.mean() * prices[name] for name, times in counts.items()))
