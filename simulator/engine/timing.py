@@ -7,6 +7,7 @@ import pandas as pd
 
 from simulator.arrays import Ints
 from simulator.engine.batch_result import STAGE_TIMES, BatchResult
+from simulator.engine.picoseconds import check_ps
 from simulator.engine.schedule import chunks
 from simulator.trace.trace import DECODE, PHASES, Trace
 
@@ -30,7 +31,8 @@ class SequentialTiming:
             self._parts[self._row[stage.stage_id], part, found.batch.tokens[:, 0]] = found.times[name]
 
     def tokens(self) -> pd.DataFrame:
-        """See `SimResult.tokens`."""
+        """See `SimResult.tokens`; raises CapacityError for times beyond 64 bits."""
+        check_ps(self._parts)
         taken = self._parts.sum(axis=1)  # [stages, tokens]
         start, end = np.zeros(self._trace.n_tokens, np.int64), np.zeros(self._trace.n_tokens, np.int64)
         now = 0
@@ -84,7 +86,8 @@ class PipelinedTiming:
         self._decoding[1, rounds] = decoded.shape[1]
 
     def tokens(self) -> pd.DataFrame:
-        """See `SimResult.tokens`."""
+        """See `SimResult.tokens`; raises CapacityError for times beyond 64 bits."""
+        check_ps(self._parts)
         edge = np.concatenate([[0], np.cumsum(self._parts.sum(axis=0))])
         return token_frame(self._trace, edge[self._entry], edge[self._entry + last_stages(self._trace) + 1])
 
