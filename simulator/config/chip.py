@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from simulator.choices import NetworkModel, SyncKind
+from simulator.choices import Logits, NetworkModel, SyncKind
 from simulator.config.chip_rules import broken_chip_rules
 from simulator.config.fields import (
     RULES_APART,
@@ -166,12 +166,18 @@ class AxonIn(Frozen):
 
 
 class Synapse(Frozen):
-    """Row fetch: words of SRAM per packet, then one synop per weight (per native weight slice)."""
+    """Row fetch: words of SRAM per packet or tile, then one synop per weight (per native weight slice)."""
 
     weight_bits: WidthBits = Field(description="widest weight held in one synapse; wider ones take several (slices)")
     lanes: Count = Field(description="synops served at once")
-    tile: Count = Field(default=1, description="prompt tokens that share one fetch of a row; dense replay alone")
+    tile: Count = Field(
+        default=1,
+        description="tokens of a chunk that share one fetch of a row, in all their timesteps; 1: a fetch per packet",
+    )
     word_read: Action
+    word_interval: Delay | None = Field(
+        default=None, description="time from one word to the next where fetches overlap; by default that of `word_read`"
+    )
     synop: Action
 
 
@@ -179,6 +185,11 @@ class Dendrite(Frozen):
     """Accumulation of one weight into the sum of one neuron: the AC (or MAC) of the 45 nm op count."""
 
     accumulator_bits: WidthBits
+    accumulators_per_core: Count | None = Field(
+        default=None,
+        description="sums that a core can hold at once, one for each neuron and token of a tile; by default"
+        " core.limits.neurons",
+    )
     accumulate: Action
     multiply_accumulate: Action | None = Field(
         default=None, description="what `accumulate` is for a graded packet, whose count multiplies each weight"
@@ -321,6 +332,10 @@ class Schedule(Frozen):
     kind: Literal["sequential", "pipelined"] = Field(
         default="sequential",
         description="one token in the chip at a time; or rounds in which every stage works on another token",
+    )
+    logits: Logits = Field(
+        default="last",
+        description="last: of the last token of a prompt and each decoded one, as serving needs; all: as scoring needs",
     )
     chunk: Count = Field(default=1, description="tokens of a prompt that pass each stage before the next begins")
 

@@ -30,6 +30,8 @@ def broken_chip_rules(chip: Mapping[str, Any]) -> list[tuple[Path, str]]:
         *_missing_dram(chip),
         *_missing_accumulator_memory(chip),
         *_missing_memories(chip),
+        *_tile_of_too_few_tokens(chip),
+        *_sums_without_accumulators(chip),
         *_unsorted_barriers(chip),
         *_multicast_over_channels(chip),
         *_full_cores_behind_channels(chip),
@@ -117,6 +119,36 @@ def _missing_accumulator_memory(chip: Mapping[str, Any]) -> Iterator[tuple[Path,
         for action in ACCUMULATOR:
             if _at(chip, (*dendrite, action)) is None:
                 yield (*dendrite, action), "found no such key, expected one because core.dendrite.accumulators is sram"
+
+
+def _tile_of_too_few_tokens(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """A row that is fetched once serves the tokens that are at its stage together."""
+    path = ("core", "synapse", "tile")
+    tile, chunk = _at(chip, path), _at(chip, ("schedule", "chunk"))
+    together = chunk if isinstance(chunk, int) else 1
+    if isinstance(tile, int) and tile > together:
+        yield (
+            path,
+            f"found {tile}, expected at most the {together} token(s) that schedule.chunk brings to a stage together;"
+            " raise schedule.chunk or lower the tile",
+        )
+
+
+def _sums_without_accumulators(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Each token of a tile has a sum of its own in every neuron."""
+    tile, neurons = _at(chip, ("core", "synapse", "tile")), _at(chip, ("core", "limits", "neurons"))
+    path = ("core", "dendrite", "accumulators_per_core")
+    given = _at(chip, path)
+    if not isinstance(neurons, int):
+        return
+    sums = neurons * (tile if isinstance(tile, int) else 1)
+    there = given if isinstance(given, int) else neurons
+    if sums > there:
+        yield (
+            path,
+            f"found {there}, expected at least {sums}: core.limits.neurons {neurons} x core.synapse.tile {tile or 1};"
+            " provide more accumulators, or lower one of the two",
+        )
 
 
 def _unsorted_barriers(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

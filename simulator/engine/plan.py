@@ -11,6 +11,7 @@ import numpy as np
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.engine.network.routes import Routes, multicast_routes, unicast_routes
+from simulator.engine.row_fetches import fetch_shares
 from simulator.engine.row_service import RowService, row_service
 from simulator.engine.servers import Servers, deduplicate_cores
 from simulator.mapping.capacity import ceil_div
@@ -99,7 +100,7 @@ def plan_stages(stages: Sequence[Stage], mapped: Mapped, *, deduplicate: bool = 
         _ints([trace.layer_by_id[i].weight_bits for i in layer_ids]), [len(blocks) for blocks in blocks_of]
     )
     update_ps, idle_ps = soma_ps(columns, chip)
-    row = row_service(columns, bits, trace, chip)
+    row = row_service(columns, bits, *fetch_shares(stages, mapped), trace.encoding, chip)
     server = np.unique(target_core, return_inverse=True)[1].astype(np.int64)
     segments = _segments(stages, placement)
     together = chip.noc.multicast and deduplicate

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
@@ -14,7 +13,6 @@ from simulator.engine.banks import accumulator_ps, accumulator_slots, word_slots
 from simulator.errors import ConfigError
 from simulator.mapping.capacity import ceil_div, slices, words_per_row
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import DECODE, Trace
 
 
 @dataclass(frozen=True)
@@ -42,19 +40,21 @@ class RowService:
     ps: Ints
 
 
-def row_service(columns: Ints, weight_bits: Ints, trace: Trace, chip: ChipConfig) -> RowService:
+def row_service(
+    columns: Ints, weight_bits: Ints, packets: Ints, fetches: Ints, encoding: Encoding, chip: ChipConfig
+) -> RowService:
     """The service of rows of ``columns`` weights of so many bits, int64 [G] each (DESIGN section 5).
 
-    The time of a fetch is spread over the tokens that share it.
+    ``packets`` reach each target over the whole trace, for which it reads ``fetches`` rows (`row_fetches`); the time of
+    a fetch is spread over the packets that share it.
     """
     core = chip.core
     synops = columns * slices(weight_bits, chip)
     turns = ceil_div(synops, core.synapse.lanes)
     fetched, of_words = word_slots(columns, weight_bits, chip)
     updated, of_accumulators = accumulator_slots(columns, weight_bits, chip)
-    fetching = int(fetching_tokens(trace, chip).sum())
-    fetch_ps = ceil_div(fetched * core.synapse.word_read.latency.value * fetching, trace.n_tokens)
-    accumulate_ps = turns * accumulation(trace.encoding, chip)[1].latency.value
+    fetch_ps = ceil_div(fetched * word_interval_ps(chip) * fetches, np.maximum(packets, 1))
+    accumulate_ps = turns * accumulation(encoding, chip)[1].latency.value
     unit_ps = {
         "axon_in": np.full_like(columns, core.axon_in.lookup.latency.value),
         "synapse": np.maximum(fetch_ps, turns * core.synapse.synop.latency.value),
@@ -94,15 +94,7 @@ def accumulation(encoding: Encoding, chip: ChipConfig) -> tuple[str, Action]:
     return "multiply_accumulate", dendrite.multiply_accumulate
 
 
-def fetching_tokens(trace: Trace, chip: ChipConfig) -> NDArray[np.bool_]:
-    """Bool [tokens]: whether the weights are read for a token.
-
-    They are for every one, but for a dense replay in tiles, where the first token of each tile of a prompt reads them.
-    A generated token waits for the one before it and fetches its weights alone.
-    """
-    generated = trace.phases == DECODE
-    if chip.replay != "dense":
-        return np.ones_like(generated)
-    in_prompt = np.cumsum(~generated) - 1
-    fetching: NDArray[np.bool_] = generated | (in_prompt % chip.core.synapse.tile == 0)
-    return fetching
+def word_interval_ps(chip: ChipConfig) -> int:
+    """Time from one word of a row to the next; a chip that names none begins a word when the one before is there."""
+    synapse = chip.core.synapse
+    return (synapse.word_interval or synapse.word_read.latency).value

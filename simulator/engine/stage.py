@@ -15,7 +15,8 @@ from simulator.engine.network.links import crossings
 from simulator.engine.network.network import Network
 from simulator.engine.plan import StagePlan, plan_stages
 from simulator.engine.result import CHIP
-from simulator.engine.row_service import accumulation, fetching_tokens
+from simulator.engine.row_fetches import fetches_per_row, of_blocks
+from simulator.engine.row_service import accumulation
 from simulator.engine.schedule import Batch, chunks
 from simulator.engine.setting import Setting
 from simulator.engine.spike_steps import SpikeResult, run_spikes
@@ -106,9 +107,10 @@ class _StagesAtWork:
         for stage, tokens in zip(self._batch.stages, self._batch.tokens.T, strict=True):
             round_of = {token: i for i, token in enumerate(tokens.tolist())}
             for chunk in chunks(trace, chip.schedule.chunk):
-                if chunk[0] in round_of:
-                    of_layer = stage_bursts(stage, chunk, self._in.mapped)
-                    bursts[round_of[chunk[0]]] += sum(of_layer.values())
+                working = chunk[trace.works(stage)[chunk]]
+                if len(working) and working[0] in round_of:
+                    of_layer = stage_bursts(stage, working, self._in.mapped)
+                    bursts[round_of[working[0]]] += sum(of_layer.values())
                     for layer_id, n in of_layer.items():
                         self._tallies[stage.stage_id].add(layer_id, "dram", "read", n * chip.dram.burst)
         return load_ps(bursts, self._in.mapped)
@@ -241,7 +243,7 @@ class _StagesAtWork:
         idle_steps = self._steps() - run.active_steps
         trace, chip = self._in.trace, self._in.chip
         accumulate, row = accumulation(trace.encoding, chip)[0], plan.target_row
-        fetched = packets * self._fetches(plan) // self.found.n_rounds
+        fetched = self._fetches(plan, packets)
         served = {
             ("axon_in", "lookup"): packets + markers,
             ("synapse", "word_read"): fetched * row.words,
@@ -268,12 +270,20 @@ class _StagesAtWork:
         self.found.units.lockstep(plan.target_core, lookup, marker_ps(chip), markers)
         self.found.units.work("soma", plan.target_core, updates_ps)
 
-    def _fetches(self, plan: StagePlan) -> Ints:
-        """Rounds in which each target reads its weights, int64 [G]; the others have those of the round before."""
-        fetching = fetching_tokens(self._in.trace, self._in.chip)[self._batch.tokens].sum(axis=0)
-        of_stage = {stage.stage_id: int(n) for stage, n in zip(self._batch.stages, fetching, strict=True)}
-        of_layer = {layer_id: of_stage[s.stage_id] for s in self._batch.stages for layer_id in s.layers}
-        return np.array([of_layer[block.owner] for block in plan.targets], dtype=np.int64)
+    def _fetches(self, plan: StagePlan, packets: Ints) -> Ints:
+        """Rows that each target reads, int64 [G]: one for each of its ``packets``, or one for those of a tile."""
+        trace, chip = self._in.trace, self._in.chip
+        if chip.core.synapse.tile == 1:
+            return packets
+        fetched = np.zeros_like(packets)
+        for stage, tokens in zip(self._batch.stages, self._batch.tokens.T, strict=True):
+            if stage.stream is None:
+                continue
+            per_row = fetches_per_row(stage, trace, chip)[tokens].sum(axis=0)
+            for layer_id in stage.layers:
+                blocks = plan.layers[layer_id]
+                fetched[blocks] = of_blocks(per_row, plan.targets[blocks])
+        return fetched
 
     def _soma_after_stage(self, plan: StagePlan) -> int:
         """Neuron updates of a chip that does them once per stage; returns their ps per round."""

@@ -15,7 +15,8 @@ from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.engine.banks import accumulator_actions
 from simulator.engine.plan import soma_ps
-from simulator.engine.row_service import accumulation, fetching_tokens, row_service
+from simulator.engine.row_fetches import stage_fetches
+from simulator.engine.row_service import accumulation, row_service
 from simulator.engine.transfer import receive_ps, value_flits
 from simulator.mapper.candidates import Candidates
 from simulator.mapper.stage_work import Floats, PricedActions, StageWork, op_energy, op_times
@@ -144,11 +145,13 @@ class CostModel:
     def _of_rows(self, work: StageWork, some: Candidates) -> tuple[Floats, Floats, Floats]:
         """Time of a row, [C, L], time of the neurons after a timestep, [C, L], words of a row in all blocks, [C, L]."""
         shapes = tuple((layer.n_out, layer.weight_bits) for layer in work.layers)
-        key = (shapes, some.col_parts.tobytes())
+        packets, fetches = stage_fetches(work.stage, work.trace, self.chip)
+        key = (shapes, some.col_parts.tobytes(), packets, fetches)
         if key not in self._rows:
             columns = _columns(work, some)
             bits = np.tile(np.array([layer.weight_bits for layer in work.layers], np.int64), (len(some), 1))
-            row = row_service(columns.ravel(), bits.ravel(), work.trace, self.chip)
+            shared = np.full(columns.size, packets), np.full(columns.size, fetches)
+            row = row_service(columns.ravel(), bits.ravel(), *shared, work.trace.encoding, self.chip)
             update = soma_ps(columns.ravel(), self.chip)[0]
             shape = columns.shape
             words = row.words.reshape(shape) * some.col_parts
@@ -213,7 +216,7 @@ class CostModel:
         op = work.ops[place]
         tables = tuple(tuple(table.items()) for table in (op.work_per_token, op.per_timestep))
         own = op.op_id if op.stream is not None else ""
-        key = (op.kind, tables, own, work.stores.get(op.op_id), n_cores)
+        key = (op.kind, tables, own, work.stores.get(op.op_id), n_cores, work.share)
         if key not in self._ops:
             channels = ceil_div(n_cores, self.chip.chip.n_cores)
             self._ops[key] = (
@@ -255,7 +258,8 @@ class CostModel:
         if not work.layers:
             return np.zeros(len(some))
         chip, price, spikes = self.chip, self.prices, float(work.mean_spikes.sum())
-        words = self._of_rows(work, some)[2].sum(axis=1) * fetching_tokens(work.trace, chip).mean()
+        packets, fetches = stage_fetches(work.stage, work.trace, chip)
+        words = self._of_rows(work, some)[2].sum(axis=1) * fetches / packets
         name = accumulation(work.trace.encoding, chip)[0]
         each = price["synapse.synop"] + sum(price[f"dendrite.{act}"] for act in (name, *accumulator_actions(chip)))
         synops = sum(layer.n_out * ceil_div(layer.weight_bits, chip.core.synapse.weight_bits) for layer in work.layers)

@@ -21,13 +21,15 @@ from simulator.trace.trace import Trace
 def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> Mapped:
     """Partition and place the program of ``trace`` on as many chips as it takes, as `mapping` of the chip file says.
 
-    With ``widths`` stages and layers are as wide as these say, and a stage that fits a chip lies on one.
+    The trace is served as `schedule.logits` says. With ``widths`` stages and layers are as wide as these say, and a
+    stage that fits a chip lies on one.
 
     Raises
     ------
     CapacityError
         When a limit of the chip file cannot be met: demand, bound, gap and what would help.
     """
+    trace = trace.served(chip.schedule.logits)
     blocks = assign(partition(trace, chip, widths or Widths()), chip, whole_stages=widths is not None)
     cores = 1 + max(block.core for block in blocks)
     n_chips = _chips(cores, chip)

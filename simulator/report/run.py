@@ -16,6 +16,7 @@ from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45
 from simulator.energy.ledger import EnergyLedger
 from simulator.energy.uncertainty import Uncertainty, uncertainty
 from simulator.engine.result import SimResult
+from simulator.mapper.mapping_file import MappingFile
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Trace
@@ -80,6 +81,8 @@ class Run:
         Of the op count that the bridge and the headlines start from.
     bisection
         Break-even with the dense twin found by further simulations, or None when it was not asked for.
+    mapping
+        Content of the mapping file, where the widths are not those of the chip file.
     """
 
     mapped: Mapped
@@ -91,6 +94,7 @@ class Run:
     warnings: tuple[str, ...]
     precision: Precision = PAPER_PRECISION
     bisection: Bisection | None = None
+    mapping: MappingFile | None = None
 
     @property
     def chip(self) -> ChipConfig:

@@ -219,11 +219,45 @@ def test_a_chip_that_cannot_multiply_refuses_a_graded_trace():
     replay(map_trace(trace, dense))
 
 
+def tiled(tile: int, chunk: int | None = None) -> dict[str, object]:
+    """Changes for a tile of tokens, with enough accumulators for 64 neurons."""
+    return {
+        "core__synapse__tile": tile,
+        "core__dendrite__accumulators_per_core": 64 * tile,
+        "schedule": {"chunk": chunk or tile},
+    }
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("sync", ["barrier", "handshake"])
+def test_a_tile_of_captured_spikes_in_every_code(code, sync):
+    """Tiles of 2 in chunks of 3: tiles of 2, 1 and then 2 tokens; layers cut by rows and by columns."""
+    trace = synthetic_trace("poisson", [9, 7, 5], code=code, levels=3, tokens=5, seed=3)
+    limits = {"axons_in": 5, "neurons": 4}
+    assert_equal_to_oracle(trace, make_chip(core__limits=limits, sync__kind=sync, chip__max_chips=9, **tiled(2, 3)))
+
+
+def test_a_tile_reads_the_union_of_the_rows_of_its_tokens():
+    """Rows 0 and 1, then 1 and 2, then 2 alone, each count 3: alone 5 x 3 reads; in tiles of 2, {0, 1, 2} and {2}."""
+    trace = synthetic_trace("silent", [4, 7], levels=3, tokens=3, head=False, ops=False)
+    (stage,) = trace.stages
+    counts = np.array([[3, 3, 0, 0], [0, 3, 3, 0], [0, 0, 3, 0]], np.int8)
+    trace = replace(trace, load_counts={stage.stream: counts}.__getitem__)
+    reads = {}
+    for tile in (1, 2):
+        chip = make_chip(**tiled(tile, 2))
+        assert_equal_to_oracle(trace, chip)
+        counted = {row.action: row.count for row in replay(map_trace(trace, chip)).action_counts}
+        reads[tile] = counted["word_read"]
+        assert counted["accumulate"] == 5 * 3 * 7
+    assert reads == {1: 15, 2: 4}
+
+
 def test_a_tile_of_prompt_tokens_shares_a_fetch_and_generated_tokens_do_not():
     """5 tokens, the last 2 generated; tiles of 2: fetches by tokens 0, 2, 3 and 4 of 9 rows x 1 word each, 36 reads."""
     trace = synthetic_trace("poisson", [9, 7], tokens=5)
     trace = replace(trace, phases=np.array([0, 0, 0, 1, 1], np.uint8))
-    chip = make_chip(replay="dense", core__synapse__tile=2)
+    chip = make_chip(replay="dense", **tiled(2))
     assert_equal_to_oracle(trace, chip)
     counts = {row.action: row.count for row in replay(map_trace(trace, chip)).action_counts}
     assert (counts["word_read"], counts["accumulate"]) == (36, 5 * 9 * 7)
@@ -286,7 +320,9 @@ def cases(draw):
         core__sram=make_sram(word=f"{draw(st.sampled_from([8, 20, 64]))} bit") | {"banks": draw(st.integers(1, 4))},
         core__dendrite__accumulators=draw(st.sampled_from(["registers", "sram"])),
         core__dendrite__accumulator_banks=draw(st.one_of(st.none(), st.integers(1, 5))),
-        core__synapse__tile=draw(st.sampled_from([1, 2, 3])),
+        core__synapse__tile=draw(st.sampled_from([1, 2])),
+        core__dendrite__accumulators_per_core=64,
+        schedule={"chunk": draw(st.sampled_from([2, 3]))},
         core__synapse__weight_bits=f"{draw(st.sampled_from([1, 4, 8]))} bit",
         replay=draw(st.sampled_from(["captured", "captured", "dense"])),
         mapping={
@@ -311,6 +347,8 @@ def cases(draw):
         tokens=draw(st.integers(1, 2)),
         seed=draw(st.integers(0, 999)),
     )
+    if draw(st.booleans()):  # a head that is a layer: the stage that drives it works where logits are formed
+        trace = replace(trace, layers=(*trace.layers[:-1], replace(trace.layers[-1], kind="head")))
     if draw(st.booleans()):
         actions = st.sampled_from(["vector.add", "vector.mac", "memory.read", "memory.write"])
         trace = with_local_stream(trace, draw(closed_form), draw(st.dictionaries(actions, closed_form)))
@@ -358,7 +396,8 @@ def texts(draw):
     return np.array(positions, np.int64), np.array(phases, np.uint8)
 
 
-schedules = st.one_of(st.integers(1, 3).map(lambda n: Schedule(chunk=n)), st.just(Schedule(kind="pipelined")))
+kinds = st.one_of(st.integers(1, 3).map(lambda n: {"chunk": n}), st.just({"kind": "pipelined"}))
+schedules = st.builds(lambda kind, logits: Schedule(**kind, logits=logits), kinds, st.sampled_from(["last", "all"]))
 
 
 @examples(15)

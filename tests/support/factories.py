@@ -123,6 +123,7 @@ def chip_fields() -> dict[str, Any]:
                 "energy": price("30 pJ"),
             }
         },
+        "schedule": {"logits": "all"},
     }
 
 

@@ -6,13 +6,15 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import product
 
 from simulator.config.provenance import Action
 from simulator.engine.oracle.reference_network import Delivery, Packet, ReferenceChipNetwork
+from simulator.engine.oracle.reference_schedule import chunk_of, works
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
 from simulator.trace.codes import Firing
-from simulator.trace.trace import PHASES, Stage
+from simulator.trace.trace import Stage
 
 # When a count fires in timestep t, by the firing of its code (`simulator.trace.codes`).
 FIRES: dict[Firing, Callable[[int, int], bool]] = {
@@ -61,6 +63,8 @@ class ReferenceCores:
         self.trace, self.chip, self.placement, self.stored = mapped.trace, mapped.chip, mapped.placement, mapped.stored
         self.found = ReferenceResult()
         self.network = ReferenceChipNetwork(mapped.placement, mapped.chip)
+        self._fetch_shares: dict[Block, tuple[int, int]] = {}
+        self._read: set[tuple[Block, int, tuple[int, int]]] = set()  # rows read, each in its tile of tokens
 
     def count(self, layer: str, component: str, action: str, times: int = 1) -> None:
         """Note that an action was done."""
@@ -158,8 +162,9 @@ class ReferenceCores:
         """Time of each unit of the pipeline for one spike packet of a row."""
         core = self.chip.core
         turns = len(self.turns(block))
-        read_ps = core.synapse.word_read.latency.value
-        fetch_ps = math.ceil(read_ps * sum(self.word_slots(block, row)) * len(self.fetching()) / self.trace.n_tokens)
+        read_ps = (core.synapse.word_interval or core.synapse.word_read.latency).value
+        packets, fetches = self.fetch_share(block)
+        fetch_ps = -(-read_ps * sum(self.word_slots(block, row)) * fetches // packets)
         update_ps = self.accumulator_ps() * sum(self.accumulator_slots(block))
         return {
             "axon_in": core.axon_in.lookup.latency.value,
@@ -214,26 +219,48 @@ class ReferenceCores:
         there = [b for b in self.placement.blocks if b.core == block.core and b.role == "layer"]
         return there[: there.index(block)]
 
-    def fetching(self) -> list[int]:
-        """Tokens that read weights: in a dense replay the first of each tile of a prompt, and each generated one."""
-        tokens = list(range(self.trace.n_tokens))
-        if self.chip.replay == "captured":
-            return tokens
-        prompt = [token for token in tokens if PHASES[self.trace.phases[token]] == "prefill"]
-        first = prompt[:: self.chip.core.synapse.tile]
-        return [token for token in tokens if token in first or token not in prompt]
+    def tile_of(self, token: int) -> tuple[int, int]:
+        """The tile of a token, as (first token of its chunk, number of the tile in the chunk)."""
+        chunk = chunk_of(self.trace, token, self.chip.schedule.chunk)
+        return chunk[0], chunk.index(token) // self.chip.core.synapse.tile
+
+    def fetch_share(self, block: Block) -> tuple[int, int]:
+        """(packets of a block over the whole trace, rows that it reads for them), both at least 1."""
+        if self.chip.core.synapse.tile == 1:
+            return 1, 1
+        if block not in self._fetch_shares:
+            stage = next(stage for stage in self.trace.stages if block.owner in stage.layers)
+            packets, read = 0, set()
+            working = [token for token in range(self.trace.n_tokens) if works(self.trace, stage, token)]
+            for token, row in product(working, range(block.row_start, block.row_stop)):
+                count = self.counts_of(stage, token)[row]
+                sent = sum(self.fires(count, t) for t in range(self.n_timesteps()))
+                packets += sent
+                read |= {(self.tile_of(token), row)} if sent else set()
+            self._fetch_shares[block] = max(packets, 1), max(len(read), 1)
+        return self._fetch_shares[block]
+
+    def fetches(self, block: Block, row: int, token: int) -> bool:
+        """Whether a packet has its row read: each one, or in a tile of tokens the first that comes."""
+        if self.chip.core.synapse.tile == 1:
+            return True
+        at = (block, row, self.tile_of(token))
+        first = at not in self._read
+        self._read.add(at)
+        return first
 
     def count_served(self, block: Block, row: int, token: int) -> None:
         """What a target core does for one spike packet of a row."""
+        fetches = self.fetches(block, row, token)
         words, synops = self.shape(block)
         layer = block.owner
         self.count(layer, "axon_in", "lookup")
-        self.count(layer, "synapse", "word_read", words if token in self.fetching() else 0)
+        self.count(layer, "synapse", "word_read", words if fetches else 0)
         self.count(layer, "synapse", "synop", synops)
         self.count(layer, "dendrite", self.accumulate()[0], synops)
         self.count_accumulators(layer, synops)
         self.lockstep(block.core, self.unit_ps(block, row), self.service_ps(block, row))
-        if token in self.fetching():
+        if fetches:
             self.found.word_conflicts[block.core] += sum(max(n - 1, 0) for n in self.word_slots(block, row))
         if self.chip.core.dendrite.accumulators == "sram":
             self.found.accumulator_conflicts[block.core] += sum(n - 1 for n in self.accumulator_slots(block))

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from factories import make_chip
+from factories import action, make_chip, make_sram, price
 
 from simulator.engine.banks import accumulator_slots, word_slots
 from simulator.engine.engine import replay
+from simulator.engine.plan import plan_stages
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
 
@@ -76,3 +77,14 @@ def test_registers_have_no_conflicts_and_a_memory_counts_them_per_packet():
     for where, wanted in (("registers", 0), ("sram", 6)):
         chip = make_chip(core__dendrite__accumulators=where, core__dendrite__accumulator_banks=3)
         assert replay(map_trace(trace, chip)).cores["accumulator_conflicts"].tolist() == [0, wanted]
+
+
+def test_words_that_overlap_take_the_interval_between_them():
+    """8 weights in 8 words: 8 x 5 ns one after another, 8 x 3 ns where fetches overlap."""
+    trace = synthetic_trace("full", [2, 8], levels=1, tokens=1)
+    slow = {"core__sram": make_sram(word="8 bit"), "core__synapse__word_read": action("10 pJ", "5 ns")}
+    alone, overlapping = make_chip(**slow), make_chip(**slow, core__synapse__word_interval=price("3 ns"))
+    times = [
+        plan_stages(trace.stages[:1], map_trace(trace, chip)).target_row.ps.tolist() for chip in (alone, overlapping)
+    ]
+    assert times == [[41_000], [25_000]]
