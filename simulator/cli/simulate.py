@@ -43,8 +43,13 @@ def simulate(
     out: Annotated[Path | None, typer.Option(help="report folder; default reports/<chip>/<trace>")] = None,
     force: Annotated[bool, typer.Option("--force", help="replace the folder of --out and all that it holds")] = False,
     dense_twin: Annotated[
-        bool, typer.Option(help="simulate the trace on the dense chip of the same node (45 nm for others) as well")
-    ] = True,
+        str,
+        typer.Option(
+            metavar="auto|shipped|none|CHIP",
+            help="dense chip beside it: made from the chip, the shipped one of its node (else 45 nm), or one by name",
+        ),
+    ] = "auto",
+    no_dense_twin: Annotated[bool, typer.Option("--no-dense-twin", help="as --dense-twin none")] = False,
     noc: Annotated[
         NetworkModel | None,
         typer.Option(
@@ -105,7 +110,7 @@ def simulate(
         trace=trace,
         overrides=(*(set_ or []), *(f"{path}={value}" for path, value in options.items() if value is not None)),
         encoding=encoding,
-        dense_twin="auto" if dense_twin else "none",
+        dense_twin="none" if no_dense_twin else dense_twin,
         breakeven=breakeven,
         mapping=mapping,
         precision=op_count,

@@ -174,6 +174,10 @@ class Synapse(Frozen):
         default=1,
         description="tokens of a chunk that share one fetch of a row, in all their timesteps; 1: a fetch per packet",
     )
+    reuse: Literal["none", "nested"] = Field(
+        default="none",
+        description="nested: a unary train is one packet and sums are over suffixes, for two accumulators each",
+    )
     word_read: Action
     word_interval: Delay | None = Field(
         default=None, description="time from one word to the next where fetches overlap; by default that of `word_read`"

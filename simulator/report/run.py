@@ -41,6 +41,8 @@ class DenseTwin:
         Busy over elapsed time, mean over all cores of the chips in use.
     area_mm2
         Silicon of the chips in use, or None where the chip file gives none.
+    node_nm
+        Of its technology.
     """
 
     name: str
@@ -49,6 +51,12 @@ class DenseTwin:
     n_tokens: int
     time_util: float
     area_mm2: float | None
+    node_nm: float
+
+    def beside(self, chip: ChipConfig) -> str:
+        """Its name, with both nodes where that of ``chip`` is another."""
+        here = chip.technology.node_nm
+        return self.name if here == self.node_nm else f"{self.name} ({self.node_nm:g} nm; the chip is {here:g} nm)"
 
     @property
     def energy_per_token_pj(self) -> float:

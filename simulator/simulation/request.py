@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from simulator.choices import Precision
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_files import load_chip, load_dense_twin
+from simulator.config.dense_twin import twin_from
 from simulator.errors import SpikewattError
 from simulator.mapper.mapping_file import MappingFile, load_mapping
 from simulator.outputs.names import path_below
@@ -39,7 +40,8 @@ class SimulateRequest:
     trace, encoding
         Name or path of a trace file, and the code under which its counts are replayed; None: the code of the trace.
     dense_twin
-        ``auto``: the dense chip of the same node; ``none``; or the name or path of a chip with ``replay: dense``.
+        ``auto``: made from the chip (`simulator.config.dense_twin`); ``shipped``: the shipped dense chip of the same
+        node; ``none``; or the name or path of a chip with ``replay: dense``.
     breakeven
         Find the spike rates that break even with the dense twin.
     mapping
@@ -122,16 +124,18 @@ def run_request(request: SimulateRequest, progress: ProgressLine) -> Simulated:
 
 
 def twin_of(chip: ChipConfig, dense_twin: str) -> ChipConfig | None:
-    """The dense twin that a request names; ``auto`` gives none to a chip that is dense itself.
+    """The dense twin that a request names; ``auto`` and ``shipped`` give none to a chip that is dense itself.
 
     Raises
     ------
     SpikewattError
         When the named chip does not replay densely.
     """
-    if dense_twin == "none" or (dense_twin == "auto" and chip.replay == "dense"):
+    if dense_twin == "none" or (dense_twin in ("auto", "shipped") and chip.replay == "dense"):
         return None
     if dense_twin == "auto":
+        return twin_from(chip)
+    if dense_twin == "shipped":
         return load_dense_twin(chip)
     twin = load_chip(dense_twin)
     if twin.replay != "dense":

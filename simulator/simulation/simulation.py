@@ -89,7 +89,7 @@ def simulate(
         mapped=mapped,
         result=result,
         ledger=ledger,
-        cmos45=cmos45_all(trace),
+        cmos45=cmos45_all(mapped.trace),
         dense=dense,
         command=command,
         warnings=(*assumptions(mapped), *of_mapping(chosen, mapping)),
@@ -154,7 +154,8 @@ def dense_twin(mapped: Mapped, progress: Progress | None = None) -> DenseTwin:
     result, ledger = _priced(mapped, progress)
     area = chip_area(chip)
     area_mm2 = None if area is None else area.chip_mm2 * result.n_chips
-    return DenseTwin(chip.name, ledger.total_pj, result.total_ps, trace.n_tokens, time_util(result), area_mm2)
+    of_trace = ledger.total_pj, result.total_ps, trace.n_tokens
+    return DenseTwin(chip.name, *of_trace, time_util(result), area_mm2, chip.technology.node_nm)
 
 
 def _bisection(

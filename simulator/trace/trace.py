@@ -258,6 +258,11 @@ class Trace:
         """Ops by id."""
         return {op.op_id: op for op in self.ops}
 
+    @cached_property
+    def local_streams(self) -> frozenset[str]:
+        """Ids of the streams that trigger work of ops at home and drive no layer."""
+        return frozenset(op.stream for op in self.ops if op.stream is not None)
+
     @property
     def where(self) -> str:
         """What an error line begins with: the file, or the name of a trace made in memory."""
@@ -336,8 +341,9 @@ class Trace:
         return live
 
     def spikes_per_token(self, stream_id: str) -> NDArray[np.int64]:
-        """Spikes of a stream over all timesteps, int64 [tokens]."""
-        spikes: NDArray[np.int64] = self.encoding.spikes_per_count(self.spike_counts(stream_id)).sum(axis=1)
+        """Spikes of a stream over all timesteps, int64 [tokens]; those of a local stream are never nested."""
+        encoding = self.encoding.unfolded if stream_id in self.local_streams else self.encoding
+        spikes: NDArray[np.int64] = encoding.spikes_per_count(self.spike_counts(stream_id)).sum(axis=1)
         return spikes
 
     def spike_counts(self, stream_id: str) -> NDArray[np.integer]:

@@ -123,7 +123,7 @@ class _Oracle(ReferenceCores):
         places = [store_of(op, stage, self.trace, self.stored) for op in ops]
         touched = [touches(*at, self.chip, len(self.blocks(stage.stage_id))) for at in zip(ops, places, strict=True)]
         return [
-            op_work(op, self.trace, token, self.n_timesteps(), self.fires, counted)
+            op_work(op, self.trace, token, self.n_timesteps(), self.fires_at_home, counted)
             for op, counted in zip(ops, touched, strict=True)
         ]
 
