@@ -68,25 +68,25 @@ def import_ert(
 def breakeven(
     chip: ChipName = "sdllm-asic-45nm",
     trace: TraceName = DEFAULT_TRACE,
-    dense: Annotated[str | None, typer.Option(help="chip with replay: dense; default that of the same node")] = None,
+    dense: Annotated[str | None, typer.Option(help="chip with replay: dense; default made from the chip")] = None,
     set_: Overrides = None,
     tokens: Annotated[int, typer.Option(min=1, help="prompt tokens simulated per layer")] = 16,
     as_json: AsJson = False,
 ) -> None:
     """Find the spikes per activation at which each layer costs as much as on the dense twin."""
     from simulator.config import load_chip
-    from simulator.config.chip_files import dense_twin_of
+    from simulator.config.dense_twin import twin_from
     from simulator.energy.breakeven import break_even_lines, break_even_table
     from simulator.trace.trace_files import load_trace
 
     captured = load_trace(trace)
     spiking = load_chip(chip, set_ or [])
-    dense = dense_twin_of(spiking) if dense is None else dense
-    table = break_even_table(captured, spiking, load_chip(dense), tokens)
+    twin = twin_from(spiking) if dense is None else load_chip(dense)
+    table = break_even_table(captured, spiking, twin, tokens)
     if as_json:
         print_json([{k: None if v == float("inf") else v for k, v in row.items()} for row in json_rows(table)])
     else:
-        print_table(table, f"{captured.name}: {chip} against {dense}, each layer alone, energies per token")
+        print_table(table, f"{captured.name}: {chip} against {twin.name}, each layer alone, energies per token")
         for line in break_even_lines(table):
             typer.echo(line)
 

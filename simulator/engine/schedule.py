@@ -78,7 +78,9 @@ def sequential_batches(trace: Trace) -> Iterator[Batch]:
     """Every stage by itself, once for the tokens of each phase."""
     for stage in trace.stages:
         for phase in np.unique(trace.phases):
-            yield Batch((stage,), np.flatnonzero(trace.phases == phase)[:, None])
+            tokens = np.flatnonzero((trace.phases == phase) & trace.works(stage))
+            if len(tokens):
+                yield Batch((stage,), tokens[:, None])
 
 
 def pipelined_batches(trace: Trace, entry: Ints) -> Iterator[Batch]:
@@ -86,12 +88,13 @@ def pipelined_batches(trace: Trace, entry: Ints) -> Iterator[Batch]:
     depth = len(trace.stages)
     token_of = np.full(int(entry.max()) + 1, -1, np.int64)
     token_of[entry] = np.arange(trace.n_tokens)
+    works = np.array([trace.works(stage) for stage in trace.stages])
     rounds: list[Ints] = []
     before: tuple[tuple[int, int], ...] = ()
     for now in range(len(token_of) + depth - 1):
         at = now - np.arange(depth)
         tokens = np.where((at >= 0) & (at < len(token_of)), token_of[np.clip(at, 0, len(token_of) - 1)], -1)
-        active = np.flatnonzero(tokens >= 0)
+        active = np.flatnonzero((tokens >= 0) & works[np.arange(depth), tokens])
         shape = tuple((int(s), int(trace.phases[tokens[s]])) for s in active)
         if rounds and shape != before:
             yield _batch(trace, before, rounds, now)

@@ -36,8 +36,9 @@ class SequentialTiming:
         now = 0
         for chunk in chunks(self._trace, self._chunk):
             start[chunk] = now + np.cumsum(taken[0, chunk]) - taken[0, chunk]
-            end[chunk] = now + taken[:-1, chunk].sum() + np.cumsum(taken[-1, chunk])
-            now = int(end[chunk[-1]])
+            leaves = np.cumsum(taken[:, chunk], axis=1) + np.cumsum(np.r_[0, taken[:-1, chunk].sum(axis=1)])[:, None]
+            end[chunk] = now + leaves[last_stages(self._trace)[chunk], np.arange(len(chunk))]
+            now += int(taken[:, chunk].sum())
         return token_frame(self._trace, start, end)
 
     def spans(self) -> pd.DataFrame:
@@ -46,7 +47,8 @@ class SequentialTiming:
         rows, now = [], 0
         for chunk in chunks(self._trace, self._chunk):
             for stage_id, row in self._row.items():
-                for token in chunk.tolist():
+                works = self._trace.works(self._trace.stages[row])
+                for token in chunk[works[chunk]].tolist():
                     rows.append((stage_id, token, now, now + int(taken[row, token])))
                     now += int(taken[row, token])
         return pd.DataFrame(rows, columns=list(SPAN_COLUMNS))
@@ -84,7 +86,7 @@ class PipelinedTiming:
     def tokens(self) -> pd.DataFrame:
         """See `SimResult.tokens`."""
         edge = np.concatenate([[0], np.cumsum(self._parts.sum(axis=0))])
-        return token_frame(self._trace, edge[self._entry], edge[self._entry + len(self._trace.stages)])
+        return token_frame(self._trace, edge[self._entry], edge[self._entry + last_stages(self._trace) + 1])
 
     def spans(self) -> pd.DataFrame:
         """See `SimResult.spans`."""
@@ -93,6 +95,7 @@ class PipelinedTiming:
             (stage.stage_id, token, edge[entry + depth], edge[entry + depth + 1])
             for token, entry in enumerate(self._entry.tolist())
             for depth, stage in enumerate(self._trace.stages)
+            if self._trace.works(stage)[token]
         ]
         rows.sort(key=lambda row: row[2])
         return pd.DataFrame(rows, columns=list(SPAN_COLUMNS))
@@ -105,8 +108,15 @@ class PipelinedTiming:
     def phase_ps(self) -> dict[str, int]:
         """Time of each phase; a round with both is shared out by the stages that worked on each."""
         taken = self._parts.sum(axis=0)
-        decode = int((taken * self._decoding[0] // self._decoding[1]).sum())
+        decode = int((taken * self._decoding[0] // np.maximum(self._decoding[1], 1)).sum())
         return {"prefill": int(taken.sum()) - decode, "decode": decode}
+
+
+def last_stages(trace: Trace) -> Ints:
+    """Number of the last stage that works on each token, int64 [tokens]."""
+    works = np.array([trace.works(stage) for stage in trace.stages])
+    last: Ints = len(works) - 1 - np.argmax(works[::-1], axis=0)
+    return last
 
 
 def token_frame(trace: Trace, start_ps: Ints, end_ps: Ints) -> pd.DataFrame:

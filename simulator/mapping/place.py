@@ -12,6 +12,7 @@ from simulator.mapping.partition import partition
 from simulator.mapping.placement import Placement
 from simulator.mapping.placements import PLACEMENTS
 from simulator.mapping.placements.site import Site
+from simulator.mapping.replayed import as_replayed
 from simulator.mapping.sharing import assign
 from simulator.mapping.traffic import traffic
 from simulator.mapping.widths import Widths
@@ -21,13 +22,17 @@ from simulator.trace.trace import Trace
 def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> Mapped:
     """Partition and place the program of ``trace`` on as many chips as it takes, as `mapping` of the chip file says.
 
-    With ``widths`` stages and layers are as wide as these say, and a stage that fits a chip lies on one.
+    The trace is served as `schedule.logits` says. With ``widths`` stages and layers are as wide as these say, and a
+    stage that fits a chip lies on one.
 
     Raises
     ------
     CapacityError
         When a limit of the chip file cannot be met: demand, bound, gap and what would help.
+    ConfigError
+        When the chip cannot replay the code of the trace (`replayed.as_replayed`).
     """
+    trace = as_replayed(trace.served(chip.schedule.logits), chip)
     blocks = assign(partition(trace, chip, widths or Widths()), chip, whole_stages=widths is not None)
     cores = 1 + max(block.core for block in blocks)
     n_chips = _chips(cores, chip)

@@ -74,5 +74,6 @@ def _row(result: dict[str, Any]) -> dict[str, object]:
         "time_per_token_ps": result["latency"]["per_token_ps"],
         "over_op_count": energy["total_pj"] / energy["cmos45"]["ac_pj"] if energy["cmos45"]["ac_pj"] else math.nan,
         "over_dense": per_token / twin["energy_per_token_pj"] if twin else math.nan,
+        "dense_twin": twin.get("label", twin["name"]) if twin else "",
         "cores": result["utilization"]["cores_used"],
     }
