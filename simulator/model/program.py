@@ -74,9 +74,8 @@ def preset_origin(preset: Preset) -> dict[str, object]:
     return {
         "encoder": {kind: str(preset.encoder_of(kind).rule) for kind in DRIVEN},
         "weights": preset.weights.in_words,
-        "preset": preset.with_files(lambda path: Path(path).name).model_dump(
-            exclude_none=True
-        ),  # no path of this machine
+        # Of its files the names alone: no path of this machine.
+        "preset": preset.with_files(lambda path: Path(path).name).model_dump(exclude_none=True),
     }
 
 

@@ -16,6 +16,7 @@ from simulator.model.compensation import (
     error_factor,
     input_products,
     rounded,
+    rounding_tokens,
     shrinkage,
 )
 from simulator.model.linear import SpikingLinear, side_by_side
