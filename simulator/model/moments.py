@@ -111,15 +111,25 @@ def moments_of(
     """
     if path is not None:
         return read_moments(Path(path), checkpoint), ()
+    token_ids, notes = calibration_tokens(checkpoint, passages, "channel scales")
+    return second_moments(checkpoint, token_ids), notes
+
+
+def calibration_tokens(
+    checkpoint: Checkpoint, passages: tuple[Passage, ...], purpose: str
+) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
+    """Passages of token ids of the shipped text, or of the text itself where the model has no tokenizer; and warnings.
+
+    Raises ModelError, which names the ``purpose``, when there is neither a tokenizer nor a passage.
+    """
     shipped = _shipped_tokens(checkpoint)
     if shipped:
-        return second_moments(checkpoint, shipped), ()
+        return shipped, ()
     own = _windows(np.concatenate([p.token_ids for p in passages] or [np.zeros(0, np.int64)]), checkpoint)
     if not own:
-        raise ModelError("channel scales need a text: the model has no tokenizer for the shipped one; pass a text")
+        raise ModelError(f"{purpose} need a text: the model has no tokenizer for the shipped one; pass a text")
     n = sum(len(token_ids) for token_ids in own)
-    note = f"channel scales come from the first {n} tokens of the text itself: the shipped text has no tokens here"
-    return second_moments(checkpoint, own), (note,)
+    return own, (f"{purpose} come from the first {n} tokens of the text itself: the shipped text has no tokens here",)
 
 
 def _shipped_tokens(checkpoint: Checkpoint) -> list[NDArray[np.int64]]:

@@ -448,7 +448,7 @@ def test_report_as_json_has_null_where_there_is_no_twin(two_reports: None, work:
         ('{"schema": "x"}', "r/result.json: found schema ('x', None), expected ('spikewatt/result', 1)"),
         (
             '{"schema": "spikewatt/result", "schema_version": 1}',
-            "r/result.json: damaged: no number where 'energy' is expected",
+            "r/result.json: damaged: chip.name: found None, expected text",
         ),
     ],
 )
