@@ -15,7 +15,7 @@ from simulator.report.result_json import leaves
 from simulator.report.run import Run
 from simulator.sweep.compute import simulate_point
 from simulator.sweep.space import Point, code_sha256, in_chip
-from simulator.sweep.store import ORIGIN, POINTS, RESULT, SWEEP, point_text, read_json
+from simulator.sweep.store import ORIGIN, POINTS, RESULT, SWEEP, point_text, read_object
 from simulator.trace.trace_files import load_trace
 
 MOST_DIFFERENCES = 10
@@ -96,7 +96,7 @@ def _some(paths: Iterable[Path]) -> str:
 
 def _point(path: Path) -> tuple[Point, str]:
     """The point that a stored result is of, and the hash of the code that computed it."""
-    origin = (read_json(path) or {}).get(ORIGIN, {})
+    origin = (read_object(path) or {}).get(ORIGIN, {})
     try:
         values, base, trace = dict(origin["values"]), str(origin["base"]), str(origin["trace"])
         code = str(origin["code_sha256"])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from simulator.bounded_json import read_json
 from simulator.config.sweep import SweepConfig
 from simulator.errors import OutputError
 from simulator.outputs.output_file import JSON, PAGE, TEXT, replaced_whole
@@ -67,14 +68,14 @@ class Store:
 
     def result(self, point_id: str) -> dict[str, Any] | None:
         """The result of a point as flat keys; None when there is none, or not a whole one of this schema."""
-        result = read_json(self.folder / POINTS / point_id / RESULT)
+        result = read_object(self.folder / POINTS / point_id / RESULT)
         if result is None or (result.get("schema"), result.get("schema_version")) != (RESULT_SCHEMA, RESULT_VERSION):
             return None
         return flatten({key: part for key, part in result.items() if key != ORIGIN})
 
     def error(self, point_id: str) -> str | None:
         """Why a point failed, or None when it did not."""
-        found = read_json(self.folder / POINTS / point_id / ERROR)
+        found = read_object(self.folder / POINTS / point_id / ERROR)
         return None if found is None else f"{found.get('kind')}: {found.get('reason')}"
 
     def keep_result(self, point: Point, run: Run, unpriced: Mapping[str, Any] | None = None) -> None:
@@ -169,10 +170,10 @@ def commit(path: Path, text: str) -> None:
         raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_object(path: Path) -> dict[str, Any] | None:
     """A JSON object; None when there is no such file or its content is anything else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (FileNotFoundError, ValueError):
         return None
     except OSError as error:
