@@ -10,7 +10,7 @@ from simulator.config.chip import ChipConfig
 from simulator.config.dense_twin import twin_from
 from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import replay
-from simulator.errors import ConfigError, SpikewattError
+from simulator.errors import SpikewattError
 from simulator.mapping.place import map_trace
 from simulator.trace.recode import as_encoding
 from simulator.trace.trace import Trace
@@ -43,13 +43,11 @@ def worth_table(trace: Trace, load: Load, tiles: Sequence[int], progress: Callab
     if (chip := load([])).replay == "dense":
         raise SpikewattError(f"{chip.name}: found replay: dense, expected a chip with replay: captured")
     rows = []
+    multiplies = chip.core.dendrite.multiply_accumulate is not None
     for tile in tiles:
-        for code in CODES:
+        for code in CODES if multiplies else [code for code in CODES if code != "graded"]:
             progress(f"{code}, tile {tile}")
-            try:
-                rows.append((code, tile, *_cost(trace, load, code, tile)))
-            except ConfigError:  # no multiply-accumulate for counts, a code that is not unary
-                continue
+            rows.append((code, tile, *_cost(trace, load, code, tile)))
     names = ("code", "tile", "energy_per_token_pj", "dynamic_per_token_pj", "time_per_token_ps")
     table = pd.DataFrame(rows, columns=list(names))
     dense = table[table["code"] == DENSE].set_index("tile")["energy_per_token_pj"]
@@ -70,8 +68,10 @@ def _cost(trace: Trace, load: Load, code: str, tile: int) -> tuple[float, float,
 
 def _variant(load: Load, code: str, tile: int) -> ChipConfig:
     """The chip with the tile, the chunk and the accumulators that a code takes; for ``dense`` its twin."""
-    sums = load([]).core.limits.neurons * tile * (2 if code == NESTED else 1)
-    changes = ["schedule.kind=sequential", f"schedule.chunk={tile}", f"core.dendrite.accumulators_per_core={sums}"]
+    chip = load([])
+    sums = chip.core.limits.neurons * tile * (2 if code == NESTED else 1)
+    in_chunks = [] if chip.schedule.kind == "sequential" else ["schedule.kind=sequential"]
+    changes = [*in_chunks, f"schedule.chunk={tile}", f"core.dendrite.accumulators_per_core={sums}"]
     if code == DENSE:
         return twin_from(load(changes))
     reuse = "nested" if code == NESTED else "none"
