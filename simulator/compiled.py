@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -124,21 +123,11 @@ def _warn_of_cache(problem: str) -> None:
         )
 
 
-def clean_cache() -> int:
-    """Remove the compiled code of all versions of the program; returns how many folders that were."""
-    folders = [path for path in _cache_root().glob("kernels-*") if path.is_dir() and not path.is_symlink()]
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-    cache_directory.cache_clear()
-    cache_directory()
-    return len(folders)
-
-
 @cache
 def cache_directory() -> Path | None:
     """Directory for the code of exactly these kernel sources; None, after one warning, if it cannot be written."""
     try:
-        directory = _cache_root() / f"kernels-{_source_key()}"
+        directory = cache_root() / f"kernels-{_source_key()}"
         directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
@@ -154,7 +143,7 @@ def kernel_sources() -> list[Path]:
     return [path for pattern in KERNEL_SOURCES for path in sorted(_PACKAGE.glob(pattern))]
 
 
-def _cache_root() -> Path:
+def cache_root() -> Path:
     """``NUMBA_CACHE_DIR``, else ``XDG_CACHE_HOME/spikewatt``, else ``~/.cache/spikewatt``."""
     if numba.config.CACHE_DIR:
         return Path(numba.config.CACHE_DIR)

@@ -75,7 +75,7 @@ def warmup(
     ] = False,
 ) -> None:
     """Compile the kernels of every kind of chip, so that the next simulation starts at once."""
-    from simulator.compiled import clean_cache
+    from simulator.engine.kernels.cache_removal import clean_cache
     from simulator.engine.warmup import warm_up_all
 
     if clean:

@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 KERNEL = """
 import os, sys
-from simulator.compiled import jit, clean_cache
+from simulator.compiled import jit
+from simulator.engine.kernels.cache_removal import clean_cache
 
 @jit
 def twice(x):
