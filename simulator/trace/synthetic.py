@@ -100,7 +100,7 @@ def synthetic_trace(
         raise TraceError(f"pattern {pattern!r}, expected one of {', '.join(known)}{did_you_mean(pattern, known)}")
     if len(sizes) < 2:
         raise TraceError(f"sizes {list(sizes)}, expected at least two: inputs and outputs of one layer")
-    if (counts := tokens * sum(sizes)) > MOST_COUNTS:
+    if (counts := tokens * sum(sizes[:-1])) > MOST_COUNTS:
         raise TraceError(f"tokens {tokens} of sizes {list(sizes)}: {counts} counts, expected at most {MOST_COUNTS}")
     try:
         encoding = Encoding(code, levels)
