@@ -45,8 +45,11 @@ lint: .venv/dev
 installed:
 	@PYTHON="$(PYTHON)" .ci/installed
 
-# Random tests with 2,000 examples each, drawn anew; hours.
+# 30,000 mutated inputs, 20 kills, and random tests with 2,000 examples each, drawn anew; hours.
+FUZZ ?= 30000
+KILLS ?= 20
 soak: .venv/dev
+	@SPIKEWATT_FUZZ=$(FUZZ) SPIKEWATT_KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/fuzz
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/invariants tests/oracle tests/unit
 
 # Whether the tests notice small changes of the code; hours for all of them, so a sample.

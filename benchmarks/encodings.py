@@ -38,14 +38,14 @@ def rows() -> dict[str, Preset]:
     table = {name: load_preset(name) for name in ("int8", "int4", "int4-group")}
     for levels in (14, 15, 30):
         table[f"unidirectional T={levels}"] = load_preset("unidirectional").with_timesteps(levels)
-    for levels in (3, 7, 15):
+    for levels in (3, 4, 7, 15):
         plain = as_preset(encoding_for("ternary", levels))
         rotated = load_preset("sdllm").with_timesteps(levels)
         table[f"ternary T={levels} absmax"] = plain
         table[f"ternary T={levels} clip"] = plain.model_copy(update={"encoder": EncoderFields(**CLIPPED)})
         table[f"ternary T={levels} rotation (sdllm)"] = rotated
         table[f"ternary T={levels} rotation, clip"] = rotated.model_copy(update={"encoder": EncoderFields(**CLIPPED)})
-    table["ternary T=7 calibrated (sdllm-7)"] = load_preset("sdllm-7")
+    table["ternary T=7 (sdllm-7)"] = load_preset("sdllm-7")
     for timesteps in (3, 4):
         table[f"bitwise T={timesteps} absmax"] = as_preset(encoding_for("bitwise", timesteps))
         table[f"bitwise T={timesteps} rotation (sdllm-bitwise)"] = load_preset("sdllm-bitwise").with_timesteps(

@@ -6,4 +6,5 @@ from typing import Literal
 
 NetworkModel = Literal["cycle", "estimate", "ideal"]
 SyncKind = Literal["barrier", "handshake"]
+Logits = Literal["last", "all"]
 Precision = Literal["fp32", "fp16", "int8"]

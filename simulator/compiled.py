@@ -11,15 +11,18 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 import numpy as np
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_problems: list[str] = []  # of the cache, in this process
 
 _PACKAGE = Path(__file__).resolve().parent
 # Where a kernel hands a zero to a large one: numba compiles that one twice, for the literal 0 and for the variable.
@@ -79,17 +82,54 @@ def _compiled(function: Callable[P, R], **options: bool) -> Callable[P, R]:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(directory)
     try:
-        return numba.njit(cache=True, nogil=True, **options)(function)  # type: ignore[no-any-return]
+        compiled = numba.njit(cache=True, nogil=True, **options)(function)
+        _guard(compiled._cache)
+        return compiled  # type: ignore[no-any-return]
     finally:
         numba.config.CACHE_DIR = before
+
+
+def _guard(files: Any) -> None:
+    """Let ``files``, numba's cache of one function, fall back to compiling in memory where it is damaged or full."""
+    load, save = files.load_overload, files.save_overload
+
+    def load_or_compile(*arguments: Any) -> Any:
+        try:
+            return load(*arguments)
+        except Exception as error:  # unpickling damaged bytes may raise anything
+            _warn_of_cache(f"{type(error).__name__}: {error}")
+            with suppress(Exception):
+                files.flush()  # what is compiled now takes its place
+            return None
+
+    def save_or_go_on(*arguments: Any) -> None:
+        try:
+            save(*arguments)
+        except Exception as error:
+            _warn_of_cache(f"{type(error).__name__}: {error}")
+
+    files.load_overload, files.save_overload = load_or_compile, save_or_go_on
+
+
+def _warn_of_cache(problem: str) -> None:
+    """Warn of the first problem of a process."""
+    if not _problems:
+        _problems.append(problem)
+        warnings.warn(
+            f"kernels are compiled anew: their cache {cache_directory()} is damaged or full ({problem});"
+            " `spikewatt warmup --clean` removes it",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
 
 @cache
 def cache_directory() -> Path | None:
     """Directory for the code of exactly these kernel sources; None, after one warning, if it cannot be written."""
     try:
-        directory = _cache_root() / f"kernels-{_source_key()}"
-        directory.mkdir(parents=True, exist_ok=True)
+        directory = cache_root() / f"kernels-{_source_key()}"
+        directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
             pass
     except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
@@ -103,7 +143,7 @@ def kernel_sources() -> list[Path]:
     return [path for pattern in KERNEL_SOURCES for path in sorted(_PACKAGE.glob(pattern))]
 
 
-def _cache_root() -> Path:
+def cache_root() -> Path:
     """``NUMBA_CACHE_DIR``, else ``XDG_CACHE_HOME/spikewatt``, else ``~/.cache/spikewatt``."""
     if numba.config.CACHE_DIR:
         return Path(numba.config.CACHE_DIR)

@@ -19,6 +19,7 @@ PACKAGE = ROOT / "simulator"
 RANKS = (
     ("errors",),
     ("units", "actions", "choices", "arrays", "outputs", "compiled", "text_files", "shipped", "hub_cache"),
+    ("bounded_json",),
     ("config",),
     ("trace",),
     ("model", "mapping"),

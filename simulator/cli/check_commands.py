@@ -69,8 +69,16 @@ def schema() -> None:
 
 
 @app.command(rich_help_panel=FILES)
-def warmup() -> None:
+def warmup(
+    clean: Annotated[
+        bool, typer.Option("--clean", help="remove the cached kernels first, also of other versions")
+    ] = False,
+) -> None:
     """Compile the kernels of every kind of chip, so that the next simulation starts at once."""
+    from simulator.engine.kernels.cache_removal import clean_cache
     from simulator.engine.warmup import warm_up_all
+
+    if clean:
+        typer.echo(f"removed {clean_cache()} folders of cached kernels")
 
     typer.echo(f"kernels ready in {warm_up_all():.1f} s")

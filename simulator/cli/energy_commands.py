@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from simulator.cli.app import ENERGIES, app
-from simulator.cli.options import DEFAULT_TRACE, AsJson, ChipName, Overrides, TraceName
+from simulator.cli.options import DEFAULT_TRACE, AsJson, ChipName, Overrides, Quiet, TraceName
 from simulator.cli.output import json_rows, print_json, print_table, print_warning
 from simulator.errors import SpikewattError, did_you_mean
 
@@ -68,27 +68,58 @@ def import_ert(
 def breakeven(
     chip: ChipName = "sdllm-asic-45nm",
     trace: TraceName = DEFAULT_TRACE,
-    dense: Annotated[str | None, typer.Option(help="chip with replay: dense; default that of the same node")] = None,
+    dense: Annotated[str | None, typer.Option(help="chip with replay: dense; default made from the chip")] = None,
     set_: Overrides = None,
     tokens: Annotated[int, typer.Option(min=1, help="prompt tokens simulated per layer")] = 16,
     as_json: AsJson = False,
 ) -> None:
     """Find the spikes per activation at which each layer costs as much as on the dense twin."""
     from simulator.config import load_chip
-    from simulator.config.chip_files import dense_twin_of
+    from simulator.config.dense_twin import twin_from
     from simulator.energy.breakeven import break_even_lines, break_even_table
     from simulator.trace.trace_files import load_trace
 
     captured = load_trace(trace)
     spiking = load_chip(chip, set_ or [])
-    dense = dense_twin_of(spiking) if dense is None else dense
-    table = break_even_table(captured, spiking, load_chip(dense), tokens)
+    twin = twin_from(spiking) if dense is None else load_chip(dense)
+    table = break_even_table(captured, spiking, twin, tokens)
     if as_json:
         print_json([{k: None if v == float("inf") else v for k, v in row.items()} for row in json_rows(table)])
     else:
-        print_table(table, f"{captured.name}: {chip} against {dense}, each layer alone, energies per token")
+        print_table(table, f"{captured.name}: {chip} against {twin.name}, each layer alone, energies per token")
         for line in break_even_lines(table):
             typer.echo(line)
+
+
+@app.command(rich_help_panel=ENERGIES)
+def worth(
+    chip: ChipName = "sdllm-asic-45nm",
+    trace: TraceName = DEFAULT_TRACE,
+    set_: Overrides = None,
+    tile: Annotated[
+        list[int] | None, typer.Option(min=1, help="tokens that share a row fetch; default 1 and 8")
+    ] = None,
+    tokens: Annotated[int, typer.Option(min=1, help="first tokens of the trace that are simulated")] = 16,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare codes and tiles with the dense twin of the chip: is spiking worth it here, and what flips it."""
+    from simulator.config import load_chip
+    from simulator.energy.worth import ACCUMULATORS, worth_lines, worth_table
+    from simulator.report.progress import ProgressLine
+    from simulator.trace.trace_files import load_trace
+
+    captured = load_trace(trace).take(slice(0, tokens))
+    with ProgressLine(quiet=quiet or as_json) as progress:
+        table = worth_table(
+            captured, lambda more: load_chip(chip, [*(set_ or []), *more]), tile or [1, 8], progress.say
+        )
+    if as_json:
+        print_json([{k: None if v != v else v for k, v in row.items()} for row in json_rows(table)])
+        return
+    print_table(table, f"{captured.name}: {chip} under every code and its own dense twin, {captured.n_tokens} tokens")
+    for line in (*worth_lines(table), ACCUMULATORS):
+        typer.echo(line)
 
 
 @app.command(name="validate-silicon", rich_help_panel=ENERGIES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
@@ -56,6 +58,65 @@ def map_(
     else:
         time = "simulated time" if simulate else "time at least"
         print_table(table, f"{captured.name} on {chip_config.name}, whole trace; {time}")
+
+
+class Objective(StrEnum):
+    """What the mapper minimizes."""
+
+    energy = "energy"
+    latency = "latency"
+    edp = "edp"
+    throughput = "throughput"
+
+
+@app.command(rich_help_panel=MAPPING)
+def optimize(
+    chip: ChipName = "loihi-like",
+    trace: TraceName = DEFAULT_TRACE,
+    set_: Overrides = None,
+    objective: Annotated[
+        Objective,
+        typer.Option(help="energy or latency of a token, their product (edp), or the time between tokens (throughput)"),
+    ] = Objective.energy,
+    max_chips: Annotated[
+        int | None, typer.Option(min=1, help="chips at most; default 64, or as many as the chip file's mapping takes")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option(help="check the best mappings with the engine, the chosen one flit by flit")
+    ] = True,
+    save: Annotated[Path | None, typer.Option(help="write the mapping, for simulate --mapping FILE")] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the widths of a program for an objective, and what each choice is worth."""
+    from simulator.config import load_chip
+    from simulator.mapper.mapping_file import MAPPING as MAPPING_FILE
+    from simulator.mapper.mapping_file import save_mapping
+    from simulator.mapper.optimize import optimize as find
+    from simulator.outputs.output_file import check_writable_file
+    from simulator.report.mapping_search import front_table, json_of, mapping_lines, summary_lines, without_table
+    from simulator.report.progress import ProgressLine
+    from simulator.trace.trace_files import load_trace
+
+    captured, chip_config = load_trace(trace), load_chip(chip, set_ or [])
+    if save is not None:
+        check_writable_file(save, MAPPING_FILE)
+    with ProgressLine(quiet=quiet or as_json) as progress:
+        found = find(chip_config, captured, objective.value, max_chips, check, progress.say)
+    if save is not None:
+        save_mapping(found.mapping, save)
+    if as_json:
+        print_json(json_of(found))
+        return
+    title = f"{captured.name} on {chip_config.name}"
+    if not quiet:
+        print_table(front_table(found), f"{title}: energy against time against chips, before placement")
+    for line in (*summary_lines(found), *mapping_lines(found.mapping)):
+        typer.echo(line)
+    if not quiet and found.without:
+        print_table(without_table(found), f"{title}: what it costs to do without")
+    if save is not None:
+        typer.echo(f"mapping: {save}")
 
 
 @app.command(rich_help_panel=MAPPING)

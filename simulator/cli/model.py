@@ -34,6 +34,9 @@ from simulator.cli.output import json_rows, print_json, print_table
 from simulator.errors import SpikewattError
 from simulator.trace.codes import Code
 
+# Tokens of a calibration: the moments need many, a search passes its tokens over and over.
+SCALE_TOKENS, SEARCH_TOKENS = 8192, 1000
+
 
 @app.command(rich_help_panel=MODELS)
 def capture(
@@ -187,34 +190,54 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="preset file to write (.yaml)")],
     model: Model = MODEL,
     text: Text = MODEL / "heldout_sample.txt",
-    target: Annotated[float, typer.Option(min=0, help="allowed loss of perplexity against INT8, in percent")] = 5.0,
-    preset: Annotated[str, typer.Option(help="where the search starts")] = "sdllm",
+    target: Annotated[
+        float | None, typer.Option(min=0, help="search: allowed loss of perplexity against INT8, in percent")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="where the calibration starts")] = "sdllm",
     timesteps: TimestepsOf = None,
-    tokens: Annotated[int, typer.Option(min=2, help="pass at most so many tokens of the text")] = 1000,
+    tokens: Annotated[
+        int | None, typer.Option(min=2, help="pass at most so many tokens (default 8192; of a search 1000)")
+    ] = None,
     bos: Bos = None,
     ignore_config_keys: IgnoredKeys = None,
     quiet: Quiet = False,
 ) -> None:
-    """Choose gamma, steps, clip and dead zone per type of stream: a quality at the fewest spikes."""
+    """Measure the channel scales of a preset on a text; with --target search for a quality at the fewest spikes."""
     import hashlib
 
     from simulator.model.calibrate import calibrate as run_calibrate
     from simulator.model.calibrate import write_preset
+    from simulator.model.calibrate_scales import calibrate_scales, write_calibrated
     from simulator.model.checkpoint import read_checkpoint
     from simulator.model.model_location import locate_model
     from simulator.model.model_options import parse_options
     from simulator.model.tokenizer import Tokenizer, text_warnings, tokenize
-    from simulator.outputs.output_file import PRESET, check_writable_file
+    from simulator.outputs.output_file import MOMENTS, PRESET, check_writable_file
     from simulator.text_files import read_text
 
     check_writable_file(out, PRESET, inputs=(text,))
+    if target is None:
+        check_writable_file(out.with_suffix(".npz"), MOMENTS, inputs=(text,))
+    tokens = tokens or (SCALE_TOKENS if target is None else SEARCH_TOKENS)
     content, checkpoint = read_text(text), read_checkpoint(model, parse_options(bos, ignore_config_keys))
     config = checkpoint.config
     passages = tokenize(Tokenizer(model, config), content, config.max_position_embeddings, tokens)
     base = chosen_preset(preset, None, timesteps)
     say = (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True))
+    sha256, name = hashlib.sha256(content.encode()).hexdigest(), locate_model(model).name
+    if target is None:
+        scales = calibrate_scales(checkpoint, passages, base, say)
+        moments = write_calibrated(scales, out, base, name, sha256)
+        typer.echo(
+            f"{out}, {moments}: perplexity {scales.after.perplexity:.3f} on {scales.after.quality.n_tokens} held-out"
+            f" tokens, {base.name} {scales.before.perplexity:.3f}, float {scales.float_perplexity:.3f};"
+            f" {scales.after.tally.spikes_per_activation:.3f} spikes per activation"
+        )
+        for warning in (*config.warnings, *text_warnings(passages)):
+            typer.echo(f"warning: {warning}")
+        return
     found = run_calibrate(checkpoint, passages, base, target / 100, say)
-    write_preset(found, out, locate_model(model).name, hashlib.sha256(content.encode()).hexdigest())
+    write_preset(found, out, name, sha256)
     typer.echo(
         f"{out}: perplexity {found.found.perplexity:.3f}, {100 * found.loss:+.2f} % against INT8;"
         f" {found.found.tally.spikes_per_activation:.3f} spikes per activation, {base.name} has"

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from simulator.choices import NetworkModel, Precision, SyncKind
+from simulator.choices import Logits, NetworkModel, Precision, SyncKind
 from simulator.cli.app import SIMULATE, app
 from simulator.cli.options import (
     DEFAULT_TRACE,
@@ -44,8 +44,13 @@ def simulate(
     out: Annotated[Path | None, typer.Option(help="report folder; default reports/<chip>/<trace>")] = None,
     force: Annotated[bool, typer.Option("--force", help="replace the folder of --out and all that it holds")] = False,
     dense_twin: Annotated[
-        bool, typer.Option(help="simulate the trace on the dense chip of the same node (45 nm for others) as well")
-    ] = True,
+        str,
+        typer.Option(
+            metavar="auto|shipped|none|CHIP",
+            help="dense chip beside it: made from the chip, the shipped one of its node (else 45 nm), or one by name",
+        ),
+    ] = "auto",
+    no_dense_twin: Annotated[bool, typer.Option("--no-dense-twin", help="as --dense-twin none")] = False,
     noc: Annotated[
         NetworkModel | None,
         typer.Option(
@@ -62,6 +67,18 @@ def simulate(
     sample_tokens: Annotated[
         str, typer.Option(help="tokens whose spikes are simulated: a number, all, or auto (error below 1 %)")
     ] = "auto",
+    logits: Annotated[
+        Logits | None,
+        typer.Option(help="logits of the last prompt token and each decoded one, or of all tokens (schedule.logits)"),
+    ] = None,
+    mapping: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|chip|FILE",
+            help="widths of stages and layers: chosen by the mapper for the least energy, as the chip file says, or of"
+            " a mapping file (spikewatt optimize --save)",
+        ),
+    ] = "chip",
     breakeven: Annotated[
         bool, typer.Option("--breakeven", help="find the spike rates that break even with the dense twin by bisection")
     ] = False,
@@ -90,15 +107,17 @@ def simulate(
     from simulator.report.terminal import make_console, print_report
     from simulator.simulation.request import SimulateRequest, run_request
 
-    options = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk, "sync.kind": sync}
+    options: dict[str, object] = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk}
+    options |= {"schedule.logits": logits, "sync.kind": sync}
     request = SimulateRequest(
         chip=chip,
         trace=trace,
         overrides=(*(set_ or []), *(f"{path}={value}" for path, value in options.items() if value is not None)),
         encoding=encoding,
-        dense_twin="auto" if dense_twin else "none",
+        dense_twin="none" if no_dense_twin else dense_twin,
         breakeven=breakeven,
         sample_tokens=_sample_tokens(sample_tokens),
+        mapping=mapping,
         precision=op_count,
         allow_uncosted=allow_uncosted,
         memory_limit_bytes=None if memory_limit is None else size_bytes("--memory-limit", memory_limit),

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from simulator.choices import NetworkModel, SyncKind
+from simulator.choices import Logits, NetworkModel, SyncKind
 from simulator.config.chip_rules import broken_chip_rules
 from simulator.config.fields import (
     RULES_APART,
@@ -174,6 +174,10 @@ class Synapse(Frozen):
         default=1,
         description="tokens of a chunk that share one fetch of a row, in all their timesteps; 1: a fetch per packet",
     )
+    reuse: Literal["none", "nested"] = Field(
+        default="none",
+        description="nested: a unary train is one packet and sums are over suffixes, for two accumulators each",
+    )
     word_read: Action
     word_interval: Delay | None = Field(
         default=None, description="time from one word to the next where fetches overlap; by default that of `word_read`"
@@ -333,6 +337,10 @@ class Schedule(Frozen):
         default="sequential",
         description="one token in the chip at a time; or rounds in which every stage works on another token; auto:"
         " rounds for prompts, one at a time for generated tokens",
+    )
+    logits: Logits = Field(
+        default="last",
+        description="last: of the last token of a prompt and each decoded one, as serving needs; all: as scoring needs",
     )
     chunk: Count = Field(default=1, description="tokens of a prompt that pass each stage before the next begins")
 

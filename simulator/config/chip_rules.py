@@ -135,18 +135,20 @@ def _tile_of_too_few_tokens(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str
 
 
 def _sums_without_accumulators(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Each token of a tile has a sum of its own in every neuron."""
+    """Each token of a tile has a sum of its own in every neuron, and with nested trains a running sum as well."""
     tile, neurons = _at(chip, ("core", "synapse", "tile")), _at(chip, ("core", "limits", "neurons"))
     path = ("core", "dendrite", "accumulators_per_core")
     given = _at(chip, path)
     if not isinstance(neurons, int):
         return
-    sums = neurons * (tile if isinstance(tile, int) else 1)
+    each = 2 if _at(chip, ("core", "synapse", "reuse")) == "nested" else 1
+    sums = neurons * each * (tile if isinstance(tile, int) else 1)
     there = given if isinstance(given, int) else neurons
     if sums > there:
         yield (
             path,
-            f"found {there}, expected at least {sums}: core.limits.neurons {neurons} x core.synapse.tile {tile or 1};"
+            f"found {there}, expected at least {sums}: core.limits.neurons {neurons} x core.synapse.tile {tile or 1}"
+            f"{' x 2 of core.synapse.reuse nested' if each == 2 else ''};"
             " provide more accumulators, or lower one of the two",
         )
 

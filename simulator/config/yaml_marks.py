@@ -30,6 +30,8 @@ _WORDS: dict[str, bool | None] = {
 }
 _LONGEST_NUMBER = 400  # characters; Python refuses to read integers of several thousand digits
 _MOST_NODES = 100_000  # aliases can blow a short file up without bound
+_MOST_BYTES = 1 << 20  # PyYAML reads about 200 KB a second; a chip file has 30 KB
+_DEEPEST = 64  # mappings and lists inside one another
 _PLAIN, _QUOTED = "plain", "quoted"
 
 Scalar = str | int | float | bool | None
@@ -84,7 +86,11 @@ def read_marked(path: Path, shown: str) -> tuple[Node, tuple[Problem, ...]]:
         When the file cannot be read at all: missing, a directory, not UTF-8, not YAML.
     """
     try:
-        text = decode_text(path.read_bytes())
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise ConfigError([f"{shown}: found more than {_MOST_BYTES} bytes, expected a configuration"])
+        text = decode_text(data)
     except FileNotFoundError:
         raise ConfigError([f"{shown}: found no such file, expected a YAML file"]) from None
     except IsADirectoryError:
@@ -215,6 +221,10 @@ class _Converter:
     def node(self, node: yaml.Node, path: tuple[str | int, ...], above: tuple[int, ...] = ()) -> Node:
         """Convert ``node``, which stands inside the nodes of the ids ``above``."""
         self.n_nodes += 1
+        if len(above) > _DEEPEST:
+            raise ConfigError(
+                [f"{self.place(node)}: found values nested too deeply, expected at most {_DEEPEST} levels"]
+            )
         if self.n_nodes > _MOST_NODES:
             raise ConfigError([f"{self.place(node)}: found more than {_MOST_NODES} values, expected a configuration"])
         if id(node) in above:

@@ -21,6 +21,7 @@ from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
 from simulator.energy.thresholds import THRESHOLDS
 from simulator.engine.engine import replay
+from simulator.errors import SpikewattError
 from simulator.mapping.place import map_trace
 from simulator.trace.encoding import Encoding
 from simulator.trace.synthetic import synthetic_trace
@@ -30,6 +31,7 @@ from simulator.trace.trace import Trace
 STEPS = 12  # bisections; the answer is then within 1/4000 of the range
 TRACE_STEPS = 9  # of a whole trace, from a range of at most 2 to 1: within 1/500
 SEED = 0
+MOST_COUNTS = 1 << 26  # activations of a layer, half a gigabyte of random numbers
 
 
 class BreakEven(NamedTuple):
@@ -193,6 +195,10 @@ def _energy(shape: LayerShape, encoding: Encoding, tokens: int, chip: ChipConfig
 
 def _layer_trace(shape: LayerShape, encoding: Encoding, tokens: int, spikes: float) -> Trace:
     """A layer alone, its activations with ``spikes`` spikes each on average."""
+    if tokens * shape.n_in > MOST_COUNTS:
+        raise SpikewattError(
+            f"a layer of {shape.n_in} inputs: found {tokens} tokens, expected at most {MOST_COUNTS // shape.n_in}"
+        )
     trace = synthetic_trace(
         "silent",
         (shape.n_in, shape.n_out),

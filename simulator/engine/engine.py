@@ -54,7 +54,7 @@ def replay(
     memory_limit_bytes
         Refuse to start where the arrays of the simulation would take more.
     sample
-        Tokens of each stage and phase whose spikes are simulated, each for its neighbours too (`token_sample`); None: all.
+        Tokens of each stage and phase whose spikes are simulated, for neighbours too (`token_sample`); None: all.
 
     Raises
     ------

@@ -14,6 +14,7 @@ from simulator.engine.network.routes import Routes, multicast_routes, unicast_ro
 from simulator.engine.row_fetches import fetch_shares
 from simulator.engine.row_service import RowService, row_service
 from simulator.engine.servers import Servers, deduplicate_cores
+from simulator.engine.suffix_sums import suffix_ps
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block, Placement
@@ -47,6 +48,8 @@ class StagePlan:
     target_update_ps, target_idle_ps
         int64 [G]: time to update all neurons of the block at the end of a timestep, with and without input in it;
         0 where the soma works once per stage.
+    target_suffix_ps
+        int64 [G]: time to add running sums to totals after each timestep; 0 where trains are not nested.
     target_server
         int64 [G]: number of the core of each target among the cores with targets.
     segment_of_row, segment_ptr, segment_target
@@ -73,6 +76,7 @@ class StagePlan:
     target_row: RowService
     target_update_ps: Ints
     target_idle_ps: Ints
+    target_suffix_ps: Ints
     segment_of_row: Ints
     segment_ptr: Ints
     segment_target: Ints
@@ -100,12 +104,13 @@ def plan_stages(stages: Sequence[Stage], mapped: Mapped, *, deduplicate: bool = 
         _ints([trace.layer_by_id[i].weight_bits for i in layer_ids]), [len(blocks) for blocks in blocks_of]
     )
     update_ps, idle_ps = soma_ps(columns, chip)
+    after_ps = suffix_ps(columns, trace.encoding, chip)
     row = row_service(columns, bits, *fetch_shares(stages, mapped), trace.encoding, chip)
     server = np.unique(target_core, return_inverse=True)[1].astype(np.int64)
     segments = _segments(stages, placement)
     together = chip.noc.multicast and deduplicate
     on_tile = together and chip.core.axon_in.fifo_packets is None  # a bounded input is each core's own
-    times = np.column_stack([row.ps, update_ps, idle_ps])
+    times = np.column_stack([row.ps, update_ps, idle_ps, after_ps])
     router = placement.core_router[target_core]
     with_network = deduplicate_cores(server, router if on_tile else target_core, times, *_csr(segments))
     without_network = deduplicate_cores(
@@ -129,6 +134,7 @@ def plan_stages(stages: Sequence[Stage], mapped: Mapped, *, deduplicate: bool = 
         target_row=row,
         target_update_ps=update_ps,
         target_idle_ps=idle_ps,
+        target_suffix_ps=after_ps,
         **segments,
         with_network=with_network,
         without_network=without_network,

@@ -16,10 +16,11 @@ from simulator.trace.trace import Stage, Trace
 
 
 def packets_per_row(stage: Stage, trace: Trace, chip: ChipConfig) -> Ints:
-    """Packets that each row of a stage sends to a target for each token, int64 [tokens, n]."""
+    """Packets that each row of a stage sends to a target for each token that it works on, int64 [tokens, n]."""
     assert stage.stream is not None
     counts = trace.spike_counts(stage.stream)
-    return np.ones(counts.shape, np.int64) if chip.replay == "dense" else trace.encoding.spikes_per_count(counts)
+    packets = np.ones(counts.shape, np.int64) if chip.replay == "dense" else trace.encoding.spikes_per_count(counts)
+    return packets * trace.works(stage)[:, None]
 
 
 def fetches_per_row(stage: Stage, trace: Trace, chip: ChipConfig) -> Ints:

@@ -124,13 +124,7 @@ def entry_rounds(trace: Trace) -> Ints:
 
 def at_work(trace: Trace) -> NDArray[np.bool_]:
     """Whether each stage works on each token, bool [stages, tokens]."""
-    return np.stack([stage_tokens(trace, stage) for stage in trace.stages])
-
-
-def stage_tokens(trace: Trace, stage: Stage) -> NDArray[np.bool_]:
-    """Whether a stage works on each token, bool [tokens]."""
-    everything: NDArray[np.bool_] = np.ones(trace.n_tokens, np.bool_)
-    return trace.stage_tokens(stage) if hasattr(trace, "stage_tokens") else everything
+    return np.stack([trace.works(stage) for stage in trace.stages])
 
 
 def schedule_batches(trace: Trace, schedule: Schedule, sample: int | None = None) -> Iterator[Batch]:
@@ -157,7 +151,7 @@ def schedule_batches(trace: Trace, schedule: Schedule, sample: int | None = None
 def sequential_batches(trace: Trace, tokens: Ints, sample: int | None = None) -> Iterator[Batch]:
     """Every stage by itself, once for the tokens of each phase that it works on."""
     for stage in trace.stages:
-        working = tokens[stage_tokens(trace, stage)[tokens]]
+        working = tokens[trace.works(stage)[tokens]]
         for phase in np.unique(trace.phases[working]):
             of_phase = working[trace.phases[working] == phase]
             for rounds, weight in groups(of_phase, sample):

@@ -173,7 +173,8 @@ def _stage_arrays(plan: StagePlan, code: int, n_timesteps: int, flits: int, chip
 def _receivers(plan: StagePlan, servers: Servers) -> Receivers:
     """The simulated targets, as the kernel takes them."""
     some = servers.representatives
-    times = plan.target_row.ps[some], plan.target_update_ps[some], plan.target_idle_ps[some]
+    after_ps = plan.target_suffix_ps[some]
+    times = plan.target_row.ps[some], plan.target_update_ps[some] + after_ps, plan.target_idle_ps[some] + after_ps
     return Receivers(servers.segment_ptr, servers.segment_target, Targets(servers.server, *times))
 
 

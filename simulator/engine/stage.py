@@ -23,6 +23,7 @@ from simulator.engine.setting import Setting
 from simulator.engine.spike_steps import SpikeResult, run_spikes
 from simulator.engine.storage_traffic import dram_ps
 from simulator.engine.streamed_weights import load_ps, stage_bursts
+from simulator.engine.suffix_sums import suffix_actions
 from simulator.engine.tally import Tally
 from simulator.engine.transfer import (
     Transfer,
@@ -108,9 +109,10 @@ class _StagesAtWork:
         for stage, tokens in zip(self._batch.stages, self._batch.tokens.T, strict=True):
             round_of = {token: i for i, token in enumerate(tokens.tolist())}
             for chunk in chunks(trace, chip.schedule.chunk):
-                if chunk[0] in round_of:
-                    of_layer = stage_bursts(stage, chunk, self._in.mapped)
-                    bursts[round_of[chunk[0]]] += sum(of_layer.values())
+                working = chunk[trace.works(stage)[chunk]]
+                if len(working) and working[0] in round_of:
+                    of_layer = stage_bursts(stage, working, self._in.mapped)
+                    bursts[round_of[working[0]]] += sum(of_layer.values())
                     for layer_id, n in of_layer.items():
                         self._tallies[stage.stage_id].add(layer_id, "dram", "read", n * chip.dram.burst)
         return load_ps(bursts, self._in.mapped)
@@ -265,6 +267,10 @@ class _StagesAtWork:
         if self._in.chip.core.soma.every == "timestep":
             served["soma", "update"] = run.active_steps * plan.target_cols
             served["soma", "update_idle"] = idle_steps * plan.target_cols
+        if trace.encoding.spec.sums_suffixes and chip.replay == "captured":
+            for action, times in suffix_actions(chip).items():
+                before = served.get(("dendrite", action), 0)
+                served["dendrite", action] = before + times * self._steps() * plan.target_cols
         for layer_id, blocks in plan.layers.items():
             for (component, action), counts in served.items():
                 self._tally_of(layer_id).add(layer_id, component, action, counts[blocks].sum())
@@ -275,11 +281,13 @@ class _StagesAtWork:
         self.found.cores.add("accumulator_conflicts", plan.target_core, packets * row.accumulator_conflicts)
         updates_ps = run.active_steps * plan.target_update_ps + idle_steps * plan.target_idle_ps
         served_ps = packets * row.ps + markers * marker_ps(chip)
-        self.found.cores.add("busy_ps", plan.target_core, served_ps + updates_ps)
+        suffixes_ps = self._steps() * plan.target_suffix_ps
+        self.found.cores.add("busy_ps", plan.target_core, served_ps + updates_ps + suffixes_ps)
         self.found.units.lockstep(plan.target_core, row.unit_ps, row.ps, packets)
         lookup = {"axon_in": chip.core.axon_in.lookup.latency.value}
         self.found.units.lockstep(plan.target_core, lookup, marker_ps(chip), markers)
         self.found.units.work("soma", plan.target_core, updates_ps)
+        self.found.units.work("dendrite", plan.target_core, suffixes_ps)
 
     def _fetches(self, plan: StagePlan, packets: Ints) -> Ints:
         """Rows that each target reads, int64 [G]: one for each of its ``packets``, or one for those of a tile."""

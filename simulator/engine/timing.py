@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from simulator.arrays import Ints
 from simulator.config.chip import Schedule
 from simulator.engine.batch_result import STAGE_TIMES, BatchResult
+from simulator.engine.picoseconds import check_ps
 from simulator.engine.schedule import Segment, at_work, chunks, entry_rounds, segments
 from simulator.engine.steady import Steady
 from simulator.trace.trace import DECODE, PHASES, Trace
@@ -60,7 +61,9 @@ class ScheduleTiming:
             self._parts[self._row[stage.stage_id], part, found.batch.tokens[:, 0]] = found.times[name]
 
     def tokens(self) -> pd.DataFrame:
-        """See `SimResult.tokens`."""
+        """See `SimResult.tokens`; raises CapacityError for times beyond 64 bits."""
+        for parts in (self._parts, *(rounds.parts for rounds in self._rounds.values())):
+            check_ps(parts)
         start, end = np.zeros(self._trace.n_tokens, np.int64), np.zeros(self._trace.n_tokens, np.int64)
         for now, segment, times in self._in_time():
             start[segment.tokens], end[segment.tokens] = now + times.start_ps, now + times.end_ps

@@ -8,6 +8,7 @@ from simulator.actions import ACTIONS, record_at
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Action
+from simulator.engine.picoseconds import times_ps
 from simulator.engine.spike_steps import replay_code
 from simulator.engine.storage_traffic import moved_ways, sram_ps, stored_work
 from simulator.mapping.storage import Store
@@ -49,12 +50,12 @@ def op_ps(work: dict[str, Ints], chip: ChipConfig, n_homes: int, n_tokens: int) 
         elif component == "soma":
             neurons += _soma_ps(action, count, chip, n_homes)
         elif component == "vector":
-            compute += -(-count // (n_homes * chip.vector.lanes)) * _action(chip, action).latency.value
+            compute += times_ps(-(-count // (n_homes * chip.vector.lanes)), _action(chip, action).latency.value)
     accesses = -(-moved // (n_homes * chip.memory.word))
     return {
         "vector": compute,
         "soma": neurons,
-        "memory": accesses * chip.memory.access.value,
+        "memory": times_ps(accesses, chip.memory.access.value),
         "sram": np.zeros(n_tokens, np.int64) + sram_ps(work, chip, n_homes),
     }
 
@@ -63,9 +64,9 @@ def _soma_ps(action: str, count: Ints, chip: ChipConfig, n_homes: int) -> Ints:
     """Time of neuron updates, ``lanes`` at a time on each home core, or of spikes, one at a time."""
     soma = chip.core.soma
     if action == "fire":
-        return -(-count // n_homes) * soma.fire.latency.value
+        return times_ps(-(-count // n_homes), soma.fire.latency.value)
     updates: Action = getattr(soma, action)
-    return -(-count // (n_homes * soma.lanes)) * updates.latency.value
+    return times_ps(-(-count // (n_homes * soma.lanes)), updates.latency.value)
 
 
 def _action(chip: ChipConfig, name: str) -> Action:

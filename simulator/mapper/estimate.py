@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.engine.barrier import barrier_ps
 from simulator.engine.network.links import Crossings, crossings
+from simulator.engine.schedule import entry_rounds
 from simulator.engine.transfer import value_flits
 from simulator.mapper.candidates import placed
 from simulator.mapper.stage_cost import CostModel, StageCost
@@ -58,18 +60,16 @@ def estimate(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipel
     placement, chip = mapped.placement, mapped.chip
     costs = [_placed_cost(work, mapped, model) for work in works]
     share = np.array([work.share for work in works])
-    barrier = barrier_ps(chip.sync.barrier, placement.tiles_used) if chip.sync.kind == "barrier" else 0
+    barrier = _barrier_ps(mapped)
     stage_ps = np.array([float(c.token_ps[0]) + int(c.barriers[0]) * barrier for c in costs])
     latency = float(stage_ps @ share)
     interval = latency
     if pipelined:
-        interval = round_ps(costs, barrier) if chip.sync.kind == "barrier" else float((stage_ps * share).max())
-    dynamic = float(sum(c.energy_pj[0] * s for c, s in zip(costs, share, strict=True)))
-    dynamic += barrier_pj(costs, share, model, chip, pipelined)
+        interval = steady_ps(costs, share, barrier) if chip.sync.kind == "barrier" else float((stage_ps * share).max())
     return Estimate(
         latency_ps=latency,
         interval_ps=interval,
-        dynamic_pj=dynamic,
+        dynamic_pj=_dynamic_pj(costs, share) + _barriers(costs, share, pipelined, chip) * model.prices["sync.barrier"],
         static_pj=interval * placement.n_chips * static_pj_per_ps(model),
         n_chips=placement.n_chips,
         cores=len({block.core for block in placement.blocks}),
@@ -77,33 +77,81 @@ def estimate(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipel
     )
 
 
+def trace_total(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipelined: bool) -> tuple[float, float]:
+    """Closed form of the whole trace, filling and draining of a pipeline included: ps, pJ."""
+    trace = mapped.trace
+    costs = [_placed_cost(work, mapped, model) for work in works]
+    share, barrier = np.array([work.share for work in works]), _barrier_ps(mapped)
+    if not pipelined:
+        found = estimate(mapped, works, model, pipelined)
+        return found.interval_ps * trace.n_tokens, found.energy_pj * trace.n_tokens
+    entry = entry_rounds(trace)
+    token_of = np.full(int(entry.max()) + len(costs), -1, np.int64)
+    token_of[entry] = np.arange(trace.n_tokens)
+    at = np.arange(len(token_of))[:, None] - np.arange(len(costs))
+    tokens = np.where(at >= 0, token_of[np.maximum(at, 0)], -1)
+    at_work = [_among(trace.works(work.stage), of_stage) for work, of_stage in zip(works, tokens.T, strict=True)]
+    rounds = round_ps(costs, barrier, np.column_stack(at_work))
+    total = float(rounds.sum())
+    barriers = _barriers(costs, share, pipelined, mapped.chip) * len(rounds)
+    energy = _dynamic_pj(costs, share) * trace.n_tokens + barriers * model.prices["sync.barrier"]
+    return total, energy + total * mapped.placement.n_chips * static_pj_per_ps(model)
+
+
+def _among(works: NDArray[np.bool_], tokens: Ints) -> Ints:
+    """Place of each token among those that a stage works on, -1 for the others and for no token, int64 [R]."""
+    place = np.where(works, np.cumsum(works) - 1, -1)
+    found: Ints = np.where(tokens >= 0, place[tokens], -1)
+    return found
+
+
+def _barrier_ps(mapped: Mapped) -> int:
+    sync = mapped.chip.sync
+    return barrier_ps(sync.barrier, mapped.placement.tiles_used) if sync.kind == "barrier" else 0
+
+
+def _dynamic_pj(costs: Sequence[StageCost], share: Floats) -> float:
+    """Dynamic energy of a token without barriers."""
+    return float(sum(cost.energy_pj[0] * part for cost, part in zip(costs, share.tolist(), strict=True)))
+
+
 def static_pj_per_ps(model: CostModel) -> float:
     """Static power of one chip: pJ in a picosecond."""
     return model.prices["static.power"]
 
 
-def barrier_pj(costs: Sequence[StageCost], share: Floats, model: CostModel, chip: ChipConfig, pipelined: bool) -> float:
-    """Energy of the barriers of a token; in a pipeline those of a round."""
+def _barriers(costs: Sequence[StageCost], share: Floats, pipelined: bool, chip: ChipConfig) -> float:
+    """Barriers of a token; in a pipeline those of a round."""
     if chip.sync.kind == "handshake":
         return 0.0
-    each = np.array([float(c.barriers[0]) for c in costs])
-    return float(each.max() if pipelined else each @ share) * model.prices["sync.barrier"]
+    each = np.array([float(cost.barriers[0]) for cost in costs])
+    return float(each.max() if pipelined else each @ share)
 
 
-def round_ps(costs: Sequence[StageCost], barrier: float) -> float:
-    """Mean round of a full pipeline in lockstep: the slowest stage in each step, every stage on a token of its own."""
-    n = max(cost.vector_ps.shape[1] for cost in costs)
+def steady_ps(costs: Sequence[StageCost], share: Floats, barrier: float) -> float:
+    """Mean round of a full pipeline in lockstep, in which every stage works on a token of its own."""
+    at_work = [cost for cost, part in zip(costs, share.tolist(), strict=True) if part >= 0.5]
+    n_tokens = at_work[0].vector_ps.shape[1]
+    tokens = (np.arange(n_tokens)[:, None] - np.arange(len(at_work))) % n_tokens
+    return float(round_ps(at_work, barrier, tokens).mean())
+
+
+def round_ps(costs: Sequence[StageCost], barrier: float, tokens: Ints) -> Floats:
+    """Rounds of a pipeline in lockstep: the slowest stage in each step; float64 [R].
+
+    ``tokens`` int64 [R, S]: the token that each stage works on in each round; -1 for none.
+    """
     n_steps = max(cost.step_ps.shape[2] for cost in costs)
-    vector, steps = np.zeros(n), np.zeros((n, n_steps))
-    for depth, cost in enumerate(costs):
-        vector = np.maximum(vector, np.roll(cost.vector_ps[0], depth))
-        if cost.step_ps.shape[2]:
-            steps = np.maximum(steps, np.roll(cost.step_ps[0], depth, axis=0))
-    parts = ("collect_ps", "exchange_ps", "soma_ps", "reduce_ps")
-    fixed = sum(max(float(getattr(cost, part)[0]) for cost in costs) for part in parts)
-    collect = int(any(cost.collect_ps[0] > 0 for cost in costs))
-    reduce = int(any(cost.reduce_ps[0] > 0 for cost in costs))
-    return float(fixed + vector.mean() + steps.sum(axis=1).mean() + (n_steps + collect + reduce) * barrier)
+    fixed, vector, steps = np.zeros((len(tokens), 5)), np.zeros(len(tokens)), np.zeros((len(tokens), n_steps))
+    for cost, token in zip(costs, tokens.T, strict=True):
+        at = np.flatnonzero(token >= 0)
+        parts = [cost.collect_ps[0], cost.exchange_ps[0], cost.soma_ps[0], cost.reduce_ps[0], float(cost.barriers[0])]
+        fixed[at] = np.maximum(fixed[at], parts)
+        vector[at] = np.maximum(vector[at], cost.vector_ps[0, token[at]])
+        own = cost.step_ps.shape[2]
+        steps[at, :own] = np.maximum(steps[at, :own], cost.step_ps[0, token[at]])
+    rounds: Floats = fixed[:, :4].sum(axis=1) + vector + steps.sum(axis=1) + fixed[:, 4] * barrier
+    return rounds
 
 
 def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> StageCost:

@@ -17,6 +17,7 @@ from simulator.engine.banks import accumulator_actions
 from simulator.engine.plan import soma_ps
 from simulator.engine.row_fetches import stage_fetches
 from simulator.engine.row_service import accumulation, row_service
+from simulator.engine.suffix_sums import suffix_actions, suffix_ps
 from simulator.engine.transfer import receive_ps, value_flits
 from simulator.mapper.candidates import Candidates
 from simulator.mapper.stage_work import Floats, PricedActions, StageWork, op_energy, op_times
@@ -153,6 +154,7 @@ class CostModel:
             shared = np.full(columns.size, packets), np.full(columns.size, fetches)
             row = row_service(columns.ravel(), bits.ravel(), *shared, work.trace.encoding, self.chip)
             update = soma_ps(columns.ravel(), self.chip)[0]
+            update = update + suffix_ps(columns.ravel(), work.trace.encoding, self.chip)
             shape = columns.shape
             words = row.words.reshape(shape) * some.col_parts
             each = row.ps.reshape(shape), update.reshape(shape), words
@@ -216,7 +218,7 @@ class CostModel:
         op = work.ops[place]
         tables = tuple(tuple(table.items()) for table in (op.work_per_token, op.per_timestep))
         own = op.op_id if op.stream is not None else ""
-        key = (op.kind, tables, own, work.stores.get(op.op_id), n_cores)
+        key = (op.kind, tables, own, work.stores.get(op.op_id), n_cores, work.share)
         if key not in self._ops:
             channels = ceil_div(n_cores, self.chip.chip.n_cores)
             self._ops[key] = (
@@ -264,6 +266,9 @@ class CostModel:
         each = price["synapse.synop"] + sum(price[f"dendrite.{act}"] for act in (name, *accumulator_actions(chip)))
         synops = sum(layer.n_out * ceil_div(layer.weight_bits, chip.core.synapse.weight_bits) for layer in work.layers)
         total: Floats = spikes * (words * price["synapse.word_read"] + synops * each)
+        if work.trace.encoding.spec.sums_suffixes and chip.replay == "captured":
+            sums = work.n_steps * (some.row_parts * np.array([layer.n_out for layer in work.layers])).sum(axis=1)
+            total = total + sums * sum(price[f"dendrite.{act}"] * n for act, n in suffix_actions(chip).items())
         return total
 
     def _somas(self, work: StageWork, some: Candidates) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -54,7 +54,7 @@ class StageWork:
     share
         Share of the tokens of the trace that the stage works on.
     trace
-        The N tokens.
+        The N tokens that the stage works on.
     stores
         Memory of each op that is not behind the vector unit.
     """
@@ -85,25 +85,35 @@ class StageWork:
         return op_work(op, self.trace, chip, self.stores.get(op.op_id, "memory"), n_homes)
 
 
-def stage_works(trace: Trace, chip: ChipConfig, stores: dict[str, Store]) -> list[StageWork]:
-    """The work of every stage of ``trace`` as ``chip`` replays it, in program order."""
+def stage_works(
+    trace: Trace, chip: ChipConfig, stores: dict[str, Store], whole: Trace | None = None
+) -> list[StageWork]:
+    """The work of every stage of ``trace`` as ``chip`` replays it, in program order.
+
+    ``whole`` is the trace of which ``trace`` is a sample: a stage works on its share of the tokens of that one.
+    """
     width = {stage.stage_id: stage.width for stage in trace.stages}
-    return [_stage_work(stage, trace, chip, stores, width) for stage in trace.stages]
+    works = [_stage_work(stage, trace, chip, stores, width) for stage in trace.stages]
+    if whole is None:
+        return works
+    return [replace(work, share=float(whole.works(work.stage).mean())) for work in works]
 
 
 def _stage_work(
     stage: Stage, trace: Trace, chip: ChipConfig, stores: dict[str, Store], width: dict[str, int]
 ) -> StageWork:
+    works = trace.works(stage)
+    working = trace if works.all() else trace.take(works)
     outputs = sum(trace.layer_by_id[layer_id].n_out for layer_id in stage.sources)
     return StageWork(
         stage=stage,
         layers=tuple(trace.layer_by_id[layer_id] for layer_id in stage.layers),
         ops=tuple(trace.op_by_id[op_id] for op_id in stage.ops),
-        spikes=spikes_per_step(stage, trace, chip),
+        spikes=spikes_per_step(stage, working, chip),
         arriving=outputs + sum(width[stage_id] for stage_id in stage.carries),
         exchanges=exchange_rounds(stage, trace),
-        share=1.0,
-        trace=trace,
+        share=float(works.mean()),
+        trace=working,
         stores=stores,
     )
 

@@ -48,10 +48,41 @@ def partition(trace: Trace, chip: ChipConfig, widths: Widths = CHIP_WIDTHS) -> l
     ]
 
 
-def _home(stage: Stage, trace: Trace, chip: ChipConfig, widths: Widths) -> Iterator[Part]:
-    """The values of a stage, over the cores that it is given, or as few as neurons and a KV cache in SRAM allow."""
+def least_cores(trace: Trace, chip: ChipConfig, widths: Widths = CHIP_WIDTHS) -> int:
+    """Cores that the trace takes at least, found without making a block.
+
+    It is the number of cores itself where no two blocks share one. A program far beyond the chip is refused by it at
+    once, instead of after millions of blocks.
+
+    Raises
+    ------
+    CapacityError
+        As `partition`.
+    """
+    homes = [_home_parts(stage, trace, chip, widths) for stage in trace.stages]
+    cuts = {layer.layer_id: widths.cuts.get(layer.layer_id) or cut_layer(layer, chip) for layer in trace.layers}
+    blocks = [sum(cuts[i].n_blocks for i in stage.layers) for stage in trace.stages]
+    if chip.mapping.weights == "streamed":
+        return max(homes) + max(blocks)
+    if not chip.mapping.share_cores:
+        return sum(homes) + sum(blocks)
+    placed = [(trace.layer_by_id[i], cuts[i]) for stage in trace.stages for i in stage.layers]
+    return max(
+        ceil_div(sum(layer.n_out * cut.row_parts for layer, cut in placed), chip.core.limits.neurons),
+        ceil_div(sum(layer.n_in * cut.col_parts for layer, cut in placed), chip.core.limits.axons_in),
+        ceil_div(sum(layer.n_in * layer.n_out * layer.weight_bits for layer, _ in placed), 8 * chip.core.sram.capacity),
+    )
+
+
+def _home_parts(stage: Stage, trace: Trace, chip: ChipConfig, widths: Widths) -> int:
+    """Blocks of the home of a stage: those it is given, or as few as neurons and a KV cache in SRAM allow."""
     parts = max(ceil_div(stage.width, chip.core.limits.neurons), homes_for_cache(stage, trace, chip))
-    parts = max(parts, widths.homes.get(stage.stage_id, parts))
+    return max(parts, widths.homes.get(stage.stage_id, parts))
+
+
+def _home(stage: Stage, trace: Trace, chip: ChipConfig, widths: Widths) -> Iterator[Part]:
+    """The values of a stage, spread evenly over its cores."""
+    parts = _home_parts(stage, trace, chip, widths)
     sram = 0
     if chip.mapping.kv_cache == "sram":
         sram = sram_bytes(cache_bits(stage, trace), positions_held(trace, chip), parts, chip)

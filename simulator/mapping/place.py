@@ -8,27 +8,36 @@ from simulator.config.chip import ChipConfig
 from simulator.errors import CapacityError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.mapped import Mapped
-from simulator.mapping.partition import partition
+from simulator.mapping.partition import least_cores, partition
 from simulator.mapping.placement import Placement
 from simulator.mapping.placements import PLACEMENTS
 from simulator.mapping.placements.site import Site
+from simulator.mapping.replayed import as_replayed
 from simulator.mapping.sharing import assign
 from simulator.mapping.traffic import traffic
 from simulator.mapping.widths import Widths
 from simulator.trace.trace import Trace
 
+MOST_CORES = 1 << 22  # of all chips: a simulation of more takes tens of gigabytes
+
 
 def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> Mapped:
     """Partition and place the program of ``trace`` on as many chips as it takes, as `mapping` of the chip file says.
 
-    With ``widths`` stages and layers are as wide as these say, and a stage that fits a chip lies on one.
+    The trace is served as `schedule.logits` says. With ``widths`` stages and layers are as wide as these say, and a
+    stage that fits a chip lies on one.
 
     Raises
     ------
     CapacityError
         When a limit of the chip file cannot be met: demand, bound, gap and what would help.
+    ConfigError
+        When the chip cannot replay the code of the trace (`replayed.as_replayed`).
     """
-    blocks = assign(partition(trace, chip, widths or Widths()), chip, whole_stages=widths is not None)
+    widths, whole_stages = widths or Widths(), widths is not None
+    trace = as_replayed(trace.served(chip.schedule.logits), chip)
+    _chips(least_cores(trace, chip, widths), chip)
+    blocks = assign(partition(trace, chip, widths), chip, whole_stages=whole_stages)
     cores = 1 + max(block.core for block in blocks)
     n_chips = _chips(cores, chip)
     chips_x = math.isqrt(n_chips - 1) + 1
@@ -55,6 +64,11 @@ def _chips(cores: int, chip: ChipConfig) -> int:
             f"{chip.name}: the trace needs {cores} cores, limit {bound} on {chip.chip.max_chips} chip(s)"
             f" ({cores - bound} cores over); raise chip.max_chips to {n_chips}, core.sram.capacity or core.limits"
             f"{_or_stream(chip)}"
+        )
+    if (total := n_chips * chip.chip.n_cores) > MOST_CORES:
+        raise CapacityError(
+            f"{chip.name}: the trace needs {n_chips} chip(s) of {total} cores in all, of which a simulation can hold"
+            f" {MOST_CORES} ({total - MOST_CORES} over); raise core.sram.capacity or core.limits, or make chips smaller"
         )
     return n_chips
 

@@ -42,11 +42,12 @@ def traffic(trace: Trace, blocks: tuple[Block, ...], chip: ChipConfig) -> Traffi
     owned: dict[str, list[Block]] = {}
     for block in blocks:
         owned.setdefault(block.owner, []).append(block)
-    value_flits = ceil_div(chip.core.dendrite.accumulator_bits, chip.noc.flit_bits) * trace.n_tokens
+    value_flits = ceil_div(chip.core.dendrite.accumulator_bits, chip.noc.flit_bits)
     entries: list[Entry] = []
     for stage in trace.stages:
         entries += _spikes(stage, trace, owned, chip)
-        entries += [(a, b, n * value_flits) for a, b, n in _values(stage, trace, owned)]
+        times = int(trace.works(stage).sum()) * value_flits
+        entries += [(a, b, n * times) for a, b, n in _values(stage, trace, owned)]
     from_core, to_core, flits = (np.concatenate(field) for field in zip(*entries, strict=True))
     n_cores = 1 + max(block.core for block in blocks)
     pairs, which = np.unique(from_core * n_cores + to_core, return_inverse=True)
@@ -68,7 +69,7 @@ def _spikes(stage: Stage, trace: Trace, blocks: Blocks, chip: ChipConfig) -> Ite
     """Spikes of a stage's home cores to the blocks that they drive."""
     if stage.stream is None or not stage.layers:
         return
-    counts = trace.spike_counts(stage.stream)
+    counts = trace.spike_counts(stage.stream)[trace.works(stage)]
     spikes = np.ones_like(counts, np.int64) if chip.replay == "dense" else trace.encoding.spikes_per_count(counts)
     before = np.concatenate([[0], np.cumsum(spikes.sum(axis=0))])
     homes = blocks[stage.stage_id]

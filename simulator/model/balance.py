@@ -4,7 +4,8 @@ Each stream x becomes ``(s * x) H`` before it is encoded, and its layers hold ``
 noise of the encoder evenly over all channels, so its effect on the outputs is the product of ``sum_j s_j**2 E[x_j**2]``
 and ``sum_ij W_ij**2 / s_j**2``. By the inequality of Cauchy and Schwarz the product is smallest for
 ``s_j = (sum_i W_ij**2 / E[x_j**2])**(1/4)``. The scales cost nothing at run time: they go into the gain of the norm, or
-into the rows of up. Values of a head get a dense transform, which is folded into v and o.
+into the rows of up. Rows of gate and up count by their effect on the output of down. Values of a head get a dense
+transform, which is folded into v and o.
 
 The transforms are those of QuaRot (Ashkboos et al., NeurIPS 2024) without its fold through the residual: with the gains
 kept in the norms the scales of the channels are free.
@@ -56,13 +57,22 @@ def balance_of(checkpoint: Checkpoint, moments: Moments, spiking_head: bool) -> 
         b = f"blocks.{i}"
         for kind in ("attn_in", "mlp_in", "mlp_hidden"):
             stream_id = f"{b}.{kind}"
-            energy = sum((_energy(weights[layer]) for layer in driven_layers(stream_id)), np.zeros(1))
+            rows = [weights[layer] for layer in driven_layers(stream_id)]
+            if kind == "mlp_in":
+                rows = _by_effect(rows, moments.slopes[stream_id], _energy(weights[f"{b}.down"]))
+            energy = sum((_energy(weight) for weight in rows), np.zeros(1))
             scales[stream_id] = channel_scales(energy, damped(moments.channels[stream_id], MOMENT_DAMPING))
         o = weights[f"{b}.o"].astype(np.float64)
         heads[b] = head_transforms(o, moments.heads[f"{b}.attn_out"])
     if spiking_head:  # of a normed vector the gains are the scales of the channels, near enough
         scales["head_in"] = channel_scales(_energy(weights["head"]), weights["norm_final"].astype(np.float64) ** 2)
     return Balance(scales, heads)
+
+
+def _by_effect(rows: list[F32], slopes: F64, down: F64) -> list[F32]:
+    """Weights of gate and up, each row times the size of its effect on the output of down (to first order)."""
+    effects = [np.sqrt(damped(slope * down, MOMENT_DAMPING)) for slope in slopes]
+    return [(weight.T * effect).T.astype(np.float32) for weight, effect in zip(rows, effects, strict=True)]
 
 
 def _energy(weight: F32) -> F64:

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from simulator.bounded_json import JsonLimitError, read_json
 from simulator.errors import ModelError
 from simulator.model.model_location import missing_file, refuse_lfs_pointer
-from simulator.text_files import NotTextError, decode_text
+from simulator.text_files import NotTextError
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
@@ -22,13 +23,13 @@ def read_json_object(path: Path) -> dict[str, Any]:
     """
     refuse_lfs_pointer(path)
     try:
-        found = json.loads(decode_text(path.read_bytes()), object_pairs_hook=_unique_keys)
+        found = read_json(path, _unique_keys)
     except (FileNotFoundError, NotADirectoryError):
         raise missing_file(path.parent, path.name) from None
     except json.JSONDecodeError as error:
         raise ModelError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
-    except RecursionError:
-        raise ModelError(f"{path}: not JSON of a model: its lists or objects are nested too deep") from None
+    except JsonLimitError as error:
+        raise ModelError(f"{path}: not JSON of a model: {error}") from None
     except NotTextError as error:
         raise ModelError(f"{path}:{error.line}:{error.column}: not JSON: {error}") from None
     except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -119,8 +119,15 @@ class SideBySide:
         return np.split(outputs, self.ends[:-1], axis=1)
 
 
-def side_by_side(layer_ids: tuple[str, ...], weights: list[NDArray[np.float32]], preset: Preset) -> SideBySide:
+def side_by_side(
+    layer_ids: tuple[str, ...],
+    weights: list[NDArray[np.float32]],
+    preset: Preset,
+    scales: Sequence[NDArray[np.float32] | None] | None = None,
+) -> SideBySide:
     """Layers of weights [n_out, n_in] each and the same inputs, rounded to the integers of the preset.
+
+    ``scales`` [n_out, groups] of each layer were found before; without them they follow from the largest weights.
 
     Raises
     ------
@@ -129,11 +136,16 @@ def side_by_side(layer_ids: tuple[str, ...], weights: list[NDArray[np.float32]],
     """
     groups = weight_groups(weights[0].shape[1], preset.weights.group)
     ends = accumulate(len(w) for w in weights)
-    return SideBySide(layer_ids, tuple(ends), tuple(_group(layer_ids, weights, part, preset) for part in groups))
+    given = scales or [None] * len(weights)
+    parts = []
+    for k, inputs in enumerate(groups):
+        own = [None if s is None else np.ascontiguousarray(s[:, k]) for s in given]
+        quantized = [quantize_weights(w[:, inputs], preset.weights.bits, s) for w, s in zip(weights, own, strict=True)]
+        parts.append(_group(layer_ids, quantized, inputs, preset))
+    return SideBySide(layer_ids, tuple(ends), tuple(parts))
 
 
-def _group(layer_ids: tuple[str, ...], weights: list[NDArray[np.float32]], inputs: slice, preset: Preset) -> Group:
-    quantized = [quantize_weights(w[:, inputs], preset.weights.bits) for w in weights]
+def _group(layer_ids: tuple[str, ...], quantized: list[QuantizedWeights], inputs: slice, preset: Preset) -> Group:
     narrow = [exact_in_float32(i, q.largest_sum, preset.encoding) for i, q in zip(layer_ids, quantized, strict=True)]
     joined = join_outputs(quantized)
     rows = joined.rows
@@ -199,7 +211,9 @@ class SpikingLinear:
         return self._kept.get(stream_id) or (self._side_by_side((i,)) for i in driven_layers(stream_id))
 
     def _side_by_side(self, layer_ids: tuple[str, ...]) -> SideBySide:
-        return side_by_side(layer_ids, [self._weights(i) for i in layer_ids], self._preset)
+        found = getattr(self._checkpoint.weights, "scales", None)  # of weights that were rounded on a text
+        scales = [found(weight_of(i)) for i in layer_ids] if found else None
+        return side_by_side(layer_ids, [self._weights(i) for i in layer_ids], self._preset, scales)
 
     def _weights(self, layer_id: str) -> NDArray[np.float32]:
         return self._checkpoint.weights[weight_of(layer_id)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,14 @@ class Moments:
         Stream id -> float64 [n], mean of ``x_j**2``.
     heads
         Id of an ``attn_out`` stream -> float64 [kv, hd, hd], mean of ``x_i * x_j`` within the query heads of a group.
+    slopes
+        Id of an ``mlp_in`` stream -> float64 [2, f], means of the squared derivatives of ``silu(gate) * up`` by gate
+        and by up: how strongly an error of either reaches the input of down.
     """
 
     channels: Mapping[str, F64]
     heads: Mapping[str, F64]
+    slopes: Mapping[str, F64]
 
 
 class _Sums(FloatLinear):
@@ -54,6 +58,7 @@ class _Sums(FloatLinear):
         self._heads = (checkpoint.config.num_key_value_heads, checkpoint.config.head_dim)
         self.channels: dict[str, F64] = {}
         self.products: dict[str, F64] = {}
+        self.slopes: dict[str, F64] = {}
 
     def __call__(self, stream_id: str, values: F32) -> tuple[F32, ...]:
         """Outputs of the layers, after the inputs were added."""
@@ -63,17 +68,35 @@ class _Sums(FloatLinear):
             by_head = wide.reshape(len(wide), self._heads[0], -1, self._heads[1])  # [tokens, kv, g, hd]
             rows = by_head.transpose(1, 0, 2, 3).reshape(self._heads[0], -1, self._heads[1])
             self.products[stream_id] = self.products.get(stream_id, 0) + rows.swapaxes(1, 2) @ rows
-        return super().__call__(stream_id, values)
+        outputs = super().__call__(stream_id, values)
+        if stream_id.endswith(".mlp_in"):
+            self.slopes[stream_id] = self.slopes.get(stream_id, 0) + _squared_slopes(*outputs)
+        return outputs
 
 
-def second_moments(checkpoint: Checkpoint, passages: list[NDArray[np.int64]]) -> Moments:
+def _squared_slopes(gate: F32, up: F32) -> F64:
+    """Sums over the tokens of the squared derivatives of ``silu(gate) * up``, float64 [2, f]."""
+    g, u = gate.astype(np.float64), up.astype(np.float64)
+    sigmoid = 1 / (1 + np.exp(-np.clip(g, -700, 700)))
+    by_gate = u * sigmoid * (1 + g * (1 - sigmoid))
+    return np.stack([(by_gate**2).sum(axis=0), ((g * sigmoid) ** 2).sum(axis=0)])
+
+
+def second_moments(
+    checkpoint: Checkpoint, passages: list[NDArray[np.int64]], progress: Callable[[str], None] = lambda line: None
+) -> Moments:
     """Moments of every stream in a float pass of the passages (token ids), one passage after another."""
     sums, config = _Sums(checkpoint), checkpoint.config
-    for token_ids in passages:
+    for number, token_ids in enumerate(passages, 1):
         forward(checkpoint, token_ids, sums)
+        progress(f"window {number} of {len(passages)}")
     n = sum(len(token_ids) for token_ids in passages)
     rows = n * config.num_attention_heads // config.num_key_value_heads
-    return Moments({i: x / n for i, x in sums.channels.items()}, {i: x / rows for i, x in sums.products.items()})
+    return Moments(
+        {i: x / n for i, x in sums.channels.items()},
+        {i: x / rows for i, x in sums.products.items()},
+        {i: x / n for i, x in sums.slopes.items()},
+    )
 
 
 def moments_of(
@@ -88,15 +111,25 @@ def moments_of(
     """
     if path is not None:
         return read_moments(Path(path), checkpoint), ()
+    token_ids, notes = calibration_tokens(checkpoint, passages, "channel scales")
+    return second_moments(checkpoint, token_ids), notes
+
+
+def calibration_tokens(
+    checkpoint: Checkpoint, passages: tuple[Passage, ...], purpose: str
+) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
+    """Passages of token ids of the shipped text, or of the text itself where the model has no tokenizer; and warnings.
+
+    Raises ModelError, which names the ``purpose``, when there is neither a tokenizer nor a passage.
+    """
     shipped = _shipped_tokens(checkpoint)
     if shipped:
-        return second_moments(checkpoint, shipped), ()
+        return shipped, ()
     own = _windows(np.concatenate([p.token_ids for p in passages] or [np.zeros(0, np.int64)]), checkpoint)
     if not own:
-        raise ModelError("channel scales need a text: the model has no tokenizer for the shipped one; pass a text")
+        raise ModelError(f"{purpose} need a text: the model has no tokenizer for the shipped one; pass a text")
     n = sum(len(token_ids) for token_ids in own)
-    note = f"channel scales come from the first {n} tokens of the text itself: the shipped text has no tokens here"
-    return second_moments(checkpoint, own), (note,)
+    return own, (f"{purpose} come from the first {n} tokens of the text itself: the shipped text has no tokens here",)
 
 
 def _shipped_tokens(checkpoint: Checkpoint) -> list[NDArray[np.int64]]:
@@ -122,6 +155,7 @@ def write_moments(moments: Moments, path: Path) -> None:
     """Write the moments as float32 arrays to an ``.npz`` file, whole or not at all."""
     arrays: dict[str, Any] = {f"channels/{i}": x.astype(np.float32) for i, x in moments.channels.items()}
     arrays |= {f"heads/{i}": x.astype(np.float32) for i, x in moments.heads.items()}
+    arrays |= {f"slopes/{i}": x.astype(np.float32) for i, x in moments.slopes.items()}
     with replaced_whole(path, MOMENTS) as partial, partial.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -147,6 +181,7 @@ def read_moments(path: Path, checkpoint: Checkpoint) -> Moments:
         for kind in DRIVEN:
             expected[f"channels/blocks.{i}.{kind}"] = widths.get(kind, (config.hidden_size,))
         expected[f"heads/blocks.{i}.attn_out"] = (kv, hd, hd)
+        expected[f"slopes/blocks.{i}.mlp_in"] = (2, config.intermediate_size)
     if found != expected:
         wrong = next(name for name in (*expected, *found) if found.get(name) != expected.get(name))
         raise ModelError(
@@ -159,4 +194,4 @@ def read_moments(path: Path, checkpoint: Checkpoint) -> Moments:
     def of_kind(kind: str) -> dict[str, F64]:
         return {name.split("/")[1]: x for name, x in arrays.items() if name.startswith(kind)}
 
-    return Moments(of_kind("channels"), of_kind("heads"))
+    return Moments(of_kind("channels"), of_kind("heads"), of_kind("slopes"))

@@ -12,6 +12,7 @@ from simulator.arrays import F32
 from simulator.errors import ModelError
 from simulator.model.balance import balanced
 from simulator.model.checkpoint import Checkpoint
+from simulator.model.compensation import compensated, rounding_tokens
 from simulator.model.linear import FloatLinear
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.moments import moments_of
@@ -59,10 +60,20 @@ def prepared(
         ready = balanced(checkpoint, moments, preset.head == "spiking")
     else:
         ready, notes = fold_rotation(checkpoint, preset.rotation, preset.seed), ()
-    needs = preset.smooth is not None or _static_streams(ready, preset)
-    short = (*notes, *short_rows(ready.config, preset))
-    if not needs:
-        return ready, preset, short
+    ready, preset, more = _calibrated(ready, preset, passages)
+    notes = (*notes, *more)
+    if preset.weights.rounding == "gptq":
+        token_ids, more = rounding_tokens(checkpoint, preset, passages)
+        ready, notes = compensated(ready, preset, token_ids), (*notes, *more)
+    return ready, preset, (*notes, *short_rows(ready.config, preset))
+
+
+def _calibrated(
+    ready: Checkpoint, preset: Preset, passages: tuple[Passage, ...]
+) -> tuple[Checkpoint, Preset, tuple[str, ...]]:
+    """The checkpoint smoothed and the preset with its static steps, where it asks for either; and a warning."""
+    if preset.smooth is None and not _static_streams(ready, preset):
+        return ready, preset, ()
     sample = _first_tokens(passages)
     if not sample:
         raise ModelError(f"preset {preset.name}: smoothing and static thresholds are found on a text, expected one")
@@ -74,7 +85,7 @@ def prepared(
         steps = {stream_id: static_step(seen[stream_id], preset, stream_id) for stream_id in static}
         preset = preset.with_steps(steps)
     n = sum(len(token_ids) for token_ids in sample)
-    return ready, preset, (f"preset {preset.name} was calibrated on the first {n} tokens of the text itself", *short)
+    return ready, preset, (f"preset {preset.name} was calibrated on the first {n} tokens of the text itself",)
 
 
 def short_rows(config: LlamaConfig, preset: Preset) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,7 +20,7 @@ from simulator.model.attention_rule import AttentionRule
 from simulator.model.encoder import Encoder, encoding_for
 from simulator.model.rotation import Rotation
 from simulator.model.threshold import EncoderRule, Rounding, Rule
-from simulator.model.weights import FLOAT_BITS, WEIGHT_BITS, FloatFormat
+from simulator.model.weights import FLOAT_BITS, WEIGHT_BITS, FloatFormat, WeightRounding
 from simulator.shipped import PACKAGE
 from simulator.trace.codes import MAX_LEVELS, SPECS, Code
 from simulator.trace.encoding import Encoding
@@ -61,6 +61,12 @@ class WeightFields(Frozen):
     bits: Literal[4, 8, 16] = Field(default=8, description="8 or 4: integers; 16: floats")
     group: Count | None = Field(default=None, description="inputs that share a scale; all of an output when absent")
     format: FloatFormat | None = Field(default=None, description="of 16 bits: which float; bfloat16 when absent")
+    rounding: WeightRounding = Field(
+        default="nearest", description="`gptq`: errors are compensated by other weights, on a text"
+    )
+    text: Text | None = Field(
+        default=None, description="of `gptq`: text file, next to the preset; when absent, a short shipped text"
+    )
 
     @property
     def float_format(self) -> FloatFormat:
@@ -73,6 +79,8 @@ class WeightFields(Frozen):
         if self.bits == FLOAT_BITS:
             return self.float_format
         scale = "per output channel" if self.group is None else f"for every {self.group} inputs of an output channel"
+        if self.rounding == "gptq":
+            return f"int{self.bits} rounded by GPTQ, symmetric {scale}"
         return f"int{self.bits}, symmetric {scale}, rounded to nearest"
 
 
@@ -140,6 +148,15 @@ class Preset(Frozen):
         own = {i: EncoderFields(step=step).over(self.streams.get(i, EncoderFields())) for i, step in steps.items()}
         return self.model_copy(update={"streams": {**self.streams, **own}})
 
+    def with_files(self, place: Callable[[str], str]) -> Preset:
+        """The same with another path for each file that it names."""
+        changed: dict[str, object] = {}
+        if self.moments is not None:
+            changed["moments"] = place(self.moments)
+        if self.weights.text is not None:
+            changed["weights"] = self.weights.model_copy(update={"text": place(self.weights.text)})
+        return self.model_copy(update=changed)
+
     def with_timesteps(self, timesteps: int) -> Preset:
         """The same under another T; clips stay as they are. Raises ModelError when the code has no such T."""
         encoding_for(self.code, timesteps)
@@ -195,9 +212,7 @@ def load_preset(name_or_path: str) -> Preset:
         raise ConfigError([f"found unknown preset '{name_or_path}', expected one of {names} or a .yaml file{guess}"])
     root, problems = read_marked(path, name_or_path if is_path(name_or_path) else path.name)
     preset = validate(Preset, root, problems, broken_preset_rules)
-    if preset.moments is None:
-        return preset
-    return preset.model_copy(update={"moments": str(path.parent / preset.moments)})
+    return preset.with_files(lambda name: str(path.parent / name))
 
 
 def is_preset(path: Path) -> bool:
@@ -262,6 +277,10 @@ def _broken_weights(fields: object) -> Iterator[tuple[Keys, str]]:
                 ("weights", "group"),
                 f"found a group for weights of {FLOAT_BITS} bits, expected 8 or 4: floats have no scale",
             )
+        if fields.get("rounding") == "gptq" and bits == FLOAT_BITS:
+            yield ("weights", "rounding"), f"found gptq for weights of {FLOAT_BITS} bits, expected 8 or 4"
+        if fields.get("text") is not None and fields.get("rounding") != "gptq":
+            yield ("weights", "text"), "found a text for weights rounded to nearest, expected rounding gptq"
 
 
 def _broken_attention(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:

@@ -74,13 +74,9 @@ def preset_origin(preset: Preset) -> dict[str, object]:
     return {
         "encoder": {kind: str(preset.encoder_of(kind).rule) for kind in DRIVEN},
         "weights": preset.weights.in_words,
-        "preset": _without_folder(preset).model_dump(exclude_none=True),
+        # Of its files the names alone: no path of this machine.
+        "preset": preset.with_files(lambda path: Path(path).name).model_dump(exclude_none=True),
     }
-
-
-def _without_folder(preset: Preset) -> Preset:
-    """The preset with the name of its file of moments alone: no path of this machine."""
-    return preset if preset.moments is None else preset.model_copy(update={"moments": Path(preset.moments).name})
 
 
 def driven_layers(stream_id: str) -> tuple[str, ...]:

@@ -129,6 +129,7 @@ def _check_chain(preset: Preset) -> None:
     asked = {
         f"rotation {preset.rotation}": preset.rotation != "none",
         "smoothing": preset.smooth is not None,
+        "weights rounded by gptq": preset.weights.rounding == "gptq",
         "a static threshold without a step": rule.threshold == "static" and not rule.step,
         "a spiking head": preset.head == "spiking",
         "encoders by type of stream": bool(preset.streams),

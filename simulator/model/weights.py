@@ -15,6 +15,7 @@ from simulator.errors import ModelError
 WEIGHT_BITS = 8
 FLOAT_BITS = 16  # weights of so many bits are no integers: they stay floats
 FloatFormat = Literal["bfloat16", "float16"]
+WeightRounding = Literal["nearest", "gptq"]
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,28 @@ class QuantizedWeights:
     largest_sum: int
 
 
-def quantize_weights(weights: NDArray[np.float32], bits: int = WEIGHT_BITS) -> QuantizedWeights:
+def quantize_weights(
+    weights: NDArray[np.float32], bits: int = WEIGHT_BITS, scale: NDArray[np.float32] | None = None
+) -> QuantizedWeights:
     """Quantize float weights [n_out, n_in] to INT8 or INT4: symmetric, a scale per output channel, rounded to nearest.
 
     ``scale = max|w| / 127`` (4 bits: 7) and ``q = rint(w / scale)`` (halves to even). A channel of
-    zeros, or so small that its scale is no normal number, gets scale 1 and zeros.
+    zeros, or so small that its scale is no normal number, gets scale 1 and zeros. A ``scale`` [n_out] that was found
+    before is taken as it is.
     """
     most = (1 << (bits - 1)) - 1
-    largest = np.abs(weights).max(axis=1)
-    scale = (largest / np.float32(most)).astype(np.float32)
-    scale = np.where(scale >= np.finfo(np.float32).tiny, scale, np.float32(1))
+    if scale is None:
+        scale = scale_of(np.abs(weights).max(axis=1), most)
     quantized = np.clip(np.rint(weights / scale[:, None]), -most, most)
     rows = np.ascontiguousarray(quantized.T.astype(np.int8))
     wide = rows.astype(np.int64)
     return QuantizedWeights(rows, scale, wide.sum(axis=0), int(np.abs(wide).sum(axis=0).max()))
+
+
+def scale_of(largest: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """Scale at which the largest sizes [n_out] get the integer ``most``; 1 where it is no normal number."""
+    scale = (largest / np.float32(most)).astype(np.float32)
+    return np.where(scale >= np.finfo(np.float32).tiny, scale, np.float32(1))
 
 
 def join_outputs(layers: Sequence[QuantizedWeights]) -> QuantizedWeights:

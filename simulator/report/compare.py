@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ import pandas as pd
 
 from simulator.errors import OutputError
 from simulator.report.format import format_energy, format_ratio, format_time
-from simulator.report.overview import read_result
+from simulator.report.overview import RESULT, read_result
 from simulator.report.report_files import CHIP_FILE
+from simulator.report.report_reading import damaged, read_record, read_table
 from simulator.report.result_json import leaves
 from simulator.report.tables import split_block
 
@@ -70,13 +70,15 @@ def read_reports(folders: list[Path]) -> list[Finished]:
 
 def _read(folder: Path) -> Finished:
     result = read_result(folder)
-    try:
-        chip = json.loads((folder / CHIP_FILE).read_text(encoding="utf-8"))
-        ledger, stages = pd.read_csv(folder / "components.csv"), pd.read_csv(folder / "stages.csv")
-        label = f"{result['trace']['name']} on {result['chip']['name']}"
-        return Finished(label, folder, result, chip, ledger, stages)
-    except (OSError, ValueError, KeyError) as error:
-        raise OutputError(f"{folder}: is no whole report: {error}; `spikewatt simulate` writes one") from error
+    if result["trace"]["tokens"] < 1:
+        raise damaged(folder / RESULT, "trace.tokens: found 0, expected at least 1")
+    chip = read_record(folder / CHIP_FILE)
+    ledger = read_table(folder / "components.csv", ("layer", "component", "action"), ("count", "energy_pj"))
+    stages = read_table(folder / "stages.csv", ("stage",), ("total_ps",))
+    times = [name for name in stages.columns if name.endswith("_ps")]
+    stages = read_table(folder / "stages.csv", ("stage",), times)[["stage", *times]]
+    label = f"{result['trace']['name']} on {result['chip']['name']}"
+    return Finished(label, folder, result, chip, ledger, stages)
 
 
 def changes(before: Finished, after: Finished) -> pd.DataFrame:

@@ -5,7 +5,6 @@ Read from the report's folder alone, so that it answers for the numbers as they 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,11 +14,13 @@ import pandas as pd
 
 from simulator.config.chip_files import chip_from_tree, chip_tree
 from simulator.config.yaml_marks import MapNode, Node
-from simulator.errors import OutputError, SpikewattError
+from simulator.errors import SpikewattError
 from simulator.report.format import format_energy, format_power, format_share
 from simulator.report.report_files import CHIP_FILE
+from simulator.report.report_reading import check_fields, damaged, read_record, read_table
 
 STATIC = "static.power"
+SHOWN = ("path", "grade", "node_nm", "voltage", "citation", "note", "low_pj", "high_pj")  # of a price
 
 
 def explain_table(folder: Path, layer: str = "*", action: str = "*") -> pd.DataFrame:
@@ -37,11 +38,14 @@ def explain_table(folder: Path, layer: str = "*", action: str = "*") -> pd.DataF
     SpikewattError
         Nothing matches.
     """
-    try:
-        ledger = pd.read_csv(folder / "components.csv")
-        prices = pd.read_csv(folder / "assumptions.csv").set_index("action")
-    except (OSError, ValueError, KeyError) as error:
-        raise OutputError(f"{folder}: is no whole report: {error}; `spikewatt simulate` writes one") from error
+    ledger = read_table(
+        folder / "components.csv", ("layer", "component", "action"), ("count", "energy_pj"), ("unit_pj",)
+    )
+    gaps = ("low_pj", "high_pj", "node_nm", "voltage")
+    prices = read_table(folder / "assumptions.csv", ("action", "path", "grade"), (), gaps)
+    if prices["action"].duplicated().any():
+        raise damaged(folder / "assumptions.csv", "column action: found a price twice, expected it once")
+    prices = prices.set_index("action").reindex(columns=SHOWN)
     total = ledger["energy_pj"].sum()
     ledger["action"] = ledger["component"] + "." + ledger["action"]
     matching = [
@@ -68,7 +72,8 @@ def price_places(folder: Path, paths: Iterable[str], chip: str | None = None) ->
     ``chip`` is the file (or name) of the chip, by default the shipped one of the report's name. What was set on the
     command line, or has been changed in the file since, has no place in it.
     """
-    used = json.loads((folder / CHIP_FILE).read_text(encoding="utf-8"))
+    used = read_record(folder / CHIP_FILE)
+    check_fields(folder / CHIP_FILE, used, (), ("name",))
     try:
         tree, problems = chip_tree(used["name"] if chip is None else chip)
         current = chip_from_tree(tree, problems, ()).model_dump(mode="json")

@@ -93,7 +93,7 @@ def _facts(run: Run) -> Iterator[str]:
     """What was run on what, for the line under the title."""
     result, encoding = run.result, run.trace.encoding
     yield f"{run.n_tokens} tokens ({run.trace.phase})"
-    yield f"{encoding.code} spikes, {encoding.n_timesteps} timesteps"
+    yield f"{encoding.label} spikes, {encoding.n_timesteps} timesteps"
     chips = "1 chip" if result.n_chips == 1 else f"{result.n_chips} chips"
     yield f"{len(result.cores)} of {result.cores_total} cores on {chips}"
     voltage = f", {run.chip.technology.voltage:g} V" if run.chip.technology.voltage is not None else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +9,17 @@ from typing import Any
 
 import pandas as pd
 
+from simulator.bounded_json import read_json
 from simulator.errors import OutputError
+from simulator.report.report_reading import check_fields
 from simulator.report.result_json import SCHEMA, SCHEMA_VERSION
 
 RESULT = "result.json"
+TEXTS = ("chip.name", "trace.name")
+NUMBERS = (
+    *("energy.total_pj", "energy.per_token_pj", "energy.cmos45.ac_pj", "latency.per_token_ps"),
+    *("utilization.cores_used", "trace.tokens"),
+)
 
 
 def find_reports(root: Path) -> list[Path]:
@@ -38,14 +44,14 @@ def overview(folders: Sequence[Path]) -> pd.DataFrame:
     OutputError
         For a folder without a readable report of this schema.
     """
-    return pd.DataFrame([_row_of(folder) for folder in folders])
+    return pd.DataFrame([_row(read_result(folder)) for folder in folders])
 
 
 def read_result(folder: Path) -> dict[str, Any]:
-    """The ``result.json`` of a report folder."""
+    """The ``result.json`` of a report folder; raises OutputError when it is damaged or of another schema."""
     path = folder / RESULT
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
+        result = read_json(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot read the report: {error.strerror}") from error
     except ValueError as error:
@@ -53,26 +59,23 @@ def read_result(folder: Path) -> dict[str, Any]:
     found = (result.get("schema"), result.get("schema_version")) if isinstance(result, dict) else None
     if found != (SCHEMA, SCHEMA_VERSION):
         raise OutputError(f"{path}: found schema {found}, expected {(SCHEMA, SCHEMA_VERSION)}")
+    check_fields(path, result, NUMBERS, TEXTS)
+    if isinstance(result["energy"].get("dense_twin"), dict):
+        check_fields(path, result, ("energy.dense_twin.energy_per_token_pj",), ())
     return dict(result)
-
-
-def _row_of(folder: Path) -> dict[str, object]:
-    """The row of one report folder."""
-    try:
-        return _row(read_result(folder))
-    except (KeyError, TypeError) as error:
-        raise OutputError(f"{folder / RESULT}: damaged: no number where {error} is expected") from error
 
 
 def _row(result: dict[str, Any]) -> dict[str, object]:
     energy, per_token = result["energy"], result["energy"]["per_token_pj"]
-    twin = energy["dense_twin"]
+    twin = energy.get("dense_twin")
+    dense = twin["energy_per_token_pj"] if isinstance(twin, dict) else 0.0
     return {
         "chip": result["chip"]["name"],
         "trace": result["trace"]["name"],
         "energy_per_token_pj": per_token,
         "time_per_token_ps": result["latency"]["per_token_ps"],
         "over_op_count": energy["total_pj"] / energy["cmos45"]["ac_pj"] if energy["cmos45"]["ac_pj"] else math.nan,
-        "over_dense": per_token / twin["energy_per_token_pj"] if twin else math.nan,
+        "over_dense": per_token / dense if dense else math.nan,
+        "dense_twin": str(twin.get("label", twin.get("name"))) if isinstance(twin, dict) else "",
         "cores": result["utilization"]["cores_used"],
     }

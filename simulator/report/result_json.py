@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from simulator.config.chip import ChipConfig
 from simulator.energy.area import chip_area
 from simulator.energy.cmos45 import Cmos45
 from simulator.energy.uncertainty import TOTAL, Uncertainty
@@ -113,7 +114,7 @@ def _trace(run: Run) -> dict[str, Any]:
         "content_hash": trace.content_hash,
         "phase": trace.phase,
         "tokens": trace.n_tokens,
-        "encoding": trace.encoding.code,
+        "encoding": trace.encoding.label,
         "levels": trace.encoding.levels,
         "timesteps": trace.encoding.n_timesteps,
         "layers": len(trace.layers),
@@ -133,7 +134,7 @@ def _energy(run: Run, bands: bool) -> dict[str, Any]:
         "share_by_grade": ledger.grade_shares(),
         **({"uncertainty": _uncertainty(run.uncertainty)} if bands else {}),
         "cmos45": _cmos45(run.op_count, run.cmos45),
-        "dense_twin": None if run.dense is None else _dense(run.dense),
+        "dense_twin": None if run.dense is None else _dense(run.dense, run.chip),
     }
 
 
@@ -177,9 +178,11 @@ def _cmos45(paper: Cmos45, by_precision: Mapping[str, Cmos45]) -> dict[str, Any]
     }
 
 
-def _dense(dense: DenseTwin) -> dict[str, Any]:
+def _dense(dense: DenseTwin, chip: ChipConfig) -> dict[str, Any]:
     return {
         "name": dense.name,
+        "label": dense.beside(chip),
+        "node_nm": dense.node_nm,
         "energy_pj": dense.energy_pj,
         "energy_per_token_pj": dense.energy_per_token_pj,
         "latency_ps": dense.latency_ps,

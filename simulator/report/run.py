@@ -16,6 +16,7 @@ from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45
 from simulator.energy.ledger import EnergyLedger
 from simulator.energy.uncertainty import Uncertainty, uncertainty
 from simulator.engine.result import SimResult
+from simulator.mapper.mapping_file import MappingFile
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Trace
@@ -40,6 +41,8 @@ class DenseTwin:
         Busy over elapsed time, mean over all cores of the chips in use.
     area_mm2
         Silicon of the chips in use, or None where the chip file gives none.
+    node_nm
+        Of its technology.
     """
 
     name: str
@@ -48,6 +51,12 @@ class DenseTwin:
     n_tokens: int
     time_util: float
     area_mm2: float | None
+    node_nm: float
+
+    def beside(self, chip: ChipConfig) -> str:
+        """Its name, with both nodes where that of ``chip`` is another."""
+        here = chip.technology.node_nm
+        return self.name if here == self.node_nm else f"{self.name} ({self.node_nm:g} nm; the chip is {here:g} nm)"
 
     @property
     def energy_per_token_pj(self) -> float:
@@ -80,6 +89,8 @@ class Run:
         Of the op count that the bridge and the headlines start from.
     bisection
         Break-even with the dense twin found by further simulations, or None when it was not asked for.
+    mapping
+        Content of the mapping file, where the widths are not those of the chip file.
     """
 
     mapped: Mapped
@@ -91,6 +102,7 @@ class Run:
     warnings: tuple[str, ...]
     precision: Precision = PAPER_PRECISION
     bisection: Bisection | None = None
+    mapping: MappingFile | None = None
 
     @property
     def chip(self) -> ChipConfig:

@@ -31,6 +31,7 @@ def manifest_dict(run: Run, files: list[str]) -> dict[str, Any]:
         "command": run.command,
         "chip": {"name": run.chip.name, "sha256": chip_sha256(run.chip)},
         "trace": {"name": run.trace.name, "content_hash": run.trace.content_hash},
+        "mapping": "chip" if run.mapping is None else run.mapping.fields(),
         "made_prices": _made_prices(run.chip),
         "dense_twin": None if run.dense is None else run.dense.name,
         "python": platform.python_version(),

@@ -164,7 +164,8 @@ def comparison_table(run: Run) -> pd.DataFrame:
     for column, kind in (("spiking_pj", "spiking"), ("dense_pj", "dense")):
         rows.append((f"memory-inclusive, Lemaire 2022 ({kind})", memory[column].sum(), math.nan, LEMAIRE_SCOPE))
     if run.dense is not None:
-        rows.append((f"dense twin {run.dense.name}", run.dense.energy_pj, run.dense.latency_per_token_ps, _TWIN_SCOPE))
+        twin = f"dense twin {run.dense.beside(run.chip)}"
+        rows.append((twin, run.dense.energy_pj, run.dense.latency_per_token_ps, _TWIN_SCOPE))
     table = pd.DataFrame(rows, columns=["model", "energy_pj", "latency_per_token_ps", "scope"])
     table.insert(2, "energy_per_token_pj", table["energy_pj"] / run.n_tokens)
     table.insert(3, "chip_over", run.ledger.total_pj / table["energy_pj"].where(table["energy_pj"] > 0))

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.actions import terminal_columns
+from simulator.outputs.shown_text import one_line
 from simulator.report.cells import as_cells
 from simulator.report.compare import Finished, energy_causes, energy_difference, headline, time_causes
 from simulator.report.format import (
@@ -192,7 +193,9 @@ def print_frame(frame: pd.DataFrame, title: str, console: Console) -> None:
     cells = as_cells(frame)
     table = _table(console, title, [], [])
     for name, numeric in zip(cells.headings, cells.numeric, strict=True):
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+        table.add_column(
+            Text(_printable(console, name)), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold"
+        )
     for row in cells.rows:
         _add(console, table, *row)
     if not console.is_terminal:
@@ -203,7 +206,7 @@ def print_frame(frame: pd.DataFrame, title: str, console: Console) -> None:
 def _table(console: Console, title: str, words: list[str], numbers: list[str]) -> Table:
     """An empty table; its frame is ASCII where the output cannot show another."""
     table = Table(
-        title=title,
+        title=Text(_printable(console, title)),
         title_justify="left",
         title_style="bold",
         caption_justify="left",
@@ -265,8 +268,8 @@ def _say(console: Console, line: str, style: Literal["bold", "yellow"] | None = 
 
 
 def _printable(console: Console, text: str) -> str:
-    """``text`` as the encoding of the output can show it."""
-    shown = text.translate(_NOT_ASCII) if console.options.ascii_only else text
+    """``text`` as the encoding of the output can show it; control characters as escapes, markup as it is."""
+    shown = one_line(text.translate(_NOT_ASCII) if console.options.ascii_only else text)
     return shown.encode(console.encoding, "replace").decode(console.encoding)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simulator.config.chip import ChipConfig
+from simulator.mapper.mapping_file import MappingFile
 from simulator.mapping.mapped import Mapped
 from simulator.report.format import format_power
 from simulator.report.storage_table import unbounded
@@ -30,6 +31,7 @@ def _always(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
         *((f"{' and '.join(added)}: each spike reads its cached row anew, as a weight row is read",) if added else ()),
         *_order_of_tokens(chip),
         *_of_handshakes(chip),
+        *_of_reuse(chip),
         *((idle,) if chip.core.soma.every == "timestep" else ()),
     )
 
@@ -43,6 +45,30 @@ def unpublished(chip: ChipConfig) -> Iterator[str]:
         yield f"static power of {format_power(static.value)}{span} per chip is assumed, no published figure"
     if chip.area is None:
         yield "the chip file has no area: none of its sources gives one"
+
+
+def of_mapping(chosen: MappingFile | None, asked: object) -> tuple[str, ...]:
+    """Where the widths of stages and layers come from, when not from the chip file."""
+    if chosen is None:
+        return (
+            ("mapping auto: no widths found that beat those of the chip file, which stay",) if asked == "auto" else ()
+        )
+    if asked == "auto":
+        return (
+            f"mapping auto: widths of stages and layers were chosen for the least {chosen.objective} in closed form",
+        )
+    return ("widths of stages and layers are those of a mapping file, see manifest.json",)
+
+
+def _of_reuse(chip: ChipConfig) -> tuple[str, ...]:
+    """What rows that are read once for several packets leave out."""
+    more = (chip.core.dendrite.accumulators_per_core or 0) - chip.core.limits.neurons
+    if more <= 0:
+        return ()
+    return (
+        f"{more} accumulators per core beyond one per neuron (core.dendrite.accumulators_per_core) leak and take area"
+        " only as far as chip.static_power and area of the chip file hold them",
+    )
 
 
 def _order_of_tokens(chip: ChipConfig) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Literal
 from simulator.choices import Precision
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_files import load_chip, load_dense_twin
+from simulator.config.dense_twin import twin_from
 from simulator.errors import SpikewattError
+from simulator.mapper.mapping_file import MappingFile, load_mapping
 from simulator.outputs.names import path_below
 from simulator.outputs.output_file import TIMELINE, check_writable_file
 from simulator.report.progress import ProgressLine
@@ -38,11 +40,14 @@ class SimulateRequest:
     trace, encoding
         Name or path of a trace file, and the code under which its counts are replayed; None: the code of the trace.
     dense_twin
-        ``auto``: the dense chip of the same node; ``none``; or the name or path of a chip with ``replay: dense``.
+        ``auto``: made from the chip (`simulator.config.dense_twin`); ``shipped``: the shipped dense chip of the same
+        node; ``none``; or the name or path of a chip with ``replay: dense``.
     breakeven
         Find the spike rates that break even with the dense twin.
     sample_tokens
         Tokens whose spikes are simulated, each for its neighbours too; see `simulator.simulation.simulation.simulate`.
+    mapping
+        ``chip``, ``auto``, or the path of a mapping file.
     precision
         Precision of the 45 nm op count that the report starts from.
     allow_uncosted
@@ -70,6 +75,7 @@ class SimulateRequest:
     dense_twin: str = "auto"
     breakeven: bool = False
     sample_tokens: int | Literal["auto", "all"] = "auto"
+    mapping: str = "chip"
     precision: Precision = "fp32"
     allow_uncosted: bool = False
     memory_limit_bytes: int | None = None
@@ -106,9 +112,12 @@ def run_request(request: SimulateRequest, progress: ProgressLine) -> Simulated:
     check_place(folder, request.force)
     if request.timeline is not None:
         check_writable_file(request.timeline, TIMELINE, inputs=(find_trace(request.trace), Path(request.chip)))
+    mapping = _mapping(request, trace)
+    if isinstance(mapping, MappingFile) and mapping.schedule is not None and not _names_schedule(request):
+        chip = load_chip(request.chip, [*request.overrides, f"schedule.kind={mapping.schedule}"])
     twin = twin_of(chip, request.dense_twin)
     progress.say(f"{trace} on {chip.name}; the first run on a machine compiles the kernels")
-    run = _simulated(request, chip, trace, twin, progress)
+    run = _simulated(request, chip, trace, twin, mapping, progress)
     if request.timeline is not None and (left_out := write_timeline(run, request.timeline)):
         progress.say(f"{request.timeline}: {left_out} slices beyond the first {SLICES_MAX} are left out")
     verified = _verified(run, request.verify)
@@ -118,16 +127,18 @@ def run_request(request: SimulateRequest, progress: ProgressLine) -> Simulated:
 
 
 def twin_of(chip: ChipConfig, dense_twin: str) -> ChipConfig | None:
-    """The dense twin that a request names; ``auto`` gives none to a chip that is dense itself.
+    """The dense twin that a request names; ``auto`` and ``shipped`` give none to a chip that is dense itself.
 
     Raises
     ------
     SpikewattError
         When the named chip does not replay densely.
     """
-    if dense_twin == "none" or (dense_twin == "auto" and chip.replay == "dense"):
+    if dense_twin == "none" or (dense_twin in ("auto", "shipped") and chip.replay == "dense"):
         return None
     if dense_twin == "auto":
+        return twin_from(chip)
+    if dense_twin == "shipped":
         return load_dense_twin(chip)
     twin = load_chip(dense_twin)
     if twin.replay != "dense":
@@ -141,8 +152,27 @@ def _trace(request: SimulateRequest) -> Trace:
     return trace if request.encoding is None else as_encoding(trace, request.encoding)
 
 
+def _mapping(request: SimulateRequest, trace: Trace) -> Literal["chip", "auto"] | MappingFile:
+    """The mapping that a request names, its file read and checked."""
+    if request.mapping in ("chip", "auto"):
+        if request.mapping == "auto" and request.breakeven:
+            raise SpikewattError("break-even is searched at the widths of the chip file: set --mapping chip")
+        return "chip" if request.mapping == "chip" else "auto"
+    return load_mapping(Path(request.mapping), trace)
+
+
+def _names_schedule(request: SimulateRequest) -> bool:
+    """Whether an override of the request says which schedule is simulated."""
+    return any(override.split("=", 1)[0].strip() in ("schedule", "schedule.kind") for override in request.overrides)
+
+
 def _simulated(
-    request: SimulateRequest, chip: ChipConfig, trace: Trace, twin: ChipConfig | None, progress: ProgressLine
+    request: SimulateRequest,
+    chip: ChipConfig,
+    trace: Trace,
+    twin: ChipConfig | None,
+    mapping: Literal["chip", "auto"] | MappingFile,
+    progress: ProgressLine,
 ) -> Run:
     # Loaded late: the progress line is on the terminal before the figures and numba load.
     from simulator.simulation.simulation import simulate
@@ -158,6 +188,7 @@ def _simulated(
         memory_limit_bytes=request.memory_limit_bytes,
         breakeven=request.breakeven,
         sample_tokens=request.sample_tokens,
+        mapping=mapping,
     )
 
 

@@ -18,11 +18,13 @@ from simulator.engine.limits import check_memory
 from simulator.engine.result import SimResult
 from simulator.engine.token_sample import sample_size
 from simulator.errors import SpikewattError
+from simulator.mapper.mapping_file import MappingFile
+from simulator.mapper.optimize import optimize
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
 from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin, Run, time_util
-from simulator.simulation.assumptions import assumptions, unpublished
+from simulator.simulation.assumptions import assumptions, of_mapping, unpublished
 from simulator.trace.trace import Trace
 
 Progress = Callable[[str, int, int], None]
@@ -40,6 +42,7 @@ def simulate(
     memory_limit_bytes: int | None = None,
     breakeven: bool = False,
     sample_tokens: int | Literal["auto", "all"] = "auto",
+    mapping: Literal["chip", "auto"] | MappingFile = "chip",
 ) -> NotebookRun:
     """Simulate ``trace`` on ``chip``.
 
@@ -64,6 +67,9 @@ def simulate(
     sample_tokens
         Tokens whose spikes are simulated, each for its neighbours too; ``auto``: so many that the standard error of
         time and of energy is below 1 %, all up to 64 (`simulator.engine.token_sample`).
+    mapping
+        ``chip``: widths as the chip files say; ``auto``: the mapper chooses them for the least energy, those of the
+        twin too; or a mapping file, beside which the twin is mapped as its own chip file says.
 
     Raises
     ------
@@ -77,20 +83,25 @@ def simulate(
     if breakeven and dense_chip is None:
         raise SpikewattError("break-even is that with a dense twin, and none is simulated: leave one of the two out")
     sample = sample_size(trace, sample_tokens)
-    mapped = map_trace(trace, chip)
-    twin = None if dense_chip is None else _mapped_twin(dense_chip, trace, memory_limit_bytes)
+    chosen = mapping_for(chip, trace, mapping)
+    mapped = map_trace(trace, chip, None if chosen is None else chosen.widths(trace))
+    trace = mapped.trace
+    if dense_chip is not None:
+        dense_chip = _served_alike(dense_chip, chip)
+    twin = None if dense_chip is None else _mapped_twin(dense_chip, trace, memory_limit_bytes, mapping)
     result, ledger = _priced(mapped, progress, allow_uncosted, memory_limit_bytes, sample)
     dense = None if twin is None else dense_twin(twin, progress, sample)
     return NotebookRun(
         mapped=mapped,
         result=result,
         ledger=ledger,
-        cmos45=cmos45_all(trace),
+        cmos45=cmos45_all(mapped.trace),
         dense=dense,
         command=command,
-        warnings=assumptions(mapped),
+        warnings=(*assumptions(mapped), *of_mapping(chosen, mapping)),
         precision=precision,
         bisection=_bisection(chip, trace, dense_chip, dense, progress) if breakeven else None,
+        mapping=chosen,
     )
 
 
@@ -114,9 +125,30 @@ def repriced(run: Run, chip: ChipConfig, command: str) -> Run:
     )
 
 
-def _mapped_twin(chip: ChipConfig, trace: Trace, memory_limit_bytes: int | None) -> Mapped:
+def _served_alike(twin: ChipConfig, chip: ChipConfig) -> ChipConfig:
+    """The twin, forming the logits of the same tokens as ``chip``."""
+    return twin.model_copy(update={"schedule": twin.schedule.model_copy(update={"logits": chip.schedule.logits})})
+
+
+def mapping_for(chip: ChipConfig, trace: Trace, mapping: Literal["chip", "auto"] | MappingFile) -> MappingFile | None:
+    """The widths that a request asks for; None for those of the chip file, also where the mapper finds none better."""
+    if isinstance(mapping, MappingFile):
+        return mapping
+    if mapping == "chip":
+        return None
+    found = optimize(chip, trace, "energy", check=False)
+    return None if found.best is found.own else found.mapping
+
+
+def _mapped_twin(
+    chip: ChipConfig,
+    trace: Trace,
+    memory_limit_bytes: int | None,
+    mapping: Literal["chip", "auto"] | MappingFile,
+) -> Mapped:
     """The trace on its twin; refuses a twin that does not fit before anything is simulated."""
-    mapped = map_trace(trace, chip)
+    chosen = mapping_for(chip, trace, mapping) if mapping == "auto" else None
+    mapped = map_trace(trace, chip, None if chosen is None else chosen.widths(trace))
     if memory_limit_bytes is not None:
         check_memory(mapped, threads_for(trace), memory_limit_bytes)
     return mapped
@@ -128,7 +160,8 @@ def dense_twin(mapped: Mapped, progress: Progress | None = None, sample: int | N
     result, ledger = _priced(mapped, progress, sample=sample)
     area = chip_area(chip)
     area_mm2 = None if area is None else area.chip_mm2 * result.n_chips
-    return DenseTwin(chip.name, ledger.total_pj, result.total_ps, trace.n_tokens, time_util(result), area_mm2)
+    of_trace = ledger.total_pj, result.total_ps, trace.n_tokens
+    return DenseTwin(chip.name, *of_trace, time_util(result), area_mm2, chip.technology.node_nm)
 
 
 def _bisection(

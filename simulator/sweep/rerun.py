@@ -15,7 +15,7 @@ from simulator.report.result_json import leaves
 from simulator.report.run import Run
 from simulator.sweep.compute import simulate_point
 from simulator.sweep.space import Point, code_sha256, in_chip
-from simulator.sweep.store import ORIGIN, POINTS, RESULT, SWEEP, point_text, read_json
+from simulator.sweep.store import ORIGIN, POINTS, RESULT, SWEEP, point_text, read_object, sealed
 from simulator.trace.trace_files import load_trace
 
 MOST_DIFFERENCES = 10
@@ -64,12 +64,12 @@ def rerun_point(name: str, root: Path) -> Rerun:
         As the chip, the trace or the simulation find.
     """
     path = _find(name, root)
-    stored = path.read_text(encoding="utf-8")
+    stored = path.read_text(encoding="utf-8", errors="replace")
     point, code = _point(path)
     run = simulate_point(point, Path.cwd())
     text = point_text(point, run)
     # the hash of the code is no finding: another program may well compute the same numbers
-    again = text.replace(code_sha256(), code) if code else text
+    again = sealed(text.replace(code_sha256(), code)) if code else text
     differences = () if again == stored else tuple(_differences(json.loads(stored), json.loads(again)))
     return Rerun(path, run, again == stored, differences, code == code_sha256())
 
@@ -96,7 +96,7 @@ def _some(paths: Iterable[Path]) -> str:
 
 def _point(path: Path) -> tuple[Point, str]:
     """The point that a stored result is of, and the hash of the code that computed it."""
-    origin = (read_json(path) or {}).get(ORIGIN, {})
+    origin = (read_object(path) or {}).get(ORIGIN, {})
     try:
         values, base, trace = dict(origin["values"]), str(origin["base"]), str(origin["trace"])
         code = str(origin["code_sha256"])

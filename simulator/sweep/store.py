@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from simulator.bounded_json import read_json
 from simulator.config.sweep import SweepConfig
 from simulator.errors import OutputError
 from simulator.outputs.output_file import JSON, PAGE, TEXT, replaced_whole
@@ -27,10 +30,12 @@ from simulator.sweep.space import Point, code_sha256
 
 SWEEP, POINTS = "sweep.json", "points"
 RESULT, ERROR = "result.json", "error.json"
+SEAL = "sha256"  # last key of the origin: the hash of the text before it, so that an edited result is computed again
 ORIGIN = "point"  # key of a result: values, chip, trace and code of its point
 SCHEMA = "spikewatt/sweep"
 SCHEMA_VERSION = 2
 SWEEP_FOLDER = FolderKind("sweep", SWEEP, SCHEMA)
+_SEALED = re.compile(r', "sha256": "[0-9a-f]{64}"}}$')
 _KINDS = {".json": JSON, ".html": PAGE}
 
 # What of a result the table shows beside the objectives, whole branches included.
@@ -66,15 +71,18 @@ class Store:
         commit(self.folder / SWEEP, _json(about | {"trace_content_hashes": dict(trace_hashes)}))
 
     def result(self, point_id: str) -> dict[str, Any] | None:
-        """The result of a point as flat keys; None when there is none, or not a whole one of this schema."""
-        result = read_json(self.folder / POINTS / point_id / RESULT)
-        if result is None or (result.get("schema"), result.get("schema_version")) != (RESULT_SCHEMA, RESULT_VERSION):
+        """The result of a point as flat keys; None when there is none, or an edited one, or one of another schema."""
+        path = self.folder / POINTS / point_id / RESULT
+        result = read_object(path)
+        if result is None or not is_sealed(path.read_bytes()):
+            return None
+        if (result.get("schema"), result.get("schema_version")) != (RESULT_SCHEMA, RESULT_VERSION):
             return None
         return flatten({key: part for key, part in result.items() if key != ORIGIN})
 
     def error(self, point_id: str) -> str | None:
         """Why a point failed, or None when it did not."""
-        found = read_json(self.folder / POINTS / point_id / ERROR)
+        found = read_object(self.folder / POINTS / point_id / ERROR)
         return None if found is None else f"{found.get('kind')}: {found.get('reason')}"
 
     def keep_result(self, point: Point, run: Run, unpriced: Mapping[str, Any] | None = None) -> None:
@@ -140,7 +148,24 @@ def point_text(point: Point, run: Run, unpriced: Mapping[str, Any] | None = None
     """
     result = result_dict(run, bands=False, unpriced=unpriced)
     del result["elapsed"]
-    return json.dumps(result | {ORIGIN: _origin(point)}, ensure_ascii=False, allow_nan=False) + "\n"
+    return sealed(json.dumps(result | {ORIGIN: _origin(point)}, ensure_ascii=False, allow_nan=False))
+
+
+def sealed(text: str) -> str:
+    """The text of a result, whose last key is its origin, with the hash of it at its end in place of any other."""
+    body = _SEALED.sub("}}", text.rstrip("\n")).removesuffix("}}")
+    return f"{body}{_seal(body)}\n"
+
+
+def is_sealed(data: bytes) -> bool:
+    """Whether the text of a result is as it was written."""
+    body = data.rstrip(b"\n").decode("utf-8", "replace")
+    cut = len(body) - len(_seal(""))
+    return cut > 0 and body[cut:] == _seal(body[:cut])
+
+
+def _seal(body: str) -> str:
+    return f', "{SEAL}": "{hashlib.sha256(body.encode()).hexdigest()}"}}}}'
 
 
 def _origin(point: Point) -> dict[str, Any]:
@@ -169,10 +194,10 @@ def commit(path: Path, text: str) -> None:
         raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_object(path: Path) -> dict[str, Any] | None:
     """A JSON object; None when there is no such file or its content is anything else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (FileNotFoundError, ValueError):
         return None
     except OSError as error:

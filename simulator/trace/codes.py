@@ -6,7 +6,7 @@ This module loads no numpy by itself: the command line takes its choices from he
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Wide = NDArray[np.int64]
 
 Code = Literal["binary", "ternary", "bitwise", "bitwise_twos", "graded"]
-Firing = Literal["unary", "bits", "twos"]
+Firing = Literal["unary", "bits", "twos", "nested"]
 MAX_LEVELS = 32767
 GRADED_LEVELS = 127  # of an INT8 activation; a graded count takes one timestep whatever its levels
 
@@ -32,6 +32,7 @@ class CodeSpec:
     firing
         When a count fires: the branch of the compiled engine and of the oracle. ``unary``: in the first abs(n)
         timesteps. ``bits``: where a bit of abs(n) is set. ``twos``: where a bit of n in two's complement is set.
+        ``nested``: once, in timestep T - abs(n).
     timesteps
         Timesteps T that a count unrolls to.
     levels
@@ -50,6 +51,8 @@ class CodeSpec:
         Whether counts may be negative.
     multiplies
         Whether a packet carries a number by which the receiver multiplies its weights (MAC), not a spike (AC).
+    sums_suffixes
+        Whether the receiver adds, at the end of each timestep, all that has come so far to each of its sums.
     """
 
     firing: Firing
@@ -62,6 +65,7 @@ class CodeSpec:
     payload_bits: Callable[[Encoding], int]
     signed: bool = True
     multiplies: bool = False
+    sums_suffixes: bool = False
 
 
 def _bits(encoding: Encoding) -> int:
@@ -142,3 +146,30 @@ SPECS: dict[Code, CodeSpec] = {
     ),
 }
 CODES: tuple[Code, ...] = tuple(SPECS)
+
+
+def _send_nested(encoding: Encoding, counts: Wide, t: int | Wide) -> Wide:
+    import numpy as np
+
+    return np.asarray(np.sign(counts) * (np.abs(counts) == encoding.n_timesteps - t), dtype=np.int64)
+
+
+def nested(spec: CodeSpec) -> CodeSpec:
+    """The row of a unary code whose trains are sent as nested sets, for the same counts and the same sums.
+
+    The spikes of a unary train in timestep t + 1 are a subset of those in t. So each activation sends one packet, the
+    largest count first, in timestep T - abs(n); the receiver adds the running sum of rows to its total after each
+    timestep, which counts a row that came in timestep t another T - t times. It is the product sparsity of a train of
+    its own (Prosperity, Wei et al., HPCA 2025).
+    """
+    return replace(
+        spec,
+        firing="nested",
+        sends=_send_nested,
+        spikes=lambda encoding, counts: (counts != 0).astype(counts.dtype),
+        weight=lambda encoding, t: encoding.n_timesteps - t,
+        sums_suffixes=True,
+    )
+
+
+NESTED: dict[Code, CodeSpec] = {code: nested(SPECS[code]) for code in ("binary", "ternary")}

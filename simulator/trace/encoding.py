@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.trace.codes import CODES, MAX_LEVELS, SPECS, Code, CodeSpec
+from simulator.trace.codes import CODES, MAX_LEVELS, NESTED, SPECS, Code, CodeSpec
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,36 @@ class Encoding:
     graded        -levels .. levels  one packet that carries n, when n is not 0;      1
                                      the receiver multiplies
     ============  =================  ===============================================  ================
+
+    With ``nested`` an activation of a unary code sends one packet for its train (`simulator.trace.codes.nested`).
     """
 
     code: Code
     levels: int
+    nested: bool = False
 
     def __post_init__(self) -> None:
         if self.code not in CODES:
             raise ValueError(f"encoding {self.code!r}, expected {', '.join(CODES[:-1])} or {CODES[-1]}")
         if not 1 <= self.levels <= MAX_LEVELS:
             raise ValueError(f"{self.levels} levels, expected 1 to {MAX_LEVELS}")
+        if self.nested and self.code not in NESTED:
+            raise ValueError(f"nested trains of {self.code}, expected a unary code: {' or '.join(NESTED)}")
 
     @property
     def spec(self) -> CodeSpec:
         """The row of the code."""
-        return SPECS[self.code]
+        return NESTED[self.code] if self.nested else SPECS[self.code]
+
+    @property
+    def unfolded(self) -> Encoding:
+        """The same code with a packet for every spike."""
+        return replace(self, nested=False)
+
+    @property
+    def label(self) -> str:
+        """The code in words."""
+        return f"{self.code}, nested" if self.nested else self.code
 
     @property
     def signed(self) -> bool:

@@ -32,6 +32,8 @@ class SingleSpike(NamedTuple):
 
 FIRST_NEURON = SingleSpike()
 
+MOST_COUNTS = 1 << 30  # of all layers and tokens; two bytes each
+
 
 def parse_sizes(text: str) -> list[int]:
     """``"64,32,16"`` as widths of a chain of layers; raises TraceError for anything else."""
@@ -98,6 +100,8 @@ def synthetic_trace(
         raise TraceError(f"pattern {pattern!r}, expected one of {', '.join(known)}{did_you_mean(pattern, known)}")
     if len(sizes) < 2:
         raise TraceError(f"sizes {list(sizes)}, expected at least two: inputs and outputs of one layer")
+    if (counts := tokens * sum(sizes[:-1])) > MOST_COUNTS:
+        raise TraceError(f"tokens {tokens} of sizes {list(sizes)}: {counts} counts, expected at most {MOST_COUNTS}")
     try:
         encoding = Encoding(code, levels)
     except ValueError as error:

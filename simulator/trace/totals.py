@@ -30,24 +30,27 @@ class LayerWork(NamedTuple):
 
 
 def stream_spikes(trace: Trace, stream_id: str) -> int:
-    """Spikes of one stream: each -1 or 1 of each timestep of each token counts as one."""
-    return int(trace.spikes_per_token(stream_id).sum())
+    """Spikes of one stream: each -1 or 1 of each timestep counts as one, of the tokens that its stage works on."""
+    return int(trace.spikes_per_token(stream_id)[trace.works_on(stream_id)].sum())
 
 
 def layer_work(trace: Trace) -> dict[str, LayerWork]:
     """Work of each layer by its id, in the order of the trace; each stream is counted once."""
     spikes = {stream_id: stream_spikes(trace, stream_id) for stream_id in dict.fromkeys(x.stream for x in trace.layers)}
     return {
-        x.layer_id: LayerWork(spikes[x.stream], spikes[x.stream] * x.n_out, trace.n_tokens * x.n_in * x.n_out)
+        x.layer_id: LayerWork(
+            spikes[x.stream], spikes[x.stream] * x.n_out, int(trace.works_on(x.layer_id).sum()) * x.n_in * x.n_out
+        )
         for x in trace.layers
     }
 
 
 def op_macs(trace: Trace, op: Op, positions: Ints) -> int:
-    """Multiply-accumulates of an op whose tokens see ``positions``, int64 [tokens].
+    """Multiply-accumulates of an op, over the tokens that its stage works on; they see ``positions``, int64 [tokens].
 
     Products that spikes drive (`Op.per_spike`) count as the dense products that they stand for.
     """
+    positions = positions[trace.works_on(op.op_id)]
     fixed, per_position = op.work_per_token.get("vector.mac", (0, 0))
     macs = int((fixed + per_position * positions).sum())
     if op.stream is None:

@@ -10,8 +10,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.choices import Logits
 from simulator.errors import TraceError, did_you_mean
 from simulator.trace.encoding import Encoding
+from simulator.trace.sequences import sequence_starts
 
 Phase = Literal["prefill", "decode"]
 PHASES: tuple[Phase, ...] = get_args(Phase)  # a token's phase is stored as its index here
@@ -198,6 +200,8 @@ class Trace:
         Identity of the trace: sha256 of its manifest (``traces/README.md``); empty when it was never on file.
     path
         File it was read from, for error lines; empty when it was made in memory.
+    logits
+        The tokens whose logits are formed, see `served`: a choice of who uses the trace, not part of its file.
     """
 
     name: str
@@ -213,6 +217,7 @@ class Trace:
     window: int | None = None
     content_hash: str = ""
     path: str = ""
+    logits: Logits = "all"
     _loaded: dict[str, NDArray[np.integer]] = field(default_factory=dict, init=False, repr=False)
 
     def __str__(self) -> str:
@@ -253,10 +258,61 @@ class Trace:
         """Ops by id."""
         return {op.op_id: op for op in self.ops}
 
+    @cached_property
+    def local_streams(self) -> frozenset[str]:
+        """Ids of the streams that trigger work of ops at home and drive no layer."""
+        return frozenset(op.stream for op in self.ops if op.stream is not None)
+
     @property
     def where(self) -> str:
         """What an error line begins with: the file, or the name of a trace made in memory."""
         return self.path or self.name
+
+    def served(self, logits: Logits) -> Trace:
+        """The same trace, with logits for ``all`` tokens, or for the ``last`` of each prompt and each decoded one.
+
+        Serving a prompt needs the logits of its last token alone; scoring a text needs them all.
+        """
+        return self if logits == self.logits else replace(self, logits=logits)
+
+    @cached_property
+    def forms_logits(self) -> NDArray[np.bool_]:
+        """Bool [tokens]: whether the logits of a token are formed."""
+        if self.logits == "all":
+            return np.ones(self.n_tokens, np.bool_)
+        ends = np.concatenate([sequence_starts(self.positions)[1:], [True]])
+        decoded = self.phases == DECODE
+        forms: NDArray[np.bool_] = decoded | ends | np.concatenate([decoded[1:], [False]])
+        return forms
+
+    @cached_property
+    def head_stages(self) -> frozenset[str]:
+        """Ids of the stages that make logits: with the head as an op, or driving its layer, or collecting from it."""
+        heads = {layer.layer_id for layer in self.layers if layer.kind == "head"}
+        return frozenset(
+            stage.stage_id
+            for stage in self.stages[1:]  # the first one takes every token in
+            if heads & {*stage.layers, *stage.sources}
+            or any(self.op_by_id[op_id].kind == "head" for op_id in stage.ops if op_id in self.op_by_id)
+        )
+
+    def works(self, stage: Stage) -> NDArray[np.bool_]:
+        """Bool [tokens]: whether a stage works on a token; the stages behind the last block where logits are formed."""
+        return self.forms_logits if stage.stage_id in self.head_stages else np.ones(self.n_tokens, np.bool_)
+
+    @cached_property
+    def stage_of(self) -> Mapping[str, Stage]:
+        """Stage by the id of each op, layer and stream that belongs to it, and by its own."""
+        return {
+            owner: stage
+            for stage in self.stages
+            for owner in (*stage.ops, *stage.layers, *self.streams_of(stage), stage.stage_id)
+        }
+
+    def works_on(self, owner: str) -> NDArray[np.bool_]:
+        """Bool [tokens]: whether the stage of an op, layer or stream works on a token."""
+        stage = self.stage_of.get(owner)
+        return np.ones(self.n_tokens, np.bool_) if stage is None else self.works(stage)
 
     def take(self, tokens: slice | NDArray[np.integer] | NDArray[np.bool_]) -> Trace:
         """The same program with some of the tokens, chosen as numpy chooses; it was never on file."""
@@ -285,8 +341,9 @@ class Trace:
         return live
 
     def spikes_per_token(self, stream_id: str) -> NDArray[np.int64]:
-        """Spikes of a stream over all timesteps, int64 [tokens]."""
-        spikes: NDArray[np.int64] = self.encoding.spikes_per_count(self.spike_counts(stream_id)).sum(axis=1)
+        """Spikes of a stream over all timesteps, int64 [tokens]; those of a local stream are never nested."""
+        encoding = self.encoding.unfolded if stream_id in self.local_streams else self.encoding
+        spikes: NDArray[np.int64] = encoding.spikes_per_count(self.spike_counts(stream_id)).sum(axis=1)
         return spikes
 
     def spike_counts(self, stream_id: str) -> NDArray[np.integer]:

@@ -10,6 +10,7 @@ import io
 import tokenize
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ from simulator.trace.trace_manifest import (
 MANIFEST = "manifest.json"
 # Room for the header of a .npy file (128 bytes as numpy writes it) beyond its data: more is not one of our arrays.
 NPY_HEADER_MAX_BYTES = 1024
-MANIFEST_MAX_BYTES = 64 * 2**20
+MANIFEST_MAX_BYTES = 32 * 2**20
 DEFLATE_LEVEL = 6
 
 # What zipfile and zlib raise on damaged, encrypted or exotic archives.
@@ -257,11 +258,11 @@ def _read_manifest(archive: zipfile.ZipFile, path: Path) -> bytes:
 def _check_archive(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> None:
     """The archive holds the members of the manifest, each once and of its size, and nothing that no hash protects."""
     wanted = {MANIFEST, *manifest.members}
-    names = archive.namelist()
-    for name in names:
+    names = Counter(archive.namelist())
+    for name, times in names.items():
         if name not in wanted:
             raise TraceError(f"{path}: {name}: not in the manifest")
-        if names.count(name) > 1:
+        if times > 1:
             raise TraceError(f"{path}: {name}: stored twice")
     for name, member in manifest.members.items():
         if name not in names:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from simulator.bounded_json import parse_json
 from simulator.errors import TraceError, did_you_mean
 from simulator.outputs.names import title_fault
 from simulator.trace.codes import Code
@@ -22,6 +23,8 @@ FORMAT = "spikewatt-trace"
 SCHEMA_VERSIONS = (1, 2)
 POSITIONS = "positions.npy"
 PHASES_MEMBER = "phases.npy"
+MOST_VALUES = 1_000_000  # of a manifest; that of a model of 126 blocks has 60,000
+MOST_STREAMS, MOST_LAYERS, MOST_OPS = 8192, 16384, 65536
 
 
 class _Strict(BaseModel):
@@ -174,12 +177,13 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     """
     where = f"{where}: manifest.json"
     try:
-        raw = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        raw = parse_json(data, most_values=MOST_VALUES)
+    except ValueError as error:
         raise TraceError(f"{where}: not JSON: {error}") from error
     if not isinstance(raw, dict):
         raise TraceError(f"{where}: {type(raw).__name__}, expected an object")
     version = _check_version(raw, where)
+    _check_sizes(raw, where)
     try:
         manifest = Manifest.model_validate_json(data) if version > 1 else _read_v1(raw)
     except ValidationError as error:
@@ -196,6 +200,15 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
             f" {manifest.content_hash[:12]}.."
         )
     return manifest
+
+
+def _check_sizes(raw: Mapping[str, Any], where: str) -> None:
+    """Refuse more streams, layers or ops than any model has, before each of them is read."""
+    bounds = {"streams": MOST_STREAMS, "layers": MOST_LAYERS, "ops": MOST_OPS, "stages": MOST_STREAMS}
+    for key, most in (bounds | {"members": MOST_STREAMS + 2}).items():
+        found = raw.get(key)
+        if isinstance(found, (list, dict)) and len(found) > most:
+            raise TraceError(f"{where}: {key}: found {len(found)}, expected at most {most}")
 
 
 def _read_v1(raw: Mapping[str, Any]) -> Manifest:

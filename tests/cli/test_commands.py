@@ -308,7 +308,7 @@ def test_a_preset_by_name_and_by_file(of_model: tuple[object, ...], work: Path) 
     assert {op.kind for op in trace.ops} >= {"hadamard", "encode"}
     preset = trace.origin["preset"]
     assert isinstance(preset, dict)
-    assert (preset["name"], preset["rotation"]) == ("sdllm", "hadamard")
+    assert (preset["name"], preset["rotation"]) == ("sdllm", "online")
     (work / "mine.yaml").write_text("name: mine\nsummary: clips a lot\ntimesteps: 3\nencoder: {clip: 1}\n")
     by_file = run_program("capture", *of_model, "--preset", "./mine.yaml", "--out", "mine.npz", "--quiet")
     assert re.search(r"warning: \d+ values were beyond the largest count and clipped to it \(attn_in \d+", by_file.out)
@@ -448,7 +448,7 @@ def test_report_as_json_has_null_where_there_is_no_twin(two_reports: None, work:
         ('{"schema": "x"}', "r/result.json: found schema ('x', None), expected ('spikewatt/result', 1)"),
         (
             '{"schema": "spikewatt/result", "schema_version": 1}',
-            "r/result.json: damaged: no number where 'energy' is expected",
+            "r/result.json: damaged: chip.name: found None, expected text",
         ),
     ],
 )
@@ -461,3 +461,16 @@ def test_report_refuses_what_is_no_report(content: str | None, message: str, wor
 
 def test_report_says_how_to_get_one(work: Path, refused: Refused) -> None:
     assert refused(run_program("report")) == "reports: holds no report, expected one; `spikewatt simulate` writes it"
+
+
+def test_calibrate_without_a_target_writes_the_scales_of_the_text(
+    of_model: tuple[object, ...], work: Path, refused: Refused
+) -> None:
+    done = run_program("calibrate", *of_model, "-T", 7, "--tokens", 40, "--out", "mine.yaml")
+    assert done.code == 0, done.err
+    assert re.match(r"mine\.yaml, mine\.npz: perplexity \S+ on \d+ held-out tokens, sdllm \S+, float ", done.out)
+    assert run_program("validate", "mine.yaml").out == "mine.yaml: preset 'mine' (ternary, T=7)\n"
+    assert run_program("perplexity", *of_model, "--tokens", 20, "--preset", "mine.yaml").code == 0
+    Path("mine.npz").unlink()
+    line = refused(run_program("perplexity", *of_model, "--tokens", 20, "--preset", "mine.yaml"))
+    assert "mine.npz: cannot read the moments of a calibration" in line

@@ -58,14 +58,14 @@ def test_a_full_report_has_every_file(full_report: tuple[Path, Done]) -> None:
 def test_a_full_report_has_the_dense_twin_and_names_its_place_last(full_report: tuple[Path, Done]) -> None:
     folder, done = full_report
     twin = json.loads((folder / "result.json").read_text())["energy"]["dense_twin"]
-    assert twin["name"] == "dense-int8-45nm"
+    assert (twin["name"], twin["label"], twin["node_nm"]) == ("loihi-like-dense", "loihi-like-dense", 14)
     assert done.out.splitlines()[-1] == f"report: {folder / 'report.html'}"
 
 
 def test_progress_is_on_stderr_as_plain_lines(full_report: tuple[Path, Done]) -> None:
     _, done = full_report
     assert "loihi-like: 100 %\n" in done.err
-    assert "dense-int8-45nm: 100 %\n" in done.err
+    assert "loihi-like-dense: 100 %\n" in done.err
     assert done.err.endswith("writing the report\n")
     assert "100 %" not in done.out
 

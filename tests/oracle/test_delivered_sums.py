@@ -13,7 +13,7 @@ from simulator.config import load_chip
 from simulator.engine.delivered import delivered_sums, deliveries
 from simulator.errors import ConservationError, ModelError
 from simulator.mapping.place import map_trace
-from simulator.trace.codes import Code
+from simulator.trace.codes import CODES, NESTED, Code
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace_files import load_trace
 from simulator.verify import verify
@@ -23,15 +23,26 @@ MODEL = ROOT / "traces" / "model"
 TRACE = ROOT / "traces" / "shakespeare-ternary-T15.npz"
 
 
-@pytest.mark.parametrize("code", ["ternary", "binary", "bitwise", "bitwise_twos"])
+@pytest.mark.parametrize(
+    ("code", "reuse"),
+    [*((code, "none") for code in CODES if code != "graded"), *((code, "nested") for code in NESTED)],
+)
 @pytest.mark.parametrize("multicast", [False, True])
-def test_random_weights_in_every_code_of_spikes(code: Code, multicast: bool) -> None:
+def test_random_weights_in_every_code_of_spikes(code: Code, multicast: bool, reuse: str) -> None:
     """Inputs and outputs are cut over cores, so partial sums of several blocks make one neuron's sum."""
-    chip = make_chip(core__limits={"axons_in": 4, "neurons": 3}, noc__multicast=multicast, chip__max_chips=9)
+    chip = make_chip(
+        core__limits={"axons_in": 4, "neurons": 3},
+        noc__multicast=multicast,
+        chip__max_chips=9,
+        core__synapse__reuse=reuse,
+        core__dendrite__accumulators_per_core=6,
+    )
     trace = synthetic_trace("poisson", [9, 7], code=code, levels=3, tokens=2, head=False)
     (stage,), neurons = trace.stages, np.arange(7)
     weights = np.random.default_rng(1).integers(-127, 128, (9, 7)).astype(np.int8)
-    plan, events = deliveries(stage, map_trace(trace, chip))
+    mapped = map_trace(trace, chip)
+    plan, events = deliveries(stage, mapped)
+    trace = mapped.trace
     sums = delivered_sums("layers.0", events, plan, stage, trace, weights, neurons)
     assert np.array_equal(sums, trace.spike_counts("layers.0.in").astype(np.int64) @ weights.astype(np.int64))
     lost = delivered_sums("layers.0", events[1:], plan, stage, trace, weights, neurons)

@@ -230,6 +230,51 @@ def test_a_tile_of_captured_spikes_in_every_code(code, sync):
     assert_equal_to_oracle(trace, make_chip(core__limits=limits, sync__kind=sync, chip__max_chips=9, **tiled(2, 3)))
 
 
+NESTED = {"core__synapse__reuse": "nested", "core__dendrite__accumulators_per_core": 512}
+
+
+@pytest.mark.parametrize("code", ["ternary", "binary"])
+@pytest.mark.parametrize("every", ["timestep", "stage"])
+@pytest.mark.parametrize("sync", ["barrier", "handshake"])
+@pytest.mark.parametrize("accumulators", ["registers", "sram"])
+@pytest.mark.parametrize("tile", [1, 2])
+def test_nested_trains(code, every, sync, accumulators, tile):
+    """Partial sums over rows and columns, one packet for each activation that is not 0; a local stream stays unary."""
+    trace = synthetic_trace("poisson", [9, 7, 5], code=code, levels=3, tokens=3, seed=3)
+    trace = with_local_stream(trace, (1, 2), {"vector.add": (1, 3)})
+    chip = make_chip(
+        core__soma__every=every,
+        core__limits={"axons_in": 5, "neurons": 4},
+        core__dendrite__accumulators=accumulators,
+        core__dendrite__accumulator_banks=3,
+        sync__kind=sync,
+        chip__max_chips=9,
+        **tiled(tile) | NESTED,
+    )
+    assert_equal_to_oracle(trace, chip)
+
+
+def test_a_nested_train_fetches_a_row_once_and_adds_each_sum_once_a_timestep():
+    """Counts 3, -1 and 0 of T = 3 into 7 neurons: 2 packets of 7 adds each, and 3 suffix sums of 7; 4 packets flat."""
+    trace = synthetic_trace("silent", [3, 7], levels=3, tokens=1, head=False, ops=False)
+    (stage,) = trace.stages
+    trace = replace(trace, load_counts={stage.stream: np.array([[3, -1, 0]], np.int8)}.__getitem__)
+    flat, nested = (
+        {row.action: row.count for row in replay(map_trace(trace, make_chip(**changes))).action_counts}
+        for changes in ({}, NESTED)
+    )
+    assert (flat["packet"], flat["word_read"], flat["accumulate"]) == (4, 4, 4 * 7)
+    assert (nested["packet"], nested["word_read"], nested["accumulate"]) == (2, 2, 2 * 7 + 3 * 7)
+
+
+@pytest.mark.parametrize("code", ["bitwise", "bitwise_twos", "graded"])
+def test_trains_that_are_not_unary_are_not_nested(code):
+    trace = synthetic_trace("poisson", [9, 7], code=code, levels=3, tokens=1)
+    with pytest.raises(ConfigError, match=f"core.synapse.reuse: found nested, .* the trace is {code}"):
+        map_trace(trace, make_chip(**NESTED))
+    replay(map_trace(trace, make_chip(replay="dense", **NESTED)))
+
+
 def test_a_tile_reads_the_union_of_the_rows_of_its_tokens():
     """Rows 0 and 1, then 1 and 2, then 2 alone, each count 3: alone 5 x 3 reads; in tiles of 2, {0, 1, 2} and {2}."""
     trace = synthetic_trace("silent", [4, 7], levels=3, tokens=3, head=False, ops=False)
@@ -288,6 +333,7 @@ def cases(draw):
     router = draw(st.sampled_from("PPNRV"))
     torus = router != "V" and draw(st.booleans())
     sync = draw(st.sampled_from(["barrier", "barrier", "handshake"]))
+    code = draw(st.sampled_from(CODES))
     places = draw(st.one_of(st.none(), st.integers(1, 4))) if sync == "barrier" else None
     multicast = router != "V" and draw(st.booleans())
     one_size = torus and sync == "handshake" and not multicast  # markers beside longer spikes are refused
@@ -314,7 +360,8 @@ def cases(draw):
         core__dendrite__accumulators=draw(st.sampled_from(["registers", "sram"])),
         core__dendrite__accumulator_banks=draw(st.one_of(st.none(), st.integers(1, 5))),
         core__synapse__tile=draw(st.sampled_from([1, 2])),
-        core__dendrite__accumulators_per_core=64,
+        core__dendrite__accumulators_per_core=128,
+        core__synapse__reuse=draw(st.sampled_from(["none", "nested"])) if code in ("binary", "ternary") else "none",
         schedule={"chunk": draw(st.sampled_from([2, 3]))},
         core__synapse__weight_bits=f"{draw(st.sampled_from([1, 4, 8]))} bit",
         replay=draw(st.sampled_from(["captured", "captured", "dense"])),
@@ -331,7 +378,6 @@ def cases(draw):
         dram=make_dram(f"{draw(st.sampled_from([48, 64, 200]))} bit", draw(st.sampled_from(["all", "active"]))),
     )
     closed_form = st.tuples(st.integers(0, 5), st.integers(0, 5))
-    code = draw(st.sampled_from(CODES))
     trace = synthetic_trace(
         draw(st.sampled_from(["poisson", "full", "silent"])),
         draw(st.lists(st.integers(1, 14), min_size=2, max_size=4)),
@@ -340,6 +386,8 @@ def cases(draw):
         tokens=draw(st.integers(1, 2)),
         seed=draw(st.integers(0, 999)),
     )
+    if draw(st.booleans()):  # a head that is a layer: the stage that drives it works where logits are formed
+        trace = replace(trace, layers=(*trace.layers[:-1], replace(trace.layers[-1], kind="head")))
     if draw(st.booleans()):
         actions = st.sampled_from(["vector.add", "vector.mac", "memory.read", "memory.write"])
         trace = with_local_stream(trace, draw(closed_form), draw(st.dictionaries(actions, closed_form)))
@@ -387,10 +435,11 @@ def texts(draw):
     return np.array(positions, np.int64), np.array(phases, np.uint8)
 
 
-schedules = st.one_of(
-    st.integers(1, 3).map(lambda n: Schedule(chunk=n)),
-    st.sampled_from(["pipelined", "auto"]).map(lambda kind: Schedule(kind=kind)),
+kinds = st.one_of(
+    st.integers(1, 3).map(lambda n: {"chunk": n}),
+    st.sampled_from(["pipelined", "auto"]).map(lambda kind: {"kind": kind}),
 )
+schedules = st.builds(lambda kind, logits: Schedule(**kind, logits=logits), kinds, st.sampled_from(["last", "all"]))
 
 
 @examples(15)

@@ -124,6 +124,7 @@ def chip_fields() -> dict[str, Any]:
                 "energy": price("30 pJ"),
             }
         },
+        "schedule": {"logits": "all"},
     }
 
 
@@ -371,7 +372,7 @@ def make_run(
     placement = make_placement(trace, chip)
     result = make_result(trace, chip, placement)
     ledger = build_ledger(result, chip, allow_uncosted)
-    twin = DenseTwin("dense-int8-45nm", 0.4 * ledger.total_pj, result.total_ps // 3, trace.n_tokens, 0.25, 1.5)
+    twin = DenseTwin("dense-int8-45nm", 0.4 * ledger.total_pj, result.total_ps // 3, trace.n_tokens, 0.25, 1.5, 45)
     return NotebookRun(
         mapped=Mapped.at(trace, chip, placement),
         result=result,

@@ -12,10 +12,10 @@ from simulator.compiled import ZERO, step, subroutine
 from simulator.engine.kernels.stage_records import MARKER, Counts, Packets, Scratch, StageArrays, StageTotals
 
 # How a count turns into packets: timestep by timestep (a graded count in its only one), bit by bit of its size or
-# of its two's complement, or once as it is (dense replay).
-UNARY, BITWISE, DENSE, TWOS = 0, 1, 2, 3
+# of its two's complement, once as it is (dense replay), or once in a timestep that tells its size.
+UNARY, BITWISE, DENSE, TWOS, NESTED = 0, 1, 2, 3, 4
 # Firing of a code (`simulator.trace.codes`) -> its number here.
-FIRINGS: dict[str, int] = {"unary": UNARY, "bits": BITWISE, "twos": TWOS}
+FIRINGS: dict[str, int] = {"unary": UNARY, "bits": BITWISE, "twos": TWOS, "nested": NESTED}
 
 
 class Emission(NamedTuple):
@@ -36,7 +36,7 @@ class HomeRanges(NamedTuple):
 
 
 @step
-def fires(count: int, timestep: int, code: int) -> bool:
+def fires(count: int, timestep: int, n_timesteps: int, code: int) -> bool:
     """Whether an activation with this count sends a packet in this timestep."""
     if code == DENSE:
         return True
@@ -45,6 +45,8 @@ def fires(count: int, timestep: int, code: int) -> bool:
     size = -count if count < 0 else count
     if code == BITWISE:
         return (size >> timestep) & 1 == 1
+    if code == NESTED:
+        return size == n_timesteps - timestep
     return size > timestep
 
 
@@ -97,7 +99,7 @@ def emit_home(
         end = min(group + soma.lanes, stop)
         fired = 0
         for row in range(group, end):
-            if fires(counts[row], timestep, senders.code):
+            if fires(counts[row], timestep, senders.n_timesteps, senders.code):
                 fired += 1
         if fired == 0:
             soma_ps += soma.idle_ps
@@ -105,7 +107,7 @@ def emit_home(
         soma_ps += soma.update_ps + fired * soma.fire_ps
         spikes += fired
         for row in range(group, end):
-            if fires(counts[row], timestep, senders.code):
+            if fires(counts[row], timestep, senders.n_timesteps, senders.code):
                 so_far = Emission(n, soma_ps, out_ps, spikes)
                 n, out_ps = send(row, senders.segment_of_row[row], home, now, stage, so_far, emitted)
     return Emission(n, soma_ps, out_ps, spikes)

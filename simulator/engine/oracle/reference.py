@@ -28,7 +28,7 @@ from simulator.engine.oracle import reference_handshake
 from simulator.engine.oracle.reference_cores import Event, ReferenceCores, ReferenceResult
 from simulator.engine.oracle.reference_network import Delivery, Packet
 from simulator.engine.oracle.reference_ops import Work, dram_ps, op_ps, op_work
-from simulator.engine.oracle.reference_schedule import Active, chunk_of, rounds
+from simulator.engine.oracle.reference_schedule import Active, chunk_of, rounds, works
 from simulator.engine.oracle.reference_storage import channel_ps, chips_of, store_of, touches
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
@@ -48,7 +48,7 @@ def reference_simulate(mapped: Mapped) -> ReferenceResult:
             found.barrier_ps[core] += barriers * oracle.barrier_ps()
         for _, token in active:
             found.start_ps.setdefault(token, now)
-            found.end_ps[token] = ended  # the last stage that works on it has the last word
+            found.end_ps[token] = ended  # of the last stage that works on it
         now = ended
     found.stall_ps = oracle.network.stall_ps
     return found
@@ -123,7 +123,7 @@ class _Oracle(ReferenceCores):
         places = [store_of(op, stage, self.trace, self.stored) for op in ops]
         touched = [touches(*at, self.chip, len(self.blocks(stage.stage_id))) for at in zip(ops, places, strict=True)]
         return [
-            op_work(op, self.trace, token, self.n_timesteps(), self.fires, counted)
+            op_work(op, self.trace, token, self.n_timesteps(), self.fires_at_home, counted)
             for op, counted in zip(ops, touched, strict=True)
         ]
 
@@ -138,7 +138,8 @@ class _Oracle(ReferenceCores):
         if dram is None:
             return 0
         for stage, token in active:
-            chunk = chunk_of(self.trace, token, self.chip.schedule.chunk)
+            together = chunk_of(self.trace, token, self.chip.schedule.chunk)
+            chunk = [member for member in together if works(self.trace, stage, member)]
             for layer_id in stage.layers if token == chunk[0] else ():
                 if layer_id in self.placement.streamed:
                     bursts = sum(len(self.bursts(block, stage, chunk)) for block in self.blocks(layer_id))

@@ -6,11 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import product
 
 from simulator.config.provenance import Action
 from simulator.engine.oracle.reference_network import Delivery, Packet, ReferenceChipNetwork
-from simulator.engine.oracle.reference_schedule import chunk_of
+from simulator.engine.oracle.reference_reuse import SharedRows, add_suffixes
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
 from simulator.trace.codes import Firing
@@ -63,8 +62,7 @@ class ReferenceCores:
         self.trace, self.chip, self.placement, self.stored = mapped.trace, mapped.chip, mapped.placement, mapped.stored
         self.found = ReferenceResult()
         self.network = ReferenceChipNetwork(mapped.placement, mapped.chip)
-        self._fetch_shares: dict[Block, tuple[int, int]] = {}
-        self._read: set[tuple[Block, int, tuple[int, int]]] = set()  # rows read, each in its tile of tokens
+        self.shared_rows = SharedRows(self)
 
     def count(self, layer: str, component: str, action: str, times: int = 1) -> None:
         """Note that an action was done."""
@@ -97,7 +95,17 @@ class ReferenceCores:
         """Whether an activation with this spike count sends a packet in timestep t."""
         if self.chip.replay == "dense":
             return True
+        if self.nested():  # the whole train in one packet, the largest count first
+            return abs(count) == self.n_timesteps() - t
         return FIRES[self.trace.encoding.spec.firing](count, t)
+
+    def fires_at_home(self, count: int, t: int) -> bool:
+        """The same of a local stream, whose trains are never nested."""
+        return abs(count) > t if self.nested() else self.fires(count, t)
+
+    def nested(self) -> bool:
+        """Whether a unary train is sent as one packet, and its sums are sums over suffixes."""
+        return self.chip.core.synapse.reuse == "nested" and self.chip.replay == "captured"
 
     def emit(
         self, home: Block, stage: Stage, t: int, counts: list[int], soma_ps: int = 0, out_ps: int = 0
@@ -163,7 +171,7 @@ class ReferenceCores:
         core = self.chip.core
         turns = len(self.turns(block))
         read_ps = (core.synapse.word_interval or core.synapse.word_read.latency).value
-        packets, fetches = self.fetch_share(block)
+        packets, fetches = self.shared_rows.share(block)
         fetch_ps = -(-read_ps * sum(self.word_slots(block, row)) * fetches // packets)
         update_ps = self.accumulator_ps() * sum(self.accumulator_slots(block))
         return {
@@ -219,38 +227,9 @@ class ReferenceCores:
         there = [b for b in self.placement.blocks if b.core == block.core and b.role == "layer"]
         return there[: there.index(block)]
 
-    def tile_of(self, token: int) -> tuple[int, int]:
-        """The tile of a token, as (first token of its chunk, number of the tile in the chunk)."""
-        chunk = chunk_of(self.trace, token, self.chip.schedule.chunk)
-        return chunk[0], chunk.index(token) // self.chip.core.synapse.tile
-
-    def fetch_share(self, block: Block) -> tuple[int, int]:
-        """(packets of a block over the whole trace, rows that it reads for them), both at least 1."""
-        if self.chip.core.synapse.tile == 1:
-            return 1, 1
-        if block not in self._fetch_shares:
-            stage = next(stage for stage in self.trace.stages if block.owner in stage.layers)
-            packets, read = 0, set()
-            for token, row in product(range(self.trace.n_tokens), range(block.row_start, block.row_stop)):
-                count = self.counts_of(stage, token)[row]
-                sent = sum(self.fires(count, t) for t in range(self.n_timesteps()))
-                packets += sent
-                read |= {(self.tile_of(token), row)} if sent else set()
-            self._fetch_shares[block] = max(packets, 1), max(len(read), 1)
-        return self._fetch_shares[block]
-
-    def fetches(self, block: Block, row: int, token: int) -> bool:
-        """Whether a packet has its row read: each one, or in a tile of tokens the first that comes."""
-        if self.chip.core.synapse.tile == 1:
-            return True
-        at = (block, row, self.tile_of(token))
-        first = at not in self._read
-        self._read.add(at)
-        return first
-
     def count_served(self, block: Block, row: int, token: int) -> None:
         """What a target core does for one spike packet of a row."""
-        fetches = self.fetches(block, row, token)
+        fetches = self.shared_rows.fetches(block, row, token)
         words, synops = self.shape(block)
         layer = block.owner
         self.count(layer, "axon_in", "lookup")
@@ -271,16 +250,16 @@ class ReferenceCores:
             self.count(layer, "dendrite", "accumulator_write", times)
 
     def update(self, block: Block, received: bool) -> int:
-        """Neurons of a target at the end of a timestep, on a chip that updates them in each."""
-        soma = self.chip.core.soma
+        """Neurons of a target at the end of a timestep: sums over suffixes, updates if the chip does them in each."""
+        soma, added = self.chip.core.soma, add_suffixes(self, block) if self.nested() else 0
         if soma.every == "stage":
-            return 0
+            return added
         action = soma.update if received else soma.update_idle
         taken = math.ceil(block.n_cols / soma.lanes) * action.latency.value
         self.count(block.owner, "soma", "update" if received else "update_idle", block.n_cols)
         self.found.busy_ps[block.core] += taken
         self.work(block.core, "soma", taken)
-        return taken
+        return added + taken
 
     def carry(self, packets: list[Packet]) -> int:
         """Sort packets by (cycle, core, sequence), let the network deliver them, count senders' axons and links.

@@ -28,7 +28,7 @@ def one_by_one(trace: Trace, tokens: list[int]) -> Iterator[Active]:
     """Each token through all stages that work on it before the next starts."""
     for token in tokens:
         for stage in trace.stages:
-            if works_on(trace, stage, token):
+            if works(trace, stage, token):
                 yield [(stage, token)]
 
 
@@ -39,9 +39,29 @@ def sequential(trace: Trace, size: int) -> Iterator[Active]:
         chunk = chunk_of(trace, token, size)
         for stage in trace.stages:
             for member in chunk:
-                if works_on(trace, stage, member):
+                if works(trace, stage, member):
                     yield [(stage, member)]
         token = chunk[-1] + 1
+
+
+def works(trace: Trace, stage: Stage, token: int) -> bool:
+    """Whether a stage works on a token: those that make logits do not on a prompt's tokens but the last."""
+    if trace.logits == "all" or stage not in head(trace):
+        return True
+    return decoded(trace, token) or not follows(trace, token + 1) or decoded(trace, token + 1)
+
+
+def head(trace: Trace) -> list[Stage]:
+    """The stages behind the last block: with the head as an op, or as a layer that they drive or collect from."""
+    kinds = [
+        (
+            stage,
+            [trace.op_by_id[op_id].kind for op_id in stage.ops]
+            + [trace.layer_by_id[layer_id].kind for layer_id in (*stage.layers, *stage.sources)],
+        )
+        for stage in trace.stages[1:]  # the first one takes every token in
+    ]
+    return [stage for stage, of_stage in kinds if "head" in of_stage]
 
 
 def chunk_of(trace: Trace, token: int, size: int) -> list[int]:
@@ -63,11 +83,6 @@ def joins(trace: Trace, token: int) -> bool:
     return token < trace.n_tokens and follows(trace, token) and not decoded(trace, token) | decoded(trace, token - 1)
 
 
-def works_on(trace: Trace, stage: Stage, token: int) -> bool:
-    """Whether a stage does anything for a token: the head does only for those whose logits are read."""
-    return bool(trace.stage_tokens(stage)[token]) if hasattr(trace, "stage_tokens") else True
-
-
 def pipelined(trace: Trace, tokens: list[int]) -> Iterator[Active]:
     """In each round all ``tokens`` in the chip move on by a stage, and the first that may enters the first stage.
 
@@ -82,7 +97,7 @@ def pipelined(trace: Trace, tokens: list[int]) -> Iterator[Active]:
             waiting.remove(entering)
         chip = [entering, *moved]
         at = [(stage, token) for stage, token in zip(trace.stages, chip, strict=True) if token is not None]
-        if working := [(stage, token) for stage, token in at if works_on(trace, stage, token)]:
+        if working := [(stage, token) for stage, token in at if works(trace, stage, token)]:
             yield working
 
 
@@ -95,7 +110,7 @@ def may_enter(trace: Trace, token: int, waiting: list[int], chip: list[int | Non
 
 def follows(trace: Trace, token: int) -> bool:
     """Whether a token stands right behind the one before it in the same text."""
-    return token > 0 and int(trace.positions[token]) == int(trace.positions[token - 1]) + 1
+    return 0 < token < trace.n_tokens and int(trace.positions[token]) == int(trace.positions[token - 1]) + 1
 
 
 def decoded(trace: Trace, token: int) -> bool:

@@ -23,6 +23,7 @@ def test_the_closed_form_is_within_a_tenth_of_the_engine_on_the_shipped_trace(ch
     chip = load_chip(chip_name, ["schedule.kind=sequential"])
     trace = load_trace(find_trace("shakespeare-ternary-T15")).take(slice(40, 44))
     mapped = map_trace(trace, chip)
+    trace = mapped.trace
     found = estimate(mapped, stage_works(trace, chip, stores(mapped.stored, trace)), CostModel(chip), pipelined=False)
     result = replay(mapped)
     assert found.interval_ps == pytest.approx(result.total_ps / trace.n_tokens, rel=0.1)

@@ -13,7 +13,7 @@ from simulator.errors import ModelError
 from simulator.model.balance import balance_of, channel_scales, damped, geometric_mean, head_transforms, root
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.linear import FloatLinear
-from simulator.model.moments import Moments, moments_of, read_moments, second_moments, write_moments
+from simulator.model.moments import moments_of, read_moments, second_moments, write_moments
 from simulator.model.prepare import prepared
 from simulator.model.preset import as_preset
 from simulator.model.rotation import online_rotations
@@ -139,7 +139,8 @@ def test_moments_go_to_a_file_and_back(write_model: Write, tmp_path: Path):
     moments, path = second_moments(checkpoint, [IDS]), tmp_path / "mine.npz"
     write_moments(moments, path)
     found = read_moments(path, checkpoint)
-    for before, after in ((moments.channels, found.channels), (moments.heads, found.heads)):
+    kinds = ((moments.channels, found.channels), (moments.heads, found.heads), (moments.slopes, found.slopes))
+    for before, after in kinds:
         assert set(before) == set(after)
         assert all(after[i] == pytest.approx(before[i], rel=1e-6) for i in before)
 
@@ -148,7 +149,7 @@ def test_moments_of_another_model_and_damaged_files_are_refused(write_model: Wri
     checkpoint = read_checkpoint(write_model())
     moments = second_moments(checkpoint, [IDS])
     other = tmp_path / "other.npz"
-    write_moments(Moments({i: x[:-1] for i, x in moments.channels.items()}, moments.heads), other)
+    write_moments(replace(moments, channels={i: x[:-1] for i, x in moments.channels.items()}), other)
     with pytest.raises(ModelError, match=r"channels/blocks.0.attn_in: found shape \(11,\), expected \(12,\)"):
         read_moments(other, checkpoint)
     damaged = tmp_path / "damaged.npz"
@@ -176,3 +177,27 @@ def test_a_model_without_a_tokenizer_takes_the_text_and_says_so(write_model: Wri
         prepared(checkpoint, ONLINE)
     _, _, notes = prepared(checkpoint, ONLINE, (Passage(IDS, 1, 0),))
     assert notes[0].startswith("channel scales come from the first 19 tokens of the text itself")
+
+
+def test_slopes_are_the_derivatives_of_the_gate(write_model: Write):
+    """Against finite differences of silu(gate) * up."""
+    checkpoint = read_checkpoint(write_model())
+    seen: list[tuple[np.ndarray, ...]] = []
+    dense = FloatLinear(checkpoint)
+
+    def linear(stream_id: str, values: np.ndarray) -> tuple[np.ndarray, ...]:
+        outputs = dense(stream_id, values)
+        if stream_id == "blocks.1.mlp_in":
+            seen.append(outputs)
+        return outputs
+
+    forward(checkpoint, IDS, linear)
+    gate, up = (x.astype(np.float64) for x in seen[0])
+
+    def hidden(g: np.ndarray, u: np.ndarray) -> np.ndarray:
+        return g / (1 + np.exp(-g)) * u
+
+    by_gate = (hidden(gate + 1e-5, up) - hidden(gate - 1e-5, up)) / 2e-5
+    by_up = (hidden(gate, up + 1e-5) - hidden(gate, up - 1e-5)) / 2e-5
+    expected = np.stack([(by_gate**2).mean(axis=0), (by_up**2).mean(axis=0)])
+    assert second_moments(checkpoint, [IDS]).slopes["blocks.1.mlp_in"] == pytest.approx(expected, rel=1e-4)

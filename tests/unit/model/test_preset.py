@@ -85,6 +85,12 @@ def test_a_stream_says_only_in_what_it_differs(tmp_path):
         ("timesteps: 3\nweights: {bits: 5}\n", "weights.bits: found 5, expected"),
         ("timesteps: 3\nweights: {format: float16}\n", "found float16 for weights of 8 bits, expected 16 bits"),
         ("timesteps: 3\nweights: {bits: 16, group: 4}\n", "found a group for weights of 16 bits, expected 8 or 4"),
+        ("timesteps: 3\nweights: {bits: 16, rounding: gptq}\n", "found gptq for weights of 16 bits, expected 8 or 4"),
+        (
+            "timesteps: 3\nweights: {text: a.txt}\n",
+            "found a text for weights rounded to nearest, expected",
+        ),
+        ("timesteps: 3\nweights: {rounding: gtpq}\n", r"weights.rounding: found text 'gtpq', .*did you mean 'gptq'"),
         ("timesteps: 3\nattention: {queries: true}\n", "attention.kv_bits: attention: spikes of queries need integer"),
         ("timesteps: 15\nattention: {keys: true, kv_bits: 4}\n", "counts up to 15, a KV cache of 4 bits holds 7"),
         ("levels: 300\nattention: {values: true, kv_bits: 8}\n", "counts up to 300, a KV cache of 8 bits holds 127"),

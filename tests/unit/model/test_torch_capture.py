@@ -269,3 +269,9 @@ def test_a_tree_that_is_not_llama_is_refused(llama) -> None:
 def test_presets_that_need_more_than_linear_layers_are_refused(name, message) -> None:
     with pytest.raises(ModelError, match=message):
         capture_torch(Branches(), torch.ones(2, 6), name)
+
+
+def test_weights_compensated_on_a_text_are_refused_without_a_model_that_reads_text() -> None:
+    preset = load_preset("int8").model_copy(update={"weights": WeightFields(bits=4, rounding="gptq")})
+    with pytest.raises(ModelError, match="weights rounded by gptq, expected a model with the tree of LLaMA"):
+        capture_torch(Branches(), torch.ones(2, 6), preset)

@@ -141,7 +141,10 @@ def test_headline_numbers(page, run):
 def test_comparison_names_op_count_and_twin(page, evil_page):
     finding = page.texts("p", **{"class": "finding"})[0]
     assert "of the fp32 op count" in finding
-    assert finding.endswith("2.50x that of the dense twin dense-int8-45nm.")  # 1 / 0.4, as the factory makes it
+    nodes = "(45 nm; the chip is 14 nm)"  # a ratio across nodes names both
+    assert finding.endswith(
+        f"2.50x that of the dense twin dense-int8-45nm {nodes}."
+    )  # 1 / 0.4, as the factory makes it
     assert "twin" not in Page(evil_page).texts("p", **{"class": "finding"})[0]  # that run has none
 
 

@@ -117,7 +117,7 @@ def test_the_line_is_set_beside_the_bisection(run):
 
 
 def test_a_twin_below_the_fixed_part_is_never_reached(run):
-    cheap = replace(run, dense=DenseTwin("cheap", 1.0, 1, run.n_tokens, 0.5, None))
+    cheap = replace(run, dense=DenseTwin("cheap", 1.0, 1, run.n_tokens, 0.5, None, 45))
     frame = break_even_frame(cheap)
     assert np.isnan(frame.attrs["break_even"])
     assert break_even_finding(frame).startswith("No spike rate breaks even")

@@ -126,6 +126,19 @@ def test_a_torn_result_is_computed_again(sweep):
     assert files_of("out") == before
 
 
+def test_an_edited_result_is_computed_again(sweep):
+    config = sweep({LANES: [1, 2]})
+    point = run_sweep(config, "out").frame["point"][0]
+    before = files_of("out")
+    path = Path(f"out/points/{point}/result.json")
+    text = path.read_text()
+    path.write_text(text.replace('"per_token_pj": ', '"per_token_pj": 1', 1))
+    assert path.read_text() != text
+    found = run_sweep(config, "out")
+    assert (found.computed, found.reused) == (1, 1)
+    assert files_of("out") == before
+
+
 def test_more_values_reuse_the_points_there(sweep):
     run_sweep(sweep({LANES: [1, 2]}), "out")
     found = run_sweep(sweep({LANES: [1, 2, 4]}), "out")

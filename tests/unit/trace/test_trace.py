@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from factories import make_trace
 
 from simulator.errors import TraceError
 from simulator.trace.check import check_trace
@@ -259,3 +260,29 @@ def test_counts_are_loaded_once(trace):
 
 def test_prints_as_one_line(trace):
     assert str(trace) == ("silent-4-3-2: 2 tokens (prefill), ternary spikes of 7 levels, 2 streams, 2 layers, 3 stages")
+
+
+def with_texts(positions: list[int], phases: list[int]) -> Trace:
+    trace = make_trace(n_blocks=1, n_tokens=1).take(np.zeros(len(positions), np.int64))
+    return replace(trace, positions=np.array(positions), phases=np.array(phases, np.uint8))
+
+
+def test_serving_forms_the_logits_of_the_last_prompt_token_and_of_each_decoded_one():
+    """A prompt of 3 with 2 decoded tokens, a prompt of 2 alone, a prompt of 1."""
+    trace = with_texts([0, 1, 2, 3, 4, 0, 1, 0], [0, 0, 0, 1, 1, 0, 0, 0])
+    assert trace.forms_logits.all()
+    served = trace.served("last")
+    assert served.forms_logits.tolist() == [False, False, True, True, True, False, True, True]
+    assert served.head_stages == {"head"}
+    assert [s.stage_id for s in served.stages if not served.works(s).all()] == ["head"]
+    assert served.works_on("lm_head").sum() == 5
+    assert served.served("all").forms_logits.all()
+    assert trace.served("all") is trace
+
+
+def test_a_spiking_head_is_the_stage_that_drives_it_and_the_one_that_collects_its_sums():
+    trace = make_trace(n_blocks=1, n_tokens=2)
+    layers = (*trace.layers[:-1], replace(trace.layers[-1], kind="head"))
+    trace = replace(trace, layers=layers)
+    driving = next(s.stage_id for s in trace.stages if layers[-1].layer_id in s.layers)
+    assert trace.head_stages == {driving, "head"}

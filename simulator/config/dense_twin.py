@@ -1,0 +1,75 @@
+"""The dense twin of a chip, made from the chip itself: a multiplier beside each adder, and nothing else."""
+
+from __future__ import annotations
+
+from simulator.config.chip import ChipConfig
+from simulator.config.price_models import STILLMAKER, scaled_energy
+from simulator.config.provenance import Action, Price
+from simulator.errors import ConfigError
+
+# INT8 multiply, M. Horowitz, Computing's Energy Problem, ISSCC 2014, at 45 nm and 0.9 V.
+MULTIPLY_PJ, NODE_NM, VOLTAGE = 0.2, 45.0, 0.9
+HOROWITZ = "M. Horowitz, Computing's Energy Problem (and what we can do about it), ISSCC 2014 (45 nm, 0.9 V)"
+
+
+def twin_from(chip: ChipConfig) -> ChipConfig:
+    """A dense chip with the node, memories, network, leakage and schedule of ``chip``.
+
+    Every activation is sent once, as one integer. Its accumulate is the chip's own multiply-accumulate; a chip without
+    any gets an INT8 multiply at its node and supply on top of its accumulate. Its tile is the largest that its chunk
+    and its accumulators allow.
+
+    Raises
+    ------
+    ConfigError
+        When the node or the supply of the chip is outside the scaling equations.
+    """
+    core = chip.core
+    synapse = core.synapse.model_copy(update={"reuse": "none", "tile": _tile(chip)})
+    dendrite = core.dendrite.model_copy(update={"accumulate": _multiply_accumulate(chip)})
+    return chip.model_copy(
+        update={
+            "name": f"{chip.name}-dense",
+            "summary": f"Dense twin made from {chip.name}: every activation once, through a multiplier",
+            "sources": {"horowitz2014": HOROWITZ, "stillmaker2017": STILLMAKER} | chip.sources,
+            "replay": "dense",
+            "core": core.model_copy(update={"synapse": synapse, "dendrite": dendrite}),
+        }
+    )
+
+
+def _tile(chip: ChipConfig) -> int:
+    """Tokens whose sums the accumulators hold, of those that are together."""
+    neurons = chip.core.limits.neurons
+    accumulators = chip.core.dendrite.accumulators_per_core or neurons
+    return max(1, min(chip.schedule.chunk, accumulators // neurons))
+
+
+def _multiply_accumulate(chip: ChipConfig) -> Action:
+    """What the twin does for each weight."""
+    own, dendrite = chip.core.dendrite.multiply_accumulate, chip.core.dendrite
+    if own is not None and own.energy.included_in != "dendrite.accumulate":
+        return own
+    node, voltage = chip.technology.node_nm, chip.technology.voltage or VOLTAGE
+    try:
+        made = scaled_energy(MULTIPLY_PJ, NODE_NM, VOLTAGE, node, voltage)
+    except ValueError as error:
+        raise ConfigError(
+            [f"{chip.name}: technology: {error} for a twin made from the chip; name a twin (--dense-twin NAME)"]
+        ) from None
+    add = dendrite.accumulate.energy
+    low, high = (None if bound is None else _text(bound + made.value) for bound in (add.low, add.high))
+    contained = f"the add is in {add.included_in}" if add.value is None else f"and its accumulate of {add.value:g} pJ"
+    fields = {
+        "value": _text((add.value or 0.0) + made.value),
+        "low": low,
+        "high": high,
+        "source": "horowitz2014",
+        "grade": "scaled",
+        "note": f"INT8 multiply, {made.note} (stillmaker2017); {contained}",
+    }
+    return dendrite.accumulate.model_copy(update={"energy": Price.model_validate(fields)})
+
+
+def _text(energy_pj: float) -> str:
+    return f"{energy_pj!r} pJ"

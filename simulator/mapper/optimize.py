@@ -1,0 +1,280 @@
+"""The mapper: widths of a program for an objective, checked with the engine, and what each choice is worth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+from simulator.config.chip import ChipConfig
+from simulator.energy.ledger import build_ledger
+from simulator.engine.engine import replay
+from simulator.errors import CapacityError, SpikewattError
+from simulator.mapper.cost_table import CostTable, cost_table
+from simulator.mapper.estimate import Estimate, estimate, trace_total
+from simulator.mapper.mapping_file import MappingFile, mapping_of, pattern_of
+from simulator.mapper.search import Objective, Point, Search, front, objective_value
+from simulator.mapper.stage_cost import CostModel
+from simulator.mapper.stage_work import StageWork, stage_works
+from simulator.mapping.capacity import Cut
+from simulator.mapping.mapped import Mapped
+from simulator.mapping.place import map_trace
+from simulator.mapping.storage import stores
+from simulator.mapping.widths import Widths
+from simulator.trace.trace import DECODE, Trace
+
+SAMPLE_TOKENS = 16  # of the closed form
+CHECKED_TOKENS = 4  # of the engine
+PLACED_POINTS = 8  # points that are placed before the best is chosen
+IDEAL_POINTS = 3  # of these, checked with the network model ideal
+MAX_CHIPS = 64
+CLAIM = 0.1  # largest difference between closed form and engine, relative
+
+Progress = Callable[[str], None]
+ScheduleKind = Literal["sequential", "pipelined"]
+Width = TypeVar("Width")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Widths of a program where they stand, with their closed form; None are the chip file's own."""
+
+    widths: Widths | None
+    mapped: Mapped
+    closed: Estimate
+
+    def value(self, objective: Objective) -> float:
+        """What the objective minimizes."""
+        return objective_value(objective, self.closed.energy_pj, self.closed.latency_ps, self.closed.interval_ps)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Closed form beside the engine, for the same tokens: pJ and ps of all of them."""
+
+    model: str
+    closed_pj: float
+    closed_ps: float
+    engine_pj: float
+    engine_ps: float
+
+    @property
+    def difference(self) -> float:
+        """The larger relative difference of energy and time."""
+        return max(abs(self.closed_pj / self.engine_pj - 1), abs(self.closed_ps / self.engine_ps - 1))
+
+    @property
+    def holds(self) -> bool:
+        """Whether the closed form is close enough to speak for the engine."""
+        return self.difference <= CLAIM
+
+
+@dataclass(frozen=True)
+class Optimized:
+    """What the mapper found.
+
+    Attributes
+    ----------
+    objective, schedule
+        What for.
+    best, own
+        The chosen mapping, and that of the chip file; the same where the latter is not beaten.
+    front
+        Points that no other beats in energy, time and chips, as searched, before they are placed.
+    checked
+        The chosen mapping in the engine: with the network model ideal and with cycle; empty where not asked for.
+    without
+        What is left out -> the estimate without it.
+    candidates
+        Candidates of all stages that were costed.
+    """
+
+    objective: Objective
+    schedule: ScheduleKind
+    best: Placed
+    own: Placed
+    front: tuple[Point, ...]
+    checked: tuple[Checked, ...]
+    without: tuple[tuple[str, Estimate], ...]
+    candidates: int
+
+    @property
+    def mapping(self) -> MappingFile:
+        """The chosen widths as a file; none where the chip file's own mapping stays."""
+        return mapping_of(self.best.widths or Widths(), self.objective, self.schedule)
+
+
+def schedule_of(chip: ChipConfig, trace: Trace) -> ScheduleKind:
+    """Schedule that the mapper plans for: that of the chip; ``auto`` pipelines prompts."""
+    if chip.schedule.kind in ("sequential", "pipelined"):
+        return chip.schedule.kind
+    return "sequential" if bool((trace.phases == DECODE).mean() > 0.5) else "pipelined"
+
+
+def sampled(trace: Trace, n_tokens: int) -> Trace:
+    """``n_tokens`` of the trace in a row, from its middle."""
+    if trace.n_tokens <= n_tokens:
+        return trace
+    first = (trace.n_tokens - n_tokens) // 2
+    return trace.take(slice(first, first + n_tokens))
+
+
+class Mapper:
+    """Search, placement and checks for one chip, trace and objective."""
+
+    def __init__(self, chip: ChipConfig, trace: Trace, objective: Objective, progress: Progress | None = None) -> None:
+        if chip.mapping.weights == "streamed" or chip.mapping.share_cores:
+            key = "weights=resident" if chip.mapping.weights == "streamed" else "share_cores=false"
+            raise SpikewattError(f"{chip.name}: the mapper gives each block a core; set mapping.{key}")
+        self.chip, self.trace, self.objective = chip, trace, objective
+        self.schedule = schedule_of(chip, trace)
+        self.sample = sampled(trace, SAMPLE_TOKENS)
+        self.model = CostModel(chip)
+        self._say = progress or (lambda text: None)
+
+    def run(self, max_chips: int, check: bool) -> Optimized:
+        """Find the mapping; see `optimize`."""
+        own_mapped = map_trace(self.sample, self.chip)
+        whole = self.trace.served(self.chip.schedule.logits)
+        works = stage_works(own_mapped.trace, self.chip, stores(own_mapped.stored, self.sample), whole)
+        own = self._placed(None, own_mapped, works)
+        self._say("costs of all candidates")
+        table = cost_table(works, self.model, own_mapped)
+        search = Search(table, self.model, self.schedule == "pipelined")
+        points = search.points(max_chips)
+        self._say(f"placing the best of {len(points)} mappings")
+        ranked = sorted(self._candidates(points, table, works, max_chips), key=lambda p: p.value(self.objective))
+        if check:
+            ranked = self._by_ideal(ranked)
+        best = ranked[0] if ranked and ranked[0].value(self.objective) < own.value(self.objective) else own
+        checked = tuple(self._check(best.widths, network) for network in ("ideal", "cycle")) if check else ()
+        if check and best is not own and not self._beats_own(checked[-1]):
+            best, checked = own, tuple(self._check(None, network) for network in ("ideal", "cycle"))
+        without = tuple(self._without(best, own, works))
+        return Optimized(self.objective, self.schedule, best, own, tuple(front(points)), checked, without, table.size)
+
+    def _placed(self, widths: Widths | None, mapped: Mapped, works: list[StageWork]) -> Placed:
+        return Placed(widths, mapped, estimate(mapped, works, self.model, self.schedule == "pipelined"))
+
+    def _candidates(
+        self, points: list[Point], table: CostTable, works: list[StageWork], max_chips: int
+    ) -> Iterator[Placed]:
+        """The best points as placed; those that the memory of a core or the chips do not hold are left out."""
+        for point in sorted(points, key=lambda p: (p.value(self.objective), p.energy_pj))[:PLACED_POINTS]:
+            widths = widths_of(point, table, works)
+            try:
+                mapped = map_trace(self.sample, self.chip, widths)
+            except CapacityError:
+                continue
+            if mapped.placement.n_chips <= max_chips:
+                yield self._placed(widths, mapped, works)
+
+    def _by_ideal(self, ranked: list[Placed]) -> list[Placed]:
+        """The first few in the order that the engine gives them without contention."""
+        if len(ranked) < 2:
+            return ranked
+        found = []
+        for place, placed in enumerate(ranked[:IDEAL_POINTS]):
+            checked = self._check(placed.widths, "ideal")
+            scale = objective_value(self.objective, checked.engine_pj, checked.engine_ps, checked.engine_ps)
+            found.append((scale, place, placed))
+        return [placed for _, _, placed in sorted(found, key=lambda entry: entry[:2])]
+
+    def _check(self, widths: Widths | None, network: Literal["ideal", "cycle"]) -> Checked:
+        """Closed form and engine on the same few tokens."""
+        self._say(f"checking with the network model {network}")
+        some = sampled(self.trace, CHECKED_TOKENS)
+        noc = self.chip.noc.model_copy(update={"model": network})
+        schedule = self.chip.schedule.model_copy(update={"kind": self.schedule})
+        chip = self.chip.model_copy(update={"noc": noc, "schedule": schedule})
+        mapped = map_trace(some, chip, widths)
+        works = stage_works(mapped.trace, chip, stores(mapped.stored, some))
+        closed_ps, closed_pj = trace_total(mapped, works, CostModel(chip), self.schedule == "pipelined")
+        result = replay(mapped)
+        return Checked(network, closed_pj, closed_ps, build_ledger(result, chip, True).total_pj, float(result.total_ps))
+
+    def _beats_own(self, checked: Checked) -> bool:
+        """Whether the engine finds the mapping better than the chip file's own."""
+        own = self._check(None, "cycle")
+        found, before = (
+            objective_value(self.objective, one.engine_pj, one.engine_ps, one.engine_ps) for one in (checked, own)
+        )
+        return found <= before
+
+    def _without(self, best: Placed, own: Placed, works: list[StageWork]) -> Iterator[tuple[str, Estimate]]:
+        """What the mapping would cost without each of its choices."""
+        if best.widths is None:
+            return
+        pipelined = self.schedule == "pipelined"
+        fewer = {
+            "home cores of its own for each stage": replace(best.widths, homes={}),
+            "cuts of its own for each layer": replace(best.widths, cuts={}),
+            "different widths for each stage of a kind": _uniform(best.widths),
+        }
+        for what, widths in fewer.items():
+            try:
+                yield what, estimate(map_trace(self.sample, self.chip, widths), works, self.model, pipelined)
+            except CapacityError:
+                continue
+        other = "a pipeline" if pipelined else "tokens one after another"
+        yield other, estimate(best.mapped, works, self.model, not pipelined)
+        yield "the mapper: as the chip file says", own.closed
+
+
+def optimize(
+    chip: ChipConfig,
+    trace: Trace,
+    objective: Objective = "energy",
+    max_chips: int | None = None,
+    check: bool = True,
+    progress: Progress | None = None,
+) -> Optimized:
+    """Widths of ``trace`` on ``chip`` for an objective, never worse than the chip file's own.
+
+    Parameters
+    ----------
+    chip, trace, objective
+        What is mapped where, and what the mapping minimizes: pJ of a token, its latency, pJ x ps, or the time between
+        two tokens.
+    max_chips
+        Chips at most; None: as many as the chip file allows, but no more than `MAX_CHIPS` unless it takes more itself.
+    check
+        Check the best few with the engine: network model ideal, and cycle for the chosen one.
+    progress
+        Called with what is under way.
+
+    Raises
+    ------
+    CapacityError
+        When the trace does not fit.
+    SpikewattError
+        When the chip shares cores or streams its weights.
+    """
+    mapper = Mapper(chip, trace, objective, progress)
+    own_chips = map_trace(mapper.sample, chip).placement.n_chips
+    most = min(chip.chip.max_chips, max(MAX_CHIPS, own_chips)) if max_chips is None else max_chips
+    return mapper.run(min(most, chip.chip.max_chips), check)
+
+
+def widths_of(point: Point, table: CostTable, works: list[StageWork]) -> Widths:
+    """The widths that a point has chosen."""
+    homes: dict[str, int] = {}
+    cuts: dict[str, Cut] = {}
+    for work, some, chosen in zip(works, table.some, point.chosen.tolist(), strict=True):
+        homes[work.stage.stage_id] = int(some.homes[chosen])
+        cuts.update(zip((layer.layer_id for layer in work.layers), some.cuts(chosen), strict=True))
+    return Widths(homes, cuts)
+
+
+def _uniform(widths: Widths) -> Widths:
+    """The most common width of each kind of stage and layer for all of that kind."""
+    return Widths(_most_common(widths.homes), _most_common(widths.cuts))
+
+
+def _most_common(table: Mapping[str, Width]) -> dict[str, Width]:
+    """Every name with the width that most names of its pattern have."""
+    of_pattern: dict[str, Counter[Width]] = {}
+    for name, width in table.items():
+        of_pattern.setdefault(pattern_of(name), Counter())[width] += 1
+    return {name: of_pattern[pattern_of(name)].most_common(1)[0][0] for name in table}

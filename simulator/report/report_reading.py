@@ -1,0 +1,89 @@
+"""Files of a finished report, read back: whole, or one line that says what is damaged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from simulator.bounded_json import read_json
+from simulator.errors import OutputError
+
+
+def damaged(path: Path, problem: object) -> OutputError:
+    """The fault of a report's file that cannot be read."""
+    return OutputError(f"{path.parent}: is no whole report: {path.name}: {problem}; `spikewatt simulate` writes one")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A JSON object; raises OutputError for anything else."""
+    try:
+        found = read_json(path)
+    except OSError as error:
+        raise damaged(path, error.strerror or error) from error
+    except ValueError as error:
+        raise damaged(path, error) from error
+    if not isinstance(found, dict):
+        raise damaged(path, f"found a JSON {type(found).__name__}, expected an object")
+    return found
+
+
+def check_fields(path: Path, record: Mapping[str, Any], numbers: Iterable[str], texts: Iterable[str]) -> None:
+    """Raise OutputError unless ``record`` holds finite numbers >= 0 and texts at these paths, such as ``chip.name``."""
+    for name in texts:
+        if not isinstance(found := _at(record, name), str):
+            raise OutputError(f"{path}: damaged: {name}: found {_shown(found)}, expected text")
+    for name in numbers:
+        found = _at(record, name)
+        if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found < math.inf:
+            raise OutputError(f"{path}: damaged: {name}: found {_shown(found)}, expected a number")
+
+
+def read_table(path: Path, texts: Iterable[str], numbers: Iterable[str], gaps: Iterable[str] = ()) -> pd.DataFrame:
+    """A CSV table with columns of text, of finite numbers, and of numbers some of which may be missing (``gaps``).
+
+    Raises
+    ------
+    OutputError
+        The file cannot be read, lacks a column, or has something else in it.
+    """
+    try:
+        frame = pd.read_csv(path)
+    except OSError as error:
+        raise damaged(path, error.strerror or error) from error
+    except (ValueError, OverflowError, RecursionError) as error:  # of pandas: EmptyDataError, ParserError
+        raise damaged(path, error) from error
+    for name in (*texts, *numbers, *gaps):
+        if name not in frame.columns:
+            raise damaged(path, f"found no column {name}")
+    for name in texts:
+        if frame[name].isna().any():
+            raise damaged(path, f"column {name}: found nothing, expected text")
+        frame[name] = frame[name].astype(str)
+    for name in (*numbers, *gaps):
+        frame[name] = _numbers(path, name, frame[name], name in gaps)
+    return frame
+
+
+def _numbers(path: Path, name: str, column: pd.Series[Any], may_miss: bool) -> pd.Series[Any]:
+    """The column as numbers."""
+    found = pd.to_numeric(column, errors="coerce")
+    wrong = (found.isna() & ~(column.isna() & may_miss)) | np.isinf(found.astype(float))
+    if wrong.any():
+        raise damaged(path, f"column {name}: found {_shown(column[wrong].iloc[0])}, expected a number")
+    return found
+
+
+def _at(record: Any, path: str) -> Any:
+    for key in path.split("."):
+        record = record.get(key) if isinstance(record, Mapping) else None
+    return record
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."

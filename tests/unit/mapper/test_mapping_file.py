@@ -1,0 +1,67 @@
+"""The mapping file: written, edited, read; each fault of it in one line at its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simulator.errors import ConfigError, OutputError
+from simulator.mapper.mapping_file import load_mapping, mapping_of, save_mapping
+from simulator.mapping.capacity import Cut
+from simulator.mapping.widths import Widths
+from simulator.trace.synthetic import synthetic_trace
+
+TRACE = synthetic_trace("silent", [4, 6, 5])
+
+
+def written(text: str, folder: Path) -> Path:
+    path = folder / "mapping.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_widths_come_back_as_they_were_saved(tmp_path: Path):
+    widths = Widths({"layers.0.in": 2, "layers.1.in": 3}, {"layers.0": Cut(2, 3), "layers.1": Cut(1, 5)})
+    save_mapping(mapping_of(widths, "edp", "pipelined"), tmp_path / "m.yaml")
+    read = load_mapping(tmp_path / "m.yaml", TRACE)
+    assert (read.objective, read.schedule) == ("edp", "pipelined")
+    assert read.widths(TRACE) == widths
+
+
+def test_blocks_of_one_width_share_a_line_and_an_id_goes_before_a_pattern(tmp_path: Path):
+    same = mapping_of(Widths({"layers.0.in": 2, "layers.1.in": 2}, {}), "energy", "sequential")
+    assert same.homes == {"layers.*.in": 2}
+    edited = written("homes: {layers.*.in: 2, layers.1.in: 3}\n", tmp_path)
+    assert load_mapping(edited, TRACE).widths(TRACE).homes == {"layers.0.in": 2, "layers.1.in": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("home: {layers.0.in: 2}", "1:1: home: found an unknown key"),
+        ("homes: {layers.0.im: 2}", "1:9: homes.layers.0.im: found a stage that the trace does not have"),
+        ("homes: {layers.0.in: 0}", "found 0, expected"),
+        ("homes: {layers.0.in: 5}", "found 5 home cores, expected at most 4"),
+        ("homes: {layers.*.in: 5}", "found 5 home cores, expected at most 4"),
+        ("layers: {layers.0: {row_parts: 9, col_parts: 1}}", "found 9, expected at most 4, the inputs of layers.0"),
+        ("layers: {layers.0: {col_parts: 7}}", "found 7, expected at most 6, the outputs of layers.0"),
+        ("layers: {layers.0: {row_parts: 1}}", "col_parts: found no such key"),
+        ("objective: speed", "found text 'speed', expected one of energy, latency, edp, throughput"),
+        ("schedule: later", "found text 'later', expected one of sequential, pipelined"),
+        ("homes: [1, 2]", "homes: found a list, expected a mapping"),
+    ],
+)
+def test_a_fault_is_one_line_at_its_place(text: str, line: str, tmp_path: Path):
+    with pytest.raises(ConfigError) as caught:
+        load_mapping(written(text + "\n", tmp_path), TRACE)
+    (problem,) = caught.value.problems
+    assert line in str(problem)
+    assert "mapping.yaml:1:" in str(problem)
+
+
+def test_no_other_file_is_replaced(tmp_path: Path):
+    notes = written("my notes\n", tmp_path)
+    with pytest.raises(OutputError, match="is not a mapping file"):
+        save_mapping(mapping_of(Widths(), "energy", "sequential"), notes)
+    assert notes.read_text() == "my notes\n"
