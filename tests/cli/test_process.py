@@ -14,7 +14,8 @@ from program import run_program
 
 COMMANDS = (
     *("simulate", "report", "explain", "compare", "capture", "perplexity", "calibrate", "synthesize", "fit", "map"),
-    *("sync", "sweep", "rerun", "claims", "export-ert", "import-ert", "breakeven", "validate-silicon"),
+    *("optimize", "sync", "sweep", "rerun", "claims", "export-ert", "import-ert", "breakeven", "worth"),
+    "validate-silicon",
     *("validate", "chips", "traces", "presets", "sweeps", "schema", "warmup"),
 )
 COLOUR = re.compile(r"\x1b\[[0-9;]*\b(3[0-7]|4[0-7]|9[0-7]|10[0-7]|38|48)[;m]")
