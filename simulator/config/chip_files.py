@@ -10,8 +10,9 @@ from simulator.config.chip_rules import STORED, broken_chip_rules
 from simulator.config.described_prices import expand
 from simulator.config.extends import KEY, find_chip, is_path, read_chip_tree, shipped_chips
 from simulator.config.overrides import Override, apply_override, parse_overrides
-from simulator.config.source_position import Problem
-from simulator.config.validate import validate
+from simulator.config.price_models import sram_area_mm2
+from simulator.config.source_position import Problem, in_order
+from simulator.config.validate import key_place, validate
 from simulator.config.yaml_marks import Node
 from simulator.errors import ConfigError
 from simulator.shipped import shipped_folder
@@ -62,7 +63,20 @@ def chip_from_tree(tree: Node, problems: Sequence[Problem], overrides: Sequence[
     for override in overrides:
         tree = apply_override(tree, override)
     tree, described = expand(tree)
-    return validate(ChipConfig, tree, (*problems, *described), broken_chip_rules, more_keys=(KEY,))
+    chip = validate(ChipConfig, tree, (*problems, *described), broken_chip_rules, more_keys=(KEY,))
+    _check_area(chip, tree)
+    return chip
+
+
+def _check_area(chip: ChipConfig, tree: Node) -> None:
+    """Raise ConfigError where the area of the synaptic memory is beyond the table that it follows."""
+    if chip.area is None or (cells := chip.area.sram) is None:
+        return
+    try:
+        sram_area_mm2(chip.core.sram.capacity, chip.core.sram.word, cells.node, cells.cell)
+    except ValueError as error:
+        path = ("area", "sram")
+        raise ConfigError(in_order([Problem(key_place(tree, path), path, str(error))])) from error
 
 
 def dense_twin_of(chip: ChipConfig, directory: Path | None = None) -> str:

@@ -197,3 +197,9 @@ def test_list_chips(write, toy, tmp_path):
     write(toy.replace("name: toy", "name: b"), "chips/b.yaml")
     write(toy.replace("name: toy", "name: a"), "chips/a.yaml")
     assert list_chips(tmp_path / "chips") == [("a", "A toy chip"), ("b", "A toy chip")]
+
+
+def test_an_area_beyond_its_table_is_refused_when_the_file_is_read(write):
+    area = "area: {core: {value: 1 mm2, source: horowitz2014, grade: assumed}, sram: {node: 32 nm, cell: LOP}}"
+    with pytest.raises(ConfigError, match=r"my\.yaml:3:68: area\.sram: found cell 'LOP' at 32 nm, expected one of"):
+        load_chip(write(f"extends: sdllm-asic-45nm\nname: x\n{area}\n"))
