@@ -57,7 +57,7 @@ class CostTable:
         return sum(map(len, self.some))
 
 
-def cost_table(works: Sequence[StageWork], model: CostModel, own: Mapped) -> CostTable:
+def cost_table(works: Sequence[StageWork], model: CostModel, own: Mapped, pipelined: bool = False) -> CostTable:
     """Costs of all candidates of each stage; ``own`` says what lies in memory at each home."""
     found = [candidates_of(work, model.chip, own) for work in works]
     most, n_steps = max(map(len, found)), max(work.n_steps for work in works)
@@ -67,7 +67,7 @@ def cost_table(works: Sequence[StageWork], model: CostModel, own: Mapped) -> Cos
     for s, (work, some) in enumerate(zip(works, found, strict=True)):
         cost, n = model.cost(work, some), len(some)
         token[s, :n], energy[s, :n], cores[s, :n] = cost.token_ps, cost.energy_pj, cost.cores
-        barriers[s, :n], vector[s, :n] = cost.barriers, cost.vector_ps.mean(axis=1)
+        barriers[s, :n], vector[s, :n] = cost.barriers, _of_ops(cost.vector_ps, pipelined)
         parts[s, :n] = np.stack([cost.collect_ps, cost.exchange_ps, cost.soma_ps, cost.reduce_ps], axis=1)
         steps[s, :n] = 0.0
         steps[s, :n, : work.n_steps] = cost.step_ps.mean(axis=1)
@@ -85,3 +85,9 @@ def candidates_of(work: StageWork, chip: ChipConfig, own: Mapped) -> Candidates:
         min(ceil_div(bits, bound), work.stage.width),
     )
     return candidates(work.stage, work.layers, least, chip)
+
+
+def _of_ops(vector_ps: Floats, pipelined: bool) -> Floats:
+    """Time of ops, float64 [C]: a pipeline of many stages waits for the token with the longest context in it."""
+    taken: Floats = vector_ps.max(axis=1) if pipelined else vector_ps.mean(axis=1)
+    return taken

@@ -56,7 +56,7 @@ class Estimate:
 
 
 def estimate(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipelined: bool) -> Estimate:
-    """Closed form of one token of ``mapped``, whose tokens are those of ``works``."""
+    """Closed form of one token of ``mapped``, whose tokens are those of ``works``, or evenly sampled by these."""
     placement, chip = mapped.placement, mapped.chip
     costs = [_placed_cost(work, mapped, model) for work in works]
     share = np.array([work.share for work in works])
@@ -65,7 +65,9 @@ def estimate(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipel
     latency = float(stage_ps @ share)
     interval = latency
     if pipelined:
-        interval = steady_ps(costs, share, barrier) if chip.sync.kind == "barrier" else float((stage_ps * share).max())
+        lockstep = chip.sync.kind == "barrier"
+        n = mapped.trace.n_tokens
+        interval = steady_ps(costs, share, barrier, n) if lockstep else float((stage_ps * share).max())
     return Estimate(
         latency_ps=latency,
         interval_ps=interval,
@@ -128,11 +130,15 @@ def _barriers(costs: Sequence[StageCost], share: Floats, pipelined: bool, chip: 
     return float(each.max() if pipelined else each @ share)
 
 
-def steady_ps(costs: Sequence[StageCost], share: Floats, barrier: float) -> float:
-    """Mean round of a full pipeline in lockstep, in which every stage works on a token of its own."""
+def steady_ps(costs: Sequence[StageCost], share: Floats, barrier: float, n_whole: int) -> float:
+    """Mean round of a full pipeline in lockstep, in which every stage works on a token of its own.
+
+    The tokens of the costs stand for ``n_whole`` tokens in a ring, each for as many of its neighbours.
+    """
     at_work = [cost for cost, part in zip(costs, share.tolist(), strict=True) if part >= 0.5]
     n_tokens = at_work[0].vector_ps.shape[1]
-    tokens = (np.arange(n_tokens)[:, None] - np.arange(len(at_work))) % n_tokens
+    ring = (np.arange(n_whole)[:, None] - np.arange(len(at_work))) % n_whole
+    tokens = ring * n_tokens // n_whole
     return float(round_ps(at_work, barrier, tokens).mean())
 
 

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
+import numpy as np
+
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import replay
@@ -112,6 +115,12 @@ def schedule_of(chip: ChipConfig, trace: Trace) -> ScheduleKind:
     return "sequential" if bool((trace.phases == DECODE).mean() > 0.5) else "pipelined"
 
 
+def evenly(n_whole: int, n: int) -> Ints:
+    """``n`` of ``n_whole`` tokens, the middle one of each of as many equal parts; all where there are no more."""
+    n = min(n, n_whole)
+    return (2 * np.arange(n, dtype=np.int64) + 1) * n_whole // (2 * n)
+
+
 def sampled(trace: Trace, n_tokens: int) -> Trace:
     """``n_tokens`` of the trace in a row, from its middle."""
     if trace.n_tokens <= n_tokens:
@@ -129,18 +138,18 @@ class Mapper:
             raise SpikewattError(f"{chip.name}: the mapper gives each block a core; set mapping.{key}")
         self.chip, self.trace, self.objective = chip, trace, objective
         self.schedule = schedule_of(chip, trace)
-        self.sample = sampled(trace, SAMPLE_TOKENS)
         self.model = CostModel(chip)
         self._say = progress or (lambda text: None)
 
     def run(self, max_chips: int, check: bool) -> Optimized:
         """Find the mapping; see `optimize`."""
-        own_mapped = map_trace(self.sample, self.chip)
-        whole = self.trace.served(self.chip.schedule.logits)
-        works = stage_works(own_mapped.trace, self.chip, stores(own_mapped.stored, self.sample), whole)
+        own_mapped = map_trace(self.trace, self.chip)
+        whole = own_mapped.trace
+        sample = whole.take(evenly(whole.n_tokens, SAMPLE_TOKENS))
+        works = stage_works(sample, self.chip, stores(own_mapped.stored, whole), whole)
         own = self._placed(None, own_mapped, works)
         self._say("costs of all candidates")
-        table = cost_table(works, self.model, own_mapped)
+        table = cost_table(works, self.model, own_mapped, self.schedule == "pipelined")
         search = Search(table, self.model, self.schedule == "pipelined")
         points = search.points(max_chips)
         self._say(f"placing the best of {len(points)} mappings")
@@ -164,7 +173,7 @@ class Mapper:
         for point in sorted(points, key=lambda p: (p.value(self.objective), p.energy_pj))[:PLACED_POINTS]:
             widths = widths_of(point, table, works)
             try:
-                mapped = map_trace(self.sample, self.chip, widths)
+                mapped = map_trace(self.trace, self.chip, widths)
             except CapacityError:
                 continue
             if mapped.placement.n_chips <= max_chips:
@@ -214,7 +223,7 @@ class Mapper:
         }
         for what, widths in fewer.items():
             try:
-                yield what, estimate(map_trace(self.sample, self.chip, widths), works, self.model, pipelined)
+                yield what, estimate(map_trace(self.trace, self.chip, widths), works, self.model, pipelined)
             except CapacityError:
                 continue
         other = "a pipeline" if pipelined else "tokens one after another"
@@ -252,7 +261,7 @@ def optimize(
         When the chip shares cores or streams its weights.
     """
     mapper = Mapper(chip, trace, objective, progress)
-    own_chips = map_trace(mapper.sample, chip).placement.n_chips
+    own_chips = map_trace(trace, chip).placement.n_chips
     most = min(chip.chip.max_chips, max(MAX_CHIPS, own_chips)) if max_chips is None else max_chips
     return mapper.run(min(most, chip.chip.max_chips), check)
 

@@ -74,6 +74,7 @@ class Search:
     def __init__(self, table: CostTable, model: CostModel, pipelined: bool) -> None:
         self.table, self.model, self.pipelined = table, model, pipelined
         self._rows = np.arange(len(table.some))
+        self._often = table.share >= 0.5  # at work in a round of a full pipeline; a head for few tokens is not
 
     def points(self, max_chips: int) -> list[Point]:
         """Different points of at most ``max_chips`` chips, the cheapest first.
@@ -124,7 +125,7 @@ class Search:
 
     def _round(self, chosen: Ints, barrier: float) -> float:
         """A full round in lockstep: the slowest stage in each of its steps."""
-        table, at = self.table, (self._rows, chosen)
+        table, at = self.table, (self._rows[self._often], chosen[self._often])
         slowest = table.parts_ps[at].max(axis=0).sum() + table.vector_ps[at].max() + table.step_ps[at].max(axis=0).sum()
         return float(slowest + (table.step_ps.shape[2] + 1) * barrier)
 
@@ -160,9 +161,10 @@ class Search:
         if self.model.chip.sync.kind == "handshake":
             fixed, steps = fixed + steps, np.where(steps < NEVER, 0.0, NEVER)
         weights = [self._core_weights()[i] for i in (0, CORE_WEIGHTS // 2, CORE_WEIGHTS)]
-        for most_fixed in _targets(fixed * table.share[:, None]):
-            for most_steps in _targets(steps):
-                allowed = (fixed * table.share[:, None] <= most_fixed) & (steps <= most_steps)
+        seldom = ~self._often[:, None]
+        for most_fixed in _targets(fixed[self._often]):
+            for most_steps in _targets(steps[self._often]):
+                allowed = ((fixed <= most_fixed) & (steps <= most_steps)) | (seldom & (fixed < NEVER))
                 if allowed.any(axis=1).all():
                     for of_core in weights:
                         score = table.energy_pj + of_core * table.cores

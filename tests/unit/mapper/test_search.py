@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -55,3 +56,18 @@ def test_no_more_chips_are_used_than_allowed():
     search, _ = searched(make_chip(chip__max_chips=9), [48, 96, 48, 24])
     fewest = min(point.n_chips for point in search.points(9))
     assert all(point.n_chips == fewest for point in search.points(fewest))
+
+
+def test_a_head_that_serves_few_tokens_does_not_set_the_round():
+    """The head serves the last of 16 tokens: a round lasts as long without it."""
+    chip = make_chip(chip__max_chips=9, schedule={"kind": "pipelined"})
+    trace = synthetic_trace("poisson", [6, 4, 5], tokens=3)
+    mapped = map_trace(trace, chip)
+    model = CostModel(chip)
+    works = stage_works(trace, chip, stores(mapped.stored, trace))
+    often = cost_table(works, model, mapped)
+    seldom = cost_table([*works[:-1], replace(works[-1], share=1 / 16)], model, mapped)
+    chosen = np.zeros(len(works), np.int64)
+    seldom.vector_ps[-1, 0] = often.vector_ps.max(initial=0.0, where=often.vector_ps < 1e50) * 1000
+    of_round = [Search(table, model, True).point(chosen).interval_ps for table in (often, seldom)]
+    assert of_round[1] <= of_round[0]
