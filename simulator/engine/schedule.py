@@ -185,7 +185,9 @@ def sampled_batches(trace: Trace, segment: Segment, number: int, sample: int) ->
     """Some of the rounds of a pipeline that is always full: the tokens of prompts that follow one another in a ring.
 
     A round that fills the pipeline and the one that drains it as many rounds later have no stage in common, and
-    together all. So the rounds of the ring do the work of all tokens, each token once in each stage.
+    together all. So the rounds of the ring do the work of all tokens, each token once in each stage. A round with a
+    stage that works on some tokens only, as the head does, is simulated as the rounds that it would stand for: only
+    one of them takes the time of that stage.
     """
     tokens, works, depth = segment.tokens, at_work(trace), len(trace.stages)
     n, total = len(tokens), len(tokens) + depth - 1
@@ -193,13 +195,19 @@ def sampled_batches(trace: Trace, segment: Segment, number: int, sample: int) ->
     active = works[np.arange(depth), ring]
     shapes, of_round = np.unique(active, axis=0, return_inverse=True)
     most = int(np.bincount(of_round.reshape(-1)).argmax())
-    for shape, stages in enumerate(shapes):
-        alike = np.flatnonzero(of_round.reshape(-1) == shape)
-        for rounds, weight in groups(alike, sample if shape == most else None):
-            for some in np.split(rounds, range(ROUNDS_MAX * weight, len(rounds), ROUNDS_MAX * weight)):
-                times = int(sum((total - 1 - some) // n + 1))
-                which = tuple(trace.stages[s] for s in np.flatnonzero(stages))
-                yield Batch(which, ring[some][:, stages], some, number, weight, times)
+    stages = np.flatnonzero(shapes[most])
+    which = tuple(trace.stages[s] for s in stages)
+    for rounds, weight in groups(np.flatnonzero(of_round.reshape(-1) == most), sample):
+        for some in np.split(rounds, range(ROUNDS_MAX * weight, len(rounds), ROUNDS_MAX * weight)):
+            times = int(sum((total - 1 - some) // n + 1))
+            yield Batch(which, ring[some][:, stages], some, number, weight, times)
+    for first in np.flatnonzero(of_round.reshape(-1) != most).tolist():
+        for now in range(first, total, n):
+            entered = now - np.arange(depth)
+            some = np.flatnonzero((entered >= 0) & (entered < n) & active[first])
+            if len(some):
+                which = tuple(trace.stages[s] for s in some)
+                yield Batch(which, ring[first, some][None], np.array([now]), number, times=1)
 
 
 def check_pipeline(trace: Trace, placement: Placement) -> None:

@@ -70,6 +70,21 @@ def test_a_ring_of_more_stages_than_tokens_does_the_work_of_all():
     assert any("never fill a pipeline" in warning for warning in every.warnings)
 
 
+@pytest.mark.parametrize("tokens", [3, 7])
+def test_a_slow_head_that_works_on_the_last_token_alone_does_so_once(tokens):
+    """No full round has the head in it, which works when all else has drained, and the ring of alike tokens agrees."""
+    whole = synthetic_trace("full", [5, 4, 3], tokens=tokens, levels=2)
+    *others, last = whole.ops
+    head = replace(last, kind="head", work_per_token={"vector.mac": (1_000_000, 0)})
+    trace = replace(whole, ops=(*others, head)).served("last")
+    mapped = map_trace(trace, make_chip(schedule={"kind": "auto"}))
+    every, some = replay(mapped), replay(mapped, sample=2)
+    assert trace.works(trace.stages[-1]).tolist() == [False] * (tokens - 1) + [True]
+    assert counted(some, "auto") == counted(every, "auto")
+    assert some.steady.time_per_token_ps == every.steady.time_per_token_ps
+    assert some.total_ps < every.total_ps * 1.5  # the head takes nearly all of it, and would take it twice
+
+
 def test_the_number_of_threads_changes_nothing_in_a_sample():
     trace = synthetic_trace("poisson", [9, 7, 5], tokens=40, seed=1)
     mapped = map_trace(trace, make_chip(schedule={"kind": "auto"}))
