@@ -6,7 +6,14 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+import inspect  # noqa: E402
+
+import typer  # noqa: E402
+from typer.cli import get_docs_for_click  # noqa: E402
+
+import spikewatt  # noqa: E402
 from simulator import __version__  # noqa: E402
+from simulator.cli import app  # noqa: E402
 from simulator.config.chip_reference import chip_reference  # noqa: E402
 from simulator.energy.claims import claims_table  # noqa: E402
 
@@ -14,7 +21,7 @@ project = "spikewatt"
 author = "the spikewatt authors"
 release = version = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
-myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 html_theme = "furo"
@@ -31,8 +38,32 @@ def markdown_table(frame) -> str:  # noqa: ANN001 - a DataFrame, without loading
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows) + "\n"
 
 
+def commands() -> str:
+    """The page of all commands, as typer writes it."""
+    command = typer.main.get_command(app)
+    for one in command.commands.values():
+        one.short_help = one.help  # the list of all commands cuts long ones otherwise
+    context = typer.Context(command, info_name="spikewatt")
+    lines = get_docs_for_click(obj=command, ctx=context, name="spikewatt").splitlines()
+    return "\n".join(["# Commands", *lines[1:]]) + "\n"
+
+
+def public_names() -> str:
+    """A directive of autodoc for every public name, by its public path: classes after functions."""
+    found = [(inspect.isclass(getattr(spikewatt, name)), name) for name in spikewatt.__all__]
+    lines = [line for cls, name in sorted(found) for line in directive("class" if cls else "function", name)]
+    return "\n".join(["```{eval-rst}", *lines, "```"]) + "\n"
+
+
+def directive(kind: str, name: str) -> list[str]:
+    """The lines of reStructuredText that print the docstring of a public name."""
+    return [f".. auto{kind}:: spikewatt.{name}", *(["   :members:"] if kind == "class" else []), ""]
+
+
 generated = HERE / "generated"
 generated.mkdir(exist_ok=True)
 (generated / "chip_fields.md").write_text(chip_reference(), encoding="utf-8")
 (generated / "claims.md").write_text(markdown_table(claims_table()), encoding="utf-8")
+(generated / "commands.md").write_text(commands(), encoding="utf-8")
+(generated / "public_names.md").write_text(public_names(), encoding="utf-8")
 exclude_patterns += ["generated"]
