@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simulator.config.chip import ChipConfig
-from simulator.mapper.mapping_file import MappingFile
 from simulator.mapping.mapped import Mapped
 from simulator.report.format import format_power
 from simulator.report.storage_table import unbounded
@@ -45,19 +44,6 @@ def unpublished(chip: ChipConfig) -> Iterator[str]:
         yield f"static power of {format_power(static.value)}{span} per chip is assumed, no published figure"
     if chip.area is None:
         yield "the chip file has no area: none of its sources gives one"
-
-
-def of_mapping(chosen: MappingFile | None, asked: object) -> tuple[str, ...]:
-    """Where the widths of stages and layers come from, when not from the chip file."""
-    if chosen is None:
-        return (
-            ("mapping auto: no widths found that beat those of the chip file, which stay",) if asked == "auto" else ()
-        )
-    if asked == "auto":
-        return (
-            f"mapping auto: widths of stages and layers were chosen for the least {chosen.objective} in closed form",
-        )
-    return ("widths of stages and layers are those of a mapping file, see manifest.json",)
 
 
 def _of_reuse(chip: ChipConfig) -> tuple[str, ...]:
