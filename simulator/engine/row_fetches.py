@@ -12,7 +12,8 @@ from simulator.config.chip import ChipConfig
 from simulator.engine.schedule import chunks
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
-from simulator.trace.trace import Stage, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Stage
 
 
 def packets_per_row(stage: Stage, trace: Trace, chip: ChipConfig) -> Ints:

@@ -38,7 +38,8 @@ from simulator.errors import ConservationError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.flows import Edges
 from simulator.mapping.traffic import flits_per_spike
-from simulator.trace.trace import PHASES, Stage, Trace
+from simulator.trace.trace import PHASES, Trace
+from simulator.trace.trace_program import Stage
 
 
 def simulate_batch(batch: Batch, setting: Setting, network: Network) -> BatchResult:

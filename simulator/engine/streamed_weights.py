@@ -10,7 +10,7 @@ from simulator.config.chip import ChipConfig, Dram
 from simulator.mapping.capacity import ceil_div, words_per_row
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
-from simulator.trace.trace import Layer, Stage
+from simulator.trace.trace_program import Layer, Stage
 
 
 def stage_bursts(stage: Stage, tokens: Ints, mapped: Mapped) -> dict[str, int]:
