@@ -39,8 +39,8 @@ def trace_from_nir(
     graph
         A ``nir.NIRGraph``, or a file that ``nir.write`` wrote.
     spikes
-        Name of a population -> what it sent, [timesteps, *shape] or [timesteps, samples, *shape], flattened or not: of
-        the Input node and of each node of neurons that feeds weights. Integers; where the input holds other numbers,
+        Name of a population -> what it sent, ``[timesteps, *shape]`` or ``[timesteps, samples, *shape]``, flattened
+        or not: of the Input node and of each node of neurons that feeds weights. Integers; where the input holds other numbers,
         the layers it feeds are counted as dense products.
     name
         Of the trace.
@@ -117,7 +117,8 @@ def _counts(population: str, values: NDArray[Any], network: NirNetwork) -> Count
         raise ModelError(f"NIR node {population}: values such as {values[whole != values][0]:g}, expected spikes")
     if np.abs(whole).max(initial=0) > LARGEST:
         raise ModelError(f"NIR node {population}: a count of {np.abs(whole).max():g}, expected at most {LARGEST}")
-    return whole.astype(np.int16)
+    counts: Counts = whole.astype(np.int16)
+    return counts
 
 
 def _program(network: NirNetwork, streams: list[str], weight_bits: int) -> Program:
