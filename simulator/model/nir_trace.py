@@ -40,8 +40,8 @@ def trace_from_nir(
         A ``nir.NIRGraph``, or a file that ``nir.write`` wrote.
     spikes
         Name of a population -> what it sent, ``[timesteps, *shape]`` or ``[timesteps, samples, *shape]``, flattened
-        or not: of the Input node and of each node of neurons that feeds weights. Integers; where the input holds other numbers,
-        the layers it feeds are counted as dense products.
+        or not: of the Input node and of each node of neurons that feeds weights. Integers; where the
+        input holds other numbers, the layers it feeds are counted as dense products.
     name
         Of the trace.
     weight_bits
