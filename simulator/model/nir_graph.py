@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simulator.errors import ModelError
+from simulator.model.nir_nodes import NirNode, read_nodes
 
 if TYPE_CHECKING:
     import nir
@@ -79,25 +80,26 @@ def read_network(graph: nir.NIRGraph | Path | str) -> NirNetwork:
         The extra ``nir`` is not installed, the file is no NIR graph, or the graph holds what a trace cannot:
         recurrence, a node of another type, weights after weights, neurons without weights before them.
     """
-    nodes, edges = _nodes_and_edges(graph)
+    found = read_nodes(graph)
+    nodes = found.nodes
     for name, node in nodes.items():
-        if type(node).__name__ not in KNOWN:
-            raise ModelError(f"NIR node {name}: a {type(node).__name__}, expected one of {', '.join(KNOWN)}")
+        if node.type not in KNOWN:
+            raise ModelError(f"NIR node {name}: a {node.type}, expected one of {', '.join(KNOWN)}")
     before: dict[str, list[str]] = {name: [] for name in nodes}
-    for source, target in edges:
+    for source, target in found.edges:
         before[target].append(source)
     order = _order(before)
-    populations = [name for name in order if type(nodes[name]).__name__ in (*NEURONS, "Input")]
-    if sum(type(nodes[name]).__name__ == "Input" for name in populations) != 1:
+    populations = [name for name in order if nodes[name].type in (*NEURONS, "Input")]
+    if sum(nodes[name].type == "Input" for name in populations) != 1:
         raise ModelError("NIR graph: several inputs or none, expected one Input node")
-    layers = [_layer(name, nodes, before) for name in order if type(nodes[name]).__name__ in WEIGHTS]
+    layers = [_layer(name, nodes, before) for name in order if nodes[name].type in WEIGHTS]
     layers.sort(key=lambda layer: populations.index(layer.source))
     if not layers:
         raise ModelError(f"NIR graph: no weights, expected a node of {', '.join(WEIGHTS)}")
-    feeding = {name: _feeding(name, nodes, before) for name in populations if type(nodes[name]).__name__ in NEURONS}
+    feeding = {name: _feeding(name, nodes, before) for name in populations if nodes[name].type in NEURONS}
     taken = {layer for names in feeding.values() for layer in names}
     last = tuple(layer.name for layer in layers if layer.name not in taken)
-    shapes = {name: _shape(nodes[name].output_type["output"]) for name in populations}
+    shapes = {name: nodes[name].outputs for name in populations}
     by_name = {layer.name: layer for layer in layers}
     for name, names in feeding.items():
         shapes[name] = shapes[name] or (by_name[names[0]].n_out,)  # one value for all neurons has no shape
@@ -119,22 +121,6 @@ def _check_sizes(network: NirNetwork) -> None:
                 raise ModelError(f"NIR node {layer.name}: {layer.n_out} outputs, expected the {n} of {population}")
 
 
-def _nodes_and_edges(graph: Any) -> tuple[Mapping[str, Any], list[tuple[str, str]]]:
-    """Nodes by name, and edges without repetitions."""
-    try:
-        import nir
-    except ImportError:
-        raise ModelError("NIR graphs need the extra nir: pip install 'spikewatt[nir]'") from None
-    if not isinstance(graph, nir.NIRGraph):
-        try:
-            graph = nir.read(graph)
-        except FileNotFoundError:
-            raise ModelError(f"{graph}: no such file") from None
-        except Exception as error:  # h5py and nir raise many kinds
-            raise ModelError(f"{graph}: not a NIR graph ({error}); nir.write makes one") from None
-    return graph.nodes, list(dict.fromkeys(graph.edges))
-
-
 def _order(before: Mapping[str, list[str]]) -> list[str]:
     """The nodes, each after all that feed it; a graph that feeds back is refused."""
     try:
@@ -145,71 +131,65 @@ def _order(before: Mapping[str, list[str]]) -> list[str]:
         ) from None
 
 
-def _sources(name: str, nodes: Mapping[str, Any], before: Mapping[str, list[str]]) -> list[str]:
+def _sources(name: str, nodes: Mapping[str, NirNode], before: Mapping[str, list[str]]) -> list[str]:
     """What feeds a node, seen through Flatten nodes."""
     found: list[str] = []
     for source in before[name]:
-        passing = type(nodes[source]).__name__ in PASSING
+        passing = nodes[source].type in PASSING
         found += _sources(source, nodes, before) if passing else [source]
     return found
 
 
-def _layer(name: str, nodes: Mapping[str, Any], before: Mapping[str, list[str]]) -> NirLayer:
+def _layer(name: str, nodes: Mapping[str, NirNode], before: Mapping[str, list[str]]) -> NirLayer:
     """A node of weights with the population that feeds it."""
     node, sources = nodes[name], _sources(name, nodes, before)
     if len(sources) != 1:
         raise ModelError(f"NIR node {name}: fed by {', '.join(sources) or 'nothing'}, expected one population")
-    if type(nodes[sources[0]]).__name__ in WEIGHTS:
+    if nodes[sources[0]].type in WEIGHTS:
         raise ModelError(f"NIR node {name}: fed by the weights {sources[0]}, expected neurons between them")
-    kind = type(node).__name__
+    kind = node.type
     if kind in ("Linear", "Affine"):
-        if node.weight.ndim != 2:
-            raise ModelError(f"NIR node {name}: weights of shape {list(node.weight.shape)}, expected two axes")
-        n_out, n_in = node.weight.shape
-        return NirLayer(name, kind.lower(), int(n_in), int(n_out), int(n_in * n_out), sources[0])
-    shapes = [_shape(types[key]) for types, key in ((node.input_type, "input"), (node.output_type, "output"))]
-    if any(not size for shape in shapes for size in shape):
+        if len(node.weight) != 2:
+            raise ModelError(f"NIR node {name}: weights of shape {list(node.weight)}, expected two axes")
+        n_out, n_in = node.weight
+        return NirLayer(name, kind.lower(), n_in, n_out, n_in * n_out, sources[0])
+    if not all((*node.inputs, *node.outputs)) or {len(node.inputs), len(node.outputs)} != {len(node.weight) - 1}:
         raise ModelError(f"NIR node {name}: its input_shape is not given, expected one")
-    n_in, n_out = prod(shapes[0]), prod(shapes[1])
-    return NirLayer(name, kind.lower(), n_in, n_out, _connections(node, *shapes), sources[0])
+    n_in, n_out = prod(node.inputs), prod(node.outputs)
+    return NirLayer(name, kind.lower(), n_in, n_out, _connections(node), sources[0])
 
 
-def _connections(node: Any, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
+def _connections(node: NirNode) -> int:
     """Synapses of a convolution: those of positions in its padding are none."""
-    channels_out, channels_in, *kernel = node.weight.shape
-    total = int(channels_out) * int(channels_in)  # the weights of a group hold the channels of this group only
+    channels_out, channels_in, *kernel = node.weight
+    total = channels_out * channels_in  # the weights of a group hold the channels of this group only
     for axis, size in enumerate(kernel):
         stride, dilation = _along(node.stride, axis), _along(node.dilation, axis)
-        n, positions = inputs[1 + axis], outputs[1 + axis]
+        n, positions = node.inputs[1 + axis], node.outputs[1 + axis]
         padding = _padding(node.padding, axis, dilation * (size - 1))
         at = [o * stride - padding + k * dilation for o in range(positions) for k in range(size)]
         total *= sum(0 <= place < n for place in at)
     return total
 
 
-def _along(value: Any, axis: int) -> int:
+def _along(values: tuple[int, ...], axis: int) -> int:
     """An option of a convolution along one axis."""
-    return int(value[axis]) if hasattr(value, "__len__") else int(value)
+    return values[axis] if len(values) > 1 else values[0]
 
 
-def _padding(value: Any, axis: int, span: int) -> int:
+def _padding(value: tuple[int, ...] | str, axis: int, span: int) -> int:
     """Padding in front of one axis; a convolution of stride 1 keeps the size with `same`."""
     if isinstance(value, str):
         return span // 2 if value == "same" else 0
     return _along(value, axis)
 
 
-def _feeding(name: str, nodes: Mapping[str, Any], before: Mapping[str, list[str]]) -> tuple[str, ...]:
+def _feeding(name: str, nodes: Mapping[str, NirNode], before: Mapping[str, list[str]]) -> tuple[str, ...]:
     """The layers whose sums a node of neurons integrates."""
     sources = _sources(name, nodes, before)
-    bare = [source for source in sources if type(nodes[source]).__name__ not in WEIGHTS]
+    bare = [source for source in sources if nodes[source].type not in WEIGHTS]
     if bare or not sources:
         raise ModelError(
             f"NIR node {name}: fed by {', '.join(bare) or 'nothing'}, expected weights in front of neurons"
         )
     return tuple(sources)
-
-
-def _shape(sizes: Any) -> tuple[int, ...]:
-    """A shape of NIR as integers, 0 where it is not known."""
-    return tuple(int(size) if size is not None else 0 for size in sizes)

@@ -174,7 +174,7 @@ def test_files(tmp_path):
     from_files = simulator.trace_from_nir(tmp_path / "net.nir", read_spikes(tmp_path / "spikes.npz"))
     np.testing.assert_array_equal(from_files.load_counts("lif1"), np.concatenate(recorded["lif1"].swapaxes(0, 1)))
     (tmp_path / "text.nir").write_text("no graph")
-    with pytest.raises(ModelError, match="not a NIR graph"):
+    with pytest.raises(ModelError, match=r"text.nir: not a NIR graph \("):
         simulator.trace_from_nir(tmp_path / "text.nir", recorded)
     with pytest.raises(ModelError, match="no such file"):
         simulator.trace_from_nir(tmp_path / "absent.nir", recorded)
