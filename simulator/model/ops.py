@@ -26,7 +26,7 @@ from simulator.model.preset import Preset, as_preset
 from simulator.model.rotation import OnlineRotation, online_rotations
 from simulator.model.weights import weight_groups
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import ClosedForm, Op
+from simulator.trace.trace_program import ClosedForm, Op
 
 STATE_BITS = 16  # residual, KV cache and rotary table as they lie in memory
 CHANNEL_BITS = 32  # one scale (float32), or one column sum (int32), per output channel of a spiking layer

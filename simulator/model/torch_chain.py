@@ -11,7 +11,7 @@ from simulator.model.ops import encode as encode_op
 from simulator.model.program import Program
 from simulator.model.weights import weight_groups
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import Layer, Op, Stage, Stream
+from simulator.trace.trace_program import Layer, Op, Stage, Stream
 
 # Last part of the id of a stream, and as a type of streams all there is.
 INPUTS = "in"

@@ -28,7 +28,7 @@ from simulator.model.torch_streams import StreamKeys, stream_of
 from simulator.model.torch_timesteps import Rows, rows_of
 from simulator.model.torch_tokens import to_numpy
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import Layer
+from simulator.trace.trace_program import Layer
 
 if TYPE_CHECKING:
     import torch
