@@ -21,7 +21,8 @@ from simulator.model.ops import dense_layer
 from simulator.model.program import Program
 from simulator.model.recorder import Recorder
 from simulator.model.torch_chain import LAST
-from simulator.trace.trace import Layer, Op, Stage, Stream, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Layer, Op, Stage, Stream
 
 if TYPE_CHECKING:
     import nir
