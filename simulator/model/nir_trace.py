@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from simulator.errors import ModelError
 from simulator.model.counts_encoding import Counts, counts_encoding
 from simulator.model.nir_graph import NirLayer, NirNetwork, read_network
-from simulator.model.ops import dense_layer
+from simulator.model.op_work import dense_layer
 from simulator.model.program import Program
 from simulator.model.recorder import Recorder
 from simulator.model.torch_chain import LAST
