@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from simulator.errors import ModelError
 from simulator.model.counts_encoding import Counts, counts_encoding
 from simulator.model.nir_graph import NirLayer, NirNetwork, read_network
-from simulator.model.op_work import dense_layer
+from simulator.model.op_work import dense_layer_op
 from simulator.model.program import Program
 from simulator.model.recorder import Recorder
 from simulator.model.torch_chain import LAST
@@ -130,7 +130,7 @@ def _program(network: NirNetwork, streams: list[str], weight_bits: int) -> Progr
         for layer in spiking
     }
     dense = {
-        layer.name: dense_layer(layer.name, layer.n_in, layer.n_out, weight_bits)
+        layer.name: dense_layer_op(layer.name, layer.n_in, layer.n_out, weight_bits)
         for layer in network.layers
         if layer.name not in layers
     }
