@@ -107,7 +107,8 @@ def _shown(value: object) -> str:
 def energy_difference(before: Finished, after: Finished) -> pd.DataFrame:
     """Energy of one token by owner and component: ``owner, component, before_pj, after_pj, difference_pj``.
 
-    Owners (layers, ops, stages) are summed over the blocks, in the order of the first report; what only one of them has is 0 in the other.
+    Owners (layers, ops, stages) are summed over the blocks, in the order of the first report. What only one report has
+    is 0 in the other.
     """
     sums = [_per_token(report, ["owner", "component"])["energy_pj"] for report in (before, after)]
     table = pd.concat(sums, axis=1, keys=["before_pj", "after_pj"]).fillna(0.0)
