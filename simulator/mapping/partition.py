@@ -11,7 +11,8 @@ from simulator.mapping.capacity import block_sram_bytes, ceil_div
 from simulator.mapping.kv_cache_size import cache_bits, homes_for_cache, positions_held, sram_bytes
 from simulator.mapping.strategies import cut_layer
 from simulator.mapping.widths import Widths
-from simulator.trace.trace import Stage, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Stage
 
 CHIP_WIDTHS = Widths()  # all widths follow the chip file
 

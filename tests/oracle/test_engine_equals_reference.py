@@ -35,7 +35,8 @@ from simulator.model.generation import Decode
 from simulator.model.preset import as_preset
 from simulator.trace.codes import CODES
 from simulator.trace.synthetic import synthetic_trace
-from simulator.trace.trace import ClosedForm, Op, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import ClosedForm, Op
 
 MANY_EVENTS = 100_000
 

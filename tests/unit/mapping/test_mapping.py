@@ -28,7 +28,7 @@ from simulator.mapping.placements.link_cost import LinkCost, chip_link_cost
 from simulator.mapping.strategies import STRATEGIES, cut_layer
 from simulator.mapping.traffic import traffic
 from simulator.trace.synthetic import synthetic_trace
-from simulator.trace.trace import Layer
+from simulator.trace.trace_program import Layer
 
 
 def layer(n_in: int, n_out: int, bits: int = 8) -> Layer:

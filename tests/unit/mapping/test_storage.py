@@ -26,7 +26,8 @@ from simulator.mapping.place import map_trace
 from simulator.mapping.placement import Block, Placement
 from simulator.mapping.storage import Stored, memory_bytes
 from simulator.trace.synthetic import synthetic_trace
-from simulator.trace.trace import Op, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Op
 
 HEAD_BITS = 24 * 16 * 8
 CACHE = "blocks.0.kv_cache"
