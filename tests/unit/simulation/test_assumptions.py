@@ -1,7 +1,6 @@
 """What every run says of its chip: what no source gives."""
 
 import pytest
-
 from factories import make_chip
 
 from simulator.config import load_chip
