@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from simulator.config.chip import ChipConfig, Noc
+from simulator.config.chip import ChipConfig
+from simulator.config.chip_network import Noc
 from simulator.config.fields import EnergyPj, Frozen, LengthNm, Positive, SizeBytes, Text, WidthBits
 from simulator.config.price_models import Made, dram_energy, router_energy, scaled_energy, sram_energy, wire_energy
 from simulator.config.schema_words import model_at

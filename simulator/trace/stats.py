@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.trace.totals import stream_spikes
-from simulator.trace.trace import Stream, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Stream
 
 if TYPE_CHECKING:
     import pandas as pd

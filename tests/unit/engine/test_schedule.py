@@ -46,13 +46,13 @@ def test_a_pipeline_has_more_throughput_and_no_better_latency():
     pipelined = replay(map_trace(trace, make_chip(schedule={"kind": "pipelined"})))
     assert pipelined.total_ps < alone.total_ps
     assert (pipelined.tokens["latency_ps"].to_numpy() >= alone.tokens["latency_ps"].to_numpy()).all()
-    work = [[row for row in result.action_counts if row.layer != "chip"] for result in (alone, pipelined)]
+    work = [[row for row in result.action_counts if row.owner != "chip"] for result in (alone, pipelined)]
     assert sorted(work[0]) == sorted(work[1])
 
 
 def test_a_chunk_takes_as_long_as_its_tokens_and_its_last_token_leaves_at_the_same_time():
     trace = text(list(range(4)), [PROMPT] * 4)
-    alone, chunk = (replay(map_trace(trace, make_chip(schedule={"chunk": n}))) for n in (1, 4))
+    alone, chunk = (replay(map_trace(trace, make_chip(schedule={"kind": "sequential", "chunk": n}))) for n in (1, 4))
     assert chunk.total_ps == alone.total_ps
     assert chunk.tokens["end_ps"].iloc[-1] == alone.tokens["end_ps"].iloc[-1]
     assert chunk.tokens["end_ps"].iloc[0] > alone.tokens["end_ps"].iloc[0]

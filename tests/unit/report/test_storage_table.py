@@ -18,7 +18,7 @@ def moved():
         dram=make_dram("512 bit"),
         memory__capacity="256 B",
     )
-    return simulate(chip, make_trace())
+    return simulate(chip, make_trace(), mapping="chip")
 
 
 def test_where_everything_lies(moved):
@@ -55,7 +55,7 @@ def test_totals_and_the_fullest_memory(moved):
 
 
 def test_a_memory_without_a_bound_is_warned_of_and_one_with_a_bound_is_not(moved):
-    free = simulate(make_chip(), make_trace(n_blocks=1))
+    free = simulate(make_chip(), make_trace(n_blocks=1), mapping="chip")
     (line,) = [warning for warning in free.warnings if warning.startswith("memory: ")]
     assert "gives no memory.capacity; 432 bytes on core" in line
     assert not [warning for warning in moved.warnings if warning.startswith("memory: ")]
@@ -65,7 +65,7 @@ def test_the_bridge_counts_a_cache_and_a_table_elsewhere_as_storage_and_streamed
     """Per token: a head of 6 bursts of 512 bits at 4 pJ in DRAM, beside what is in SRAM and memory."""
     rows = moved.ledger.rows
     stored = rows[
-        rows["component"].isin(["memory", "sram"]) | (rows["layer"] == "lm_head") & (rows["component"] == "dram")
+        rows["component"].isin(["memory", "sram"]) | (rows["owner"] == "lm_head") & (rows["component"] == "dram")
     ]
     assert (rows["component"] == "dram").sum() == 1
     assert rows.loc[rows["component"] == "dram", "energy_pj"].sum() == 4 * 6 * 512 * 4
