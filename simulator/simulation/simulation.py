@@ -22,6 +22,7 @@ from simulator.mapper.mapping_file import AskedMapping
 from simulator.mapping.mapped import Mapped
 from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin, Run, time_util
+from simulator.report.steady_figures import steady_pj
 from simulator.simulation.assumptions import assumptions, unpublished
 from simulator.simulation.choice import Choice, checked, choose
 from simulator.trace.trace import Trace
@@ -147,7 +148,9 @@ def dense_twin(choice: Choice, progress: Progress | None = None, sample: int | N
     area = chip_area(chip)
     area_mm2 = None if area is None else area.chip_mm2 * result.n_chips
     of_trace = ledger.total_pj, result.total_ps, trace.n_tokens
-    return DenseTwin(chip.name, *of_trace, time_util(result), area_mm2, chip.technology.node_nm)
+    steady = result.steady
+    full = (steady_pj(result, ledger, chip), steady.time_per_token_ps) if steady.pipelined else (None, None)
+    return DenseTwin(chip.name, *of_trace, time_util(result), area_mm2, chip.technology.node_nm, *full)
 
 
 def _bisection(
