@@ -183,7 +183,7 @@ def test_streamed_weights_let_every_stage_have_the_same_cores():
     assert [b.core for b in placement.blocks] == [0, 1, 0, 1, 0]
     assert placement.streamed == {"layers.0", "layers.1"}
     streamed, resident = replay(map_trace(trace, chip)), replay(map_trace(trace, make_chip()))
-    loaded = {row.layer: row.count for row in streamed.action_counts if row.component == "dram"}
+    loaded = {row.owner: row.count for row in streamed.action_counts if row.component == "dram"}
     assert loaded == {"layers.0": 2 * 512, "layers.1": 2 * 512}
     spent = dict(zip(streamed.stages["stage"], streamed.stages["transfer_ps"], strict=True))
     kept = dict(zip(resident.stages["stage"], resident.stages["transfer_ps"], strict=True))
