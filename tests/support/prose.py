@@ -51,7 +51,9 @@ def messages(folder: Path) -> Iterator[tuple[str, str]]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
         docs = {id(n.body[0].value) for n in ast.walk(tree) if isinstance(n, documented) and _has_doc(n)}
-        inner = {id(part) for n in ast.walk(tree) if isinstance(n, ast.JoinedStr) for part in ast.walk(n) if part is not n}
+        inner = {
+            id(part) for n in ast.walk(tree) if isinstance(n, ast.JoinedStr) for part in ast.walk(n) if part is not n
+        }
         for node in ast.walk(tree):
             if id(node) in docs or id(node) in inner:
                 continue
@@ -75,7 +77,9 @@ def _text(node: ast.AST) -> str:
 
 def faults(place: str, sentences: list[str]) -> list[str]:
     """What is wrong with the sentences of one page, a line for each fault."""
-    found = [f"{place}: {n_words(s)} words, expected at most {MOST_WORDS}: {s}" for s in sentences if n_words(s) > MOST_WORDS]
+    found = [
+        f"{place}: {n_words(s)} words, expected at most {MOST_WORDS}: {s}" for s in sentences if n_words(s) > MOST_WORDS
+    ]
     mean = sum(map(n_words, sentences)) / max(len(sentences), 1)
     if mean > MEAN_WORDS:
         found.append(f"{place}: {mean:.1f} words a sentence, expected at most {MEAN_WORDS}")
