@@ -96,7 +96,7 @@ class Memory(Frozen):
     """Memory behind the vector unit of each home core (KV cache, dense head, embedding, values), priced per bit."""
 
     capacity: SizeBytes | None = Field(
-        default=None, description="of each core; without it all that lies there is taken to fit, which a warning says"
+        default=None, description="of each core; without it everything is assumed to fit, and a warning says so"
     )
     word: WidthBits = Field(description="bits that one access moves")
     access: Delay = Field(description="time of one access; accesses overlap with vector operations, the slower counts")
@@ -163,8 +163,8 @@ class Mapping(Frozen):
     )
     kv_cache: Literal["memory", "sram", "dram", "auto"] = Field(
         default="memory",
-        description="behind the vector unit of its home cores, in their SRAM beside weights, or off the chip; auto: in"
-        " memory where it fits, else in dram",
+        description="behind the vector unit of its home cores, in their SRAM next to the weights, or off the chip;"
+        " auto: in memory where it fits, else in dram",
     )
     embedding: Literal["memory", "dram", "auto"] = Field(default="memory", description="its table, see kv_cache")
     head: Literal["memory", "dram", "auto"] = Field(default="memory", description="weights of a dense head")

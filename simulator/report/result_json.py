@@ -19,6 +19,7 @@ from simulator.report.steady_figures import steady_energy_pj, steady_tokens_per_
 from simulator.report.storage_table import storage_dict
 from simulator.report.tables import phase_ledgers
 from simulator.report.unit_table import bank_conflicts, unit_table
+from simulator.trace.totals import layer_work
 
 SCHEMA = "spikewatt/result"
 SCHEMA_VERSION = 2  # 1 said `by_layer` for `by_owner`
@@ -271,14 +272,14 @@ def _neurobench(run: Run) -> dict[str, Any]:
     rows = run.ledger.rows
     is_mac = (rows["component"] + "." + rows["action"]).isin(["vector.mac", "dendrite.multiply_accumulate"])
     macs = int(rows.loc[is_mac, "count"].sum())
-    dense = sum(layer.n_in * layer.n_out for layer in trace.layers) * trace.encoding.n_timesteps
+    dense = sum(work.macs for work in layer_work(trace).values()) * trace.encoding.n_timesteps
     return {
         "Footprint": sum(layer.n_in * layer.n_out * layer.weight_bits for layer in trace.layers) // 8,
         "ActivationSparsity": 1 - run.firing_rate,
         "SynapticOperations": {
             "Effective_MACs": macs / tokens,
             "Effective_ACs": run.result.synops / tokens,
-            "Dense": dense + macs / tokens,
+            "Dense": dense / tokens + macs / tokens,
         },
     }
 
