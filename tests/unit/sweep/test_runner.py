@@ -53,7 +53,7 @@ def test_every_point_equals_the_direct_simulation(sweep):
     assert (found.computed, found.reused, found.failed) == (4, 0, 0)
     for _, row in found.frame.iterrows():
         chip = load_chip("./toy.yaml", [f"{LANES}={row[LANES]}", f"{SRAM}={row[SRAM]}"])
-        direct = result_dict(simulate(chip, load_trace("small.npz"), mapping="chip"), bands=False)
+        direct = result_dict(simulate(chip, load_trace("small.npz")), bands=False)
         assert row["energy.per_token_pj"] == direct["energy"]["per_token_pj"]
         assert row["latency.total_ps"] == direct["latency"]["total_ps"]
         assert row["utilization.sram.share"] == direct["utilization"]["sram"]["share"]
