@@ -1,6 +1,6 @@
 """Mutation testing: change one operator, number or condition at a time and see whether the tests of its room notice.
 
-    python tests/support/mutants.py [--sample 200] [--seed 0] [--jobs 2] [--rooms config mapping energy report/tables.py]
+    python tests/support/mutants.py [--sample 200] [--seed 0] [--jobs 2] [--rooms config mapping energy trace]
 
 A mutant is killed when `pytest tests/unit/ROOM` (for the energy also tests/invariants/test_energy.py) fails or does not
 end. It runs on a copy of the tree, several at once. A sample is drawn from all mutants by seed, in random order; the
