@@ -30,7 +30,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("config", "mapping", "energy", "trace", "report/tables.py")
 TIMEOUT_S = 300
-LIBRARIES = ("numpy", "pandas", "pydantic", "yaml", "numba", "hypothesis", "rich.table", "typer", "matplotlib.figure")
+LIBRARIES = ("numpy", "pandas", "pydantic", "yaml", "numba", "rich.table", "typer", "matplotlib.figure")
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
