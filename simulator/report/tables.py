@@ -177,8 +177,8 @@ def assumption_table(run: Run) -> pd.DataFrame:
     """Every price that was used, with its source and how much of the total rests on it; largest share first.
 
     Columns: ``action, value_pj`` (NaN when another price contains it), ``unit, low_pj, high_pj, path, grade, node_nm,
-    voltage`` (where the number was found), ``source, citation, note, count, energy_pj, share``. The value of
-    ``static.power`` is in W, that is pJ per chip-ps.
+    voltage`` (where the number was found), ``source, citation, note, count, energy_pj, share``. The values of
+    ``static`` are in W of a chip, that is pJ per chip-ps.
     """
     rows = run.ledger.rows
     used = rows[["count", "energy_pj"]].groupby(rows["component"] + "." + rows["action"], sort=False).sum()

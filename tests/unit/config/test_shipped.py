@@ -87,6 +87,9 @@ def test_the_dense_twin_differs_in_coding_and_adder_only():
     for key in ("name", "summary", "replay"):
         del ours[key], theirs[key]
     del ours["core"]["dendrite"]["accumulate"]["energy"], theirs["core"]["dendrite"]["accumulate"]["energy"]
+    multiplier = theirs["static"].pop("lanes")["value"] / ours["static"].pop("lanes")["value"]
+    assert multiplier == pytest.approx((278 + 6351 / 16) / 278, rel=1e-3)  # um2 of adder and multiplier over the adder
+    del ours["area"]["lane"], theirs["area"]["lane"]
     assert ours == theirs
 
 
