@@ -292,6 +292,10 @@ class Memory(Frozen):
     capacity: SizeBytes | None = Field(
         default=None, description="of each core; without it all that lies there is taken to fit, which a warning says"
     )
+    in_sram: bool = Field(
+        default=False,
+        description="it is `core.sram` itself: what lies in both on one core has to fit there together",
+    )
     word: WidthBits = Field(description="bits that one access moves")
     access: Delay = Field(description="time of one access; accesses overlap with vector operations, the slower counts")
     read: Price = Field(description="one bit")
@@ -361,6 +365,9 @@ class Mapping(Frozen):
     )
     embedding: Literal["memory", "dram", "auto"] = Field(default="memory", description="its table, see kv_cache")
     head: Literal["memory", "dram", "auto"] = Field(default="memory", description="weights of a dense head")
+    tables: Literal["memory", "dram", "auto"] = Field(
+        default="memory", description="gains of norms, scales and rotary tables of a stage, see kv_cache"
+    )
 
 
 class Schedule(Frozen):

@@ -17,7 +17,7 @@ Path = tuple[str | int, ...]
 # What an accumulator costs that lies in a memory.
 ACCUMULATOR = ("accumulator_read", "accumulator_write")
 
-STORED = ("kv_cache", "embedding", "head")  # what the mapping places in one memory or another
+STORED = ("kv_cache", "embedding", "head", "tables")  # what the mapping places in one memory or another
 
 
 def broken_chip_rules(chip: Mapping[str, Any]) -> list[tuple[Path, str]]:

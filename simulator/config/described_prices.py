@@ -238,7 +238,9 @@ def _resolved(entry: Entry, root: MapNode) -> Entry:
 def _words(node: MapNode) -> str:
     """The description in one line, for those who ask what became of it."""
     return ", ".join(
-        f"{key} {entry.node.text}" for key, entry in node.items.items() if isinstance(entry.node, ScalarNode)
+        f"{key} {entry.node.text}"
+        for key, entry in node.items.items()
+        if isinstance(entry.node, ScalarNode) and key != "note"
     )
 
 
