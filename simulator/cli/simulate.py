@@ -47,7 +47,7 @@ def simulate(
         str,
         typer.Option(
             metavar="auto|shipped|none|CHIP",
-            help="dense chip beside it: made from the chip, the shipped one of its node (else 45 nm), or one by name",
+            help="to compare with: made from the chip, the shipped one of its node (else 45 nm), or one by name",
         ),
     ] = "auto",
     no_dense_twin: Annotated[bool, typer.Option("--no-dense-twin", help="as --dense-twin none")] = False,

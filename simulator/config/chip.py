@@ -6,25 +6,23 @@ GLOSSARY; the component/action names here are the ones of the ledger (`simulator
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from simulator.choices import Logits, NetworkModel, SyncKind
+from simulator.choices import Logits, SyncKind
+from simulator.config.chip_core import Core
+from simulator.config.chip_network import Noc
 from simulator.config.chip_rules import broken_chip_rules
 from simulator.config.fields import (
     RULES_APART,
     AreaMm2,
     Count,
-    Cycles,
-    Depth,
     Frozen,
     LengthNm,
     Name,
-    Places,
     Positive,
-    Quantity,
     Share,
     SizeBytes,
     Text,
@@ -32,7 +30,7 @@ from simulator.config.fields import (
     WidthBits,
     broken_rule,
 )
-from simulator.config.provenance import Action, Delay, Grade, Price, Provenance, StaticPower
+from simulator.config.provenance import Action, Delay, Price, Provenance, StaticPower
 
 
 class Technology(Frozen):
@@ -115,165 +113,6 @@ class Static(Frozen):
     base: StaticPower | None = Field(default=None, description="each chip: pads, clock, its share of a board")
 
 
-class CycleTime(Delay):
-    """Time of one cycle; without any, links would have no bandwidth to divide by."""
-
-    value: Annotated[int, Quantity("time", least=1, most="1 s")]
-
-
-class ChipLink(Frozen):
-    """A link that leaves the chip: extra latency over an on-chip link, and how often it takes a flit."""
-
-    extra_cycles: Cycles
-    cycles_per_flit: Count = 1
-    hop: Price
-    source: str
-    grade: Grade
-    note: str | None = None
-
-
-class Noc(Frozen):
-    """Mesh or torus of routers (docs/network_timing.md): XY routing, FIFOs, credits, round-robin."""
-
-    model: NetworkModel = Field(
-        default="cycle",
-        description="cycle: flit by flit; estimate: mean waiting in closed form; ideal: no contention, a lower bound",
-    )
-    router: Literal["P", "N", "R", "V"] = Field(
-        default="P",
-        description="P: 3 cycles per hop; N: 4, a packet first acquires its output; R: 5, a routing cycle before; V: 4,"
-        " four virtual channels per link, no multicast",
-    )
-    topology: Literal["mesh", "torus"] = Field(
-        default="mesh",
-        description="torus: every row and column of tiles closes to a ring; buffer_flits must hold two packets then",
-    )
-    buffer_flits: Depth = Field(default=8, description="depth of each FIFO; with V, of each channel")
-    flit_bits: WidthBits
-    cycle: CycleTime = Field(description="time of one router cycle; an asynchronous chip gives its flit time")
-    extra_cycles_x: Cycles = Field(default=0, description="cycles an east-west hop takes beyond the router's own")
-    extra_cycles_y: Cycles = Field(default=0, description="cycles a north-south hop takes beyond the router's own")
-    hop_x: Price = Field(description="one flit over an east-west link, its router included")
-    hop_y: Price = Field(description="one flit over a north-south link, its router included")
-    multicast: bool = Field(
-        default=False,
-        description="one packet per spike along an XY tree to all cores that need it, instead of one packet per core",
-    )
-    local: Price = Field(description="one flit from the router into a tile, taken by every core it is for")
-    chip_link: ChipLink | None = Field(default=None, description="needed when max_chips > 1")
-
-
-class Sram(Frozen):
-    """Synaptic memory of one core."""
-
-    capacity: SizeBytes
-    word: WidthBits
-    banks: Places = Field(
-        default=1,
-        description="each of one port, words in them in turn: so many words of a row can be read at once",
-    )
-    read: Action | None = Field(
-        default=None, description="one word for the vector unit; needed when mapping.kv_cache is sram"
-    )
-    write: Action | None = Field(
-        default=None, description="one word by the vector unit; needed when mapping.kv_cache is sram"
-    )
-
-
-class Limits(Frozen):
-    """Hard limits of one core."""
-
-    axons_in: Count
-    neurons: Count
-
-
-class AxonIn(Frozen):
-    """Receiving end: one table lookup per packet."""
-
-    lookup: Action
-    fifo_packets: Places | None = Field(
-        default=None,
-        description="packets that can wait in front of the core; a full core blocks the local port of its router (model"
-        " cycle only). Without it any number can",
-    )
-
-
-class Synapse(Frozen):
-    """Row fetch: words of SRAM per packet or tile, then one synop per weight (per native weight slice)."""
-
-    weight_bits: WidthBits = Field(description="widest weight held in one synapse; wider ones take several (slices)")
-    lanes: Count = Field(description="synops served at once")
-    tile: Count = Field(
-        default=1,
-        description="tokens of a chunk that share one fetch of a row, in all their timesteps; 1: a fetch per packet",
-    )
-    reuse: Literal["none", "nested"] = Field(
-        default="none",
-        description="nested: a unary train is one packet and sums are over suffixes, for two accumulators each",
-    )
-    word_read: Action
-    word_interval: Delay | None = Field(
-        default=None, description="time from one word to the next where fetches overlap; by default that of `word_read`"
-    )
-    synop: Action
-
-
-class Dendrite(Frozen):
-    """Accumulation of one weight into the sum of one neuron: the AC (or MAC) of the 45 nm op count."""
-
-    accumulator_bits: WidthBits
-    accumulators_per_core: Count | None = Field(
-        default=None,
-        description="sums that a core can hold at once, one for each neuron and token of a tile; by default"
-        " core.limits.neurons",
-    )
-    accumulate: Action
-    multiply_accumulate: Action | None = Field(
-        default=None, description="what `accumulate` is for a graded packet, whose count multiplies each weight"
-    )
-    accumulators: Literal["registers", "sram"] = Field(
-        default="registers",
-        description="beside the adders, without an access of their own; or in a memory, from which each accumulate and"
-        " each reduce reads one and writes it back",
-    )
-    accumulator_banks: Places | None = Field(
-        default=None,
-        description="banks of that memory, of one port each; neurons lie in them in turn. Without it one per lane",
-    )
-    accumulator_read: Action | None = Field(default=None, description="one accumulator; with accumulators: sram")
-    accumulator_write: Action | None = Field(default=None, description="one accumulator; with accumulators: sram")
-    reduce: Action = Field(description="adding one partial sum that came from another core; no AC of the op count")
-
-
-class Soma(Frozen):
-    """Neuron update. `every: timestep` updates each neuron in each timestep, `stage` once after the last one."""
-
-    every: Literal["timestep", "stage"]
-    lanes: Count
-    update: Action = Field(description="neuron that fires, or has received input in this timestep")
-    update_idle: Action = Field(description="neuron that has not")
-    fire: Action = Field(description="making the spike of a neuron that fires")
-
-
-class AxonOut(Frozen):
-    """Sending end: one packet per spike and destination core, with multicast one per spike."""
-
-    packet: Action
-
-
-class Core(Frozen):
-    """One pipeline with its memory: axon_in, synapse, dendrite, soma, axon_out (DESIGN section 5)."""
-
-    sram: Sram
-    limits: Limits
-    overhead: Delay = Field(description="added to the slowest stage for each packet served")
-    axon_in: AxonIn
-    synapse: Synapse
-    dendrite: Dendrite
-    soma: Soma
-    axon_out: AxonOut
-
-
 class Vector(Frozen):
     """Unit of the non-spiking work in each core that is home to a stream: `lanes` operations at a time."""
 
@@ -290,7 +129,7 @@ class Memory(Frozen):
     """Memory behind the vector unit of each home core (KV cache, dense head, embedding, values), priced per bit."""
 
     capacity: SizeBytes | None = Field(
-        default=None, description="of each core; without it all that lies there is taken to fit, which a warning says"
+        default=None, description="of each core; without it everything is assumed to fit, and a warning says so"
     )
     in_sram: bool = Field(
         default=False,
@@ -348,7 +187,8 @@ class Mapping(Frozen):
     )
     placement: Literal["snake", "in_order", "min_hops"] = Field(
         default="snake",
-        description="tiles along a snake, row by row, or annealed from the snake for the fewest flits x hops",
+        description="tiles and chips along a snake, row by row, or annealed from it for the fewest flits x links; a"
+        " stage that fits a chip lies on one",
     )
     seed: int = Field(default=0, ge=0, description="of the annealing")
     share_cores: bool = Field(
@@ -360,8 +200,8 @@ class Mapping(Frozen):
     )
     kv_cache: Literal["memory", "sram", "dram", "auto"] = Field(
         default="memory",
-        description="behind the vector unit of its home cores, in their SRAM beside weights, or off the chip; auto: in"
-        " memory where it fits, else in dram",
+        description="behind the vector unit of its home cores, in their SRAM next to the weights, or off the chip;"
+        " auto: in memory where it fits, else in dram",
     )
     embedding: Literal["memory", "dram", "auto"] = Field(default="memory", description="its table, see kv_cache")
     head: Literal["memory", "dram", "auto"] = Field(default="memory", description="weights of a dense head")

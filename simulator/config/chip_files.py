@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulator.config.chip import ChipConfig, Memory, Sram, SramArea
+from simulator.config.chip import ChipConfig, Memory, SramArea
+from simulator.config.chip_core import Sram
 from simulator.config.chip_rules import STORED, broken_chip_rules
 from simulator.config.described_prices import expand
 from simulator.config.extends import KEY, find_chip, is_path, read_chip_tree, shipped_chips

@@ -12,7 +12,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simulator.config.chip import ChipConfig, Noc
+from simulator.config.chip import ChipConfig
+from simulator.config.chip_network import Noc
 from simulator.config.fields import (
     AreaMm2,
     EnergyPj,

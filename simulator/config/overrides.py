@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simulator.config.chip import ChipConfig, ChipLink
+from simulator.config.chip import ChipConfig
+from simulator.config.chip_network import ChipLink
 from simulator.config.provenance import Provenance
 from simulator.config.schema_words import field_at, model_at
 from simulator.config.source_position import Place

@@ -53,7 +53,7 @@ def leak_per_cycle_pj(chip: ChipConfig) -> float:
 
 
 def _action(price: UnitPrice) -> dict[str, Any]:
-    energy = 0.0 if math.isnan(price.unit_pj) else price.unit_pj
+    energy = 0.0 if math.isnan(price.pj_per_count) else price.pj_per_count
     action = {"name": price.name.partition(".")[2], "arguments": {}, "energy": energy}
     return action if price.included_in is None else action | {INCLUDED_IN: price.included_in}
 

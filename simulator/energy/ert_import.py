@@ -152,7 +152,7 @@ def _unknown_tables(rows: Sequence[ErtRow]) -> Iterator[str]:
 
 
 def _priced(price: UnitPrice) -> str:
-    return f"{price.name} {price.unit_pj:g} pJ"
+    return f"{price.name} {price.pj_per_count:g} pJ"
 
 
 def _stay(chip: ChipConfig, covered: Iterable[str]) -> Iterator[str]:
@@ -164,7 +164,7 @@ def _stay(chip: ChipConfig, covered: Iterable[str]) -> Iterator[str]:
 
 
 def _amount(price: UnitPrice) -> str:
-    return f"{price.name} {price.unit_pj:g} W" if is_power(price.name) else _priced(price)
+    return f"{price.name} {price.pj_per_count:g} W" if is_power(price.name) else _priced(price)
 
 
 def _overlay(chip: ChipConfig, prices: Mapping[str, ErtRow], path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.storage import Store
-from simulator.trace.trace import ClosedForm, Op
+from simulator.trace.trace_program import ClosedForm, Op
 
 CACHED = ("kv_cache", "qk", "pv")  # kinds of ops whose results too go to their own memory
 

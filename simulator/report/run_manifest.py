@@ -47,7 +47,7 @@ def _made_prices(chip: ChipConfig) -> dict[str, dict[str, Any]]:
     """Path of every price that the chip file describes -> the description, and the number it became."""
     prices = {price.path: price for price in chip_prices(chip).values() if price.model is not None}
     units = {path: "value_w" if is_power(price.name) else "value_pj" for path, price in prices.items()}
-    return {path: {"model": price.model, units[path]: price.unit_pj} for path, price in prices.items()}
+    return {path: {"model": price.model, units[path]: price.pj_per_count} for path, price in prices.items()}
 
 
 def chip_sha256(chip: ChipConfig) -> str:

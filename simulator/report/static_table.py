@@ -16,9 +16,11 @@ SMALLEST = 0.01  # share of a part that is worth its name
 
 def parts_w(run: Run) -> dict[str, float]:
     """Part -> its power on one chip in W, the largest first; the DRAM where the run uses it."""
-    prices = {name.partition(".")[2]: price.unit_pj for name, price in chip_prices(run.chip).items() if is_power(name)}
-    used = {name: watts for name, watts in prices.items() if name != "dram" or run.result.uses_dram}
-    return dict(sorted(used.items(), key=lambda part: -part[1]))
+    found = {}
+    for name, price in chip_prices(run.chip).items():
+        if is_power(name) and (name != "static.dram" or run.result.uses_dram):
+            found[name.partition(".")[2]] = price.pj_per_count
+    return dict(sorted(found.items(), key=lambda part: -part[1]))
 
 
 def static_dict(run: Run) -> dict[str, Any]:

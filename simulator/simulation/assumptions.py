@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from simulator.actions import is_power
 from simulator.config.chip import ChipConfig
 from simulator.energy.prices import UnitPrice, chip_prices
@@ -18,7 +20,13 @@ from simulator.trace.trace import Trace
 def assumptions(mapped: Mapped) -> tuple[str, ...]:
     """What a run takes for granted, and what its trace does; what follows from prices comes last."""
     chip, trace = mapped.chip, mapped.trace
-    return (*_always(chip, trace), *unbounded(mapped), *_of_drawn_counts(trace), *unpublished(chip))
+    return (
+        *_always(chip, trace),
+        *_straddling(mapped),
+        *unbounded(mapped),
+        *_of_drawn_counts(trace),
+        *unpublished(chip),
+    )
 
 
 def _always(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
@@ -40,14 +48,30 @@ def _always(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
     )
 
 
+def _straddling(mapped: Mapped) -> Iterator[str]:
+    """Stages that lie on several chips although one would hold them: the chip file allows too few chips."""
+    placement, grid = mapped.placement, mapped.chip.chip
+    for stage in mapped.trace.stages:
+        blocks = (block for owner in (stage.stage_id, *stage.layers) for block in placement.of(owner))
+        cores = sorted({block.core for block in blocks})
+        if len(cores) <= grid.n_cores and len(np.unique(placement.chip_of(placement.core_router[cores]))) > 1:
+            yield (
+                f"{stage.stage_id} and perhaps other stages lie on two chips although one would hold each of them:"
+                f" {grid.max_chips} chips hold no whole stages. Their spikes cross links between chips; raise"
+                " chip.max_chips"
+            )
+            return
+
+
 def unpublished(chip: ChipConfig) -> Iterator[str]:
     """What no source gives of the chip as a whole: its leakage, its area."""
     assumed = [p for name, p in chip_prices(chip).items() if is_power(name) and p.grade == "assumed"]
     if assumed:
-        ranged = any(price.low_pj is not None or price.high_pj is not None for price in assumed)
-        low, high = (math.fsum(_end(price, end) for price in assumed) for end in ("low_pj", "high_pj"))
+        ranged = any(price.low_pj_per_count is not None or price.high_pj_per_count is not None for price in assumed)
+        ends = ("low_pj_per_count", "high_pj_per_count")
+        low, high = (math.fsum(_end(price, end) for price in assumed) for end in ends)
         span = f" ({format_power(low)} to {format_power(high)})" if ranged else ""
-        watts = format_power(math.fsum(price.unit_pj for price in assumed))
+        watts = format_power(math.fsum(price.pj_per_count for price in assumed))
         yield f"static power of {watts}{span} per chip is assumed, no published figure"
     whole = chip.chip.static_power
     if whole is not None and chip.chip.static_fixed:
@@ -62,7 +86,7 @@ def unpublished(chip: ChipConfig) -> Iterator[str]:
 def _end(price: UnitPrice, end: str) -> float:
     """A bound of a price, or the price itself where it has none."""
     bound: float | None = getattr(price, end)
-    return price.unit_pj if bound is None else bound
+    return price.pj_per_count if bound is None else bound
 
 
 def of_mapping(chosen: MappingFile | None, asked: object) -> tuple[str, ...]:

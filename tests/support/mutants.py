@@ -84,6 +84,9 @@ def tests_of(path: Path) -> list[str]:
     """Tests that have to notice a mutant of ``path``."""
     room = path.relative_to(ROOT / "simulator").parts[0]
     chosen = [f"tests/unit/{room}"]
+    mirrored = f"tests/unit/{room}/test_{path.name}"
+    if (ROOT / mirrored).exists():
+        chosen.insert(0, mirrored)  # first, where most mutants fail at once
     if path.name == "tables.py":
         chosen = ["tests/unit/report/test_tables.py", "tests/unit/report/test_terminal.py"]
     return chosen + (["tests/invariants/test_energy.py", "tests/published/test_cmos45.py"] if room == "energy" else [])

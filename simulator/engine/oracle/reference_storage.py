@@ -9,7 +9,8 @@ from simulator.config.chip import ChipConfig
 from simulator.engine.oracle.reference_ops import Touches, Work, dram_ps
 from simulator.mapping.placement import Placement
 from simulator.mapping.storage import Stored
-from simulator.trace.trace import Op, Stage, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Op, Stage
 
 
 def store_of(op: Op, stage: Stage, trace: Trace, stored: tuple[Stored, ...]) -> str:

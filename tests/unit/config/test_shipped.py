@@ -7,8 +7,8 @@ import pytest
 from pydantic import BaseModel
 
 from simulator.config import list_chips, load_chip, load_sweep
-from simulator.config.chip import ChipLink
 from simulator.config.chip_files import chips_directory, dense_twin_of, load_dense_twin
+from simulator.config.chip_network import ChipLink
 from simulator.config.provenance import Provenance
 
 CHIPS = sorted(path.stem for path in chips_directory().glob("*.yaml"))

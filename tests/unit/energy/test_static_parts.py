@@ -39,7 +39,7 @@ def ledger_of(chip, uses_dram=False, chips=2, **awake):
         made, action_counts=(), total_ps=TOTAL_PS, static_ps=chips * TOTAL_PS, uses_dram=uses_dram, **awake
     )
     rows = build_ledger(result, chip).rows
-    assert set(rows["layer"]) == {CHIP}
+    assert set(rows["owner"]) == {CHIP}
     return {row.action: (row.count, row.energy_pj) for row in rows.itertuples()}
 
 
