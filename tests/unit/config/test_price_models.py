@@ -5,9 +5,7 @@ import math
 import pytest
 
 from simulator.config.price_models import (
-    KIB,
     POWER_LAWS,
-    SRAM,
     dram_energy,
     router_energy,
     scaled_energy,
