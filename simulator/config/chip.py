@@ -150,7 +150,8 @@ class Mapping(Frozen):
     )
     placement: Literal["snake", "in_order", "min_hops"] = Field(
         default="snake",
-        description="tiles along a snake, row by row, or annealed from the snake for the fewest flits x hops",
+        description="tiles and chips along a snake, row by row, or annealed from it for the fewest flits x links; a"
+        " stage that fits a chip lies on one",
     )
     seed: int = Field(default=0, ge=0, description="of the annealing")
     share_cores: bool = Field(

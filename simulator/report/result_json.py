@@ -21,7 +21,7 @@ from simulator.report.tables import phase_ledgers
 from simulator.report.unit_table import bank_conflicts, unit_table
 
 SCHEMA = "spikewatt/result"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 said `by_layer` for `by_owner`
 
 
 def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _energy(run: Run, bands: bool) -> dict[str, Any]:
         "total_pj": ledger.total_pj,
         "per_token_pj": run.energy_per_token_pj,
         "mean_power_w": _rate(run.mean_power_w),
-        "by_layer": _floats(ledger.by_layer()),
+        "by_owner": _floats(ledger.by_owner()),
         "by_component": _floats(ledger.by_component()),
         "by_grade": _floats(ledger.by_grade()),
         "share_by_grade": ledger.grade_shares(),
@@ -140,14 +140,14 @@ def _energy(run: Run, bands: bool) -> dict[str, Any]:
 
 def _uncertainty(found: Uncertainty) -> dict[str, Any]:
     """The energy of the whole trace with all prices at one end of their ranges, and quantiles of draws from them."""
-    bands = found.bands().set_index("layer")
+    bands = found.bands().set_index("owner")
     return {
-        "meaning": "low and high: all prices at that end of their ranges; q05, median, q95: quantiles over draws from the ranges",
+        "meaning": "low, high: all prices at that end of their ranges; q05, median, q95: quantiles of draws from them",
         "draws": found.draws,
         "seed": found.seed,
         "share_with_range": found.ranged_share,
         **found.total,
-        "by_layer": {str(layer): _floats(band) for layer, band in bands.drop(TOTAL).iterrows()},
+        "by_owner": {str(layer): _floats(band) for layer, band in bands.drop(TOTAL).iterrows()},
         "swings": {row["prices"]: {"low_pj": row["low_pj"], "high_pj": row["high_pj"]} for row in _swings(found)},
     }
 

@@ -149,7 +149,7 @@ def test_energy_finding_names_the_largest():
 def test_blocks_and_chip_level_sum_to_the_ledger(run):
     frame = energy_blocks_frame(run)
     rows = run.ledger.rows
-    chip = math.fsum(rows.loc[rows["layer"] == "chip", "energy_pj"])
+    chip = math.fsum(rows.loc[rows["owner"] == "chip", "energy_pj"])
     assert math.fsum(frame["energy_pj"]) * run.n_tokens + chip == pytest.approx(run.ledger.total_pj, rel=EXACT)
     _, ax = draw_energy_blocks(frame)
     drawn = np.ma.asarray(ax.collections[0].get_array())
@@ -294,7 +294,7 @@ def test_bridge_by_hand(run):
 
 def test_bridge_counts_neurons_of_layers_as_membranes(run):
     rows = run.ledger.rows.copy()
-    rows.loc[rows["component"] == "soma", "layer"] = "blocks.0.q"
+    rows.loc[rows["component"] == "soma", "owner"] = "blocks.0.q"
     step = bridge_frame(replace(run, ledger=EnergyLedger(rows, ()))).set_index("step")["energy_pj"] * run.n_tokens
     assert step["membrane"] == pytest.approx(run.ledger.by_component()["soma"])
     assert step["neurons"] == 0
@@ -326,7 +326,7 @@ def test_prices_given_together_are_one_step():
     assert "accumulate" not in step
     assert step["synapse"] == pytest.approx(run.ledger.by_component()["synapse"] - 0.9 * run.result.synops)
     # a memory of the accumulators with a price of its own does not take them apart again
-    own = {"layer": "blocks.0.q", "component": "dendrite", "action": "accumulator_read", "energy_pj": 700.0}
+    own = {"owner": "blocks.0.q", "component": "dendrite", "action": "accumulator_read", "energy_pj": 700.0}
     row = run.ledger.rows.iloc[[0]].assign(**own, source="toy")
     more = replace(run, ledger=EnergyLedger(pd.concat([run.ledger.rows, row], ignore_index=True), ()))
     found = bridge_frame(more).set_index("step")["energy_pj"] * run.n_tokens

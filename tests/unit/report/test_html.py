@@ -155,7 +155,7 @@ def test_published_thresholds_are_named_for_people(page):
 
 def test_layer_table_has_every_layer(page, run):
     rows = set(page.texts("th", scope="row"))
-    assert set(layer_table(run)["layer"]) <= rows
+    assert set(layer_table(run)["owner"]) <= rows
 
 
 def test_assumptions_show_price_source_grade_and_share(page, run):
@@ -218,9 +218,9 @@ def test_write_page(run, html, tmp_path, monkeypatch):
 
 
 def test_cells_write_units_shares_and_gaps(run):
-    frame = layer_table(run)[["layer", "energy_pj"]].assign(share=0.5, time_ps=float("nan"), fine=True).head(2)
+    frame = layer_table(run)[["owner", "energy_pj"]].assign(share=0.5, time_ps=float("nan"), fine=True).head(2)
     cells = as_cells(frame, most_rows=1)
-    assert cells.headings == ("layer", "energy", "share", "time", "fine")
+    assert cells.headings == ("owner", "energy", "share", "time", "fine")
     assert cells.numeric == (False, True, True, True, False)
     assert cells.rows == (("blocks.0.norm_attn", format_energy(frame["energy_pj"].iloc[0]), "50.0%", "–", "yes"),)
     assert cells.remark == "1 of 2 rows are left out here; the CSV files hold all of them."
@@ -248,7 +248,7 @@ def test_prompt_and_generated_tokens_stand_apart_when_there_are_both(html):
 
 def test_each_layer_has_its_band():
     run = make_run(chip=load_chip("loihi-like"))
-    table, bands = _layers(run).set_index("layer"), run.uncertainty.bands().set_index("layer")
+    table, bands = _layers(run).set_index("owner"), run.uncertainty.bands().set_index("owner")
     for ours, theirs in (("band_from_pj", "low_pj"), ("band_to_pj", "high_pj")):
         wanted = bands.loc[table.index, theirs] / run.n_tokens
         assert table[ours].tolist() == pytest.approx(wanted.tolist())
