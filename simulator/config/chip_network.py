@@ -33,9 +33,9 @@ class ChipLink(Frozen):
     def _bounded(self) -> Self:
         value, low, high = self.cycles_per_flit, self.low_cycles_per_flit, self.high_cycles_per_flit
         if low is not None and low > value:
-            raise broken_rule("low_cycles_per_flit", f"found {low} above cycles_per_flit {value}, expected low <= value")
+            raise broken_rule("low_cycles_per_flit", f"found {low}, expected at most cycles_per_flit, {value}")
         if high is not None and high < value:
-            raise broken_rule("high_cycles_per_flit", f"found {high} below cycles_per_flit {value}, expected value <= high")
+            raise broken_rule("high_cycles_per_flit", f"found {high}, expected at least cycles_per_flit, {value}")
         return self
 
 

@@ -107,7 +107,7 @@ class Uncertainty:
     def _at_bound(self, side: int) -> list[float]:
         """Energy in pJ of each layer with every price at its low (``side`` 0) or at its high (1)."""
         value = self.ledger.by_owner()
-        shift = np.array([_bounds(price)[side] - price.unit_pj for price in self.prices.values()])
+        shift = np.array([_bounds(price)[side] - price.pj_per_count for price in self.prices.values()])
         moved = np.einsum("lp,p->l", self._counts.to_numpy(), shift)
         return [energy + float(by) for energy, by in zip(value, moved, strict=True)]
 

@@ -109,7 +109,8 @@ def _range(run: Run) -> Headline:
         NONE,
         NONE,
         f"all prices at their low, at their high; 90 % of draws lie between {band['q05_pj']} and {band['q95_pj']},"
-        f" median {band['median_pj']}; prices with a range are {format_share(run.uncertainty.ranged_share)} of the total"
+        f" median {band['median_pj']};"
+        f" prices with a range are {format_share(run.uncertainty.ranged_share)} of the total"
         f"{run.uncertainty.outside_quantiles}",
     )
 
