@@ -90,7 +90,8 @@ class Verdict:
 
 def run_point(case: SiliconCase, point: Point) -> Outcome:
     """Simulate and price one point."""
-    settings = [f"{s.path}={s.value}" for s in (*case.settings, *point.settings)]
+    # parts of a chip, and chips with more cores to a tile, stand for the measured whole
+    settings = [*(f"{s.path}={s.value}" for s in (*case.settings, *point.settings)), "chip.static_fixed=true"]
     chip = load_chip(case.chip, settings)
     if case.density is not None:
         chip = load_chip(case.chip, [*settings, *_skipping(case.density.value, chip)])
@@ -163,9 +164,17 @@ def _kept(outcome: Outcome, part: Part) -> dict[str, float]:
 
 
 def _static_w(outcome: Outcome, part: Part) -> float:
-    """Static power of the chips in use; of one chip where nothing was replayed."""
-    price = chip_prices(outcome.chip)["static.power"]
-    return price.pj_per_count * part.times * (1 if outcome.result is None else outcome.result.n_chips)
+    """Static power of the chips in use, ``times`` as many."""
+    assert outcome.result is not None
+    return part.times * math.fsum(_static(outcome).values()) / outcome.result.total_ps
+
+
+def _static(outcome: Outcome) -> dict[str, float]:
+    """Grade -> static energy in pJ of the replay."""
+    assert outcome.ledger is not None
+    rows = outcome.ledger.rows
+    static = rows[rows["component"] == "static"]
+    return {str(grade): float(energy) for grade, energy in static.groupby("grade")["energy_pj"].sum().items()}
 
 
 def _power_w(outcome: Outcome, part: Part) -> float:
@@ -177,8 +186,7 @@ def _power_w(outcome: Outcome, part: Part) -> float:
     result, ledger = outcome.result, outcome.ledger
     assert result is not None
     assert ledger is not None
-    rows = ledger.rows
-    static = math.fsum(rows["energy_pj"][rows["component"] == "static"])
+    static = math.fsum(_static(outcome).values())
     steps_ps = result.total_ps - int(result.stages["transfer_ps"].sum())
     return static / result.total_ps + part.times * (ledger.total_pj - static) / steps_ps
 
@@ -228,14 +236,12 @@ def _grade(outcome: Outcome, part: Part) -> str:
         return "counted"
     if part.what == "price":
         return chip_prices(outcome.chip)[str(part.price)].grade
-    if part.what == "static power":
-        return chip_prices(outcome.chip)["static.power"].grade
     if part.what == "time":
         return _time_grade(outcome)
-    by_grade = _kept(outcome, part)
-    if part.what in ("energy", "power") and outcome.result is not None:
-        static = chip_prices(outcome.chip)["static.power"]
-        by_grade[static.grade] = by_grade.get(static.grade, 0.0) + static.pj_per_count * outcome.result.static_ps
+    by_grade = _static(outcome) if part.what == "static power" else _kept(outcome, part)
+    if part.what in ("energy", "power"):
+        for grade, energy in _static(outcome).items():
+            by_grade[grade] = by_grade.get(grade, 0.0) + energy
     top = max(by_grade, key=lambda grade: by_grade[grade])
     share = by_grade[top] / sum(by_grade.values())
     return top if share > 0.995 else f"{top} {share:.0%}"

@@ -15,10 +15,12 @@ from simulator.engine.service import service
 from simulator.report.analytic import analytic_dict
 from simulator.report.run import DenseTwin, Run
 from simulator.report.run_manifest import chip_sha256
+from simulator.report.static_table import static_dict
 from simulator.report.steady_figures import steady_energy_pj, steady_tokens_per_s
 from simulator.report.storage_table import storage_dict
 from simulator.report.tables import phase_ledgers
 from simulator.report.unit_table import bank_conflicts, unit_table
+from simulator.trace.totals import layer_work
 
 SCHEMA = "spikewatt/result"
 SCHEMA_VERSION = 2  # 1 said `by_layer` for `by_owner`
@@ -44,6 +46,7 @@ def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | N
         "analytic": analytic_dict(run),
         "break_even": _break_even(run),
         "area": _area(run),
+        "static": static_dict(run),
         "latency": same["latency"],
         "steady": _steady(run),
         "phases": _phases(run),
@@ -269,14 +272,14 @@ def _neurobench(run: Run) -> dict[str, Any]:
     rows = run.ledger.rows
     is_mac = (rows["component"] + "." + rows["action"]).isin(["vector.mac", "dendrite.multiply_accumulate"])
     macs = int(rows.loc[is_mac, "count"].sum())
-    dense = sum(layer.n_in * layer.n_out for layer in trace.layers) * trace.encoding.n_timesteps
+    dense = sum(work.macs for work in layer_work(trace).values()) * trace.encoding.n_timesteps
     return {
         "Footprint": sum(layer.n_in * layer.n_out * layer.weight_bits for layer in trace.layers) // 8,
         "ActivationSparsity": 1 - run.firing_rate,
         "SynapticOperations": {
             "Effective_MACs": macs / tokens,
             "Effective_ACs": run.result.synops / tokens,
-            "Dense": dense + macs / tokens,
+            "Dense": dense / tokens + macs / tokens,
         },
     }
 

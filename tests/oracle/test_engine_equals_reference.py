@@ -312,7 +312,7 @@ def test_a_captured_model_with_spiking_attention_in_both_phases(tmp_path, mode):
     assert {"blocks.0.attn_q", "blocks.0.attn_p"} <= set(trace.stream_by_id)
     chip = make_chip(replay=mode, chip__max_chips=9)
     assert_equal_to_oracle(trace, chip)
-    counted = {row.layer for row in replay(map_trace(trace, chip)).action_counts}
+    counted = {row.owner for row in replay(map_trace(trace, chip)).action_counts}
     assert counted >= {*trace.op_by_id, *trace.layer_by_id}  # no op of the forward pass is missing
 
 
