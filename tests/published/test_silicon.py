@@ -170,6 +170,6 @@ def test_the_notes_name_every_setting_and_source(outcomes):
 
 
 def test_no_case_sets_a_price_that_its_measurement_could_be_tuned_by():
-    """Settings are of geometry, clocks and power that follow a published formula, never an energy - but one, by name."""
+    """Settings are of geometry, clocks and published power formulas, never an energy - but one, by name."""
     settings = [s for case in CASES.values() for point in case.points for s in (*case.settings, *point.settings)]
     assert [s.path for s in settings if "energy" in s.path] == ["core.soma.update.energy"]
