@@ -45,7 +45,8 @@ from simulator.mapping.grid import Grid
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block, Placement
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import Layer, Stage, Stream, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Layer, Stage, Stream
 
 Raster = NDArray[np.uint8]
 SIZES = (64, 128, 256, 512, 1024, 2048)

@@ -39,6 +39,7 @@ FORBIDDEN = {("engine", "model")}
 FRONT = "__init__"
 # What every room may ask of the front: facts of the package, which load nothing.
 FACTS = {"simulator.__version__", "simulator.__file__"}
+FILE_LINES_MAX = 320
 COMPILING = ("compiled.py", "kernels/*.py", "model/count_kernels.py")
 
 
@@ -137,6 +138,11 @@ def test_every_module_and_folder_has_a_rank() -> None:
 def test_a_file_name_stands_once() -> None:
     names = [path.name for path in FILES if path.name not in ("__init__.py", "__main__.py")]
     assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+def test_a_file_stays_within_its_length() -> None:
+    lengths = {str(path.relative_to(PACKAGE)): len(path.read_text("utf-8").splitlines()) for path in FILES}
+    assert {name: length for name, length in lengths.items() if length > FILE_LINES_MAX} == {}
 
 
 def test_imports_run_one_way() -> None:

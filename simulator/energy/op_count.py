@@ -10,7 +10,8 @@ import numpy as np
 from simulator.choices import Precision
 from simulator.energy.cmos45 import PRESETS, OpEnergy, scaled_ac, scaled_mac
 from simulator.trace.totals import layer_work, op_macs
-from simulator.trace.trace import Op, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Op
 
 Attention = Literal["none", "causal", "full"]
 ATTENTION_KINDS, HEAD_KINDS = ("qk", "pv"), ("head",)

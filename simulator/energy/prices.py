@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 from simulator.actions import ACTIONS, Action, record_at
 from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Price, StaticPower
+from simulator.energy.static_parts import PARTS, static_names
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,10 @@ class UnitPrice:
         ``component.action``.
     path
         Where the chip file says so.
-    unit_pj
-        Energy of one count (operation, flit, bit or chip-ps); NaN when it is part of another action's price.
-    low_pj, high_pj
+    pj_per_count
+        Energy of one count (operation, flit, bit or chip-ps); NaN when it is part of another action's price. That of a
+        part of the static power is of all such parts of a chip, in W.
+    low_pj_per_count, high_pj_per_count
         Bounds, where the chip file gives them.
     included_in
         That other action, or None.
@@ -40,9 +43,9 @@ class UnitPrice:
 
     name: str
     path: str
-    unit_pj: float
-    low_pj: float | None
-    high_pj: float | None
+    pj_per_count: float
+    low_pj_per_count: float | None
+    high_pj_per_count: float | None
     included_in: str | None
     source: str
     grade: str
@@ -53,7 +56,7 @@ class UnitPrice:
 
     def energy_pj(self, count: int) -> float:
         """Energy of ``count`` actions: count x unit, or 0 when another action's price contains it."""
-        return 0.0 if self.included_in is not None else count * self.unit_pj
+        return 0.0 if self.included_in is not None else count * self.pj_per_count
 
 
 def find_price(chip: ChipConfig, name: str) -> UnitPrice | None:
@@ -66,26 +69,40 @@ def find_price(chip: ChipConfig, name: str) -> UnitPrice | None:
     if action is None or price is None:
         return None
     included_in = price.included_in if isinstance(price, Price) else None
-    unit_pj, source = price.value, price.source
+    pj_per_count, source = price.value, price.source
     if included_in is not None:
-        unit_pj, source = math.nan, f"included in {included_in}"
-    if unit_pj is None:
+        pj_per_count, source = math.nan, f"included in {included_in}"
+    if pj_per_count is None:
         raise TypeError(f"{action.place} has neither value nor included_in")  # the chip schema lets none through
-    at_chip = chip.technology
+    at_chip, n = chip.technology, PARTS[name].count(chip) if name in PARTS else 1
     return UnitPrice(
         name=name,
         path=action.place,
-        unit_pj=unit_pj,
-        low_pj=price.low,
-        high_pj=price.high,
+        pj_per_count=n * pj_per_count,
+        low_pj_per_count=None if price.low is None else n * price.low,
+        high_pj_per_count=None if price.high is None else n * price.high,
         included_in=included_in,
         source=source,
         grade=price.grade,
-        note=price.note,
-        model=price.model if isinstance(price, Price) else None,
+        note=_of_parts(name, price, n),
+        model=price.model,
         node_nm=price.node_nm or at_chip.node_nm,
         voltage=price.voltage or (at_chip.voltage if price.node_nm is None else None),
     )
+
+
+def _of_parts(name: str, price: Price | StaticPower, n: int) -> str | None:
+    """The note of a price; of one that is given for one of several parts also how many there are."""
+    if n == 1:
+        return price.note
+    counted = f"{price.value:.4g} W per {PARTS[name].each} x {n}"
+    return counted if price.note is None else f"{counted}. {price.note}"
+
+
+def static_power_w(chip: ChipConfig, dram: bool = False) -> float:
+    """Static power of one chip in W, nothing switched off; with ``dram`` its DRAM as well."""
+    names = [name for name in static_names(chip) if dram or name != "static.dram"]
+    return math.fsum(price.pj_per_count for price in map(partial(find_price, chip), names) if price is not None)
 
 
 def chip_prices(chip: ChipConfig) -> dict[str, UnitPrice]:

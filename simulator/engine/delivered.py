@@ -12,7 +12,8 @@ from simulator.engine.plan import StagePlan, plan_stages
 from simulator.engine.spike_steps import run_spikes
 from simulator.errors import SpikewattError
 from simulator.mapping.mapped import Mapped
-from simulator.trace.trace import Stage, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Stage
 
 DELIVERIES_MAX = 20_000_000  # each is a record of 72 bytes
 

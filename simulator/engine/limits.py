@@ -16,7 +16,8 @@ from simulator.errors import CapacityError, SpikewattError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.traffic import flits_per_spike
-from simulator.trace.trace import Stage, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Stage
 
 MIB = 1 << 20
 
@@ -72,8 +73,8 @@ def check_rings(trace: Trace, chip: ChipConfig) -> None:
     spike = flits_per_spike(trace.encoding, chip)
     if chip.sync.kind == "handshake" and not chip.noc.multicast and spike > 1:
         raise CapacityError(
-            f"{chip.name}: a torus carries packets of one size at a time, sync.kind handshake sends markers of 1 flit"
-            f" beside spikes of {spike}; set noc.multicast, sync.kind barrier or noc.topology mesh"
+            f"{chip.name}: a torus carries packets of one size at a time; sync.kind handshake sends markers of 1 flit"
+            f" and spikes of {spike}; set noc.multicast, sync.kind barrier or noc.topology mesh"
         )
     demand, bound = 2 * max(value, spike), chip.noc.buffer_flits
     if demand > bound:

@@ -18,7 +18,7 @@ from simulator.engine.suffix_sums import suffix_ps
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block, Placement
-from simulator.trace.trace import Stage
+from simulator.trace.trace_program import Stage
 
 
 @dataclass(frozen=True)

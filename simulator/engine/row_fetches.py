@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from simulator.config.chip import ChipConfig
 from simulator.engine.schedule import chunks
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
-from simulator.trace.trace import Stage, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Stage
 
 
 def packets_per_row(stage: Stage, trace: Trace, chip: ChipConfig) -> Ints:
@@ -74,6 +75,15 @@ def fetch_shares(stages: Sequence[Stage], mapped: Mapped) -> tuple[Ints, Ints]:
     packets = [of_blocks(packets_per_row(stage, trace, chip).sum(axis=0), blocks) for stage, blocks in of_layer]
     fetches = [of_blocks(fetches_per_row(stage, trace, chip).sum(axis=0), blocks) for stage, blocks in of_layer]
     return np.concatenate(packets), np.concatenate(fetches)
+
+
+def layer_fetches(stage: Stage, tokens: Ints, mapped: Mapped) -> Iterator[tuple[str, Ints]]:
+    """(layer id, rows that each of its blocks reads for ``tokens``, int64 [blocks]) of the layers of a stage."""
+    if stage.stream is None:
+        return
+    per_row = fetches_per_row(stage, mapped.trace, mapped.chip)[tokens].sum(axis=0)
+    for layer_id in stage.layers:
+        yield layer_id, of_blocks(per_row, mapped.placement.of(layer_id))
 
 
 def stage_fetches(stage: Stage, trace: Trace, chip: ChipConfig) -> tuple[int, int]:

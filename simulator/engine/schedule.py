@@ -20,7 +20,8 @@ from simulator.engine.token_sample import groups
 from simulator.errors import SpikewattError
 from simulator.mapping.placement import Placement
 from simulator.trace.sequences import sequence_starts
-from simulator.trace.trace import DECODE, Stage, Trace
+from simulator.trace.trace import DECODE, Trace
+from simulator.trace.trace_program import Stage
 
 ROUNDS_MAX = 8  # of a batch of a pipeline, so that several threads find work; the result does not depend on it
 

@@ -16,13 +16,13 @@ from simulator.engine.network.links import crossings
 from simulator.engine.network.network import Network
 from simulator.engine.plan import StagePlan, plan_stages
 from simulator.engine.result import CHIP
-from simulator.engine.row_fetches import fetches_per_row, of_blocks
+from simulator.engine.row_fetches import layer_fetches
 from simulator.engine.row_service import accumulation
-from simulator.engine.schedule import Batch, chunks
+from simulator.engine.schedule import Batch
 from simulator.engine.setting import Setting
 from simulator.engine.spike_steps import SpikeResult, run_spikes
 from simulator.engine.storage_traffic import dram_ps
-from simulator.engine.streamed_weights import load_ps, stage_bursts
+from simulator.engine.streamed_weights import load_ps, loads
 from simulator.engine.suffix_sums import suffix_actions
 from simulator.engine.tally import Tally
 from simulator.engine.transfer import (
@@ -38,7 +38,8 @@ from simulator.errors import ConservationError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.flows import Edges
 from simulator.mapping.traffic import flits_per_spike
-from simulator.trace.trace import PHASES, Stage, Trace
+from simulator.trace.trace import PHASES, Trace
+from simulator.trace.trace_program import Stage
 
 
 def simulate_batch(batch: Batch, setting: Setting, network: Network) -> BatchResult:
@@ -102,19 +103,14 @@ class _StagesAtWork:
 
     def _load(self) -> Ints:
         """Weights that are streamed, loaded when the first token of a chunk comes; returns the time of each round."""
-        trace, chip, placement = self._in.trace, self._in.chip, self._in.placement
-        bursts = np.zeros(self.found.n_rounds, np.int64)
-        if chip.dram is None or not placement.streamed:
+        bursts, dram = np.zeros(self.found.n_rounds, np.int64), self._in.chip.dram
+        if dram is None or not self._in.placement.streamed:
             return bursts
         for stage, tokens in zip(self._batch.stages, self._batch.tokens.T, strict=True):
-            round_of = {token: i for i, token in enumerate(tokens.tolist())}
-            for chunk in chunks(trace, chip.schedule.chunk):
-                working = chunk[trace.works(stage)[chunk]]
-                if len(working) and working[0] in round_of:
-                    of_layer = stage_bursts(stage, working, self._in.mapped)
-                    bursts[round_of[working[0]]] += sum(of_layer.values())
-                    for layer_id, n in of_layer.items():
-                        self._tallies[stage.stage_id].add(layer_id, "dram", "read", n * chip.dram.burst)
+            for number, of_layer in loads(stage, tokens, self._in.mapped):
+                bursts[number] += sum(of_layer.values())
+                for layer_id, n in of_layer.items():
+                    self._tallies[stage.stage_id].add(layer_id, "dram", "read", n * dram.burst)
         return load_ps(bursts, self._in.mapped)
 
     def _spike(self, stages: list[Stage]) -> None:
@@ -291,17 +287,12 @@ class _StagesAtWork:
 
     def _fetches(self, plan: StagePlan, packets: Ints) -> Ints:
         """Rows that each target reads, int64 [G]: one for each of its ``packets``, or one for those of a tile."""
-        trace, chip = self._in.trace, self._in.chip
-        if chip.core.synapse.tile == 1:
+        if self._in.chip.core.synapse.tile == 1:
             return packets
         fetched = np.zeros_like(packets)
         for stage, tokens in zip(self._batch.stages, self._batch.tokens.T, strict=True):
-            if stage.stream is None:
-                continue
-            per_row = fetches_per_row(stage, trace, chip)[tokens].sum(axis=0)
-            for layer_id in stage.layers:
-                blocks = plan.layers[layer_id]
-                fetched[blocks] = of_blocks(per_row, plan.targets[blocks])
+            for layer_id, rows in layer_fetches(stage, tokens, self._in.mapped):
+                fetched[plan.layers[layer_id]] = rows
         return fetched
 
     def _soma_after_stage(self, plan: StagePlan) -> int:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig, Dram
+from simulator.engine.schedule import chunks
 from simulator.mapping.capacity import ceil_div, words_per_row
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
-from simulator.trace.trace import Layer, Stage
+from simulator.trace.trace_program import Layer, Stage
+
+
+def loads(stage: Stage, tokens: Ints, mapped: Mapped) -> Iterator[tuple[int, dict[str, int]]]:
+    """What is loaded for a stage whose rounds take ``tokens``: (round, layer id -> bursts), once for each chunk.
+
+    A chunk loads when its first token on which the stage works comes, for all of its tokens.
+    """
+    trace = mapped.trace
+    round_of = {token: i for i, token in enumerate(tokens.tolist())}
+    for chunk in chunks(trace, mapped.chip.schedule.chunk):
+        working = chunk[trace.works(stage)[chunk]]
+        if len(working) and working[0] in round_of:
+            yield round_of[working[0]], stage_bursts(stage, working, mapped)
 
 
 def stage_bursts(stage: Stage, tokens: Ints, mapped: Mapped) -> dict[str, int]:

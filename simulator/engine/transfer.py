@@ -15,7 +15,7 @@ from simulator.engine.kernels.value_transfer import ValuePackets
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.flows import Edges, collected, exchange_rounds, exchanged, reduced
 from simulator.mapping.mapped import Mapped
-from simulator.trace.trace import Stage
+from simulator.trace.trace_program import Stage
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from simulator.engine.picoseconds import times_ps
 from simulator.engine.spike_steps import replay_code
 from simulator.engine.storage_traffic import moved_ways, sram_ps, stored_work
 from simulator.mapping.storage import Store
-from simulator.trace.trace import Op, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Op
 
 
 def op_work(op: Op, trace: Trace, chip: ChipConfig, store: Store = "memory", n_homes: int = 1) -> dict[str, Ints]:

@@ -13,7 +13,7 @@ from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import Cut, ceil_div, cols_that_fit
 from simulator.mapping.placement import Block
 from simulator.mapping.strategies import cut_layer
-from simulator.trace.trace import Layer, Stage
+from simulator.trace.trace_program import Layer, Stage
 
 HOMES = (1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 48, 64, 72, 96)
 HEAD_HOMES = (128, 192, 256, 384, 512, 768, 1024)  # of a stage that drives no layer, for a dense head

@@ -17,7 +17,8 @@ from simulator.engine.storage_traffic import dram_ps
 from simulator.engine.vector import op_ps, op_work
 from simulator.mapping.flows import exchange_rounds
 from simulator.mapping.storage import Store
-from simulator.trace.trace import Layer, Op, Stage, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Layer, Op, Stage
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.config.chip import ChipConfig
 from simulator.errors import CapacityError
-from simulator.trace.trace import Layer
+from simulator.trace.trace_program import Layer
 
 N = TypeVar("N", int, NDArray[np.int64])  # one number, or one for each block
 

@@ -13,7 +13,8 @@ import numpy as np
 from simulator.arrays import Ints
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Block
-from simulator.trace.trace import Stage, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Stage
 
 Blocks = Mapping[str, Sequence[Block]]  # layer or stage -> its blocks, in core order
 EXCHANGING = ("norm", "encode")  # kinds of ops that need one number of all values of a home

@@ -8,7 +8,8 @@ from simulator.config.chip import ChipConfig
 from simulator.errors import CapacityError
 from simulator.mapping.capacity import ceil_div
 from simulator.trace.sequences import sequence_starts
-from simulator.trace.trace import DECODE, Stage, Trace
+from simulator.trace.trace import DECODE, Trace
+from simulator.trace.trace_program import Stage
 
 
 def cache_bits(stage: Stage, trace: Trace) -> int:

@@ -15,7 +15,8 @@ from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.kv_cache_size import cache_bits, positions_held
 from simulator.mapping.placement import Placement
-from simulator.trace.trace import Op, Stage, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Op, Stage
 
 Store = Literal["memory", "sram", "dram", "auto"]  # auto only until it is settled
 Kind = Literal["kv_cache", "embedding", "head", "tables", "residual", "spike_counts", "values"]
@@ -132,7 +133,7 @@ def _of_op(op: Op, stage: Stage, trace: Trace, chip: ChipConfig, waiting: int) -
         yield item("head", read[0], chip.mapping.head)
     else:
         rows = int(trace.positions.max()) + 1 if op.kind == "rotary" else 1
-        yield item("tables", read[0] * rows)
+        yield item("tables", read[0] * rows, chip.mapping.tables)
 
 
 def _width(stage_id: str, trace: Trace) -> int:

@@ -17,7 +17,8 @@ from simulator.mapping.capacity import ceil_div
 from simulator.mapping.flows import Blocks, collected, exchange_rounds, exchanged, overlaps, reduced
 from simulator.mapping.placement import Block
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import Stage, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Stage
 
 Entry = tuple[Ints, Ints, Ints]
 

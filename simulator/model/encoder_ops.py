@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from simulator.model.encoder import Encoder
 from simulator.model.threshold import EncoderRule
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import ClosedForm
+from simulator.trace.trace_program import ClosedForm
 
 STEP_BITS = 32
 SELECTION_ROUNDS = 15

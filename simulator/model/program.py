@@ -15,7 +15,8 @@ from simulator.model.ops import stage_ops
 from simulator.model.preset import Preset, as_preset
 from simulator.trace.check import check_trace
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import Layer, Op, Stage, Stream, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Layer, Op, Stage, Stream
 
 # Streams of a block in the order of execution, with the linear layers each of them drives.
 DRIVEN: dict[str, tuple[str, ...]] = {

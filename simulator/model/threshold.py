@@ -2,7 +2,7 @@
 
 A rule maps values [tokens, n] and the levels L to (step [tokens], low [tokens]): ``low`` is the value that count 0
 stands for. Signed codes have low 0; the unsigned one reaches down to its smallest value. What each rule computes at run
-time is counted in `simulator.model.ops.encode`.
+time is counted in `simulator.model.op_work.encode_op`.
 """
 
 from __future__ import annotations

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 
 from simulator.model.encoder import Encoder
-from simulator.model.ops import dense_layer
-from simulator.model.ops import dequantize as dequantize_op
-from simulator.model.ops import encode as encode_op
+from simulator.model.op_work import dense_layer_op, dequantize_op, encode_op
 from simulator.model.program import Program
 from simulator.model.weights import weight_groups
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import Layer, Op, Stage, Stream
+from simulator.trace.trace_program import Layer, Op, Stage, Stream
 
 # Last part of the id of a stream, and as a type of streams all there is.
 INPUTS = "in"
@@ -46,7 +44,7 @@ def chain_program(
     waiting: list[Op] = []
     for layer in layers:
         if layer.layer_id in dense:
-            waiting.append(dense_layer(layer.layer_id, layer.n_in, layer.n_out, layer.weight_bits))
+            waiting.append(dense_layer_op(layer.layer_id, layer.n_in, layer.n_out, layer.weight_bits))
             continue
         if layer.stream not in driven:
             first[layer.stream], waiting = waiting, []

@@ -19,7 +19,7 @@ from simulator.model.torch_spikes import NetworkReading, counts_of
 from simulator.model.torch_streams import StreamKeys, stream_of
 from simulator.model.torch_tokens import Tokens, to_numpy
 from simulator.model.weights import FLOAT_BITS
-from simulator.trace.trace import Layer
+from simulator.trace.trace_program import Layer
 
 if TYPE_CHECKING:
     import torch

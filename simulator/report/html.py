@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from simulator.actions import is_power
 from simulator.energy.breakeven import break_even_lines
 from simulator.energy.thresholds import THRESHOLDS
 from simulator.errors import ConservationError, OutputError
@@ -21,6 +22,7 @@ from simulator.report.page import Section, make_section, render_page
 from simulator.report.result_json import leaves
 from simulator.report.run import Run
 from simulator.report.run_manifest import manifest_dict
+from simulator.report.static_table import static_line
 from simulator.report.storage_table import storage_line
 from simulator.report.tables import assumption_table, comparison_table, layer_table, phase_table, waits_finding
 from simulator.report.unit_table import unit_finding, unit_table
@@ -55,6 +57,7 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         layers_finding=_layers_finding(run),
         storage=as_cells(storage_summary(storage_frame(run.mapped))),
         storage_finding=storage_line(run).removeprefix("storage: "),
+        static_finding=static_line(run).removeprefix("static: "),
         assumptions=as_cells(_assumptions(run)),
         assumptions_finding=_assumptions_finding(run),
         checks=checks,
@@ -122,9 +125,9 @@ def _layers(run: Run) -> pd.DataFrame:
     table = layer_table(run)
     energies = [c for c in table.columns if c.endswith("_pj") and c != "energy_pj" and table[c].any()]
     band = ["band_from_pj", "band_to_pj"]
-    table[band] = run.uncertainty.bands().set_index("layer").loc[table["layer"], ["low_pj", "high_pj"]].to_numpy()
+    table[band] = run.uncertainty.bands().set_index("owner").loc[table["owner"], ["low_pj", "high_pj"]].to_numpy()
     table["share"] = table["energy_pj"] / run.ledger.total_pj if run.ledger.total_pj else 0.0
-    frame = table[["layer", "kind", "energy_pj", *band, "share", "n_dendrite.accumulate", *energies]].copy()
+    frame = table[["owner", "kind", "energy_pj", *band, "share", "n_dendrite.accumulate", *energies]].copy()
     frame = frame.rename(columns={"n_dendrite.accumulate": "accumulates"})
     frame["accumulates"] = (frame["accumulates"] / run.n_tokens).round().astype("int64")
     frame[[*energies, *band, "energy_pj"]] /= run.n_tokens
@@ -141,7 +144,7 @@ def _thresholds(run: Run) -> pd.DataFrame:
 
 def _layers_finding(run: Run) -> str:
     """The most expensive single entry that belongs to a layer."""
-    layers = run.ledger.by_layer().drop("chip", errors="ignore")
+    layers = run.ledger.by_owner().drop("chip", errors="ignore")
     if not len(layers) or not run.ledger.total_pj:
         return "No layer spent energy."
     top = str(layers.idxmax())
@@ -176,10 +179,10 @@ def _assumptions(run: Run) -> pd.DataFrame:
 
 def _price(row: Mapping[Any, Any]) -> tuple[str, str]:
     """A price in words and, where the chip file gives one, its range. Static power is counted in chip-ps: pJ/ps = W."""
-    value, low, high = row["value_pj"], row["low_pj"], row["high_pj"]
+    value, low, high = row["pj_per_count"], row["low_pj_per_count"], row["high_pj_per_count"]
     if pd.isna(value):
         return "part of another", ""
-    static = row["action"] == "static.power"
+    static = is_power(str(row["action"]))
     write = format_power if static else format_energy
     per = "chip" if static else str(row["unit"]).partition("/")[2]
     ends = [(word, write(end)) for word, end in (("from", low), ("to", high)) if pd.notna(end)]

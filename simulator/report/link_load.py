@@ -7,7 +7,7 @@ import numpy as np
 from simulator.arrays import Ints
 from simulator.mapping.placement import Block
 from simulator.report.run import Run
-from simulator.trace.trace import Stage
+from simulator.trace.trace_program import Stage
 
 
 def link_loaders(run: Run, x: int, y: int, direction: str) -> dict[str, int]:

@@ -27,6 +27,7 @@ from simulator.report.format import (
     format_time,
 )
 from simulator.report.run import Run
+from simulator.report.static_table import static_line
 from simulator.report.storage_table import storage_line
 from simulator.report.tables import (
     comparison_table,
@@ -90,6 +91,7 @@ def summary_lines(run: Run) -> list[str]:
         f" {format_bytes(run.sram_used_bytes)} of {format_bytes(run.sram_total_bytes)} SRAM"
         f" ({format_share(run.space_util)})",
         storage_line(run),
+        static_line(run),
     ]
 
 
@@ -134,8 +136,8 @@ def _layers(run: Run, console: Console) -> Table:
     parts = _part_columns(console)
     table = _table(console, "Energy by layer", ["layer"], ["ACs", *parts, "energy", "share"])
     table.caption = _legend(parts)
-    for row in _records(rows, layer="total"):
-        _add(console, table, row["layer"], _count(row["ac_ops"]), *_parts(row, parts), *_energy_and_share(row))
+    for row in _records(rows, owner="total"):
+        _add(console, table, row["owner"], _count(row["ac_ops"]), *_parts(row, parts), *_energy_and_share(row))
     return table
 
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from simulator.actions import op_actions
 from simulator.errors import TraceError, did_you_mean
-from simulator.trace.trace import ClosedForm, Op, Stage, Stream, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import ClosedForm, Op, Stage, Stream
 
 # Sizes of the program are int32 in the compiled engine; a larger one is a damaged file, not a model.
 MAX_SIZE = 2**31 - 1

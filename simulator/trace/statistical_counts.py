@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from simulator.arrays import F64
 from simulator.errors import TraceError
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import Stream, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Stream
 
 ITERATIONS, ENOUGH = 60, 1e-4
 # Tilts beyond this mean "never" or "always": exp(-12) is 6e-6.

@@ -15,7 +15,8 @@ from simulator.outputs.names import LONGEST
 from simulator.trace.check import check_trace
 from simulator.trace.codes import Code
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import PHASES, Layer, Op, Phase, Stage, Stream, Trace
+from simulator.trace.trace import PHASES, Phase, Trace
+from simulator.trace.trace_program import Layer, Op, Stage, Stream
 
 Pattern = Literal["silent", "single", "full", "poisson"]
 Rates = float | Sequence[NDArray[np.float64]]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simulator.arrays import Ints
-from simulator.trace.trace import Op, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Op
 
 
 class LayerWork(NamedTuple):

@@ -17,7 +17,8 @@ from simulator.errors import TraceError, did_you_mean
 from simulator.outputs.names import title_fault
 from simulator.trace.codes import Code
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import ClosedForm, Layer, Op, Phase, Stage, Stream, Trace
+from simulator.trace.trace import Phase, Trace
+from simulator.trace.trace_program import ClosedForm, Layer, Op, Stage, Stream
 
 FORMAT = "spikewatt-trace"
 SCHEMA_VERSIONS = (1, 2)

@@ -17,9 +17,10 @@ import pytest
 from local_stream import with_local_stream
 
 from simulator.trace.synthetic import synthetic_trace
-from simulator.trace.trace import Stream, Trace
+from simulator.trace.trace import Trace
 from simulator.trace.trace_files import content_hash, load_trace, save_trace, verify_trace
 from simulator.trace.trace_manifest import manifest_hash
+from simulator.trace.trace_program import Stream
 
 VERSION_1, VERSION_2 = (Path(__file__).with_name(f"trace_v{version}.npz") for version in (1, 2))
 HASHES = {

@@ -29,7 +29,8 @@ from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin
 from simulator.trace.check import check_trace
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import Layer, Op, Stage, Stream, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Layer, Op, Stage, Stream
 
 D_MODEL, D_FFN, VOCABULARY = 16, 32, 24
 

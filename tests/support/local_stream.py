@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulator.trace.trace import ClosedForm, Op, Stream, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import ClosedForm, Op, Stream
 
 
 def with_local_stream(

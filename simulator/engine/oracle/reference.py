@@ -32,7 +32,7 @@ from simulator.engine.oracle.reference_schedule import Active, chunk_of, rounds,
 from simulator.engine.oracle.reference_storage import channel_ps, chips_of, store_of, touches
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
-from simulator.trace.trace import Stage
+from simulator.trace.trace_program import Stage
 
 
 def reference_simulate(mapped: Mapped) -> ReferenceResult:

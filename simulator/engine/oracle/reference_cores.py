@@ -13,7 +13,7 @@ from simulator.engine.oracle.reference_reuse import SharedRows, add_suffixes
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
 from simulator.trace.codes import Firing
-from simulator.trace.trace import Stage
+from simulator.trace.trace_program import Stage
 
 # When a count fires in timestep t, by the firing of its code (`simulator.trace.codes`).
 FIRES: dict[Firing, Callable[[int, int], bool]] = {

@@ -16,7 +16,7 @@ from simulator.engine.oracle.reference_cores import Event, ReferenceCores
 from simulator.engine.oracle.reference_network import Delivery, Packet
 from simulator.engine.oracle.reference_schedule import Active
 from simulator.mapping.placement import Block
-from simulator.trace.trace import Stage
+from simulator.trace.trace_program import Stage
 
 MARKER = -1  # the row of a marker
 

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from simulator.config.chip import ChipConfig
-from simulator.trace.trace import Op, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Op
 
 Work = Counter[tuple[str, str]]  # (component, action) -> times
 Touches = Callable[[str, str, int, bool], tuple[str, int]]  # component, action, amount, whether all homes share it

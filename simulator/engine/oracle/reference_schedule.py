@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from simulator.config.chip import Schedule
-from simulator.trace.trace import PHASES, Stage, Trace
+from simulator.trace.trace import PHASES, Trace
+from simulator.trace.trace_program import Stage
 
 Active = list[tuple[Stage, int]]  # stages at work, each with its token
 

@@ -9,7 +9,7 @@ from simulator.mapping.capacity import Cut
 from simulator.mapping.strategies.blocks_2d import cut_in_squares
 from simulator.mapping.strategies.by_input import cut_inputs_first
 from simulator.mapping.strategies.by_output import cut_outputs_first
-from simulator.trace.trace import Layer
+from simulator.trace.trace_program import Layer
 
 # name in the chip file (`mapping.strategy`) -> cut of a layer
 STRATEGIES: dict[str, Callable[[Layer, ChipConfig], Cut]] = {

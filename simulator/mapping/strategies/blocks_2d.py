@@ -6,7 +6,7 @@ import numpy as np
 
 from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import Cut, ceil_div, cols_that_fit, nothing_fits
-from simulator.trace.trace import Layer
+from simulator.trace.trace_program import Layer
 
 SPARE = 8  # a cut may take one core in so many more than the fewest
 

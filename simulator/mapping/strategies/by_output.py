@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import Cut, ceil_div, cols_that_fit, nothing_fits, part_size
-from simulator.trace.trace import Layer
+from simulator.trace.trace_program import Layer
 
 
 def cut_outputs_first(layer: Layer, chip: ChipConfig) -> Cut:

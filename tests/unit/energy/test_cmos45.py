@@ -4,7 +4,8 @@ from factories import make_trace
 
 from simulator.energy.cmos45 import PRESETS, SCOPE, cmos45, cmos45_all, scaled_ac, scaled_mac
 from simulator.trace.encoding import Encoding
-from simulator.trace.trace import Layer, Stage, Stream, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Layer, Stage, Stream
 
 
 def two_layer_trace(code="ternary"):

@@ -25,7 +25,7 @@ def test_groups_are_neighbours_whose_sizes_differ_by_one_at_most():
 
 def counted(result, kind):
     """All counts; in a pipeline without barriers, since a round that fills it has no collect and no barrier for it."""
-    return [row for row in sorted(result.action_counts) if kind == "sequential" or row.layer != "chip"]
+    return [row for row in sorted(result.action_counts) if kind == "sequential" or row.owner != "chip"]
 
 
 @pytest.mark.parametrize("kind", ["sequential", "auto", "pipelined"])

@@ -26,7 +26,8 @@ from simulator.mapping.place import map_trace
 from simulator.mapping.placement import Block, Placement
 from simulator.mapping.storage import Stored, memory_bytes
 from simulator.trace.synthetic import synthetic_trace
-from simulator.trace.trace import Op, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Op
 
 HEAD_BITS = 24 * 16 * 8
 CACHE = "blocks.0.kv_cache"
@@ -42,7 +43,7 @@ def stored_on(chip: ChipConfig, trace: Trace) -> dict[tuple[str, str], Stored]:
 
 def counts_of(chip: ChipConfig, trace: Trace, layer: str) -> dict[str, int]:
     result = replay(map_trace(trace, chip))
-    return {f"{r.component}.{r.action}": r.count for r in result.action_counts if r.layer == layer}
+    return {f"{r.component}.{r.action}": r.count for r in result.action_counts if r.owner == layer}
 
 
 def stage_ps(chip: ChipConfig, trace: Trace, stage: str) -> int:

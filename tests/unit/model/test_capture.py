@@ -15,7 +15,7 @@ from simulator.model.encoder import encode, encoding_for
 from simulator.model.linear import SpikingLinear
 from simulator.model.perplexity import perplexity
 from simulator.model.transformer import forward, rms_norm
-from simulator.trace.trace import Stage
+from simulator.trace.trace_program import Stage
 
 TEXT = "the cat sat\n<|endoftext|>\non the mat."
 

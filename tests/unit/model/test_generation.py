@@ -16,8 +16,8 @@ from simulator.model.perplexity import perplexity
 from simulator.model.preset import as_preset
 from simulator.model.tokenizer import Tokenizer
 from simulator.model.transformer import forward
-from simulator.trace.trace import Layer, Stage
 from simulator.trace.trace_files import save_trace, verify_trace
+from simulator.trace.trace_program import Layer, Stage
 
 PROMPT = "the cat sat"  # BOS and 11 letters
 ENCODING = encoding_for("ternary", 7)

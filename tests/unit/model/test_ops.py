@@ -10,12 +10,13 @@ import pytest
 from counting_forward import CountingForward
 from counting_preset import CountingPreset
 
-from simulator.model import ops
 from simulator.model.attention import attention_for
+from simulator.model.attention_ops import attention_ops
 from simulator.model.attention_rule import DENSE, SPIKING, AttentionRule, rule_for
 from simulator.model.checkpoint import read_checkpoint
 from simulator.model.linear import SpikingLinear
 from simulator.model.llama_config import LlamaConfig
+from simulator.model.op_work import STATE_BITS
 from simulator.model.ops import stage_ops
 from simulator.model.prepare import prepared
 from simulator.model.preset import EncoderFields, WeightFields, as_preset
@@ -175,10 +176,10 @@ def test_products_of_attention_causal_and_full(full):
     contexts = np.full(9, 9) if full else np.arange(1, 10)
     products = sum(1 for token in range(9) for other in range(9) if full or other <= token)
     assert products == (81 if full else 45)
-    table = {op.op_id: op for op in ops.attention_ops("b", SMALL, as_preset(ENCODINGS[0]), DENSE)}
+    table = {op.op_id: op for op in attention_ops("b", SMALL, as_preset(ENCODINGS[0]), DENSE)}
     for op_id in ("b.qk", "b.pv"):  # 2 heads of 2 multiply-accumulates per product
         assert table[op_id].work(contexts, 3)["vector.mac"].sum() == products * 2 * 2
-    table = {op.op_id: op for op in ops.attention_ops("b", SMALL, as_preset(ENCODINGS[0]), SPIKING)}
+    table = {op.op_id: op for op in attention_ops("b", SMALL, as_preset(ENCODINGS[0]), SPIKING)}
     # Three spikes of the queries of every token add a key element of every position it sees; three of the
     # probabilities add a row of 2 value elements.
     spikes = np.full(9, 3)
@@ -221,4 +222,4 @@ def test_weights_are_read_at_their_stored_width():
         count("lm_head", ENCODINGS[0], 1, bits=32)["memory.read"]
         == 2 * count("lm_head", ENCODINGS[0], 1)["memory.read"]
     )
-    assert ops.STATE_BITS == 16
+    assert STATE_BITS == 16

@@ -10,7 +10,7 @@ import pytest
 from simulator.errors import TraceError
 from simulator.trace.encoding import Encoding
 from simulator.trace.statistical_counts import StatisticalCounts, fit_stream, spread
-from simulator.trace.trace import Stream
+from simulator.trace.trace_program import Stream
 
 TOKENS, NEURONS, LEVELS = 60, 80, 15
 

@@ -9,7 +9,7 @@ from local_stream import with_local_stream
 
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.totals import layer_work, op_macs, stream_spikes
-from simulator.trace.trace import Op
+from simulator.trace.trace_program import Op
 
 
 def test_one_count_of_three_is_three_spikes_and_three_rows_of_synapses():

@@ -12,7 +12,8 @@ from factories import make_trace
 from simulator.errors import TraceError
 from simulator.trace.check import check_trace
 from simulator.trace.synthetic import synthetic_trace
-from simulator.trace.trace import Op, Stage, Stream, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Op, Stage, Stream
 
 
 @pytest.fixture

@@ -1,0 +1,59 @@
+"""The network of the chip file: routers, links, and the links between chips."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simulator.choices import NetworkModel
+from simulator.config.fields import Count, Cycles, Depth, Frozen, Quantity, WidthBits
+from simulator.config.provenance import Delay, Grade, Price
+
+
+class CycleTime(Delay):
+    """Time of one cycle; without any, links would have no bandwidth to divide by."""
+
+    value: Annotated[int, Quantity("time", least=1, most="1 s")]
+
+
+class ChipLink(Frozen):
+    """A link that leaves the chip: extra latency over an on-chip link, and how often it takes a flit."""
+
+    extra_cycles: Cycles
+    cycles_per_flit: Count = 1
+    hop: Price
+    source: str
+    grade: Grade
+    note: str | None = None
+
+
+class Noc(Frozen):
+    """Mesh or torus of routers (docs/network_timing.md): XY routing, FIFOs, credits, round-robin."""
+
+    model: NetworkModel = Field(
+        default="cycle",
+        description="cycle: flit by flit; estimate: mean waiting in closed form; ideal: no contention, a lower bound",
+    )
+    router: Literal["P", "N", "R", "V"] = Field(
+        default="P",
+        description="P: 3 cycles per hop; N: 4, a packet first acquires its output; R: 5, a routing cycle before; V: 4,"
+        " four virtual channels per link, no multicast",
+    )
+    topology: Literal["mesh", "torus"] = Field(
+        default="mesh",
+        description="torus: every row and column of tiles closes to a ring; buffer_flits must hold two packets then",
+    )
+    buffer_flits: Depth = Field(default=8, description="depth of each FIFO; with V, of each channel")
+    flit_bits: WidthBits
+    cycle: CycleTime = Field(description="time of one router cycle; an asynchronous chip gives its flit time")
+    extra_cycles_x: Cycles = Field(default=0, description="cycles an east-west hop takes beyond the router's own")
+    extra_cycles_y: Cycles = Field(default=0, description="cycles a north-south hop takes beyond the router's own")
+    hop_x: Price = Field(description="one flit over an east-west link, its router included")
+    hop_y: Price = Field(description="one flit over a north-south link, its router included")
+    multicast: bool = Field(
+        default=False,
+        description="one packet per spike along an XY tree to all cores that need it, instead of one packet per core",
+    )
+    local: Price = Field(description="one flit from the router into a tile, taken by every core it is for")
+    chip_link: ChipLink | None = Field(default=None, description="needed when max_chips > 1")
