@@ -23,12 +23,11 @@ from simulator.mapper.stage_work import StageWork, stage_works
 from simulator.mapping.capacity import Cut
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
-from simulator.mapping.storage import stores
 from simulator.mapping.widths import Widths
 from simulator.trace.trace import DECODE, Trace
 
-SAMPLE_TOKENS = 16  # of the closed form
-CHECKED_TOKENS = 4  # of the engine
+SAMPLE_TOKENS = 512  # of the closed form at most
+CHECKED_TOKENS = 8  # of the engine
 PLACED_POINTS = 8  # points that are placed before the best is chosen
 IDEAL_POINTS = 3  # of these, checked with the network model ideal
 MAX_CHIPS = 64
@@ -49,7 +48,8 @@ class Placed:
 
     def value(self, objective: Objective) -> float:
         """What the objective minimizes."""
-        return objective_value(objective, self.closed.energy_pj, self.closed.latency_ps, self.closed.interval_ps)
+        closed = self.closed
+        return objective_value(objective, closed.prompt_pj, closed.latency_ps, closed.interval_ps + closed.seldom_ps)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Mapper:
         own_mapped = map_trace(self.trace, self.chip)
         whole = own_mapped.trace
         sample = whole.take(evenly(whole.n_tokens, SAMPLE_TOKENS))
-        works = stage_works(sample, self.chip, stores(own_mapped.stored, whole), whole)
+        works = stage_works(sample, self.chip, own_mapped.stored, whole)
         own = self._placed(None, own_mapped, works)
         self._say("costs of all candidates")
         table = cost_table(works, self.model, own_mapped, self.schedule == "pipelined")
@@ -212,7 +212,7 @@ class Mapper:
         schedule = self.chip.schedule.model_copy(update={"kind": self.schedule})
         chip = self.chip.model_copy(update={"noc": noc, "schedule": schedule})
         mapped = map_trace(some, chip, widths)
-        works = stage_works(mapped.trace, chip, stores(mapped.stored, some))
+        works = stage_works(mapped.trace, chip, mapped.stored)
         closed_ps, closed_pj = trace_total(mapped, works, CostModel(chip), self.schedule == "pipelined")
         result = replay(mapped)
         return Checked(network, closed_pj, closed_ps, build_ledger(result, chip, True).total_pj, float(result.total_ps))

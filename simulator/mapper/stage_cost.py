@@ -218,7 +218,7 @@ class CostModel:
         op = work.ops[place]
         tables = tuple(tuple(table.items()) for table in (op.work_per_token, op.per_timestep))
         own = op.op_id if op.stream is not None else ""
-        key = (op.kind, tables, own, work.stores.get(op.op_id), n_cores, work.share)
+        key = (op.kind, tables, own, work.store_of(op, self.chip, n_cores), n_cores, work.share)
         if key not in self._ops:
             channels = ceil_div(n_cores, self.chip.chip.n_cores)
             self._ops[key] = (

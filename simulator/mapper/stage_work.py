@@ -16,7 +16,7 @@ from simulator.engine.spike_steps import replay_code
 from simulator.engine.storage_traffic import dram_ps
 from simulator.engine.vector import op_ps, op_work
 from simulator.mapping.flows import exchange_rounds
-from simulator.mapping.storage import Store
+from simulator.mapping.storage import Store, Stored, settled_at, stores, unsettled
 from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Layer, Op, Stage
 
@@ -56,8 +56,8 @@ class StageWork:
         Share of the tokens of the trace that the stage works on.
     trace
         The N tokens that the stage works on.
-    stores
-        Memory of each op that is not behind the vector unit.
+    stored
+        What lies in memory at the homes, ``auto`` where their number decides.
     """
 
     stage: Stage
@@ -68,7 +68,7 @@ class StageWork:
     exchanges: int
     share: float
     trace: Trace
-    stores: dict[str, Store]
+    stored: tuple[Stored, ...]
 
     @cached_property
     def mean_spikes(self) -> Floats:
@@ -83,25 +83,32 @@ class StageWork:
 
     def op_counts(self, op: Op, chip: ChipConfig, n_homes: int) -> dict[str, Ints]:
         """Counts of an op on ``n_homes`` cores, int64 [N] each."""
-        return op_work(op, self.trace, chip, self.stores.get(op.op_id, "memory"), n_homes)
+        return op_work(op, self.trace, chip, self.store_of(op, chip, n_homes), n_homes)
+
+    def store_of(self, op: Op, chip: ChipConfig, n_homes: int) -> Store:
+        """Memory of an op on ``n_homes`` cores."""
+        return stores(settled_at(self.stored, chip, n_homes), self.trace, [self.stage]).get(op.op_id, "memory")
 
 
 def stage_works(
-    trace: Trace, chip: ChipConfig, stores: dict[str, Store], whole: Trace | None = None
+    trace: Trace, chip: ChipConfig, stored: Sequence[Stored], whole: Trace | None = None
 ) -> list[StageWork]:
-    """The work of every stage of ``trace`` as ``chip`` replays it, in program order.
+    """The work of every stage of ``trace`` as ``chip`` replays it, in program order, with what lies in memory.
 
     ``whole`` is the trace of which ``trace`` is a sample: a stage works on its share of the tokens of that one.
     """
     width = {stage.stage_id: stage.width for stage in trace.stages}
-    works = [_stage_work(stage, trace, chip, stores, width) for stage in trace.stages]
+    items: dict[str, list[Stored]] = {stage.stage_id: [] for stage in trace.stages}
+    for item in stored:
+        items[item.stage].append(unsettled(item, chip))
+    works = [_stage_work(stage, trace, chip, tuple(items[stage.stage_id]), width) for stage in trace.stages]
     if whole is None:
         return works
     return [replace(work, share=float(whole.works(work.stage).mean())) for work in works]
 
 
 def _stage_work(
-    stage: Stage, trace: Trace, chip: ChipConfig, stores: dict[str, Store], width: dict[str, int]
+    stage: Stage, trace: Trace, chip: ChipConfig, stored: tuple[Stored, ...], width: dict[str, int]
 ) -> StageWork:
     works = trace.works(stage)
     working = trace if works.all() else trace.take(works)
@@ -115,7 +122,7 @@ def _stage_work(
         exchanges=exchange_rounds(stage, trace),
         share=float(works.mean()),
         trace=working,
-        stores=stores,
+        stored=stored,
     )
 
 
@@ -127,8 +134,12 @@ def spikes_per_step(stage: Stage, trace: Trace, chip: ChipConfig) -> Floats:
     if chip.replay == "dense":
         return np.full((trace.n_tokens, n_steps), float(stage.width))
     counts = trace.spike_counts(stage.stream)
-    sent = [np.count_nonzero(trace.encoding.spikes_in_timestep(counts, t), axis=1) for t in range(n_steps)]
-    return np.stack(sent, axis=1).astype(np.float64)
+    low, high = int(counts.min(initial=0)), int(counts.max(initial=0))
+    values = np.arange(low, high + 1)
+    sends = [trace.encoding.spikes_in_timestep(values, t) != 0 for t in range(n_steps)]  # what a count sends is its own
+    place = counts.astype(np.int64) - low + len(values) * np.arange(len(counts))[:, None]
+    how_often = np.bincount(place.ravel(), minlength=len(counts) * len(values)).reshape(len(counts), len(values))
+    return (how_often @ np.stack(sends, axis=1)).astype(np.float64)
 
 
 def op_times(op: Op, work: StageWork, chip: ChipConfig, n_homes: int, channels: int = 1) -> Floats:

@@ -11,7 +11,6 @@ from simulator.mapper.estimate import estimate
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import stage_works
 from simulator.mapping.place import map_trace
-from simulator.mapping.storage import stores
 from simulator.shipped import find_trace
 from simulator.trace.trace_files import load_trace
 
@@ -24,7 +23,7 @@ def test_the_closed_form_is_within_a_tenth_of_the_engine_on_the_shipped_trace(ch
     trace = load_trace(find_trace("shakespeare-ternary-T15")).take(slice(40, 44))
     mapped = map_trace(trace, chip)
     trace = mapped.trace
-    found = estimate(mapped, stage_works(trace, chip, stores(mapped.stored, trace)), CostModel(chip), pipelined=False)
+    found = estimate(mapped, stage_works(trace, chip, mapped.stored), CostModel(chip), pipelined=False)
     result = replay(mapped)
     assert found.interval_ps == pytest.approx(result.total_ps / trace.n_tokens, rel=0.1)
     assert found.energy_pj == pytest.approx(build_ledger(result, chip).total_pj / trace.n_tokens, rel=0.1)
