@@ -22,7 +22,7 @@ from simulator.mapper.estimate import static_pj_per_ps
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import Floats
 from simulator.mapping.capacity import ceil_div
-from simulator.mapping.sharing import first_cores
+from simulator.mapping.chip_edges import first_cores
 
 Objective = Literal["energy", "latency", "edp", "throughput"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)

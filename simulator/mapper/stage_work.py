@@ -139,7 +139,8 @@ def spikes_per_step(stage: Stage, trace: Trace, chip: ChipConfig) -> Floats:
     sends = [trace.encoding.spikes_in_timestep(values, t) != 0 for t in range(n_steps)]  # what a count sends is its own
     place = counts.astype(np.int64) - low + len(values) * np.arange(len(counts))[:, None]
     how_often = np.bincount(place.ravel(), minlength=len(counts) * len(values)).reshape(len(counts), len(values))
-    return (how_often @ np.stack(sends, axis=1)).astype(np.float64)
+    sent: Floats = (how_often @ np.stack(sends, axis=1)).astype(np.float64)
+    return sent
 
 
 def op_times(op: Op, work: StageWork, chip: ChipConfig, n_homes: int, channels: int = 1) -> Floats:
