@@ -103,10 +103,11 @@ def test_a_cache_holds_the_longest_context_and_in_a_pipeline_that_of_every_text(
 def test_a_home_without_room_in_memory_is_refused_with_what_it_is_for():
     """8 tokens. Head: 384 bytes of weights, 16 values of 24 bits. attn_out: a cache of 8 x 128 bits, 32 values."""
     trace = make_trace(n_blocks=1, n_tokens=8)
-    core = map_trace(trace, make_chip()).placement.of("head")[0].core
-    map_trace(trace, make_chip(memory__capacity="432 B"))
+    one = {"head_cores": 1}
+    core = map_trace(trace, make_chip(mapping=one)).placement.of("head")[0].core
+    map_trace(trace, make_chip(mapping=one, memory__capacity="432 B"))
     with pytest.raises(CapacityError) as refused:
-        map_trace(trace, make_chip(memory__capacity="431 B"))
+        map_trace(trace, make_chip(mapping=one, memory__capacity="431 B"))
     assert str(refused.value) == (
         f"toy: core {core} needs 432 bytes of memory (head 384, values 48), limit 431 (1 over); give the chip a dram"
         " for mapping.head, raise memory.capacity or lower core.limits.neurons"
