@@ -75,7 +75,7 @@ class _StagesAtWork:
         self._batch, self._in, self._network = batch, setting, network
         self.found = BatchResult.idle(batch, setting.placement)
         self.at_work = np.zeros(setting.placement.cores_total, np.bool_)
-        self._channel_ps: dict[int, Ints] = {}  # of each chip: its DRAM at work for ops
+        self._channel_ps = np.zeros(self.found.n_rounds, np.int64)  # each DRAM channel at work for ops
         self._traces: dict[str, Trace] = {}
         self._tallies: dict[str, Tally] = {}  # of each stage: that of the phase of its tokens
         for stage, tokens in zip(batch.stages, batch.tokens.T, strict=True):
@@ -88,7 +88,7 @@ class _StagesAtWork:
         after = reductions(self._batch.stages, self._in.mapped)
         self.found.add_time("transfer_ps", sum(self._transfer(step) for step in before))
         own = [self._ops(stage) for stage in self._batch.stages]
-        self.found.add_time("vector_ps", np.max([*own, *self._channel_ps.values()], axis=0))
+        self.found.add_time("vector_ps", np.max([*own, self._channel_ps], axis=0))
         self.found.add_time("transfer_ps", self._load())
         barriers = sum(step.barriers for step in before + after)
         if spiking := [stage for stage in self._batch.stages if stage.stream is not None]:
@@ -193,15 +193,14 @@ class _StagesAtWork:
                 component, action = name.split(".")
                 self._tallies[stage.stage_id].add(op_id, component, action, times.sum())
             self.found.spikes += int(work["soma.fire"].sum()) if "soma.fire" in work else 0
-        chips = np.unique(self._in.placement.chip_of(self._in.placement.core_router[homes])).tolist()
-        for number in chips if "dram" in stores else ():
-            before = self._channel_ps.get(number, np.zeros(self.found.n_rounds, np.int64))
-            self._channel_ps[number] = sum((dram_ps(work, chip, len(chips)) for work in works), before)
+        channels = self._in.placement.n_chips
+        if "dram" in stores:
+            self._channel_ps = sum((dram_ps(work, chip, channels) for work in works), self._channel_ps)
         self.at_work[homes] = True
         taken = np.zeros(trace.n_tokens, np.int64)
         for work in works:
             parts = op_ps(work, chip, len(homes), trace.n_tokens)
-            of_op = np.maximum(np.max(list(parts.values()), axis=0), dram_ps(work, chip, len(chips)))
+            of_op = np.maximum(np.max(list(parts.values()), axis=0), dram_ps(work, chip, channels))
             self.found.units.lockstep(homes[:, None], parts, of_op)
             taken += of_op
         self.found.cores.add("busy_ps", homes, taken.sum())
