@@ -19,7 +19,7 @@ from simulator.config.sweep_checks import CHIP_AXIS, chip_problems, is_capture_a
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import beside, check, node_at
 from simulator.config.yaml_marks import ListNode, MapNode, Node, ScalarNode, read_marked
-from simulator.errors import ConfigError, did_you_mean
+from simulator.errors import ConfigError, FieldValueError, did_you_mean
 from simulator.hub_cache import hub_folder, is_hub_id
 from simulator.shipped import find_sweep, shipped_sweeps, shipped_traces
 
@@ -36,7 +36,7 @@ def _one_or_more(value: object) -> object:
 def _constraint(text: object) -> str:
     """A constraint that can be read, as it stands in the file."""
     if not isinstance(text, str):
-        raise ValueError("found no text, expected a constraint such as 'latency.per_token < 1 ms'")
+        raise FieldValueError("no text", "a constraint such as 'latency.per_token < 1 ms'")
     parse_constraint(text)
     return text
 
@@ -253,7 +253,7 @@ def _broken_lists(lists: Mapping[str, tuple[Any, ...]], mode: object) -> Iterato
         first, *others = lists
         for key in others:
             if len(lists[key]) != len(lists[first]):
-                text = f"found {len(lists[key])} values beside {len(lists[first])} of {first}"
+                text = f"found {len(lists[key])} values, and {len(lists[first])} of {first}"
                 yield ("axes", key), f"{text}, expected as many because mode is zip"
         for i in _repeated([tuple(map(identity, row)) for row in zip(*lists.values(), strict=False)]):
             yield (

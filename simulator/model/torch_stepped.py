@@ -151,7 +151,7 @@ def _real_notes(encoded: list[str], dense: list[str], encoding: Encoding) -> Ite
     elif encoded:
         yield (
             f"{', '.join(encoded)}: real numbers, encoded in {encoding.n_timesteps} timesteps of the chip for each"
-            " of the network's; the spikes of other streams leave in the first, and idle updates and barriers of the"
-            " rest are counted; without a preset these layers are dense products, and a timestep of the network is one"
-            " of the chip"
+            " of the network's. The spikes of other streams leave in the first; idle updates and barriers of the rest"
+            " are counted. Without a preset these layers are dense products, and a timestep of the network is one of"
+            " the chip"
         )

@@ -15,10 +15,12 @@ from simulator.engine.service import service
 from simulator.report.analytic import analytic_dict
 from simulator.report.run import DenseTwin, Run
 from simulator.report.run_manifest import chip_sha256
+from simulator.report.static_table import static_dict
 from simulator.report.steady_figures import steady_energy_pj, steady_tokens_per_s
 from simulator.report.storage_table import storage_dict
 from simulator.report.tables import phase_ledgers
 from simulator.report.unit_table import bank_conflicts, unit_table
+from simulator.trace.totals import layer_work
 
 SCHEMA = "spikewatt/result"
 SCHEMA_VERSION = 2  # 1 said `by_layer` for `by_owner`
@@ -44,6 +46,7 @@ def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | N
         "analytic": analytic_dict(run),
         "break_even": _break_even(run),
         "area": _area(run),
+        "static": static_dict(run),
         "latency": same["latency"],
         "steady": _steady(run),
         "phases": _phases(run),
@@ -139,10 +142,10 @@ def _energy(run: Run, bands: bool) -> dict[str, Any]:
 
 
 def _uncertainty(found: Uncertainty) -> dict[str, Any]:
-    """Quantiles of the energy of the whole trace under prices drawn from their ranges."""
+    """The energy of the whole trace with all prices at one end of their ranges, and quantiles of draws from them."""
     bands = found.bands().set_index("owner")
     return {
-        "meaning": "quantiles 5, 50 and 95 % over prices drawn from their ranges; those without one stay",
+        "meaning": "low, high: all prices at that end of their ranges; q05, median, q95: quantiles of draws from them",
         "draws": found.draws,
         "seed": found.seed,
         "share_with_range": found.ranged_share,
@@ -269,14 +272,14 @@ def _neurobench(run: Run) -> dict[str, Any]:
     rows = run.ledger.rows
     is_mac = (rows["component"] + "." + rows["action"]).isin(["vector.mac", "dendrite.multiply_accumulate"])
     macs = int(rows.loc[is_mac, "count"].sum())
-    dense = sum(layer.n_in * layer.n_out for layer in trace.layers) * trace.encoding.n_timesteps
+    dense = sum(work.macs for work in layer_work(trace).values()) * trace.encoding.n_timesteps
     return {
         "Footprint": sum(layer.n_in * layer.n_out * layer.weight_bits for layer in trace.layers) // 8,
         "ActivationSparsity": 1 - run.firing_rate,
         "SynapticOperations": {
             "Effective_MACs": macs / tokens,
             "Effective_ACs": run.result.synops / tokens,
-            "Dense": dense + macs / tokens,
+            "Dense": dense / tokens + macs / tokens,
         },
     }
 

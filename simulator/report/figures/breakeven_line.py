@@ -128,8 +128,8 @@ FIGURE = FigureKind(
     picture="Line chart of energy per token over spikes per activation, with the estimated break-even",
     reading=(
         "An estimate: a straight line through this run, along which what a spike causes follows the rate, and so does"
-        " the static energy of the time spent on spikes; the rest stays. What further simulations find is said beside"
-        " it where they were asked for."
+        " the static energy of the time spent on spikes; the rest stays. What further simulations find is"
+        " printed next to it where they were asked for."
     ),
     frame=break_even_frame,
     draw=draw_break_even,
