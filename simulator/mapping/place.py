@@ -18,6 +18,7 @@ from simulator.mapping.placement import Block, Placement
 from simulator.mapping.placements import PLACEMENTS
 from simulator.mapping.placements.site import Site
 from simulator.mapping.replayed import as_replayed
+from simulator.mapping.scheduled import as_scheduled
 from simulator.mapping.sharing import assign
 from simulator.mapping.traffic import traffic
 from simulator.mapping.widths import Widths
@@ -29,7 +30,8 @@ MOST_CORES = 1 << 22  # of all chips: a simulation of more takes tens of gigabyt
 def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> Mapped:
     """Partition and place the program of ``trace`` on as many chips as it takes, as `mapping` of the chip file says.
 
-    The trace is served as `schedule.logits` says. What ``widths`` does not name is as wide as the chip file says.
+    The trace is served as `schedule.logits` says, and in sequence where stages share cores (`as_scheduled`). What
+    ``widths`` does not name is as wide as the chip file says.
 
     Raises
     ------
@@ -39,6 +41,7 @@ def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> M
         When the chip cannot replay the code of the trace (`replayed.as_replayed`), or widths do not fit its program
         (`chip_widths`, `op_parts`).
     """
+    chip = as_scheduled(chip)
     trace = as_replayed(trace.served(chip.schedule.logits), chip)
     trace, widths = split_ops(trace, (widths or Widths()).over(chip_widths(trace, chip)))
     _chips(least_cores(trace, chip, widths), chip)
