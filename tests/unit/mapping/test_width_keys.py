@@ -120,7 +120,7 @@ def test_a_part_of_the_head_stage_works_only_where_logits_are_formed():
     """Norm and head of 4 prompt tokens: the last one alone. Its 16 values travel from the norm's core to the head's."""
     trace = with_norm_before_the_head(make_trace(n_blocks=1, n_tokens=4))
     norm = trace.stages[-1].ops[0]
-    last = {"logits": "last"}
+    last = {"logits": "last", "kind": "sequential"}
     own, apart = (replay(map_trace(trace, make_chip(schedule=last, mapping={"head_cores": n}))) for n in ("auto", 2))
     counted = [{row[:3]: row.count for row in result.action_counts} for result in (own, apart)]
     for counts in counted:
