@@ -154,7 +154,9 @@ def _mapped_twin(
     return mapped
 
 
-def dense_twin(mapped: Mapped, progress: Progress | None = None, sample: int | None = None) -> DenseTwin:
+def dense_twin(
+    mapped: Mapped, progress: Progress | None = None, sample: int | Literal["auto"] | None = None
+) -> DenseTwin:
     """The same layers, every activation once as one integer, on a dense chip: same engine, same ledger."""
     chip, trace = mapped.chip, mapped.trace
     result, ledger = _priced(mapped, progress, sample=sample)
@@ -184,7 +186,7 @@ def _priced(
     progress: Progress | None,
     allow_uncosted: bool = False,
     memory_limit_bytes: int | None = None,
-    sample: int | None = None,
+    sample: int | Literal["auto"] | None = None,
 ) -> tuple[SimResult, EnergyLedger]:
     """Simulate and price."""
     named = None if progress is None else partial(progress, mapped.chip.name)
