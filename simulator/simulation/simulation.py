@@ -65,8 +65,8 @@ def simulate(
     breakeven
         Find the spike rates at which layers and trace cost what they cost on ``dense_chip``, by further simulations.
     sample_tokens
-        Tokens whose spikes are simulated, each for its neighbours too; ``auto``: all up to 64, a sample of more
-        (`simulator.engine.token_sample`). The steady time of a sampled pipeline comes out high (SmolLM2: 11 %).
+        Tokens whose network is simulated, each for its neighbours too; ``auto``: all up to 64, of more as many as keep
+        the standard error of the time below 1 % (`simulator.engine.token_sample`).
     mapping
         ``chip``: widths as the chip files say; ``auto``: the mapper chooses them for the least energy, those of the
         twin too; or a mapping file, beside which the twin is mapped as its own chip file says.
