@@ -8,7 +8,9 @@ sys.path.insert(0, str(HERE.parent))
 
 import inspect  # noqa: E402
 
+import latex2mathml.converter  # noqa: E402
 import typer  # noqa: E402
+from docutils import nodes  # noqa: E402
 from typer.cli import get_docs_for_click  # noqa: E402
 
 import spikewatt  # noqa: E402
@@ -20,7 +22,7 @@ from simulator.energy.claims import claims_table  # noqa: E402
 project = "spikewatt"
 author = "the spikewatt authors"
 release = version = __version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
@@ -67,3 +69,25 @@ generated.mkdir(exist_ok=True)
 (generated / "commands.md").write_text(commands(), encoding="utf-8")
 (generated / "public_names.md").write_text(public_names(), encoding="utf-8")
 exclude_patterns += ["generated"]
+
+
+# Formulas as MathML, which browsers draw themselves: the pages need no network.
+def mathml(display: str):  # noqa: ANN201 - a visitor of Sphinx
+    """A visitor that writes a formula of the manual as MathML."""
+
+    def visit(translator, node) -> None:  # noqa: ANN001 - Sphinx passes them
+        tag = "div" if display == "block" else "span"
+        formula = latex2mathml.converter.convert(node.astext(), display=display)
+        translator.body.append(f'<{tag} class="math" style="overflow-y: hidden">{formula}</{tag}>')
+        raise nodes.SkipNode
+
+    return visit
+
+
+def setup(app) -> dict[str, bool]:  # noqa: ANN001 - Sphinx passes it
+    """Register the writer of formulas."""
+    app.add_html_math_renderer("mathml", (mathml("inline"), None), (mathml("block"), None))
+    return {"parallel_read_safe": True}
+
+
+html_math_renderer = "mathml"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from simulator.mapping.fit import fit
     from simulator.model.capture import capture
     from simulator.model.model_options import ModelOptions
+    from simulator.model.nir_trace import trace_from_nir
     from simulator.model.perplexity import perplexity
     from simulator.model.preset import list_presets, load_preset
     from simulator.model.statistical_trace import list_shapes, statistical_trace
@@ -63,6 +64,7 @@ _HOME = {
     "simulate_packets": "simulator.engine.network.packets",
     "statistical_trace": "simulator.model.statistical_trace",
     "synthetic_trace": "simulator.trace.synthetic",
+    "trace_from_nir": "simulator.model.nir_trace",
 }
 
 __all__ = [
@@ -95,6 +97,7 @@ __all__ = [
     "simulate_packets",
     "statistical_trace",
     "synthetic_trace",
+    "trace_from_nir",
 ]
 
 

@@ -37,7 +37,7 @@ run
 
 # %%
 layers = run.layers.sort_values("energy_pj", ascending=False)
-layers[["layer", "kind", "energy_pj"]].head(8)
+layers[["owner", "kind", "energy_pj"]].head(8)
 
 # %% [markdown]
 # Every figure of the report is a method of `run.plot`. It returns the figure and its axes, and draws into axes of

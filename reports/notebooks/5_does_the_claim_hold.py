@@ -45,7 +45,7 @@ print(block)
 rows, runs = [], {}
 for name in ("sdllm-asic-45nm", "dense-int8-45nm", "sdllm-asic-7nm", "loihi-like"):
     run = runs[name] = sw.simulate(sw.load_chip(name, ["noc.multicast=true"]), block)
-    inside = run.ledger.rows[run.ledger.rows["layer"].str.startswith("blocks.")]
+    inside = run.ledger.rows[run.ledger.rows["owner"].str.startswith("blocks.")]
     stages = run.result.stages[run.result.stages["stage"].str.startswith("blocks.")]
     energy_mj, time_ms = 32 * inside["energy_pj"].sum() / 1e9, 32 * stages["total_ps"].sum() / 1e9
     rows.append((name, energy_mj, time_ms, run.result.n_chips))

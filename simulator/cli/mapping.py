@@ -25,7 +25,7 @@ def fit(chip: ChipName = "loihi-like", trace: TraceName = DEFAULT_TRACE, set_: O
     captured = load_trace(trace)
     found = run_fit(captured, load_chip(chip, set_ or []))
     print_table(found.rows, f"{captured.name} on {chip}: the largest block of each owner; util = used / limit")
-    print_table(storage_summary(found.storage), "in memory beside weights: all stages, and the most on one core")
+    print_table(storage_summary(found.storage), "in memory next to the weights: all stages, and the most on one core")
     chips = "chip" if found.n_chips == 1 else "chips"
     typer.echo(f"{found.cores_used} of {found.cores_total} cores on {found.n_chips} {chips}")
 

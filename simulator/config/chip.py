@@ -96,7 +96,7 @@ class Memory(Frozen):
     """Memory behind the vector unit of each home core (KV cache, dense head, embedding, values), priced per bit."""
 
     capacity: SizeBytes | None = Field(
-        default=None, description="of each core; without it all that lies there is taken to fit, which a warning says"
+        default=None, description="of each core; without it everything is assumed to fit, and a warning says so"
     )
     word: WidthBits = Field(description="bits that one access moves")
     access: Delay = Field(description="time of one access; accesses overlap with vector operations, the slower counts")
@@ -150,7 +150,8 @@ class Mapping(Frozen):
     )
     placement: Literal["snake", "in_order", "min_hops"] = Field(
         default="snake",
-        description="tiles along a snake, row by row, or annealed from the snake for the fewest flits x hops",
+        description="tiles and chips along a snake, row by row, or annealed from it for the fewest flits x links; a"
+        " stage that fits a chip lies on one",
     )
     seed: int = Field(default=0, ge=0, description="of the annealing")
     share_cores: bool = Field(
@@ -162,8 +163,8 @@ class Mapping(Frozen):
     )
     kv_cache: Literal["memory", "sram", "dram", "auto"] = Field(
         default="memory",
-        description="behind the vector unit of its home cores, in their SRAM beside weights, or off the chip; auto: in"
-        " memory where it fits, else in dram",
+        description="behind the vector unit of its home cores, in their SRAM next to the weights, or off the chip;"
+        " auto: in memory where it fits, else in dram",
     )
     embedding: Literal["memory", "dram", "auto"] = Field(default="memory", description="its table, see kv_cache")
     head: Literal["memory", "dram", "auto"] = Field(default="memory", description="weights of a dense head")

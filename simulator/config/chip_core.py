@@ -80,8 +80,8 @@ class Dendrite(Frozen):
     )
     accumulators: Literal["registers", "sram"] = Field(
         default="registers",
-        description="beside the adders, without an access of their own; or in a memory, from which each accumulate and"
-        " each reduce reads one and writes it back",
+        description="registers next to the adders need no access of their own; in a memory, each accumulate and each"
+        " reduce reads one and writes it back",
     )
     accumulator_banks: Places | None = Field(
         default=None,

@@ -67,7 +67,7 @@ def _check_bounds(record: Price | Delay | StaticPower) -> None:
     value, low, high = record.value, record.low, record.high
     for name, bound in (("low", low), ("high", high)):
         if bound is not None and isinstance(record, Price) and record.included_in is not None:
-            raise broken_rule(name, f"found a bound `{name}`, expected none beside `included_in`")
+            raise broken_rule(name, f"found a bound `{name}`, expected none together with `included_in`")
     if value is not None and low is not None and low > value:
         raise broken_rule("low", "found a bound above `value`, expected low <= value")
     if value is not None and high is not None and high < value:

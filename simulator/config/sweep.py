@@ -253,7 +253,7 @@ def _broken_lists(lists: Mapping[str, tuple[Any, ...]], mode: object) -> Iterato
         first, *others = lists
         for key in others:
             if len(lists[key]) != len(lists[first]):
-                text = f"found {len(lists[key])} values beside {len(lists[first])} of {first}"
+                text = f"found {len(lists[key])} values, and {len(lists[first])} of {first}"
                 yield ("axes", key), f"{text}, expected as many because mode is zip"
         for i in _repeated([tuple(map(identity, row)) for row in zip(*lists.values(), strict=False)]):
             yield (

@@ -46,8 +46,8 @@ def art_text(chip: ChipConfig) -> str:
 
 def _action(price: UnitPrice, chip: ChipConfig) -> dict[str, Any]:
     if price.name == STATIC:
-        return {"name": LEAK, "arguments": {}, "energy": price.unit_pj * chip.noc.cycle.value}
-    energy = 0.0 if math.isnan(price.unit_pj) else price.unit_pj
+        return {"name": LEAK, "arguments": {}, "energy": price.pj_per_count * chip.noc.cycle.value}
+    energy = 0.0 if math.isnan(price.pj_per_count) else price.pj_per_count
     action = {"name": price.name.partition(".")[2], "arguments": {}, "energy": energy}
     return action if price.included_in is None else action | {INCLUDED_IN: price.included_in}
 

@@ -130,7 +130,7 @@ class _PricesOfTable:
         """Leakage per cycle: nothing to say where the static power of the base is the same."""
         static = self.base.get(STATIC)
         if row.component == STATIC.partition(".")[0] and static is not None:
-            ours = static.unit_pj * self.cycle_ps
+            ours = static.pj_per_count * self.cycle_ps
             if abs(row.energy_pj - ours) <= SAME * ours:
                 self.covered.add(STATIC)
                 return None
@@ -155,7 +155,7 @@ def _unknown_tables(rows: Sequence[ErtRow]) -> Iterator[str]:
 
 
 def _priced(price: UnitPrice) -> str:
-    return f"{price.name} {price.unit_pj:g} pJ"
+    return f"{price.name} {price.pj_per_count:g} pJ"
 
 
 def _stay(chip: ChipConfig, covered: Iterable[str]) -> Iterator[str]:
@@ -167,7 +167,7 @@ def _stay(chip: ChipConfig, covered: Iterable[str]) -> Iterator[str]:
 
 
 def _amount(price: UnitPrice) -> str:
-    return f"{price.name} {price.unit_pj:g} W" if price.name == STATIC else _priced(price)
+    return f"{price.name} {price.pj_per_count:g} W" if price.name == STATIC else _priced(price)
 
 
 def _overlay(chip: ChipConfig, prices: Mapping[str, ErtRow], path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The energy ledger: counts x prices, one row per (layer, component, action), and the identity that it must satisfy."""
+"""The energy ledger: counts x prices, one row per (owner, component, action), and the identity that it must satisfy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from simulator.energy.prices import UnitPrice, find_price
 from simulator.engine.result import CountRow, SimResult, Work
 from simulator.errors import ConservationError, UncostedError, did_you_mean
 
-LEDGER_COLUMNS = ("layer", "component", "action", "count", "unit_pj", "energy_pj", "source", "grade")
+LEDGER_COLUMNS = ("owner", "component", "action", "count", "pj_per_count", "energy_pj", "source", "grade")
 UNCOSTED = "uncosted"  # component and grade of work that was counted and has no price
 TOLERANCE = 1e-9  # relative; the sums are exact (fsum), only the parts are rounded
 
@@ -31,8 +31,8 @@ class EnergyLedger:
     Attributes
     ----------
     rows
-        DataFrame with `LEDGER_COLUMNS`; count is int64, energies float64 pJ. ``unit_pj`` is NaN for a row whose energy
-        is part of another action's price (its ``source`` then says which) and for an uncosted one.
+        DataFrame with `LEDGER_COLUMNS`; count is int64, energies float64 pJ. ``pj_per_count`` is NaN for a row whose
+        energy is part of another action's price (its ``source`` then says which) and for an uncosted one.
     warnings
         Uncosted work and the like.
     """
@@ -45,9 +45,9 @@ class EnergyLedger:
         """Sum over all rows, correctly rounded."""
         return math.fsum(self.rows["energy_pj"].tolist())
 
-    def by_layer(self) -> pd.Series[float]:
+    def by_owner(self) -> pd.Series[float]:
         """Energy in pJ of each layer, op, stage and the chip, in program order."""
-        return self._by("layer")
+        return self._by("owner")
 
     def by_component(self) -> pd.Series[float]:
         """Energy in pJ of each component, in order of first use."""
@@ -90,12 +90,12 @@ class EnergyLedger:
     @cached_property
     def _lists(self) -> dict[str, list[Any]]:
         """The columns that are summed and checked as plain lists, which are read several times."""
-        return {name: self.rows[name].tolist() for name in ("layer", "component", "action", "grade", "energy_pj")}
+        return {name: self.rows[name].tolist() for name in ("owner", "component", "action", "grade", "energy_pj")}
 
     @cached_property
     def _sums(self) -> dict[str, dict[str, float]]:
         """Way of summing -> home -> exact sum."""
-        return {way: self._summed(way) for way in ("layer", "component", "grade")}
+        return {way: self._summed(way) for way in ("owner", "component", "grade")}
 
     def _summed(self, way: str) -> dict[str, float]:
         groups: dict[object, list[float]] = {}
@@ -106,7 +106,7 @@ class EnergyLedger:
     def _check_rows(self) -> None:
         rows = self.rows
         count, energy_pj = rows["count"].to_numpy(), rows["energy_pj"].to_numpy()
-        homes = [self._lists[column] for column in ("layer", "component", "action")]
+        homes = [self._lists[column] for column in ("owner", "component", "action")]
         wrong = {
             "count below zero": count < 0,
             "energy that is no finite number >= 0": ~(np.isfinite(energy_pj) & (energy_pj >= 0)),
@@ -116,7 +116,7 @@ class EnergyLedger:
             if where.any():
                 row = rows[where].iloc[0]
                 raise ConservationError(
-                    f"energy: {row['layer']}: {row['component']}.{row['action']}: {fault}"
+                    f"energy: {row['owner']}: {row['component']}.{row['action']}: {fault}"
                     f" (count {row['count']}, {row['energy_pj']} pJ)"
                 )
 
@@ -133,7 +133,8 @@ def build_ledger(result: SimResult, chip: ChipConfig, allow_uncosted: bool = Fal
     Parameters
     ----------
     result
-        Integer counts and picoseconds. Barriers are counts of layer ``chip``; static power comes from ``static_ps``.
+        Integer counts and picoseconds. Barriers are counts of the owner ``chip``; static power comes from
+        ``static_ps``.
     chip
         Its prices. Energy of a row = count x unit, float64 pJ.
     allow_uncosted
@@ -142,9 +143,9 @@ def build_ledger(result: SimResult, chip: ChipConfig, allow_uncosted: bool = Fal
     Raises
     ------
     UncostedError
-        Work without a price: layer, component.action and the place in the chip file that lacks it.
+        Work without a price: owner, component.action and the place in the chip file that lacks it.
     ConservationError
-        When the rows do not add up, or one (layer, component, action) comes twice.
+        When the rows do not add up, or one (owner, component, action) comes twice.
     """
     work = result.work
     prices = {name: find_price(chip, name) for name in work.names}
@@ -160,11 +161,11 @@ def build_ledger(result: SimResult, chip: ChipConfig, allow_uncosted: bool = Fal
 def _priced(work: Work, prices: Prices) -> pd.DataFrame:
     """`EnergyLedger.rows`: the columns of the counts, shared, and beside them those of the prices."""
     found = prices.values()
-    unit_pj = np.array([math.nan if price is None else price.unit_pj for price in found])[work.code]
+    pj_per_count = np.array([math.nan if price is None else price.pj_per_count for price in found])[work.code]
     free = np.array([price is None or price.included_in is not None for price in found])[work.code]
     rows = work.rows.assign(
-        unit_pj=unit_pj,
-        energy_pj=np.where(free, 0.0, work.rows["count"].to_numpy() * unit_pj),
+        pj_per_count=pj_per_count,
+        energy_pj=np.where(free, 0.0, work.rows["count"].to_numpy() * pj_per_count),
         source=_spread(["no price" if price is None else price.source for price in found], work),
         grade=_spread([UNCOSTED if price is None else price.grade for price in found], work),
     )
@@ -184,8 +185,8 @@ def _uncosted(work: Work, prices: Prices, chip: ChipConfig, allowed: bool) -> It
     """What to say of each row without a price; raises UncostedError at the first one unless they are ``allowed``."""
     if None not in prices.values():
         return
-    for layer, component, action, count in work.rows.itertuples(index=False):
-        row = CountRow(layer, component, action, count)
+    for owner, component, action, count in work.rows.itertuples(index=False):
+        row = CountRow(owner, component, action, count)
         if prices[name := f"{component}.{action}"] is None:
             fault = _uncosted_line(row, name, chip)
             if not allowed:
@@ -194,8 +195,8 @@ def _uncosted(work: Work, prices: Prices, chip: ChipConfig, allowed: bool) -> It
 
 
 def _uncosted_line(row: CountRow, name: str, chip: ChipConfig) -> str:
-    """Layer, action and what the chip file lacks, for work without a price."""
-    done = f"{row.layer}: {name} done {row.count} times has no price: chip '{chip.name}'"
+    """Owner, action and what the chip file lacks, for work without a price."""
+    done = f"{row.owner}: {name} done {row.count} times has no price: chip '{chip.name}'"
     if name in ACTIONS:
         return f"{done} has no {ACTIONS[name].place}"
     return f"{done} has no action {name}{did_you_mean(name, ACTIONS)}"

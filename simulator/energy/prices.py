@@ -20,9 +20,9 @@ class UnitPrice:
         ``component.action``.
     path
         Where the chip file says so.
-    unit_pj
+    pj_per_count
         Energy of one count (operation, flit, bit or chip-ps); NaN when it is part of another action's price.
-    low_pj, high_pj
+    low_pj_per_count, high_pj_per_count
         Bounds, where the chip file gives them.
     included_in
         That other action, or None.
@@ -40,9 +40,9 @@ class UnitPrice:
 
     name: str
     path: str
-    unit_pj: float
-    low_pj: float | None
-    high_pj: float | None
+    pj_per_count: float
+    low_pj_per_count: float | None
+    high_pj_per_count: float | None
     included_in: str | None
     source: str
     grade: str
@@ -53,7 +53,7 @@ class UnitPrice:
 
     def energy_pj(self, count: int) -> float:
         """Energy of ``count`` actions: count x unit, or 0 when another action's price contains it."""
-        return 0.0 if self.included_in is not None else count * self.unit_pj
+        return 0.0 if self.included_in is not None else count * self.pj_per_count
 
 
 def find_price(chip: ChipConfig, name: str) -> UnitPrice | None:
@@ -66,18 +66,18 @@ def find_price(chip: ChipConfig, name: str) -> UnitPrice | None:
     if action is None or price is None:
         return None
     included_in = price.included_in if isinstance(price, Price) else None
-    unit_pj, source = price.value, price.source
+    pj_per_count, source = price.value, price.source
     if included_in is not None:
-        unit_pj, source = math.nan, f"included in {included_in}"
-    if unit_pj is None:
+        pj_per_count, source = math.nan, f"included in {included_in}"
+    if pj_per_count is None:
         raise TypeError(f"{action.place} has neither value nor included_in")  # the chip schema lets none through
     at_chip = chip.technology
     return UnitPrice(
         name=name,
         path=action.place,
-        unit_pj=unit_pj,
-        low_pj=price.low,
-        high_pj=price.high,
+        pj_per_count=pj_per_count,
+        low_pj_per_count=price.low,
+        high_pj_per_count=price.high,
         included_in=included_in,
         source=source,
         grade=price.grade,

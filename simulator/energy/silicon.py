@@ -146,7 +146,7 @@ def power_of(parts: int, unit_w: float) -> Scope:
     """
 
     def scope(ledger: EnergyLedger, result: SimResult) -> float:
-        static = energy_of(ledger, lambda component, layer: component == "static")
+        static = energy_of(ledger, lambda component, owner: component == "static")
         steps_ps = result.total_ps - int(result.stages["transfer_ps"].sum())
         return (static / result.total_ps + parts * (ledger.total_pj - static) / steps_ps) / unit_w
 
@@ -157,16 +157,16 @@ def dynamic_energy(parts: int, unit_pj: float, without: Callable[[str, str], boo
     """Energy in units of ``unit_pj`` of ``parts`` such chips, without static power and the rows of ``without``."""
 
     def scope(ledger: EnergyLedger, result: SimResult) -> float:
-        kept = energy_of(ledger, lambda component, layer: component != "static" and not without(component, layer))
+        kept = energy_of(ledger, lambda component, owner: component != "static" and not without(component, owner))
         return parts * kept / unit_pj
 
     return scope
 
 
 def energy_of(ledger: EnergyLedger, keep: Callable[[str, str], bool]) -> float:
-    """Energy in pJ of the rows whose component and layer are kept."""
-    rows = zip(ledger.rows["component"], ledger.rows["layer"], ledger.rows["energy_pj"], strict=True)
-    return math.fsum(energy for component, layer, energy in rows if keep(component, layer))
+    """Energy in pJ of the rows whose component and owner are kept."""
+    rows = zip(ledger.rows["component"], ledger.rows["owner"], ledger.rows["energy_pj"], strict=True)
+    return math.fsum(energy for component, owner, energy in rows if keep(component, owner))
 
 
 def _mapped(trace: Trace, chip: ChipConfig, spread: int | None) -> Mapped:

@@ -88,9 +88,9 @@ def loihi_search(reading: str, overrides: tuple[Override, ...], target: float | 
     )
 
 
-def _injected(component: str, layer: str) -> bool:
+def _injected(component: str, owner: str) -> bool:
     """Updates of the input neurons, which the processors of the board inject instead."""
-    return component == "soma" and layer.endswith(".in")
+    return component == "soma" and owner.endswith(".in")
 
 
 def _search_trace(spikes: int) -> Trace:
@@ -266,7 +266,7 @@ def _llm(phase: str, measured_mj: float, tokens_per_s: float) -> Case:
     def scope(ledger: EnergyLedger, result: SimResult) -> float:
         dynamic = energy_of(ledger, lambda component, layer: component != "static")
         static_rows = ledger.rows[ledger.rows["component"] == "static"]
-        return dynamic / PJ_PER_MJ + LLM_CHIPS * float(static_rows["unit_pj"].iloc[0]) / tokens_per_s * 1e3
+        return dynamic / PJ_PER_MJ + LLM_CHIPS * float(static_rows["pj_per_count"].iloc[0]) / tokens_per_s * 1e3
 
     return _llm_case(
         f"LLM 370M, {phase}",

@@ -49,25 +49,27 @@ class Uncertainty:
     def ranged_share(self) -> float:
         """Share of the total, in [0, 1], that rests on prices with a range."""
         total = self.ledger.total_pj
-        ranged = math.fsum(math.fsum(self._counts[name]) * p.unit_pj for name, p in self.prices.items() if _ranged(p))
+        ranged = math.fsum(
+            math.fsum(self._counts[name]) * p.pj_per_count for name, p in self.prices.items() if _ranged(p)
+        )
         return ranged / total if total else 0.0
 
     def bands(self) -> pd.DataFrame:
-        """One row per layer in program order, the last one the `TOTAL`, over the whole trace.
+        """One row per owner (layer, op, stage, chip) in program order, the last one the `TOTAL`, over the whole trace.
 
-        Columns: ``layer, value_pj`` (the ledger's), ``low_pj, median_pj, high_pj``: quantiles 5, 50 and 95 % of the
-        draws. Bands of layers do not add up to that of the total; energies of one draw do.
+        Columns: ``owner, value_pj`` (the ledger's), ``low_pj, median_pj, high_pj``: quantiles 5, 50 and 95 % of the
+        draws. Bands of owners do not add up to that of the total; energies of one draw do.
         """
-        value = self.ledger.by_layer()
+        value = self.ledger.by_owner()
         rows = np.vstack([self._energies, self._energies.sum(axis=0)])
         low, median, high = np.quantile(rows, (BAND[0], 0.5, BAND[1]), axis=1)
-        columns = {"layer": [*value.index, TOTAL], "value_pj": [*value, self.ledger.total_pj]}
+        columns = {"owner": [*value.index, TOTAL], "value_pj": [*value, self.ledger.total_pj]}
         return pd.DataFrame(columns | {"low_pj": low, "median_pj": median, "high_pj": high})
 
     @cached_property
     def total(self) -> dict[str, float]:
         """The last row of `bands`: ``value_pj, low_pj, median_pj, high_pj`` of the whole trace."""
-        last = self.bands().iloc[-1].drop("layer")
+        last = self.bands().iloc[-1].drop("owner")
         return {str(name): float(value) for name, value in last.items()}
 
     @property
@@ -91,7 +93,7 @@ class Uncertainty:
             price = self.prices[names[0]]
             count = math.fsum(math.fsum(self._counts[name]) for name in names)
             if _ranged(price) and count > 0:
-                low, high = (total + count * (bound - price.unit_pj) for bound in _bounds(price))
+                low, high = (total + count * (bound - price.pj_per_count) for bound in _bounds(price))
                 rows.append((", ".join(names), price.grade, low, high, total, high - low))
         frame = pd.DataFrame(rows, columns=["prices", "grade", "low_pj", "high_pj", "value_pj", "swing_pj"])
         return frame.sort_values("swing_pj", ascending=False, kind="stable", ignore_index=True)
@@ -101,21 +103,23 @@ class Uncertainty:
         """Prices that state one fact, by what they state, in order of first use."""
         facts: dict[tuple[object, ...], list[str]] = {}
         for name, price in self.prices.items():
-            facts.setdefault((price.unit_pj, price.low_pj, price.high_pj, price.source, price.note), []).append(name)
+            facts.setdefault(
+                (price.pj_per_count, price.low_pj_per_count, price.high_pj_per_count, price.source, price.note), []
+            ).append(name)
         return facts
 
     @cached_property
     def _counts(self) -> pd.DataFrame:
-        """Counts, float64, one row per layer and one column per price; work of other prices' energy counts 0."""
+        """Counts, float64, one row per owner and one column per price; work of other prices' energy counts 0."""
         rows = self.ledger.rows
         names = rows["component"] + "." + rows["action"]
-        sums = rows["count"].groupby([rows["layer"], names.rename("price")], sort=False).sum().unstack(fill_value=0)
-        layers = list(dict.fromkeys(rows["layer"]))
-        return sums.reindex(index=layers, columns=list(self.prices), fill_value=0).astype(np.float64)
+        sums = rows["count"].groupby([rows["owner"], names.rename("price")], sort=False).sum().unstack(fill_value=0)
+        owners = list(dict.fromkeys(rows["owner"]))
+        return sums.reindex(index=owners, columns=list(self.prices), fill_value=0).astype(np.float64)
 
     @cached_property
     def _energies(self) -> F64:
-        """Energy in pJ of each layer (rows) in each draw (columns)."""
+        """Energy in pJ of each owner (rows) in each draw (columns)."""
         units = np.empty((len(self.prices), self.draws))
         index = {name: i for i, name in enumerate(self.prices)}
         for names in self._facts.values():
@@ -126,11 +130,11 @@ class Uncertainty:
     def _drawn(self, price: UnitPrice) -> F64:
         """``draws`` values of a price in pJ; a constant where it has no range."""
         if not _ranged(price):
-            return np.full(self.draws, price.unit_pj)
+            return np.full(self.draws, price.pj_per_count)
         seed = np.random.SeedSequence([self.seed, zlib.crc32(price.path.encode())])
         uniform = np.random.Generator(np.random.PCG64(seed)).random(self.draws)
         low, high = _bounds(price)
-        return triangular(uniform, low, price.unit_pj, high)
+        return triangular(uniform, low, price.pj_per_count, high)
 
 
 def uncertainty(ledger: EnergyLedger, chip: ChipConfig, draws: int = DRAWS, seed: int = SEED) -> Uncertainty:
@@ -156,8 +160,8 @@ def triangular(uniform: F64, low: float, mode: float, high: float) -> F64:
 
 def _bounds(price: UnitPrice) -> tuple[float, float]:
     """Low and high of a price in pJ, its value where the chip file gives none."""
-    low = price.unit_pj if price.low_pj is None else price.low_pj
-    high = price.unit_pj if price.high_pj is None else price.high_pj
+    low = price.pj_per_count if price.low_pj_per_count is None else price.low_pj_per_count
+    high = price.pj_per_count if price.high_pj_per_count is None else price.high_pj_per_count
     return low, high
 
 

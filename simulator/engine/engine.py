@@ -289,9 +289,9 @@ class _Simulation:
         if model == "cycle" or peak <= ESTIMATE_LOAD_MAX:
             return ()
         return (
-            f"network: model estimate, but an output is busy {peak:.2f} of the time in some step, want at most"
+            f"network: an output is busy {peak:.2f} of the time in some step; model estimate expects at most"
             f" {ESTIMATE_LOAD_MAX:.2f} (0.8 of the load at which the first network of the reference data saturates);"
-            " there it leaves out how queues grow: use model cycle",
+            " above that it leaves out how queues grow; use model cycle",
         )
 
 

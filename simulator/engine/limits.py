@@ -73,8 +73,8 @@ def check_rings(trace: Trace, chip: ChipConfig) -> None:
     spike = flits_per_spike(trace.encoding, chip)
     if chip.sync.kind == "handshake" and not chip.noc.multicast and spike > 1:
         raise CapacityError(
-            f"{chip.name}: a torus carries packets of one size at a time, sync.kind handshake sends markers of 1 flit"
-            f" beside spikes of {spike}; set noc.multicast, sync.kind barrier or noc.topology mesh"
+            f"{chip.name}: a torus carries packets of one size at a time; sync.kind handshake sends markers of 1 flit"
+            f" and spikes of {spike}; set noc.multicast, sync.kind barrier or noc.topology mesh"
         )
     demand, bound = 2 * max(value, spike), chip.noc.buffer_flits
     if demand > bound:

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from simulator.engine.steady import Steady
 from simulator.engine.token_sample import Sampling
 
-CHIP = "chip"  # the layer of what no layer owns: static power, barriers
+CHIP = "chip"  # the owner of what no layer owns: static power, barriers
 
 
 class CountRow(NamedTuple):
-    """How often one action was done for one layer; the key is the joule's one home (DESIGN rule 2).
+    """How often one action was done for one owner; the key is the joule's one home (DESIGN rule 2).
 
-    ``layer`` is a layer id, a stage id (encoder and network of its stream), an op id (vector work), or ``chip``.
+    ``owner`` is a layer id, a stage id (encoder and network of its stream), an op id (vector work), or ``chip``.
     """
 
-    layer: str
+    owner: str
     component: str
     action: str
     count: int  # type: ignore[assignment]  # the ledger's word, and nobody asks a row how often it holds a value
@@ -35,7 +35,7 @@ class Work:
     Attributes
     ----------
     rows
-        DataFrame ``layer, component, action, count`` (int64): `SimResult.action_counts` in program order, those of the
+        DataFrame ``owner, component, action, count`` (int64): `SimResult.action_counts` in program order, those of the
         chip behind them, static power last.
     names
         Each ``component.action`` once, in order of first use.
@@ -55,7 +55,7 @@ class SimResult:
     Attributes
     ----------
     action_counts
-        One row per (layer, component, action) with a count above zero; sorted in program order.
+        One row per (owner, component, action) with a count above zero; sorted in program order.
     stages
         One row per stage, in program order, summed over tokens, int64 ps: ``stage, compute_ps, network_ps,
         transfer_ps, vector_ps, barrier_ps, total_ps``. The five times add up to the last column, that to `total_ps`.
@@ -133,7 +133,7 @@ class SimResult:
     @cached_property
     def work(self) -> Work:
         """`action_counts` and `static_ps` as columns, made once for all prices that they are given."""
-        counts = sorted(self.action_counts, key=lambda row: row.layer == CHIP)  # stable: program order, then the chip
+        counts = sorted(self.action_counts, key=lambda row: row.owner == CHIP)  # stable: program order, then the chip
         counts.append(CountRow(CHIP, "static", "power", self.static_ps))
         columns = dict(zip(CountRow._fields, zip(*counts, strict=True), strict=True))
         rows = pd.DataFrame(columns | {"count": np.array(columns["count"], dtype=np.int64)})

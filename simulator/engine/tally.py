@@ -1,4 +1,4 @@
-"""Counts under way: how often each action was done for each layer."""
+"""Counts under way: how often each action was done for each owner (layer, op, stage or chip)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from simulator.engine.result import CountRow
 
 
 class Tally:
-    """Adds up counts per (layer, component, action); the home of a joule is the owner of the block that did the act."""
+    """Adds up counts per (owner, component, action); the home of a joule is the owner of the block that did the act."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str, str], int] = {}
 
-    def add(self, layer: str, component: str, action: str, count: int | np.integer) -> None:
+    def add(self, owner: str, component: str, action: str, count: int | np.integer) -> None:
         """Count an action ``count`` more times; zero makes no row."""
         count = int(count)
         if count < 0:
-            raise ArithmeticError(f"{layer}: {component}.{action}: count {count} below zero")
+            raise ArithmeticError(f"{owner}: {component}.{action}: count {count} below zero")
         if count:
-            key = (layer, component, action)
+            key = (owner, component, action)
             self._counts[key] = self._counts.get(key, 0) + count
 
     def add_all(self, other: Tally) -> None:
@@ -41,12 +41,12 @@ class Tally:
         self.add(sender, "noc", "local", flits * (packets * entries).sum())
 
     def total(self, component: str, *actions: str) -> int:
-        """Sum over all layers of the named actions of a component."""
+        """Sum over all owners of the named actions of a component."""
         return sum(n for (_, c, a), n in self._counts.items() if c == component and a in actions)
 
     def rows(self) -> tuple[CountRow, ...]:
         """All counts in the order in which their homes first appeared."""
-        layers = dict.fromkeys(layer for layer, _, _ in self._counts)
-        rank = {layer: i for i, layer in enumerate(layers)}
+        owners = dict.fromkeys(owner for owner, _, _ in self._counts)
+        rank = {owner: i for i, owner in enumerate(owners)}
         rows = (CountRow(*key, count) for key, count in self._counts.items())
-        return tuple(sorted(rows, key=lambda row: rank[row.layer]))
+        return tuple(sorted(rows, key=lambda row: rank[row.owner]))

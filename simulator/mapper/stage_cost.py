@@ -22,9 +22,9 @@ from simulator.engine.transfer import receive_ps, value_flits
 from simulator.mapper.candidates import Candidates
 from simulator.mapper.stage_work import Floats, PricedActions, StageWork, op_energy, op_times
 from simulator.mapping.capacity import ceil_div
+from simulator.mapping.placements.link_cost import ROUTER_CYCLES
 from simulator.mapping.traffic import flits_per_spike
 
-ROUTER_CYCLES = {"P": 3, "N": 4, "R": 5, "V": 4}
 EXIT_LINKS = 2  # of a tile that packets leave by at once, on a snake of tiles
 
 

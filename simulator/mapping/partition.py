@@ -52,8 +52,8 @@ def partition(trace: Trace, chip: ChipConfig, widths: Widths = CHIP_WIDTHS) -> l
 def least_cores(trace: Trace, chip: ChipConfig, widths: Widths = CHIP_WIDTHS) -> int:
     """Cores that the trace takes at least, found without making a block.
 
-    It is the number of cores itself where no two blocks share one. A program far beyond the chip is refused by it at
-    once, instead of after millions of blocks.
+    It is the number of cores itself where each has a block of its own. A program far beyond the chip is refused by
+    it at once, instead of after millions of blocks.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def least_cores(trace: Trace, chip: ChipConfig, widths: Widths = CHIP_WIDTHS) ->
     cuts = {layer.layer_id: widths.cuts.get(layer.layer_id) or cut_layer(layer, chip) for layer in trace.layers}
     blocks = [sum(cuts[i].n_blocks for i in stage.layers) for stage in trace.stages]
     if chip.mapping.weights == "streamed":
-        return max(homes) + max(blocks)
+        return max(map(sum, zip(homes, blocks, strict=True)))
     if not chip.mapping.share_cores:
         return sum(homes) + sum(blocks)
     placed = [(trace.layer_by_id[i], cuts[i]) for stage in trace.stages for i in stage.layers]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.errors import CapacityError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.partition import least_cores, partition
-from simulator.mapping.placement import Placement
+from simulator.mapping.placement import Block, Placement
 from simulator.mapping.placements import PLACEMENTS
 from simulator.mapping.placements.site import Site
 from simulator.mapping.replayed import as_replayed
@@ -24,8 +27,7 @@ MOST_CORES = 1 << 22  # of all chips: a simulation of more takes tens of gigabyt
 def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> Mapped:
     """Partition and place the program of ``trace`` on as many chips as it takes, as `mapping` of the chip file says.
 
-    The trace is served as `schedule.logits` says. With ``widths`` stages and layers are as wide as these say, and a
-    stage that fits a chip lies on one.
+    The trace is served as `schedule.logits` says. With ``widths`` stages and layers are as wide as these say.
 
     Raises
     ------
@@ -34,15 +36,15 @@ def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> M
     ConfigError
         When the chip cannot replay the code of the trace (`replayed.as_replayed`).
     """
-    widths, whole_stages = widths or Widths(), widths is not None
+    widths = widths or Widths()
     trace = as_replayed(trace.served(chip.schedule.logits), chip)
     _chips(least_cores(trace, chip, widths), chip)
-    blocks = assign(partition(trace, chip, widths), chip, whole_stages=whole_stages)
+    blocks = assign(partition(trace, chip, widths), chip)
     cores = 1 + max(block.core for block in blocks)
     n_chips = _chips(cores, chip)
     chips_x = math.isqrt(n_chips - 1) + 1
     chips_y = ceil_div(n_chips, chips_x)
-    site = Site(chip, n_chips, chips_x, lambda: traffic(trace, blocks, chip))
+    site = Site(chip, n_chips, chips_x, lambda: traffic(trace, blocks, chip), _on_one_chip(trace, blocks, chip))
     placement = Placement(
         blocks=blocks,
         n_chips=n_chips,
@@ -53,6 +55,15 @@ def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> M
         streamed=frozenset(trace.layer_by_id) if chip.mapping.weights == "streamed" else frozenset(),
     )
     return Mapped.at(trace, chip, placement)
+
+
+def _on_one_chip(trace: Trace, blocks: tuple[Block, ...], chip: ChipConfig) -> Ints:
+    """Cores with a block of a stage that lies on one chip as a whole."""
+    cores_of: dict[str, set[int]] = {}
+    for block in blocks:
+        cores_of.setdefault(trace.stage_of[block.owner].stage_id, set()).add(block.core)
+    whole = [cores for cores in cores_of.values() if len({core // chip.chip.n_cores for core in cores}) == 1]
+    return np.array(sorted(set().union(*whole)), np.int64)
 
 
 def _chips(cores: int, chip: ChipConfig) -> int:

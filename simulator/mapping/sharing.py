@@ -1,72 +1,39 @@
 """Blocks on cores: one block each, or as many as a core can hold, or stage after stage on the same cores.
 
 Cores are numbered in the order in which blocks take them. The blocks of one owner are on cores of rising numbers, and
-no core is home to a stage and driven by its spikes: in a stage a core either sends or receives.
+no core is home to a stage and driven by its spikes: in a stage a core either sends or receives. A stage that fits a
+chip lies on one chip, unless the chips that the chip file allows cannot hold whole stages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.mapping.partition import Part
 from simulator.mapping.placement import Block
 
+Stages = Sequence[Sequence[Part]]
 
-def assign(stages: Sequence[Sequence[Part]], chip: ChipConfig, *, whole_stages: bool = False) -> tuple[Block, ...]:
-    """The parts of all stages on cores, as `mapping` of the chip file wants it.
 
-    ``whole_stages``: a stage with a core for each part begins on a new chip rather than lie on two.
-    """
-    parts = [part for stage in stages for part in stage]
-    cores: Sequence[int] = range(len(parts))
+def assign(stages: Stages, chip: ChipConfig) -> tuple[Block, ...]:
+    """The parts of all stages on cores, as `mapping` of the chip file says."""
+    ways: tuple[Callable[[Stages, ChipConfig], list[int]], ...] = (_whole_stages, _gapless)
     if chip.mapping.weights == "streamed":
-        cores = _stage_by_stage(stages)
+        ways = (_stage_by_stage,)
     elif chip.mapping.share_cores:
-        cores = _packed(stages, chip)
-    elif whole_stages:
-        cores = _chip_by_chip(stages, chip.chip.n_cores)
-    return tuple(Block(core, *part) for core, part in zip(cores, parts, strict=True))
-
-
-class _Room:
-    """What is left on each of ``n`` cores: SRAM bytes, axons in, neurons."""
-
-    def __init__(self, n: int, chip: ChipConfig) -> None:
-        limits = chip.core.limits
-        self._left = np.tile(np.array([chip.core.sram.capacity, limits.axons_in, limits.neurons], np.int64), (n, 1))
-        self._used = 0  # cores from the first on that hold something; the one after them is empty
-
-    def take(self, part: Part, first: int, barred: Sequence[int] = ()) -> int:
-        """Put ``part`` on the first core from ``first`` on with room for it that is not ``barred``; returns it."""
-        needs = np.array([part.sram_bytes, part.row_stop - part.row_start, part.col_stop - part.col_start], np.int64)
-        first = min(first, self._used)
-        fits = np.all(self._left[first : self._used + 1] >= needs, axis=1)
-        fits[[core - first for core in barred if core >= first]] = False
-        core = first + int(np.argmax(fits))
-        self._left[core] -= needs
-        self._used = max(self._used, core + 1)
-        return core
-
-
-def _packed(stages: Sequence[Sequence[Part]], chip: ChipConfig) -> list[int]:
-    """Each block on the first core with room for it, after the block of its owner before it."""
-    room = _Room(1 + sum(map(len, stages)), chip)
+        ways = (_packed_on_chips, _packed)
+    allowed = chip.chip.max_chips * chip.chip.n_cores
     cores: list[int] = []
-    for stage in stages:
-        homes: list[int] = []
-        owner, last = "", 0
-        for part in stage:
-            if part.role == "home":
-                homes.append(room.take(part, homes[-1] + 1 if homes else 0))
-                cores.append(homes[-1])
-            else:
-                last = room.take(part, last if part.owner == owner else 0, homes)
-                owner = part.owner
-                cores.append(last)
-    return cores
+    for way in ways:
+        cores = way(stages, chip)
+        if max(cores) < allowed:
+            break
+    parts = [part for stage in stages for part in stage]
+    return tuple(Block(core, *part) for core, part in zip(cores, parts, strict=True))
 
 
 def first_cores(sizes: Sequence[int], per_chip: int) -> list[int]:
@@ -84,17 +51,106 @@ def first_cores(sizes: Sequence[int], per_chip: int) -> list[int]:
     return [*firsts, used]
 
 
-def _chip_by_chip(stages: Sequence[Sequence[Part]], per_chip: int) -> list[int]:
-    """A core for each part, whole stages on whole chips."""
-    firsts = first_cores([len(stage) for stage in stages], per_chip)
+def _gapless(stages: Stages, chip: ChipConfig) -> list[int]:
+    """A core for each part, one after another."""
+    return list(range(sum(map(len, stages))))
+
+
+def _whole_stages(stages: Stages, chip: ChipConfig) -> list[int]:
+    """A core for each part; a stage that does not fit the rest of a chip begins on the next."""
+    firsts = first_cores([len(stage) for stage in stages], chip.chip.n_cores)
     return [first + i for first, stage in zip(firsts[:-1], stages, strict=True) for i in range(len(stage))]
 
 
-def _stage_by_stage(stages: Sequence[Sequence[Part]]) -> list[int]:
-    """Every stage on the same cores, first those of homes, then those of layers: what it held before has gone."""
-    homes = max(sum(part.role == "home" for part in stage) for stage in stages)
+class _Room:
+    """What is left on each core: SRAM bytes, axons in, neurons."""
+
+    def __init__(self, chip: ChipConfig) -> None:
+        limits = chip.core.limits
+        self._empty = np.array([chip.core.sram.capacity, limits.axons_in, limits.neurons], np.int64)
+        self._left = np.empty((0, 3), np.int64)  # of the cores up to the last that holds something
+
+    @property
+    def used(self) -> int:
+        """Cores from the first to the last that holds something."""
+        return len(self._left)
+
+    def stage(self, parts: Sequence[Part], first: int = 0, n_cores: int | None = None) -> list[int]:
+        """Put the parts of a stage on the ``n_cores`` cores from ``first`` on, each on the first of them with room.
+
+        No core behind these may be in use. Returns nothing, and takes no room, where the parts do not fit.
+        """
+        begun = self._left[first:]
+        new = len(parts) if n_cores is None else min(len(parts), n_cores - len(begun))
+        left = np.vstack([begun, np.tile(self._empty, (new, 1))])
+        cores = _cores_in(left, parts)
+        if cores:
+            skipped = np.tile(self._empty, (max(0, first - self.used), 1))
+            self._left = np.vstack([self._left[:first], skipped, left[: max(max(cores) + 1, len(begun))]])
+        return [first + core for core in cores]
+
+
+def _cores_in(left: Ints, parts: Sequence[Part]) -> list[int]:
+    """A core for each part of a stage, after the one of its owner before it; what it takes goes from ``left``."""
+    cores: list[int] = []
+    homes: list[int] = []
+    owner, start = "", 0
+    for part in parts:
+        start = start if part.owner == owner else 0
+        core = _take(left, part, start, [] if part.role == "home" else homes)
+        if core is None:
+            return []
+        if part.role == "home":
+            homes.append(core)
+        owner, start = part.owner, core + (part.role == "home")
+        cores.append(core)
+    return cores
+
+
+def _take(left: Ints, part: Part, start: int, barred: Sequence[int]) -> int | None:
+    """Put ``part`` on the first core from ``start`` on with room for it that is not ``barred``; None without any."""
+    needs = np.array([part.sram_bytes, part.row_stop - part.row_start, part.col_stop - part.col_start], np.int64)
+    fits = np.all(left[start:] >= needs, axis=1)
+    fits[[core - start for core in barred if core >= start]] = False
+    if not fits.any():
+        return None
+    core = start + int(np.argmax(fits))
+    left[core] -= needs
+    return core
+
+
+def _packed(stages: Stages, chip: ChipConfig) -> list[int]:
+    """Each block on the first core with room for it, after the block of its owner before it."""
+    room = _Room(chip)
+    return [core for stage in stages for core in room.stage(stage)]
+
+
+def _packed_on_chips(stages: Stages, chip: ChipConfig) -> list[int]:
+    """The same within the chip that was begun last; a stage that it has no room for begins on the next.
+
+    One that is larger than a chip goes on over as many as it takes, from the chip that was begun last.
+    """
+    room, per_chip = _Room(chip), chip.chip.n_cores
     cores: list[int] = []
     for stage in stages:
-        n_homes = sum(part.role == "home" for part in stage)
-        cores += [*range(n_homes), *range(homes, homes + len(stage) - n_homes)]
+        begun = max(0, room.used - 1) // per_chip * per_chip
+        following = -(-room.used // per_chip) * per_chip
+        on_chip = room.stage(stage, begun, per_chip) or room.stage(stage, following, per_chip)
+        cores += on_chip or room.stage(stage, begun)
+    return cores
+
+
+def _stage_by_stage(stages: Stages, chip: ChipConfig) -> list[int]:
+    """Every stage on the same cores, first those of homes, then those of layers: what it held before has gone.
+
+    Where the most homes and the most blocks do not fit one chip together, the blocks of a stage that does follow its
+    own homes.
+    """
+    n_homes = [sum(part.role == "home" for part in stage) for stage in stages]
+    most = max(n_homes)
+    beyond = most + max(len(stage) - n for stage, n in zip(stages, n_homes, strict=True)) > chip.chip.n_cores
+    cores: list[int] = []
+    for stage, n in zip(stages, n_homes, strict=True):
+        first = n if beyond and len(stage) <= chip.chip.n_cores else most
+        cores += [*range(n), *range(first, first + len(stage) - n)]
     return cores

@@ -61,7 +61,7 @@ def calibrate_scales(
         raise ModelError(
             f"preset {base.name}: rotation {base.rotation} has no channel scales, expected rotation online"
         )
-    used, held_out = _split(passages)
+    used, held_out = hold_out(passages)
     windows = [ids[start : start + WINDOW] for ids in used for start in range(0, len(ids), WINDOW)]
     n = sum(len(ids) for ids in windows)
     progress(f"second moments of {n} tokens in {len(windows)} windows")
@@ -75,8 +75,14 @@ def calibrate_scales(
     return ScaleCalibration(moments, n, exact.perplexity, before, after)
 
 
-def _split(passages: tuple[Passage, ...]) -> tuple[list[NDArray[np.int64]], tuple[Passage, ...]]:
-    """Token ids to measure, and the end of the text as a passage of its own (behind the first token of its passage)."""
+def hold_out(passages: tuple[Passage, ...]) -> tuple[list[NDArray[np.int64]], tuple[Passage, ...]]:
+    """Token ids to measure, and the end of the text as passages of their own (behind the first token of their passage).
+
+    Raises
+    ------
+    ModelError
+        When the text has fewer than `FEWEST_TOKENS`.
+    """
     total = sum(len(p.token_ids) for p in passages)
     if total < FEWEST_TOKENS:
         raise ModelError(f"a text of {total} tokens, expected at least {FEWEST_TOKENS} to calibrate on")

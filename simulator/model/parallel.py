@@ -37,8 +37,8 @@ def n_threads() -> int:
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(n_threads(), thread_name_prefix="spikewatt")
+def _pool(n: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(n, thread_name_prefix="spikewatt")
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
@@ -55,7 +55,8 @@ def at_once(work: Callable[[T], None], items: Iterable[T]) -> None:
         for item in items:
             work(item)
         return
-    started = [_pool().submit(contextvars.copy_context().run, work, item) for item in items]
+    pool = _pool(n_threads())
+    started = [pool.submit(contextvars.copy_context().run, work, item) for item in items]
     for future in started:
         future.result()
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from simulator.arrays import F32
 from simulator.errors import ModelError
+from simulator.model.counts_encoding import counts_encoding
 from simulator.model.encoder import Encoder
-from simulator.model.preset import Preset
 from simulator.model.torch_calls import LinearCall
 from simulator.model.torch_captured import Captured
 from simulator.model.torch_chain import INPUTS, chain_program
@@ -151,32 +151,7 @@ def _real_notes(encoded: list[str], dense: list[str], encoding: Encoding) -> Ite
     elif encoded:
         yield (
             f"{', '.join(encoded)}: real numbers, encoded in {encoding.n_timesteps} timesteps of the chip for each"
-            " of the network's; the spikes of other streams leave in the first, and idle updates and barriers of the"
-            " rest are counted; without a preset these layers are dense products, and a timestep of the network is one"
-            " of the chip"
+            " of the network's. The spikes of other streams leave in the first; idle updates and barriers of the rest"
+            " are counted. Without a preset these layers are dense products, and a timestep of the network is one of"
+            " the chip"
         )
-
-
-def counts_encoding(preset: Preset | None, spikes: Mapping[str, Counts], mixed: bool) -> Encoding:
-    """The code of a trace that holds these spikes.
-
-    Where all streams spike already, it unrolls over no more timesteps than the largest count needs: one where a spike
-    is a spike. ``mixed``: other streams are encoded, with the encoding of the preset, which must hold the spikes too.
-
-    Raises
-    ------
-    ModelError
-        The preset's counts do not hold a spike.
-    """
-    lowest = min(min(int(counts.min()), 0) for counts in spikes.values()) if spikes else 0
-    largest = max(max(int(counts.max()), -lowest, 1) for counts in spikes.values()) if spikes else 1
-    if preset is None:
-        return Encoding("ternary" if lowest < 0 else "binary", largest)
-    encoding = preset.encoding if mixed else Encoding(preset.code, largest)
-    if largest > encoding.levels or (lowest < 0 and not encoding.signed):
-        held = f"{-encoding.levels if encoding.signed else 0} to {encoding.levels}"
-        raise ModelError(
-            f"preset {preset.name}: counts {held}, and the network sends {lowest} to {largest}; take a"
-            f" {'signed code' if lowest < 0 and not encoding.signed else 'preset of more levels'}"
-        )
-    return encoding

@@ -31,7 +31,7 @@ def analytic_table(run: Run) -> pd.DataFrame:
     ``chip_pj`` (rows of the layer in the ledger: what its encoder and network cost is in the row of the stage).
     """
     table = _trace_table(run.trace).copy()
-    table["chip_pj"] = run.ledger.by_layer().reindex(table["layer"], fill_value=0.0).to_numpy()
+    table["chip_pj"] = run.ledger.by_owner().reindex(table["layer"], fill_value=0.0).to_numpy()
     return table
 
 

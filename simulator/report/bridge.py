@@ -77,7 +77,7 @@ def _amounts(run: Run, ac_pj: float) -> list[tuple[Step, float]]:
     layers = {layer.layer_id for layer in run.trace.layers}
     spent: dict[str, list[float]] = {}
     for layer, component, action, energy in zip(
-        *(rows[column] for column in ("layer", "component", "action", "energy_pj")), strict=True
+        *(rows[column] for column in ("owner", "component", "action", "energy_pj")), strict=True
     ):
         key = bridge_step(component, action, layer in layers)
         inside = together and (key in TOGETHER_OF or component == "synapse")

@@ -33,7 +33,7 @@ class Finished:
     result, chip
         ``result.json``, and the chip file as resolved.
     ledger
-        ``layer, component, action, count, unit_pj, energy_pj``, counts and energies of the whole trace.
+        ``owner, component, action, count, pj_per_count, energy_pj``, counts and energies of the whole trace.
     stages
         ``stage`` and the times of the whole trace.
     """
@@ -73,7 +73,7 @@ def _read(folder: Path) -> Finished:
     if result["trace"]["tokens"] < 1:
         raise damaged(folder / RESULT, "trace.tokens: found 0, expected at least 1")
     chip = read_record(folder / CHIP_FILE)
-    ledger = read_table(folder / "components.csv", ("layer", "component", "action"), ("count", "energy_pj"))
+    ledger = read_table(folder / "components.csv", ("owner", "component", "action"), ("count", "energy_pj"))
     stages = read_table(folder / "stages.csv", ("stage",), ("total_ps",))
     times = [name for name in stages.columns if name.endswith("_ps")]
     stages = read_table(folder / "stages.csv", ("stage",), times)[["stage", *times]]
@@ -105,11 +105,12 @@ def _shown(value: object) -> str:
 
 
 def energy_difference(before: Finished, after: Finished) -> pd.DataFrame:
-    """Energy of one token by kind of layer and component: ``layer, component, before_pj, after_pj, difference_pj``.
+    """Energy of one token by owner and component: ``owner, component, before_pj, after_pj, difference_pj``.
 
-    Layers are summed over the blocks, in the order of the first report; what only one of them has is 0 in the other.
+    Owners (layers, ops, stages) are summed over the blocks, in the order of the first report. What only one report has
+    is 0 in the other.
     """
-    sums = [_per_token(report, ["layer", "component"])["energy_pj"] for report in (before, after)]
+    sums = [_per_token(report, ["owner", "component"])["energy_pj"] for report in (before, after)]
     table = pd.concat(sums, axis=1, keys=["before_pj", "after_pj"]).fillna(0.0)
     table["difference_pj"] = table["after_pj"] - table["before_pj"]
     return table.reset_index()
@@ -129,8 +130,8 @@ def time_difference(before: Finished, after: Finished) -> pd.DataFrame:
 
 
 def energy_causes(before: Finished, after: Finished, most: int = CAUSES) -> list[str]:
-    """The largest differences of energy per token by layer, component and action, each with its reason, in words."""
-    keys = ["layer", "component", "action"]
+    """The largest differences of energy per token by owner, component and action, each with its reason, in words."""
+    keys = ["owner", "component", "action"]
     old, new = _per_token(before, keys).add_suffix("_before"), _per_token(after, keys).add_suffix("_after")
     table = old.join(new, how="outer", sort=False).fillna(0.0)
     table["difference"] = table["energy_pj_after"] - table["energy_pj_before"]
@@ -166,7 +167,7 @@ def headline(before: Finished, after: Finished) -> str:
 
 def _per_token(report: Finished, keys: list[str]) -> pd.DataFrame:
     """Counts and energies of one token by ``keys``, layers summed over the blocks."""
-    rows = report.ledger.assign(layer=[split_block(layer)[1] for layer in report.ledger["layer"]])
+    rows = report.ledger.assign(owner=[split_block(owner)[1] for owner in report.ledger["owner"]])
     return rows.groupby(keys, sort=False)[["count", "energy_pj"]].sum() / report.n_tokens
 
 

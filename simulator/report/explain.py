@@ -20,16 +20,18 @@ from simulator.report.report_files import CHIP_FILE
 from simulator.report.report_reading import check_fields, damaged, read_record, read_table
 
 STATIC = "static.power"
-SHOWN = ("path", "grade", "node_nm", "voltage", "citation", "note", "low_pj", "high_pj")  # of a price
+# Columns that a price brings.
+SHOWN = ("path", "grade", "node_nm", "voltage", "citation", "note", "low_pj_per_count", "high_pj_per_count")
 
 
 def explain_table(folder: Path, layer: str = "*", action: str = "*") -> pd.DataFrame:
-    """One row per number of the ledger whose layer and ``component.action`` match, the most energy first.
+    """One row per number of the ledger whose owner and ``component.action`` match, the most energy first.
 
-    Patterns are those of a shell (``blocks.0.*``, ``synapse.*``). Columns: ``layer, action, count, price_pj, energy_pj,
-    share`` (of the report's total), ``low_pj, high_pj`` (the energy at the ends of the price's range; the energy itself
-    where it has none), ``price_low_pj, price_high_pj`` (NaN without a range), ``path`` (of the price in the chip file),
-    ``grade, node_nm, voltage, citation, note``. Energies are of the whole trace; the price of static power is in W.
+    Patterns are those of a shell (``blocks.0.*``, ``synapse.*``). Columns: ``owner, action, count, pj_per_count,
+    energy_pj, share`` (of the report's total), ``low_pj, high_pj`` (the energy at the ends of the price's range; the
+    energy itself where it has none), ``low_pj_per_count, high_pj_per_count`` (NaN without a range), ``path`` (of the
+    price in the chip file), ``grade, node_nm, voltage, citation, note``. Energies are of the whole trace. Static power
+    is counted in chip-ps: its pJ per count are W. ``layer`` is the pattern of the owner (a layer, op or stage).
 
     Raises
     ------
@@ -39,9 +41,9 @@ def explain_table(folder: Path, layer: str = "*", action: str = "*") -> pd.DataF
         Nothing matches.
     """
     ledger = read_table(
-        folder / "components.csv", ("layer", "component", "action"), ("count", "energy_pj"), ("unit_pj",)
+        folder / "components.csv", ("owner", "component", "action"), ("count", "energy_pj"), ("pj_per_count",)
     )
-    gaps = ("low_pj", "high_pj", "node_nm", "voltage")
+    gaps = ("low_pj_per_count", "high_pj_per_count", "node_nm", "voltage")
     prices = read_table(folder / "assumptions.csv", ("action", "path", "grade"), (), gaps)
     if prices["action"].duplicated().any():
         raise damaged(folder / "assumptions.csv", "column action: found a price twice, expected it once")
@@ -50,19 +52,18 @@ def explain_table(folder: Path, layer: str = "*", action: str = "*") -> pd.DataF
     ledger["action"] = ledger["component"] + "." + ledger["action"]
     matching = [
         fnmatchcase(of, layer) and fnmatchcase(what, action)
-        for of, what in zip(ledger["layer"], ledger["action"], strict=True)
+        for of, what in zip(ledger["owner"], ledger["action"], strict=True)
     ]
     found = ledger[matching].sort_values("energy_pj", ascending=False, kind="stable")
     if found.empty:
         raise SpikewattError(f"{folder}: no number of layer {layer} and action {action}; components.csv lists them")
     price = prices.reindex(found["action"]).reset_index()
-    table = found[["layer", "action", "count", "unit_pj", "energy_pj"]].reset_index(drop=True)
-    table = table.rename(columns={"unit_pj": "price_pj"})
+    table = found[["owner", "action", "count", "pj_per_count", "energy_pj"]].reset_index(drop=True)
     table["share"] = table["energy_pj"] / total if total else 0.0
     for end in ("low", "high"):
-        bound = price[f"{end}_pj"]
+        bound = price[f"{end}_pj_per_count"]
         table[f"{end}_pj"] = table["energy_pj"].where(bound.isna(), table["count"] * bound)
-        table[f"price_{end}_pj"] = bound
+        table[f"{end}_pj_per_count"] = bound
     return table.join(price[["path", "grade", "node_nm", "voltage", "citation", "note"]])
 
 
@@ -105,7 +106,7 @@ def _place(tree: Node, path: str) -> str | None:
 def explain_lines(table: pd.DataFrame, places: Mapping[str, str]) -> Iterator[str]:
     """Three lines per row of `explain_table`: the arithmetic, the place and grade of the price, the paper."""
     for row in table.to_dict("records"):
-        yield f"{row['layer']} {row['action']}: {_arithmetic(row)}, {format_share(row['share'])} of the total"
+        yield f"{row['owner']} {row['action']}: {_arithmetic(row)}, {format_share(row['share'])} of the total"
         place = places.get(row["path"])
         where = row["path"] if place is None else f"{row['path']} ({place})"
         yield f"  price: {where}, {row['grade']}{_conditions(row)}; {_span(row)}"
@@ -115,10 +116,10 @@ def explain_lines(table: pd.DataFrame, places: Mapping[str, str]) -> Iterator[st
 
 def _arithmetic(row: Mapping[Any, Any]) -> str:
     """Count times price; static power is counted in chips x ps, and 1 W x 1 ps is 1 pJ."""
-    if pd.isna(row["price_pj"]):
+    if pd.isna(row["pj_per_count"]):
         return f"{row['count']:,} x 0, part of another price"
     unit, price = ("chip-ps x", format_power) if row["action"] == STATIC else ("x", format_energy)
-    return f"{row['count']:,} {unit} {price(row['price_pj'])} = {format_energy(row['energy_pj'])}"
+    return f"{row['count']:,} {unit} {price(row['pj_per_count'])} = {format_energy(row['energy_pj'])}"
 
 
 def _conditions(row: Mapping[Any, Any]) -> str:
@@ -130,7 +131,11 @@ def _conditions(row: Mapping[Any, Any]) -> str:
 def _span(row: Mapping[Any, Any]) -> str:
     """Range of the price and what it makes of the energy."""
     write = format_power if row["action"] == STATIC else format_energy
-    ends = [(word, row[key]) for word, key in (("from", "price_low_pj"), ("to", "price_high_pj")) if pd.notna(row[key])]
+    ends = [
+        (word, row[key])
+        for word, key in (("from", "low_pj_per_count"), ("to", "high_pj_per_count"))
+        if pd.notna(row[key])
+    ]
     if not ends:
         return "no range is known"
     price = " ".join(f"{word} {write(end)}" for word, end in ends)

@@ -66,7 +66,7 @@ def write_latex(run: Run, directory: Path) -> tuple[Path, ...]:
         "comparison": comparison_table(run).drop(columns="scope"),
         "stages": stage_table(run),
         "consumers": consumer_table(run).head(10),
-        "prices": assumption_table(run)[["action", "value_pj", "unit", "grade", "citation", "share"]],
+        "prices": assumption_table(run)[["action", "pj_per_count", "unit", "grade", "citation", "share"]],
     }
     return tuple(save_table(table, folder / f"{name}.tex") for name, table in tables.items())
 

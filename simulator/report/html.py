@@ -122,9 +122,9 @@ def _layers(run: Run) -> pd.DataFrame:
     table = layer_table(run)
     energies = [c for c in table.columns if c.endswith("_pj") and c != "energy_pj" and table[c].any()]
     band = ["band_from_pj", "band_to_pj"]
-    table[band] = run.uncertainty.bands().set_index("layer").loc[table["layer"], ["low_pj", "high_pj"]].to_numpy()
+    table[band] = run.uncertainty.bands().set_index("owner").loc[table["owner"], ["low_pj", "high_pj"]].to_numpy()
     table["share"] = table["energy_pj"] / run.ledger.total_pj if run.ledger.total_pj else 0.0
-    frame = table[["layer", "kind", "energy_pj", *band, "share", "n_dendrite.accumulate", *energies]].copy()
+    frame = table[["owner", "kind", "energy_pj", *band, "share", "n_dendrite.accumulate", *energies]].copy()
     frame = frame.rename(columns={"n_dendrite.accumulate": "accumulates"})
     frame["accumulates"] = (frame["accumulates"] / run.n_tokens).round().astype("int64")
     frame[[*energies, *band, "energy_pj"]] /= run.n_tokens
@@ -141,7 +141,7 @@ def _thresholds(run: Run) -> pd.DataFrame:
 
 def _layers_finding(run: Run) -> str:
     """The most expensive single entry that belongs to a layer."""
-    layers = run.ledger.by_layer().drop("chip", errors="ignore")
+    layers = run.ledger.by_owner().drop("chip", errors="ignore")
     if not len(layers) or not run.ledger.total_pj:
         return "No layer spent energy."
     top = str(layers.idxmax())
@@ -176,7 +176,7 @@ def _assumptions(run: Run) -> pd.DataFrame:
 
 def _price(row: Mapping[Any, Any]) -> tuple[str, str]:
     """A price in words and, where the chip file gives one, its range. Static power is counted in chip-ps: pJ/ps = W."""
-    value, low, high = row["value_pj"], row["low_pj"], row["high_pj"]
+    value, low, high = row["pj_per_count"], row["low_pj_per_count"], row["high_pj_per_count"]
     if pd.isna(value):
         return "part of another", ""
     static = row["action"] == "static.power"

@@ -48,7 +48,10 @@ def overview(folders: Sequence[Path]) -> pd.DataFrame:
 
 
 def read_result(folder: Path) -> dict[str, Any]:
-    """The ``result.json`` of a report folder; raises OutputError when it is damaged or of another schema."""
+    """The ``result.json`` of a report folder; raises OutputError when it is damaged or of another schema.
+
+    Version 1 is read as it is: it says ``energy.by_layer`` for ``energy.by_owner``.
+    """
     path = folder / RESULT
     try:
         result = read_json(path)
@@ -57,7 +60,7 @@ def read_result(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise OutputError(f"{path}: is not JSON: {error}") from error
     found = (result.get("schema"), result.get("schema_version")) if isinstance(result, dict) else None
-    if found != (SCHEMA, SCHEMA_VERSION):
+    if found not in ((SCHEMA, SCHEMA_VERSION), (SCHEMA, 1)):
         raise OutputError(f"{path}: found schema {found}, expected {(SCHEMA, SCHEMA_VERSION)}")
     check_fields(path, result, NUMBERS, TEXTS)
     if isinstance(result["energy"].get("dense_twin"), dict):

@@ -13,6 +13,14 @@ import pandas as pd
 from simulator.bounded_json import read_json
 from simulator.errors import OutputError
 
+# What columns were called in reports of schema version 1.
+EARLIER_NAMES = {
+    "owner": "layer",
+    "pj_per_count": "unit_pj",
+    "low_pj_per_count": "low_pj",
+    "high_pj_per_count": "high_pj",
+}
+
 
 def damaged(path: Path, problem: object) -> OutputError:
     """The fault of a report's file that cannot be read."""
@@ -46,6 +54,8 @@ def check_fields(path: Path, record: Mapping[str, Any], numbers: Iterable[str], 
 def read_table(path: Path, texts: Iterable[str], numbers: Iterable[str], gaps: Iterable[str] = ()) -> pd.DataFrame:
     """A CSV table with columns of text, of finite numbers, and of numbers some of which may be missing (``gaps``).
 
+    A report of an earlier version is read with the column names of today (`EARLIER_NAMES`).
+
     Raises
     ------
     OutputError
@@ -58,6 +68,8 @@ def read_table(path: Path, texts: Iterable[str], numbers: Iterable[str], gaps: I
     except (ValueError, OverflowError, RecursionError) as error:  # of pandas: EmptyDataError, ParserError
         raise damaged(path, error) from error
     for name in (*texts, *numbers, *gaps):
+        if name not in frame.columns and EARLIER_NAMES.get(name) in frame.columns:
+            frame = frame.rename(columns={EARLIER_NAMES[name]: name})
         if name not in frame.columns:
             raise damaged(path, f"found no column {name}")
     for name in texts:

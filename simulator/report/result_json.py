@@ -20,9 +20,10 @@ from simulator.report.steady_figures import steady_energy_pj, steady_tokens_per_
 from simulator.report.storage_table import storage_dict
 from simulator.report.tables import phase_ledgers
 from simulator.report.unit_table import bank_conflicts, unit_table
+from simulator.trace.totals import layer_work
 
 SCHEMA = "spikewatt/result"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 said `by_layer` for `by_owner`
 
 
 def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -130,7 +131,7 @@ def _energy(run: Run, bands: bool) -> dict[str, Any]:
         "total_pj": ledger.total_pj,
         "per_token_pj": run.energy_per_token_pj,
         "mean_power_w": _rate(run.mean_power_w),
-        "by_layer": _floats(ledger.by_layer()),
+        "by_owner": _floats(ledger.by_owner()),
         "by_component": _floats(ledger.by_component()),
         "by_grade": _floats(ledger.by_grade()),
         "share_by_grade": ledger.grade_shares(),
@@ -142,14 +143,14 @@ def _energy(run: Run, bands: bool) -> dict[str, Any]:
 
 def _uncertainty(found: Uncertainty) -> dict[str, Any]:
     """Quantiles of the energy of the whole trace under prices drawn from their ranges."""
-    bands = found.bands().set_index("layer")
+    bands = found.bands().set_index("owner")
     return {
         "meaning": "quantiles 5, 50 and 95 % over prices drawn from their ranges; those without one stay",
         "draws": found.draws,
         "seed": found.seed,
         "share_with_range": found.ranged_share,
         **found.total,
-        "by_layer": {str(layer): _floats(band) for layer, band in bands.drop(TOTAL).iterrows()},
+        "by_owner": {str(layer): _floats(band) for layer, band in bands.drop(TOTAL).iterrows()},
         "swings": {row["prices"]: {"low_pj": row["low_pj"], "high_pj": row["high_pj"]} for row in _swings(found)},
     }
 
@@ -286,14 +287,14 @@ def _neurobench(run: Run) -> dict[str, Any]:
     rows = run.ledger.rows
     is_mac = (rows["component"] + "." + rows["action"]).isin(["vector.mac", "dendrite.multiply_accumulate"])
     macs = int(rows.loc[is_mac, "count"].sum())
-    dense = sum(layer.n_in * layer.n_out for layer in trace.layers) * trace.encoding.n_timesteps
+    dense = sum(work.macs for work in layer_work(trace).values()) * trace.encoding.n_timesteps
     return {
         "Footprint": sum(layer.n_in * layer.n_out * layer.weight_bits for layer in trace.layers) // 8,
         "ActivationSparsity": 1 - run.firing_rate,
         "SynapticOperations": {
             "Effective_MACs": macs / tokens,
             "Effective_ACs": run.result.synops / tokens,
-            "Dense": dense + macs / tokens,
+            "Dense": dense / tokens + macs / tokens,
         },
     }
 

@@ -45,7 +45,7 @@ def manifest_dict(run: Run, files: list[str]) -> dict[str, Any]:
 def _made_prices(chip: ChipConfig) -> dict[str, dict[str, Any]]:
     """Path of every price that the chip file describes -> the description, and the number it became."""
     prices = {price.path: price for price in chip_prices(chip).values() if price.model is not None}
-    return {path: {"model": price.model, "value_pj": price.unit_pj} for path, price in prices.items()}
+    return {path: {"model": price.model, "value_pj": price.pj_per_count} for path, price in prices.items()}
 
 
 def chip_sha256(chip: ChipConfig) -> str:

@@ -58,7 +58,7 @@ def unbounded(mapped: Mapped) -> Iterable[str]:
     core, used, kinds = _fullest(mapped)
     if used:
         yield (
-            f"memory: the chip file gives no memory.capacity; {used} bytes on core {core} ({kinds}) are taken to fit,"
+            f"memory: the chip file gives no memory.capacity; {used} bytes on core {core} ({kinds}) are assumed to fit,"
             " at the price and time of memory.read and memory.access whatever their size"
         )
 

@@ -44,7 +44,7 @@ def _row(trace: Trace, chip: ChipConfig) -> dict[str, object]:
     ledger, tokens = build_ledger(result, chip, allow_uncosted=True), trace.n_tokens
     static_pj = ledger.rows.loc[ledger.rows["component"] == "static", "energy_pj"].sum()
     parts = result.stages.drop(columns=["stage", "total_ps"]).sum() // tokens
-    barriers = sum(r.count for r in result.action_counts if (r.layer, r.component) == (CHIP, "sync"))
+    barriers = sum(r.count for r in result.action_counts if (r.owner, r.component) == (CHIP, "sync"))
     return {
         "sync": chip.sync.kind,
         "time_ps": result.total_ps // tokens,

@@ -34,20 +34,20 @@ def split_block(name: str) -> tuple[int | None, str]:
 
 @once_per_run
 def layer_table(run: Run) -> pd.DataFrame:
-    """One row per layer of the ledger (linear layer, op, encoder of a stage, chip), in program order.
+    """One row per owner of the ledger (linear layer, op, encoder of a stage, chip), in program order.
 
-    Columns: ``layer, kind, stage, block, operand_bits`` (width of the operands of an op, of the weights of a linear
+    Columns: ``owner, kind, stage, block, operand_bits`` (width of the operands of an op, of the weights of a linear
     layer; missing where the trace does not say), then the count of each action as ``n_<component>.<action>`` (int64),
     then the energy of each component as ``<component>_pj``, then ``energy_pj`` (float64). The columns are the same for
     every chip; ``uncosted_pj`` comes last but one when there is uncosted work.
     """
     rows = run.ledger.rows
     homes = _homes(run.trace)
-    unknown = [layer for layer in rows["layer"] if layer not in homes]
+    unknown = [layer for layer in rows["owner"] if layer not in homes]
     if unknown:
         raise ConservationError(f"energy of {unknown[0]!r}, which is no layer, op or stage of trace {run.trace.name}")
-    layers = list(dict.fromkeys(rows["layer"]))
-    table = pd.DataFrame({"layer": layers}, index=layers)
+    layers = list(dict.fromkeys(rows["owner"]))
+    table = pd.DataFrame({"owner": layers}, index=layers)
     table["kind"] = [homes[layer][0] for layer in layers]
     table["stage"] = [homes[layer][1] for layer in layers]
     table["block"] = pd.array([split_block(layer)[0] for layer in layers], dtype="Int64")
@@ -58,7 +58,7 @@ def layer_table(run: Run) -> pd.DataFrame:
     energies = _pivot(rows, rows["component"], "energy_pj")
     energies = energies.reindex(columns=_known_first(billed_components(), rows["component"]), fill_value=0.0)
     numbers = counts.add_prefix("n_").astype("int64").join(energies.add_suffix("_pj"))
-    return table.join(numbers).join(run.ledger.by_layer()).reset_index(drop=True)
+    return table.join(numbers).join(run.ledger.by_owner()).reset_index(drop=True)
 
 
 @once_per_run
@@ -71,7 +71,7 @@ def stage_table(run: Run) -> pd.DataFrame:
     """
     layers = layer_table(run)
     layers["group"] = [split_block(stage)[1] for stage in layers["stage"]]
-    owned = layers[layers["layer"] != CHIP]
+    owned = layers[layers["owner"] != CHIP]
     kinds = owned.groupby("group", sort=False)["kind"].agg(lambda kind: " ".join(dict.fromkeys(kind)))
     columns = _component_columns(layers)
     table = owned.groupby("group", sort=False)[["n_soma.fire", "n_dendrite.accumulate", *columns, "energy_pj"]].sum()
@@ -140,8 +140,8 @@ def consumer_table(run: Run) -> pd.DataFrame:
     """
     homes = _homes(run.trace)
     rows = run.ledger.rows.assign(
-        kind=[homes[layer][0] for layer in run.ledger.rows["layer"]],
-        stage=[split_block(homes[layer][1])[1] for layer in run.ledger.rows["layer"]],
+        kind=[homes[layer][0] for layer in run.ledger.rows["owner"]],
+        stage=[split_block(homes[layer][1])[1] for layer in run.ledger.rows["owner"]],
     )
     keys = ["stage", "kind", "component", "action"]
     table = rows.groupby(keys, sort=False)[["count", "energy_pj"]].sum().reset_index()
@@ -176,9 +176,9 @@ def comparison_table(run: Run) -> pd.DataFrame:
 def assumption_table(run: Run) -> pd.DataFrame:
     """Every price that was used, with its source and how much of the total rests on it; largest share first.
 
-    Columns: ``action, value_pj`` (NaN when another price contains it), ``unit, low_pj, high_pj, path, grade, node_nm,
-    voltage`` (where the number was found), ``source, citation, note, count, energy_pj, share``. The value of
-    ``static.power`` is in W, that is pJ per chip-ps.
+    Columns: ``action, pj_per_count`` (NaN when another price contains it), ``unit, low_pj_per_count, high_pj_per_count,
+    path, grade, node_nm, voltage`` (where the number was found), ``source, citation, note, count,
+    energy_pj, share``. Static power is counted in chip-ps: its pJ per count are W.
     """
     rows = run.ledger.rows
     used = rows[["count", "energy_pj"]].groupby(rows["component"] + "." + rows["action"], sort=False).sum()
@@ -194,10 +194,10 @@ def _assumption(run: Run, price: UnitPrice) -> dict[str, object]:
     citation = price.source if price.included_in is not None else run.chip.sources[price.source]
     return {
         "action": price.name,
-        "value_pj": price.unit_pj,
+        "pj_per_count": price.pj_per_count,
         "unit": f"pJ/{COMPONENTS[ACTIONS[price.name].component].counted}",
-        "low_pj": math.nan if price.low_pj is None else price.low_pj,
-        "high_pj": math.nan if price.high_pj is None else price.high_pj,
+        "low_pj_per_count": math.nan if price.low_pj_per_count is None else price.low_pj_per_count,
+        "high_pj_per_count": math.nan if price.high_pj_per_count is None else price.high_pj_per_count,
         "path": price.path,
         "grade": price.grade,
         "node_nm": price.node_nm,
@@ -216,7 +216,7 @@ def _operand_bits(trace: Trace, layer: str) -> int | None:
 
 
 def _homes(trace: Trace) -> dict[str, tuple[str, str]]:
-    """Layer of the ledger -> (kind, stage id)."""
+    """Owner of the ledger -> (kind, stage id)."""
     homes = {CHIP: (CHIP, CHIP)}
     for stage in trace.stages:
         homes[stage.stage_id] = ("encoder", stage.stage_id)
@@ -226,8 +226,8 @@ def _homes(trace: Trace) -> dict[str, tuple[str, str]]:
 
 
 def _pivot(rows: pd.DataFrame, columns: pd.Series[str], values: str) -> pd.DataFrame:
-    """Sum of ``values`` per layer and per value of ``columns``, zero where there is none."""
-    sums = rows[values].groupby([rows["layer"], columns.rename("column")], sort=False).sum()
+    """Sum of ``values`` per owner and per value of ``columns``, zero where there is none."""
+    sums = rows[values].groupby([rows["owner"], columns.rename("column")], sort=False).sum()
     return sums.unstack("column", fill_value=0)
 
 
@@ -244,7 +244,7 @@ def _component_columns(layers: pd.DataFrame) -> list[str]:
 
 def _chip_rows(run: Run) -> pd.DataFrame:
     """Rows of `stage_table` for what no layer owns, one per component."""
-    rows = run.ledger.rows[run.ledger.rows["layer"] == CHIP]
+    rows = run.ledger.rows[run.ledger.rows["owner"] == CHIP]
     records = [
         {"stage": f"chip {c}", "kinds": "", "spikes": 0, "ac_ops": 0, f"{c}_pj": e, "energy_pj": e, "time_ps": math.nan}
         for c, e in rows.groupby("component", sort=False)["energy_pj"].sum().items()

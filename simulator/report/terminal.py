@@ -134,8 +134,8 @@ def _layers(run: Run, console: Console) -> Table:
     parts = _part_columns(console)
     table = _table(console, "Energy by layer", ["layer"], ["ACs", *parts, "energy", "share"])
     table.caption = _legend(parts)
-    for row in _records(rows, layer="total"):
-        _add(console, table, row["layer"], _count(row["ac_ops"]), *_parts(row, parts), *_energy_and_share(row))
+    for row in _records(rows, owner="total"):
+        _add(console, table, row["owner"], _count(row["ac_ops"]), *_parts(row, parts), *_energy_and_share(row))
     return table
 
 

@@ -89,7 +89,7 @@ def _flits(run: Run, owners: tuple[str, ...]) -> dict[int, float]:
     """Mean flits per token that a stage and its layers send over each group of links; groups without any are absent."""
     found: dict[int, float] = {}
     for row in run.result.action_counts:
-        if row.layer in owners and row.component == "noc":
+        if row.owner in owners and row.component == "noc":
             group = list(LINK_GROUPS).index(row.action)
             found[group] = found.get(group, 0.0) + row.count / run.n_tokens
     return found

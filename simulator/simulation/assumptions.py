@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from simulator.config.chip import ChipConfig
 from simulator.mapper.mapping_file import MappingFile
 from simulator.mapping.mapped import Mapped
@@ -15,7 +17,13 @@ from simulator.trace.trace import Trace
 def assumptions(mapped: Mapped) -> tuple[str, ...]:
     """What a run takes for granted, and what its trace does; what follows from prices comes last."""
     chip, trace = mapped.chip, mapped.trace
-    return (*_always(chip, trace), *unbounded(mapped), *_of_drawn_counts(trace), *unpublished(chip))
+    return (
+        *_always(chip, trace),
+        *_straddling(mapped),
+        *unbounded(mapped),
+        *_of_drawn_counts(trace),
+        *unpublished(chip),
+    )
 
 
 def _always(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
@@ -34,6 +42,21 @@ def _always(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
         *_of_reuse(chip),
         *((idle,) if chip.core.soma.every == "timestep" else ()),
     )
+
+
+def _straddling(mapped: Mapped) -> Iterator[str]:
+    """Stages that lie on several chips although one would hold them: the chip file allows too few chips."""
+    placement, grid = mapped.placement, mapped.chip.chip
+    for stage in mapped.trace.stages:
+        blocks = (block for owner in (stage.stage_id, *stage.layers) for block in placement.of(owner))
+        cores = sorted({block.core for block in blocks})
+        if len(cores) <= grid.n_cores and len(np.unique(placement.chip_of(placement.core_router[cores]))) > 1:
+            yield (
+                f"{stage.stage_id} and perhaps other stages lie on two chips although one would hold each of them:"
+                f" {grid.max_chips} chips hold no whole stages. Their spikes cross links between chips; raise"
+                " chip.max_chips"
+            )
+            return
 
 
 def unpublished(chip: ChipConfig) -> Iterator[str]:

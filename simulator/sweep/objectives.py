@@ -101,7 +101,7 @@ def _possible(trace: Trace) -> Iterator[str]:
     for name in ACTIONS:
         yield f"counts.by_action.{name}"
     for part in (*trace.layer_by_id, *trace.op_by_id, *(stage.stage_id for stage in trace.stages)):
-        yield f"energy.by_layer.{part}"
+        yield f"energy.by_owner.{part}"
 
 
 def probe(chips: Iterable[ChipConfig], trace: Trace) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.trace.totals import stream_spikes
+from simulator.trace.totals import layer_work, stream_spikes
 from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Stream
 
@@ -28,13 +28,14 @@ def trace_stats(trace: Trace) -> pd.DataFrame:
     """
     import pandas as pd
 
-    fan_out = {stream.stream_id: 0 for stream in trace.streams}
+    synops = {stream.stream_id: 0 for stream in trace.streams}
+    work = layer_work(trace)
     for layer in trace.layers:
-        fan_out[layer.stream] += layer.n_out
-    return pd.DataFrame([_row(trace, stream, fan_out[stream.stream_id]) for stream in trace.streams])
+        synops[layer.stream] += work[layer.layer_id].synops
+    return pd.DataFrame([_row(trace, stream, synops[stream.stream_id]) for stream in trace.streams])
 
 
-def _row(trace: Trace, stream: Stream, fan_out: int) -> dict[str, Any]:
+def _row(trace: Trace, stream: Stream, synops: int) -> dict[str, Any]:
     counts = trace.spike_counts(stream.stream_id)
     spikes = stream_spikes(trace, stream.stream_id)
     activations = int(trace.live(stream.stream_id).sum())
@@ -49,7 +50,7 @@ def _row(trace: Trace, stream: Stream, fan_out: int) -> dict[str, Any]:
         "firing_rate": spikes / (activations * trace.encoding.n_timesteps),
         "zero_share": 1 - np.count_nonzero(counts) / activations,
         "max_count": max(int(counts.max()), -int(counts.min())),
-        "synops": spikes * fan_out,
+        "synops": synops,
     }
 
 

@@ -444,8 +444,8 @@ def test_report_as_json_has_null_where_there_is_no_twin(two_reports: None, work:
     ("content", "message"),
     [
         (None, "r/result.json: cannot read the report: No such file or directory"),
-        ("[]", "r/result.json: found schema None, expected ('spikewatt/result', 1)"),
-        ('{"schema": "x"}', "r/result.json: found schema ('x', None), expected ('spikewatt/result', 1)"),
+        ("[]", "r/result.json: found schema None, expected ('spikewatt/result', 2)"),
+        ('{"schema": "x"}', "r/result.json: found schema ('x', None), expected ('spikewatt/result', 2)"),
         (
             '{"schema": "spikewatt/result", "schema_version": 1}',
             "r/result.json: damaged: chip.name: found None, expected text",

@@ -13,8 +13,21 @@ import pytest
 from program import run_program
 
 COMMANDS = (
-    *("simulate", "report", "explain", "compare", "capture", "perplexity", "calibrate", "synthesize", "fit", "map"),
-    *("optimize", "sync", "sweep", "rerun", "claims", "export-ert", "import-ert", "breakeven", "worth"),
+    *("simulate", "report", "explain", "compare", "capture", "perplexity", "calibrate", "synthesize"),
+    *(
+        "import-nir",
+        "fit",
+        "map",
+        "optimize",
+        "sync",
+        "sweep",
+        "rerun",
+        "claims",
+        "export-ert",
+        "import-ert",
+        "breakeven",
+        "worth",
+    ),
     "validate-silicon",
     *("validate", "chips", "traces", "presets", "sweeps", "schema", "warmup"),
 )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import importlib.util
 import io
 import json
 import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
+import pytest
 import yaml
 from mutations import NASTY, mutated_bytes, mutated_tree, paths_of
 from program import run_program
@@ -83,6 +86,7 @@ def make_seeds(folder: Path) -> Seeds:
     write_tiny_model(folder / "model")
     write_gguf(folder / "m.gguf", TINY, tiny_tensors(TINY))
     (folder / "text.txt").write_text("hello world\n<|endoftext|>\nanother one\n", encoding="utf-8")
+    _write_nir(folder)
     quiet = ("--trace", folder / "tiny.npz", "--no-dense-twin", "--quiet")
     assert run_program("simulate", *quiet, "--out", folder / "report").code == 0
     sweep = {
@@ -99,6 +103,23 @@ def make_seeds(folder: Path) -> Seeds:
     assert run_program("sweep", folder / "s.yaml", "--quiet", "--out", folder / "sweep").code == 0
     chips = {name: yaml.safe_load((ROOT / f"chip_configs/{name}.yaml").read_text("utf-8")) for name in CHIPS}
     return Seeds(folder, chips, sweep)
+
+
+def _write_nir(folder: Path) -> None:
+    """A graph of one layer and its spikes, where NIR is installed."""
+    if importlib.util.find_spec("nir") is None:
+        return
+    import nir
+
+    ones = np.ones(3)
+    nodes = {
+        "input": nir.Input({"input": np.array([4])}),
+        "fc": nir.Linear(np.ones((3, 4))),
+        "lif": nir.LIF(tau=ones, r=ones, v_leak=0 * ones, v_threshold=ones),
+        "output": nir.Output({"output": np.array([3])}),
+    }
+    nir.write(folder / "net.nir", nir.NIRGraph(nodes, list(pairwise(nodes))))
+    np.savez(folder / "spikes.npz", input=np.ones((5, 4), np.int8))
 
 
 def _dump(path: Path, tree: Any) -> Path:
@@ -273,6 +294,17 @@ def _damage_model(rng: Random, folder: Path, kind: str) -> None:
         _dump(folder / kind, mutated_tree(rng, json.loads((folder / kind).read_text("utf-8"))))
 
 
+def nir_graph(rng: Random, seeds: Seeds, work: Path) -> list[str]:
+    """A damaged NIR graph, or damaged spikes of one."""
+    pytest.importorskip("nir", reason="needs the extra nir")
+    graph, spikes = work / "net.nir", work / "spikes.npz"
+    damaged = graph if rng.random() < 0.5 else spikes
+    for path in (graph, spikes):
+        data = (seeds.folder / path.name).read_bytes()
+        path.write_bytes(mutated_bytes(rng, data) if path == damaged else data)
+    return ["import-nir", str(graph), "--spikes", str(spikes), "--out", "out.npz"]
+
+
 def finished(rng: Random, seeds: Seeds, work: Path) -> list[str]:
     """A damaged report, or a damaged point of a sweep."""
     if rng.random() < 0.35:
@@ -337,6 +369,7 @@ SURFACES: dict[Surface, int] = {
     preset: 8,
     energy_table: 6,
     model: 12,
+    nir_graph: 2,
     finished: 8,
     options: 6,
 }

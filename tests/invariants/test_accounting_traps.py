@@ -78,8 +78,8 @@ def test_twice_the_bytes_cost_twice():
     op = narrow.ops[0]
     once = replace(narrow, ops=(replace(op, work_per_token={"memory.read": (64, 8)}), *narrow.ops[1:]))
     twice = replace(narrow, ops=(replace(op, work_per_token={"memory.read": (128, 16)}), *narrow.ops[1:]))
-    by_layer = [ledger_of(trace).by_layer()[op.op_id] for trace in (once, twice)]
-    assert by_layer[1] == 2 * by_layer[0] > 0
+    by_owner = [ledger_of(trace).by_owner()[op.op_id] for trace in (once, twice)]
+    assert by_owner[1] == 2 * by_owner[0] > 0
 
 
 @pytest.mark.parametrize("name", [name for name, _ in list_chips()])

@@ -52,12 +52,12 @@ def test_every_count_has_one_row_and_all_sums_agree(counts, values, static_ps):
     result = result_of(counts, static_ps)
     ledger = build_ledger(result, priced(values))
     rows = ledger.rows
-    found = {(r.layer, f"{r.component}.{r.action}"): r.count for r in rows.itertuples()}
+    found = {(r.owner, f"{r.component}.{r.action}"): r.count for r in rows.itertuples()}
     assert found == {**counts, (CHIP, "static.power"): static_ps}
     assert len(rows) == len(counts) + 1
     wanted = math.fsum([*(n * values[name] for (_, name), n in counts.items()), static_ps * values["static.power"]])
     assert ledger.total_pj == pytest.approx(wanted, rel=1e-12)
-    for parts in (ledger.by_layer(), ledger.by_component(), ledger.by_grade()):
+    for parts in (ledger.by_owner(), ledger.by_component(), ledger.by_grade()):
         assert math.fsum(parts) == pytest.approx(ledger.total_pj, rel=1e-12)
 
 
@@ -84,7 +84,7 @@ def test_with_accumulates_alone_priced_the_chip_is_the_op_count(precision, seed)
     chip = priced(dict.fromkeys(ACTIONS, 0.0) | {"dendrite.accumulate": e_ac})
     ledger = build_ledger(result, chip)
     by_layer = {row.layer: row.synops * e_ac for row in ops.by_layer.itertuples()}
-    assert {k: v for k, v in ledger.by_layer().items() if v} == by_layer  # equal to the last bit, layer by layer
+    assert {k: v for k, v in ledger.by_owner().items() if v} == by_layer  # equal to the last bit, layer by layer
     assert result.synops == ops.synops
     assert ledger.total_pj == ops.ac_pj
 

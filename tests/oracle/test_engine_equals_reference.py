@@ -75,7 +75,7 @@ def assert_equal_to_oracle(trace: Trace, chip: ChipConfig) -> None:
     mapped = map_trace(trace, chip)
     found = reference_simulate(mapped)
     result = replay(mapped)
-    assert {(r.layer, r.component, r.action): r.count for r in result.action_counts} == {
+    assert {(r.owner, r.component, r.action): r.count for r in result.action_counts} == {
         k: n for k, n in found.counts.items() if n
     }
     assert result.tokens["latency_ps"].tolist() == [end - found.start_ps[i] for i, end in sorted(found.end_ps.items())]
@@ -129,9 +129,9 @@ def test_one_packet_per_spike_with_multicast(cores_per_tile):
     chip = make_chip(noc__multicast=True, chip__cores_per_tile=cores_per_tile, core__limits=limits, chip__max_chips=9)
     assert_equal_to_oracle(trace, chip)
     result = replay(map_trace(trace, chip))
-    counts = {(r.component, r.action): r.count for r in result.action_counts if r.layer == trace.stages[0].stage_id}
+    counts = {(r.component, r.action): r.count for r in result.action_counts if r.owner == trace.stages[0].stage_id}
     assert counts["axon_out", "packet"] == result.spikes
-    lookups = sum(r.count for r in result.action_counts if r.layer == trace.layers[0].layer_id and r.action == "lookup")
+    lookups = sum(r.count for r in result.action_counts if r.owner == trace.layers[0].layer_id and r.action == "lookup")
     assert lookups == 3 * result.spikes
     # the home and three targets: on a tile of their own each, or the home and two of them on the first tile
     entries = {1: 3, 3: 2}[cores_per_tile]
@@ -312,7 +312,7 @@ def test_a_captured_model_with_spiking_attention_in_both_phases(tmp_path, mode):
     assert {"blocks.0.attn_q", "blocks.0.attn_p"} <= set(trace.stream_by_id)
     chip = make_chip(replay=mode, chip__max_chips=9)
     assert_equal_to_oracle(trace, chip)
-    counted = {row.layer for row in replay(map_trace(trace, chip)).action_counts}
+    counted = {row.owner for row in replay(map_trace(trace, chip)).action_counts}
     assert counted >= {*trace.op_by_id, *trace.layer_by_id}  # no op of the forward pass is missing
 
 

@@ -1,9 +1,11 @@
-"""Cores where their traffic wants them: swaps of cores, annealed, that lower the sum of flits x hops.
+"""Cores where their traffic wants them: swaps of cores, annealed, that lower the cost of all links on the way.
 
 Every round each core looks at the place where its traffic balances (the mean place of its partners, weighted by
 flits) and asks to swap with whoever stands near it. The change of each swap is computed as if no other were
-made; those that lower the sum, or raise it by less than the temperature allows, are made together, and the best
+made; those that lower the cost, or raise it by less than the temperature allows, are made together, and the best
 placement met is kept. Rounds are array work over the pairs of cores that talk, so the time grows with their number.
+
+A core of a stage that lies on one chip stays on this chip.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.arrays import F64, Ints
-from simulator.mapping.grid import Grid
 from simulator.mapping.placements.curves import snake
+from simulator.mapping.placements.link_cost import LinkCost
 from simulator.mapping.placements.site import Site
 
 ROUNDS = 240
@@ -27,7 +29,10 @@ def min_hops(site: Site) -> Ints:
     traffic = site.traffic()
     if not len(traffic.flits):
         return place
-    search = SwapSearch(traffic.from_core, traffic.to_core, traffic.flits, site.grid, len(place))
+    home = np.full(len(place), -1, np.int64)
+    home[site.on_one_chip] = site.on_one_chip // site.chip.chip.n_cores
+    links = LinkCost.of(site)
+    search = SwapSearch(traffic.from_core, traffic.to_core, traffic.flits, links, home)
     generator = np.random.Generator(np.random.PCG64(site.chip.mapping.seed))
     best, best_cost = place, search.cost(place).sum()
     reach = max(site.mesh_x, len(place) // (site.mesh_x * site.chip.chip.cores_per_tile) + 1)
@@ -43,17 +48,33 @@ def min_hops(site: Site) -> Ints:
 
 @dataclass(frozen=True)
 class SwapSearch:
-    """Pairs of cores that talk, each pair once from either side, and the grid they stand on."""
+    """Pairs of cores that talk, each pair once from either side, and the links between the places they stand on.
+
+    Attributes
+    ----------
+    from_core, to_core, flits
+        int64 [pairs].
+    links
+        Cost of a flit between two routers.
+    chip
+        int64 [cores]: the chip on which each core stays; -1 for one that may go anywhere.
+    """
 
     from_core: Ints
     to_core: Ints
     flits: Ints
-    grid: Grid
-    n: int
+    links: LinkCost
+    chip: Ints
+
+    @property
+    def n(self) -> int:
+        """Cores."""
+        return len(self.chip)
 
     def cost(self, place: Ints) -> F64:
-        """Flits x hops of each pair."""
-        return self.grid.hops(place[self.from_core], place[self.to_core]).astype(np.float64) * self.flits
+        """Flits x links of each pair, each link at its cost."""
+        total: F64 = self.links.between(place[self.from_core], place[self.to_core]) * self.flits
+        return total
 
     def swap(self, place: Ints, temperature: float, jitter: float, generator: np.random.Generator) -> Ints:
         """One round: the placement after all swaps that were granted."""
@@ -75,24 +96,39 @@ class SwapSearch:
         other = order[np.minimum(at + generator.integers(0, 4, self.n), self.n - 1)]
         one = generator.permutation(self.n)
         other = other[one]
+        allowed = self._may_swap(place, one, other)
+        one, other = one[allowed], other[allowed]
+        asked = np.arange(len(one))
         rank = np.full(self.n, 2 * self.n)
-        np.minimum.at(rank, one, np.arange(self.n))
-        np.minimum.at(rank, other, np.arange(self.n))
-        free = (rank[one] == np.arange(self.n)) & (rank[other] == np.arange(self.n)) & (one != other)
+        np.minimum.at(rank, one, asked)
+        np.minimum.at(rank, other, asked)
+        free = (rank[one] == asked) & (rank[other] == asked) & (one != other)
         return one[free], other[free]
+
+    def _may_swap(self, place: Ints, one: Ints, other: Ints) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Whether both of each pair may stand where the other does."""
+        chip_of = self.links.chip_of(place)
+        free = (self.chip[one] < 0) & (self.chip[other] < 0)
+        allowed: np.ndarray[tuple[int], np.dtype[np.bool_]] = free | (chip_of[one] == chip_of[other])
+        return allowed
 
     def _wanted(self, place: Ints, jitter: float, generator: np.random.Generator) -> Ints:
         """The router near which the traffic of each core balances; cores without traffic want to stay."""
+        grid = self.links.grid
         ends, partners = np.concatenate([self.from_core, self.to_core]), np.concatenate([self.to_core, self.from_core])
         weight = np.concatenate([self.flits, self.flits]).astype(np.float64)
         total = np.bincount(ends, weight, self.n)
         axes = []
-        for axis, steps in zip(self.grid.place(place), self.grid.steps(place[ends], place[partners]), strict=True):
+        for axis, steps, size in zip(
+            grid.place(place), grid.steps(place[ends], place[partners]), self.links.tiles, strict=True
+        ):
             mean = np.bincount(ends, weight * (axis[ends] + steps), self.n) / np.maximum(total, 1e-300)
             mean = np.where(total > 0, mean, axis) + generator.normal(0, jitter, self.n)
             nearest = np.rint(mean).astype(np.int64)
-            axes.append(nearest if self.grid.torus else np.clip(nearest, 0, axis.max()))
-        return self.grid.router(axes[0], axes[1])
+            nearest = nearest if grid.torus else np.clip(nearest, 0, axis.max())
+            first = axis // size * size  # of the chip where a core stands
+            axes.append(np.where(self.chip < 0, nearest, np.clip(nearest, first, first + size - 1)))
+        return grid.router(axes[0], axes[1])
 
     def _change(self, place: Ints, partner: Ints) -> F64:
         """By how much the cost of the pairs of each core changes when it alone stands where its partner stands.
@@ -103,6 +139,6 @@ class SwapSearch:
         change = np.zeros(self.n)
         together = partner[self.from_core] == self.to_core
         for one, other in ((self.from_core, self.to_core), (self.to_core, self.from_core)):
-            before, after = self.grid.hops(place[one], place[other]), self.grid.hops(moved[one], place[other])
+            before, after = (self.links.between(at[one], place[other]) for at in (place, moved))
             change += np.bincount(one, np.where(together, 0, after - before) * self.flits, self.n)
         return change

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.mapping.grid import Grid
 from simulator.mapping.traffic import Traffic
@@ -22,12 +23,15 @@ class Site:
         Chips in use, and how many stand side by side; the last row may be partly empty.
     traffic
         Makes the flits between cores; called by placements that ask for them, for it reads all counts of the trace.
+    on_one_chip
+        int64: cores that hold a block of a stage which lies on one chip as a whole. They stay on their chip.
     """
 
     chip: ChipConfig
     n_chips: int
     chips_x: int
     traffic: Callable[[], Traffic]
+    on_one_chip: Ints
 
     @property
     def mesh_x(self) -> int:

@@ -52,10 +52,10 @@ def _split(run: Run) -> tuple[float, float]:
     """Energy of one token that follows the spike rate, and the rest, pJ."""
     rows = run.ledger.rows
     layers, stages = set(run.trace.layer_by_id), {stage.stage_id for stage in run.trace.stages}
-    of_layer = rows["layer"].isin(layers) & rows["component"].isin(OF_LAYERS) & (rows["action"] != "reduce")
-    of_stage = rows["layer"].isin(stages) & rows["component"].isin(OF_STAGES) & (rows["action"] != "update_idle")
+    of_layer = rows["owner"].isin(layers) & rows["component"].isin(OF_LAYERS) & (rows["action"] != "reduce")
+    of_stage = rows["owner"].isin(stages) & rows["component"].isin(OF_STAGES) & (rows["action"] != "update_idle")
     dynamic = math.fsum(rows.loc[of_layer | of_stage, "energy_pj"])
-    static = math.fsum(rows.loc[(rows["layer"] == CHIP) & (rows["component"] == "static"), "energy_pj"])
+    static = math.fsum(rows.loc[(rows["owner"] == CHIP) & (rows["component"] == "static"), "energy_pj"])
     stage_times = run.result.stages
     on_spikes = int(stage_times["compute_ps"].sum() + stage_times["network_ps"].sum())
     share = min(1.0, on_spikes / run.result.total_ps) if run.result.total_ps else 0.0
@@ -128,8 +128,8 @@ FIGURE = FigureKind(
     picture="Line chart of energy per token over spikes per activation, with the estimated break-even",
     reading=(
         "An estimate: a straight line through this run, along which what a spike causes follows the rate, and so does"
-        " the static energy of the time spent on spikes; the rest stays. What further simulations find is said beside"
-        " it where they were asked for."
+        " the static energy of the time spent on spikes; the rest stays. What further simulations find is"
+        " printed next to it where they were asked for."
     ),
     frame=break_even_frame,
     draw=draw_break_even,

@@ -23,7 +23,7 @@ def energy_frame(run: Run) -> pd.DataFrame:
     keeps its rows, and so does uncosted work. The column sums to the energy per token of the ledger.
     """
     rows = grouped_energy(run.ledger.rows, run.trace)
-    rows = rows.assign(on_chip_level=rows["layer"] == CHIP)
+    rows = rows.assign(on_chip_level=rows["owner"] == CHIP)
     sums = rows.groupby(["kind", "component", "on_chip_level"], sort=False)["energy_pj"].sum().reset_index()
     empty_kind = sums.groupby("kind")["energy_pj"].transform("sum") == 0
     sums = sums[(sums["energy_pj"] > 0) | (sums["component"] == UNCOSTED) | empty_kind]

@@ -55,7 +55,7 @@ def grouped_energy(rows: pd.DataFrame, trace: Trace) -> pd.DataFrame:
     groups = trace_groups(trace)
     found = [
         Group(_chip_row(component), CHIP) if layer == CHIP else groups.get(layer, Group(layer, block_name(layer)))
-        for layer, component in zip(rows["layer"], rows["component"], strict=True)
+        for layer, component in zip(rows["owner"], rows["component"], strict=True)
     ]
     return rows.assign(kind=[group.kind for group in found], block=[group.block for group in found])
 

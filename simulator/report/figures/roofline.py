@@ -81,7 +81,7 @@ def _counts(run: Run) -> dict[tuple[str, str], int]:
     rows = run.ledger.rows
     rows = rows[rows["action"].isin(["accumulate", "multiply_accumulate", "word_read"])]
     done: dict[tuple[str, str], int] = {}
-    for layer, component, count in zip(rows["layer"], rows["component"], rows["count"], strict=True):
+    for layer, component, count in zip(rows["owner"], rows["component"], rows["count"], strict=True):
         done[layer, component] = done.get((layer, component), 0) + int(count)
     return done
 

@@ -65,7 +65,7 @@ ONE_PROBLEM = [
     ("        low: 1 pJ\n", "        high: 2 pJ\n",
      "my.yaml:40:15: core.synapse.synop.energy.high: found a bound below `value`, expected value <= high"),
     ("        value: 3 pJ\n", "        included_in: noc.hop_x\n",
-     "my.yaml:40:14: core.synapse.synop.energy.low: found a bound `low`, expected none beside `included_in`"),
+     "my.yaml:40:14: core.synapse.synop.energy.low: found a bound `low`, expected none together with `included_in`"),
     ("        value: 3 pJ\n        low: 1 pJ\n", "        included_in: word_read\n",
      "my.yaml:39:22: core.synapse.synop.energy.included_in: found 'word_read', "
      "expected component.action (did you mean 'synapse.word_read'?)"),

@@ -62,7 +62,7 @@ ONE_PROBLEM = [
     ("core.sram.capacity", "core..capacity",
      "sweep.yaml:7:3: axes.core..capacity: found an empty part, expected a path such as core.sram.capacity"),
     ("mode: grid", "mode: zip",
-     "sweep.yaml:7:3: axes.core.sram.capacity: found 2 values beside 3 of core.synapse.lanes, expected as many because mode is zip"),
+     "sweep.yaml:7:3: axes.core.sram.capacity: found 2 values, and 3 of core.synapse.lanes, expected as many because mode is zip"),
     ("mode: grid", "mode: gird", "sweep.yaml:10:7: mode: found text 'gird', expected one of grid, zip, sobol, lhs, optuna (did you mean 'grid'?)"),
     ("mode: grid", "mod: grid",
      "sweep.yaml:10:1: mod: found an unknown key, expected one of name, summary, base, trace, capture, axes, mode, samples, seed, objectives, constraints (did you mean 'mode'?)"),

@@ -14,7 +14,7 @@ def test_every_price_is_one_action_of_one_table(name):
     tables = yaml.safe_load(ert_text(chip))["ERT"]["tables"]
     found = {f"{t['name'].split('.')[-1]}.{a['name']}": a["energy"] for t in tables for a in t["actions"]}
     assert found.pop("static.leak") == chip.chip.static_power.value * chip.noc.cycle.value
-    wanted = {n: 0.0 if math.isnan(p.unit_pj) else p.unit_pj for n, p in chip_prices(chip).items()}
+    wanted = {n: 0.0 if math.isnan(p.pj_per_count) else p.pj_per_count for n, p in chip_prices(chip).items()}
     wanted.pop("static.power")
     assert found == wanted
 

@@ -49,7 +49,7 @@ def test_what_goes_out_comes_in_again(name, written, tmp_path):
     assert [note for note in made.notes if "1 pJ, as the dummy" not in note] == []
     for action, price in chip_prices(chip).items():
         assert again[action].included_in == price.included_in
-        assert again[action].unit_pj == price.unit_pj or math.isnan(price.unit_pj)
+        assert again[action].pj_per_count == price.pj_per_count or math.isnan(price.pj_per_count)
     assert again["static.power"].source == chip.chip.static_power.source
     taken = [price for price in again.values() if price.source.startswith("ert")]
     assert {price.grade for price in taken} == {"published-model"}
@@ -70,7 +70,7 @@ def test_a_table_of_one_chip_on_another_is_a_valid_chip_with_its_prices(name, ba
     mixed, ours = chip_prices(loaded(made, tmp_path)), chip_prices(load_chip(name))
     for action in set(mixed) & set(ours) - {"static.power"}:
         assert mixed[action].included_in == ours[action].included_in
-        assert mixed[action].unit_pj == ours[action].unit_pj or math.isnan(ours[action].unit_pj)
+        assert mixed[action].pj_per_count == ours[action].pj_per_count or math.isnan(ours[action].pj_per_count)
     for action in set(ours) - set(mixed):
         assert any(action in note and "base chip has no such action" in note for note in made.notes)
     (stay,) = [note for note in made.notes if "prices stay as in" in note]

@@ -35,9 +35,9 @@ def test_hand_computed_ledger():
     ledger = build_ledger(result, make_chip())
     # synop: inside the accumulate; 640 x 23.6; 7 x 3; 5 x 1.7; barrier 3 x 30; 2 mW x 1e6 ps = 2e-3 x 1e6 pJ
     assert list(ledger.rows["energy_pj"]) == [0.0, 15104.0, 21.0, 8.5, 90.0, 2000.0]
-    assert list(ledger.rows["layer"]) == ["blocks.0.q"] * 2 + ["blocks.0.attn_in"] * 2 + ["chip"] * 2
+    assert list(ledger.rows["owner"]) == ["blocks.0.q"] * 2 + ["blocks.0.attn_in"] * 2 + ["chip"] * 2
     assert ledger.total_pj == 15104.0 + 21.0 + 8.5 + 90.0 + 2000.0
-    assert dict(ledger.by_layer()) == {"blocks.0.q": 15104.0, "blocks.0.attn_in": 29.5, "chip": 2090.0}
+    assert dict(ledger.by_owner()) == {"blocks.0.q": 15104.0, "blocks.0.attn_in": 29.5, "chip": 2090.0}
     assert dict(ledger.by_component()) == {
         "synapse": 0.0,
         "dendrite": 15104.0,
@@ -54,7 +54,7 @@ def test_hand_computed_ledger():
 def test_columns_and_types():
     rows = make_run().ledger.rows
     assert tuple(rows.columns) == LEDGER_COLUMNS
-    assert [rows[c].dtype for c in ("count", "unit_pj", "energy_pj")] == [np.int64, np.float64, np.float64]
+    assert [rows[c].dtype for c in ("count", "pj_per_count", "energy_pj")] == [np.int64, np.float64, np.float64]
 
 
 def test_one_watt_for_one_picosecond_is_one_picojoule():
@@ -91,7 +91,7 @@ def test_uncosted_work_becomes_a_row_and_a_warning_when_allowed():
     row = ledger.rows.iloc[0]
     assert (row["component"], row["action"], row["count"]) == ("uncosted", "noc.chip_hop", 9)
     assert row["energy_pj"] == 0.0
-    assert math.isnan(row["unit_pj"])
+    assert math.isnan(row["pj_per_count"])
     assert ledger.total_pj == 3.0
     assert ledger.warnings == (
         "blocks.0.q: noc.chip_hop done 9 times has no price: chip 'toy' has no noc.chip_link.hop:"
@@ -114,7 +114,7 @@ def test_an_inclusion_in_something_never_done_is_warned_of():
         (("a", "soma", "fire", 1, 1.0, -1.0, "s", "assumed"), "no finite number"),
         (("a", "noc", "hop_x", 1, 1.0, 1.0, "s", "assumed"), "second home"),
         (("a", "soma", "fire", 1, 1.0, 1.0, "s", None), "sum over grades 1.0 pJ, expected the total 2.0 pJ"),
-        ((None, "soma", "fire", 1, 1.0, 1.0, "s", "assumed"), "sum over layers 1.0 pJ"),
+        ((None, "soma", "fire", 1, 1.0, 1.0, "s", "assumed"), "sum over owners 1.0 pJ"),
     ],
 )
 def test_check_finds_every_breach(row, says):
@@ -135,7 +135,7 @@ def test_sums_are_exact():
     ledger = ledger_of(*rows)
     assert 1e16 + 1.0 + 1.0 == 1e16
     assert ledger.total_pj == 1e16 + 2.0
-    assert ledger.by_layer()["a"] == 1e16 + 2.0
+    assert ledger.by_owner()["a"] == 1e16 + 2.0
 
 
 def test_the_identity_in_words_is_checked_before_it_is_said():

@@ -48,21 +48,21 @@ def test_each_action_takes_the_number_at_its_place():
         changes[place.replace(".", "__")] = {"value": f"{i} {unit}", "source": "toy", "grade": "assumed"}
         wanted[name] = i / 1000 if unit == "mW" else float(i)
     prices = chip_prices(make_chip(**changes))
-    assert {name: price.unit_pj for name, price in prices.items()} == wanted
+    assert {name: price.pj_per_count for name, price in prices.items()} == wanted
     assert {name: price.path for name, price in prices.items()} == PLACES
     assert {name: action.place for name, action in ACTIONS.items()} == PLACES
 
 
 def test_a_price_carries_its_bounds_source_and_grade():
     price = find_price(make_chip(), "noc.local")
-    assert (price.unit_pj, price.low_pj, price.high_pj) == (1.7, 1.0, 2.0)
+    assert (price.pj_per_count, price.low_pj_per_count, price.high_pj_per_count) == (1.7, 1.0, 2.0)
     assert (price.source, price.grade, price.included_in) == ("davies", "pre-silicon", None)
     assert price.energy_pj(10) == 17.0
 
 
 def test_a_price_included_elsewhere_costs_nothing_and_says_where():
     price = find_price(make_chip(), "synapse.synop")
-    assert math.isnan(price.unit_pj)
+    assert math.isnan(price.pj_per_count)
     assert price.energy_pj(1000) == 0.0
     assert price.source == "included in dendrite.accumulate"
 

@@ -79,8 +79,8 @@ def test_same_seed_same_draws_and_another_price_changes_none_of_them():
 
 def test_every_layer_has_a_band_around_its_value_and_the_total_comes_last():
     bands = found().bands()
-    assert bands["layer"].iloc[-1] == TOTAL
-    assert list(bands["layer"][:-1]) == list(dict.fromkeys(found().ledger.rows["layer"]))
+    assert bands["owner"].iloc[-1] == TOTAL
+    assert list(bands["owner"][:-1]) == list(dict.fromkeys(found().ledger.rows["owner"]))
     assert (bands["low_pj"] <= bands["median_pj"]).all()
     assert (bands["median_pj"] <= bands["high_pj"]).all()
 

@@ -30,7 +30,7 @@ def run(widths: list[int], **changes: object) -> SimResult:
 
 
 def counts_of(result: SimResult) -> dict[str, int]:
-    return {f"{row.component}.{row.action}": row.count for row in result.action_counts if row.layer == "layers.0"}
+    return {f"{row.component}.{row.action}": row.count for row in result.action_counts if row.owner == "layers.0"}
 
 
 def slots(columns: int, **changes: object) -> int:

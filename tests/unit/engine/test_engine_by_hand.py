@@ -37,7 +37,7 @@ def run(trace: Trace, **chip_changes: object) -> SimResult:
 
 
 def counts_of(result: SimResult) -> dict[str, int]:
-    return {f"{row.layer} {row.component}.{row.action}": row.count for row in result.action_counts}
+    return {f"{row.owner} {row.component}.{row.action}": row.count for row in result.action_counts}
 
 
 def test_one_spike_one_hop_one_synapse():

@@ -43,7 +43,7 @@ def test_two_timesteps_by_hand():
     trace, _, result = run("handshake")
     stage = result.stages.iloc[0]
     assert (stage["compute_ps"], stage["network_ps"], stage["barrier_ps"]) == (91_000, 5_000, 0)
-    counts = {(r.layer, r.component, r.action): r.count for r in result.action_counts}
+    counts = {(r.owner, r.component, r.action): r.count for r in result.action_counts}
     home, layer = trace.stages[0].stage_id, trace.layers[0].layer_id
     assert result.markers == 4
     assert counts[home, "axon_out", "packet"] == counts[home, "noc", "local"] == 8 + 4
@@ -65,7 +65,7 @@ def test_the_same_under_barriers_by_hand():
 def test_multicast_sends_one_marker_to_all_targets():
     trace, _, result = run("handshake", noc__multicast=True)
     assert result.markers == 2
-    lookups = [r.count for r in result.action_counts if (r.layer, r.action) == (trace.layers[0].layer_id, "lookup")]
+    lookups = [r.count for r in result.action_counts if (r.owner, r.action) == (trace.layers[0].layer_id, "lookup")]
     assert lookups == [8 + 4]
 
 

@@ -58,7 +58,7 @@ def test_markers_beside_longer_spikes_on_a_torus():
     trace = synthetic_trace("poisson", [9, 7], code="graded", levels=300)
     ring = {"noc__topology": "torus", "noc__buffer_flits": 8, "noc__flit_bits": "8 bit"}
     chip = make_chip(**ring, sync__kind="handshake")
-    with pytest.raises(CapacityError, match="markers of 1 flit beside spikes of 2; set noc"):
+    with pytest.raises(CapacityError, match="markers of 1 flit and spikes of 2; set noc"):
         replay(map_trace(trace, chip))
     for mended in ({"sync__kind": "barrier"}, {"sync__kind": "handshake", "noc__multicast": True}):
         other = make_chip(**ring, **mended)

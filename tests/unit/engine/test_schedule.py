@@ -46,7 +46,7 @@ def test_a_pipeline_has_more_throughput_and_no_better_latency():
     pipelined = replay(map_trace(trace, make_chip(schedule={"kind": "pipelined"})))
     assert pipelined.total_ps < alone.total_ps
     assert (pipelined.tokens["latency_ps"].to_numpy() >= alone.tokens["latency_ps"].to_numpy()).all()
-    work = [[row for row in result.action_counts if row.layer != "chip"] for result in (alone, pipelined)]
+    work = [[row for row in result.action_counts if row.owner != "chip"] for result in (alone, pipelined)]
     assert sorted(work[0]) == sorted(work[1])
 
 

@@ -24,6 +24,7 @@ from simulator.mapping.partition import even_ranges
 from simulator.mapping.place import map_trace
 from simulator.mapping.placement import Placement
 from simulator.mapping.placements import PLACEMENTS
+from simulator.mapping.placements.link_cost import LinkCost, chip_link_cost
 from simulator.mapping.strategies import STRATEGIES, cut_layer
 from simulator.mapping.traffic import traffic
 from simulator.trace.synthetic import synthetic_trace
@@ -81,12 +82,14 @@ def test_cores_follow_a_snake_through_the_chip():
 
 
 def test_chips_tile_into_a_near_square():
-    """23 cores on chips of 2: 12 chips, 4 x 3; chip 5 stands at (1, 1)."""
+    """23 cores on chips of 2: 12 chips, 4 x 3; a snake takes chip 5 to (2, 1), rows take it to (1, 1)."""
     chip = make_chip(chip__tiles_x=2, chip__tiles_y=1, chip__cores_per_tile=1, chip__max_chips=12)
     placement = map_trace(make_trace(), chip).placement
     assert (placement.n_chips, placement.chips_x, placement.chips_y) == (12, 4, 3)
     assert (placement.mesh_x, placement.mesh_y) == (8, 3)
-    assert placement.core_router[10:12].tolist() == [8 + 2, 8 + 3]
+    assert placement.core_router[10:12].tolist() == [8 + 4, 8 + 5]
+    by_rows = map_trace(make_trace(), chip.model_copy(update={"mapping": Mapping(placement="in_order")})).placement
+    assert by_rows.core_router[10:12].tolist() == [8 + 2, 8 + 3]
 
 
 def test_links_between_chips():
@@ -157,6 +160,21 @@ def flit_hops(trace, chip):
     return int((found.flits * (x + y)).sum())
 
 
+def link_costs(trace, chip):
+    """What `min_hops` lowers: flits x links, one between chips counting as many times as it costs."""
+    placement = map_trace(trace, chip).placement
+    found = traffic(trace, placement.blocks, chip)
+    links = LinkCost(placement.grid, (placement.tiles_x, placement.tiles_y), chip_link_cost(chip))
+    ways = placement.core_router[found.from_core], placement.core_router[found.to_core]
+    return float((links.between(*ways) * found.flits).sum())
+
+
+def test_a_link_between_chips_costs_the_mean_of_its_ratios_in_energy_and_time():
+    """50 pJ over the mean of 3 and 4 pJ; 3 cycles of the router, 10 more and one a flit over 3 + 1."""
+    assert chip_link_cost(make_chip()) == pytest.approx((50 / 3.5 + 14 / 4) / 2)
+    assert chip_link_cost(make_chip(chip__max_chips=1, noc__chip_link=None)) == 1
+
+
 def test_streamed_weights_let_every_stage_have_the_same_cores():
     """Stages of 1 home and 1 layer; 2 tokens load 4 rows of one 64-bit word each: 1 burst of 512 bits."""
     chip = make_chip(mapping={"weights": "streamed"}, dram=make_dram())
@@ -165,7 +183,7 @@ def test_streamed_weights_let_every_stage_have_the_same_cores():
     assert [b.core for b in placement.blocks] == [0, 1, 0, 1, 0]
     assert placement.streamed == {"layers.0", "layers.1"}
     streamed, resident = replay(map_trace(trace, chip)), replay(map_trace(trace, make_chip()))
-    loaded = {row.layer: row.count for row in streamed.action_counts if row.component == "dram"}
+    loaded = {row.owner: row.count for row in streamed.action_counts if row.component == "dram"}
     assert loaded == {"layers.0": 2 * 512, "layers.1": 2 * 512}
     spent = dict(zip(streamed.stages["stage"], streamed.stages["transfer_ps"], strict=True))
     kept = dict(zip(resident.stages["stage"], resident.stages["transfer_ps"], strict=True))
@@ -211,8 +229,12 @@ def test_blocks_cover_every_synapse_once_within_every_limit(sizes, axons, neuron
     assert max(rows.values()) <= axons
     assert max(columns.values()) <= neurons
     assert max(memory.values()) <= sram
-    assert share or [b.core for b in blocks] == list(range(len(blocks)))
+    assert share or len({b.core for b in blocks}) == len(blocks)
+    assert [b.core for b in blocks] == sorted(b.core for b in blocks) or share
     for stage in trace.stages:
+        at = {b.core for b in blocks if b.owner == stage.stage_id or b.owner in stage.layers}
+        if len(at) <= (per_chip := chip.chip.n_cores) and not share:
+            assert len({core // per_chip for core in at}) == 1
         home = [b.core for b in blocks if b.owner == stage.stage_id]
         driven = {b.core for b in blocks if b.owner in stage.layers}
         assert len(set(home)) == len(home)
@@ -224,6 +246,60 @@ def test_blocks_cover_every_synapse_once_within_every_limit(sizes, axons, neuron
         for b in of_layer:
             held[b.row_start : b.row_stop, b.col_start : b.col_stop] += 1
         assert (held == 1).all()
+
+
+def chip_link_flits(trace, chip):
+    """Flits over links between chips, as the network moved them."""
+    links = replay(map_trace(trace, chip)).links
+    return int(links[links["crosses_chip"]]["flits"].sum())
+
+
+STRADDLING = {  # chips of 4 cores, one a tile; homes and layers of at most 4 neurons a core
+    "chip__tiles_x": 2,
+    "chip__tiles_y": 2,
+    "chip__cores_per_tile": 1,
+    "core__limits": {"axons_in": 64, "neurons": 4},
+}
+
+
+@pytest.mark.parametrize("change", [{}, {"placement": "min_hops"}, {"share_cores": True}])
+def test_a_stage_that_fits_a_chip_never_straddles_one(change):
+    """Stages of 3, 3 and 1 cores on chips of 4: a home and 2 blocks, 2 homes and a block, the head beside these.
+
+    Only the 8 outputs of layer 0 cross from chip to chip, one flit each for every token, and no spike does.
+    """
+    trace = synthetic_trace("full", [4, 8, 4], levels=3, tokens=2)
+    whole = make_chip(**STRADDLING, chip__max_chips=4, mapping=change)
+    placement = map_trace(trace, whole).placement
+    for stage in trace.stages:
+        cores = {b.core for owner in (stage.stage_id, *stage.layers) for b in placement.of(owner)}
+        assert len(set(placement.chip_of(placement.core_router[sorted(cores)]).tolist())) == 1
+    assert chip_link_flits(trace, whole) == 2 * 8
+
+
+def test_stages_straddle_chips_where_whole_stages_would_take_too_many():
+    """Stages of 2, 3, 4 and 2 cores take 4 chips of 4 as a whole, and 3 without gaps.
+
+    Whole, the 4, 8 and 8 outputs of the layers cross a link: 20 flits a token. Without gaps core 4, a target of the
+    home on core 2, is on chip 1, and core 8, one of those on cores 5 and 6, on chip 2: 4 x 3 and 8 x 3 spikes cross,
+    and of the outputs 4 from core 3 to core 5 and 4 from core 7 to core 9: 44 flits.
+    """
+    trace = synthetic_trace("full", [4, 4, 8, 8], levels=3, tokens=1)
+    whole, tight = (make_chip(**STRADDLING, chip__max_chips=n) for n in (4, 3))
+    assert [b.core for b in map_trace(trace, whole).placement.blocks] == [0, 1, 4, 5, 6, 8, 9, 10, 11, 12, 13]
+    assert [b.core for b in map_trace(trace, tight).placement.blocks] == list(range(11))
+    assert (chip_link_flits(trace, whole), chip_link_flits(trace, tight)) == (20, 44)
+
+
+def test_streamed_stages_that_fit_a_chip_stay_on_it():
+    """2 homes and 2 blocks at most fit a chip of 4; 3 homes and 3 blocks do not, but each stage of them does."""
+    trace = synthetic_trace("silent", [4, 4, 8, 8])
+    chip = make_chip(**STRADDLING, mapping={"weights": "streamed"}, dram=make_dram())
+    assert [b.core for b in map_trace(trace, chip).placement.blocks] == [0, 2, 0, 2, 3, 0, 1, 2, 3, 0, 1]
+    wide = synthetic_trace("silent", [4, 12, 4])
+    placement = map_trace(wide, chip).placement
+    assert [b.core for b in placement.blocks] == [0, 1, 2, 3, 0, 1, 2, 3, 0]
+    assert placement.n_chips == 1
 
 
 @examples(40)
@@ -242,7 +318,7 @@ def test_every_placement_gives_each_tile_its_cores_and_no_seed_makes_it_worse_th
         placed = chip.model_copy(update={"mapping": Mapping(placement=name, seed=data.draw(st.integers(0, 99)))})
         routers = Counter(map_trace(trace, placed).placement.core_router.tolist())
         assert set(routers.values()) == {chip.chip.cores_per_tile}
-        hops[name] = flit_hops(trace, placed)
+        hops[name] = link_costs(trace, placed)
     assert hops["min_hops"] <= hops["snake"]
 
 

@@ -11,6 +11,7 @@ from factories import make_chip
 from simulator.config.chip import Mapping
 from simulator.mapping.grid import Grid
 from simulator.mapping.place import map_trace
+from simulator.mapping.placements.link_cost import LinkCost
 from simulator.mapping.placements.min_hops import SwapSearch
 from simulator.mapping.traffic import traffic
 from simulator.trace.synthetic import synthetic_trace
@@ -18,7 +19,8 @@ from simulator.trace.synthetic import synthetic_trace
 
 def test_two_cores_that_talk_gain_nothing_by_a_swap_with_each_other():
     """Each alone would save 5 flits x 1 hop at the place of the other; together they keep their distance."""
-    search = SwapSearch(np.array([0]), np.array([1]), np.array([5]), Grid(2, 1), 2)
+    links = LinkCost(Grid(2, 1), (2, 1), 1.0)
+    search = SwapSearch(np.array([0]), np.array([1]), np.array([5]), links, np.array([0, 0]))
     place, generator = np.array([0, 1]), np.random.Generator(np.random.PCG64(0))
     for _ in range(20):
         assert search.swap(place, 0.0, 1.0, generator).tolist() == [0, 1]

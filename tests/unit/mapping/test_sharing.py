@@ -37,10 +37,10 @@ def test_a_later_block_of_a_home_takes_no_core_before_that_of_the_block_before()
     """Layer 0 has 3 blocks of 1 neuron on cores 5 to 7 and leaves 6 of 7 neurons on each.
 
     Layer 1 (blocks of 6, 7, 7, 6, 7, 7 neurons) begins on core 5. So does the head, of the same blocks, on core 6. Its
-    fourth block, of 6, would fit core 7, but the block before it is on core 14.
+    fourth block, of 6, would fit core 7, but the block before it is on core 14. One chip holds them all.
     """
     chip = make_chip(
-        chip__max_chips=9,
+        chip__tiles_x=9,
         core__limits={"axons_in": 14, "neurons": 7},
         core__sram=make_sram("256 B"),
         mapping={"share_cores": True, "strategy": "by_input"},

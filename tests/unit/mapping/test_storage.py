@@ -43,7 +43,7 @@ def stored_on(chip: ChipConfig, trace: Trace) -> dict[tuple[str, str], Stored]:
 
 def counts_of(chip: ChipConfig, trace: Trace, layer: str) -> dict[str, int]:
     result = replay(map_trace(trace, chip))
-    return {f"{r.component}.{r.action}": r.count for r in result.action_counts if r.layer == layer}
+    return {f"{r.component}.{r.action}": r.count for r in result.action_counts if r.owner == layer}
 
 
 def stage_ps(chip: ChipConfig, trace: Trace, stage: str) -> int:

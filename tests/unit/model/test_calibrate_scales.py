@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simulator.errors import ModelError
-from simulator.model.calibrate_scales import _split, calibrate_scales, write_calibrated
+from simulator.model.calibrate_scales import calibrate_scales, hold_out, write_calibrated
 from simulator.model.checkpoint import read_checkpoint
 from simulator.model.evaluate import evaluate
 from simulator.model.moments import second_moments
@@ -18,12 +18,12 @@ from simulator.model.tokenizer import Passage, Tokenizer, tokenize
 
 def test_the_end_of_the_text_is_held_out():
     first, second = np.arange(1, 31), np.arange(101, 111)
-    used, held_out = _split((Passage(first, 1, 0), Passage(second, 1, 0)))
+    used, held_out = hold_out((Passage(first, 1, 0), Passage(second, 1, 0)))
     # 5 of 40 tokens, behind the first token of their passage
     assert [ids.tolist() for ids in used] == [first.tolist(), second[:5].tolist()]
     assert [p.token_ids.tolist() for p in held_out] == [[101, *range(106, 111)]]
     with pytest.raises(ModelError, match="a text of 10 tokens, expected at least 16"):
-        _split((Passage(second, 1, 0),))
+        hold_out((Passage(second, 1, 0),))
 
 
 def test_what_is_written_is_what_was_measured(shipped_model: Path, tmp_path: Path):
@@ -37,7 +37,7 @@ def test_what_is_written_is_what_was_measured(shipped_model: Path, tmp_path: Pat
     assert write_calibrated(found, path, base, "sample", "0" * 64) == tmp_path / "mine.npz"
     preset = load_preset(str(path))
     assert (preset.rotation, preset.timesteps, preset.moments) == ("online", 7, str(tmp_path / "mine.npz"))
-    used, held_out = _split(passages)
+    used, held_out = hold_out(passages)
     assert evaluate(checkpoint, preset, held_out).perplexity == found.after.perplexity
     moments = second_moments(checkpoint, used)
     assert found.moments.channels["blocks.2.mlp_hidden"] == pytest.approx(moments.channels["blocks.2.mlp_hidden"])

@@ -17,9 +17,7 @@ from simulator.model.transformer import forward
 @pytest.fixture(params=[1, 3])
 def threads(request, monkeypatch):
     monkeypatch.setattr(parallel, "n_threads", lambda: request.param)
-    parallel._pool.cache_clear()
-    yield request.param
-    parallel._pool.cache_clear()
+    return request.param
 
 
 @pytest.mark.parametrize("cut", [parallel.blocks, parallel.shares])
@@ -51,11 +49,9 @@ def test_a_pass_gives_the_same_bytes_on_any_number_of_threads(write_model, monke
     found = []
     for n in (1, 3):
         monkeypatch.setattr(parallel, "n_threads", lambda n=n: n)
-        parallel._pool.cache_clear()
         exact = forward(checkpoint, ids, FloatLinear(checkpoint), float_attention)
         spiking = forward(checkpoint, ids, SpikingLinear(checkpoint, encoding_for("ternary", 7)))
         found.append((exact.tobytes(), spiking.tobytes()))
-    parallel._pool.cache_clear()
     assert found[0] == found[1]
 
 

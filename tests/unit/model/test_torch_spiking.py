@@ -108,7 +108,7 @@ def test_synops_are_spikes_times_fan_out(events) -> None:
     run = simulate(load_chip("sdllm-asic-45nm"), capture_torch(model, events, T15))
     fed = {"fc1": events.numpy(), **expected}
     for layer_id, fan_out in (("fc1", 12), ("fc2", 10), ("fc3", 4)):
-        row = run.layers.set_index("layer").loc[layer_id]
+        row = run.layers.set_index("owner").loc[layer_id]
         assert row["n_synapse.synop"] == fed[layer_id].sum() * fan_out
 
 

@@ -15,7 +15,7 @@ def run():
 def test_one_row_per_linear_layer_beside_what_the_chip_spent(run):
     table = analytic_table(run).set_index("layer")
     assert list(table.index) == [layer.layer_id for layer in run.trace.layers]
-    assert table["chip_pj"].to_dict() == {k: v for k, v in run.ledger.by_layer().items() if k in table.index}
+    assert table["chip_pj"].to_dict() == {k: v for k, v in run.ledger.by_owner().items() if k in table.index}
     assert (table["twin_bits"] == 2).all()  # ceil(log2(3 + 1))
     for layer, row in table.iterrows():
         wanted = longest_window(row["spike_rate"], run.trace.layer_by_id[layer].n_out, YAN_22NM, LONGEST)

@@ -1,8 +1,12 @@
 """Comparisons of finished reports of the toy model."""
 
+import json
 import re
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from factories import make_chip, make_run
 from page import Page
@@ -116,3 +120,16 @@ def test_an_older_report_without_its_chip(folders, tmp_path):
     (older / "result.json").write_text((folders[0] / "result.json").read_text())
     with pytest.raises(OutputError, match="is no whole report"):
         read_reports([folders[0], older])
+
+
+def test_a_report_of_schema_version_1_is_compared(folders, tmp_path):
+    """It says layer for owner and unit_pj for pj_per_count; the result is that of the same report of today."""
+    earlier = Path(shutil.copytree(folders[0], tmp_path / "earlier"))
+    result = json.loads((earlier / "result.json").read_text())
+    result["schema_version"] = 1
+    result["energy"]["by_layer"] = result["energy"].pop("by_owner")
+    (earlier / "result.json").write_text(json.dumps(result))
+    names = {"owner": "layer", "pj_per_count": "unit_pj"}
+    pd.read_csv(earlier / "components.csv").rename(columns=names).to_csv(earlier / "components.csv", index=False)
+    before, after = read_reports([earlier, folders[1]])
+    pd.testing.assert_frame_equal(energy_difference(before, after), energy_difference(*read_reports(folders[:2])))

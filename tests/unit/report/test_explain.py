@@ -1,6 +1,8 @@
 """Every number of a report can be asked where it comes from: by hand on a shipped chip and the toy trace."""
 
 import math
+import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -21,18 +23,28 @@ def folder(tmp_path_factory):
 
 def test_each_number_is_count_times_price_and_all_of_them_are_the_total(folder):
     table = explain_table(folder)
-    priced = table[table["price_pj"].notna()]
-    assert (priced["count"] * priced["price_pj"]).tolist() == pytest.approx(priced["energy_pj"].tolist())
+    priced = table[table["pj_per_count"].notna()]
+    assert (priced["count"] * priced["pj_per_count"]).tolist() == pytest.approx(priced["energy_pj"].tolist())
     assert table["share"].sum() == pytest.approx(1.0)
     assert table["energy_pj"].is_monotonic_decreasing
     assert table["citation"].notna().all()
     assert table["grade"].notna().all()
 
 
+def test_a_report_of_schema_version_1_reads_the_same(folder, tmp_path):
+    """Its columns were called by other names."""
+    earlier = Path(shutil.copytree(folder, tmp_path / "earlier"))
+    names = {"owner": "layer", "pj_per_count": "unit_pj", "low_pj_per_count": "low_pj", "high_pj_per_count": "high_pj"}
+    for table in ("components.csv", "assumptions.csv"):
+        pd.read_csv(earlier / table).rename(columns=names).to_csv(earlier / table, index=False)
+    assert not {"owner", "pj_per_count"} & set(pd.read_csv(earlier / "components.csv").columns)
+    pd.testing.assert_frame_equal(explain_table(earlier), explain_table(folder))
+
+
 def test_a_synaptic_operation_leads_to_its_line_its_paper_and_its_range(folder):
     table = explain_table(folder, "blocks.0.q", "synapse.synop")
     (row,) = table.to_dict("records")
-    assert row["price_pj"] == 23.6
+    assert row["pj_per_count"] == 23.6
     assert (row["low_pj"], row["high_pj"]) == (row["energy_pj"], pytest.approx(row["count"] * 35.5))
     places = price_places(folder, [row["path"]])
     file, line, _ = places[row["path"]].rsplit(":", 2)
@@ -73,7 +85,7 @@ def test_a_chip_file_of_ones_own_can_be_named(tmp_path):
 def test_static_power_is_in_watts(folder):
     table = explain_table(folder, action="static.power")
     assert "chip-ps x 104.0 mW = " in next(explain_lines(table, {}))
-    assert math.isnan(pd.to_numeric(table["price_low_pj"]).iloc[0])
+    assert math.isnan(pd.to_numeric(table["low_pj_per_count"]).iloc[0])
 
 
 def test_nothing_found_and_no_report_are_said(folder, tmp_path):

@@ -16,13 +16,13 @@ from simulator.errors import ConservationError, OutputError
 from simulator.report import figures
 from simulator.report.bridge import bridge_frame
 from simulator.report.figures import FIGURES, draw_figures, save_figures
-from simulator.report.figures.bridge_chart import Break, _find_break, bridge_finding, draw_bridge
+from simulator.report.figures.bridge_chart import bridge_finding, draw_bridge
 from simulator.report.figures.core_map import cores_finding, cores_frame, draw_cores
 from simulator.report.figures.energy import draw_energy, energy_finding, energy_frame
 from simulator.report.figures.energy_blocks import draw_energy_blocks, energy_blocks_finding, energy_blocks_frame
 from simulator.report.figures.latency import draw_latency, latency_finding, latency_frame
 from simulator.report.figures.latency_blocks import latency_blocks_finding, latency_blocks_frame
-from simulator.report.figures.link_map import _arrows, draw_links, links_finding, links_frame
+from simulator.report.figures.link_map import draw_links, links_finding, links_frame
 from simulator.report.figures.spikes import draw_spikes, spikes_finding, spikes_frame
 from simulator.report.figures.style import png_bytes, svg_text
 from simulator.report.figures.tornado import draw_tornado, tornado_finding, tornado_frame
@@ -149,7 +149,7 @@ def test_energy_finding_names_the_largest():
 def test_blocks_and_chip_level_sum_to_the_ledger(run):
     frame = energy_blocks_frame(run)
     rows = run.ledger.rows
-    chip = math.fsum(rows.loc[rows["layer"] == "chip", "energy_pj"])
+    chip = math.fsum(rows.loc[rows["owner"] == "chip", "energy_pj"])
     assert math.fsum(frame["energy_pj"]) * run.n_tokens + chip == pytest.approx(run.ledger.total_pj, rel=EXACT)
     _, ax = draw_energy_blocks(frame)
     drawn = np.ma.asarray(ax.collections[0].get_array())
@@ -248,14 +248,20 @@ def test_link_colours_grow_with_the_load(run):
 
 def test_traffic_keeps_to_the_right(run):
     frame = links_frame(run)
-    arrows = _arrows(frame, np.array([(0.5, -0.1)]))[:, 0, :] - frame[["x", "y"]].to_numpy()
-    sides = {direction: tuple(arrows[i]) for i, direction in enumerate(frame["direction"])}
-    assert sides == {
-        "+x": pytest.approx((0.5, -0.1)),
-        "-x": pytest.approx((-0.5, 0.1)),
-        "+y": pytest.approx((0.1, 0.5)),
-        "-y": pytest.approx((-0.1, -0.5)),
-    }
+    _, ax = draw_links(frame)
+    idle = (frame["flits_per_token"] == 0).to_numpy()
+    steps = {"+x": (1, 0), "-x": (-1, 0), "+y": (0, 1), "-y": (0, -1)}
+    seen = set()
+    for links, shapes in ((frame[idle], ax.collections[0]), (frame[~idle], ax.collections[1])):
+        for link, path in zip(links.itertuples(), shapes.get_paths(), strict=True):
+            step_x, step_y = steps[link.direction]
+            corners = path.vertices - (link.x, link.y)
+            along, right = corners @ (step_x, step_y), corners @ (step_y, -step_x)
+            assert (along > 0).all()
+            assert (along < 1).all()
+            assert (right > 0).all()
+            seen.add(link.direction)
+    assert seen == set(steps)
 
 
 def test_links_finding_names_the_hottest(run):
@@ -294,7 +300,7 @@ def test_bridge_by_hand(run):
 
 def test_bridge_counts_neurons_of_layers_as_membranes(run):
     rows = run.ledger.rows.copy()
-    rows.loc[rows["component"] == "soma", "layer"] = "blocks.0.q"
+    rows.loc[rows["component"] == "soma", "owner"] = "blocks.0.q"
     step = bridge_frame(replace(run, ledger=EnergyLedger(rows, ()))).set_index("step")["energy_pj"] * run.n_tokens
     assert step["membrane"] == pytest.approx(run.ledger.by_component()["soma"])
     assert step["neurons"] == 0
@@ -326,7 +332,7 @@ def test_prices_given_together_are_one_step():
     assert "accumulate" not in step
     assert step["synapse"] == pytest.approx(run.ledger.by_component()["synapse"] - 0.9 * run.result.synops)
     # a memory of the accumulators with a price of its own does not take them apart again
-    own = {"layer": "blocks.0.q", "component": "dendrite", "action": "accumulator_read", "energy_pj": 700.0}
+    own = {"owner": "blocks.0.q", "component": "dendrite", "action": "accumulator_read", "energy_pj": 700.0}
     row = run.ledger.rows.iloc[[0]].assign(**own, source="toy")
     more = replace(run, ledger=EnergyLedger(pd.concat([run.ledger.rows, row], ignore_index=True), ()))
     found = bridge_frame(more).set_index("step")["energy_pj"] * run.n_tokens
@@ -357,14 +363,19 @@ def test_bridge_bars_have_their_true_length(run):
 
 def test_axis_break_is_where_no_bar_ends_and_can_be_undone():
     frame = bridge_frame(make_run(chip=make_chip(chip__static_power__value="100 W")))
-    broken = _find_break(frame)
-    assert isinstance(broken, Break)
+    _, ax = draw_bridge(frame)
+    axis = ax.xaxis.get_transform()
     ends = frame[["start_pj", "stop_pj"]].to_numpy().ravel()
-    assert not ((ends > broken.low) & (ends < broken.high)).any()
-    x = np.linspace(0, ends.max(), 101)
-    assert broken.inverse(broken.forward(x)) == pytest.approx(x, rel=1e-9, abs=1e-6)
-    assert (np.diff(broken.forward(x)) > 0).all()
-    assert not any(broken.low < tick < broken.high for tick in broken.ticks(ends.max()))
+    x = np.linspace(0, ends.max(), 100_001)
+    drawn = axis.transform(x)
+    assert axis.inverted().transform(drawn) == pytest.approx(x, rel=1e-9, abs=1e-6)
+    slopes = np.diff(drawn) / np.diff(x)
+    assert (slopes > 0).all()
+    assert slopes.max() == pytest.approx(1.0)
+    inside = x[1:][slopes < 0.5]  # the stretch that is drawn shorter
+    assert len(inside) > 10
+    for places in (ends, ax.get_xticks()):
+        assert not ((places > inside.min()) & (places < inside.max())).any()
 
 
 # ---- spikes

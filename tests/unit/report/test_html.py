@@ -9,11 +9,12 @@ from page import Page
 
 from simulator.config import load_chip
 from simulator.energy.thresholds import THRESHOLDS
+from simulator.energy.uncertainty import TOTAL
 from simulator.errors import ConservationError, OutputError
 from simulator.report.cells import as_cells, write_number
 from simulator.report.figures import FIGURES, draw_figures
 from simulator.report.format import format_energy, format_power, format_share, format_time
-from simulator.report.html import _layers, render_html, write_page
+from simulator.report.html import render_html, write_page
 from simulator.report.tables import assumption_table, layer_table, phase_table
 from simulator.simulation.simulation import simulate
 
@@ -155,7 +156,7 @@ def test_published_thresholds_are_named_for_people(page):
 
 def test_layer_table_has_every_layer(page, run):
     rows = set(page.texts("th", scope="row"))
-    assert set(layer_table(run)["layer"]) <= rows
+    assert set(layer_table(run)["owner"]) <= rows
 
 
 def test_assumptions_show_price_source_grade_and_share(page, run):
@@ -218,9 +219,9 @@ def test_write_page(run, html, tmp_path, monkeypatch):
 
 
 def test_cells_write_units_shares_and_gaps(run):
-    frame = layer_table(run)[["layer", "energy_pj"]].assign(share=0.5, time_ps=float("nan"), fine=True).head(2)
+    frame = layer_table(run)[["owner", "energy_pj"]].assign(share=0.5, time_ps=float("nan"), fine=True).head(2)
     cells = as_cells(frame, most_rows=1)
-    assert cells.headings == ("layer", "energy", "share", "time", "fine")
+    assert cells.headings == ("owner", "energy", "share", "time", "fine")
     assert cells.numeric == (False, True, True, True, False)
     assert cells.rows == (("blocks.0.norm_attn", format_energy(frame["energy_pj"].iloc[0]), "50.0%", "–", "yes"),)
     assert cells.remark == "1 of 2 rows are left out here; the CSV files hold all of them."
@@ -248,8 +249,9 @@ def test_prompt_and_generated_tokens_stand_apart_when_there_are_both(html):
 
 def test_each_layer_has_its_band():
     run = make_run(chip=load_chip("loihi-like"))
-    table, bands = _layers(run).set_index("layer"), run.uncertainty.bands().set_index("layer")
-    for ours, theirs in (("band_from_pj", "low_pj"), ("band_to_pj", "high_pj")):
-        wanted = bands.loc[table.index, theirs] / run.n_tokens
-        assert table[ours].tolist() == pytest.approx(wanted.tolist())
-    assert table.loc["blocks.0.q", "band_to_pj"] > table.loc["blocks.0.q", "energy_pj"]
+    rows = Page(render_html(run, {})).texts("tr")
+    bands = run.uncertainty.bands().set_index("owner").drop(TOTAL) / run.n_tokens
+    assert bands.loc["blocks.0.q", "high_pj"] > bands.loc["blocks.0.q", "value_pj"]
+    for owner, band in bands.iterrows():
+        energy, low, high = (format_energy(band[name]) for name in ("value_pj", "low_pj", "high_pj"))
+        assert sum(row.startswith(f"{owner} ") and f" {energy} {low} {high} " in row for row in rows) == 1

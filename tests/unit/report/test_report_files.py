@@ -144,4 +144,4 @@ def test_csv_is_plain(run, tmp_path):
     text = (write_report(run, tmp_path / "toy") / "components.csv").read_bytes()
     assert b"\r" not in text
     first = pd.read_csv(io.BytesIO(text)).iloc[0]
-    assert (first["layer"], first["component"]) == ("blocks.0.norm_attn", "vector")
+    assert (first["owner"], first["component"]) == ("blocks.0.norm_attn", "vector")

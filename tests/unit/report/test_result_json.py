@@ -18,7 +18,7 @@ def run():
 
 def test_schema_and_order(run):
     found = json.loads(result_text(run))
-    assert (found["schema"], found["schema_version"]) == ("spikewatt/result", 1)
+    assert (found["schema"], found["schema_version"]) == ("spikewatt/result", 2)
     top = "schema schema_version command chip trace energy analytic break_even area latency steady phases counts"
     assert list(found) == [*top.split(), "neurobench", "utilization", "storage", "warnings", "elapsed"]
     assert found == result_dict(run)  # every value is a plain JSON type
@@ -28,9 +28,9 @@ def test_energy(run):
     energy = result_dict(run)["energy"]
     assert energy["total_pj"] == run.ledger.total_pj
     assert energy["per_token_pj"] == run.ledger.total_pj / 4
-    for parts in ("by_layer", "by_component", "by_grade"):
+    for parts in ("by_owner", "by_component", "by_grade"):
         assert sum(energy[parts].values()) == pytest.approx(energy["total_pj"], rel=1e-12)
-    assert list(energy["by_layer"]) == list(dict.fromkeys(run.ledger.rows["layer"]))
+    assert list(energy["by_owner"]) == list(dict.fromkeys(run.ledger.rows["owner"]))
     cmos = energy["cmos45"]
     assert (cmos["precision"], cmos["ac_pj"]) == ("fp32", run.cmos45["fp32"].ac_pj)
     assert cmos["dense_mac_pj"] == run.cmos45["fp32"].dense_mac_pj
@@ -140,7 +140,7 @@ def test_uncertainty(run):
     assert (found["draws"], found["seed"]) == (1000, 0)
     assert found["value_pj"] == run.ledger.total_pj
     assert found["low_pj"] < found["median_pj"] < found["high_pj"]
-    assert list(found["by_layer"]) == list(dict.fromkeys(run.ledger.rows["layer"]))
+    assert list(found["by_owner"]) == list(dict.fromkeys(run.ledger.rows["owner"]))
     assert list(found["swings"]) == ["noc.local"]
 
 

@@ -65,7 +65,7 @@ def test_the_bridge_counts_a_cache_and_a_table_elsewhere_as_storage_and_streamed
     """Per token: a head of 6 bursts of 512 bits at 4 pJ in DRAM, beside what is in SRAM and memory."""
     rows = moved.ledger.rows
     stored = rows[
-        rows["component"].isin(["memory", "sram"]) | (rows["layer"] == "lm_head") & (rows["component"] == "dram")
+        rows["component"].isin(["memory", "sram"]) | (rows["owner"] == "lm_head") & (rows["component"] == "dram")
     ]
     assert (rows["component"] == "dram").sum() == 1
     assert rows.loc[rows["component"] == "dram", "energy_pj"].sum() == 4 * 6 * 512 * 4

@@ -34,8 +34,8 @@ def test_split_block(name, parts):
 
 def test_layer_table_has_every_layer_once_and_loses_nothing(run):
     table = layer_table(run)
-    assert list(table["layer"]) == list(dict.fromkeys(run.ledger.rows["layer"]))
-    assert table["layer"].iloc[-1] == "chip"
+    assert list(table["owner"]) == list(dict.fromkeys(run.ledger.rows["owner"]))
+    assert table["owner"].iloc[-1] == "chip"
     assert table["energy_pj"].sum() == pytest.approx(run.ledger.total_pj, rel=1e-12)
     parts = table[[f"{component}_pj" for component in billed_components()]].sum(axis=1)
     assert list(parts) == pytest.approx(list(table["energy_pj"]), rel=1e-12)
@@ -45,7 +45,7 @@ def test_layer_table_has_every_layer_once_and_loses_nothing(run):
 
 def test_layer_table_row_by_hand(run):
     """blocks.0.q: 42 spikes into 16 neurons: 42 lookups x 5 pJ, 42 x 2 words x 10 pJ, 672 accumulates x 23.6 pJ."""
-    row = layer_table(run).set_index("layer").loc["blocks.0.q"]
+    row = layer_table(run).set_index("owner").loc["blocks.0.q"]
     assert (row["kind"], row["stage"], row["block"], row["operand_bits"]) == ("q", "blocks.0.attn_in", 0, 8)
     assert (row["n_axon_in.lookup"], row["n_synapse.word_read"], row["n_dendrite.accumulate"]) == (42, 84, 672)
     assert (row["axon_in_pj"], row["synapse_pj"], row["noc_pj"]) == (210.0, 840.0, 0.0)
@@ -54,7 +54,7 @@ def test_layer_table_row_by_hand(run):
 
 
 def test_layer_table_names_what_each_row_is(run):
-    kinds = layer_table(run).set_index("layer")["kind"]
+    kinds = layer_table(run).set_index("owner")["kind"]
     assert kinds["blocks.1.attn_in"] == "encoder"
     assert kinds["blocks.1.softmax"] == "softmax"
     assert kinds["lm_head"] == "head"
@@ -90,9 +90,9 @@ def test_stage_table_sums_the_blocks(run):
     assert table["time_ps"].sum() == run.result.total_ps
     assert table["spikes"].sum() == run.result.spikes
     assert table["ac_ops"].sum() == run.result.synops
-    by_layer = run.ledger.by_layer()
+    by_owner = run.ledger.by_owner()
     head = table.set_index("stage").loc["head"]
-    assert head["energy_pj"] == by_layer["lm_head"]
+    assert head["energy_pj"] == by_owner["lm_head"]
     assert math.isnan(table["time_ps"].iloc[-1])
 
 
@@ -129,11 +129,16 @@ def test_assumptions_list_each_price_used_with_its_source(run):
     assert set(table.index) == set(rows["component"] + "." + rows["action"])
     assert table["share"].sum() == pytest.approx(1.0, rel=1e-12)
     local = table.loc["noc.local"]
-    assert (local["value_pj"], local["low_pj"], local["high_pj"], local["unit"]) == (1.7, 1.0, 2.0, "pJ/flit")
+    assert (local["pj_per_count"], local["low_pj_per_count"], local["high_pj_per_count"], local["unit"]) == (
+        1.7,
+        1.0,
+        2.0,
+        "pJ/flit",
+    )
     assert (local["source"], local["grade"], local["path"]) == ("davies", "pre-silicon", "noc.local")
     assert local["citation"] == "M. Davies et al., Loihi, IEEE Micro 2018, Table 2"
     inside = table.loc["synapse.synop"]
-    assert math.isnan(inside["value_pj"])
+    assert math.isnan(inside["pj_per_count"])
     assert inside["citation"] == "included in dendrite.accumulate"
     assert inside["energy_pj"] == 0.0
     assert table.loc["memory.read", "unit"] == "pJ/bit"

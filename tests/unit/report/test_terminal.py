@@ -30,9 +30,9 @@ def row(text, first):
 
 def test_a_row_per_stage_by_hand(run):
     """mlp_in: 96 spikes x (32 + 32) neurons = 6144 accumulates; energy from the ledger's layers of both blocks."""
-    by_layer = run.ledger.by_layer()
+    by_owner = run.ledger.by_owner()
     names = ("residual_attn", "norm_mlp", "mlp_in", "gate", "up")
-    energy_pj = sum(by_layer[f"blocks.{i}.{name}"] for i in range(2) for name in names)
+    energy_pj = sum(by_owner[f"blocks.{i}.{name}"] for i in range(2) for name in names)
     cells = row(printed(run), "mlp_in")
     assert cells[1:3] == ["96", "6.144k"]
     assert f"{energy_pj / 1000:.1f} nJ" == "184.9 nJ"
@@ -47,7 +47,7 @@ def test_blocks_do_not_lengthen_the_table(run):
 
 def test_verbose_has_every_layer(run):
     text = printed(run, verbose=True)
-    for layer in run.ledger.by_layer().index:
+    for layer in run.ledger.by_owner().index:
         assert row(text, layer)
 
 

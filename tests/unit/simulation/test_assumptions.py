@@ -1,9 +1,12 @@
 """What every run says of its chip: what no source gives."""
 
 import pytest
+from factories import make_chip
 
 from simulator.config import load_chip
-from simulator.simulation.assumptions import unpublished
+from simulator.mapping.place import map_trace
+from simulator.simulation.assumptions import assumptions, unpublished
+from simulator.trace.synthetic import synthetic_trace
 
 LEAKAGE = "static power of 145.0 mW (27.00 mW to 190.0 mW) per chip is assumed, no published figure"
 AREA = "the chip file has no area: none of its sources gives one"
@@ -24,3 +27,19 @@ def test_what_spinnaker2_lacks_is_said():
 @pytest.mark.parametrize("chip", ["loihi-like", "truenorth-like", "odin-like"])
 def test_nothing_is_said_where_the_sources_give_both(chip):
     assert list(unpublished(load_chip(chip))) == []
+
+
+@pytest.mark.parametrize(("max_chips", "said"), [(4, 0), (3, 1)])
+def test_stages_that_straddle_chips_for_want_of_chips_are_said(max_chips, said):
+    """Stages of 2, 3, 4 and 2 cores on chips of 4: whole they take 4 chips."""
+    chip = make_chip(
+        chip__tiles_x=2,
+        chip__tiles_y=2,
+        chip__cores_per_tile=1,
+        chip__max_chips=max_chips,
+        core__limits={"axons_in": 64, "neurons": 4},
+    )
+    found = assumptions(map_trace(synthetic_trace("silent", [4, 4, 8, 8]), chip))
+    lines = [line for line in found if "raise chip.max_chips" in line]
+    assert len(lines) == said
+    assert all(line.startswith("layers.1.in and perhaps other stages lie on two chips") for line in lines)

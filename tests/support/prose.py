@@ -1,0 +1,92 @@
+"""Measures of English text: sentences of Markdown and of the program's messages, and words that it avoids."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+MEAN_WORDS, MOST_WORDS = 25, 40
+# Left column of the style guide: words that a reader of English stumbles over here, with what to write instead.
+AVOIDED = {
+    r"beside(?! (the|a|an) point)": "next to, compared with",
+    r"told": "reported",
+    r"wanted": "expected",
+    r"mend(s|ed|ing)?": "fix",
+    r"taken to fit": "assumed to fit",
+    r"vouch(es)?": "apply",
+    r"no record is kept": "is not recorded",
+    r"is none": "does not exist",
+}
+WORD = re.compile(r"[A-Za-z][A-Za-z'-]*|\d[\d.,]*")
+END = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!et al\.)(?<!\bvs\.)(?<!\bno\.)\s+(?=[A-Z`*(\[])|\n\n+|:\n|;\n")
+
+
+def markdown_sentences(text: str) -> list[str]:
+    """Sentences of the running text: no code, tables, pictures or headings; each item of a list ends a sentence."""
+    text = re.sub(r"^(```|~~~|:::).*?^\1\s*$", "\n", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"<[^>]+>", " ", text)
+    text = re.sub(r"\$\$.*?\$\$", " ", text, flags=re.DOTALL)
+    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    lines = []
+    for line in text.splitlines():
+        if re.match(r"\s*(\||#|    |:::|\.\. )", line):
+            lines.append("")
+        elif re.match(r"\s*([-*+]|\d+\.)\s", line):
+            lines += ["", re.sub(r"^\s*([-*+]|\d+\.)\s+", "", line)]
+        else:
+            lines.append(line.strip())
+    return [s for s in (" ".join(part.split()) for part in END.split("\n".join(lines))) if n_words(s) > 2]
+
+
+def n_words(sentence: str) -> int:
+    """Words and numbers of a sentence; a piece of code is one word."""
+    return len(WORD.findall(re.sub(r"`[^`]*`", "code", sentence)))
+
+
+def messages(folder: Path) -> Iterator[tuple[str, str]]:
+    """(place, text) of every string of a few words in the program that is no docstring; holes of f-strings are X."""
+    for path in sorted(folder.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+        docs = {id(n.body[0].value) for n in ast.walk(tree) if isinstance(n, documented) and _has_doc(n)}
+        inner = {
+            id(part) for n in ast.walk(tree) if isinstance(n, ast.JoinedStr) for part in ast.walk(n) if part is not n
+        }
+        for node in ast.walk(tree):
+            if id(node) in docs or id(node) in inner:
+                continue
+            text = _text(node)
+            if text and n_words(text) > 5:
+                yield f"{path.relative_to(folder.parent)}:{node.lineno}", text  # type: ignore[attr-defined]
+
+
+def _has_doc(node: ast.AST) -> bool:
+    body = getattr(node, "body", [])
+    return bool(body) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+
+
+def _text(node: ast.AST) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
+    return ""
+
+
+def faults(place: str, sentences: list[str]) -> list[str]:
+    """What is wrong with the sentences of one page, a line for each fault."""
+    found = [
+        f"{place}: {n_words(s)} words, expected at most {MOST_WORDS}: {s}" for s in sentences if n_words(s) > MOST_WORDS
+    ]
+    mean = sum(map(n_words, sentences)) / max(len(sentences), 1)
+    if mean > MEAN_WORDS:
+        found.append(f"{place}: {mean:.1f} words a sentence, expected at most {MEAN_WORDS}")
+    for sentence in sentences:
+        found += [
+            f"{place}: '{hit.group()}', expected '{better}': {sentence}"
+            for word, better in AVOIDED.items()
+            if (hit := re.search(rf"\b({word})\b", re.sub(r"`[^`]*`", "", sentence), re.IGNORECASE))
+        ]
+    return found
