@@ -90,6 +90,7 @@ Depth = Annotated[int, Field(ge=1, le=255, strict=True)]  # of a FIFO, whose pla
 Places = Annotated[int, Field(ge=1, le=1 << 16, strict=True)]
 Cycles = Annotated[int, Field(ge=0, le=SLIP, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True)]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Text = Annotated[str, Field(min_length=1)]
 
 

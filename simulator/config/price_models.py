@@ -148,7 +148,7 @@ ROUTER_PJ: dict[float, tuple[float, float]] = {  # node -> pJ per 64-bit flit: b
 
 
 class Made(NamedTuple):
-    """A number made from a description: value and bounds in pJ, grade, what it rests on, and its source by key."""
+    """A number made from a description: value and bounds in its unit, grade, what it rests on, its source by key."""
 
     value: float
     low: float | None
@@ -157,6 +157,7 @@ class Made(NamedTuple):
     note: str
     key: str
     citation: str | None
+    unit: str = "pJ"
 
 
 def sram_energy(capacity_bytes: int, word_bits: int, node_nm: float, cell: str, access: str, per: str) -> Made:
@@ -171,8 +172,8 @@ def sram_energy(capacity_bytes: int, word_bits: int, node_nm: float, cell: str, 
     ValueError
         With ``found ..., expected ...`` for a capacity, node or cell that the table does not hold.
     """
-    parts, kib = _parts(capacity_bytes, word_bits)
-    at = _nearest_node(node_nm)
+    parts, kib = memory_parts(capacity_bytes, word_bits)
+    at = nearest_node(node_nm)
     cells = {kind: _read_pj(node, kind, kib) for node, kind in SRAM if node == at}
     if cell not in cells:
         raise ValueError(f"found cell '{cell}' at {at:g} nm, expected one of {', '.join(cells)}")
@@ -195,9 +196,9 @@ def sram_energy(capacity_bytes: int, word_bits: int, node_nm: float, cell: str, 
 
 def sram_area_mm2(capacity_bytes: int, word_bits: int, node_nm: float, cell: str) -> float:
     """Area in mm2 of the memory that `sram_energy` prices; scaled as logic beyond CACTI's nodes."""
-    parts, kib = _parts(capacity_bytes, word_bits)
-    at = _nearest_node(node_nm)
-    return parts * _in_proportion(_macro(at, cell).area_mm2, kib) * area_factor(at, node_nm)
+    parts, kib = memory_parts(capacity_bytes, word_bits)
+    at = nearest_node(node_nm)
+    return parts * of_capacity(macro_at(at, cell).area_mm2, kib) * area_factor(at, node_nm)
 
 
 def dram_energy(kind: str, bits: int) -> Made:
@@ -243,12 +244,12 @@ def scaled_energy(value_pj: float, from_nm: float, from_v: float, to_nm: float, 
 def _read_pj(node_nm: float, cell: str, kib: float) -> float:
     """Energy of a 64-bit read: the table between its rows, the power law outside them."""
     if KIB[0] <= kib <= KIB[-1]:
-        return _between_rows(_macro(node_nm, cell).read_pj, kib)
+        return _between_rows(macro_at(node_nm, cell).read_pj, kib)
     factor, exponent = POWER_LAWS[int(node_nm), cell]
     return float(factor * kib**exponent)
 
 
-def _in_proportion(values: tuple[float, ...], kib: float) -> float:
+def of_capacity(values: tuple[float, ...], kib: float) -> float:
     """Area or leakage at a capacity: the table between its rows, outside them in proportion to the nearest one."""
     row = min(max(kib, KIB[0]), KIB[-1])
     return _between_rows(values, row) * kib / row
@@ -258,7 +259,7 @@ def _between_rows(values: tuple[float, ...], kib: float) -> float:
     return loglog(dict(zip(KIB, values, strict=True)), kib)
 
 
-def _parts(capacity_bytes: int, word_bits: int) -> tuple[int, float]:
+def memory_parts(capacity_bytes: int, word_bits: int) -> tuple[int, float]:
     """Memories side by side that make the word, and the KiB of each."""
     parts = -(-word_bits // PORT_BITS)
     kib = capacity_bytes / parts / 1024
@@ -267,14 +268,15 @@ def _parts(capacity_bytes: int, word_bits: int) -> tuple[int, float]:
     return parts, kib
 
 
-def _macro(node_nm: float, cell: str) -> Macro:
+def macro_at(node_nm: float, cell: str) -> Macro:
+    """The memories of one node and cell; ValueError with ``found ..., expected ...`` where there are none."""
     cells = [kind for node, kind in SRAM if node == node_nm]
     if cell not in cells:
         raise ValueError(f"found cell '{cell}' at {node_nm:g} nm, expected one of {', '.join(cells)}")
     return SRAM[int(node_nm), cell]
 
 
-def _nearest_node(node_nm: float) -> float:
+def nearest_node(node_nm: float) -> float:
     """The node of the table that a node is scaled from: the next larger one, or the largest."""
     nodes = sorted({node for node, _ in SRAM})
     return (

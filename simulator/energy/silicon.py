@@ -94,7 +94,8 @@ class Verdict(NamedTuple):
 
 def run_case(case: Case) -> Verdict:
     """Simulate and price one case."""
-    chip = load_chip(case.chip, [f"{o.path}={o.value}" for o in case.overrides])
+    overrides = [f"{o.path}={o.value}" for o in case.overrides]
+    chip = load_chip(case.chip, [*overrides, "chip.static_fixed=true"])  # parts of a chip stand for the measured whole
     trace = case.trace()
     result = replay(_mapped(trace, chip, case.spread))
     simulated = case.scope(build_ledger(result, chip), result)

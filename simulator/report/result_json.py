@@ -16,6 +16,7 @@ from simulator.report.analytic import analytic_dict
 from simulator.report.run import DenseTwin, Run
 from simulator.report.run_manifest import chip_sha256
 from simulator.report.sampling_error import sampling_error
+from simulator.report.static_table import static_dict
 from simulator.report.steady_figures import steady_energy_pj, steady_tokens_per_s
 from simulator.report.storage_table import storage_dict
 from simulator.report.tables import phase_ledgers
@@ -46,6 +47,7 @@ def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | N
         "analytic": analytic_dict(run),
         "break_even": _break_even(run),
         "area": _area(run),
+        "static": static_dict(run),
         "latency": same["latency"],
         "steady": _steady(run),
         "sampling": _sampling(run),

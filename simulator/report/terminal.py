@@ -27,6 +27,7 @@ from simulator.report.format import (
     format_time,
 )
 from simulator.report.run import Run
+from simulator.report.static_table import static_line
 from simulator.report.storage_table import storage_line
 from simulator.report.tables import (
     comparison_table,
@@ -90,6 +91,7 @@ def summary_lines(run: Run) -> list[str]:
         f" {format_bytes(run.sram_used_bytes)} of {format_bytes(run.sram_total_bytes)} SRAM"
         f" ({format_share(run.space_util)})",
         storage_line(run),
+        static_line(run),
     ]
 
 
