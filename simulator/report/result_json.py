@@ -15,7 +15,7 @@ from simulator.engine.service import service
 from simulator.report.analytic import analytic_dict
 from simulator.report.run import DenseTwin, Run
 from simulator.report.run_manifest import chip_sha256
-from simulator.report.sampling_error import sampling_error
+from simulator.report.sampling_error import sampling_dict
 from simulator.report.static_table import static_dict
 from simulator.report.steady_figures import steady_energy_pj, steady_tokens_per_s
 from simulator.report.storage_table import storage_dict
@@ -50,7 +50,7 @@ def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | N
         "static": static_dict(run),
         "latency": same["latency"],
         "steady": _steady(run),
-        "sampling": _sampling(run),
+        "sampling": sampling_dict(run),
         "phases": _phases(run),
         "counts": same["counts"],
         "neurobench": same["neurobench"],
@@ -242,21 +242,6 @@ def _steady(run: Run) -> dict[str, Any]:
         "tokens_per_s": _rate(steady_tokens_per_s(run)),
         "pipelined": steady.pipelined,
         "filled": steady.filled,
-    }
-
-
-def _sampling(run: Run) -> dict[str, Any] | None:
-    """How much of the network was simulated and the standard errors of that; null: all of it."""
-    sampling, error = run.result.sampling, sampling_error(run)
-    if sampling is None or error is None:
-        return None
-    return {
-        "simulated_tokens_of_stages": sampling.simulated,
-        "tokens_of_stages": sampling.of,
-        "time_error": error.time,
-        "energy_error": error.energy,
-        "steady_time_error": error.steady_time,
-        "steady_energy_error": error.steady_energy,
     }
 
 

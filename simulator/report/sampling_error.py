@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simulator.energy.ledger import EnergyLedger
 from simulator.report.run import Run
@@ -36,6 +36,15 @@ def sampling_error(run: Run) -> SamplingError | None:
         steady_time=_part(error_ps, 1.0, steady.time_per_token_ps),
         steady_energy=_part(error_ps, power_w, steady_energy_pj(run)),
     )
+
+
+def sampling_dict(run: Run) -> dict[str, Any] | None:
+    """How much of the network was simulated and the standard errors of that; null: all of it."""
+    sampling, error = run.result.sampling, sampling_error(run)
+    if sampling is None or error is None:
+        return None
+    errors = {f"{name}_error": part for name, part in error._asdict().items()}
+    return {"simulated_tokens_of_stages": sampling.simulated, "tokens_of_stages": sampling.of, **errors}
 
 
 def static_energy_pj(ledger: EnergyLedger) -> float:
