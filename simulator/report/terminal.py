@@ -36,6 +36,7 @@ from simulator.report.tables import (
     stage_table,
     waits_finding,
 )
+from simulator.report.verdict import verdict_lines
 
 WIDTH = 100
 PIPE_WIDTH = 200  # of a plain table in a pipe, where a name cut in two is no name
@@ -62,6 +63,8 @@ def print_report(run: Run, console: Console, *, verbose: bool = False, quiet: bo
         _say(console, f"{_title(run)}: {_energy_words(run)}, {format_time(run.latency_per_token_ps)} per token")
     else:
         _say(console, _title(run), style="bold")
+        for line in verdict_lines(run):
+            _say(console, line)
         console.print(_layers(run, console) if verbose else _stages(run, console))
         console.print(_consumers(run, console))
         if run.trace.phase == "mixed":
