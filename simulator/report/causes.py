@@ -127,7 +127,9 @@ def _part_levers(run: Run) -> list[Lever]:
     found = [Lever(f"--set noc.flit_bits={2 * chip.noc.flit_bits}bit", links)]
     if unit in twice:
         halved = shares["vector"] / 2 if unit in ("vector", "memory") else shares["compute"] / 2 + shares["network"]
-        found.append(Lever(f"--set {twice[unit]}", halved))
+        resized = unit != "memory" and chip.chip.static_power is not None and not chip.chip.static_fixed
+        kept = " --set chip.static_fixed=true" if resized else ""  # its one figure of static power knows one size
+        found.append(Lever(f"--set {twice[unit]}{kept}", halved))
     if not chip.noc.multicast:
         found.append(Lever("--set noc.multicast=true", links))
     if chip.sync.kind == "barrier":

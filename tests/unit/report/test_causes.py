@@ -74,10 +74,11 @@ def test_no_lever_saves_more_than_it_says(runs, trace, chip):
         run = runs[chip, schedule]
         for what, saves in levers(run).itertuples(index=False):
             words = what.split()
-            changes = {"--set": words[1], "--schedule": "schedule.kind=auto", "--sync": "sync.kind=handshake"}
+            path = {"--schedule": "schedule.kind=", "--sync": "sync.kind=", "--set": ""}
+            given = dict(zip(words[1::2], words[::2], strict=True))
+            changes = [path[option] + value for value, option in given.items() if option != "--mapping"]
             mapping = "auto" if words[0] == "--mapping" else "chip"
-            other = {f"schedule.kind={schedule}", changes.get(words[0], f"schedule.kind={schedule}")}
-            other = sorted(other - {"schedule.kind=sequential"})  # the chip file says so
+            other = sorted({f"schedule.kind={schedule}", *changes} if "--schedule" not in words else changes)
             tried = simulate(load_chip(chip, other), trace, mapping=mapping)
             assert tried.result.total_ps >= (1 - saves) * run.result.total_ps * 0.999, what
 
