@@ -374,6 +374,7 @@ def cases(draw):
             "weights": draw(st.sampled_from(["resident", "resident", "streamed"])),
             "kv_cache": draw(st.sampled_from(["memory", "sram", "dram"])),
             "head": draw(st.sampled_from(["memory", "dram"])),
+            "tables": draw(st.sampled_from(["memory", "dram"])),
         },
         sync__kind=sync,
         dram=make_dram(f"{draw(st.sampled_from([48, 64, 200]))} bit", draw(st.sampled_from(["all", "active"]))),
