@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from simulator.choices import NetworkModel
-from simulator.config.fields import Count, Cycles, Depth, Frozen, Quantity, WidthBits
+from simulator.config.field_types import Count, Cycles, Depth, Frozen, Quantity, WidthBits
 from simulator.config.provenance import Delay, Grade, Price
 
 

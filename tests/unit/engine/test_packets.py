@@ -137,19 +137,19 @@ def test_idle_time_costs_nothing():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: simulate_packets([0], [4], [0], 1, Mesh(2, 2), Router()), r"src\[0\]: 4, want 0\.\.3"),
-        (lambda: simulate_packets([0, 0], [0, 0], [0, -1], 1, Mesh(2, 2), Router()), r"dst\[1\]: -1, want 0\.\.3"),
+        (lambda: simulate_packets([0], [4], [0], 1, Mesh(2, 2), Router()), r"src\[0\]: 4, expected 0\.\.3"),
+        (lambda: simulate_packets([0, 0], [0, 0], [0, -1], 1, Mesh(2, 2), Router()), r"dst\[1\]: -1, expected 0\.\.3"),
         (lambda: simulate_packets([-1], [0], [0], 1, Mesh(2, 2), Router()), r"cycle\[0\]: -1"),
-        (lambda: simulate_packets([0], [0], [0], 0, Mesh(2, 2), Router()), r"n_flits\[0\]: 0, want 1"),
-        (lambda: simulate_packets([0, 1], [0], [0, 0], 1, Mesh(2, 2), Router()), r"src: 1 values, want 2"),
+        (lambda: simulate_packets([0], [0], [0], 0, Mesh(2, 2), Router()), r"n_flits\[0\]: 0, expected 1"),
+        (lambda: simulate_packets([0, 1], [0], [0, 0], 1, Mesh(2, 2), Router()), r"src: 1 values, expected 2"),
         (lambda: simulate_packets([0.5], [0], [0], 1, Mesh(2, 2), Router()), r"cycle: float64"),
         (lambda: simulate_packets([[0]], [0], [0], 1, Mesh(2, 2), Router()), r"cycle: int64 of shape \(1, 1\)"),
-        (lambda: Mesh(0, 2), r"mesh\.x: 0, want 1"),
+        (lambda: Mesh(0, 2), r"mesh\.x: 0, expected 1"),
         (lambda: Mesh(2, 2, extra=np.zeros((4, 4), np.int64)), r"mesh\.extra: shape \(4, 4\), want \(4, 5\)"),
-        (lambda: Mesh(2, 2, interval=np.zeros((4, 5), np.int64)), r"mesh\.interval: 0, want 1"),
-        (lambda: Router("Q"), r"router\.family: 'Q', want one of P, N, R, V"),
-        (lambda: Router("P", 0), r"router\.buffer_flits: 0, want 1"),
-        (lambda: Router.named("eight"), r"router: 'eight', want a family and a depth such as P8"),
+        (lambda: Mesh(2, 2, interval=np.zeros((4, 5), np.int64)), r"mesh\.interval: 0, expected 1"),
+        (lambda: Router("Q"), r"router\.family: 'Q', expected one of P, N, R, V"),
+        (lambda: Router("P", 0), r"router\.buffer_flits: 0, expected 1"),
+        (lambda: Router.named("eight"), r"router: 'eight', expected a family and a depth such as P8"),
     ],
 )
 def test_wrong_input_is_refused(call, message):
