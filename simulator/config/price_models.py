@@ -91,11 +91,18 @@ def sram_energy(capacity_bytes: int, word_bits: int, node_nm: float, cell: str, 
         value=cells[cell] * scale * factor,
         low=min(cells.values()) * scale * least,
         high=max(cells.values()) * scale * most,
-        grade="published-model" if at == node_nm and access == "read" and KIB[0] <= kib <= KIB[-1] else "scaled",
+        grade=_sram_grade(at, node_nm, access == "read" and KIB[0] <= kib <= KIB[-1]),
         note=note,
         key=CACTI_KEY,
         citation=CACTI,
     )
+
+
+def _sram_grade(at: float, node_nm: float, in_table: bool) -> str:
+    """A row of CACTI; scaled from one; or assumed, below its smallest node: SRAM shrank less than logic there."""
+    if node_nm < at:
+        return "assumed"
+    return "published-model" if at == node_nm and in_table else "scaled"
 
 
 def sram_area_mm2(capacity_bytes: int, word_bits: int, node_nm: float, cell: str) -> float:

@@ -142,10 +142,10 @@ def _energy(run: Run, bands: bool) -> dict[str, Any]:
 
 
 def _uncertainty(found: Uncertainty) -> dict[str, Any]:
-    """Quantiles of the energy of the whole trace under prices drawn from their ranges."""
+    """The energy of the whole trace with all prices at one end of their ranges, and quantiles of draws from them."""
     bands = found.bands().set_index("owner")
     return {
-        "meaning": "quantiles 5, 50 and 95 % over prices drawn from their ranges; those without one stay",
+        "meaning": "low, high: all prices at that end of their ranges; q05, median, q95: quantiles of draws from them",
         "draws": found.draws,
         "seed": found.seed,
         "share_with_range": found.ranged_share,

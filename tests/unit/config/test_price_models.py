@@ -67,7 +67,7 @@ def test_area():
 def test_beyond_22_nm_memories_are_scaled_as_logic_and_say_so():
     made = sram_energy(128 * 1024, 64, 14, "LSTP", **READ)
     assert made.value == pytest.approx(6.00 * energy_factor(22, 0.8, 14, 0.8), rel=1e-12)
-    assert made.grade == "scaled"
+    assert made.grade == "assumed"
     assert "memories shrink less" in made.note
 
 
