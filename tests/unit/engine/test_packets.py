@@ -145,7 +145,7 @@ def test_idle_time_costs_nothing():
         (lambda: simulate_packets([0.5], [0], [0], 1, Mesh(2, 2), Router()), r"cycle: float64"),
         (lambda: simulate_packets([[0]], [0], [0], 1, Mesh(2, 2), Router()), r"cycle: int64 of shape \(1, 1\)"),
         (lambda: Mesh(0, 2), r"mesh\.x: 0, expected 1"),
-        (lambda: Mesh(2, 2, extra=np.zeros((4, 4), np.int64)), r"mesh\.extra: shape \(4, 4\), want \(4, 5\)"),
+        (lambda: Mesh(2, 2, extra=np.zeros((4, 4), np.int64)), r"mesh\.extra: shape \(4, 4\), expected \(4, 5\)"),
         (lambda: Mesh(2, 2, interval=np.zeros((4, 5), np.int64)), r"mesh\.interval: 0, expected 1"),
         (lambda: Router("Q"), r"router\.family: 'Q', expected one of P, N, R, V"),
         (lambda: Router("P", 0), r"router\.buffer_flits: 0, expected 1"),
