@@ -16,7 +16,7 @@ from simulator.config.chip_core import Core
 from simulator.config.chip_network import Noc
 from simulator.config.chip_rules import broken_chip_rules
 from simulator.config.core_widths import CoreWidth, CoreWidths
-from simulator.config.fields import (
+from simulator.config.field_types import (
     RULES_APART,
     AreaMm2,
     Count,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from simulator.config.fields import SLIP, Expected, broken_rule
+from simulator.config.field_types import SLIP, Expected, broken_rule
 
 Cores = int | Literal["auto"]
 EXPECTED = "auto, a whole number of at least 1, or a mapping of names to these"

@@ -16,7 +16,7 @@ import yaml
 from pydantic import Field
 
 from simulator.config.core_widths import CoreWidth, CoreWidths
-from simulator.config.fields import Count, Frozen
+from simulator.config.field_types import Count, Frozen
 from simulator.config.source_position import Problem, in_order
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import key_place, validate
