@@ -65,7 +65,8 @@ def cost_table(works: Sequence[StageWork], model: CostModel, own: Mapped, pipeli
     token, energy, cores, vector = (np.full(shape, NEVER) for _ in range(4))
     barriers, parts, steps = np.zeros(shape), np.full((*shape, 4), NEVER), np.full((*shape, n_steps), NEVER)
     for s, (work, some) in enumerate(zip(works, found, strict=True)):
-        cost, n = model.cost(work, some, _typical(work, len(works)) if pipelined else None), len(some)
+        spikes = _typical(work, len(works)) if pipelined else None
+        cost, n = model.cost(work, some, own.placement.n_chips, spikes), len(some)
         token[s, :n], energy[s, :n], cores[s, :n] = cost.token_ps, cost.energy_pj, cost.cores
         barriers[s, :n], vector[s, :n] = cost.barriers, _of_ops(cost.vector_ps, pipelined)
         parts[s, :n] = np.stack([cost.collect_ps, cost.exchange_ps, cost.soma_ps, cost.reduce_ps], axis=1)
@@ -77,7 +78,7 @@ def cost_table(works: Sequence[StageWork], model: CostModel, own: Mapped, pipeli
 
 def candidates_of(work: StageWork, chip: ChipConfig, own: Mapped) -> Candidates:
     """Candidates of a stage whose homes hold its neurons and its part of the memory."""
-    bits = sum(item.bits for item in work.stored if item.store == "memory")
+    bits = sum(item.bits for item in own.stored if item.stage == work.stage.stage_id and item.store == "memory")
     bound = 8 * (chip.memory.capacity or bits or 1)
     least = max(
         ceil_div(work.stage.width, chip.core.limits.neurons),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ from simulator.engine.spike_steps import replay_code
 from simulator.engine.storage_traffic import dram_ps
 from simulator.engine.vector import op_ps, op_work
 from simulator.mapping.flows import exchange_rounds
-from simulator.mapping.storage import Store, Stored, settled_at, stores, unsettled
+from simulator.mapping.storage import Store
 from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Layer, Op, Stage
 
@@ -56,8 +56,10 @@ class StageWork:
         Share of the tokens of the trace that the stage works on.
     trace
         The N tokens that the stage works on.
-    stored
-        What lies in memory at the homes, ``auto`` where their number decides.
+    stores
+        Memory of each op that is not behind the vector unit.
+    fits_at
+        Op whose data `auto` put into DRAM -> fewest home cores whose memory holds it.
     """
 
     stage: Stage
@@ -68,7 +70,8 @@ class StageWork:
     exchanges: int
     share: float
     trace: Trace
-    stored: tuple[Stored, ...]
+    stores: dict[str, Store]
+    fits_at: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def mean_spikes(self) -> Floats:
@@ -83,32 +86,37 @@ class StageWork:
 
     def op_counts(self, op: Op, chip: ChipConfig, n_homes: int) -> dict[str, Ints]:
         """Counts of an op on ``n_homes`` cores, int64 [N] each."""
-        return op_work(op, self.trace, chip, self.store_of(op, chip, n_homes), n_homes)
+        return op_work(op, self.trace, chip, self.store(op, n_homes), n_homes)
 
-    def store_of(self, op: Op, chip: ChipConfig, n_homes: int) -> Store:
-        """Memory of an op on ``n_homes`` cores."""
-        return stores(settled_at(self.stored, chip, n_homes), self.trace, [self.stage]).get(op.op_id, "memory")
+    def store(self, op: Op, n_homes: int) -> Store:
+        """Memory of the data of an op on ``n_homes`` cores."""
+        if op.op_id in self.fits_at and n_homes >= self.fits_at[op.op_id]:
+            return "memory"
+        return self.stores.get(op.op_id, "memory")
 
 
 def stage_works(
-    trace: Trace, chip: ChipConfig, stored: Sequence[Stored], whole: Trace | None = None
+    trace: Trace,
+    chip: ChipConfig,
+    stores: dict[str, Store],
+    whole: Trace | None = None,
+    fits_at: dict[str, int] | None = None,
 ) -> list[StageWork]:
-    """The work of every stage of ``trace`` as ``chip`` replays it, in program order, with what lies in memory.
+    """The work of every stage of ``trace`` as ``chip`` replays it, in program order.
 
     ``whole`` is the trace of which ``trace`` is a sample: a stage works on its share of the tokens of that one.
+    ``stores`` and ``fits_at`` are those of `simulator.mapping.storage`.
     """
     width = {stage.stage_id: stage.width for stage in trace.stages}
-    items: dict[str, list[Stored]] = {stage.stage_id: [] for stage in trace.stages}
-    for item in stored:
-        items[item.stage].append(unsettled(item, chip))
-    works = [_stage_work(stage, trace, chip, tuple(items[stage.stage_id]), width) for stage in trace.stages]
+    works = [_stage_work(stage, trace, chip, stores, width) for stage in trace.stages]
+    works = [replace(work, fits_at=fits_at or {}) for work in works]
     if whole is None:
         return works
     return [replace(work, share=float(whole.works(work.stage).mean())) for work in works]
 
 
 def _stage_work(
-    stage: Stage, trace: Trace, chip: ChipConfig, stored: tuple[Stored, ...], width: dict[str, int]
+    stage: Stage, trace: Trace, chip: ChipConfig, stores: dict[str, Store], width: dict[str, int]
 ) -> StageWork:
     works = trace.works(stage)
     working = trace if works.all() else trace.take(works)
@@ -122,7 +130,7 @@ def _stage_work(
         exchanges=exchange_rounds(stage, trace),
         share=float(works.mean()),
         trace=working,
-        stored=stored,
+        stores=stores,
     )
 
 

@@ -62,13 +62,31 @@ def place_storage(trace: Trace, chip: ChipConfig, placement: Placement) -> tuple
     return tuple(_settled(stored, chip, placement))
 
 
-def stores(stored: Sequence[Stored], trace: Trace, stages: Sequence[Stage] | None = None) -> dict[str, Store]:
+def stores(stored: Sequence[Stored], trace: Trace) -> dict[str, Store]:
     """Op -> memory of what it reads and writes, for the ops of all that is not behind the vector unit."""
     moved: dict[str, Store] = {item.owner: item.store for item in stored if item.store != "memory"}
-    for stage in trace.stages if stages is None else stages:
+    for stage in trace.stages:
         at = {moved[op_id] for op_id in stage.ops if op_id in moved and trace.op_by_id[op_id].kind == "kv_cache"}
         moved |= {op_id: store for store in at for op_id in stage.ops if trace.op_by_id[op_id].kind in ("qk", "pv")}
     return moved
+
+
+def fits_at(stored: Sequence[Stored], trace: Trace, chip: ChipConfig) -> dict[str, int]:
+    """Op -> fewest home cores whose memory holds its data, for those that `auto` put into DRAM on fewer.
+
+    What else of the stage lies in memory is spread over these cores as well.
+    """
+    capacity = chip.memory.capacity or 0
+    found: dict[str, int] = {}
+    for stage in trace.stages:
+        bits = sum(item.bits for item in stored if item.stage == stage.stage_id and item.store == "memory")
+        for item in (item for item in stored if item.stage == stage.stage_id and item.store == "dram"):
+            if capacity and getattr(chip.mapping, item.kind) == "auto":
+                bits += item.bits
+                found[item.owner] = ceil_div(bits, 8 * capacity)
+        at = [found[op_id] for op_id in stage.ops if op_id in found and trace.op_by_id[op_id].kind == "kv_cache"]
+        found |= {op_id: n for n in at for op_id in stage.ops if trace.op_by_id[op_id].kind in ("qk", "pv")}
+    return found
 
 
 def memory_bytes(stored: Sequence[Stored], placement: Placement) -> dict[int, Counter[Kind]]:
@@ -152,27 +170,6 @@ def _settled(stored: Sequence[Stored], chip: ChipConfig, placement: Placement) -
             item = replace(item, store="memory" if fits else away)
             if fits:
                 used |= {core: used.get(core, 0) + share for core in homes}
-        settled.append(item)
-    return settled
-
-
-def unsettled(item: Stored, chip: ChipConfig) -> Stored:
-    """``item`` with store ``auto`` where the chip file leaves it to the room that there is."""
-    asked = getattr(chip.mapping, item.kind, item.store)
-    return replace(item, store="auto") if asked == "auto" else item
-
-
-def settled_at(stored: Sequence[Stored], chip: ChipConfig, n_homes: int) -> list[Stored]:
-    """What lies at the homes of one stage, `_settled` for ``n_homes`` cores that no other stage uses."""
-    away: Store = "memory" if chip.dram is None else "dram"
-    share = [ceil_div(item.bits, 8 * n_homes) for item in stored]
-    used = sum(part for part, item in zip(share, stored, strict=True) if item.store == "memory")
-    settled = []
-    for part, item in zip(share, stored, strict=True):
-        if item.store == "auto":
-            fits = used + part <= (chip.memory.capacity or 0)
-            used += part if fits else 0
-            item = replace(item, store="memory" if fits else away)
         settled.append(item)
     return settled
 

@@ -11,6 +11,7 @@ from simulator.config.time_bounds import at_time_bound
 from simulator.mapper.estimate import estimate
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import stage_works
+from simulator.mapping.storage import stores
 from simulator.report.run import Run, once_per_run
 
 SAMPLED_TOKENS = 4  # that stand for the trace; both ends take the same ones
@@ -36,6 +37,6 @@ def _closed_form_ps(run: Run, chip: ChipConfig) -> float:
     places = np.unique(np.linspace(0, trace.n_tokens - 1, min(trace.n_tokens, SAMPLED_TOKENS)).round().astype(np.int64))
     sample = trace.take(places)
     mapped = replace(run.mapped, chip=chip)
-    works = stage_works(sample, chip, mapped.stored, whole=trace)
+    works = stage_works(sample, chip, stores(mapped.stored, sample), whole=trace)
     works = [work for work in works if work.trace.n_tokens]
     return estimate(mapped, works, CostModel(chip), pipelined=run.result.steady.pipelined).interval_ps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from factories import make_chip, make_dram, make_trace
+from factories import make_chip, make_trace
 
 from simulator.config.chip_files import load_chip
 from simulator.energy.ledger import build_ledger
@@ -14,7 +14,7 @@ from simulator.mapper.optimize import optimize
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import spikes_per_step, stage_works
 from simulator.mapping.place import map_trace
-from simulator.mapping.storage import Stored, settled_at
+from simulator.mapping.storage import stores
 from simulator.report.steady_figures import steady_pj
 from simulator.shipped import find_trace
 from simulator.trace.trace_files import load_trace
@@ -28,7 +28,7 @@ def test_the_closed_form_is_within_a_tenth_of_the_engine_on_the_shipped_trace(ch
     trace = load_trace(find_trace("shakespeare-ternary-T15")).take(slice(40, 44))
     mapped = map_trace(trace, chip)
     trace = mapped.trace
-    found = estimate(mapped, stage_works(trace, chip, mapped.stored), CostModel(chip), pipelined=False)
+    found = estimate(mapped, stage_works(trace, chip, stores(mapped.stored, trace)), CostModel(chip), pipelined=False)
     result = replay(mapped)
     assert found.interval_ps == pytest.approx(result.total_ps / trace.n_tokens, rel=0.1)
     assert found.energy_pj == pytest.approx(build_ledger(result, chip).total_pj / trace.n_tokens, rel=0.1)
@@ -50,7 +50,7 @@ def test_a_head_that_works_once_is_charged_to_all_tokens_of_the_prompt_and_no_ro
     """Its time over all tokens, and the leakage of all chips in it."""
     chip = make_chip(schedule={"kind": "pipelined", "logits": "last"})
     mapped = map_trace(make_trace(n_tokens=8), chip)
-    works, model = stage_works(mapped.trace, chip, mapped.stored), CostModel(chip)
+    works, model = stage_works(mapped.trace, chip, stores(mapped.stored, mapped.trace)), CostModel(chip)
     whole = estimate(mapped, works, model, pipelined=True)
     head = [i for i, work in enumerate(works) if work.share < 0.5]
     assert [works[i].share for i in head] == [1 / 8] * len(head)
@@ -64,11 +64,3 @@ def test_spikes_of_a_timestep_are_those_that_the_code_sends_in_it():
     counts = trace.spike_counts(stage.stream)
     for t, sent in enumerate(spikes_per_step(stage, trace, chip).T):
         assert sent.tolist() == np.count_nonzero(trace.encoding.spikes_in_timestep(counts, t), axis=1).tolist()
-
-
-def test_a_kv_cache_lies_in_memory_where_the_homes_are_enough_for_it():
-    """1,280 bits of cache, 640 of values: 240 bytes on one core, 120 on each of two, of which each holds 128."""
-    chip = make_chip(mapping={"kv_cache": "auto"}, memory__capacity="128 B", dram=make_dram())
-    items = [Stored("s", "s.kv_cache", "kv_cache", "auto", 1280), Stored("s", "s", "values", "memory", 640)]
-    assert [item.store for item in settled_at(items, chip, 1)] == ["dram", "memory"]
-    assert [item.store for item in settled_at(items, chip, 2)] == ["memory", "memory"]

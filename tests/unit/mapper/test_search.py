@@ -15,6 +15,7 @@ from simulator.mapper.search import OBJECTIVES, Point, Search, front
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import stage_works
 from simulator.mapping.place import map_trace
+from simulator.mapping.storage import stores
 from simulator.trace.synthetic import synthetic_trace
 
 
@@ -22,7 +23,7 @@ def searched(chip: ChipConfig, sizes: list[int]) -> tuple[Search, CostTable]:
     trace = synthetic_trace("poisson", sizes, tokens=3)
     mapped = map_trace(trace, chip)
     model = CostModel(chip)
-    table = cost_table(stage_works(trace, chip, mapped.stored), model, mapped)
+    table = cost_table(stage_works(trace, chip, stores(mapped.stored, trace)), model, mapped)
     return Search(table, model, chip.schedule.kind == "pipelined"), table
 
 
@@ -63,7 +64,7 @@ def test_a_head_that_serves_few_tokens_does_not_set_the_round():
     trace = synthetic_trace("poisson", [6, 4, 5], tokens=3)
     mapped = map_trace(trace, chip)
     model = CostModel(chip)
-    works = stage_works(trace, chip, mapped.stored)
+    works = stage_works(trace, chip, stores(mapped.stored, trace))
     often = cost_table(works, model, mapped)
     never, seldom = (
         cost_table([*works[:-1], replace(works[-1], share=share)], model, mapped) for share in (0.0, 1 / 16)
