@@ -24,6 +24,7 @@ COMMANDS = (
         "rerun",
         "claims",
         "defend",
+        "band",
         "export-ert",
         "import-ert",
         "breakeven",

@@ -12,7 +12,7 @@ from simulator.config.chip import ChipConfig
 from simulator.engine.kernels.carry import NetworkArrays
 from simulator.engine.kernels.network_records import LinkTotals
 from simulator.engine.kernels.value_transfer import ValuePackets, run_transfer
-from simulator.engine.network.links import N_PORTS, link_timing
+from simulator.engine.network.links import DIRECTIONS, N_PORTS, link_timing
 from simulator.engine.network.shape import Mesh, Router, network_arrays, peak_queue, wait_units
 from simulator.mapping.placement import Placement
 
@@ -60,7 +60,13 @@ class Network:
     @property
     def peak_load(self) -> float:
         """Highest share of time in which an output was busy in any step; 0 but in the closed forms."""
-        return 0.0 if self.arrays.closed is None else float(self.arrays.closed.peak.max())
+        return 0.0 if self.arrays.closed is None else float(self.arrays.closed.peak[0])
+
+    @property
+    def peak_port(self) -> tuple[int, str]:
+        """Router and output of `peak_load`, in the words of the links table."""
+        port = 0 if self.arrays.closed is None else int(self.arrays.closed.peak[1])
+        return port >> 3, (*DIRECTIONS, "local")[port & 7]
 
     @contextmanager
     def standing_for(self, weight: int) -> Iterator[None]:
