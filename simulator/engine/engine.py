@@ -235,7 +235,7 @@ class _Simulation:
     def overload(self) -> str:
         """Which output has more to do than the mean of steady traffic describes, in a line; empty where none has."""
         network = max(self.networks, key=lambda found: found.peak_load)
-        if network.peak_load <= ESTIMATE_LOAD_MAX:
+        if self.setting.chip.noc.model != "estimate" or network.peak_load <= ESTIMATE_LOAD_MAX:
             return ""
         router, output = network.peak_port
         return (
