@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from simulator.config.chip_files import chips_directory
+from simulator.config.chip_inheritance import is_path, shown_path
 from simulator.config.constraints import parse_constraint
-from simulator.config.extends import is_path, shown_path
-from simulator.config.fields import Count, Expected, Frozen, Name, Text
+from simulator.config.field_types import Count, Expected, Frozen, Name, Text
 from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.sweep_axes import Axis, AxisValue, Range, identity
 from simulator.config.sweep_checks import CHIP_AXIS, chip_problems, is_capture_axis
@@ -81,6 +81,11 @@ class SweepConfig(Frozen):
     )
     samples: Count | None = Field(default=None, description="how many points sobol, lhs and optuna draw")
     seed: Annotated[int, Field(ge=0, strict=True)] = Field(default=0, description="of the drawing modes")
+    mapping: Literal["auto", "chip"] | None = Field(
+        default=None,
+        description="auto: every point has the widths that the mapper chooses for it; chip: those of the chip file;"
+        " default: chip where an axis is a price, whose effect alone then shows, else auto",
+    )
     objectives: Annotated[tuple[Text, ...], Field(min_length=1)] = Field(
         description="result keys to minimize, such as energy.per_token_pj"
     )

@@ -16,14 +16,14 @@ from simulator.engine.engine import replay
 from simulator.errors import CapacityError, SpikewattError
 from simulator.mapper.cost_table import CostTable, cost_table
 from simulator.mapper.estimate import Estimate, estimate, trace_total
-from simulator.mapper.mapping_file import MappingFile, mapping_of, pattern_of
+from simulator.mapper.mapping_file import MappingFile, ScheduleKind, mapping_of, pattern_of
 from simulator.mapper.search import Objective, Point, Search, front, objective_value
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import StageWork, stage_works
 from simulator.mapping.capacity import Cut
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
-from simulator.mapping.storage import stores
+from simulator.mapping.storage import fits_at, stores
 from simulator.mapping.widths import Widths
 from simulator.trace.trace import DECODE, Trace
 
@@ -35,7 +35,7 @@ MAX_CHIPS = 64
 CLAIM = 0.1  # largest difference between closed form and engine, relative
 
 Progress = Callable[[str], None]
-ScheduleKind = Literal["sequential", "pipelined"]
+Planned = Literal["sequential", "pipelined"]
 Width = TypeVar("Width")
 
 
@@ -91,24 +91,37 @@ class Optimized:
         What is left out -> the estimate without it.
     candidates
         Candidates of all stages that were costed.
+    kind
+        `schedule.kind` of the chip, of which ``schedule`` is what most tokens follow.
     """
 
     objective: Objective
-    schedule: ScheduleKind
+    schedule: Planned
     best: Placed
     own: Placed
     front: tuple[Point, ...]
     checked: tuple[Checked, ...]
     without: tuple[tuple[str, Estimate], ...]
     candidates: int
+    kind: ScheduleKind
 
     @property
     def mapping(self) -> MappingFile:
         """The chosen widths as a file; none where the chip file's own mapping stays."""
-        return mapping_of(self.best.widths or Widths(), self.objective, self.schedule)
+        return mapping_of(self.best.widths or Widths(), self.objective, self.kind)
 
 
-def schedule_of(chip: ChipConfig, trace: Trace) -> ScheduleKind:
+def fixed_by(chip: ChipConfig) -> str | None:
+    """The key of a chip file that decides its widths or lets blocks share cores, so that the mapper has no say."""
+    mapping = chip.mapping
+    if mapping.weights == "streamed":
+        return "mapping.weights"
+    if mapping.share_cores:
+        return "mapping.share_cores"
+    return "mapping.strategy" if "strategy" in mapping.model_fields_set else None
+
+
+def schedule_of(chip: ChipConfig, trace: Trace) -> Planned:
     """Schedule that the mapper plans for: that of the chip; ``auto`` pipelines prompts."""
     if chip.schedule.kind in ("sequential", "pipelined"):
         return chip.schedule.kind
@@ -146,7 +159,9 @@ class Mapper:
         own_mapped = map_trace(self.trace, self.chip)
         whole = own_mapped.trace
         sample = whole.take(evenly(whole.n_tokens, SAMPLE_TOKENS))
-        works = stage_works(sample, self.chip, stores(own_mapped.stored, whole), whole)
+        fits = fits_at(own_mapped.stored, whole, self.chip)
+        works = stage_works(sample, self.chip, stores(own_mapped.stored, whole), whole, fits)
+        self.model.uses_dram = own_mapped.uses_dram
         own = self._placed(None, own_mapped, works)
         self._say("costs of all candidates")
         table = cost_table(works, self.model, own_mapped, self.schedule == "pipelined")
@@ -161,7 +176,8 @@ class Mapper:
         if check and best is not own and not self._beats_own(checked[-1]):
             best, checked = own, tuple(self._check(None, network) for network in ("ideal", "cycle"))
         without = tuple(self._without(best, own, works))
-        return Optimized(self.objective, self.schedule, best, own, tuple(front(points)), checked, without, table.size)
+        found = tuple(front(points)), checked, without, table.size
+        return Optimized(self.objective, self.schedule, best, own, *found, self.chip.schedule.kind)
 
     def _placed(self, widths: Widths | None, mapped: Mapped, works: list[StageWork]) -> Placed:
         return Placed(widths, mapped, estimate(mapped, works, self.model, self.schedule == "pipelined"))
@@ -199,7 +215,9 @@ class Mapper:
         chip = self.chip.model_copy(update={"noc": noc, "schedule": schedule})
         mapped = map_trace(some, chip, widths)
         works = stage_works(mapped.trace, chip, stores(mapped.stored, some))
-        closed_ps, closed_pj = trace_total(mapped, works, CostModel(chip), self.schedule == "pipelined")
+        closed_ps, closed_pj = trace_total(
+            mapped, works, CostModel(chip, mapped.uses_dram), self.schedule == "pipelined"
+        )
         result = replay(mapped)
         return Checked(network, closed_pj, closed_ps, build_ledger(result, chip, True).total_pj, float(result.total_ps))
 

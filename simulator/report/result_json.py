@@ -15,6 +15,7 @@ from simulator.engine.service import service
 from simulator.report.analytic import analytic_dict
 from simulator.report.run import DenseTwin, Run
 from simulator.report.run_manifest import chip_sha256
+from simulator.report.sampling_error import sampling_dict
 from simulator.report.static_table import static_dict
 from simulator.report.steady_figures import steady_energy_pj, steady_tokens_per_s
 from simulator.report.storage_table import storage_dict
@@ -49,6 +50,7 @@ def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | N
         "static": static_dict(run),
         "latency": same["latency"],
         "steady": _steady(run),
+        "sampling": sampling_dict(run),
         "phases": _phases(run),
         "counts": same["counts"],
         "neurobench": same["neurobench"],
@@ -190,6 +192,8 @@ def _dense(dense: DenseTwin, chip: ChipConfig) -> dict[str, Any]:
         "energy_per_token_pj": dense.energy_per_token_pj,
         "latency_ps": dense.latency_ps,
         "latency_per_token_ps": dense.latency_per_token_ps,
+        "steady_energy_per_token_pj": dense.steady_pj,
+        "steady_time_per_token_ps": dense.steady_ps,
         "time_util": _rate(dense.time_util),
         "area_mm2": dense.area_mm2,
     }
