@@ -23,7 +23,7 @@ from simulator.trace.trace_program import Stage
 MIB = 1 << 20
 # Measured: what compiled kernels and the page add to a process, and tables of results to each token and its stages.
 LATER_BYTES = 125 * MIB
-TOKEN_BYTES, STAGE_TOKEN_BYTES = 600, 300
+TOKEN_BYTES, STAGE_TOKEN_BYTES = 140, 530
 
 
 def check_placement(mapped: Mapped) -> None:

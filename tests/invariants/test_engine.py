@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from profiles import examples
 
 from simulator.config.chip import BarrierPoint, ChipConfig
-from simulator.config.fields import Frozen
+from simulator.config.field_types import Frozen
 from simulator.config.provenance import Delay
 from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import replay
