@@ -1,4 +1,4 @@
-"""The report of a run as one HTML file: no script, nothing to fetch, readable on paper and by a screen reader."""
+"""The report of a run as one HTML file: nothing to fetch, complete without script, readable on paper."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from simulator.report.run_manifest import manifest_dict
 from simulator.report.storage_table import storage_line
 from simulator.report.tables import assumption_table, comparison_table, layer_table, phase_table, waits_finding
 from simulator.report.unit_table import unit_finding, unit_table
+from simulator.report.what_if import what_if_json, what_if_of_run
 
 REPORT = "report.html"
 SHOWN_ELSEWHERE = {"warnings", "files", "schema", "schema_version"}  # keys of records that the page has a place for
@@ -35,7 +36,9 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
     comparison = comparison_table(run)
     return render_page(
         "report.html.j2",
+        scripts=("page_tables.js", "what_if.js"),
         run=run,
+        repricing=what_if_json(what_if_of_run(run)),
         facts=list(_facts(run)),
         headline=list(headline(run)),
         comparison=as_cells(comparison.drop(columns=["energy_pj", "scope"])),

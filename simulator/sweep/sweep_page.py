@@ -31,6 +31,7 @@ def render_sweep(result: SweepResult, config: SweepConfig, command: str) -> str:
     failed = frame[frame["status"] == FAILED]
     return render_page(
         "sweep.html.j2",
+        scripts=("page_tables.js",),
         config=config,
         facts=_facts(result, config),
         finding=front_finding(result),

@@ -1,0 +1,137 @@
+"""The data of the what-if view: what a browser needs to price finished counts again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from simulator.actions import COMPONENTS
+from simulator.engine.timing import PIPELINE
+from simulator.report.compare import Finished
+from simulator.report.report_reading import read_table
+from simulator.report.run import Run
+from simulator.report.tables import assumption_table, layer_table, split_block
+
+FACT = ["pj_per_count", "low_pj_per_count", "high_pj_per_count", "citation", "note"]  # one fact has these in common
+PRICE_NUMBERS = ("pj_per_count", "low_pj_per_count", "high_pj_per_count")
+
+
+def what_if_of_run(run: Run) -> dict[str, Any]:
+    """`what_if` of one run."""
+    owners = layer_table(run)[["owner", "stage"]]
+    return what_if([_report("this report", run.ledger.rows, assumption_table(run), owners, run.result.stages, run)])
+
+
+def what_if_of_reports(reports: Sequence[Finished]) -> dict[str, Any]:
+    """`what_if` of finished reports, read from their folders.
+
+    Raises
+    ------
+    OutputError
+        A report lacks a file or a column.
+    """
+    return what_if([_of_finished(report) for report in reports])
+
+
+def what_if(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the script of the page reads: the ``reports``, and the ``groups`` of prices that one slider moves.
+
+    Energy is the reported total plus the sum of count x change of price, so at the start it is the total to the last
+    bit. Prices that state one fact (the two directions of a hop) share a slider. The largest energy comes first.
+    """
+    facts: dict[str, list[str]] = {}
+    energy: dict[str, float] = {}
+    for report in reports:
+        for price in report["prices"]:
+            name = price["name"]
+            group = facts.setdefault(price["fact"], [])
+            if name not in (known for names in facts.values() for known in names):
+                group.append(name)
+            energy[name] = max(energy.get(name, 0.0), price.pop("energy") / report["total"] if report["total"] else 0.0)
+            del price["fact"]
+    groups = [names for names in facts.values() if names]
+    groups.sort(key=lambda names: -sum(energy[name] for name in names))
+    colors = {name: component.look.color for name, component in COMPONENTS.items()}
+    return {"reports": list(reports), "groups": groups, "colors": colors}
+
+
+def what_if_json(data: dict[str, Any]) -> Markup:
+    """The data as JSON that can stand inside a ``<script>`` element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c"))  # the only character that could close the element
+
+
+def _of_finished(report: Finished) -> dict[str, Any]:
+    folder = report.folder
+    texts = ("action", "unit", "path", "grade", "citation")
+    prices = read_table(folder / "assumptions.csv", texts, ("energy_pj",), PRICE_NUMBERS)
+    prices["note"] = prices["note"].astype(object).where(prices["note"].notna(), "") if "note" in prices else ""
+    owners = read_table(folder / "layers.csv", ("owner", "stage"), ())[["owner", "stage"]]
+    return _report(report.label, report.ledger, prices, owners, report.stages, report)
+
+
+def _report(
+    label: str,
+    ledger: pd.DataFrame,
+    prices: pd.DataFrame,
+    owners: pd.DataFrame,
+    stages: pd.DataFrame,
+    of: Run | Finished,
+) -> dict[str, Any]:
+    """One report: its total, its prices, the stages with their times, and the counts of every owner by price."""
+    priced = prices.dropna(subset=["pj_per_count"]).reset_index(drop=True)
+    number = {action: i for i, action in enumerate(priced["action"])}
+    kind_of = {owner: split_block(stage)[1] for owner, stage in owners.itertuples(index=False)}
+    times = {split_block(stage)[1]: 0 for stage in stages["stage"]}
+    for stage, time in zip(stages["stage"], stages["total_ps"], strict=True):
+        times[split_block(stage)[1]] += int(time)
+    kinds = list(dict.fromkeys([*times, *kind_of.values()]))
+    place = {kind: i for i, kind in enumerate(kinds)}
+    return {
+        "label": label,
+        "chip": of.chip.name if isinstance(of, Run) else of.result["chip"]["name"],
+        "tokens": of.n_tokens,
+        "total": of.ledger.total_pj if isinstance(of, Run) else of.result["energy"]["total_pj"],
+        "prices": [_price(row) for row in priced.to_dict("records")],
+        "stages": kinds,
+        # static power is charged by time; stages of a pipeline share theirs
+        "times": [] if PIPELINE in times else [times.get(kind, 0) for kind in kinds],
+        "owners": list(_owners(ledger, number, kind_of, place)),
+    }
+
+
+def _price(row: dict[Any, Any]) -> dict[str, Any]:
+    """One price: its value and range in pJ (static power: W), and what is known of it."""
+    value, low, high = (None if pd.isna(row[name]) else float(row[name]) for name in PRICE_NUMBERS)
+    power = str(row["unit"]) == "pJ/chip-ps"
+    return {
+        "name": row["action"],
+        "value": value,
+        "low": low,
+        "high": high,
+        "per": "" if power else str(row["unit"]).partition("/")[2],
+        "unit": "W" if power else "J",
+        "grade": row["grade"],
+        "path": row["path"],
+        "source": row["citation"] + (f". Note: {row['note']}" if row["note"] else ""),
+        "fact": json.dumps([str(row[name]) for name in FACT]),
+        "energy": float(row["energy_pj"]),
+    }
+
+
+def _owners(
+    ledger: pd.DataFrame, number: dict[str, int], kind_of: dict[str, str], place: dict[str, int]
+) -> Iterable[list[Any]]:
+    """Per owner: its name, the number of its stage, then number of a price and count in turn."""
+    actions = ledger["component"] + "." + ledger["action"]
+    counts: dict[str, list[int]] = {}
+    for owner, action, count in zip(ledger["owner"], actions, ledger["count"], strict=True):
+        pairs = counts.setdefault(owner, [])
+        if action in number and count:
+            pairs += [number[action], int(count)]
+    for owner, pairs in counts.items():
+        yield [owner, place[kind_of[owner]], *pairs]
