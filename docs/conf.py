@@ -18,6 +18,8 @@ from simulator import __version__  # noqa: E402
 from simulator.cli import app  # noqa: E402
 from simulator.config.chip_reference import chip_reference  # noqa: E402
 from simulator.energy.claims import claims_table  # noqa: E402
+from simulator.energy.silicon_case import silicon_cases  # noqa: E402
+from simulator.energy.silicon_table import recorded_table  # noqa: E402
 
 project = "spikewatt"
 author = "the spikewatt authors"
@@ -66,6 +68,7 @@ generated = HERE / "generated"
 generated.mkdir(exist_ok=True)
 (generated / "chip_fields.md").write_text(chip_reference(), encoding="utf-8")
 (generated / "claims.md").write_text(markdown_table(claims_table()), encoding="utf-8")
+(generated / "silicon.md").write_text(markdown_table(recorded_table(silicon_cases())), encoding="utf-8")
 (generated / "commands.md").write_text(commands(), encoding="utf-8")
 (generated / "public_names.md").write_text(public_names(), encoding="utf-8")
 exclude_patterns += ["generated"]

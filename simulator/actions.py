@@ -126,10 +126,20 @@ _ROWS = (
     Action("sram", "read", ("core", "sram", "read", "energy")),
     Action("sram", "write", ("core", "sram", "write", "energy")),
     Action("sync", "barrier", ("sync", "barrier", "energy")),
-    # In W and counted in chip-picoseconds: 1 W x 1 ps = 1 pJ, like all the others.
+    # In W and counted in chip-picoseconds: 1 W x 1 ps = 1 pJ, like all the others. `power` is one figure for the whole
+    # chip, the others are its parts.
     Action("static", "power", ("chip", "static_power")),
+    Action("static", "core", ("static", "core")),
+    Action("static", "lanes", ("static", "lanes")),
+    Action("static", "sram", ("static", "sram")),
+    Action("static", "accumulators", ("static", "accumulators")),
+    Action("static", "vector", ("static", "vector")),
+    Action("static", "memory", ("static", "memory")),
+    Action("static", "router", ("static", "router")),
+    Action("static", "dram", ("static", "dram")),
+    Action("static", "base", ("static", "base")),
 )
-STATIC_POWER = "static.power"
+STATIC = "static"  # the component whose prices are powers
 # component.action of the ledger -> its row, in the order of the columns of a report
 ACTIONS: dict[str, Action] = {f"{row.component}.{row.action}": row for row in _ROWS}
 
@@ -137,6 +147,16 @@ ACTIONS: dict[str, Action] = {f"{row.component}.{row.action}": row for row in _R
 def billed_components() -> tuple[str, ...]:
     """Components in the order in which `ACTIONS` names them first."""
     return tuple(dict.fromkeys(row.component for row in ACTIONS.values()))
+
+
+def static_actions() -> tuple[str, ...]:
+    """``component.action`` of everything that draws power whether or not anything happens."""
+    return tuple(name for name, row in ACTIONS.items() if row.component == STATIC)
+
+
+def is_power(name: str) -> bool:
+    """Whether the price of ``component.action`` is a power in W, counted in chip-ps."""
+    return name.partition(".")[0] == STATIC
 
 
 def op_actions() -> tuple[str, ...]:

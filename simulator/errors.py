@@ -23,6 +23,31 @@ class SpikewattError(Exception):
         return "\n".join(self.problems)
 
 
+class FieldValueError(ValueError):
+    """A value that a field cannot take, in parts: who knows the place of the value words ``found`` anew.
+
+    Parameters
+    ----------
+    found
+        The value as a user would write it.
+    expected
+        What the field takes, with a hint at its end where one is near.
+    lack
+        What ``found`` lacks, such as ``without a unit``; empty where it lacks nothing.
+    """
+
+    def __init__(self, found: str, expected: str, lack: str = "") -> None:
+        self.found, self.expected, self.lack = found, expected, lack
+        super().__init__(found, expected, lack)  # so that another process gets the parts
+
+    def __str__(self) -> str:
+        return self.text(self.found)
+
+    def text(self, found: str) -> str:
+        """``found ..., expected ...``, with the value in the words of the caller."""
+        return f"found {found}{self.lack and ' '}{self.lack}, expected {self.expected}"
+
+
 class ConfigError(SpikewattError):
     """Every problem of one configuration file: lines of the form ``file:line:col: path: found, expected (help)``."""
 

@@ -1,7 +1,7 @@
 """What ships with the program: chips, sweeps, traces and a small model, by name, wherever it is installed.
 
 A wheel holds them as package data in ``simulator/data``; a checkout, in the top-level folders that the wheel takes them
-from. Presets and shapes of models lie in ``simulator/model`` in both.
+from. Presets and shapes of models lie in ``simulator/model``, measurements and claims in ``simulator/energy`` in both.
 """
 
 from __future__ import annotations
@@ -39,6 +39,16 @@ def shipped_traces() -> dict[str, Path]:
 def shipped_sweeps() -> dict[str, Path]:
     """Name -> file of every shipped sweep, sorted."""
     return _by_name(shipped_folder("chip_configs") / "sweeps", "*.yaml")
+
+
+def shipped_silicon() -> dict[str, Path]:
+    """Name -> file of every measurement on silicon, sorted."""
+    return _by_name(PACKAGE / "energy" / "silicon", "*.yaml")
+
+
+def shipped_claims() -> dict[str, Path]:
+    """Name -> file of every claim of a paper, sorted."""
+    return _by_name(PACKAGE / "energy" / "paper_claims", "*.yaml")
 
 
 def find_trace(name_or_path: str | Path) -> Path:

@@ -11,7 +11,7 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
-from simulator.errors import did_you_mean
+from simulator.errors import FieldValueError, did_you_mean
 
 SI = {"f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9}
 
@@ -70,14 +70,14 @@ def parse_quantity(text: object, dimension: str) -> float | int:
 
     Raises
     ------
-    ValueError
+    FieldValueError
         With ``found ..., expected ...`` in the words of the error lines of the configuration.
     """
-    expected = f"expected {with_article(dimension)} such as '{EXAMPLE[dimension]}'"
+    expected = f"{with_article(dimension)} such as '{EXAMPLE[dimension]}'"
     if isinstance(text, (int, float)) and not isinstance(text, bool) and math.isfinite(text):
-        raise ValueError(f"found {text} without a unit, {expected}")
+        raise FieldValueError(f"{text}", expected, "without a unit")
     if not isinstance(text, str):
-        raise ValueError(f"found {text!r}, {expected}")
+        raise FieldValueError(f"{text!r}", expected)
     return _parse(text, dimension, expected)
 
 
@@ -86,12 +86,12 @@ def _parse(text: str, dimension: str, expected: str) -> float | int:
     text = text.replace("\u03bc", "µ")  # the Greek letter looks like the micro sign
     match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
-        raise ValueError(f"found '{text}', {expected}")
+        raise FieldValueError(f"'{text}'", expected)
     number, unit = match.groups()
     if not unit:
-        raise ValueError(f"found '{text}' without a unit, {expected}")
+        raise FieldValueError(f"'{text}'", expected, "without a unit")
     if unit not in UNITS[dimension]:
-        raise ValueError(_wrong_unit(text, unit, dimension, expected))
+        raise _wrong_unit(text, unit, dimension, expected)
     return _inside(Fraction(number) * UNITS[dimension][unit], dimension, text)
 
 
@@ -101,27 +101,27 @@ def split_quantity(text: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else ("", "")
 
 
-def _wrong_unit(text: str, unit: str, dimension: str, expected: str) -> str:
+def _wrong_unit(text: str, unit: str, dimension: str, expected: str) -> FieldValueError:
     """What to say of a unit that is none of ``dimension``: it may be one of another, or misspelt."""
     other = [name for name, units in UNITS.items() if unit in units]
     if other:
-        return f"found '{text}', which is {with_article(other[0])}, {expected}"
+        return FieldValueError(f"'{text}', which is {with_article(other[0])}", expected)
     plain = unit.lower().replace("i", "")
     alike = [known for known in UNITS[dimension] if known.lower().replace("i", "") == plain]
     if alike:
         hint = f" (did you mean {' or '.join(repr(known) for known in alike)}?)"
     else:
         hint = did_you_mean(unit, UNITS[dimension])
-    return f"found unknown unit '{unit}' in '{text}', {expected}{hint}"
+    return FieldValueError(f"unknown unit '{unit}' in '{text}'", expected + hint)
 
 
 def _inside(exact: Fraction, dimension: str, text: str) -> float | int:
     """The exact value as the type used inside; a time, size or width must come out whole."""
     if dimension in INTEGER:
         if exact.denominator != 1:
-            raise ValueError(f"found '{text}', expected a whole multiple of 1 {INSIDE[dimension]}")
+            raise FieldValueError(f"'{text}'", f"a whole multiple of 1 {INSIDE[dimension]}")
         return int(exact)
     try:
         return float(exact)
     except OverflowError:
-        raise ValueError(f"found '{text}', expected {with_article(dimension)} that a computer can hold") from None
+        raise FieldValueError(f"'{text}'", f"{with_article(dimension)} that a computer can hold") from None

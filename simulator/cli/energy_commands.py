@@ -129,16 +129,27 @@ def validate_silicon(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Replay measurements on real chips whose events are published: measured, simulated, error."""
-    from simulator.energy.silicon import run_case, silicon_notes, silicon_table
-    from simulator.energy.silicon_cases import silicon_cases
+    """Replay measurements on real chips whose events are published: each published part with its error; exit code 1
+    when a part drifts by more than 2 points from the recorded table.
+    """
+    from simulator.energy.silicon_case import silicon_cases
+    from simulator.energy.silicon_run import run_case
+    from simulator.energy.silicon_table import drifted_lines, silicon_notes, silicon_table
 
-    verdicts = [run_case(case) for case in silicon_cases(whole_chip)]
+    outcomes = [outcome for case in silicon_cases() for outcome in run_case(case, whole_chip)]
+    table, notes, drifted = silicon_table(outcomes), silicon_notes(outcomes), drifted_lines(outcomes)
     if as_json:
-        print_json({"cases": json_rows(silicon_table(verdicts)), "notes": silicon_notes(verdicts)})
-        return
-    print_table(silicon_table(verdicts), "measured on silicon and simulated; nothing is tuned on the case tested")
-    for cases, lines in silicon_notes(verdicts).items():
-        typer.echo(f"\n{cases}")
-        for line in lines:
-            typer.echo(f"- {line}")
+        print_json({"parts": json_rows(table), "notes": notes, "drifted": drifted})
+    else:
+        shown = table.drop(columns=["chip", "published"])
+        print_table(
+            shown, "published parts of measurements on silicon, missed targets first; no price is fitted to them"
+        )
+        for points, lines in notes.items():
+            typer.echo(f"\n{points}")
+            for line in lines:
+                typer.echo(f"- {line}")
+    for line in drifted:
+        print_warning(f"drifted: {line}")
+    if drifted:
+        raise typer.Exit(1)

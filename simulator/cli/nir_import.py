@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from simulator.cli.app import MODELS, app
-from simulator.cli.options import write_trace
 
 
 @app.command(name="import-nir", rich_help_panel=MODELS)
@@ -25,6 +24,7 @@ def import_nir(
     from simulator.model.nir_trace import trace_from_nir
     from simulator.outputs.names import as_name
     from simulator.outputs.output_file import TRACE, check_writable_file
+    from simulator.trace.trace_files import write_trace
 
     check_writable_file(out, TRACE, inputs=(graph, spikes))
     trace = trace_from_nir(graph, read_spikes(spikes), as_name(out.stem), weight_bits=weight_bits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import typer
@@ -16,6 +16,17 @@ from simulator.outputs.shown_text import one_line
 def print_json(value: object) -> None:
     """As indented JSON."""
     typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Each line on stdout as soon as it is there."""
+    for line in lines:
+        typer.echo(line)
+
+
+def progress_lines(quiet: bool) -> Callable[[str], None]:
+    """What takes a line of progress: stderr, or nothing."""
+    return (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True))
 
 
 def print_error(error: Exception) -> None:

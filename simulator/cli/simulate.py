@@ -19,10 +19,8 @@ from simulator.cli.options import (
     Overrides,
     Quiet,
     TraceName,
-    size_bytes,
 )
 from simulator.cli.output import json_rows, print_json, print_table
-from simulator.errors import SpikewattError
 from simulator.trace.codes import Code
 
 SHOWN_CHANGES = 12  # of a comparison on the terminal
@@ -105,7 +103,7 @@ def simulate(
     """Simulate a trace on a chip and write a report."""
     from simulator.report.progress import ProgressLine
     from simulator.report.terminal import make_console, print_report
-    from simulator.simulation.request import SimulateRequest, run_request
+    from simulator.simulation.request import SimulateRequest, parse_memory_limit, parse_sample_tokens, run_request
 
     options: dict[str, object] = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk}
     options |= {"schedule.logits": logits, "sync.kind": sync}
@@ -116,11 +114,11 @@ def simulate(
         encoding=encoding,
         dense_twin="none" if no_dense_twin else dense_twin,
         breakeven=breakeven,
-        sample_tokens=_sample_tokens(sample_tokens),
+        sample_tokens=parse_sample_tokens(sample_tokens),
         mapping=mapping,
         precision=op_count,
         allow_uncosted=allow_uncosted,
-        memory_limit_bytes=None if memory_limit is None else size_bytes("--memory-limit", memory_limit),
+        memory_limit_bytes=parse_memory_limit(memory_limit),
         folder=out,
         force=force,
         figures=tuple(kind.value for kind in figures or ()),
@@ -141,23 +139,6 @@ def simulate(
             " packets, are those of the forward pass"
         )
     typer.echo(f"report: {done.folder / 'report.html'}")
-
-
-def _sample_tokens(text: str) -> int | Literal["auto", "all"]:
-    """The value of --sample-tokens.
-
-    Raises
-    ------
-    SpikewattError
-        When it is neither a number nor a word that it takes.
-    """
-    if text == "auto":
-        return "auto"
-    if text == "all":
-        return "all"
-    if text.isdecimal():
-        return int(text)
-    raise SpikewattError(f"--sample-tokens: found {text!r}, expected a number, auto or all")
 
 
 @app.command(rich_help_panel=SIMULATE)

@@ -23,6 +23,7 @@ from simulator.config.fields import (
     LengthNm,
     Name,
     Positive,
+    Share,
     SizeBytes,
     Text,
     TimePs,
@@ -46,7 +47,7 @@ class Area(Provenance):
 
 
 class SramArea(Frozen):
-    """Memory cells by which the area of a core's synaptic memory follows its capacity (CACTI 7)."""
+    """Memory cells by which the area of a memory follows its capacity (CACTI 7)."""
 
     node: LengthNm
     cell: Literal["HP", "LSTP", "LOP"]
@@ -55,8 +56,12 @@ class SramArea(Frozen):
 class Areas(Frozen):
     """Silicon of one chip, where sources allow."""
 
-    core: Area = Field(description="one core, without its synaptic memory where `sram` is given")
-    sram: SramArea | None = None
+    core: Area = Field(description="one core, without what the keys below give of it")
+    lane: Area | None = Field(default=None, description="each of `core.synapse.lanes`")
+    accumulator_bit: Area | None = Field(default=None, description="each bit of the accumulators of a core")
+    vector_lane: Area | None = Field(default=None, description="each of `vector.lanes`")
+    sram: SramArea | None = Field(default=None, description="`core.sram` of each core")
+    memory: SramArea | None = Field(default=None, description="`memory` of each core, which needs a capacity")
     router: Area | None = Field(default=None, description="router of one tile, where `core` does not hold it")
 
 
@@ -67,7 +72,21 @@ class ChipGrid(Frozen):
     tiles_y: Count
     cores_per_tile: Count
     max_chips: Count = 1
-    static_power: StaticPower = Field(description="per chip in use, idle cores included")
+    static_power: StaticPower | None = Field(
+        default=None,
+        description="per chip in use, idle cores included: one figure that does not scale with the size of the chip, in"
+        " place of the parts in `static`",
+    )
+    static_fixed: bool = Field(
+        default=False,
+        description="keep that figure when --set, a sweep or a file that extends this one changes tiles, lanes,"
+        " memories or accumulators, which is refused otherwise",
+    )
+    gating: Literal["none", "core", "chip"] = Field(
+        default="none",
+        description="core: the parts of a core are switched off while no stage uses it; chip: all parts of a chip",
+    )
+    retention: Share = Field(default=0.0, description="share of its static power that a part draws while switched off")
 
     @property
     def n_tiles(self) -> int:
@@ -78,6 +97,20 @@ class ChipGrid(Frozen):
     def n_cores(self) -> int:
         """Cores of one chip."""
         return self.n_tiles * self.cores_per_tile
+
+
+class Static(Frozen):
+    """Static power by part, so that the size of a chip moves it; a part without a figure draws none."""
+
+    core: StaticPower | None = Field(default=None, description="what is in no other part, for each core")
+    lanes: StaticPower | None = Field(default=None, description="each of `core.synapse.lanes`, adders and multipliers")
+    sram: StaticPower | None = Field(default=None, description="`core.sram` of each core")
+    accumulators: StaticPower | None = Field(default=None, description="each bit of the accumulators of a core")
+    vector: StaticPower | None = Field(default=None, description="each of `vector.lanes`")
+    memory: StaticPower | None = Field(default=None, description="`memory` of each core")
+    router: StaticPower | None = Field(default=None, description="each tile")
+    dram: StaticPower | None = Field(default=None, description="standby of the DRAM of each chip, if the run uses it")
+    base: StaticPower | None = Field(default=None, description="each chip: pads, clock, its share of a board")
 
 
 class Vector(Frozen):
@@ -97,6 +130,10 @@ class Memory(Frozen):
 
     capacity: SizeBytes | None = Field(
         default=None, description="of each core; without it everything is assumed to fit, and a warning says so"
+    )
+    in_sram: bool = Field(
+        default=False,
+        description="it is `core.sram` itself: what lies in both on one core has to fit there together",
     )
     word: WidthBits = Field(description="bits that one access moves")
     access: Delay = Field(description="time of one access; accesses overlap with vector operations, the slower counts")
@@ -168,6 +205,9 @@ class Mapping(Frozen):
     )
     embedding: Literal["memory", "dram", "auto"] = Field(default="memory", description="its table, see kv_cache")
     head: Literal["memory", "dram", "auto"] = Field(default="memory", description="weights of a dense head")
+    tables: Literal["memory", "dram", "auto"] = Field(
+        default="memory", description="gains of norms, scales and rotary tables of a stage, see kv_cache"
+    )
 
 
 class Schedule(Frozen):
@@ -204,6 +244,7 @@ class ChipConfig(Frozen):
         description="captured: spikes as the trace encodes them; dense: every activation once, as one integer (MAC)",
     )
     chip: ChipGrid
+    static: Static | None = Field(default=None, description="static power by part, in place of `chip.static_power`")
     noc: Noc
     core: Core
     vector: Vector

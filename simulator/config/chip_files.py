@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulator.config.chip import ChipConfig
+from simulator.config.chip import ChipConfig, Memory, SramArea
+from simulator.config.chip_core import Sram
 from simulator.config.chip_rules import STORED, broken_chip_rules
 from simulator.config.described_prices import expand
 from simulator.config.extends import KEY, find_chip, is_path, read_chip_tree, shipped_chips
 from simulator.config.overrides import Override, apply_override, parse_overrides
 from simulator.config.price_models import sram_area_mm2
 from simulator.config.source_position import Problem, in_order
+from simulator.config.static_size import resized
 from simulator.config.validate import key_place, validate
 from simulator.config.yaml_marks import Node
 from simulator.errors import ConfigError
@@ -60,23 +62,29 @@ def chip_tree(name_or_path: str, directory: Path | None = None) -> tuple[Node, t
 
 def chip_from_tree(tree: Node, problems: Sequence[Problem], overrides: Sequence[Override]) -> ChipConfig:
     """Validate a tree with overrides on top."""
+    changed = tree
     for override in overrides:
-        tree = apply_override(tree, override)
-    tree, described = expand(tree)
-    chip = validate(ChipConfig, tree, (*problems, *described), broken_chip_rules, more_keys=(KEY,))
+        changed = apply_override(changed, override)
+    fixed = resized(tree, changed, overrides)
+    tree, described = expand(changed)
+    chip = validate(ChipConfig, tree, (*problems, *described, *fixed), broken_chip_rules, more_keys=(KEY,))
     _check_area(chip, tree)
     return chip
 
 
 def _check_area(chip: ChipConfig, tree: Node) -> None:
-    """Raise ConfigError where the area of the synaptic memory is beyond the table that it follows."""
-    if chip.area is None or (cells := chip.area.sram) is None:
-        return
-    try:
-        sram_area_mm2(chip.core.sram.capacity, chip.core.sram.word, cells.node, cells.cell)
-    except ValueError as error:
-        path = ("area", "sram")
-        raise ConfigError(in_order([Problem(key_place(tree, path), path, str(error))])) from error
+    """Raise ConfigError where the area of a memory is beyond the table that it follows."""
+    memories: dict[str, Sram | Memory] = {"sram": chip.core.sram, "memory": chip.memory}
+    problems = []
+    for name, memory in memories.items():
+        cells: SramArea | None = getattr(chip.area, name, None)
+        if cells is not None:
+            try:
+                sram_area_mm2(memory.capacity or 0, memory.word, cells.node, cells.cell)
+            except ValueError as error:
+                problems.append(Problem(key_place(tree, ("area", name)), ("area", name), str(error)))
+    if problems:
+        raise ConfigError(in_order(problems))
 
 
 def dense_twin_of(chip: ChipConfig, directory: Path | None = None) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from simulator.choices import NetworkModel
-from simulator.config.fields import Count, Cycles, Depth, Frozen, Quantity, WidthBits
+from simulator.config.fields import Count, Cycles, Depth, Frozen, Quantity, WidthBits, broken_rule
 from simulator.config.provenance import Delay, Grade, Price
 
 
@@ -22,10 +22,21 @@ class ChipLink(Frozen):
 
     extra_cycles: Cycles
     cycles_per_flit: Count = 1
+    low_cycles_per_flit: Count | None = Field(default=None, description="lower bound of cycles_per_flit")
+    high_cycles_per_flit: Count | None = Field(default=None, description="upper bound of cycles_per_flit")
     hop: Price
     source: str
     grade: Grade
     note: str | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        value, low, high = self.cycles_per_flit, self.low_cycles_per_flit, self.high_cycles_per_flit
+        if low is not None and low > value:
+            raise broken_rule("low_cycles_per_flit", f"found {low}, expected at most cycles_per_flit, {value}")
+        if high is not None and high < value:
+            raise broken_rule("high_cycles_per_flit", f"found {high}, expected at least cycles_per_flit, {value}")
+        return self
 
 
 class Noc(Frozen):

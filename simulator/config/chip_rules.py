@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from simulator.actions import ACTIONS, STATIC_POWER
+from simulator.actions import ACTIONS, is_power
 from simulator.errors import did_you_mean
 
 Path = tuple[str | int, ...]
@@ -17,7 +17,7 @@ Path = tuple[str | int, ...]
 # What an accumulator costs that lies in a memory.
 ACCUMULATOR = ("accumulator_read", "accumulator_write")
 
-STORED = ("kv_cache", "embedding", "head")  # what the mapping places in one memory or another
+STORED = ("kv_cache", "embedding", "head", "tables")  # what the mapping places in one memory or another
 
 
 def broken_chip_rules(chip: Mapping[str, Any]) -> list[tuple[Path, str]]:
@@ -26,6 +26,7 @@ def broken_chip_rules(chip: Mapping[str, Any]) -> list[tuple[Path, str]]:
         *_unknown_sources(chip),
         *_neither_or_both(chip),
         *_unpriced_targets(chip),
+        *_static_power(chip),
         *_missing_chip_link(chip),
         *_missing_dram(chip),
         *_missing_accumulator_memory(chip),
@@ -58,7 +59,7 @@ def _neither_or_both(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     for name, action in ACTIONS.items():
         path = action.path
         price = _at(chip, path)
-        if isinstance(price, Mapping) and name != STATIC_POWER:
+        if isinstance(price, Mapping) and not is_power(name):
             given = [key for key in ("value", "included_in") if price.get(key) is not None]
             if not given:
                 yield path, "found neither `value` nor `included_in`, expected one of them"
@@ -79,6 +80,21 @@ def _unpriced_targets(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
             yield path, f"found '{target}', which this chip does not have, {expected}"
         elif isinstance(price, Mapping) and price.get("included_in") is not None:
             yield path, f"found '{target}', itself included in '{price['included_in']}', {expected}"
+
+
+def _static_power(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Static power is one figure or has parts, and one figure does not say what the cores draw of it."""
+    whole, parts = (isinstance(_at(chip, path), Mapping) for path in (("chip", "static_power"), ("static",)))
+    if "chip" in chip and not whole and not parts:
+        yield ("chip", "static_power"), "found no such key, expected one, or the parts of the static power in `static`"
+    elif whole and parts:
+        yield ("static",), "found static power by part beside chip.static_power, expected one of them"
+    elif whole and _at(chip, ("chip", "gating")) == "core":
+        yield (
+            ("chip", "gating"),
+            "found core, expected none or chip: chip.static_power does not say what the cores draw; give its parts in"
+            " `static`",
+        )
 
 
 def _missing_chip_link(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

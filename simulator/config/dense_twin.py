@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from simulator.config.chip import ChipConfig
+from typing import TypeVar
+
+from simulator.config.chip import Areas, ChipConfig, Static
 from simulator.config.price_models import STILLMAKER, scaled_energy
 from simulator.config.provenance import Action, Price
 from simulator.errors import ConfigError
 
 # INT8 multiply, M. Horowitz, Computing's Energy Problem, ISSCC 2014, at 45 nm and 0.9 V.
 MULTIPLY_PJ, NODE_NM, VOLTAGE = 0.2, 45.0, 0.9
+# Units of 32 bits at 1 GHz in 40 nm, Y. S. Shao et al., Aladdin, ISCA 2014; multipliers grow with their width squared.
+ADDER_UM2, MULTIPLIER_UM2 = 278.0, 6351.0 * (8 / 32) ** 2
 HOROWITZ = "M. Horowitz, Computing's Energy Problem (and what we can do about it), ISSCC 2014 (45 nm, 0.9 V)"
 
 
 def twin_from(chip: ChipConfig) -> ChipConfig:
-    """A dense chip with the node, memories, network, leakage and schedule of ``chip``.
+    """A dense chip with the node, memories, network and schedule of ``chip``; its multipliers leak and take area.
 
     Every activation is sent once, as one integer. Its accumulate is the chip's own multiply-accumulate; a chip without
     any gets an INT8 multiply at its node and supply on top of its accumulate. Its tile is the largest that its chunk
@@ -33,9 +37,34 @@ def twin_from(chip: ChipConfig) -> ChipConfig:
             "summary": f"Dense twin made from {chip.name}: every activation once, through a multiplier",
             "sources": {"horowitz2014": HOROWITZ, "stillmaker2017": STILLMAKER} | chip.sources,
             "replay": "dense",
+            "static": _with_multipliers(chip.static, "lanes"),
+            "area": _with_multipliers(chip.area, "lane"),
             "core": core.model_copy(update={"synapse": synapse, "dendrite": dendrite}),
         }
     )
+
+
+Part = TypeVar("Part", Static, Areas)
+
+
+def _with_multipliers(parts: Part | None, lanes: str) -> Part | None:
+    """``parts`` with a multiplier beside the adder of each lane, as large as it is by the units of Aladdin.
+
+    One figure for the whole chip stays: nobody knows what share of it the lanes have.
+    """
+    lane = None if parts is None else getattr(parts, lanes)
+    if parts is None or lane is None:
+        return parts
+    factor = (ADDER_UM2 + MULTIPLIER_UM2) / ADDER_UM2
+    scaled = {name: factor * getattr(lane, name) for name in ("value", "low", "high") if getattr(lane, name, None)}
+    note = f"{lanes} of the chip x {factor:.3g}: an INT8 multiplier of {MULTIPLIER_UM2:.0f} um2 beside an adder of"
+    note += f" {ADDER_UM2:.0f} um2 (Y. S. Shao et al., Aladdin, ISCA 2014)"
+    own = (
+        {"grade": "scaled", "note": note, "model": None}
+        if isinstance(parts, Static)
+        else {"grade": "scaled", "note": note}
+    )
+    return parts.model_copy(update={lanes: lane.model_copy(update=scaled | own)})
 
 
 def _tile(chip: ChipConfig) -> int:

@@ -8,14 +8,26 @@ validation, so that everything later sees a number, and a sweep over the capacit
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_network import Noc
-from simulator.config.fields import EnergyPj, Frozen, LengthNm, Positive, SizeBytes, Text, WidthBits
+from simulator.config.fields import (
+    AreaMm2,
+    EnergyPj,
+    Frozen,
+    LengthNm,
+    Positive,
+    SizeBytes,
+    Text,
+    WidthBits,
+    broken_rule,
+)
+from simulator.config.leakage_models import logic_leakage, sram_leakage
 from simulator.config.price_models import Made, dram_energy, router_energy, scaled_energy, sram_energy, wire_energy
+from simulator.config.provenance import Grade, StaticPower
 from simulator.config.schema_words import model_at
 from simulator.config.source_position import Place, Problem
 from simulator.config.validate import check
@@ -41,10 +53,32 @@ class SramModel(_Described):
     cell: Literal["HP", "LSTP", "LOP"] = Field(description="high performance, low standby power, low operating power")
     access: Literal["read", "write"] = "read"
     per: Literal["word", "bit"] = "word"
+    energy: EnergyPj | None = Field(default=None, description="published, of a memory of `at`, which CACTI then scales")
+    low: EnergyPj | None = Field(default=None, description="of the published energy")
+    high: EnergyPj | None = Field(default=None, description="of the published energy")
+    at: SizeBytes | None = Field(default=None, description="capacity of the memory of the published energy")
+    source: Text | None = Field(default=None, description="of the published energy: key of the file's `sources` table")
+    grade: Grade = Field(default="published-model", description="of the published energy; at another capacity: scaled")
+
+    @model_validator(mode="after")
+    def _published_whole(self) -> Self:
+        given = [name for name in ("energy", "at", "source") if getattr(self, name) is not None]
+        if given and len(given) < 3:
+            raise broken_rule(given[0], f"found {' and '.join(given)}, expected energy, at and source together")
+        return self
 
     def make(self) -> Made:
         """The number."""
-        return sram_energy(self.capacity, self.word, self.node, self.cell, self.access, self.per)
+        memory = (self.word, self.node, self.cell, self.access, self.per)
+        made = sram_energy(self.capacity, *memory)
+        if self.energy is None or self.at is None or self.source is None:
+            return made
+        factor = made.value / sram_energy(self.at, *memory).value
+        low, high = (None if pj is None else pj * factor for pj in (self.low, self.high))
+        at, to = (f"{size / 1024:g} KiB" for size in (self.at, self.capacity))
+        note = f"{self.energy:g} pJ at {at} x {factor:.4g} to {to}, as CACTI 7 has it for {self.cell}"
+        grade = self.grade if factor == 1 else "scaled"
+        return Made(self.energy * factor, low, high, grade, note, self.source, None)
 
 
 class DramModel(_Described):
@@ -106,12 +140,39 @@ class ScaledModel(_Described):
         return made._replace(low=low, high=high, grade=self.grade, key=self.source, citation=None)
 
 
-MODELS: dict[str, type[SramModel | DramModel | WireModel | RouterModel | ScaledModel]] = {
+class LeakageModel(_Described):
+    """Static power of a memory by its capacity, or of logic by its area, all of one class of cells."""
+
+    model: Literal["leakage"]
+    capacity: SizeBytes | None = Field(default=None, description="of a memory, or the path of a field that holds it")
+    word: WidthBits | None = Field(default=None, description="of a memory")
+    area: AreaMm2 | None = Field(default=None, description="of logic, in place of a memory")
+    area_node: LengthNm | None = Field(default=None, description="node that the area is known at; by default `node`")
+    node: LengthNm
+    cell: Literal["HP", "LSTP", "LOP"] = Field(description="the class of transistors of the whole die")
+
+    @model_validator(mode="after")
+    def _memory_or_logic(self) -> Self:
+        if self.area is not None and self.capacity is None and self.word is None:
+            return self
+        if self.area is None and self.area_node is None and self.capacity is not None and self.word is not None:
+            return self
+        raise broken_rule("", "found no single thing that leaks, expected `capacity` and `word`, or `area`")
+
+    def make(self) -> Made:
+        """The number."""
+        if self.area is not None:
+            return logic_leakage(self.area, self.area_node or self.node, self.node, self.cell)
+        return sram_leakage(self.capacity or 0, self.word or 0, self.node, self.cell)
+
+
+MODELS: dict[str, type[SramModel | DramModel | WireModel | RouterModel | ScaledModel | LeakageModel]] = {
     "sram": SramModel,
     "dram": DramModel,
     "wire": WireModel,
     "router": RouterModel,
     "scaled": ScaledModel,
+    "leakage": LeakageModel,
 }
 
 
@@ -147,17 +208,17 @@ def _made(node: MapNode, root: MapNode, path: Path, problems: list[Problem], cit
     if kind is None:
         text = f"found '{getattr(named, 'value', 'a mapping')}', expected one of {', '.join(MODELS)}"
         problems.append(Problem(node.items[KEY].place, (*path, KEY), text))
-        return _placeholder(node.place, root)
+        return _placeholder(node.place, root, path)
     described = MapNode(node.place, {key: _resolved(entry, root) for key, entry in node.items.items()})
     record, found = check(kind, described, lambda _: ())
     problems += [Problem(problem.place, (*path, *problem.path), problem.text) for problem in found]
     if record is None or found:
-        return _placeholder(node.place, root)
+        return _placeholder(node.place, root, path)
     try:
         made = record.make()
     except ValueError as error:
         problems.append(Problem(node.items[KEY].place, path, str(error)))
-        return _placeholder(node.place, root)
+        return _placeholder(node.place, root, path)
     if made.citation is not None:
         citations.setdefault(made.key, made.citation)
     return _price(node.place, made, record.note, _words(described))
@@ -178,16 +239,18 @@ def _resolved(entry: Entry, root: MapNode) -> Entry:
 def _words(node: MapNode) -> str:
     """The description in one line, for those who ask what became of it."""
     return ", ".join(
-        f"{key} {entry.node.text}" for key, entry in node.items.items() if isinstance(entry.node, ScalarNode)
+        f"{key} {entry.node.text}"
+        for key, entry in node.items.items()
+        if isinstance(entry.node, ScalarNode) and key != "note"
     )
 
 
 def _price(place: Place, made: Made, note: str | None, words: str) -> MapNode:
     """A stated price."""
     facts: Mapping[str, str | None] = {
-        "value": f"{made.value!r} pJ",
-        "low": None if made.low is None else f"{made.low!r} pJ",
-        "high": None if made.high is None else f"{made.high!r} pJ",
+        "value": f"{made.value!r} {made.unit}",
+        "low": None if made.low is None else f"{made.low!r} {made.unit}",
+        "high": None if made.high is None else f"{made.high!r} {made.unit}",
         "source": made.key,
         "grade": made.grade,
         "note": made.note if note is None else f"{made.note}. {note}",
@@ -196,11 +259,13 @@ def _price(place: Place, made: Made, note: str | None, words: str) -> MapNode:
     return MapNode(place, dict(_entries(place, facts)))
 
 
-def _placeholder(place: Place, root: MapNode) -> Node:
-    """Stands for a number that could not be made; its own problem is told already."""
+def _placeholder(place: Place, root: MapNode, path: Path) -> Node:
+    """Stands for a number that could not be made at ``path``; its own problem is told already."""
+    record = model_at(ChipConfig, path)
+    unit = "W" if record is not None and issubclass(record, StaticPower) else "pJ"
     sources = root.items["sources"].node if "sources" in root.items else None
     known = next(iter(sources.items), "none") if isinstance(sources, MapNode) else "none"
-    return _price(place, Made(0.0, None, None, "assumed", "none", known, None), None, "none")
+    return _price(place, Made(0.0, None, None, "assumed", "none", known, None, unit), None, "none")
 
 
 def _with_sources(root: MapNode, citations: Mapping[str, str]) -> MapNode:

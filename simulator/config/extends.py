@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from simulator.config.overrides import without_other_static
 from simulator.config.source_position import Place, Problem
+from simulator.config.static_size import POWER, node_at, resized_by_file
 from simulator.config.yaml_marks import MapNode, Node, ScalarNode, read_marked, shown_value
 from simulator.errors import ConfigError, did_you_mean
 
@@ -59,7 +61,11 @@ def _read(path: Path, shown: str, directory: Path, above: tuple[Path, ...]) -> t
         text = f"found no such key, expected a name other than '{base_path.stem}'"
         problems = (*problems, Problem(node.place, (_OWN,), text))
     inherited = MapNode(base.place, {key: entry for key, entry in base.items.items() if key != _OWN})
-    return merge(inherited, own), problems
+    for stated in (".".join(POWER), "static"):
+        if node_at(own, stated.split(".")) is not None:
+            inherited = without_other_static(inherited, stated)
+    merged = merge(inherited, own)
+    return merged, (*problems, *resized_by_file(base, own, merged))
 
 
 def _base(node: MapNode, path: Path, shown: str, directory: Path, above: tuple[Path, ...]) -> tuple[Path, str]:

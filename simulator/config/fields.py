@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, core_schema
 
+from simulator.errors import FieldValueError
 from simulator.outputs.names import NAME, name_fault
 from simulator.units import EXAMPLE, INSIDE, UNITS, parse_quantity, with_article
 
@@ -44,7 +45,7 @@ class Quantity:
         return f"{with_article(self.dimension)} such as '{EXAMPLE[self.dimension]}'"
 
     def read(self, text: object) -> float | int:
-        """The quantity in the unit used inside; ValueError with ``found ..., expected ...`` otherwise."""
+        """The quantity in the unit used inside; FieldValueError with ``found ..., expected ...`` otherwise."""
         value = parse_quantity(text, self.dimension)
         if value < self.least:
             bound = f"at least {self.least} {INSIDE[self.dimension]}"
@@ -52,7 +53,7 @@ class Quantity:
             bound = f"at most {self.most}"
         else:
             return value
-        raise ValueError(f"found '{text}', expected {with_article(self.dimension)} of {bound}")
+        raise FieldValueError(f"'{text}'", f"{with_article(self.dimension)} of {bound}")
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Pydantic's way in: `read` first, then the plain type."""
@@ -72,7 +73,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Expected:
-    """Says what a field wants where its type does not: the end of an error line."""
+    """Says what a field takes where its type does not: the end of an error line."""
 
     expected: str
 
@@ -90,6 +91,7 @@ Depth = Annotated[int, Field(ge=1, le=255, strict=True)]  # of a FIFO, whose pla
 Places = Annotated[int, Field(ge=1, le=1 << 16, strict=True)]
 Cycles = Annotated[int, Field(ge=0, le=SLIP, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True)]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Text = Annotated[str, Field(min_length=1)]
 
 

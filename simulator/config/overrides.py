@@ -60,6 +60,7 @@ def apply_override(root: Node, override: Override) -> Node:
     path, value = override.path, override.value
     if not isinstance(root, MapNode):
         return root
+    root = without_other_static(root, ".".join(path[:2]))
     if _takes_value(path) and isinstance(value, ScalarNode):
         path = (*path, "value")
     record = model_at(ChipConfig, path[:-1])
@@ -72,6 +73,17 @@ def apply_override(root: Node, override: Override) -> Node:
     for key, text in (("source", SOURCE), ("grade", "assumed"), ("note", NOTE)):
         root = _set(root, (*path[:-1], key), ScalarNode(override.place, text, text), override)
     return _set(root, ("sources", SOURCE), ScalarNode(override.place, CITATION, CITATION), override)
+
+
+def without_other_static(root: MapNode, stated: str) -> MapNode:
+    """``root`` as it may stand beside static power ``stated`` anew: one figure replaces parts, parts one figure."""
+    grid = root.items.get("chip")
+    if stated == "chip.static_power":
+        return MapNode(root.place, {key: entry for key, entry in root.items.items() if key != "static"})
+    if stated.partition(".")[0] == "static" and grid is not None and isinstance(grid.node, MapNode):
+        kept = {key: entry for key, entry in grid.node.items.items() if key != "static_power"}
+        return MapNode(root.place, {**root.items, "chip": grid._replace(node=MapNode(grid.node.place, kept))})
+    return root
 
 
 def _takes_value(path: tuple[str, ...]) -> bool:

@@ -55,6 +55,7 @@ class StaticPower(Provenance):
     value: PowerW
     low: PowerW | None = None
     high: PowerW | None = None
+    model: Text | None = Field(default=None, description="the description a value was made from; not for files")
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:

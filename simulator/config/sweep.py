@@ -19,7 +19,7 @@ from simulator.config.sweep_checks import CHIP_AXIS, chip_problems, is_capture_a
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import beside, check, node_at
 from simulator.config.yaml_marks import ListNode, MapNode, Node, ScalarNode, read_marked
-from simulator.errors import ConfigError, did_you_mean
+from simulator.errors import ConfigError, FieldValueError, did_you_mean
 from simulator.hub_cache import hub_folder, is_hub_id
 from simulator.shipped import find_sweep, shipped_sweeps, shipped_traces
 
@@ -36,7 +36,7 @@ def _one_or_more(value: object) -> object:
 def _constraint(text: object) -> str:
     """A constraint that can be read, as it stands in the file."""
     if not isinstance(text, str):
-        raise ValueError("found no text, expected a constraint such as 'latency.per_token < 1 ms'")
+        raise FieldValueError("no text", "a constraint such as 'latency.per_token < 1 ms'")
     parse_constraint(text)
     return text
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema, model_validator
 
 from simulator.config.fields import Expected, Frozen, broken_rule
+from simulator.errors import FieldValueError
 from simulator.units import INSIDE, INTEGER, UNITS, parse_quantity, split_quantity
 
 AxisValue = str | bool | int | float
@@ -17,7 +18,7 @@ LIST, RANGE = "<list>", "<range>"  # tags of the two kinds of axis, see `validat
 def _axis_value(value: object) -> AxisValue:
     """A text, a number, true or false, as it stands in the file."""
     if not isinstance(value, (str, int, float)):
-        raise ValueError("found another value, expected text or a number")
+        raise FieldValueError("another value", "text or a number")
     return value
 
 

@@ -13,6 +13,7 @@ from simulator.config.described_prices import expand
 from simulator.config.extends import find_chip, read_chip_tree
 from simulator.config.overrides import Override, apply_override
 from simulator.config.source_position import Problem
+from simulator.config.static_size import FIXED, POWER, allowed, resized
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import check, node_at
 from simulator.config.yaml_marks import Entry, ListNode, MapNode, Node, Scalar, ScalarNode
@@ -56,13 +57,14 @@ def _named_chips(root: Node) -> Iterator[tuple[Keys, ScalarNode]]:
 
 def _axis_problems(axes: MapNode, chip: Node) -> Iterator[Problem]:
     """What is wrong with each value of ``axes`` when it is set on the valid ``chip``."""
+    scales = allowed(chip) or bool({".".join(POWER), ".".join(FIXED)} & set(axes.items))
     for key, entry in axes.items.items():
         path = tuple(key.split("."))
         if not all(path):
             yield Problem(entry.place, ("axes", key), "found an empty part, expected a path such as core.sram.capacity")
         elif key != CHIP_AXIS and not is_capture_axis(key):
             for value in _tried(entry.node):
-                yield from _set_problems(chip, Override(path, value, entry.place))
+                yield from _set_problems(chip, Override(path, value, entry.place), scales)
 
 
 def _tried(axis: Node) -> Iterator[ScalarNode]:
@@ -79,7 +81,9 @@ def _is_tried(value: Scalar) -> bool:
     return value is not None and (isinstance(value, str) or math.isfinite(value))
 
 
-def _set_problems(chip: Node, override: Override) -> list[Problem]:
-    """What is wrong with the valid ``chip`` once ``override`` is applied."""
-    tree, described = expand(apply_override(chip, override))
-    return [*described, *check(ChipConfig, tree, broken_chip_rules)[1]]
+def _set_problems(chip: Node, override: Override, scales: bool) -> list[Problem]:
+    """What is wrong with the valid ``chip`` once ``override`` is applied; one that ``scales`` may have any size."""
+    changed = apply_override(chip, override)
+    fixed = () if scales else resized(chip, changed, [override])
+    tree, described = expand(changed)
+    return [*described, *check(ChipConfig, tree, broken_chip_rules)[1], *fixed]

@@ -12,7 +12,7 @@ from simulator.config.fields import RULES_APART
 from simulator.config.schema_words import choices, expected, field_at, known_keys
 from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.yaml_marks import MapNode, Node, ScalarNode, numbers_not_finite, plain, shown_value
-from simulator.errors import ConfigError, did_you_mean
+from simulator.errors import ConfigError, FieldValueError, did_you_mean
 
 Record = TypeVar("Record", bound=BaseModel)
 Path = tuple[str | int, ...]
@@ -99,7 +99,7 @@ def _problem(model: type[BaseModel], root: Node, detail: Any, more_keys: Sequenc
     if kind == "string_too_short":
         return Problem(_place(root, path), path, f"found empty text, expected {expected(field)}")
     if kind == "value_error" and not _is_nan(node):
-        return Problem(_place(root, path), path, _reworded(str(detail["ctx"]["error"]), node))
+        return Problem(_place(root, path), path, _in_words(detail["ctx"]["error"], node))
     found = "nothing" if node is None else shown_value(node)
     words = choices(field)
     guess = did_you_mean(str(detail["input"]), words) if words and isinstance(detail["input"], str) else ""
@@ -116,12 +116,14 @@ def _without_tags(root: Node, loc: Path) -> Path:
     return path
 
 
-def _reworded(text: str, node: Node | None) -> str:
-    """A complaint about a quantity, naming what is no text as the file does."""
-    if node is None or (isinstance(node, ScalarNode) and isinstance(node.value, str)):
-        return text
-    suffix = " without a unit" if " without a unit" in text else ""
-    return f"found {shown_value(node)}{suffix}, expected{text.split(', expected', 1)[1]}"
+def _in_words(error: ValueError, node: Node | None) -> str:
+    """What is wrong with a value; one that is no text is shown as it stands in the file."""
+    is_text = isinstance(node, ScalarNode) and isinstance(node.value, str)
+    return (
+        str(error)
+        if node is None or is_text or not isinstance(error, FieldValueError)
+        else error.text(shown_value(node))
+    )
 
 
 def _is_nan(node: Node | None) -> bool:

@@ -242,8 +242,7 @@ class _Converter:
     def scalar(self, node: yaml.Node, path: tuple[str | int, ...]) -> ScalarNode:
         """A scalar: quoted ones are text, plain ones what they look like."""
         self.check_tag(node, path)
-        text: str = node.value
-        self.check_unicode(node, path)
+        text = self.unicode_text(node, path)
         if node.tag == _PLAIN and len(text) <= _LONGEST_NUMBER and _LEADING_ZERO.fullmatch(text):
             decimal = int(text)
             octal = "which YAML 1.1 reads as octal and YAML 1.2 as decimal"
@@ -276,14 +275,14 @@ class _Converter:
             self.problem(key, path, "found an empty key, expected text")
         else:
             self.check_tag(key, path)
-            self.check_unicode(key, path)
-            return str(key.value)
+            return self.unicode_text(key, path)
         return None
 
-    def check_unicode(self, node: yaml.Node, path: tuple[str | int, ...]) -> None:
-        r"""Half of a surrogate pair (``"\ud800"``) is no character, and no file could hold it."""
+    def unicode_text(self, node: yaml.Node, path: tuple[str | int, ...]) -> str:
+        r"""Text of a node. Half of a surrogate pair (``"\ud800"``) is no character, and no message could show it."""
         if any("\ud800" <= c <= "\udfff" for c in node.value):
             self.problem(node, path, f"found {node.value!r}, half of a surrogate pair, expected Unicode text")
+        return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in node.value)
 
     def check_tag(self, node: yaml.Node, path: tuple[str | int, ...]) -> None:
         """Tags could change what a value means; none is needed here."""

@@ -12,27 +12,30 @@ from typing import Any
 
 import yaml
 
+from simulator.actions import STATIC, is_power
 from simulator.config.chip import ChipConfig
 from simulator.energy.area import chip_area
 from simulator.energy.ert_rows import INCLUDED_IN, LEAK
-from simulator.energy.prices import UnitPrice, chip_prices
+from simulator.energy.prices import UnitPrice, chip_prices, static_power_w
 
 VERSION = "0.4"
 UM2_PER_MM2 = 1e6
-STATIC = "static.power"  # W, that is pJ per chip and picosecond; ERT names what leaks per cycle
 
 
 def ert_text(chip: ChipConfig) -> str:
     """Energy reference table of ``chip``: one table per component, one action per price, in pJ per count.
 
-    The static power is the action ``leak`` of ``static`` in pJ per cycle of the network. What another price contains is
-    0 there, as it must be for the sums of Accelergy to come out, and names that price as ``included_in``.
+    The static power of a chip, all parts but its DRAM, is the action ``leak`` of ``static`` in pJ per cycle of the
+    network. What another price contains is 0 there, as it must be for the sums of Accelergy to come out, and names
+    that price as ``included_in``.
     """
-    prices = chip_prices(chip).values()
+    prices = [price for price in chip_prices(chip).values() if not is_power(price.name)]
     tables = [
-        {"name": f"{chip.name}.{component}", "actions": [_action(price, chip) for price in of_component]}
+        {"name": f"{chip.name}.{component}", "actions": [_action(price) for price in of_component]}
         for component, of_component in groupby(prices, key=lambda price: price.name.partition(".")[0])
     ]
+    leak = {"name": LEAK, "arguments": {}, "energy": leak_per_cycle_pj(chip)}
+    tables.append({"name": f"{chip.name}.{STATIC}", "actions": [leak]})
     return _dumped({"ERT": {"version": VERSION, "tables": tables}})
 
 
@@ -44,9 +47,12 @@ def art_text(chip: ChipConfig) -> str:
     return _dumped({"ART": {"version": VERSION, "tables": tables}})
 
 
-def _action(price: UnitPrice, chip: ChipConfig) -> dict[str, Any]:
-    if price.name == STATIC:
-        return {"name": LEAK, "arguments": {}, "energy": price.pj_per_count * chip.noc.cycle.value}
+def leak_per_cycle_pj(chip: ChipConfig) -> float:
+    """Energy that a chip leaks in a cycle of its network, pJ: W x ps."""
+    return static_power_w(chip) * chip.noc.cycle.value
+
+
+def _action(price: UnitPrice) -> dict[str, Any]:
     energy = 0.0 if math.isnan(price.pj_per_count) else price.pj_per_count
     action = {"name": price.name.partition(".")[2], "arguments": {}, "energy": energy}
     return action if price.included_in is None else action | {INCLUDED_IN: price.included_in}

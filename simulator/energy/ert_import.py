@@ -15,16 +15,16 @@ from typing import Any
 
 import yaml
 
-from simulator.actions import ACTIONS, billed_components
+from simulator.actions import ACTIONS, STATIC, billed_components, is_power
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_files import chip_from_tree, chip_tree, load_chip
 from simulator.config.extends import KEY, is_path, merge
 from simulator.config.yaml_marks import MapNode, parse_marked
+from simulator.energy.accelergy import leak_per_cycle_pj
 from simulator.energy.ert_rows import INCLUDED_IN, LEAK, ErtRow, read_ert_rows
 from simulator.energy.prices import UnitPrice, chip_prices
 from simulator.errors import ConfigError, did_you_mean
 
-STATIC = "static.power"
 DUMMY_PJ = 1.0  # what the `dummy` estimator of Accelergy 0.4 returns for every action but leak
 SAME = 1e-9  # relative difference of two numbers that are the same but for rounding
 
@@ -85,7 +85,7 @@ class _PricesOfTable:
 
     def __init__(self, chip: ChipConfig, rows: Sequence[ErtRow]) -> None:
         self.base = chip_prices(chip)
-        self.cycle_ps = chip.noc.cycle.value
+        self.leak_pj = leak_per_cycle_pj(chip)
         self.prices: dict[str, ErtRow] = {}
         self.covered: set[str] = set()  # prices of the base that the table confirms or replaces
         self.notes = [*_unknown_tables(rows)]
@@ -98,7 +98,7 @@ class _PricesOfTable:
         known, base = row.price, self.base.get(row.price)
         if row.action == LEAK:
             return self._leak(row)
-        if known not in ACTIONS or known == STATIC:
+        if known not in ACTIONS or is_power(known):
             guess = did_you_mean(row.action.lower(), _actions_of(row.component))
             return f"{row}: no action of {row.component} here, not imported{guess}"
         if base is None:
@@ -128,12 +128,9 @@ class _PricesOfTable:
 
     def _leak(self, row: ErtRow) -> str | None:
         """Leakage per cycle: nothing to say where the static power of the base is the same."""
-        static = self.base.get(STATIC)
-        if row.component == STATIC.partition(".")[0] and static is not None:
-            ours = static.pj_per_count * self.cycle_ps
-            if abs(row.energy_pj - ours) <= SAME * ours:
-                self.covered.add(STATIC)
-                return None
+        if row.component == STATIC and abs(row.energy_pj - self.leak_pj) <= SAME * self.leak_pj:
+            self.covered |= {name for name in self.base if is_power(name)}
+            return None
         return f"{row}: energy per cycle and not a power, not imported; the static power of the base chip stays"
 
 
@@ -167,7 +164,7 @@ def _stay(chip: ChipConfig, covered: Iterable[str]) -> Iterator[str]:
 
 
 def _amount(price: UnitPrice) -> str:
-    return f"{price.name} {price.pj_per_count:g} W" if price.name == STATIC else _priced(price)
+    return f"{price.name} {price.pj_per_count:g} W" if is_power(price.name) else _priced(price)
 
 
 def _overlay(chip: ChipConfig, prices: Mapping[str, ErtRow], path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pandas as pd
 from simulator.actions import ACTIONS
 from simulator.config.chip import ChipConfig
 from simulator.energy.prices import UnitPrice, find_price
+from simulator.energy.static_parts import static_rows
 from simulator.engine.result import CountRow, SimResult, Work
 from simulator.errors import ConservationError, UncostedError, did_you_mean
 
@@ -128,13 +129,13 @@ def _repeated(keys: list[tuple[str, str, str]]) -> np.ndarray:
 
 
 def build_ledger(result: SimResult, chip: ChipConfig, allow_uncosted: bool = False) -> EnergyLedger:
-    """Price what was counted: one row per count in program order, then static power over the whole time.
+    """Price what was counted: one row per count in program order, then one for each part of the static power.
 
     Parameters
     ----------
     result
         Integer counts and picoseconds. Barriers are counts of the owner ``chip``; static power comes from
-        ``static_ps``.
+        ``static_ps``, less what is switched off (`simulator.energy.static_parts`).
     chip
         Its prices. Energy of a row = count x unit, float64 pJ.
     allow_uncosted
@@ -147,7 +148,7 @@ def build_ledger(result: SimResult, chip: ChipConfig, allow_uncosted: bool = Fal
     ConservationError
         When the rows do not add up, or one (owner, component, action) comes twice.
     """
-    work = result.work
+    work = result.work(static_rows(result, chip))
     prices = {name: find_price(chip, name) for name in work.names}
     warnings = [
         f"{fault}: its energy is missing from the total" for fault in _uncosted(work, prices, chip, allow_uncosted)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 from simulator.actions import ACTIONS, Action, record_at
 from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Price, StaticPower
+from simulator.energy.static_parts import PARTS, static_names
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class UnitPrice:
     path
         Where the chip file says so.
     pj_per_count
-        Energy of one count (operation, flit, bit or chip-ps); NaN when it is part of another action's price.
+        Energy of one count (operation, flit, bit or chip-ps); NaN when it is part of another action's price. That of a
+        part of the static power is of all such parts of a chip, in W.
     low_pj_per_count, high_pj_per_count
         Bounds, where the chip file gives them.
     included_in
@@ -71,21 +74,35 @@ def find_price(chip: ChipConfig, name: str) -> UnitPrice | None:
         pj_per_count, source = math.nan, f"included in {included_in}"
     if pj_per_count is None:
         raise TypeError(f"{action.place} has neither value nor included_in")  # the chip schema lets none through
-    at_chip = chip.technology
+    at_chip, n = chip.technology, PARTS[name].count(chip) if name in PARTS else 1
     return UnitPrice(
         name=name,
         path=action.place,
-        pj_per_count=pj_per_count,
-        low_pj_per_count=price.low,
-        high_pj_per_count=price.high,
+        pj_per_count=n * pj_per_count,
+        low_pj_per_count=None if price.low is None else n * price.low,
+        high_pj_per_count=None if price.high is None else n * price.high,
         included_in=included_in,
         source=source,
         grade=price.grade,
-        note=price.note,
-        model=price.model if isinstance(price, Price) else None,
+        note=_of_parts(name, price, n),
+        model=price.model,
         node_nm=price.node_nm or at_chip.node_nm,
         voltage=price.voltage or (at_chip.voltage if price.node_nm is None else None),
     )
+
+
+def _of_parts(name: str, price: Price | StaticPower, n: int) -> str | None:
+    """The note of a price; of one that is given for one of several parts also how many there are."""
+    if n == 1:
+        return price.note
+    counted = f"{price.value:.4g} W per {PARTS[name].each} x {n}"
+    return counted if price.note is None else f"{counted}. {price.note}"
+
+
+def static_power_w(chip: ChipConfig, dram: bool = False) -> float:
+    """Static power of one chip in W, nothing switched off; with ``dram`` its DRAM as well."""
+    names = [name for name in static_names(chip) if dram or name != "static.dram"]
+    return math.fsum(price.pj_per_count for price in map(partial(find_price, chip), names) if price is not None)
 
 
 def chip_prices(chip: ChipConfig) -> dict[str, UnitPrice]:

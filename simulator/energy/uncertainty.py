@@ -6,6 +6,7 @@ import math
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from simulator.energy.prices import UnitPrice, chip_prices
 DRAWS = 1000
 SEED = 0
 BAND = (0.05, 0.95)  # quantiles that hold 90 % of the draws
+QUANTILES = ("q05_pj", "median_pj", "q95_pj")
 TOTAL = "total"
 
 
@@ -25,10 +27,12 @@ TOTAL = "total"
 class Uncertainty:
     """The energy of a run under prices drawn from their ranges.
 
-    A price with `low` or `high` is drawn from a triangle with its peak at the value; an absent bound is the value
-    itself. Prices without bounds stay at their value, so the band shows the ranges that sources give and nothing else:
-    `ranged_share` says how much of the total has one. Prices that state the same fact (same value, bounds, source
-    and note: both directions of a hop) are drawn as one.
+    Two readings stand next to the value. Its **band** is the energy with all prices at their `low` and with all at
+    their `high`: it holds the value whatever the ranges are. The **quantiles** are those of draws, a price from a
+    triangle with its peak at the value; where most ranges are open to one side only, the value lies outside them.
+    An absent bound is the value itself. Prices without bounds stay at their value, so both show the ranges that
+    sources give and nothing else: `ranged_share` says how much of the total has one. Prices that state the same fact
+    (same value, bounds, source and note: both directions of a hop) are drawn as one.
 
     Attributes
     ----------
@@ -57,29 +61,31 @@ class Uncertainty:
     def bands(self) -> pd.DataFrame:
         """One row per owner (layer, op, stage, chip) in program order, the last one the `TOTAL`, over the whole trace.
 
-        Columns: ``owner, value_pj`` (the ledger's), ``low_pj, median_pj, high_pj``: quantiles 5, 50 and 95 % of the
-        draws. Bands of owners do not add up to that of the total; energies of one draw do.
+        Columns: ``owner, value_pj`` (the ledger's), ``low_pj, high_pj`` (all prices at their low, at their high; these
+        add up over owners), ``q05_pj, median_pj, q95_pj``: quantiles 5, 50 and 95 % of the draws, which do not.
         """
         value = self.ledger.by_owner()
+        ends = [self._at_bound(side) for side in (0, 1)]
         rows = np.vstack([self._energies, self._energies.sum(axis=0)])
-        low, median, high = np.quantile(rows, (BAND[0], 0.5, BAND[1]), axis=1)
-        columns = {"owner": [*value.index, TOTAL], "value_pj": [*value, self.ledger.total_pj]}
-        return pd.DataFrame(columns | {"low_pj": low, "median_pj": median, "high_pj": high})
+        quantiles = np.quantile(rows, (BAND[0], 0.5, BAND[1]), axis=1)
+        columns: dict[str, Any] = {"owner": [*value.index, TOTAL], "value_pj": [*value, self.ledger.total_pj]}
+        columns |= {name: [*end, math.fsum(end)] for name, end in zip(("low_pj", "high_pj"), ends, strict=True)}
+        return pd.DataFrame(columns | dict(zip(QUANTILES, quantiles, strict=True)))
 
     @cached_property
     def total(self) -> dict[str, float]:
-        """The last row of `bands`: ``value_pj, low_pj, median_pj, high_pj`` of the whole trace."""
+        """The last row of `bands`: ``value_pj, low_pj, high_pj, q05_pj, median_pj, q95_pj`` of the whole trace."""
         last = self.bands().iloc[-1].drop("owner")
         return {str(name): float(value) for name, value in last.items()}
 
     @property
-    def beside_band(self) -> str:
-        """Why the ledger's total is not in its own 90 % band, where it is not, as the end of a sentence."""
+    def outside_quantiles(self) -> str:
+        """Why the ledger's total is not between its own quantiles, where it is not, as the end of a sentence."""
         total = self.total
-        if total["low_pj"] <= total["value_pj"] <= total["high_pj"]:
+        if total["q05_pj"] <= total["value_pj"] <= total["q95_pj"]:
             return ""
-        side, end = ("below", "low") if total["value_pj"] < total["low_pj"] else ("above", "high")
-        return f"; the energy lies {side} it: the ranged prices stand at or near their {end} end"
+        side, end = ("below", "low") if total["value_pj"] < total["q05_pj"] else ("above", "high")
+        return f"; the energy lies {side} these draws: the ranged prices are at or near their {end} end"
 
     def tornado(self) -> pd.DataFrame:
         """What one fact at a time does to the total, the widest swing first; all others stay at their value.
@@ -97,6 +103,13 @@ class Uncertainty:
                 rows.append((", ".join(names), price.grade, low, high, total, high - low))
         frame = pd.DataFrame(rows, columns=["prices", "grade", "low_pj", "high_pj", "value_pj", "swing_pj"])
         return frame.sort_values("swing_pj", ascending=False, kind="stable", ignore_index=True)
+
+    def _at_bound(self, side: int) -> list[float]:
+        """Energy in pJ of each layer with every price at its low (``side`` 0) or at its high (1)."""
+        value = self.ledger.by_owner()
+        shift = np.array([_bounds(price)[side] - price.pj_per_count for price in self.prices.values()])
+        moved = np.einsum("lp,p->l", self._counts.to_numpy(), shift)
+        return [energy + float(by) for energy, by in zip(value, moved, strict=True)]
 
     @cached_property
     def _facts(self) -> dict[tuple[object, ...], list[str]]:

@@ -17,8 +17,8 @@ from simulator.trace.trace import Trace
 
 Load = Callable[[Sequence[str]], ChipConfig]  # the chip under further overrides
 ACCUMULATORS = (
-    "accumulators of a tile are provisioned on both sides; they leak only as far as chip.static_power of the chip file"
-    " follows them"
+    "accumulators of a tile are provisioned on both sides; they leak where the chip file gives static.accumulators, and"
+    " do not move the one figure of chip.static_power"
 )
 DENSE, NESTED = "dense", "nested"
 # Code -> that of the packets; a nested train is one of its own code.
@@ -71,7 +71,8 @@ def _variant(load: Load, code: str, tile: int) -> ChipConfig:
     chip = load([])
     sums = chip.core.limits.neurons * tile * (2 if code == NESTED else 1)
     in_chunks = [] if chip.schedule.kind == "sequential" else ["schedule.kind=sequential"]
-    changes = [*in_chunks, f"schedule.chunk={tile}", f"core.dendrite.accumulators_per_core={sums}"]
+    one_figure = [] if chip.chip.static_power is None or chip.chip.static_fixed else ["chip.static_fixed=true"]
+    changes = [*in_chunks, *one_figure, f"schedule.chunk={tile}", f"core.dendrite.accumulators_per_core={sums}"]
     if code == DENSE:
         return twin_from(load(changes))
     reuse = "nested" if code == NESTED else "none"

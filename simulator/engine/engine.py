@@ -11,6 +11,7 @@ from queue import SimpleQueue
 
 import numpy as np
 
+from simulator.engine.awake import awake_chip_ps, awake_core_ps
 from simulator.engine.batch_result import BatchResult
 from simulator.engine.core_load import CoreLoad
 from simulator.engine.limits import check_memory, check_placement, check_rings
@@ -165,7 +166,7 @@ class _Simulation:
         all_counts = _sum(self.tally.values())
         _check_flits(flits.reshape(-1, 5), all_counts)
         placement = self.setting.placement
-        total_ps = self.timing.total_ps()
+        total_ps, spans = self.timing.total_ps(), self.timing.spans()
         return SimResult(
             action_counts=all_counts.rows(),
             stages=self.timing.stages(),
@@ -183,11 +184,14 @@ class _Simulation:
             cores_total=placement.cores_total,
             tiles_used=placement.tiles_used,
             static_ps=total_ps * placement.n_chips,
+            awake_core_ps=awake_core_ps(spans, self.setting.mapped),
+            awake_chip_ps=awake_chip_ps(spans, self.setting.mapped),
+            uses_dram=self.setting.mapped.uses_dram,
             warnings=self._warnings(),
             elapsed=elapsed,
             phase_counts={phase: tally.rows() for phase, tally in self.tally.items()},
             phase_ps=self.timing.phase_ps(),
-            spans=self.timing.spans(),
+            spans=spans,
             steady=self.timing.steady(),
         )
 

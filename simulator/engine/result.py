@@ -101,6 +101,10 @@ class SimResult:
         What one more token takes while the chip is full.
     phase_ps
         Phase -> the part of `total_ps` in which the chip worked on its tokens.
+    awake_core_ps, awake_chip_ps
+        Core-picoseconds and chip-picoseconds of the cores and chips at work: a stage that uses one is under way.
+    uses_dram
+        Whether anything lies in the DRAM of the chips.
     """
 
     action_counts: tuple[CountRow, ...]
@@ -125,12 +129,23 @@ class SimResult:
     phase_ps: dict[str, int]
     spans: pd.DataFrame
     steady: Steady
+    awake_core_ps: int = 0
+    awake_chip_ps: int = 0
+    uses_dram: bool = False
+
+    def work(self, static: tuple[CountRow, ...]) -> Work:
+        """`action_counts` and the rows of the static power as columns, made once for all prices that they are given."""
+        if static not in self._works:
+            self._works[static] = self._columns(static)
+        return self._works[static]
 
     @cached_property
-    def work(self) -> Work:
-        """`action_counts` and `static_ps` as columns, made once for all prices that they are given."""
+    def _works(self) -> dict[tuple[CountRow, ...], Work]:
+        return {}
+
+    def _columns(self, static: tuple[CountRow, ...]) -> Work:
         counts = sorted(self.action_counts, key=lambda row: row.owner == CHIP)  # stable: program order, then the chip
-        counts.append(CountRow(CHIP, "static", "power", self.static_ps))
+        counts += static
         columns = dict(zip(CountRow._fields, zip(*counts, strict=True), strict=True))
         rows = pd.DataFrame(columns | {"count": np.array(columns["count"], dtype=np.int64)})
         names = [f"{row.component}.{row.action}" for row in counts]
@@ -140,4 +155,17 @@ class SimResult:
     def of_phase(self, phase: str) -> SimResult:
         """Counts and time of the tokens of one phase; the tables stay those of the whole run."""
         ps = self.phase_ps[phase]
-        return replace(self, action_counts=self.phase_counts[phase], total_ps=ps, static_ps=ps * self.n_chips)
+        return replace(
+            self,
+            action_counts=self.phase_counts[phase],
+            total_ps=ps,
+            static_ps=ps * self.n_chips,
+            awake_core_ps=self._shared_out(self.awake_core_ps, phase),
+            awake_chip_ps=self._shared_out(self.awake_chip_ps, phase),
+        )
+
+    def _shared_out(self, ps: int, phase: str) -> int:
+        """The part of ``ps`` that belongs to a phase by its time; whole, and the parts add up."""
+        ends = np.cumsum([0, *self.phase_ps.values()]).tolist()
+        at = list(self.phase_ps).index(phase)
+        return ps * ends[at + 1] // self.total_ps - ps * ends[at] // self.total_ps if self.total_ps else 0

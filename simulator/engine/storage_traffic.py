@@ -16,7 +16,7 @@ from simulator.mapping.capacity import ceil_div
 from simulator.mapping.storage import Store
 from simulator.trace.trace_program import ClosedForm, Op
 
-READ_ALONE = ("embedding", "head")  # kinds of ops whose results stay behind the vector unit
+CACHED = ("kv_cache", "qk", "pv")  # kinds of ops whose results too go to their own memory
 
 
 def stored_work(
@@ -44,7 +44,7 @@ def stored_work(
 
 def moved_ways(op: Op) -> tuple[str, ...]:
     """What of the memory traffic of an op goes to its own memory."""
-    return ("read",) if op.kind in READ_ALONE else ("read", "write")
+    return ("read", "write") if op.kind in CACHED else ("read",)
 
 
 def dram_ps(work: Mapping[str, Ints], chip: ChipConfig, channels: int) -> Ints:

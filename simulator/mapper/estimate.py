@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
+from simulator.energy.prices import static_power_w
 from simulator.engine.barrier import barrier_ps
 from simulator.engine.network.links import Crossings, crossings
 from simulator.engine.schedule import entry_rounds
@@ -118,8 +119,8 @@ def _dynamic_pj(costs: Sequence[StageCost], share: Floats) -> float:
 
 
 def static_pj_per_ps(model: CostModel) -> float:
-    """Static power of one chip: pJ in a picosecond."""
-    return model.prices["static.power"]
+    """Static power of one chip, nothing switched off and without DRAM: pJ in a picosecond."""
+    return static_power_w(model.chip)
 
 
 def _barriers(costs: Sequence[StageCost], share: Floats, pipelined: bool, chip: ChipConfig) -> float:

@@ -31,6 +31,11 @@ class Mapped:
     placement: Placement
     stored: tuple[Stored, ...]
 
+    @property
+    def uses_dram(self) -> bool:
+        """Whether anything lies in the DRAM of the chips: what the mapping put there, or streamed weights."""
+        return bool(self.placement.streamed) or any(item.store == "dram" for item in self.stored)
+
     @classmethod
     def at(cls, trace: Trace, chip: ChipConfig, placement: Placement) -> Mapped:
         """``trace`` on ``chip`` at a placement, whoever made it, with everything that lies beside the weights.

@@ -40,12 +40,23 @@ def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> M
     trace = as_replayed(trace.served(chip.schedule.logits), chip)
     _chips(least_cores(trace, chip, widths), chip)
     blocks = assign(partition(trace, chip, widths), chip)
+    return Mapped.at(trace, chip, place_blocks(trace, blocks, chip))
+
+
+def place_blocks(trace: Trace, blocks: tuple[Block, ...], chip: ChipConfig) -> Placement:
+    """Blocks that have their core numbers, on the mesh of as many chips as these take.
+
+    Raises
+    ------
+    CapacityError
+        When the chip file allows fewer chips.
+    """
     cores = 1 + max(block.core for block in blocks)
     n_chips = _chips(cores, chip)
     chips_x = math.isqrt(n_chips - 1) + 1
     chips_y = ceil_div(n_chips, chips_x)
     site = Site(chip, n_chips, chips_x, lambda: traffic(trace, blocks, chip), _on_one_chip(trace, blocks, chip))
-    placement = Placement(
+    return Placement(
         blocks=blocks,
         n_chips=n_chips,
         chips_x=chips_x,
@@ -54,7 +65,6 @@ def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> M
         core_router=PLACEMENTS[chip.mapping.placement](site),
         streamed=frozenset(trace.layer_by_id) if chip.mapping.weights == "streamed" else frozenset(),
     )
-    return Mapped.at(trace, chip, placement)
 
 
 def _on_one_chip(trace: Trace, blocks: tuple[Block, ...], chip: ChipConfig) -> Ints:

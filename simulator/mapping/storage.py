@@ -133,7 +133,7 @@ def _of_op(op: Op, stage: Stage, trace: Trace, chip: ChipConfig, waiting: int) -
         yield item("head", read[0], chip.mapping.head)
     else:
         rows = int(trace.positions.max()) + 1 if op.kind == "rotary" else 1
-        yield item("tables", read[0] * rows)
+        yield item("tables", read[0] * rows, chip.mapping.tables)
 
 
 def _width(stage_id: str, trace: Trace) -> int:

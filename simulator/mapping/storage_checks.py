@@ -10,7 +10,7 @@ from simulator.errors import CapacityError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.kv_cache_size import positions_held, sram_bytes
 from simulator.mapping.placement import Placement
-from simulator.mapping.storage import Kind, Stored, kinds_line, memory_bytes
+from simulator.mapping.storage import STAY, Kind, Stored, kinds_line, memory_bytes
 from simulator.trace.trace import Trace
 
 
@@ -23,6 +23,7 @@ def check_storage(stored: Sequence[Stored], trace: Trace, chip: ChipConfig, plac
         When a memory has no room for its part: demand, bound, gap and what would help.
     """
     _check_memory(stored, chip, placement)
+    _check_shared(stored, chip, placement)
     _check_sram(stored, trace, chip, placement)
     _check_dram(stored, chip, placement)
 
@@ -45,11 +46,35 @@ def _check_memory(stored: Sequence[Stored], chip: ChipConfig, placement: Placeme
 def _lever(kinds: Counter[Kind], chip: ChipConfig) -> str:
     """Where the largest part could go instead."""
     largest = max(kinds, key=lambda kind: kinds[kind])
-    if largest not in ("kv_cache", "embedding", "head"):
+    if largest not in STAY:
         return ""
     return (
         f"set mapping.{largest} to dram, " if chip.dram is not None else f"give the chip a dram for mapping.{largest}, "
     )
+
+
+def _check_shared(stored: Sequence[Stored], chip: ChipConfig, placement: Placement) -> None:
+    """Refuse a core whose SRAM does not hold its weights and what its vector unit keeps, where these are one memory."""
+    found = memory_bytes(stored, placement) if chip.memory.in_sram else {}
+    weights = _weights(placement) if found else Counter()
+    bound = chip.core.sram.capacity
+    for core, kinds in found.items():
+        if (demand := kinds.total() + weights[core]) > bound:
+            raise CapacityError(
+                f"{chip.name}: core {core} needs {demand} bytes of SRAM ({weights[core]} of weights,"
+                f" {kinds_line(kinds)}), limit {bound} ({demand - bound} over): its memory is in its SRAM"
+                f" (memory.in_sram); {_lever(kinds, chip)}set mapping.share_cores=false or raise core.sram.capacity"
+            )
+
+
+def _weights(placement: Placement) -> Counter[int]:
+    """Core -> bytes of weights that are there at the same time."""
+    weights: Counter[int] = Counter()
+    for block in placement.blocks:
+        if block.role == "layer":
+            beside = 0 if placement.streamed else weights[block.core]
+            weights[block.core] = max(weights[block.core], beside + block.sram_bytes)
+    return weights
 
 
 def _check_sram(stored: Sequence[Stored], trace: Trace, chip: ChipConfig, placement: Placement) -> None:
@@ -59,11 +84,7 @@ def _check_sram(stored: Sequence[Stored], trace: Trace, chip: ChipConfig, placem
         homes = placement.of(item.stage)
         share = sram_bytes(item.bits_per_token, positions_held(trace, chip), len(homes), chip)
         caches.update({home.core: share for home in homes})
-    weights: Counter[int] = Counter()
-    for block in placement.blocks if caches else ():
-        if block.role == "layer":
-            beside = 0 if placement.streamed else weights[block.core]
-            weights[block.core] = max(weights[block.core], beside + block.sram_bytes)
+    weights = _weights(placement) if caches else Counter()
     bound = chip.core.sram.capacity
     for core, cache in caches.items():
         if (demand := cache + weights[core]) > bound:

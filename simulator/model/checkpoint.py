@@ -69,6 +69,11 @@ class Checkpoint:
         """Whether the model is small enough to stay in memory."""
         return _float32_bytes(tensor_specs(self.config)) <= KEPT_BYTES
 
+    @property
+    def kept_rounded(self) -> bool:
+        """Whether its weights, rounded to a byte each, are small enough to stay in memory."""
+        return _float32_bytes(tensor_specs(self.config)) // 4 <= KEPT_BYTES
+
     def rows(self, weight_id: str, rows: slice) -> F32:
         """Some rows of a matrix."""
         return self.weights[weight_id][rows] if self.read_rows is None else self.read_rows(weight_id, rows)

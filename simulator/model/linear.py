@@ -22,8 +22,8 @@ from simulator.model.weights import (
     FLOAT_BITS,
     QuantizedWeights,
     join_outputs,
-    quantize_weights,
     rounded_float,
+    rounded_groups,
     weight_groups,
 )
 from simulator.trace.encoding import Encoding
@@ -134,15 +134,23 @@ def side_by_side(
     ModelError
         When a sum could leave the int32 accumulator.
     """
-    groups = weight_groups(weights[0].shape[1], preset.weights.group)
-    ends = accumulate(len(w) for w in weights)
     given = scales or [None] * len(weights)
-    parts = []
-    for k, inputs in enumerate(groups):
-        own = [None if s is None else np.ascontiguousarray(s[:, k]) for s in given]
-        quantized = [quantize_weights(w[:, inputs], preset.weights.bits, s) for w, s in zip(weights, own, strict=True)]
-        parts.append(_group(layer_ids, quantized, inputs, preset))
-    return SideBySide(layer_ids, tuple(ends), tuple(parts))
+    return _joined(
+        layer_ids,
+        [rounded_groups(w, preset.weights.bits, preset.weights.group, s) for w, s in zip(weights, given, strict=True)],
+        preset,
+    )
+
+
+def _joined(layer_ids: tuple[str, ...], rounded: list[list[QuantizedWeights]], preset: Preset) -> SideBySide:
+    """Rounded layers of the same inputs as one matrix for each group of inputs."""
+    groups = weight_groups(sum(len(q.rows) for q in rounded[0]), preset.weights.group)
+    ends = accumulate(len(parts[0].scale) for parts in rounded)
+    joined = (
+        _group(layer_ids, list(of), inputs, preset)
+        for of, inputs in zip(zip(*rounded, strict=True), groups, strict=True)
+    )
+    return SideBySide(layer_ids, tuple(ends), tuple(joined))
 
 
 def _group(layer_ids: tuple[str, ...], quantized: list[QuantizedWeights], inputs: slice, preset: Preset) -> Group:
@@ -196,8 +204,10 @@ class SpikingLinear:
         self._checkpoint = checkpoint
         streams = _stream_ids(checkpoint, self._preset)
         self._encoders = {i: self._preset.encoder_of(i) for i in streams}
-        keep = checkpoint.kept and self._integer
-        self._kept = {i: (self._side_by_side(driven_layers(i)),) for i in streams} if keep else {}
+        small, middle = checkpoint.kept and self._integer, checkpoint.kept_rounded and self._integer
+        ids = [layer_id for i in streams for layer_id in driven_layers(i)]
+        self._rounded = {i: self._round(i) for i in ids} if middle and not small else {}
+        self._kept = {i: (self._side_by_side(driven_layers(i)),) for i in streams} if small else {}
         self.n_verified = 0
         self.n_clipped: Counter[str] = Counter()
 
@@ -207,13 +217,16 @@ class SpikingLinear:
         return self._preset.weights.bits < FLOAT_BITS
 
     def _layers(self, stream_id: str) -> Iterable[SideBySide]:
-        """What a stream drives: side by side, or of a large model one layer after another, read when it is used."""
+        """What a stream drives: side by side, or of a larger model one layer after another, made when it is used."""
         return self._kept.get(stream_id) or (self._side_by_side((i,)) for i in driven_layers(stream_id))
 
     def _side_by_side(self, layer_ids: tuple[str, ...]) -> SideBySide:
-        found = getattr(self._checkpoint.weights, "scales", None)  # of weights that were rounded on a text
-        scales = [found(weight_of(i)) for i in layer_ids] if found else None
-        return side_by_side(layer_ids, [self._weights(i) for i in layer_ids], self._preset, scales)
+        return _joined(layer_ids, [self._rounded.get(i) or self._round(i) for i in layer_ids], self._preset)
+
+    def _round(self, layer_id: str) -> list[QuantizedWeights]:
+        find, rule = getattr(self._checkpoint.weights, "scales", None), self._preset.weights
+        scales = find(weight_of(layer_id)) if find else None  # of weights that were rounded on a text
+        return rounded_groups(self._weights(layer_id), rule.bits, rule.group, scales)
 
     def _weights(self, layer_id: str) -> NDArray[np.float32]:
         return self._checkpoint.weights[weight_of(layer_id)]

@@ -59,6 +59,15 @@ def quantize_weights(
     return QuantizedWeights(rows, scale, wide.sum(axis=0), int(np.abs(wide).sum(axis=0).max()))
 
 
+def rounded_groups(
+    weights: NDArray[np.float32], bits: int, group: int | None, scales: NDArray[np.float32] | None = None
+) -> list[QuantizedWeights]:
+    """Float weights [n_out, n_in] as integers, one entry per group of inputs; ``scales`` [n_out, groups] if found."""
+    parts = weight_groups(weights.shape[1], group)
+    own = [None if scales is None else np.ascontiguousarray(scales[:, k]) for k in range(len(parts))]
+    return [quantize_weights(weights[:, inputs], bits, scale) for inputs, scale in zip(parts, own, strict=True)]
+
+
 def scale_of(largest: NDArray[np.float32], most: int) -> NDArray[np.float32]:
     """Scale at which the largest sizes [n_out] get the integer ``most``; 1 where it is no normal number."""
     scale = (largest / np.float32(most)).astype(np.float32)

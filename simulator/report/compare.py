@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from simulator.actions import is_power
 from simulator.errors import OutputError
 from simulator.report.format import format_energy, format_ratio, format_time
 from simulator.report.overview import RESULT, read_result
@@ -177,7 +178,7 @@ def _energy_cause(action: str, layer: str, row: pd.Series) -> str:
     reasons = []
     if counts[0] and counts[1]:
         prices = energies[0] / counts[0], energies[1] / counts[1]
-        what = "chip time" if action == "static.power" else "count"
+        what = "chip time" if is_power(action) else "count"
         reasons = [f"{format_ratio(_ratio(*counts))} the {what}"] if counts[0] != counts[1] else []
         if not math.isclose(*prices, rel_tol=1e-9):
             reasons.append(f"{format_ratio(_ratio(*prices))} the price" if prices[0] else "priced now, not before")

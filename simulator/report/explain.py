@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from simulator.actions import is_power
 from simulator.config.chip_files import chip_from_tree, chip_tree
 from simulator.config.yaml_marks import MapNode, Node
 from simulator.errors import SpikewattError
@@ -19,7 +20,6 @@ from simulator.report.format import format_energy, format_power, format_share
 from simulator.report.report_files import CHIP_FILE
 from simulator.report.report_reading import check_fields, damaged, read_record, read_table
 
-STATIC = "static.power"
 # Columns that a price brings.
 SHOWN = ("path", "grade", "node_nm", "voltage", "citation", "note", "low_pj_per_count", "high_pj_per_count")
 
@@ -118,7 +118,7 @@ def _arithmetic(row: Mapping[Any, Any]) -> str:
     """Count times price; static power is counted in chips x ps, and 1 W x 1 ps is 1 pJ."""
     if pd.isna(row["pj_per_count"]):
         return f"{row['count']:,} x 0, part of another price"
-    unit, price = ("chip-ps x", format_power) if row["action"] == STATIC else ("x", format_energy)
+    unit, price = ("chip-ps x", format_power) if is_power(row["action"]) else ("x", format_energy)
     return f"{row['count']:,} {unit} {price(row['pj_per_count'])} = {format_energy(row['energy_pj'])}"
 
 
@@ -130,7 +130,7 @@ def _conditions(row: Mapping[Any, Any]) -> str:
 
 def _span(row: Mapping[Any, Any]) -> str:
     """Range of the price and what it makes of the energy."""
-    write = format_power if row["action"] == STATIC else format_energy
+    write = format_power if is_power(row["action"]) else format_energy
     ends = [
         (word, row[key])
         for word, key in (("from", "low_pj_per_count"), ("to", "high_pj_per_count"))

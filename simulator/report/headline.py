@@ -11,6 +11,7 @@ from simulator.energy.area import chip_area
 from simulator.report.format import format_count, format_energy, format_power, format_share, format_time
 from simulator.report.run import Run
 from simulator.report.steady_figures import steady_energy_pj, steady_tokens_per_s
+from simulator.report.time_band import time_band
 from simulator.units import PS_PER_S
 
 NONE = "–"
@@ -38,6 +39,7 @@ def headline(run: Run) -> Iterator[Headline]:
         f"everything counted; {format_energy(run.ledger.total_pj)} in all",
     )
     yield _range(run)
+    yield _time_range(run)
     yield Headline(
         "time per token",
         format_time(run.latency_per_token_ps),
@@ -99,16 +101,29 @@ def _steady(run: Run) -> Iterator[Headline]:
 
 
 def _range(run: Run) -> Headline:
-    """The band that the ranges of the prices make."""
+    """What the ranges of the prices make of the energy."""
     band = {name: format_energy(pj / run.n_tokens) for name, pj in run.uncertainty.total.items()}
     return Headline(
         "its range",
         f"{band['low_pj']} to {band['high_pj']}",
         NONE,
         NONE,
-        f"90 % of draws from the ranges of the prices, median {band['median_pj']};"
+        f"all prices at their low, at their high; 90 % of draws lie between {band['q05_pj']} and {band['q95_pj']},"
+        f" median {band['median_pj']};"
         f" prices with a range are {format_share(run.uncertainty.ranged_share)} of the total"
-        f"{run.uncertainty.beside_band}",
+        f"{run.uncertainty.outside_quantiles}",
+    )
+
+
+def _time_range(run: Run) -> Headline:
+    """What the ranges of the times make of the latency."""
+    low, high = time_band(run)
+    return Headline(
+        "range of the time",
+        f"{format_time(low)} to {format_time(high)}",
+        NONE,
+        NONE,
+        "per token, all times of the chip file at their low, at their high, in closed form",
     )
 
 

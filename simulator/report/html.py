@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from simulator.actions import is_power
 from simulator.energy.breakeven import break_even_lines
 from simulator.energy.thresholds import THRESHOLDS
 from simulator.errors import ConservationError, OutputError
@@ -21,6 +22,7 @@ from simulator.report.page import Section, make_section, render_page
 from simulator.report.result_json import leaves
 from simulator.report.run import Run
 from simulator.report.run_manifest import manifest_dict
+from simulator.report.static_table import static_line
 from simulator.report.storage_table import storage_line
 from simulator.report.tables import assumption_table, comparison_table, layer_table, phase_table, waits_finding
 from simulator.report.unit_table import unit_finding, unit_table
@@ -58,6 +60,7 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         layers_finding=_layers_finding(run),
         storage=as_cells(storage_summary(storage_frame(run.mapped))),
         storage_finding=storage_line(run).removeprefix("storage: "),
+        static_finding=static_line(run).removeprefix("static: "),
         assumptions=as_cells(_assumptions(run)),
         assumptions_finding=_assumptions_finding(run),
         checks=checks,
@@ -182,7 +185,7 @@ def _price(row: Mapping[Any, Any]) -> tuple[str, str]:
     value, low, high = row["pj_per_count"], row["low_pj_per_count"], row["high_pj_per_count"]
     if pd.isna(value):
         return "part of another", ""
-    static = row["action"] == "static.power"
+    static = is_power(str(row["action"]))
     write = format_power if static else format_energy
     per = "chip" if static else str(row["unit"]).partition("/")[2]
     ends = [(word, write(end)) for word, end in (("from", low), ("to", high)) if pd.notna(end)]

@@ -15,6 +15,7 @@ from simulator.engine.service import service
 from simulator.report.analytic import analytic_dict
 from simulator.report.run import DenseTwin, Run
 from simulator.report.run_manifest import chip_sha256
+from simulator.report.static_table import static_dict
 from simulator.report.steady_figures import steady_energy_pj, steady_tokens_per_s
 from simulator.report.storage_table import storage_dict
 from simulator.report.tables import phase_ledgers
@@ -45,6 +46,7 @@ def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | N
         "analytic": analytic_dict(run),
         "break_even": _break_even(run),
         "area": _area(run),
+        "static": static_dict(run),
         "latency": same["latency"],
         "steady": _steady(run),
         "phases": _phases(run),
@@ -140,10 +142,10 @@ def _energy(run: Run, bands: bool) -> dict[str, Any]:
 
 
 def _uncertainty(found: Uncertainty) -> dict[str, Any]:
-    """Quantiles of the energy of the whole trace under prices drawn from their ranges."""
+    """The energy of the whole trace with all prices at one end of their ranges, and quantiles of draws from them."""
     bands = found.bands().set_index("owner")
     return {
-        "meaning": "quantiles 5, 50 and 95 % over prices drawn from their ranges; those without one stay",
+        "meaning": "low, high: all prices at that end of their ranges; q05, median, q95: quantiles of draws from them",
         "draws": found.draws,
         "seed": found.seed,
         "share_with_range": found.ranged_share,

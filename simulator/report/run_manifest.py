@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from simulator.actions import is_power
 from simulator.config.chip import ChipConfig
 from simulator.energy.prices import chip_prices
 from simulator.report.run import Run
@@ -45,7 +46,8 @@ def manifest_dict(run: Run, files: list[str]) -> dict[str, Any]:
 def _made_prices(chip: ChipConfig) -> dict[str, dict[str, Any]]:
     """Path of every price that the chip file describes -> the description, and the number it became."""
     prices = {price.path: price for price in chip_prices(chip).values() if price.model is not None}
-    return {path: {"model": price.model, "value_pj": price.pj_per_count} for path, price in prices.items()}
+    units = {path: "value_w" if is_power(price.name) else "value_pj" for path, price in prices.items()}
+    return {path: {"model": price.model, units[path]: price.pj_per_count} for path, price in prices.items()}
 
 
 def chip_sha256(chip: ChipConfig) -> str:

@@ -27,6 +27,7 @@ from simulator.report.format import (
     format_time,
 )
 from simulator.report.run import Run
+from simulator.report.static_table import static_line
 from simulator.report.storage_table import storage_line
 from simulator.report.tables import (
     comparison_table,
@@ -36,6 +37,7 @@ from simulator.report.tables import (
     stage_table,
     waits_finding,
 )
+from simulator.report.time_band import time_band
 
 WIDTH = 100
 PIPE_WIDTH = 200  # of a plain table in a pipe, where a name cut in two is no name
@@ -81,6 +83,7 @@ def summary_lines(run: Run) -> list[str]:
         run.ledger.conservation_line(format_energy),
         f"energy: {_energy_words(run)}, mean power {format_power(run.mean_power_w)}; prices: {shares}",
         band_line(run),
+        time_band_line(run),
         assumed_line(run),
         f"latency: {format_time(run.latency_per_token_ps)} per token, {format_time(result.total_ps)} in all,"
         f" {format_count(run.tokens_per_s)} tokens/s",
@@ -90,15 +93,22 @@ def summary_lines(run: Run) -> list[str]:
         f" {format_bytes(run.sram_used_bytes)} of {format_bytes(run.sram_total_bytes)} SRAM"
         f" ({format_share(run.space_util)})",
         storage_line(run),
+        static_line(run),
     ]
 
 
 def band_line(run: Run) -> str:
-    """The energy of one token under the ranges of the prices, and how much of it has none."""
+    """The energy and the time of one token under the ranges of the chip file, and how much of them has none."""
     found = run.uncertainty
-    low, median, high = (format_energy(found.total[f"{q}_pj"] / run.n_tokens) for q in ("low", "median", "high"))
+    low, high = (format_energy(found.total[f"{q}_pj"] / run.n_tokens) for q in ("low", "high"))
     ranged = f"prices with a range are {format_share(found.ranged_share)} of the total"
-    return f"range: {median} per token (median), 90 % between {low} and {high}; {ranged}{found.beside_band}"
+    return f"range: {low} to {high} per token with all prices at their low and high ends; {ranged}"
+
+
+def time_band_line(run: Run) -> str:
+    """The time of one token with all times of the chip file at their low and at their high ends."""
+    low, high = (format_time(time) for time in time_band(run))
+    return f"range of the time: {low} to {high} per token, all times at their low and high ends, in closed form"
 
 
 def assumed_line(run: Run) -> str:

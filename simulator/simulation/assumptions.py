@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
+from simulator.actions import is_power
 from simulator.config.chip import ChipConfig
+from simulator.energy.prices import UnitPrice, chip_prices
 from simulator.mapper.mapping_file import MappingFile
 from simulator.mapping.mapped import Mapped
 from simulator.report.format import format_power
@@ -40,6 +43,7 @@ def _always(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
         *_order_of_tokens(chip),
         *_of_handshakes(chip),
         *_of_reuse(chip),
+        *_of_gating(chip),
         *((idle,) if chip.core.soma.every == "timestep" else ()),
     )
 
@@ -61,13 +65,28 @@ def _straddling(mapped: Mapped) -> Iterator[str]:
 
 def unpublished(chip: ChipConfig) -> Iterator[str]:
     """What no source gives of the chip as a whole: its leakage, its area."""
-    static = chip.chip.static_power
-    if static.grade == "assumed":
-        ends = " to ".join(format_power(end) for end in (static.low, static.high) if end is not None)
-        span = f" ({ends})" if ends else ""
-        yield f"static power of {format_power(static.value)}{span} per chip is assumed, no published figure"
+    assumed = [p for name, p in chip_prices(chip).items() if is_power(name) and p.grade == "assumed"]
+    if assumed:
+        ranged = any(price.low_pj_per_count is not None or price.high_pj_per_count is not None for price in assumed)
+        ends = ("low_pj_per_count", "high_pj_per_count")
+        low, high = (math.fsum(_end(price, end) for price in assumed) for end in ends)
+        span = f" ({format_power(low)} to {format_power(high)})" if ranged else ""
+        watts = format_power(math.fsum(price.pj_per_count for price in assumed))
+        yield f"static power of {watts}{span} per chip is assumed, no published figure"
+    whole = chip.chip.static_power
+    if whole is not None and chip.chip.static_fixed:
+        yield (
+            f"static power of {format_power(whole.value)} per chip is one figure for the whole chip and does not scale:"
+            " chip.static_fixed keeps it whatever tiles, lanes, memories or accumulators the chip has"
+        )
     if chip.area is None:
         yield "the chip file has no area: none of its sources gives one"
+
+
+def _end(price: UnitPrice, end: str) -> float:
+    """A bound of a price, or the price itself where it has none."""
+    bound: float | None = getattr(price, end)
+    return price.pj_per_count if bound is None else bound
 
 
 def of_mapping(chosen: MappingFile | None, asked: object) -> tuple[str, ...]:
@@ -86,11 +105,27 @@ def of_mapping(chosen: MappingFile | None, asked: object) -> tuple[str, ...]:
 def _of_reuse(chip: ChipConfig) -> tuple[str, ...]:
     """What rows that are read once for several packets leave out."""
     more = (chip.core.dendrite.accumulators_per_core or 0) - chip.core.limits.neurons
-    if more <= 0:
+    lacking = {
+        "leak": chip.static is None or chip.static.accumulators is None,
+        "take area": chip.area is not None and chip.area.accumulator_bit is None,
+    }
+    words = " and ".join(word for word, lacks in lacking.items() if lacks)
+    if more <= 0 or not words:
         return ()
     return (
-        f"{more} accumulators per core beyond one per neuron (core.dendrite.accumulators_per_core) leak and take area"
-        " only as far as chip.static_power and area of the chip file hold them",
+        f"{more} accumulators per core beyond one per neuron (core.dendrite.accumulators_per_core) {words} only as far"
+        " as the figures of the chip file for the whole chip hold them",
+    )
+
+
+def _of_gating(chip: ChipConfig) -> tuple[str, ...]:
+    """What switching idle parts off leaves out."""
+    grid = chip.chip
+    if grid.gating == "none":
+        return ()
+    return (
+        f"gating {grid.gating}: a {grid.gating} that no stage uses draws {grid.retention:.0%} of its static power"
+        " (chip.retention); switching it off and on takes no time and no energy, and its memories keep what they hold",
     )
 
 

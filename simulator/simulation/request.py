@@ -24,6 +24,7 @@ from simulator.trace.codes import Code
 from simulator.trace.recode import as_encoding
 from simulator.trace.trace import Trace
 from simulator.trace.trace_files import load_trace
+from simulator.units import parse_quantity
 
 if TYPE_CHECKING:
     from simulator.verify import Verified
@@ -124,6 +125,37 @@ def run_request(request: SimulateRequest, progress: ProgressLine) -> Simulated:
     progress.say("writing the report")
     write_report(run, folder, writers=_writers(request), force=request.force)
     return Simulated(run, folder, verified)
+
+
+def parse_sample_tokens(text: str) -> int | Literal["auto", "all"]:
+    """The value of --sample-tokens.
+
+    Raises
+    ------
+    SpikewattError
+        When it is neither a number nor a word that it takes.
+    """
+    if text == "auto":
+        return "auto"
+    if text == "all":
+        return "all"
+    if text.isdecimal():
+        return int(text)
+    raise SpikewattError(f"--sample-tokens: found {text!r}, expected a number, auto or all")
+
+
+def parse_memory_limit(text: str | None) -> int | None:
+    """Bytes of the value of --memory-limit, such as ``4 GiB``; None without one.
+
+    Raises
+    ------
+    SpikewattError
+        When it is no size.
+    """
+    try:
+        return None if text is None else int(parse_quantity(text, "size"))
+    except ValueError as error:
+        raise SpikewattError(f"--memory-limit: {error}") from error
 
 
 def twin_of(chip: ChipConfig, dense_twin: str) -> ChipConfig | None:

@@ -77,6 +77,15 @@ def save_trace(trace: Trace, path: str | Path) -> str:
     return content_hash
 
 
+def write_trace(trace: Trace, path: Path) -> str:
+    """As `save_trace`, making the folders above the file; returns the content hash."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    return save_trace(trace, path)
+
+
 def content_hash(trace: Trace) -> str:
     """The content hash that ``trace`` has on file, without writing it."""
     check_trace(trace)

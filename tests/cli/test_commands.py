@@ -18,6 +18,7 @@ from simulator.trace.trace_files import load_trace
 
 ROOT = Path(__file__).resolve().parents[2]
 CHIPS = sorted(path.stem for path in (ROOT / "chip_configs").glob("*.yaml"))
+FIXED = ("--set", "chip.static_fixed=true")  # a measured chip of another size
 Refused = Callable[[Done], str]
 Snapshot = Callable[[Path], dict[str, bytes | None]]
 
@@ -120,7 +121,7 @@ def test_fit_shows_the_blocks_and_the_cores(trace_file: Path) -> None:
 
 
 def test_fit_refuses_what_simulate_refuses(trace_file: Path, refused: Refused) -> None:
-    line = refused(run_program("fit", "--trace", trace_file, "--set", "core.sram.capacity=1 B"))
+    line = refused(run_program("fit", "--trace", trace_file, "--set", "core.sram.capacity=1 B", *FIXED))
     assert line.startswith("loihi-like: layer layers.0: one synapse needs 8 B of a core's SRAM, limit 1 B (7 B over)")
 
 

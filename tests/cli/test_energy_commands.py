@@ -58,7 +58,7 @@ def test_rows_that_are_no_prices_are_warned_of_and_stay_in_the_file(work: Path) 
     place = "ert.yaml:1:74: imp.synapse.word_raed"
     assert misspelt == f"warning: {place}: no action of synapse here, not imported (did you mean 'word_read'?)"
     assert stay.startswith(
-        "warning: 29 of 30 prices stay as in sdllm-asic-45nm: axon_in.lookup 4 pJ, synapse.word_read"
+        "warning: 36 of 37 prices stay as in sdllm-asic-45nm: axon_in.lookup 4 pJ, synapse.word_read"
     )
     assert made.out.startswith(f"# {misspelt.removeprefix('warning: ')}\n# {stay.removeprefix('warning: ')}\nextends: ")
 

@@ -23,6 +23,8 @@ DATA = {
     *(f"{table}.csv" for table in ("layers", "components", "assumptions", "bands", "tornado", "analytic")),
     *(f"{table}.csv" for table in ("stages", "tokens", "cores", "units", "links", "storage")),
 }
+SMALL_MEMORY = ("--set", "memory.capacity=7 B", "--set", "memory.read=1 pJ")  # its prices follow its capacity else
+FIXED = ("--set", "chip.static_fixed=true")  # a measured chip of another size
 CHIPS = ("loihi-like", "truenorth-like", "sdllm-asic-45nm", "dense-int8-45nm")
 
 
@@ -197,7 +199,7 @@ BAD_OPTIONS = {
         '--set core: found no path=value, expected one such as core.sram.capacity="256 KiB"',
     ),
     "capacity": (
-        ("--set", "core.sram.capacity=1 B"),
+        ("--set", "core.sram.capacity=1 B", *FIXED),
         "loihi-like: layer layers.0: one synapse needs 8 B of a core's SRAM, limit 1 B (7 B over);"
         " raise core.sram.capacity or make core.sram.word smaller",
     ),
@@ -211,22 +213,23 @@ BAD_OPTIONS = {
             "chip.cores_per_tile=1",
             "--set",
             "chip.max_chips=1",
+            *FIXED,
         ),
         "loihi-like: the trace needs 5 cores, limit 2 on 1 chip(s) (3 cores over); raise chip.max_chips to 3,"
-        " core.sram.capacity or core.limits",
+        " core.sram.capacity or core.limits, or set mapping.weights to streamed",
     ),
     "axon tables too small": (
-        ("--set", "core.limits.axons_in=1", "--set", "chip.max_chips=1", "--set", "chip.tiles_x=1"),
+        ("--set", "core.limits.axons_in=1", "--set", "chip.max_chips=1", "--set", "chip.tiles_x=1", *FIXED),
         # 12 and 8 inputs, one to a core, and 3 homes
         "loihi-like: the trace needs 23 cores, limit 16 on 1 chip(s) (7 cores over); raise chip.max_chips to 2,"
-        " core.sram.capacity or core.limits",
+        " core.sram.capacity or core.limits, or set mapping.weights to streamed",
     ),
     "link without bandwidth": (
         ("--set", "noc.cycle=0 ns"),
         "--set noc.cycle=0 ns: found '0 ns', expected a time of at least 1 ps",
     ),
     "memory of a core too small": (
-        ("--set", "memory.capacity=7 B"),
+        (*SMALL_MEMORY, "--set", "memory.write=1 pJ", *FIXED),
         # 8 values of 24 bits
         "loihi-like: core 2 needs 24 bytes of memory (values 24), limit 7 (17 over); raise memory.capacity or lower"
         " core.limits.neurons",

@@ -94,7 +94,7 @@ def make_seeds(folder: Path) -> Seeds:
         "summary": "two points",
         "base": "loihi-like",
         "trace": str(folder / "tiny.npz"),
-        "axes": {"core.synapse.lanes": [2, 4], "noc.multicast": [True]},
+        "axes": {"core.synapse.lanes": [2, 4], "noc.multicast": [True], "chip.static_fixed": [True]},
         "objectives": ["energy.per_token_pj", "latency.per_token_ps"],
         "constraints": ["latency.per_token_ps <= 1 s"],
         "mode": "grid",

@@ -25,6 +25,7 @@ def test_a_kill_loses_no_report_and_the_next_run_tidies_up(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     options = ["simulate", "--trace", str(seeds.trace), "--no-dense-twin", "--quiet", "--out", "o"]
+    options += ["--chip", "sdllm-asic-45nm"]
     assert run_program(*options).code == 0
     Path("o/notes.txt").write_text("mine")
     rng = Random(None if KILLS > 1 else 0)

@@ -1,9 +1,10 @@
 """Mutation testing: change one operator, number or condition at a time and see whether the tests of its room notice.
 
-    python tests/support/mutants.py [--sample 200] [--seed 0] [--rooms config mapping energy trace report/tables.py]
+    python tests/support/mutants.py [--sample 200] [--seed 0] [--jobs 2] [--rooms config mapping energy trace]
 
 A mutant is killed when `pytest tests/unit/ROOM` (for the energy also tests/invariants/test_energy.py) fails or does not
-end. It runs on a copy of the tree. A sample is drawn from all mutants by seed; the score is printed with the survivors.
+end. It runs on a copy of the tree, several at once. A sample is drawn from all mutants by seed, in random order; the
+score is printed with the survivors. The unchanged tree is tested first.
 """
 
 from __future__ import annotations
@@ -11,18 +12,25 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import importlib
+import multiprocessing
 import os
+import queue
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("config", "mapping", "energy", "trace", "report/tables.py")
 TIMEOUT_S = 300
+LIBRARIES = ("numpy", "pandas", "pydantic", "yaml", "numba", "rich.table", "typer", "matplotlib.figure")
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
@@ -93,14 +101,27 @@ def tests_of(path: Path) -> list[str]:
 
 
 def survives(tree: Path, tests: list[str]) -> bool:
-    """Whether all tests of a tree pass."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-    environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+    """Whether all tests of a tree pass, in a fork that has the libraries loaded and nothing of the package."""
+    fork = multiprocessing.get_context("fork")
+    process = fork.Process(target=_test, args=(tree, tests))
+    process.start()
+    process.join(TIMEOUT_S)
+    if process.is_alive():
+        process.kill()
+        process.join()
+    return process.exitcode == 0
+
+
+def _test(tree: Path, tests: list[str]) -> NoReturn:
+    """Run the tests of a tree in this process, without a word; the exit code is that of pytest."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    os.chdir(tree)
+    sys.path.insert(0, str(tree))
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONPATH"] = str(tree)
+    os._exit(int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *tests])))
 
 
 def main() -> None:
@@ -108,6 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--rooms", nargs="+", default=list(ROOMS))
     options = parser.parse_args()
     every = []
@@ -115,26 +137,39 @@ def main() -> None:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         every += [(path, n, line, label) for n, (_, line, label) in enumerate(mutations(tree))]
     chosen = random.Random(options.seed).sample(every, min(options.sample, len(every)))
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        copied = Path(folder) / "tree"
-        shutil.copytree(ROOT, copied, ignore=shutil.ignore_patterns(".git", ".venv", ".cache", "*_cache", "reports"))
-        survivors = [mutant for mutant in sorted(chosen) if _tried(copied, *mutant)]
-    killed = len(chosen) - len(survivors)
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(options.jobs) as pool:
+        trees: queue.Queue[Path] = queue.Queue()
+        for job in range(options.jobs):
+            trees.put(_copied(Path(folder) / str(job)))
+        for tests in {tuple(tests_of(path)[-2:]) for path, *_ in chosen}:
+            if not survives(trees.queue[0], list(tests)):
+                sys.exit(f"the unchanged tree fails {' '.join(tests)}")
+        survivors = sum(pool.map(lambda mutant: _tried(trees, *mutant), chosen))
+    killed = len(chosen) - survivors
     print(f"{killed} of {len(chosen)} mutants killed ({killed / len(chosen):.0%}), drawn from {len(every)}")
 
 
-def _tried(copied: Path, path: Path, number: int, line: int, label: str) -> bool:
-    """Run one mutant on the copy, which is put back; returns and prints whether it survived."""
-    place = copied / path.relative_to(ROOT)
+def _copied(tree: Path) -> Path:
+    """A copy of what the tests need."""
+    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", ".venv", ".cache", "*_cache", "reports"))
+    return tree
+
+
+def _tried(trees: queue.Queue[Path], path: Path, number: int, line: int, label: str) -> bool:
+    """Run one mutant on a free copy, which is put back; returns and prints whether it survived."""
+    tree = trees.get()
+    place = tree / path.relative_to(ROOT)
     original = place.read_text(encoding="utf-8")
     mutant = next(tree for n, (tree, _, _) in enumerate(mutations(ast.parse(original))) if n == number)
     try:
         place.write_text(ast.unparse(ast.fix_missing_locations(mutant)), encoding="utf-8")
-        survived = survives(copied, tests_of(path))
+        survived = survives(tree, tests_of(path))
     finally:
         place.write_text(original, encoding="utf-8")
-    if survived:
-        print(f"survived: {path.relative_to(ROOT)}:{line}: {label}", flush=True)
+        trees.put(tree)
+    print(f"{'survived' if survived else 'killed'}: {path.relative_to(ROOT)}:{line}: {label}", flush=True)
     return survived
 
 

@@ -18,7 +18,8 @@ def store_of(op: Op, stage: Stage, trace: Trace, stored: tuple[Stored, ...]) -> 
     owners = [op.op_id]
     if op.kind in ("qk", "pv"):
         owners = [op_id for op_id in stage.ops if trace.op_by_id[op_id].kind == "kv_cache"]
-    kept = [item for item in stored if item.owner in owners and item.kind in ("kv_cache", "embedding", "head")]
+    stay = ("kv_cache", "embedding", "head", "tables")
+    kept = [item for item in stored if item.owner in owners and item.kind in stay]
     return kept[0].store if kept else "memory"
 
 
@@ -26,7 +27,8 @@ def touches(op: Op, store: str, chip: ChipConfig, n_homes: int) -> Touches:
     """What an access of an op is counted as: words of SRAM on each home core, bits of whole bursts of DRAM."""
 
     def touched(component: str, action: str, amount: int, shared: bool) -> tuple[str, int]:
-        stays = op.kind in ("embedding", "head") and action == "write"  # what they make stays behind the vector unit
+        cached = op.kind in ("kv_cache", "qk", "pv")
+        stays = action == "write" and not cached  # what the others make stays behind the vector unit
         if component != "memory" or store == "memory" or stays:
             return component, amount
         if store == "dram":

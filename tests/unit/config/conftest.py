@@ -34,7 +34,7 @@ chip:
   tiles_y: 2
   cores_per_tile: 1
   max_chips: 2
-  static_power: {value: 1 mW, source: doe2020, grade: measured}
+static: {base: {value: 1 mW, source: doe2020, grade: measured}}
 noc:
   flit_bits: 32 bit
   cycle: &ns {value: 1 ns, source: doe2020, grade: measured}

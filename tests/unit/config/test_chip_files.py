@@ -16,7 +16,7 @@ def problems(name, overrides=(), directory=None):
 def test_a_complete_file_loads(write, toy):
     chip = load_chip(write(toy))
     assert isinstance(chip, ChipConfig)
-    assert (chip.core.sram.capacity, chip.noc.cycle.value, chip.chip.static_power.value) == (4096, 1000, 0.001)
+    assert (chip.core.sram.capacity, chip.noc.cycle.value, chip.static.base.value) == (4096, 1000, 0.001)
     assert [(point.tiles, point.value) for point in chip.sync.barrier.latency] == [(1, 1000), (4, 3000)]
 
 

@@ -15,7 +15,9 @@ def test_every_action_has_a_price_in_the_schema(path):
 
 
 @pytest.mark.parametrize(
-    "chip", [{}, {"sources": 3}, {"core": [1, {"source": "x"}]}, {"chip": {"max_chips": "x"}, "noc": 3}], ids=str
+    "chip",
+    [{}, {"sources": 3}, {"core": [1, {"source": "x"}]}, {"chip": {"max_chips": "x", "static_power": {}}, "noc": 3}],
+    ids=str,
 )
 def test_rules_leave_a_file_of_another_shape_to_the_schema(chip):
     assert broken_chip_rules(chip) == []

@@ -18,6 +18,9 @@ def test_the_twin_of_the_asic_is_the_shipped_one(name):
     )
     energies = [chip["core"]["dendrite"].pop("accumulate")["energy"]["value"] for chip in (made, shipped)]
     assert energies[0] == pytest.approx(energies[1], rel=1e-12)
+    for part, key, rounded in (("static", "lanes", 1e-3), ("area", "lane", 3e-3)):  # with an INT8 multiplier each
+        lanes = [chip[part].pop(key)["value"] for chip in (made, shipped)]
+        assert lanes[0] == pytest.approx(lanes[1], rel=rounded)
     for chip in (made, shipped):
         for key in ("name", "summary", "sources"):
             del chip[key]

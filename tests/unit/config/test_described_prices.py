@@ -25,7 +25,7 @@ def test_a_described_price_becomes_a_number_with_source_bounds_and_note():
 
 
 def test_it_follows_the_fields_it_names():
-    price = described(SRAM, "core.sram.capacity=32 KiB").core.synapse.word_read.energy
+    price = described(SRAM, "core.sram.capacity=32 KiB", "chip.static_fixed=true").core.synapse.word_read.energy
     assert price.value == 9.97
 
 
@@ -67,18 +67,25 @@ def test_a_wrong_description_is_refused_with_its_place(text, words):
 def test_the_manifest_shows_the_number_it_became():
     run = make_run(chip=described(), allow_uncosted=True)
     made = manifest_dict(run, [])["made_prices"]
-    assert made == {WORD_READ: {"model": described().core.synapse.word_read.energy.model, "value_pj": 20.6}}
+    assert made[WORD_READ] == {"model": described().core.synapse.word_read.energy.model, "value_pj": 20.6}
+    assert set(made) == {WORD_READ, "memory.read", "memory.write"}
 
 
-def test_area_follows_the_capacity_where_the_file_names_cells():
-    """64 cores of 1 mm2 with 8 x 32 KiB of 0.103 mm2, and 64 routers of 0.474 mm2."""
+def test_area_follows_the_parts_of_a_chip():
+    """Per core: 1 mm2, 4 lanes of 0.1, 1024 x 32 bits of 1 um2, 16 lanes of 0.01, 1 MiB of 3.11 and 8 x 32 KiB of 0.103
+    mm2; a router of 0.474 mm2."""
+    stated = "source: assumption, grade: assumed, note: for this test"
     area = [
-        "area.core={value: 1 mm2, source: assumption, grade: assumed, note: for this test}",
-        "area.router={value: 0.474 mm2, source: cacti2017, grade: published-model}",
-        "area.sram={node: 45 nm, cell: LSTP}",
+        f"area.core={{value: 1 mm2, {stated}}}",
+        f"area.lane={{value: 0.1 mm2, {stated}}}",
+        f"area.accumulator_bit={{value: 1 um2, {stated}}}",
+        f"area.vector_lane={{value: 0.01 mm2, {stated}}}",
+        "core.synapse.lanes=4",
     ]
     found = chip_area(load_chip("sdllm-asic-45nm", area))
-    assert found.sram_mm2 == pytest.approx(0.824)
-    assert found.chip_mm2 == pytest.approx(64 * (1 + 0.824 + 0.474))
-    larger = chip_area(load_chip("sdllm-asic-45nm", [*area, "core.sram.capacity=512 KiB"]))
+    core = 1 + 0.4 + 0.032768 + 0.16 + 3.11
+    assert (found.core_mm2, found.sram_mm2) == (pytest.approx(core), pytest.approx(0.824))
+    assert found.chip_mm2 == pytest.approx(64 * (core + 0.824 + 0.474))
+    larger = chip_area(load_chip("sdllm-asic-45nm", [*area, "core.sram.capacity=512 KiB", "memory.capacity=512 KiB"]))
     assert larger.sram_mm2 == pytest.approx(8 * 0.246)
+    assert larger.core_mm2 == pytest.approx(core - 3.11 + 1.71)

@@ -69,7 +69,7 @@ LINES = [
      "--set core.sram.capcity=256 KiB: found an unknown key, expected one of capacity, word, banks, read, write (did you mean 'capacity'?)"),
     ("cor.sram.capacity=256 KiB",
      "--set cor.sram.capacity=256 KiB: cor: found an unknown key, expected one of name, summary, sources, technology, "
-     "area, replay, chip, noc, core, vector, memory, sync, mapping, schedule, dram (did you mean 'core'?)"),
+     "area, replay, chip, static, noc, core, vector, memory, sync, mapping, schedule, dram (did you mean 'core'?)"),
     ("core.sram.capacity=256",
      "--set core.sram.capacity=256: found 256 without a unit, expected a size such as '128 KiB'"),
     ("core.sram.capacity=256 kb",
@@ -106,7 +106,7 @@ LINES = [
      "--set core.sram.banks=100000: found 100000, expected a whole number from 1 to 65536"),
     ("extends=loihi-like",
      "--set extends=loihi-like: found an unknown key, expected one of name, summary, sources, technology, area, "
-     "replay, chip, noc, core, vector, memory, sync, mapping, schedule, dram"),
+     "replay, chip, static, noc, core, vector, memory, sync, mapping, schedule, dram"),
 ]  # fmt: skip
 
 

@@ -5,9 +5,7 @@ import math
 import pytest
 
 from simulator.config.price_models import (
-    KIB,
     POWER_LAWS,
-    SRAM,
     dram_energy,
     router_energy,
     scaled_energy,
@@ -15,6 +13,7 @@ from simulator.config.price_models import (
     sram_energy,
     wire_energy,
 )
+from simulator.config.price_tables import KIB, SRAM
 from simulator.config.techscaling import area_factor, energy_factor
 
 READ = {"access": "read", "per": "word"}
@@ -68,7 +67,7 @@ def test_area():
 def test_beyond_22_nm_memories_are_scaled_as_logic_and_say_so():
     made = sram_energy(128 * 1024, 64, 14, "LSTP", **READ)
     assert made.value == pytest.approx(6.00 * energy_factor(22, 0.8, 14, 0.8), rel=1e-12)
-    assert made.grade == "scaled"
+    assert made.grade == "assumed"
     assert "memories shrink less" in made.note
 
 
@@ -114,3 +113,13 @@ def test_dram_wire_and_router():
 def test_what_the_table_does_not_hold_is_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
         sram_energy(*arguments, **READ)
+
+
+def test_the_table_of_cacti_is_whole():
+    """Every node and cell has a figure at every capacity; a capacity costs more, takes more and leaks more."""
+    cells = {45: ("HP", "LSTP", "LOP"), 32: ("HP", "LSTP"), 22: ("HP", "LSTP", "LOP")}
+    assert set(SRAM) == {(node, cell) for node, of_node in cells.items() for cell in of_node}
+    for macro in SRAM.values():
+        for column in macro:
+            assert len(column) == len(KIB)
+            assert list(column) == sorted(column)

@@ -1,5 +1,6 @@
 import math
 
+import pytest
 from factories import make_chip, make_dram
 
 from simulator.actions import ACTIONS
@@ -37,18 +38,45 @@ PLACES = {
     "sram.write": "core.sram.write.energy",
     "sync.barrier": "sync.barrier.energy",
     "static.power": "chip.static_power",
+    "static.core": "static.core",
+    "static.lanes": "static.lanes",
+    "static.sram": "static.sram",
+    "static.accumulators": "static.accumulators",
+    "static.vector": "static.vector",
+    "static.memory": "static.memory",
+    "static.router": "static.router",
+    "static.dram": "static.dram",
+    "static.base": "static.base",
+}
+# Of which the toy chip has several: 8 tiles of 2 cores, 4 lanes and 64 accumulators of 24 bits, 2 vector lanes.
+OF_A_CHIP = {
+    "static.core": 16,
+    "static.lanes": 64,
+    "static.sram": 16,
+    "static.accumulators": 24576,
+    "static.vector": 32,
+    "static.memory": 16,
+    "static.router": 8,
 }
 
 
 def test_each_action_takes_the_number_at_its_place():
     """Every place holds another number, so that no two can be swapped unseen."""
     changes, wanted = {"dram": make_dram()}, {}
+    parts = {name: place for name, place in PLACES.items() if place.startswith("static.")}
     for i, (name, place) in enumerate(PLACES.items(), start=1):
-        unit = "mW" if name == "static.power" else "pJ"
-        changes[place.replace(".", "__")] = {"value": f"{i} {unit}", "source": "toy", "grade": "assumed"}
-        wanted[name] = i / 1000 if unit == "mW" else float(i)
-    prices = chip_prices(make_chip(**changes))
-    assert {name: price.pj_per_count for name, price in prices.items()} == wanted
+        unit = "mW" if name.startswith("static.") else "pJ"
+        record = {"value": f"{i} {unit}", "source": "toy", "grade": "assumed"}
+        if name in parts:
+            changes.setdefault("static", {})[place.partition(".")[2]] = record
+        else:
+            changes[place.replace(".", "__")] = record
+        wanted[name] = OF_A_CHIP.get(name, 1) * i / 1000 if unit == "mW" else float(i)
+    of_parts = changes.pop("static")
+    whole = chip_prices(make_chip(**changes))
+    del changes["chip__static_power"]
+    prices = chip_prices(make_chip(chip__static_power=None, static=of_parts, **changes)) | whole
+    assert {name: price.pj_per_count for name, price in prices.items()} == pytest.approx(wanted)
     assert {name: price.path for name, price in prices.items()} == PLACES
     assert {name: action.place for name, action in ACTIONS.items()} == PLACES
 

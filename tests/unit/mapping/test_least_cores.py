@@ -36,4 +36,7 @@ def test_a_program_far_beyond_the_chip_is_refused_before_its_blocks_are_made() -
 
 def test_a_chip_of_too_many_cores_is_refused() -> None:
     with pytest.raises(CapacityError, match="a simulation can hold 4194304"):
-        map_trace(synthetic_trace("silent", (4, 4), tokens=1), load_chip("loihi-like", ["chip.tiles_x=1000000000"]))
+        map_trace(
+            synthetic_trace("silent", (4, 4), tokens=1),
+            load_chip("loihi-like", ["chip.tiles_x=1000000000", "chip.static_fixed=true"]),
+        )

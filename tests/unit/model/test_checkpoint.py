@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from collections import Counter
 
 import ml_dtypes
 import numpy as np
@@ -13,8 +15,10 @@ from safetensors.numpy import load_file, save_file
 
 from simulator.errors import ModelError
 from simulator.model import checkpoint as checkpoint_module
+from simulator.model import linear as linear_module
 from simulator.model.checkpoint import read_checkpoint, tensor_specs
-from simulator.model.linear import FloatLinear
+from simulator.model.encoder import encoding_for
+from simulator.model.linear import FloatLinear, SpikingLinear
 from simulator.model.transformer import forward
 from simulator.model.weight_files import weight_files
 
@@ -254,3 +258,23 @@ def test_a_token_outside_the_vocabulary(write_model, token):
     checkpoint = read_checkpoint(write_model())
     with pytest.raises(ModelError, match=f"token {token} is outside the vocabulary, expected 0 to 39"):
         checkpoint.embed(np.array([1, token]))
+
+
+def test_a_model_between_small_and_large_rounds_its_weights_once(write_model, monkeypatch):
+    """Too large to stay in float32, small enough in bytes: the same logits, each weight folded and rounded once."""
+    folder, ids = write_model(), np.array([1, 5, 9, 5])
+    encoding = encoding_for("ternary", 7)
+    small = read_checkpoint(folder)
+    expected = forward(small, ids, SpikingLinear(small, encoding))
+    size = 4 * sum(math.prod(small.weights[i].shape) for i in small.weights)
+    monkeypatch.setattr(checkpoint_module, "KEPT_BYTES", size // 4)
+    middle = read_checkpoint(folder)
+    assert not middle.kept
+    assert middle.kept_rounded
+    read = Counter()
+    rounded = linear_module.rounded_groups
+    monkeypatch.setattr(linear_module, "rounded_groups", lambda *a: read.update(n=1) or rounded(*a))
+    linear = SpikingLinear(middle, encoding)
+    for _ in range(2):
+        np.testing.assert_allclose(forward(middle, ids, linear), expected, rtol=1e-6)
+    assert read["n"] == 7 * middle.config.num_hidden_layers

@@ -15,6 +15,7 @@ def run(request):
     trace = synthetic_trace("poisson", [24, 16, 8], levels=3, tokens=2)
     small = [
         "chip.cores_per_tile=1",
+        "chip.static_fixed=true",
         "core.limits.neurons=6",
         "core.limits.axons_in=64",
         f"noc.topology={request.param}",

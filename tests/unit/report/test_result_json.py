@@ -19,7 +19,7 @@ def run():
 def test_schema_and_order(run):
     found = json.loads(result_text(run))
     assert (found["schema"], found["schema_version"]) == ("spikewatt/result", 2)
-    top = "schema schema_version command chip trace energy analytic break_even area latency steady phases counts"
+    top = "schema schema_version command chip trace energy analytic break_even area static latency steady phases counts"
     assert list(found) == [*top.split(), "neurobench", "utilization", "storage", "warnings", "elapsed"]
     assert found == result_dict(run)  # every value is a plain JSON type
 

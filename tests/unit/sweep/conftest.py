@@ -14,7 +14,9 @@ from simulator.trace.trace_files import save_trace
 def sweep(tmp_path, monkeypatch):
     """Make a SweepConfig on the toy chip; the working directory is empty but for its inputs."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "toy.yaml").write_text(json.dumps(chip_fields(), indent=1))  # JSON is YAML
+    fields = chip_fields()
+    fields["chip"]["static_fixed"] = True  # its lanes and memories are swept
+    (tmp_path / "toy.yaml").write_text(json.dumps(fields, indent=1))  # JSON is YAML
     save_trace(synthetic_trace("poisson", [12, 8, 6], levels=3, tokens=2), "small.npz")
 
     def make(axes, mode="grid", objectives=("energy.per_token_pj", "latency.per_token_ps"), **more):

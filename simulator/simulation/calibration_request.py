@@ -1,0 +1,109 @@
+"""A request for one calibration: the command line fills it, `run_calibration` carries it out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simulator.model.calibrate import calibrate, write_preset
+from simulator.model.calibrate_scales import calibrate_scales, write_calibrated
+from simulator.model.checkpoint import Checkpoint, read_checkpoint
+from simulator.model.model_location import locate_model
+from simulator.model.model_options import AS_STATED, ModelOptions
+from simulator.model.tokenizer import Passage, Tokenizer, text_warnings, tokenize
+from simulator.outputs.output_file import MOMENTS, PRESET, check_writable_file
+from simulator.simulation.preset_choice import PresetChoice
+from simulator.text_files import read_text
+
+# Tokens of a calibration: the moments need many, a search passes its tokens over and over.
+SCALE_TOKENS, SEARCH_TOKENS = 8192, 1000
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class CalibrationRequest:
+    """What a preset is calibrated on, and how.
+
+    Attributes
+    ----------
+    out
+        Preset file to write.
+    model, text
+        The model, and the file of the text to measure on.
+    target
+        Search for the settings that lose at most this share of perplexity against INT8, in percent; None: measure the
+        channel scales.
+    preset
+        Where the calibration starts.
+    max_tokens
+        Tokens of the text in all; None: 8192, of a search 1000.
+    options
+        Token in front of the text and keys of ``config.json`` to ignore.
+    """
+
+    out: Path
+    model: Path
+    text: Path
+    target: float | None = None
+    preset: PresetChoice = field(default_factory=PresetChoice)
+    max_tokens: int | None = None
+    options: ModelOptions = AS_STATED
+
+
+def run_calibration(request: CalibrationRequest, say: Say) -> Iterator[str]:
+    """Check the request, calibrate, write the preset; yields the result in words, ``say`` takes the progress.
+
+    Raises
+    ------
+    SpikewattError
+        When a file cannot be read or written, or no setting comes within the target.
+    """
+    check_writable_file(request.out, PRESET, inputs=(request.text,))
+    if request.target is None:
+        check_writable_file(request.out.with_suffix(".npz"), MOMENTS, inputs=(request.text,))
+    max_tokens = request.max_tokens or (SCALE_TOKENS if request.target is None else SEARCH_TOKENS)
+    content, checkpoint = read_text(request.text), read_checkpoint(request.model, request.options)
+    tokenizer = Tokenizer(request.model, checkpoint.config)
+    passages = tokenize(tokenizer, content, checkpoint.config.max_position_embeddings, max_tokens)
+    sha256 = hashlib.sha256(content.encode()).hexdigest()
+    if request.target is None:
+        yield _measured(request, checkpoint, passages, sha256, say)
+    else:
+        yield _searched(request, request.target / 100, checkpoint, passages, sha256, say)
+    yield from (f"warning: {warning}" for warning in (*checkpoint.config.warnings, *text_warnings(passages)))
+
+
+def _measured(
+    request: CalibrationRequest, checkpoint: Checkpoint, passages: tuple[Passage, ...], sha256: str, say: Say
+) -> str:
+    """Measure the channel scales and write them with the preset; returns what they do, in words."""
+    base = request.preset.chosen()
+    scales = calibrate_scales(checkpoint, passages, base, say)
+    moments = write_calibrated(scales, request.out, base, locate_model(request.model).name, sha256)
+    return (
+        f"{request.out}, {moments}: perplexity {scales.after.perplexity:.3f} on {scales.after.quality.n_tokens}"
+        f" held-out tokens, {base.name} {scales.before.perplexity:.3f}, float {scales.float_perplexity:.3f};"
+        f" {scales.after.tally.spikes_per_activation:.3f} spikes per activation"
+    )
+
+
+def _searched(
+    request: CalibrationRequest,
+    target: float,
+    checkpoint: Checkpoint,
+    passages: tuple[Passage, ...],
+    sha256: str,
+    say: Say,
+) -> str:
+    """Search for the settings and write the preset; returns what was found, in words."""
+    base = request.preset.chosen()
+    found = calibrate(checkpoint, passages, base, target, say)
+    write_preset(found, request.out, locate_model(request.model).name, sha256)
+    return (
+        f"{request.out}: perplexity {found.found.perplexity:.3f}, {100 * found.loss:+.2f} % against INT8;"
+        f" {found.found.tally.spikes_per_activation:.3f} spikes per activation, {base.name} has"
+        f" {found.base.tally.spikes_per_activation:.3f} at {found.base.perplexity:.3f}; {found.n_tried} settings tried"
+    )
