@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from simulator.actions import COMPONENTS
+from simulator.actions import COMPONENTS, is_power
 from simulator.engine.timing import PIPELINE
 from simulator.report.compare import Finished
 from simulator.report.report_reading import read_table
@@ -84,6 +84,7 @@ def _report(
 ) -> dict[str, Any]:
     """One report: its total, its prices, the stages with their times, and the counts of every owner by price."""
     priced = prices.dropna(subset=["pj_per_count"]).reset_index(drop=True)
+    chip = of.chip.model_dump(mode="json") if isinstance(of, Run) else of.chip
     number = {action: i for i, action in enumerate(priced["action"])}
     kind_of = {owner: split_block(stage)[1] for owner, stage in owners.itertuples(index=False)}
     times = {split_block(stage)[1]: 0 for stage in stages["stage"]}
@@ -93,10 +94,10 @@ def _report(
     place = {kind: i for i, kind in enumerate(kinds)}
     return {
         "label": label,
-        "chip": of.chip.name if isinstance(of, Run) else of.result["chip"]["name"],
+        "chip": chip["name"],
         "tokens": of.n_tokens,
         "total": of.ledger.total_pj if isinstance(of, Run) else of.result["energy"]["total_pj"],
-        "prices": [_price(row) for row in priced.to_dict("records")],
+        "prices": [_price(row, chip) for row in priced.to_dict("records")],
         "stages": kinds,
         # static power is charged by time; stages of a pipeline share theirs
         "times": [] if PIPELINE in times else [times.get(kind, 0) for kind in kinds],
@@ -104,15 +105,19 @@ def _report(
     }
 
 
-def _price(row: dict[Any, Any]) -> dict[str, Any]:
-    """One price: its value and range in pJ (static power: W), and what is known of it."""
+def _price(row: dict[Any, Any], chip: Mapping[str, Any]) -> dict[str, Any]:
+    """One price: its value and range in pJ (static power: W), what the chip file says, and what is known of it.
+
+    A chip file gives static power for one of several parts; ``stated`` is that figure.
+    """
     value, low, high = (None if pd.isna(row[name]) else float(row[name]) for name in PRICE_NUMBERS)
-    power = str(row["unit"]) == "pJ/chip-ps"
+    power = is_power(str(row["action"]))
     return {
         "name": row["action"],
         "value": value,
         "low": low,
         "high": high,
+        "stated": _stated(chip, str(row["path"]), value),
         "per": "" if power else str(row["unit"]).partition("/")[2],
         "unit": "W" if power else "J",
         "grade": row["grade"],
@@ -121,6 +126,14 @@ def _price(row: dict[Any, Any]) -> dict[str, Any]:
         "fact": json.dumps([str(row[name]) for name in FACT]),
         "energy": float(row["energy_pj"]),
     }
+
+
+def _stated(chip: Mapping[str, Any], path: str, value: float | None) -> float | None:
+    """The number at ``path`` of a chip file as JSON; ``value`` where it holds none."""
+    found: Any = chip
+    for key in (*path.split("."), "value"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return float(found) if isinstance(found, (int, float)) else value
 
 
 def _owners(

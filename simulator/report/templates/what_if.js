@@ -203,7 +203,9 @@
     return `${Number((value / Number(`1e${exponent}`)).toPrecision(12))} ${symbol}`;
   };
   const changed = report => report.prices.filter(price => valueOf(price) !== price.value);
-  const setLine = report => changed(report).map(price => `--set ${price.path}="${exact(valueOf(price), price.unit)}"`).join(" ");
+  // a chip file gives static power for one of several parts: the factor is the same
+  const toSet = price => exact(price.value === price.stated ? valueOf(price) : price.stated * (valueOf(price) / price.value), price.unit);
+  const setLine = report => changed(report).map(price => `--set ${price.path}="${toSet(price)}"`).join(" ");
   const yaml = report => {
     const tree = {};
     for (const price of changed(report)) {
@@ -214,8 +216,8 @@
     const lines = (branch, depth) => Object.entries(branch).flatMap(([key, value]) => {
       const margin = "  ".repeat(depth);
       if (!value.path) return [`${margin}${key}:`, ...lines(value, depth + 1)];
-      const note = `${priceText(value, value.value)} in ${report.chip}`;
-      return [`${margin}${key}: {value: ${exact(valueOf(value), value.unit)}, source: what-if, grade: assumed, note: "${note}"}`];
+      const note = `${write(value.stated, value.unit)} in ${report.chip}`;
+      return [`${margin}${key}: {value: ${toSet(value)}, source: what-if, grade: assumed, note: "${note}"}`];
     });
     return [`extends: ${report.chip}`, `name: ${report.chip}-what-if`, `summary: ${report.chip} with other prices`,
       "sources: {what-if: chosen in the what-if view of a report}", ...lines(tree, 0)].join("\n");
@@ -286,6 +288,7 @@
   at("high").addEventListener("click", () => all("high"));
   charge.addEventListener("change", draw);
   addEventListener("hashchange", () => { recall(); draw(); });
+  view.classList.toggle("several", reports.length > 1);
   view.hidden = false;
   document.querySelectorAll("[data-with-script]").forEach(each => { each.hidden = false; });
   recall();

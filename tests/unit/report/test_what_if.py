@@ -16,11 +16,12 @@ from simulator.report.what_if import what_if_of_reports, what_if_of_run
 from simulator.simulation.simulation import simulate
 
 CHIP = "sdllm-asic-45nm"
+STATIC = "static.sram"
 STATES = {
     "start": "",
-    "cheap": "#what-if&static.power=0.5&noc.hop_x=low&synapse.synop=3",
-    "low": "#what-if&" + "&".join(f"{name}=low" for name in ("static.power", "synapse.word_read", "memory.read")),
-    "wrong": "#what-if&static.power=-1&nothing=2&memory.read=abc",
+    "cheap": f"#what-if&{STATIC}=0.5&noc.hop_x=low&synapse.synop=3",
+    "low": "#what-if&" + "&".join(f"{name}=low" for name in (STATIC, "synapse.word_read", "memory.read")),
+    "wrong": f"#what-if&{STATIC}=-1&nothing=2&memory.read=abc",
 }
 READ = """(page, window) => {
   const at = name => page.querySelector(`[data-at="${name}"]`);
@@ -57,7 +58,7 @@ def found(run, tmp_path_factory):
     reports = read_reports([write_report(each, folder / name) for name, each in (("a", run), ("b", other))])
     write_comparison(reports, folder / "comparison.html")
     frames = {name: (f"report.html{state}", 1280) for name, state in STATES.items()}
-    frames["both"] = ("comparison.html#what-if&static.power=0.5", 1280)
+    frames["both"] = (f"comparison.html#what-if&memory.read=0.5&{STATIC}=0.5", 1280)
     found, console = look(folder, frames, READ)
     assert console == []
     return found | {"totals": [run.ledger.total_pj, other.ledger.total_pj]}
@@ -88,7 +89,7 @@ def test_the_yaml_gives_the_same_total_in_the_program(run, found, state, tmp_pat
 
 
 def test_the_address_keeps_the_prices_and_the_filter(found):
-    assert found["cheap"]["hash"].startswith("#what-if&static.power=0.5&noc.hop_x=low&noc.hop_y=low&synapse.synop=3")
+    assert found["cheap"]["hash"].startswith(f"#what-if&{STATIC}=0.5&noc.hop_x=low&noc.hop_y=low&synapse.synop=3")
     assert found["cheap"]["hash"].endswith("&filter=blocks.0.q")
     assert found["cheap"]["reset"] == found["start"]["total"]
 
