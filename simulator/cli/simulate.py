@@ -57,7 +57,10 @@ def simulate(
     ] = None,
     schedule: Annotated[
         Literal["auto", "sequential", "pipelined"] | None,
-        typer.Option(help="how tokens follow one another, for schedule.kind of the chip file; auto: prompts pipelined"),
+        typer.Option(
+            help="how tokens follow one another, for schedule.kind of the chip file; auto, its default: prompts"
+            " pipelined, generated tokens sequential"
+        ),
     ] = None,
     chunk: Annotated[
         int | None, typer.Option(min=1, help="tokens of a prompt that pass each stage together, for schedule.chunk")
@@ -76,7 +79,7 @@ def simulate(
             help="widths of stages and layers: chosen by the mapper for the least energy, as the chip file says, or of"
             " a mapping file (spikewatt optimize --save)",
         ),
-    ] = "chip",
+    ] = "auto",
     breakeven: Annotated[
         bool, typer.Option("--breakeven", help="find the spike rates that break even with the dense twin by bisection")
     ] = False,

@@ -6,7 +6,7 @@ GLOSSARY; the component/action names here are the ones of the ledger (`simulator
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
@@ -214,9 +214,10 @@ class Schedule(Frozen):
     """How tokens follow one another."""
 
     kind: Literal["auto", "sequential", "pipelined"] = Field(
-        default="sequential",
+        default="auto",
         description="one token in the chip at a time; or rounds in which every stage works on another token; auto:"
-        " rounds for prompts, one at a time for generated tokens",
+        " rounds for prompts, one at a time for generated tokens, and for all where stages share cores; with a chunk"
+        " above 1 the default is sequential",
     )
     logits: Logits = Field(
         default="last",
@@ -224,10 +225,18 @@ class Schedule(Frozen):
     )
     chunk: Count = Field(default=1, description="tokens of a prompt that pass each stage before the next begins")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _chunks_in_sequence(cls, fields: Any) -> Any:
+        """A chunk without a kind is that of a sequential schedule."""
+        chunk = fields.get("chunk") if isinstance(fields, dict) else None
+        in_chunks = isinstance(chunk, int) and chunk > 1 and "kind" not in fields
+        return {**fields, "kind": "sequential"} if in_chunks else fields
+
     @model_validator(mode="after")
     def _one_token_per_stage(self) -> Self:
         if self.kind != "sequential" and self.chunk > 1:
-            raise broken_rule("chunk", f"found {self.chunk} in a pipeline, expected 1: its stages take one token each")
+            raise broken_rule("chunk", f"found {self.chunk} in a pipeline, expected 1, or schedule.kind sequential")
         return self
 
 

@@ -81,6 +81,11 @@ class SweepConfig(Frozen):
     )
     samples: Count | None = Field(default=None, description="how many points sobol, lhs and optuna draw")
     seed: Annotated[int, Field(ge=0, strict=True)] = Field(default=0, description="of the drawing modes")
+    mapping: Literal["auto", "chip"] | None = Field(
+        default=None,
+        description="auto: every point has the widths that the mapper chooses for it; chip: those of the chip file;"
+        " default: chip where an axis is a price, whose effect alone then shows, else auto",
+    )
     objectives: Annotated[tuple[Text, ...], Field(min_length=1)] = Field(
         description="result keys to minimize, such as energy.per_token_pj"
     )

@@ -23,6 +23,7 @@ from simulator.energy.thresholds import THRESHOLDS
 from simulator.engine.engine import replay
 from simulator.errors import SpikewattError
 from simulator.mapping.place import map_trace
+from simulator.mapping.widths import Widths
 from simulator.trace.encoding import Encoding
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.totals import layer_work, stream_spikes
@@ -86,16 +87,21 @@ class Bisection(NamedTuple):
     spikes: float
 
 
-def bisect_trace(trace: Trace, chip: ChipConfig, dense_chip: ChipConfig, dense_pj: float) -> Bisection:
-    """Break-even of each kind of layer and of the whole trace, whose twin takes ``dense_pj`` in all."""
-    return Bisection(break_even_table(trace, chip, dense_chip), _whole_trace(trace, chip, dense_pj))
+def bisect_trace(
+    trace: Trace, chip: ChipConfig, dense_chip: ChipConfig, dense_pj: float, widths: Widths | None = None
+) -> Bisection:
+    """Break-even of each kind of layer and of the whole trace, whose twin takes ``dense_pj`` in all.
+
+    The trace is as wide as ``widths`` says, at every rate.
+    """
+    return Bisection(break_even_table(trace, chip, dense_chip), _whole_trace(trace, chip, dense_pj, widths))
 
 
-def _whole_trace(trace: Trace, chip: ChipConfig, dense_pj: float) -> float:
+def _whole_trace(trace: Trace, chip: ChipConfig, dense_pj: float, widths: Widths | None) -> float:
     """Spikes per activation at which the whole trace takes ``dense_pj``."""
 
     def dearer(scaled: Trace) -> bool:
-        return build_ledger(replay(map_trace(scaled, chip)), chip).total_pj >= dense_pj
+        return build_ledger(replay(map_trace(scaled, chip, widths)), chip).total_pj >= dense_pj
 
     if dearer(scaled_trace(trace, 0.0)):
         return 0.0

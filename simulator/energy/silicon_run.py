@@ -91,7 +91,9 @@ class Verdict:
 def run_point(case: SiliconCase, point: Point) -> Outcome:
     """Simulate and price one point."""
     # parts of a chip, and chips with more cores to a tile, stand for the measured whole
-    settings = [*(f"{s.path}={s.value}" for s in (*case.settings, *point.settings)), "chip.static_fixed=true"]
+    asked = [f"{s.path}={s.value}" for s in (*case.settings, *point.settings)]
+    in_order = [] if any(text.startswith("schedule.") for text in asked) else ["schedule.kind=sequential"]
+    settings = [*in_order, *asked, "chip.static_fixed=true"]
     chip = load_chip(case.chip, settings)
     if case.density is not None:
         chip = load_chip(case.chip, [*settings, *_skipping(case.density.value, chip)])

@@ -28,6 +28,7 @@ from simulator.outputs.output_file import FileKind, replaced_whole
 from simulator.trace.trace import Trace
 
 Width = TypeVar("Width")
+ScheduleKind = Literal["auto", "sequential", "pipelined"]
 HEADER = "# Mapping of spikewatt: homes of stages, cuts of layers. Load it with: spikewatt simulate --mapping FILE\n"
 MAPPING = FileKind("a mapping file", lambda head, tail: head.startswith(b"# Mapping of spikewatt"))
 
@@ -43,7 +44,7 @@ class MappingFile(Frozen):
     """Widths of a program, and what they were chosen for."""
 
     objective: Objective = Field(default="energy", description="what the mapper minimized")
-    schedule: Literal["sequential", "pipelined"] | None = Field(
+    schedule: ScheduleKind | None = Field(
         default=None, description="schedule that the widths were chosen for; without it that of the chip file"
     )
     homes: dict[str, Count] = Field(default={}, description="stage, or pattern of stages -> home cores")
@@ -63,7 +64,10 @@ class MappingFile(Frozen):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-def mapping_of(widths: Widths, objective: Objective, schedule: Literal["sequential", "pipelined"]) -> MappingFile:
+AskedMapping = Literal["chip", "auto"] | MappingFile  # of a run: widths of the chip file, of the mapper, of a file
+
+
+def mapping_of(widths: Widths, objective: Objective, schedule: ScheduleKind) -> MappingFile:
     """``widths`` as a file; blocks of one width share a line."""
     layers = {name: LayerCut(row_parts=cut.row_parts, col_parts=cut.col_parts) for name, cut in widths.cuts.items()}
     return MappingFile(objective=objective, schedule=schedule, homes=_folded(widths.homes), layers=_folded(layers))

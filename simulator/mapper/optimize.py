@@ -16,7 +16,7 @@ from simulator.engine.engine import replay
 from simulator.errors import CapacityError, SpikewattError
 from simulator.mapper.cost_table import CostTable, cost_table
 from simulator.mapper.estimate import Estimate, estimate, trace_total
-from simulator.mapper.mapping_file import MappingFile, mapping_of, pattern_of
+from simulator.mapper.mapping_file import MappingFile, ScheduleKind, mapping_of, pattern_of
 from simulator.mapper.search import Objective, Point, Search, front, objective_value
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import StageWork, stage_works
@@ -35,7 +35,7 @@ MAX_CHIPS = 64
 CLAIM = 0.1  # largest difference between closed form and engine, relative
 
 Progress = Callable[[str], None]
-ScheduleKind = Literal["sequential", "pipelined"]
+Planned = Literal["sequential", "pipelined"]
 Width = TypeVar("Width")
 
 
@@ -91,24 +91,37 @@ class Optimized:
         What is left out -> the estimate without it.
     candidates
         Candidates of all stages that were costed.
+    kind
+        `schedule.kind` of the chip, of which ``schedule`` is what most tokens follow.
     """
 
     objective: Objective
-    schedule: ScheduleKind
+    schedule: Planned
     best: Placed
     own: Placed
     front: tuple[Point, ...]
     checked: tuple[Checked, ...]
     without: tuple[tuple[str, Estimate], ...]
     candidates: int
+    kind: ScheduleKind
 
     @property
     def mapping(self) -> MappingFile:
         """The chosen widths as a file; none where the chip file's own mapping stays."""
-        return mapping_of(self.best.widths or Widths(), self.objective, self.schedule)
+        return mapping_of(self.best.widths or Widths(), self.objective, self.kind)
 
 
-def schedule_of(chip: ChipConfig, trace: Trace) -> ScheduleKind:
+def fixed_by(chip: ChipConfig) -> str | None:
+    """The key of a chip file that decides its widths or lets blocks share cores, so that the mapper has no say."""
+    mapping = chip.mapping
+    if mapping.weights == "streamed":
+        return "mapping.weights"
+    if mapping.share_cores:
+        return "mapping.share_cores"
+    return "mapping.strategy" if "strategy" in mapping.model_fields_set else None
+
+
+def schedule_of(chip: ChipConfig, trace: Trace) -> Planned:
     """Schedule that the mapper plans for: that of the chip; ``auto`` pipelines prompts."""
     if chip.schedule.kind in ("sequential", "pipelined"):
         return chip.schedule.kind
@@ -161,7 +174,8 @@ class Mapper:
         if check and best is not own and not self._beats_own(checked[-1]):
             best, checked = own, tuple(self._check(None, network) for network in ("ideal", "cycle"))
         without = tuple(self._without(best, own, works))
-        return Optimized(self.objective, self.schedule, best, own, tuple(front(points)), checked, without, table.size)
+        found = tuple(front(points)), checked, without, table.size
+        return Optimized(self.objective, self.schedule, best, own, *found, self.chip.schedule.kind)
 
     def _placed(self, widths: Widths | None, mapped: Mapped, works: list[StageWork]) -> Placed:
         return Placed(widths, mapped, estimate(mapped, works, self.model, self.schedule == "pipelined"))

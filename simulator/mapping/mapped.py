@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from simulator.config.chip import ChipConfig
 from simulator.mapping.placement import Placement
 from simulator.mapping.replayed import as_replayed
+from simulator.mapping.scheduled import as_scheduled
 from simulator.mapping.storage import Stored, place_storage
 from simulator.mapping.storage_checks import check_storage
 from simulator.trace.trace import Trace
@@ -45,6 +46,7 @@ class Mapped:
         CapacityError
             When a memory of the chip is too small for its part (`storage_checks`).
         """
+        chip = as_scheduled(chip)
         trace = as_replayed(trace, chip)
         stored = place_storage(trace, chip, placement)
         check_storage(stored, trace, chip, placement)

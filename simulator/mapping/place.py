@@ -16,6 +16,7 @@ from simulator.mapping.placement import Block, Placement
 from simulator.mapping.placements import PLACEMENTS
 from simulator.mapping.placements.site import Site
 from simulator.mapping.replayed import as_replayed
+from simulator.mapping.scheduled import as_scheduled
 from simulator.mapping.sharing import assign
 from simulator.mapping.traffic import traffic
 from simulator.mapping.widths import Widths
@@ -27,7 +28,8 @@ MOST_CORES = 1 << 22  # of all chips: a simulation of more takes tens of gigabyt
 def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> Mapped:
     """Partition and place the program of ``trace`` on as many chips as it takes, as `mapping` of the chip file says.
 
-    The trace is served as `schedule.logits` says. With ``widths`` stages and layers are as wide as these say.
+    The trace is served as `schedule.logits` says, and in sequence where stages share cores (`as_scheduled`). With
+    ``widths`` stages and layers are as wide as these say.
 
     Raises
     ------
@@ -36,6 +38,7 @@ def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> M
     ConfigError
         When the chip cannot replay the code of the trace (`replayed.as_replayed`).
     """
+    chip = as_scheduled(chip)
     widths = widths or Widths()
     trace = as_replayed(trace.served(chip.schedule.logits), chip)
     _chips(least_cores(trace, chip, widths), chip)

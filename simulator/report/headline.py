@@ -84,18 +84,19 @@ def _steady(run: Run) -> Iterator[Headline]:
     """A full pipeline: what one more token takes. Without one this is the mean, which is already said."""
     if not run.result.steady.pipelined:
         return
+    twin = run.dense
     yield Headline(
         "energy per steady token",
         format_energy(steady_energy_pj(run)),
         NONE,
-        NONE,
+        NONE if twin is None or twin.steady_pj is None else format_energy(twin.steady_pj),
         "one more token while the pipeline is full",
     )
     yield Headline(
         "time per steady token",
         format_time(run.result.steady.time_per_token_ps),
         NONE,
-        NONE,
+        NONE if twin is None or twin.steady_ps is None else format_time(twin.steady_ps),
         f"one leaves in each round; {format_count(steady_tokens_per_s(run))} tokens per second",
     )
 

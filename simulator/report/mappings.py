@@ -79,7 +79,7 @@ def _table(
     found: dict[Key, dict[str, object]] = {}
     rows = []
     for done, way in enumerate(ways, start=1):
-        placed = chip.model_copy(update={"mapping": way, "noc": chip.noc.model_copy(update={"model": network})})
+        placed = _under(chip, way, network)
         mapped = map_trace(trace, placed)
         key = (mapped.placement.blocks, mapped.placement.core_router.tobytes())
         if key not in found:
@@ -89,6 +89,14 @@ def _table(
         if progress is not None:
             progress(f"{way.strategy}, {way.placement}", done, len(ways))
     return pd.DataFrame(rows)
+
+
+def _under(chip: ChipConfig, way: Mapping, network: NetworkModel) -> ChipConfig:
+    """The chip with one way to map; `auto` tokens one after another, since some ways share cores between stages."""
+    kind = "sequential" if chip.schedule.kind == "auto" else chip.schedule.kind
+    schedule = chip.schedule.model_copy(update={"kind": kind})
+    noc = chip.noc.model_copy(update={"model": network})
+    return chip.model_copy(update={"mapping": way, "noc": noc, "schedule": schedule})
 
 
 def _costs(mapped: Mapped) -> dict[str, object]:

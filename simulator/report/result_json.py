@@ -190,6 +190,8 @@ def _dense(dense: DenseTwin, chip: ChipConfig) -> dict[str, Any]:
         "energy_per_token_pj": dense.energy_per_token_pj,
         "latency_ps": dense.latency_ps,
         "latency_per_token_ps": dense.latency_per_token_ps,
+        "steady_energy_per_token_pj": dense.steady_pj,
+        "steady_time_per_token_ps": dense.steady_ps,
         "time_util": _rate(dense.time_util),
         "area_mm2": dense.area_mm2,
     }

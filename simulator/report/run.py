@@ -43,6 +43,8 @@ class DenseTwin:
         Silicon of the chips in use, or None where the chip file gives none.
     node_nm
         Of its technology.
+    steady_pj, steady_ps
+        Of one more token while its pipeline is full; None where tokens follow one another.
     """
 
     name: str
@@ -52,6 +54,8 @@ class DenseTwin:
     time_util: float
     area_mm2: float | None
     node_nm: float
+    steady_pj: float | None = None
+    steady_ps: float | None = None
 
     def beside(self, chip: ChipConfig) -> str:
         """Its name, with both nodes where that of ``chip`` is another."""

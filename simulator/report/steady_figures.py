@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import math
 
-from simulator.energy.ledger import EnergyLedger
+from simulator.config.chip import ChipConfig
+from simulator.energy.ledger import EnergyLedger, build_ledger
+from simulator.engine.result import SimResult
 from simulator.report.run import Run
-from simulator.report.tables import phase_ledgers
 from simulator.units import PS_PER_S
 
 
 def steady_energy_pj(run: Run) -> float:
+    """`steady_pj` of a run."""
+    return steady_pj(run.result, run.ledger, run.chip)
+
+
+def steady_pj(result: SimResult, ledger: EnergyLedger, chip: ChipConfig) -> float:
     """Energy of one more token, pJ: what is counted per token, and static power over the steady time of a token.
 
     Where prompts are pipelined and generated tokens are not, it is the energy of a token of a prompt. The barriers of
     rounds that fill or drain the pipeline are left out like their time.
     """
-    steady, ledger, n_tokens = run.result.steady, run.ledger, run.n_tokens
-    if steady.pipelined and run.chip.schedule.kind == "auto":
-        _, n_tokens, _, ledger = next(of_phase for of_phase in phase_ledgers(run) if of_phase[0] == "prefill")
-    static = math.fsum(_of(run.ledger, "static"))
-    barriers = math.fsum(_of(ledger, "sync"))
-    counted = ledger.total_pj - math.fsum(_of(ledger, "static")) - barriers
-    power_w = static / run.result.total_ps if run.result.total_ps else 0.0
+    steady, phases = result.steady, result.tokens["phase"].tolist()
+    n_tokens, of_tokens = len(phases), ledger
+    if steady.pipelined and chip.schedule.kind == "auto" and (n_prompt := phases.count("prefill")) < n_tokens:
+        n_tokens, of_tokens = n_prompt, build_ledger(result.of_phase("prefill"), chip, allow_uncosted=True)
+    static = math.fsum(_of(ledger, "static"))
+    barriers = math.fsum(_of(of_tokens, "sync"))
+    counted = of_tokens.total_pj - math.fsum(_of(of_tokens, "static")) - barriers
+    power_w = static / result.total_ps if result.total_ps else 0.0
     return (counted + barriers / (steady.rounds_per_token or 1.0)) / n_tokens + power_w * steady.time_per_token_ps
 
 

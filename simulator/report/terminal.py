@@ -28,6 +28,7 @@ from simulator.report.format import (
 )
 from simulator.report.run import Run
 from simulator.report.static_table import static_line
+from simulator.report.steady_figures import steady_energy_pj
 from simulator.report.storage_table import storage_line
 from simulator.report.tables import (
     comparison_table,
@@ -61,7 +62,8 @@ def print_report(run: Run, console: Console, *, verbose: bool = False, quiet: bo
     one line and the warnings: an assumption is never hidden.
     """
     if quiet:
-        _say(console, f"{_title(run)}: {_energy_words(run)}, {format_time(run.latency_per_token_ps)} per token")
+        once = f"{_title(run)}: {_energy_words(run)}, {format_time(run.latency_per_token_ps)} per token"
+        _say(console, "; ".join([once, *steady_line(run)]))
     else:
         _say(console, _title(run), style="bold")
         console.print(_layers(run, console) if verbose else _stages(run, console))
@@ -87,6 +89,7 @@ def summary_lines(run: Run) -> list[str]:
         assumed_line(run),
         f"latency: {format_time(run.latency_per_token_ps)} per token, {format_time(result.total_ps)} in all,"
         f" {format_count(run.tokens_per_s)} tokens/s",
+        *steady_line(run),
         f"time utilization (busy / elapsed): mean {format_share(run.time_util_mean)}, busiest core {run.busiest_core}"
         f" at {format_share(run.time_util_busiest)}",
         f"space: {len(result.cores)} of {result.cores_total} cores on {_chips(result.n_chips)},"
@@ -95,6 +98,14 @@ def summary_lines(run: Run) -> list[str]:
         storage_line(run),
         static_line(run),
     ]
+
+
+def steady_line(run: Run) -> list[str]:
+    """What one more token takes while a pipeline is full; nothing where tokens follow one another."""
+    if not run.result.steady.pipelined:
+        return []
+    energy, time = steady_energy_pj(run), run.result.steady.time_per_token_ps
+    return [f"steady: {format_energy(energy)} and {format_time(time)} per token while the pipeline is full"]
 
 
 def band_line(run: Run) -> str:

@@ -10,7 +10,6 @@ import numpy as np
 from simulator.actions import is_power
 from simulator.config.chip import ChipConfig
 from simulator.energy.prices import UnitPrice, chip_prices
-from simulator.mapper.mapping_file import MappingFile
 from simulator.mapping.mapped import Mapped
 from simulator.report.format import format_power
 from simulator.report.storage_table import unbounded
@@ -87,19 +86,6 @@ def _end(price: UnitPrice, end: str) -> float:
     """A bound of a price, or the price itself where it has none."""
     bound: float | None = getattr(price, end)
     return price.pj_per_count if bound is None else bound
-
-
-def of_mapping(chosen: MappingFile | None, asked: object) -> tuple[str, ...]:
-    """Where the widths of stages and layers come from, when not from the chip file."""
-    if chosen is None:
-        return (
-            ("mapping auto: no widths found that beat those of the chip file, which stay",) if asked == "auto" else ()
-        )
-    if asked == "auto":
-        return (
-            f"mapping auto: widths of stages and layers were chosen for the least {chosen.objective} in closed form",
-        )
-    return ("widths of stages and layers are those of a mapping file, see manifest.json",)
 
 
 def _of_reuse(chip: ChipConfig) -> tuple[str, ...]:

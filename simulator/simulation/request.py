@@ -12,7 +12,7 @@ from simulator.config.chip import ChipConfig
 from simulator.config.chip_files import load_chip, load_dense_twin
 from simulator.config.dense_twin import twin_from
 from simulator.errors import SpikewattError
-from simulator.mapper.mapping_file import MappingFile, load_mapping
+from simulator.mapper.mapping_file import AskedMapping, MappingFile, load_mapping
 from simulator.outputs.names import path_below
 from simulator.outputs.output_file import TIMELINE, check_writable_file
 from simulator.report.progress import ProgressLine
@@ -48,7 +48,7 @@ class SimulateRequest:
     sample_tokens
         Tokens whose spikes are simulated, each for its neighbours too; see `simulator.simulation.simulation.simulate`.
     mapping
-        ``chip``, ``auto``, or the path of a mapping file.
+        ``auto``, ``chip``, or the path of a mapping file.
     precision
         Precision of the 45 nm op count that the report starts from.
     allow_uncosted
@@ -76,7 +76,7 @@ class SimulateRequest:
     dense_twin: str = "auto"
     breakeven: bool = False
     sample_tokens: int | Literal["auto", "all"] = "auto"
-    mapping: str = "chip"
+    mapping: str = "auto"
     precision: Precision = "fp32"
     allow_uncosted: bool = False
     memory_limit_bytes: int | None = None
@@ -184,11 +184,9 @@ def _trace(request: SimulateRequest) -> Trace:
     return trace if request.encoding is None else as_encoding(trace, request.encoding)
 
 
-def _mapping(request: SimulateRequest, trace: Trace) -> Literal["chip", "auto"] | MappingFile:
+def _mapping(request: SimulateRequest, trace: Trace) -> AskedMapping:
     """The mapping that a request names, its file read and checked."""
     if request.mapping in ("chip", "auto"):
-        if request.mapping == "auto" and request.breakeven:
-            raise SpikewattError("break-even is searched at the widths of the chip file: set --mapping chip")
         return "chip" if request.mapping == "chip" else "auto"
     return load_mapping(Path(request.mapping), trace)
 
@@ -203,7 +201,7 @@ def _simulated(
     chip: ChipConfig,
     trace: Trace,
     twin: ChipConfig | None,
-    mapping: Literal["chip", "auto"] | MappingFile,
+    mapping: AskedMapping,
     progress: ProgressLine,
 ) -> Run:
     # Loaded late: the progress line is on the terminal before the figures and numba load.

@@ -18,13 +18,13 @@ from simulator.engine.limits import check_memory
 from simulator.engine.result import SimResult
 from simulator.engine.token_sample import sample_size
 from simulator.errors import SpikewattError
-from simulator.mapper.mapping_file import MappingFile
-from simulator.mapper.optimize import optimize
+from simulator.mapper.mapping_file import AskedMapping
 from simulator.mapping.mapped import Mapped
-from simulator.mapping.place import map_trace
 from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin, Run, time_util
-from simulator.simulation.assumptions import assumptions, of_mapping, unpublished
+from simulator.report.steady_figures import steady_pj
+from simulator.simulation.assumptions import assumptions, unpublished
+from simulator.simulation.choice import Choice, checked, choose
 from simulator.trace.trace import Trace
 
 Progress = Callable[[str, int, int], None]
@@ -42,7 +42,7 @@ def simulate(
     memory_limit_bytes: int | None = None,
     breakeven: bool = False,
     sample_tokens: int | Literal["auto", "all"] = "auto",
-    mapping: Literal["chip", "auto"] | MappingFile = "chip",
+    mapping: AskedMapping = "auto",
 ) -> NotebookRun:
     """Simulate ``trace`` on ``chip``.
 
@@ -68,8 +68,9 @@ def simulate(
         Tokens whose spikes are simulated, each for its neighbours too; ``auto``: all up to 64, a sample of more
         (`simulator.engine.token_sample`). The steady time of a sampled pipeline comes out high (SmolLM2: 11 %).
     mapping
-        ``chip``: widths as the chip files say; ``auto``: the mapper chooses them for the least energy, those of the
-        twin too; or a mapping file, beside which the twin is mapped as its own chip file says.
+        ``auto``: the mapper chooses widths for the least energy, those of the twin too; where the chip file decides
+        them itself, or the engine finds its mapping better, that one is taken. ``chip``: as the chip files say. Or a
+        mapping file, beside which the twin is mapped as its own chip file says.
 
     Raises
     ------
@@ -83,25 +84,27 @@ def simulate(
     if breakeven and dense_chip is None:
         raise SpikewattError("break-even is that with a dense twin, and none is simulated: leave one of the two out")
     sample = sample_size(trace, sample_tokens)
-    chosen = mapping_for(chip, trace, mapping)
-    mapped = map_trace(trace, chip, None if chosen is None else chosen.widths(trace))
-    trace = mapped.trace
+    choice = choose(chip, trace, mapping)
+    trace = choice.mapped.trace
     if dense_chip is not None:
         dense_chip = _served_alike(dense_chip, chip)
     twin = None if dense_chip is None else _mapped_twin(dense_chip, trace, memory_limit_bytes, mapping)
-    result, ledger = _priced(mapped, progress, allow_uncosted, memory_limit_bytes, sample)
+    price = partial(
+        _priced, progress=progress, allow_uncosted=allow_uncosted, memory_limit_bytes=memory_limit_bytes, sample=sample
+    )
+    choice, result, ledger = checked(choice, price)
     dense = None if twin is None else dense_twin(twin, progress, sample)
     return NotebookRun(
-        mapped=mapped,
+        mapped=choice.mapped,
         result=result,
         ledger=ledger,
-        cmos45=cmos45_all(mapped.trace),
+        cmos45=cmos45_all(trace),
         dense=dense,
         command=command,
-        warnings=(*assumptions(mapped), *of_mapping(chosen, mapping)),
+        warnings=(*assumptions(choice.mapped), *choice.note),
         precision=precision,
-        bisection=_bisection(chip, trace, dense_chip, dense, progress) if breakeven else None,
-        mapping=chosen,
+        bisection=_bisection(choice, dense_chip, dense, progress) if breakeven else None,
+        mapping=choice.file,
     )
 
 
@@ -130,58 +133,42 @@ def _served_alike(twin: ChipConfig, chip: ChipConfig) -> ChipConfig:
     return twin.model_copy(update={"schedule": twin.schedule.model_copy(update={"logits": chip.schedule.logits})})
 
 
-def mapping_for(chip: ChipConfig, trace: Trace, mapping: Literal["chip", "auto"] | MappingFile) -> MappingFile | None:
-    """The widths that a request asks for; None for those of the chip file, also where the mapper finds none better."""
-    if isinstance(mapping, MappingFile):
-        return mapping
-    if mapping == "chip":
-        return None
-    found = optimize(chip, trace, "energy", check=False)
-    return None if found.best is found.own else found.mapping
-
-
-def _mapped_twin(
-    chip: ChipConfig,
-    trace: Trace,
-    memory_limit_bytes: int | None,
-    mapping: Literal["chip", "auto"] | MappingFile,
-) -> Mapped:
+def _mapped_twin(chip: ChipConfig, trace: Trace, memory_limit_bytes: int | None, mapping: AskedMapping) -> Choice:
     """The trace on its twin; refuses a twin that does not fit before anything is simulated."""
-    chosen = mapping_for(chip, trace, mapping) if mapping == "auto" else None
-    mapped = map_trace(trace, chip, None if chosen is None else chosen.widths(trace))
+    choice = choose(chip, trace, "auto" if mapping == "auto" else "chip")
     if memory_limit_bytes is not None:
-        check_memory(mapped, threads_for(trace), memory_limit_bytes)
-    return mapped
+        check_memory(choice.mapped, threads_for(trace), memory_limit_bytes)
+    return choice
 
 
-def dense_twin(mapped: Mapped, progress: Progress | None = None, sample: int | None = None) -> DenseTwin:
+def dense_twin(choice: Choice, progress: Progress | None = None, sample: int | None = None) -> DenseTwin:
     """The same layers, every activation once as one integer, on a dense chip: same engine, same ledger."""
-    chip, trace = mapped.chip, mapped.trace
-    result, ledger = _priced(mapped, progress, sample=sample)
+    choice, result, ledger = checked(choice, partial(_priced, progress=progress, sample=sample))
+    chip, trace = choice.mapped.chip, choice.mapped.trace
     area = chip_area(chip)
     area_mm2 = None if area is None else area.chip_mm2 * result.n_chips
     of_trace = ledger.total_pj, result.total_ps, trace.n_tokens
-    return DenseTwin(chip.name, *of_trace, time_util(result), area_mm2, chip.technology.node_nm)
+    steady = result.steady
+    full = (steady_pj(result, ledger, chip), steady.time_per_token_ps) if steady.pipelined else (None, None)
+    return DenseTwin(chip.name, *of_trace, time_util(result), area_mm2, chip.technology.node_nm, *full)
 
 
 def _bisection(
-    chip: ChipConfig,
-    trace: Trace,
-    dense_chip: ChipConfig | None,
-    dense: DenseTwin | None,
-    progress: Progress | None,
+    choice: Choice, dense_chip: ChipConfig | None, dense: DenseTwin | None, progress: Progress | None
 ) -> Bisection | None:
     """Break-even by further simulations, where there is a twin."""
     if dense_chip is None or dense is None:
         return None
     if progress is not None:
         progress("break-even by bisection", 0, 1)
-    return bisect_trace(trace, chip, dense_chip, dense.energy_pj)
+    trace = choice.mapped.trace
+    widths = None if choice.file is None else choice.file.widths(trace)
+    return bisect_trace(trace, choice.mapped.chip, dense_chip, dense.energy_pj, widths)
 
 
 def _priced(
     mapped: Mapped,
-    progress: Progress | None,
+    progress: Progress | None = None,
     allow_uncosted: bool = False,
     memory_limit_bytes: int | None = None,
     sample: int | None = None,

@@ -48,7 +48,8 @@ def simulate_point(point: Point, root: Path) -> Run:
     """The run of one point, without a dense twin; raises TraceError when its trace could not be captured."""
     if point.fault:
         raise TraceError(f"its trace could not be captured: {point.fault}")
-    return simulate(point.chip, opened(str(root / find_trace(point.trace)), point.trace_hash), command=point.command)
+    trace = opened(str(root / find_trace(point.trace)), point.trace_hash)
+    return simulate(point.chip, trace, command=point.command, mapping=point.mapping)
 
 
 @lru_cache(maxsize=2)

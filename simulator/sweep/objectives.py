@@ -109,7 +109,7 @@ def probe(chips: Iterable[ChipConfig], trace: Trace) -> dict[str, Any] | None:
     token = trace.take(slice(-1, None))
     for chip in chips:
         try:
-            return flatten(result_dict(simulate(chip, token), bands=False))
+            return flatten(result_dict(simulate(chip, token, mapping="chip"), bands=False))
         except (CapacityError, UncostedError):
             continue  # it will be told at its point
     return None

@@ -1,4 +1,7 @@
-"""Points of one trace that differ in nothing but energies: the counts and times of one are those of all (rule 1)."""
+"""Points of one trace that differ in nothing but energies: the counts and times of one are those of all (rule 1).
+
+Where the mapper chooses widths it looks at prices, so each point is a group of its own.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ def price_groups(points: Iterable[Point]) -> list[tuple[Point, ...]]:
     """Points in groups that one simulation serves, in order of first appearance."""
     groups: dict[tuple[str, str], list[Point]] = {}
     for point in points:
-        groups.setdefault((point.trace_hash, timing_key(point.chip)), []).append(point)
+        alike = timing_key(point.chip) if point.mapping == "chip" else point.point_id
+        groups.setdefault((point.trace_hash, alike), []).append(point)
     return [tuple(group) for group in groups.values()]
 
 

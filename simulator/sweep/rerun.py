@@ -99,12 +99,15 @@ def _point(path: Path) -> tuple[Point, str]:
     origin = (read_object(path) or {}).get(ORIGIN, {})
     try:
         values, base, trace = dict(origin["values"]), str(origin["base"]), str(origin["trace"])
-        code = str(origin["code_sha256"])
+        code, mapping = str(origin["code_sha256"]), origin.get("mapping", "chip")
     except (KeyError, TypeError, ValueError):
         raise OutputError(f"{path}: damaged: does not say what it was computed from") from None
     overrides = [f"{axis}={value_text(value)}" for axis, value in values.items() if in_chip(axis)]
     chip = load_chip(base, overrides)
-    return Point(path.parent.name, values, base, chip, trace, load_trace(trace).content_hash), code
+    if mapping not in ("auto", "chip"):
+        raise OutputError(f"{path}: damaged: found mapping {mapping!r}, expected auto or chip")
+    trace_hash = load_trace(trace).content_hash
+    return Point(path.parent.name, values, base, chip, trace, trace_hash, mapping=mapping), code
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

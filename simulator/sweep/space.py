@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_files import chip_from_tree, chip_tree
@@ -28,7 +28,7 @@ from simulator.sweep.sampling import TRACE_AXIS, Values, combinations
 
 ID_DIGITS = 16  # 64 bits: two of a million points coincide once in 10^7 sweeps
 
-ROOMS = ("config", "trace", "mapping", "engine", "energy", "report")
+ROOMS = ("config", "trace", "mapping", "engine", "energy", "mapper", "report", "simulation")
 
 Made = TypeVar("Made")
 Tree = tuple[Node, tuple[Problem, ...]]
@@ -41,7 +41,7 @@ class Point:
     Attributes
     ----------
     point_id
-        Hash of what its result depends on: the resolved chip, the trace, the code that computes it.
+        Hash of what its result depends on: the resolved chip, the trace, the mapping, the code that computes it.
     values
         Axis -> its value here, as written in the sweep file.
     base
@@ -52,6 +52,8 @@ class Point:
         Path of the trace, and its content hash.
     fault
         Why there is no trace; empty when there is one.
+    mapping
+        Where its widths come from, as in `simulator.simulation.simulation.simulate`.
     """
 
     point_id: str
@@ -61,6 +63,7 @@ class Point:
     trace: str
     trace_hash: str
     fault: str = ""
+    mapping: Literal["auto", "chip"] = "auto"
 
     @property
     def overrides(self) -> tuple[str, ...]:
@@ -71,6 +74,7 @@ class Point:
     def command(self) -> str:
         """Command line that makes the report of this point alone."""
         words = ["spikewatt", "simulate", "--chip", self.base, "--trace", self.trace, "--no-dense-twin"]
+        words += [] if self.mapping == "auto" else ["--mapping", self.mapping]
         for override in self.overrides:
             words += ["--set", override]
         return shlex.join(words)
@@ -110,6 +114,7 @@ class Space:
         self._trees: dict[str, Tree] = {str(chip): chip_tree(str(chip), directory) for chip in chips}
         for tree, marks in self._trees.values():
             chip_from_tree(tree, marks, ())  # what is wrong with a base is told once, not at every point
+        self._mapping = config.mapping or ("chip" if any(map(_prices, config.axes)) else "auto")
         self._prices = {axis for axis in config.axes if in_chip(axis) and is_price(axis) and self._stands_alone(axis)}
         self._chips: dict[str, ChipConfig] = {}  # a chip for each combination of all values but prices
 
@@ -117,8 +122,8 @@ class Space:
         """The point of these values, its trace captured where it must be; raises ConfigError as `check`."""
         base, chip = self._chip(values)
         path, trace_hash, fault = self._trace(values)
-        point_id = _point_id(chip, trace_hash or fault + values_text(values))
-        return Point(point_id, values, base, chip, path, trace_hash, fault)
+        point_id = _point_id(chip, trace_hash or fault + values_text(values), self._mapping)
+        return Point(point_id, values, base, chip, path, trace_hash, fault, self._mapping)
 
     def check(self, values: Values) -> None:
         """Raise ConfigError when these values are wrong together, each line with its place; captures nothing."""
@@ -214,8 +219,13 @@ def values_text(values: Values) -> str:
     return ", ".join(f"{axis}={value_text(value)}" for axis, value in values.items())
 
 
-def _point_id(chip: ChipConfig, trace_hash: str) -> str:
-    content = json.dumps([chip_sha256(chip), trace_hash, code_sha256()])
+def _prices(axis: str) -> bool:
+    """Whether an axis sets a price, or the value of one."""
+    return in_chip(axis) and (is_price(axis) or is_price(axis.rpartition(".")[0]))
+
+
+def _point_id(chip: ChipConfig, trace_hash: str, mapping: str) -> str:
+    content = json.dumps([chip_sha256(chip), trace_hash, mapping, code_sha256()])
     return hashlib.sha256(content.encode()).hexdigest()[:ID_DIGITS]
 
 

@@ -174,6 +174,7 @@ def _origin(point: Point) -> dict[str, Any]:
         "base": point.base,
         "trace": point.trace,
         "trace_content_hash": point.trace_hash,
+        "mapping": point.mapping,
         "code_sha256": code_sha256(),
     }
 

@@ -145,7 +145,7 @@ def test_two_runs_give_the_same_bytes_but_for_elapsed(simulate: Simulate, work: 
 
 def test_set_changes_the_chip(simulate: Simulate, work: Path) -> None:
     def energy(*more: str) -> dict[str, Any]:
-        return dict(json.loads(simulate("--json", "--out", "r", *more).out)["energy"])
+        return dict(json.loads(simulate("--json", "--out", "r", "--mapping", "chip", *more).out)["energy"])
 
     before, after = energy(), energy("--set", "chip.static_power.value=0 W")
     static = before["by_component"]["static"]

@@ -125,7 +125,7 @@ def chip_fields() -> dict[str, Any]:
                 "energy": price("30 pJ"),
             }
         },
-        "schedule": {"logits": "all"},
+        "schedule": {"kind": "sequential", "logits": "all"},
     }
 
 

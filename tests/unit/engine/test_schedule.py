@@ -52,7 +52,7 @@ def test_a_pipeline_has_more_throughput_and_no_better_latency():
 
 def test_a_chunk_takes_as_long_as_its_tokens_and_its_last_token_leaves_at_the_same_time():
     trace = text(list(range(4)), [PROMPT] * 4)
-    alone, chunk = (replay(map_trace(trace, make_chip(schedule={"chunk": n}))) for n in (1, 4))
+    alone, chunk = (replay(map_trace(trace, make_chip(schedule={"kind": "sequential", "chunk": n}))) for n in (1, 4))
     assert chunk.total_ps == alone.total_ps
     assert chunk.tokens["end_ps"].iloc[-1] == alone.tokens["end_ps"].iloc[-1]
     assert chunk.tokens["end_ps"].iloc[0] > alone.tokens["end_ps"].iloc[0]

@@ -48,7 +48,7 @@ def test_blocks_of_one_width_share_a_line_and_an_id_goes_before_a_pattern(tmp_pa
         ("layers: {layers.0: {col_parts: 7}}", "found 7, expected at most 6, the outputs of layers.0"),
         ("layers: {layers.0: {row_parts: 1}}", "col_parts: found no such key"),
         ("objective: speed", "found text 'speed', expected one of energy, latency, edp, throughput"),
-        ("schedule: later", "found text 'later', expected one of sequential, pipelined"),
+        ("schedule: later", "found text 'later', expected one of auto, sequential, pipelined"),
         ("homes: [1, 2]", "homes: found a list, expected a mapping"),
     ],
 )

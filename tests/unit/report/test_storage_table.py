@@ -18,7 +18,7 @@ def moved():
         dram=make_dram("512 bit"),
         memory__capacity="256 B",
     )
-    return simulate(chip, make_trace())
+    return simulate(chip, make_trace(), mapping="chip")
 
 
 def test_where_everything_lies(moved):
@@ -55,7 +55,7 @@ def test_totals_and_the_fullest_memory(moved):
 
 
 def test_a_memory_without_a_bound_is_warned_of_and_one_with_a_bound_is_not(moved):
-    free = simulate(make_chip(), make_trace(n_blocks=1))
+    free = simulate(make_chip(), make_trace(n_blocks=1), mapping="chip")
     (line,) = [warning for warning in free.warnings if warning.startswith("memory: ")]
     assert "gives no memory.capacity; 432 bytes on core" in line
     assert not [warning for warning in moved.warnings if warning.startswith("memory: ")]

@@ -164,7 +164,7 @@ def test_no_share_of_nothing():
 def mixed_run():
     """Two tokens of a prompt and two generated ones through one block, simulated."""
     trace = replace(make_trace(n_blocks=1), phases=np.array([0, 0, 1, 1], np.uint8))
-    return simulate(make_chip(), trace)
+    return simulate(make_chip(), trace, mapping="chip")
 
 
 def test_phases_add_up_to_the_run(mixed_run):
@@ -181,7 +181,7 @@ def test_phases_add_up_to_the_run(mixed_run):
 def test_a_phase_costs_what_its_tokens_cost_alone(mixed_run):
     """Tokens follow one another, so the generated ones alone do the same work in the same time."""
     row = phase_table(mixed_run).set_index("phase").loc["decode"]
-    alone = simulate(make_chip(), mixed_run.trace.take(slice(2, 4)))
+    alone = simulate(make_chip(), mixed_run.trace.take(slice(2, 4)), mapping="chip")
     assert row["energy_per_token_pj"] == pytest.approx(alone.energy_per_token_pj, rel=1e-12)
     assert row["time_per_token_ps"] == alone.latency_per_token_ps
 

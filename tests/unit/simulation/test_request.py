@@ -8,7 +8,7 @@ from factories import make_chip, make_trace
 from simulator.config import load_chip
 from simulator.errors import SpikewattError
 from simulator.mapping import mapped
-from simulator.simulation import simulation
+from simulator.simulation import choice, simulation
 from simulator.simulation.request import twin_of
 
 
@@ -29,7 +29,7 @@ def test_a_twin_that_sends_spikes_is_refused():
 
 def test_a_run_with_its_twin_maps_twice_and_places_memories_twice(monkeypatch: pytest.MonkeyPatch):
     calls = {"map": 0, "place": 0}
-    map_trace, place_storage = simulation.map_trace, mapped.place_storage
+    map_trace, place_storage = choice.map_trace, mapped.place_storage
 
     def mapping(*args):
         calls["map"] += 1
@@ -39,7 +39,7 @@ def test_a_run_with_its_twin_maps_twice_and_places_memories_twice(monkeypatch: p
         calls["place"] += 1
         return place_storage(*args)
 
-    monkeypatch.setattr(simulation, "map_trace", mapping)
+    monkeypatch.setattr(choice, "map_trace", mapping)
     monkeypatch.setattr(mapped, "place_storage", placing)
-    simulation.simulate(make_chip(), make_trace(n_blocks=1), dense_chip=make_chip(replay="dense"))
+    simulation.simulate(make_chip(), make_trace(n_blocks=1), dense_chip=make_chip(replay="dense"), mapping="chip")
     assert calls == {"map": 2, "place": 2}

@@ -85,7 +85,7 @@ def test_prices_alone_are_simulated_once_and_equal_the_direct_results(sweep, sim
     assert found.frame["energy.total_pj"].nunique() == 4
     for _, row in found.frame.iterrows():
         chip = load_chip("./toy.yaml", [f"{HOP}={row[HOP]}", f"chip.static_power={row['chip.static_power']}"])
-        direct = result_dict(simulate(chip, load_trace("small.npz")), bands=False)
+        direct = result_dict(simulate(chip, load_trace("small.npz"), mapping="chip"), bands=False)
         stored = json.loads(Path(f"out/points/{row['point']}/result.json").read_text())
         assert "elapsed" not in stored
         stored.pop("point")

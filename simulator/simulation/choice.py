@@ -1,0 +1,87 @@
+"""Which mapping a run takes: that of the chip file, of a mapping file, or of the mapper where the engine agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulator.config.chip import ChipConfig
+from simulator.energy.ledger import EnergyLedger, build_ledger
+from simulator.engine.engine import replay
+from simulator.engine.result import SimResult
+from simulator.mapper.mapping_file import AskedMapping, MappingFile
+from simulator.mapper.optimize import fixed_by, optimize
+from simulator.mapping.mapped import Mapped
+from simulator.mapping.place import map_trace
+from simulator.trace.trace import Trace
+
+Priced = tuple[SimResult, EnergyLedger]
+SURE = 0.8  # of the closed form of the chip file's own mapping: below it no closed form is so wrong
+COMPARED_TOKENS = 8  # of the two mappings where it is not
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A trace on a chip, and where its widths come from.
+
+    Attributes
+    ----------
+    mapped
+        Where everything lies.
+    file
+        The widths, where they are not those of the chip file.
+    own
+        The trace under the chip file's own mapping, where that may yet turn out better.
+    own_pj
+        Energy of a token under it in closed form.
+    note
+        What the report says of the choice; nothing for the chip file's own mapping.
+    """
+
+    mapped: Mapped
+    file: MappingFile | None = None
+    own: Mapped | None = None
+    own_pj: float = 0.0
+    note: tuple[str, ...] = ()
+
+
+def choose(chip: ChipConfig, trace: Trace, asked: AskedMapping) -> Choice:
+    """The mapping that is asked for; ``auto``: what the mapper finds, or that of the chip file.
+
+    Raises
+    ------
+    CapacityError
+        When the trace does not fit.
+    """
+    if isinstance(asked, MappingFile):
+        note = ("widths of stages and layers are those of a mapping file, see manifest.json",)
+        return Choice(map_trace(trace, chip, asked.widths(trace)), asked, note=note)
+    if asked == "chip":
+        return Choice(map_trace(trace, chip))
+    if key := fixed_by(chip):
+        return Choice(map_trace(trace, chip), note=(f"mapping auto: {key} is set, so that the chip file decides",))
+    found = optimize(chip, trace, "energy", check=False)
+    if found.best is found.own:
+        return _own(found.own.mapped)
+    note = (f"mapping auto: widths of stages and layers were chosen for the least {found.objective} in closed form",)
+    return Choice(found.best.mapped, found.mapping, found.own.mapped, found.own.closed.energy_pj, note)
+
+
+def checked(choice: Choice, priced: Callable[[Mapped], Priced]) -> tuple[Choice, SimResult, EnergyLedger]:
+    """Simulate a choice by ``priced``; the chip file's own mapping instead where the engine finds that one better."""
+    result, ledger = priced(choice.mapped)
+    n_tokens = choice.mapped.trace.n_tokens
+    if choice.own is None or ledger.total_pj <= SURE * choice.own_pj * n_tokens:
+        return choice, result, ledger
+    if _total_pj(choice.mapped) <= _total_pj(choice.own):
+        return choice, result, ledger
+    return (_own(choice.own), *priced(choice.own))
+
+
+def _own(mapped: Mapped) -> Choice:
+    return Choice(mapped, note=("mapping auto: no widths found that beat those of the chip file, which stay",))
+
+
+def _total_pj(mapped: Mapped) -> float:
+    """Energy of the trace by the engine, the spikes of a few tokens standing for all."""
+    return build_ledger(replay(mapped, sample=COMPARED_TOKENS), mapped.chip, allow_uncosted=True).total_pj

@@ -1,0 +1,56 @@
+"""Which mapping a run takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.config import list_chips, load_chip
+from simulator.energy.ledger import build_ledger
+from simulator.engine.engine import replay
+from simulator.mapping.place import map_trace
+from simulator.simulation.choice import Choice, checked, choose
+from simulator.simulation.simulation import simulate
+from simulator.trace.trace_files import load_trace
+from tests.support.factories import make_chip, make_trace
+
+
+@pytest.mark.parametrize("name", [name for name, _ in list_chips()])
+def test_a_default_run_is_no_worse_than_the_chip_files_own_mapping_one_token_at_a_time(name):
+    """By the engine: the default, then every choice undone: tokens in sequence, widths of the chip file."""
+    trace = load_trace("shakespeare-ternary-T15").take(slice(0, 16))
+    run = simulate(load_chip(name), trace, allow_uncosted=True)
+    before = load_chip(name, ["schedule.kind=sequential"])
+    mapped = map_trace(trace, before)
+    sequential = build_ledger(replay(mapped), before, allow_uncosted=True)
+    assert run.ledger.total_pj <= sequential.total_pj
+    chip_mapping = simulate(load_chip(name), trace, allow_uncosted=True, mapping="chip")
+    assert run.ledger.total_pj <= chip_mapping.ledger.total_pj
+
+
+def priced(mapped):
+    result = replay(mapped)
+    return result, build_ledger(result, mapped.chip)
+
+
+def test_of_two_mappings_that_the_closed_form_cannot_tell_apart_the_engine_takes_the_better():
+    asked = choose(make_chip(), make_trace(), "auto")
+    better, worse = sorted((asked.mapped, asked.own), key=lambda mapped: priced(mapped)[1].total_pj)
+    for first, second in ((better, worse), (worse, better)):
+        chosen, _, ledger = checked(Choice(first, own=second, own_pj=0.0), priced)
+        assert chosen.mapped is better
+        assert ledger.total_pj == priced(better)[1].total_pj
+    assert priced(better)[1].total_pj < priced(worse)[1].total_pj
+
+
+@pytest.mark.parametrize("key", ["share_cores", "strategy"])
+def test_a_chip_file_that_decides_its_widths_is_followed(key):
+    value = {"share_cores": True, "strategy": "by_input"}[key]
+    chosen = choose(make_chip(mapping={key: value}), make_trace(), "auto")
+    assert chosen.file is None
+    assert chosen.note == (f"mapping auto: mapping.{key} is set, so that the chip file decides",)
+
+
+def test_stages_that_share_cores_make_a_schedule_auto_sequential():
+    chip = make_chip(mapping={"share_cores": True}, schedule={"kind": "auto"})
+    assert map_trace(make_trace(), chip).chip.schedule.kind == "sequential"
+    assert map_trace(make_trace(), make_chip(schedule={"kind": "auto"})).chip.schedule.kind == "auto"
