@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -41,6 +42,12 @@ def make_section(
     """A section around an ``<svg>`` element of `svg_text`, which escapes every name; the rest is matplotlib's own."""
     width_pt = float(svg.partition('width="')[2].partition("pt")[0])
     return Section(name, title, picture, reading, finding, Markup(svg), width_pt, as_cells(frame, MOST_ROWS))
+
+
+def script_data(data: object) -> Markup:
+    """``data`` as JSON that can stand inside a ``<script>`` element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c"))  # the only character that could close the element
 
 
 def render_page(template: str, scripts: Sequence[str] = (), **content: object) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
-from markupsafe import Markup
 
 from simulator.actions import COMPONENTS, is_power
 from simulator.engine.timing import PIPELINE
@@ -23,7 +22,9 @@ PRICE_NUMBERS = ("pj_per_count", "low_pj_per_count", "high_pj_per_count")
 def what_if_of_run(run: Run) -> dict[str, Any]:
     """`what_if` of one run."""
     owners = layer_table(run)[["owner", "stage"]]
-    return what_if([_report("this report", run.ledger.rows, assumption_table(run), owners, run.result.stages, run)])
+    tables = _Tables(run.ledger.rows, assumption_table(run), owners, run.result.stages, run.result.cores)
+    chip = run.chip.model_dump(mode="json")
+    return what_if([_report("this report", chip, run.n_tokens, run.ledger.total_pj, tables)])
 
 
 def what_if_of_reports(reports: Sequence[Finished]) -> dict[str, Any]:
@@ -59,50 +60,61 @@ def what_if(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"reports": list(reports), "groups": groups, "colors": colors}
 
 
-def what_if_json(data: dict[str, Any]) -> Markup:
-    """The data as JSON that can stand inside a ``<script>`` element."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Markup(text.replace("<", "\\u003c"))  # the only character that could close the element
-
-
 def _of_finished(report: Finished) -> dict[str, Any]:
     folder = report.folder
     texts = ("action", "unit", "path", "grade", "citation")
     prices = read_table(folder / "assumptions.csv", texts, ("energy_pj",), PRICE_NUMBERS)
     prices["note"] = prices["note"].astype(object).where(prices["note"].notna(), "") if "note" in prices else ""
     owners = read_table(folder / "layers.csv", ("owner", "stage"), ())[["owner", "stage"]]
-    return _report(report.label, report.ledger, prices, owners, report.stages, report)
+    cores = read_table(folder / "cores.csv", ("owner",), ())
+    tables = _Tables(report.ledger, prices, owners, report.stages, cores)
+    return _report(report.label, report.chip, report.n_tokens, report.result["energy"]["total_pj"], tables)
 
 
-def _report(
-    label: str,
-    ledger: pd.DataFrame,
-    prices: pd.DataFrame,
-    owners: pd.DataFrame,
-    stages: pd.DataFrame,
-    of: Run | Finished,
-) -> dict[str, Any]:
-    """One report: its total, its prices, the stages with their times, and the counts of every owner by price."""
-    priced = prices.dropna(subset=["pj_per_count"]).reset_index(drop=True)
-    chip = of.chip.model_dump(mode="json") if isinstance(of, Run) else of.chip
+class _Tables(NamedTuple):
+    """The tables of a report that the view needs."""
+
+    ledger: pd.DataFrame
+    prices: pd.DataFrame
+    owners: pd.DataFrame
+    stages: pd.DataFrame
+    cores: pd.DataFrame
+
+
+def _report(label: str, chip: Mapping[str, Any], tokens: int, total_pj: float, of: _Tables) -> dict[str, Any]:
+    """One report: its total, its prices, its stages, and the counts of every owner by price."""
+    priced = of.prices.dropna(subset=["pj_per_count"]).reset_index(drop=True)
     number = {action: i for i, action in enumerate(priced["action"])}
-    kind_of = {owner: split_block(stage)[1] for owner, stage in owners.itertuples(index=False)}
-    times = {split_block(stage)[1]: 0 for stage in stages["stage"]}
-    for stage, time in zip(stages["stage"], stages["total_ps"], strict=True):
-        times[split_block(stage)[1]] += int(time)
-    kinds = list(dict.fromkeys([*times, *kind_of.values()]))
+    kind_of = {owner: split_block(stage)[1] for owner, stage in of.owners.itertuples(index=False)}
+    charged = _charged(of.stages, of.cores, kind_of)
+    kinds = list(dict.fromkeys([*charged, *kind_of.values()]))
     place = {kind: i for i, kind in enumerate(kinds)}
     return {
         "label": label,
         "chip": chip["name"],
-        "tokens": of.n_tokens,
-        "total": of.ledger.total_pj if isinstance(of, Run) else of.result["energy"]["total_pj"],
+        "tokens": tokens,
+        "total": total_pj,
         "prices": [_price(row, chip) for row in priced.to_dict("records")],
         "stages": kinds,
-        # static power is charged by time; stages of a pipeline share theirs
-        "times": [] if PIPELINE in times else [times.get(kind, 0) for kind in kinds],
-        "owners": list(_owners(ledger, number, kind_of, place)),
+        "charged": [charged.get(kind, 0.0) for kind in kinds],
+        "owners": list(_owners(of.ledger, number, kind_of, place)),
     }
+
+
+def _charged(stages: pd.DataFrame, cores: pd.DataFrame, kind_of: Mapping[str, str]) -> dict[str, float]:
+    """Time in ps that pays for static power, by kind of stage; sums to the elapsed time.
+
+    A stage that works alone pays for its time. Stages of a pipeline work at once and share its time by their cores.
+    """
+    times: dict[str, float] = {}
+    for stage, time in zip(stages["stage"], stages["total_ps"], strict=True):
+        kind = split_block(str(stage))[1]
+        times[kind] = times.get(kind, 0.0) + float(time)
+    pipeline = times.pop(PIPELINE, 0.0)
+    held = pd.Series([kind_of.get(owner, split_block(str(owner))[1]) for owner in cores["owner"]]).value_counts()
+    for held_by, n in held.items() if pipeline else ():
+        times[str(held_by)] = times.get(str(held_by), 0.0) + pipeline * float(n) / float(held.sum())
+    return times
 
 
 def _price(row: dict[Any, Any], chip: Mapping[str, Any]) -> dict[str, Any]:

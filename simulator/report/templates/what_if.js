@@ -102,19 +102,19 @@
 
   // ---- energy by stage
   const charge = at("charge");
-  const canCharge = reports.every(report => report.times.length > 0);
+  const canCharge = reports.every(report => report.charged.some(time => time > 0));
   at("charge-label").hidden = !canCharge;
   const stagesOf = report => {
     const parts = report.stages.map(() => new Map());
     const add = (stage, part, energy) => energy && parts[stage].set(part, (parts[stage].get(part) ?? 0) + energy);
-    const whole = sum(report.times);
+    const whole = sum(report.charged);
     for (const [, stage, ...pairs] of report.owners)
       for (let i = 0; i < pairs.length; i += 2) {
         const price = report.prices[pairs[i]];
         const part = price.name.split(".")[0];
         const energy = pairs[i + 1] * valueOf(price);
         if (part === "static" && canCharge && charge.checked && whole > 0)
-          report.times.forEach((time, to) => add(to, part, energy * time / whole));
+          report.charged.forEach((time, to) => add(to, part, energy * time / whole));
         else add(stage, part, energy);
       }
     return parts;
