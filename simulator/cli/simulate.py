@@ -66,7 +66,7 @@ def simulate(
         int | None, typer.Option(min=1, help="tokens of a prompt that pass each stage together, for schedule.chunk")
     ] = None,
     sample_tokens: Annotated[
-        str, typer.Option(help="tokens whose spikes are simulated: a number, all, or auto (all up to 64)")
+        str, typer.Option(help="tokens whose network is simulated: a number, all, or auto (all up to 64)")
     ] = "auto",
     logits: Annotated[
         Logits | None,

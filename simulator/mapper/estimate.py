@@ -119,8 +119,8 @@ def _dynamic_pj(costs: Sequence[StageCost], share: Floats) -> float:
 
 
 def static_pj_per_ps(model: CostModel) -> float:
-    """Static power of one chip, nothing switched off and without DRAM: pJ in a picosecond."""
-    return static_power_w(model.chip)
+    """Static power of one chip, nothing switched off: pJ in a picosecond."""
+    return static_power_w(model.chip, model.uses_dram)
 
 
 def _barriers(costs: Sequence[StageCost], share: Floats, pipelined: bool, chip: ChipConfig) -> float:

@@ -70,10 +70,13 @@ class StageCost:
 
 
 class CostModel:
-    """Costs of stages of one trace on one chip; what stages of one shape share is worked out once."""
+    """Costs of stages of one trace on one chip; what stages of one shape share is worked out once.
 
-    def __init__(self, chip: ChipConfig) -> None:
-        self.chip = chip
+    ``uses_dram`` says whether anything lies in DRAM, which then draws its standby power.
+    """
+
+    def __init__(self, chip: ChipConfig, uses_dram: bool = False) -> None:
+        self.chip, self.uses_dram = chip, uses_dram
         self.prices = PricedActions(chip)
         self._rows: dict[object, tuple[Floats, Floats, Floats]] = {}
         self._ops: dict[object, tuple[Floats, float]] = {}
@@ -218,7 +221,7 @@ class CostModel:
         op = work.ops[place]
         tables = tuple(tuple(table.items()) for table in (op.work_per_token, op.per_timestep))
         own = op.op_id if op.stream is not None else ""
-        key = (op.kind, tables, own, work.stores.get(op.op_id), n_cores, work.share)
+        key = (op.kind, tables, own, work.store(op, n_cores), n_cores, work.share)
         if key not in self._ops:
             channels = ceil_div(n_cores, self.chip.chip.n_cores)
             self._ops[key] = (

@@ -26,6 +26,7 @@ from simulator.report.static_table import static_line
 from simulator.report.storage_table import storage_line
 from simulator.report.tables import assumption_table, comparison_table, layer_table, phase_table, waits_finding
 from simulator.report.unit_table import unit_finding, unit_table
+from simulator.report.verdict import bar, numbers, sentences
 from simulator.report.what_if import what_if_of_run
 
 REPORT = "report.html"
@@ -42,6 +43,9 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         run=run,
         repricing=script_data(what_if_of_run(run)),
         facts=list(_facts(run)),
+        numbers=numbers(run),
+        sentences=sentences(run),
+        bar=bar(run),
         headline=list(headline(run)),
         comparison=as_cells(comparison.drop(columns=["energy_pj", "scope"])),
         comparison_finding=_comparison_finding(comparison, run.precision),

@@ -39,6 +39,7 @@ from simulator.report.tables import (
     waits_finding,
 )
 from simulator.report.time_band import time_band
+from simulator.report.verdict import verdict_lines
 
 WIDTH = 100
 PIPE_WIDTH = 200  # of a plain table in a pipe, where a name cut in two is no name
@@ -66,6 +67,8 @@ def print_report(run: Run, console: Console, *, verbose: bool = False, quiet: bo
         _say(console, "; ".join([once, *steady_line(run)]))
     else:
         _say(console, _title(run), style="bold")
+        for line in verdict_lines(run):
+            _say(console, line)
         console.print(_layers(run, console) if verbose else _stages(run, console))
         console.print(_consumers(run, console))
         if run.trace.phase == "mixed":

@@ -46,7 +46,7 @@ class SimulateRequest:
     breakeven
         Find the spike rates that break even with the dense twin.
     sample_tokens
-        Tokens whose spikes are simulated, each for its neighbours too; see `simulator.simulation.simulation.simulate`.
+        Tokens whose network is simulated, each for its neighbours too; see `simulator.simulation.simulation.simulate`.
     mapping
         ``auto``, ``chip``, or the path of a mapping file.
     precision

@@ -22,7 +22,7 @@ from simulator.engine.oracle.reference_cores import ReferenceResult
 from simulator.engine.plan import plan_stages
 from simulator.engine.result import SimResult
 from simulator.engine.schedule import schedule_batches
-from simulator.engine.spike_steps import run_spikes
+from simulator.engine.spike_steps import run_networked
 from simulator.errors import ConfigError, SpikewattError
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
@@ -52,7 +52,7 @@ def engine_events(mapped: Mapped) -> list[tuple[object, ...]]:
         stages = [stage for stage, _ in spiking]
         plan = plan_stages(stages, mapped, deduplicate=False)
         counts = np.hstack([trace.spike_counts(stage.stream)[tokens] for stage, tokens in spiking])
-        run = run_spikes(counts, plan, trace.encoding, chip, network, n_events=MANY_EVENTS)
+        run = run_networked(counts, plan, trace.encoding, chip, network, n_events=MANY_EVENTS)
         first_row = np.cumsum([0, *(stage.width for stage in stages)])
         for round_, t, row, home, target, *times in run.events.tolist():
             which = int(np.searchsorted(first_row, row, side="right")) - 1
@@ -374,6 +374,7 @@ def cases(draw):
             "weights": draw(st.sampled_from(["resident", "resident", "streamed"])),
             "kv_cache": draw(st.sampled_from(["memory", "sram", "dram"])),
             "head": draw(st.sampled_from(["memory", "dram"])),
+            "tables": draw(st.sampled_from(["memory", "dram"])),
         },
         sync__kind=sync,
         dram=make_dram(f"{draw(st.sampled_from([48, 64, 200]))} bit", draw(st.sampled_from(["all", "active"]))),

@@ -13,6 +13,7 @@ from simulator.errors import OutputError
 from simulator.report.figures import (
     breakeven_line,
     bridge_chart,
+    charged_stages,
     core_map,
     energy,
     energy_blocks,
@@ -30,6 +31,7 @@ from simulator.report.run import Run
 
 # A new figure is one module and one line here; the order is that of the report.
 FIGURES: Mapping[str, FigureKind] = {
+    "charged": charged_stages.FIGURE,
     "bridge": bridge_chart.FIGURE,
     "tornado": tornado.FIGURE,
     "energy": energy.FIGURE,

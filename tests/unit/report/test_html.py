@@ -102,7 +102,7 @@ def test_ids_are_unique_and_links_lead_somewhere(page):
 
 
 def test_every_figure_says_what_it_shows(page, run):
-    pictures = page.all("div", role="img")
+    pictures = [found for found in page.all("div", role="img") if found[0].get("class") != "bar"]
     assert len(page.all("figure")) == len(pictures) == len(FIGURES) == len(page.all("svg"))
     for (attrs, _), kind in zip(pictures, FIGURES.values(), strict=True):
         finding = kind.finding(kind.frame(run))
@@ -147,13 +147,14 @@ def test_headline_numbers(page, run):
 
 
 def test_comparison_names_op_count_and_twin(page, evil_page):
-    finding = page.texts("p", **{"class": "finding"})[0]
+    finding = next(text for text in page.texts("p", **{"class": "finding"}) if " the energy of the fp32" in text)
     assert "of the fp32 op count" in finding
     nodes = "(45 nm; the chip is 14 nm)"  # a ratio across nodes names both
     assert finding.endswith(
         f"2.50x that of the dense twin dense-int8-45nm {nodes}."
     )  # 1 / 0.4, as the factory makes it
-    assert "twin" not in Page(evil_page).texts("p", **{"class": "finding"})[0]  # that run has none
+    others = Page(evil_page).texts("p", **{"class": "finding"})
+    assert not any("twin" in text for text in others if " the energy of the fp32" in text)  # that run has none
 
 
 def test_published_thresholds_are_named_for_people(page):

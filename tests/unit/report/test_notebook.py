@@ -34,7 +34,7 @@ def test_every_figure_has_a_method_that_draws_into_axes_of_ones_own(run, name):
 
 def test_figures_are_completed_and_a_wrong_name_is_told(run):
     assert set(FIGURES) < set(dir(run.plot))
-    with pytest.raises(AttributeError, match=r"no figure 'enery', expected one of bridge, .*did you mean 'energy'"):
+    with pytest.raises(AttributeError, match=r"no figure 'enery', expected one of charged, .*did you mean 'energy'"):
         run.plot.enery()
     assert copy(run.plot).run is run
 

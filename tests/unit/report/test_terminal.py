@@ -10,6 +10,7 @@ from simulator.engine.service import service
 from simulator.report.format import format_time
 from simulator.report.tables import phase_table
 from simulator.report.terminal import WIDTH, make_console, print_report, summary_lines
+from simulator.report.verdict import verdict_lines
 from simulator.simulation.simulation import simulate
 
 
@@ -83,7 +84,19 @@ def test_quiet_is_one_line_and_the_warnings(run):
 
 def tables_of(text):
     """The lines of the tables; sentences are left whole in a pipe, whatever their length."""
-    return text[: text.index("Σ layers")].splitlines()
+    return text[text.index("Energy by ") : text.index("Σ layers")].splitlines()
+
+
+def test_the_verdict_comes_first(run):
+    title, *verdict = printed(run).splitlines()[:5]
+    assert title == "toy-trace on toy, 4 tokens (prefill)"
+    assert verdict == list(verdict_lines(run))
+    assert [line.split()[0] for line in verdict] == [
+        "141.0",
+        "48.6x",
+        "The",
+        f"{run.ledger.assumed_share:.1%}",
+    ]  # 563.9 nJ / 4
 
 
 def test_a_pipe_gets_every_warning_on_one_line(run):
