@@ -15,7 +15,7 @@ from simulator.choices import Logits, SyncKind
 from simulator.config.chip_core import Core
 from simulator.config.chip_network import Noc
 from simulator.config.chip_rules import broken_chip_rules
-from simulator.config.fields import (
+from simulator.config.field_types import (
     RULES_APART,
     AreaMm2,
     Count,

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from simulator.config.fields import Count, Frozen, Places, SizeBytes, WidthBits
+from simulator.config.field_types import Count, Frozen, Places, SizeBytes, WidthBits
 from simulator.config.provenance import Action, Delay
 
 

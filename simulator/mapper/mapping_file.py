@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import Field
 
-from simulator.config.fields import Count, Frozen
+from simulator.config.field_types import Count, Frozen
 from simulator.config.source_position import Problem, in_order
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import key_place, validate
