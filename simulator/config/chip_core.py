@@ -32,6 +32,11 @@ class Limits(Frozen):
 
     axons_in: Count
     neurons: Count
+    axons_out: Count | None = Field(
+        default=None,
+        description="targets of the spikes of a core: one for each neuron and core that it drives, with multicast one"
+        " for each neuron; without it no bound",
+    )
 
 
 class AxonIn(Frozen):
