@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
-from simulator.config.fields import Count, Frozen, Positive, Text
+from simulator.config.field_types import Count, Frozen, Positive, Text
 from simulator.config.validate import validate
 from simulator.config.yaml_marks import read_marked
 from simulator.errors import SpikewattError

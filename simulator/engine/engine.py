@@ -44,7 +44,6 @@ from simulator.trace.trace_program import Stage
 
 Part = TypeVar("Part", StageTask, Batch)
 Found = TypeVar("Found")
-ESTIMATE_LOAD_MAX = 0.9  # of an output: above it queues grow, which the mean of steady traffic does not describe
 
 
 def replay(
@@ -298,15 +297,7 @@ class _Simulation:
 
     def overload(self) -> str:
         """Which output has more to do than the mean of steady traffic describes, in a line; empty where none has."""
-        network = max(self.networks, key=lambda found: found.peak_load)
-        if self.setting.chip.noc.model != "estimate" or network.peak_load <= ESTIMATE_LOAD_MAX:
-            return ""
-        router, output = network.peak_port
-        return (
-            f"network: output {output} of router {router} is busy {network.peak_load:.2f} of the time in which a step"
-            f" sends, expected at most {ESTIMATE_LOAD_MAX:.2f} for noc.model=estimate: queues grow in such a burst; use"
-            " noc.model=cycle, or noc.model=ideal for a lower bound"
-        )
+        return max(self.networks, key=lambda network: network.peak_load).overload
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:
