@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import Literal, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from simulator.arrays import Ints
 from simulator.engine.awake import awake_chip_ps, awake_core_ps
@@ -25,10 +26,10 @@ from simulator.engine.schedule import (
     Batch,
     StageTask,
     check_pipeline,
+    in_rounds,
     schedule_batches,
     segments,
     stage_tasks,
-    together,
 )
 from simulator.engine.setting import Setting
 from simulator.engine.stage import simulate_stage
@@ -123,13 +124,13 @@ class _Simulation:
     """State of one simulation: counts, core loads, link loads and times so far."""
 
     def __init__(self, setting: Setting, threads: int, sample: int | None) -> None:
-        self.setting, schedule = setting, setting.chip.schedule
-        if any(segment.pipelined for segment in segments(setting.trace, schedule.kind)):
+        self.setting, of = setting, (setting.trace, setting.chip)
+        if any(segment.way != "sequential" for segment in segments(*of)):
             check_pipeline(setting.trace, setting.placement)
-        self._batches = list(schedule_batches(setting.trace, schedule, sample))
-        self._tasks = list(stage_tasks(setting.trace, together(setting.trace, schedule)))
+        self._batches = list(schedule_batches(*of, sample))
+        self._tasks = list(stage_tasks(setting.trace, in_rounds(*of)))
         self._of_tasks: dict[tuple[str, int], StageTimes] = {}
-        self.timing = ScheduleTiming(setting.trace, schedule)
+        self.timing = ScheduleTiming(*of)
         self.n_batches = len(self._tasks) + len(self._batches)
         self.threads = min(threads, self.n_batches)
         self.networks = [Network(setting.placement, setting.chip) for _ in range(self.threads)]
@@ -235,7 +236,7 @@ class _Simulation:
             stages=self.timing.stages(),
             tokens=self.timing.tokens(),
             cores=counted.cores.frame(placement),
-            units=counted.units.frame(placement, total_ps),
+            units=self._units(total_ps),
             links=link_frame(flits, wait, peak, total_ps, placement, self.setting.chip),
             total_ps=total_ps,
             spikes=counted.spikes,
@@ -258,6 +259,14 @@ class _Simulation:
             steady=self.timing.steady(),
             sampling=self.sampling(),
         )
+
+    def _units(self, total_ps: int) -> pd.DataFrame:
+        """Times of the units; stages of an asynchronous pipeline may be under way on a core at the same time."""
+        placement, units = self.setting.placement, self.counted.units
+        overlapping = any(batch.overlapping for batch in self._batches)
+        if overlapping:
+            units.active_ps[0] += self.timing.overlapping_ps(placement.cores_total)
+        return units.frame(placement, total_ps, overlapping)
 
     def _warnings(self) -> tuple[str, ...]:
         """What the model of the network leaves out or takes for granted."""
