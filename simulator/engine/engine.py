@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -17,6 +14,7 @@ from simulator.arrays import Ints
 from simulator.engine.awake import awake_chip_ps, awake_core_ps
 from simulator.engine.batch_result import BatchResult, Counted, StageTimes
 from simulator.engine.flits_left_out import flits_left_out
+from simulator.engine.in_threads import in_threads
 from simulator.engine.limits import check_memory, check_placement, check_rings
 from simulator.engine.network.links import link_frame
 from simulator.engine.network.network import Network
@@ -165,35 +163,8 @@ class _Simulation:
     def _in_threads(
         self, parts: Sequence[Part], simulated: Callable[[Part, Network], Found]
     ) -> Iterator[tuple[Part, Found]]:
-        """Every part with what was found for it, in order, several of them at once, each with a network to itself.
-
-        At most two parts per thread are held at a time, so memory does not grow with their number.
-        """
-        idle: SimpleQueue[Network] = SimpleQueue()
-        for network in self.networks:
-            idle.put(network)
-
-        def with_network(part: Part) -> Found:
-            network = idle.get()
-            try:
-                return simulated(part, network)
-            finally:
-                idle.put(network)
-
-        pending: deque[tuple[Part, Future[Found]]] = deque()
-        with ThreadPoolExecutor(self.threads) as pool:
-            try:
-                for part in parts:
-                    self._read_counts(part)
-                    pending.append((part, pool.submit(with_network, part)))
-                    if len(pending) >= 2 * self.threads:
-                        part, future = pending.popleft()
-                        yield part, future.result()
-                while pending:
-                    part, future = pending.popleft()
-                    yield part, future.result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        """Every part with what was found for it, each with a network to itself."""
+        return in_threads(parts, simulated, self.networks, self._read_counts)
 
     def _read_counts(self, part: StageTask | Batch) -> None:
         """Read what a part needs of the trace's file here, in order, not in the threads."""
