@@ -69,7 +69,7 @@ class StageTimes:
     soma_ps
         Neuron updates of a chip that does them once per stage.
     channel_ps
-        Chip -> int64 [n]: time of its DRAM channel for the ops.
+        int64 [n]: time of each DRAM channel for the ops.
     bursts
         int64 [n]: DRAM bursts of streamed weights.
     cores
@@ -80,7 +80,7 @@ class StageTimes:
     step_ps: Ints
     vector_ps: Ints
     soma_ps: int
-    channel_ps: dict[int, Ints]
+    channel_ps: Ints
     bursts: Ints
     cores: Ints
 

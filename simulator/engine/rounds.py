@@ -59,7 +59,7 @@ class _Rounds:
         before, after = transfers_before_ops(stages, self._in.mapped), reductions(stages, self._in.mapped)
         for transfer in before + after:
             self._transfer(transfer)
-        times["vector_ps"] = np.max([*(of.vector_ps[at] for of, at in self._places()), *self._channel_ps()], axis=0)
+        times["vector_ps"] = np.max([*(of.vector_ps[at] for of, at in self._places()), self._channel_ps()], axis=0)
         bursts = np.sum([of.bursts[at] for of, at in self._places()], axis=0)
         times["transfer_ps"] = times["transfer_ps"] + load_ps(bursts, self._in.mapped)
         spiking = [place for place, stage in enumerate(stages) if stage.stream is not None]
@@ -76,12 +76,10 @@ class _Rounds:
         """What each stage takes, and where its tokens are in that."""
         return list(zip(self._of, self._at, strict=True))
 
-    def _channel_ps(self) -> list[Ints]:
-        """Time of the DRAM channel of each chip for the ops of all stages, int64 [rounds] each."""
-        chips = {chip for of in self._of for chip in of.channel_ps}
-        none = np.zeros(self.found.n_rounds, np.int64)
-        at_work = self._places()
-        return [sum((of.channel_ps[chip][at] for of, at in at_work if chip in of.channel_ps), none) for chip in chips]
+    def _channel_ps(self) -> Ints:
+        """Time of each DRAM channel for the ops of all stages, int64 [rounds]."""
+        total: Ints = np.sum([of.channel_ps[at] for of, at in self._places()], axis=0)
+        return total
 
     def _transfer(self, transfer: Transfer) -> None:
         """One transfer step of the rounds whose network is simulated (they are all alike)."""

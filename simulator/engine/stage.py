@@ -51,7 +51,7 @@ class _StageWork:
         self.counted = Counted.nothing(setting.placement)
         self._tally = self.counted.tally[PHASES[setting.trace.phases[task.tokens[0]]]]
         self.at_work = np.zeros(setting.placement.cores_total, np.bool_)
-        self._channel_ps: dict[int, Ints] = {}
+        self._channel_ps = np.zeros(len(task.tokens), np.int64)
 
     def run(self) -> StageTimes:
         """Collect values, do the ops, spike, reduce."""
@@ -120,15 +120,13 @@ class _StageWork:
                 component, action = name.split(".")
                 self._tally.add(op_id, component, action, times.sum())
             self.counted.spikes += int(work["soma.fire"].sum()) if "soma.fire" in work else 0
-        chips = np.unique(self._in.placement.chip_of(self._in.placement.core_router[homes])).tolist()
-        for number in chips if "dram" in stores else ():
-            none = np.zeros(trace.n_tokens, np.int64)
-            self._channel_ps[number] = sum((dram_ps(work, chip, len(chips)) for work in works), none)
+        channels = self._in.placement.n_chips
+        self._channel_ps = sum((dram_ps(work, chip, channels) for work in works), np.zeros(trace.n_tokens, np.int64))
         self.at_work[homes] = True
         taken = np.zeros(trace.n_tokens, np.int64)
         for work in works:
             parts = op_ps(work, chip, len(homes), trace.n_tokens)
-            of_op = np.maximum(np.max(list(parts.values()), axis=0), dram_ps(work, chip, len(chips)))
+            of_op = np.maximum(np.max(list(parts.values()), axis=0), dram_ps(work, chip, channels))
             self.counted.units.lockstep(homes[:, None], parts, of_op)
             taken += of_op
         self.counted.cores.add("busy_ps", homes, taken.sum())

@@ -172,7 +172,7 @@ def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> StageCost
     homes = placement.of(work.stage.stage_id)
     blocks_of = [placement.of(layer.layer_id) for layer in work.layers]
     some = placed(len(homes), blocks_of)
-    cost = model.cost(work, some, work.spikes)
+    cost = model.cost(work, some, placement.n_chips, work.spikes)
     routers = placement.core_router
     blocks = [block for blocks in blocks_of for block in blocks]
     sent, hop_pj = np.zeros(1), 0.0

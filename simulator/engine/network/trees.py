@@ -127,7 +127,7 @@ class TreeTable:
         self._n_members += len(members)
         if self._n_nodes > NODES_MAX:
             raise SpikewattError(
-                f"multicast: the trees of a stage have {self._n_nodes} nodes, want at most {NODES_MAX};"
+                f"multicast: the trees of a stage have {self._n_nodes} nodes, expected at most {NODES_MAX};"
                 " put the home of the stage on fewer cores or take a chip with unicast"
             )
         return root

@@ -103,10 +103,11 @@ def test_a_cache_holds_the_longest_context_and_in_a_pipeline_that_of_every_text(
 def test_a_home_without_room_in_memory_is_refused_with_what_it_is_for():
     """8 tokens. Head: 384 bytes of weights, 16 values of 24 bits. attn_out: a cache of 8 x 128 bits, 32 values."""
     trace = make_trace(n_blocks=1, n_tokens=8)
-    core = map_trace(trace, make_chip()).placement.of("head")[0].core
-    map_trace(trace, make_chip(memory__capacity="432 B"))
+    one = {"head_cores": 1}
+    core = map_trace(trace, make_chip(mapping=one)).placement.of("head")[0].core
+    map_trace(trace, make_chip(mapping=one, memory__capacity="432 B"))
     with pytest.raises(CapacityError) as refused:
-        map_trace(trace, make_chip(memory__capacity="431 B"))
+        map_trace(trace, make_chip(mapping=one, memory__capacity="431 B"))
     assert str(refused.value) == (
         f"toy: core {core} needs 432 bytes of memory (head 384, values 48), limit 431 (1 over); give the chip a dram"
         " for mapping.head, raise memory.capacity or lower core.limits.neurons"
@@ -310,6 +311,21 @@ def test_auto_fills_no_core_beyond_its_memory_and_refuses_only_what_dram_would_n
     if auto is not None and away is not None:
         assert auto[0] <= capacity
         assert auto[1] <= away[1]
+
+
+def test_what_lies_in_dram_comes_over_the_channels_of_all_chips_in_use():
+    """A head of 384 bytes is 32 bursts of 96 bits, 10 ns each: 320 ns over one channel, 110 ns over those of 3 chips.
+
+    12 cores on 3 chips of 4; the head's home core is on one of them.
+    """
+    trace = make_trace(n_blocks=1, n_tokens=1)
+    ps = {}
+    for tiles_x, chips in ((4, 1), (1, 3)):
+        grid = {"chip__tiles_x": tiles_x, "chip__tiles_y": 4, "chip__cores_per_tile": 1, "chip__max_chips": chips}
+        mapped = map_trace(trace, dram_chip({"head": "dram"}, **grid, vector__lanes=1000))
+        assert mapped.placement.n_chips == chips
+        ps[chips] = int(replay(mapped).stages.set_index("stage")["vector_ps"]["head"])
+    assert ps == {1: 320_000, 3: 110_000}
 
 
 def norm_of(bits: int) -> Trace:
