@@ -20,6 +20,7 @@ import simulator.cli.simulate
 import simulator.cli.model
 import simulator.cli.nir_import
 import simulator.cli.paper
+import simulator.cli.drift_check
 import simulator.cli.mapping
 import simulator.cli.sweeps
 import simulator.cli.energy_commands
