@@ -239,7 +239,7 @@ def destinations(traffic: str, side: int, src: Ints, generator: np.random.Genera
         case "shuffle":
             return (src << 1 | src >> (bits - 1)) & (nodes - 1)
         case _:
-            raise SpikewattError(f"traffic: {traffic!r}, want a pattern of the reference data")
+            raise SpikewattError(f"traffic: {traffic!r}, expected a pattern of the reference data")
 
 
 def main() -> None:

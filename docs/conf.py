@@ -17,7 +17,7 @@ import spikewatt  # noqa: E402
 from simulator import __version__  # noqa: E402
 from simulator.cli import app  # noqa: E402
 from simulator.config.chip_reference import chip_reference  # noqa: E402
-from simulator.energy.claims import claims_table  # noqa: E402
+from simulator.energy.claim_verdict import claims_table  # noqa: E402
 from simulator.energy.silicon_case import silicon_cases  # noqa: E402
 from simulator.energy.silicon_table import recorded_table  # noqa: E402
 

@@ -298,7 +298,8 @@ print(json.dumps(found))
 # Kernels that Python calls. Those that they call in turn are no measure: numba compiles these once more for every
 # constant argument, and not at all when the machine code of the caller came from disk.
 ENTRIES = {
-    "simulator.engine.kernels.timesteps.run_timesteps": 2,  # with barriers, and without
+    "simulator.engine.kernels.timesteps.run_cores": 2,  # with barriers, and without
+    "simulator.engine.kernels.timesteps.run_network": 2,
     "simulator.engine.kernels.value_transfer.run_transfer": 1,
     "simulator.model.count_kernels.add_count_rows": 1,
     "simulator.model.count_kernels.add_pairs": 1,

@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 import spikewatt as sw
-from simulator.energy.claims import claims_table
+from simulator.energy.claim_verdict import claims_table
 from simulator.model.statistical_trace import SHAPES, statistical_trace
 
 claims_table()

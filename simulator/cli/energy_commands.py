@@ -23,7 +23,8 @@ def claims(
     spikes: Annotated[float, typer.Option(min=1e-6, help="spikes per multiply-accumulate")] = 1.0,
 ) -> None:
     """Compare energies that papers print with the same op counts made here."""
-    from simulator.energy.claims import SHAPES, claims_table, shape_table
+    from simulator.energy.claim_verdict import claims_table
+    from simulator.energy.claims import SHAPES, shape_table
 
     if model is None:
         print_table(claims_table(), "published op-count energies, rebuilt from shapes and the 45 nm table")
@@ -33,6 +34,35 @@ def claims(
     attention, with_head = "causal" if causal else "full", "in" if head else "out"
     table = shape_table(model, tokens, spikes, batch=batch, causal=causal, head=head)
     print_table(table, f"{model}, {batch} x {tokens} tokens, {attention} attention, head {with_head}")
+
+
+@app.command(rich_help_panel=ENERGIES)
+def defend(
+    claim: Annotated[
+        str, typer.Argument(help="a shipped claim, or a claim.yaml: shape, L, T, counts, printed energies")
+    ],
+    chip: Annotated[list[str] | None, typer.Option(help="chip for what is left out; default two of them")] = None,
+    counts_only: Annotated[bool, typer.Option("--counts-only", help="replay no block on chips")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check the energies of a paper digit by digit; show on chips what they leave out; LaTeX table and paragraph."""
+    from simulator.energy.claim_cost import TWO_CHIPS, can_be_replayed, claim_costs
+    from simulator.energy.claim_file import find_claim
+    from simulator.energy.claim_text import claim_dict, latex_table, paragraph
+    from simulator.energy.claim_verdict import contradictions, verdict_table
+
+    read = find_claim(claim)
+    replayed = not counts_only and (chip is not None or can_be_replayed(read))
+    costs = claim_costs(read, chip or TWO_CHIPS) if replayed else ()
+    if as_json:
+        print_json(claim_dict(read, costs))
+        return
+    print_table(verdict_table(read), f"{read.name} ({read.source})")
+    for line in contradictions(read):
+        typer.echo(f"contradiction: {line}")
+    for line in (*((read.read,) if read.read else ()), *read.notes):
+        typer.echo(f"note: {line}")
+    typer.echo(f"\n{latex_table(read, costs)}\n\n{paragraph(read, costs)}")
 
 
 @app.command(name="export-ert", rich_help_panel=ENERGIES)

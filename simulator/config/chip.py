@@ -15,7 +15,8 @@ from simulator.choices import Logits, SyncKind
 from simulator.config.chip_core import Core
 from simulator.config.chip_network import Noc
 from simulator.config.chip_rules import broken_chip_rules
-from simulator.config.fields import (
+from simulator.config.core_widths import CoreWidth, CoreWidths
+from simulator.config.field_types import (
     RULES_APART,
     AreaMm2,
     Count,
@@ -191,6 +192,21 @@ class Mapping(Frozen):
         " stage that fits a chip lies on one",
     )
     seed: int = Field(default=0, ge=0, description="of the annealing")
+    layer_cores: CoreWidths = Field(
+        default="auto",
+        description="cores of each layer, at least; or a table by kind of stage or layer, id or pattern (`mlp_in`, `q`,"
+        " `blocks.3.*`); auto: as few as the limits of a core allow",
+    )
+    home_cores: CoreWidths = Field(
+        default="auto",
+        description="home cores of each stage, at least, or such a table; auto: as few as the limits of a core allow,"
+        " and for attention one for each KV head",
+    )
+    head_cores: CoreWidth = Field(
+        default="auto",
+        description="cores of the LM head, beside those of its stage; auto: those of its stage, or as many as hold a"
+        " dense head in their memory",
+    )
     share_cores: bool = Field(
         default=False, description="several blocks on one core where they fit; in a stage it serves them one by one"
     )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from simulator.config.fields import Count, Frozen, Places, SizeBytes, WidthBits
+from simulator.config.field_types import Count, Frozen, Places, SizeBytes, WidthBits
 from simulator.config.provenance import Action, Delay
 
 
@@ -32,6 +32,11 @@ class Limits(Frozen):
 
     axons_in: Count
     neurons: Count
+    axons_out: Count | None = Field(
+        default=None,
+        description="targets of the spikes of a core: one for each neuron and core that it drives, with multicast one"
+        " for each neuron; without it no bound",
+    )
 
 
 class AxonIn(Frozen):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from simulator.config.chip import ChipConfig, Memory, SramArea
 from simulator.config.chip_core import Sram
+from simulator.config.chip_inheritance import KEY, find_chip, is_path, read_chip_tree, shipped_chips
 from simulator.config.chip_rules import STORED, broken_chip_rules
 from simulator.config.described_prices import expand
-from simulator.config.extends import KEY, find_chip, is_path, read_chip_tree, shipped_chips
 from simulator.config.overrides import Override, apply_override, parse_overrides
 from simulator.config.price_models import sram_area_mm2
 from simulator.config.source_position import Problem, in_order

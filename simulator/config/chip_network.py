@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.choices import NetworkModel
-from simulator.config.fields import Count, Cycles, Depth, Frozen, Quantity, WidthBits, broken_rule
+from simulator.config.field_types import Count, Cycles, Depth, Frozen, Quantity, WidthBits, broken_rule
 from simulator.config.provenance import Delay, Grade, Price
 
 

@@ -45,22 +45,22 @@ def _section(record: type[BaseModel]) -> Iterator[str]:
     yield ""
     yield " ".join((record.__doc__ or "").split())
     yield ""
-    yield "| key | wants | default | meaning |"
+    yield "| key | takes | default | meaning |"
     yield "|---|---|---|---|"
     for name, field in record.model_fields.items():
-        yield f"| `{name}` | {_cell(_wants(field))} | {_default(field)} | {_cell(field.description or '')} |"
+        yield f"| `{name}` | {_cell(_taken(field))} | {_default(field)} | {_cell(field.description or '')} |"
     yield ""
 
 
-def _wants(field: FieldInfo) -> str:
+def _taken(field: FieldInfo) -> str:
     """What a field takes; a record is named, and has a section of its own."""
-    kinds = list(_kinds(field.annotation))
-    bare = [part for part in get_args(field.annotation) if part is not type(None)] or [field.annotation]
     union = get_origin(field.annotation) in (Union, UnionType)
-    if kinds and (not union or len(bare) == len(kinds)) and get_origin(bare[0]) is not tuple:
-        return " or ".join(f"`{kind.__name__}`" for kind in kinds)
-    if kinds:
-        return f"a list of `{kinds[0].__name__}`"
+    kinds = [part for part in get_args(field.annotation) if part is not type(None)] if union else [field.annotation]
+    records = [f"`{kind.__name__}`" for kind in _kinds(field.annotation)]
+    if records and get_origin(kinds[0]) is tuple:
+        return f"a list of {' or '.join(records)}"
+    if len(records) == len(kinds):
+        return " or ".join(records)
     return expected(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation)
 
 

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_network import Noc
-from simulator.config.fields import (
+from simulator.config.field_types import (
     AreaMm2,
     EnergyPj,
     Frozen,

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from simulator.config.fields import EnergyPj, Frozen, Positive, PowerW, Text, TimePs, broken_rule
+from simulator.config.field_types import EnergyPj, Frozen, Positive, PowerW, Text, TimePs, broken_rule
 
 Grade = Literal["measured", "post-layout", "pre-silicon", "published-model", "scaled", "assumed"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_files import chips_directory
+from simulator.config.chip_inheritance import KEY
 from simulator.config.described_prices import KEY as MODEL
 from simulator.config.described_prices import MODELS
-from simulator.config.extends import KEY
 from simulator.errors import OutputError
 
 _PART = "Part"  # suffix of the records of a file that extends another one: the same keys, none required

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from simulator.config.fields import SLIP, Expected, Quantity
+from simulator.config.field_types import SLIP, Expected, Quantity
 
 _SAID_OF = {str: "text", float: "a number", int: "a whole number", dict: "a mapping", tuple: "a list"}
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from simulator.config.chip_files import chips_directory
+from simulator.config.chip_inheritance import is_path, shown_path
 from simulator.config.constraints import parse_constraint
-from simulator.config.extends import is_path, shown_path
-from simulator.config.fields import Count, Expected, Frozen, Name, Text
+from simulator.config.field_types import Count, Expected, Frozen, Name, Text
 from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.sweep_axes import Axis, AxisValue, Range, identity
 from simulator.config.sweep_checks import CHIP_AXIS, chip_problems, is_capture_axis

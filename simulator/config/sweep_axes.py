@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema, model_validator
 
-from simulator.config.fields import Expected, Frozen, broken_rule
+from simulator.config.field_types import Expected, Frozen, broken_rule
 from simulator.errors import FieldValueError
 from simulator.units import INSIDE, INTEGER, UNITS, parse_quantity, split_quantity
 

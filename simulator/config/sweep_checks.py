@@ -8,9 +8,9 @@ from pathlib import Path
 
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_files import chip_from_tree
+from simulator.config.chip_inheritance import find_chip, read_chip_tree
 from simulator.config.chip_rules import broken_chip_rules
 from simulator.config.described_prices import expand
-from simulator.config.extends import find_chip, read_chip_tree
 from simulator.config.overrides import Override, apply_override
 from simulator.config.source_position import Problem
 from simulator.config.static_size import FIXED, POWER, allowed, resized

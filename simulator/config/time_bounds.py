@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_network import ChipLink
-from simulator.config.fields import Frozen
+from simulator.config.field_types import Frozen
 from simulator.config.provenance import Delay
 
 End = Literal["low", "high"]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from simulator.config.fields import RULES_APART
+from simulator.config.field_types import RULES_APART
 from simulator.config.schema_words import choices, expected, field_at, known_keys
 from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.yaml_marks import MapNode, Node, ScalarNode, numbers_not_finite, plain, shown_value

@@ -9,69 +9,6 @@ from simulator.energy.cmos45 import PRESETS, OpEnergy, scaled_ac, scaled_mac
 if TYPE_CHECKING:
     import pandas as pd
 
-SDLLM = "SDLLM, arXiv 2604.16475, Table 5"
-SPIKINGBRAIN = "SpikingBrain technical report, section 5.5"
-# LLaMA-2-7B; a prompt of 1024 tokens and attention over all pairs is the reading that meets the printed digits.
-LLAMA2_7B = (32, 4096, 11008, 1024)  # blocks, width, feed-forward width, tokens
-
-
-class Claim(NamedTuple):
-    """A published number beside ours; ``digits`` are those after the point that the paper prints.
-
-    ``published`` is None for what follows from a paper and is not stated there.
-    """
-
-    quantity: str
-    source: str
-    published: float | None
-    ours: float
-    digits: int
-
-
-def claims() -> tuple[Claim, ...]:
-    """Energies that papers print, rebuilt from shapes and the 45 nm table alone.
-
-    SDLLM's own 0.67 J is not rebuilt but read backwards: the spikes per MAC that it implies, when an accumulate is
-    scaled to 4 bits as their multiply-accumulate is (our inference). SpikingBrain prints 1 / (1 - saving), the savings
-    rounded to 0.1 % first and 1.13 spikes x 0.03 pJ to 0.034 pJ.
-    """
-    macs = decoder_macs(*LLAMA2_7B)
-    fp16, int8, add = PRESETS["fp16"].mac_pj, PRESETS["int8"].mac_pj, PRESETS["int8"].ac_pj
-    per_activation = round(1.13 * add, 3)
-    return (
-        Claim("LLaMA-2-7B, full precision, J", SDLLM, 31.77, op_energy_j(macs, PRESETS["fp32"].mac_pj), 2),
-        Claim("LLaMA-2-7B, 4 bits (DuQuant), J", SDLLM, 3.97, op_energy_j(macs, scaled_mac(4)), 2),
-        Claim("spikes per MAC implied by 0.67 J", SDLLM, None, spikes_per_mac(0.67, macs, scaled_ac(4)), 2),
-        Claim("FP16 MAC over spikes", SPIKINGBRAIN, 43.48, 1 / (1 - round(1 - per_activation / fp16, 3)), 2),
-        Claim("INT8 MAC over spikes", SPIKINGBRAIN, 6.76, 1 / (1 - round(1 - per_activation / int8, 3)), 2),
-        Claim(
-            "FP16 MAC over spikes, unrounded", SPIKINGBRAIN, 43.48, energy_ratio(fp16, 1.13, PRESETS["int8"].ac_pj), 2
-        ),
-        Claim(
-            "INT8 MAC over spikes, unrounded", SPIKINGBRAIN, 6.76, energy_ratio(int8, 1.13, PRESETS["int8"].ac_pj), 2
-        ),
-    )
-
-
-def claims_table() -> pd.DataFrame:
-    """`claims` with a verdict: ``quantity, source, published, ours, difference`` (exact, or per cent)."""
-    import pandas as pd
-
-    rows = [(c.quantity, c.source, _published(c), f"{c.ours:.{c.digits + 2}f}", _difference(c)) for c in claims()]
-    return pd.DataFrame(rows, columns=["quantity", "source", "published", "ours", "difference"])
-
-
-def _published(claim: Claim) -> str:
-    return "not stated" if claim.published is None else f"{claim.published:.{claim.digits}f}"
-
-
-def _difference(claim: Claim) -> str:
-    if claim.published is None:
-        return ""
-    if round(claim.ours, claim.digits) == claim.published:
-        return "none in the printed digits"
-    return f"{claim.ours / claim.published - 1:+.2%}"
-
 
 def decoder_macs(
     n_blocks: int, d_model: int, d_ffn: int, context: int, *, d_kv: int | None = None, causal: bool = False
@@ -113,11 +50,19 @@ SHAPES = {
 }
 
 
+def shape_macs(shape: Shape, context: int, *, batch: int = 1, attention: str = "full", head: bool = False) -> int:
+    """`decoder_macs` of a shape; ``attention`` is ``full``, ``causal``, or anything else to leave its products out."""
+    causal = attention == "causal"
+    blocks = decoder_macs(shape.n_blocks, shape.d_model, shape.d_ffn, context, d_kv=shape.d_kv, causal=causal)
+    if attention not in ("full", "causal"):
+        blocks -= shape.n_blocks * 2 * context * context * shape.d_model
+    return batch * (blocks + head * context * shape.d_model * shape.vocabulary)
+
+
 def llama_macs(model: str, context: int, *, batch: int = 1, causal: bool = False, head: bool = False) -> int:
     """`decoder_macs` of a model of `SHAPES` for ``batch`` prompts of ``context`` tokens, with or without its head."""
-    shape = SHAPES[model]
-    blocks = decoder_macs(shape.n_blocks, shape.d_model, shape.d_ffn, context, d_kv=shape.d_kv, causal=causal)
-    return batch * (blocks + head * context * shape.d_model * shape.vocabulary)
+    attention = "causal" if causal else "full"
+    return shape_macs(SHAPES[model], context, batch=batch, attention=attention, head=head)
 
 
 def shape_table(

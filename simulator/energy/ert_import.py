@@ -18,7 +18,7 @@ import yaml
 from simulator.actions import ACTIONS, STATIC, billed_components, is_power
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_files import chip_from_tree, chip_tree, load_chip
-from simulator.config.extends import KEY, is_path, merge
+from simulator.config.chip_inheritance import KEY, is_path, merge
 from simulator.config.yaml_marks import MapNode, parse_marked
 from simulator.energy.accelergy import leak_per_cycle_pj
 from simulator.energy.ert_rows import INCLUDED_IN, LEAK, ErtRow, read_ert_rows

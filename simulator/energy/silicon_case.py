@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simulator.config.fields import Count, Frozen, Positive, Text, broken_rule
+from simulator.config.field_types import Count, Frozen, Positive, Text, broken_rule
 from simulator.config.validate import validate
 from simulator.config.yaml_marks import read_marked
 from simulator.shipped import shipped_silicon

@@ -9,7 +9,7 @@ from simulator.arrays import Ints
 from simulator.engine.kernels.stage_records import Events
 from simulator.engine.network.network import Network
 from simulator.engine.plan import StagePlan, plan_stages
-from simulator.engine.spike_steps import run_spikes
+from simulator.engine.spike_steps import run_networked
 from simulator.errors import SpikewattError
 from simulator.mapping.mapped import Mapped
 from simulator.trace.trace import Trace
@@ -37,7 +37,7 @@ def deliveries(stage: Stage, mapped: Mapped) -> tuple[StagePlan, Events]:
             f"{trace.where}: stage {stage.stage_id}: {most} deliveries, limit {DELIVERIES_MAX}"
             f" ({most - DELIVERIES_MAX} over); verify fewer tokens"
         )
-    run = run_spikes(
+    run = run_networked(
         trace.spike_counts(stage.stream), plan, trace.encoding, chip, Network(mapped.placement, chip), n_events=most
     )
     return plan, run.events

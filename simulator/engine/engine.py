@@ -5,32 +5,45 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
+from typing import Literal, TypeVar
 
 import numpy as np
 
+from simulator.arrays import Ints
 from simulator.engine.awake import awake_chip_ps, awake_core_ps
-from simulator.engine.batch_result import BatchResult
-from simulator.engine.core_load import CoreLoad
+from simulator.engine.batch_result import BatchResult, Counted, StageTimes
+from simulator.engine.flits_left_out import flits_left_out
 from simulator.engine.limits import check_memory, check_placement, check_rings
 from simulator.engine.network.links import link_frame
 from simulator.engine.network.network import Network
-from simulator.engine.pipeline_units import UnitLoad
 from simulator.engine.result import SimResult
-from simulator.engine.schedule import Batch, check_pipeline, schedule_batches, segments
+from simulator.engine.rounds import simulate_rounds
+from simulator.engine.schedule import (
+    Batch,
+    StageTask,
+    check_pipeline,
+    schedule_batches,
+    segments,
+    stage_tasks,
+    together,
+)
 from simulator.engine.setting import Setting
-from simulator.engine.stage import simulate_batch
+from simulator.engine.stage import simulate_stage
 from simulator.engine.tally import Tally
 from simulator.engine.timing import ScheduleTiming
-from simulator.engine.token_sample import sampling_warning
+from simulator.engine.token_sample import ERROR_MAX, SAMPLE_FIRST, Sampling, larger_sample, sampling_warning
 from simulator.engine.warmup import warm_up
 from simulator.errors import ConservationError
 from simulator.mapping.mapped import Mapped
 from simulator.trace.check import check_trace
-from simulator.trace.trace import PHASES, Trace
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Stage
 
+Part = TypeVar("Part", StageTask, Batch)
+Found = TypeVar("Found")
 # The busiest output of the reference data (BookSim2) is busy 0.55 to 1 of the time when its network saturates.
 ESTIMATE_LOAD_MAX = 0.8 * 0.55
 
@@ -40,7 +53,7 @@ def replay(
     progress: Callable[[int, int], None] | None = None,
     threads: int | None = None,
     memory_limit_bytes: int | None = None,
-    sample: int | None = None,
+    sample: int | Literal["auto"] | None = None,
 ) -> SimResult:
     """Replay a trace on the chip it is mapped on, timestep by timestep.
 
@@ -55,7 +68,8 @@ def replay(
     memory_limit_bytes
         Refuse to start where the arrays of the simulation would take more.
     sample
-        Tokens of each stage and phase whose spikes are simulated, for neighbours too (`token_sample`); None: all.
+        Tokens of each stage and phase whose network is simulated, for neighbours too (`token_sample`). ``auto``: as
+        many as keep the standard error of the time to `token_sample.ERROR_MAX`. None: all.
 
     Raises
     ------
@@ -76,12 +90,23 @@ def replay(
         check_memory(mapped, threads, memory_limit_bytes)
     compile_s = warm_up(mapped.chip)
     started = time.perf_counter()
-    simulation = _Simulation(Setting.of(mapped), threads, sample)
-    for done, batch in enumerate(simulation.batches(), start=1):
-        simulation.add(batch)
+    setting, n_sampled = Setting.of(mapped), SAMPLE_FIRST if sample == "auto" else sample
+    simulation = _simulated(setting, threads, n_sampled, progress)
+    while sample == "auto" and n_sampled is not None and not simulation.precise():
+        n_sampled = larger_sample(n_sampled, simulation.time_error(), mapped.trace.n_tokens)
+        simulation = _simulated(setting, threads, n_sampled, progress)
+    return simulation.result({"compile_s": compile_s, "simulate_s": time.perf_counter() - started})
+
+
+def _simulated(
+    setting: Setting, threads: int, sample: int | None, progress: Callable[[int, int], None] | None
+) -> _Simulation:
+    """All batches of a simulation done."""
+    simulation = _Simulation(setting, threads, sample)
+    for done, _ in enumerate(simulation.run(), start=1):
         if progress is not None:
             progress(done, simulation.n_batches)
-    return simulation.result({"compile_s": compile_s, "simulate_s": time.perf_counter() - started})
+    return simulation
 
 
 def threads_for(trace: Trace, threads: int | None = None) -> int:
@@ -102,68 +127,106 @@ class _Simulation:
         if any(segment.pipelined for segment in segments(setting.trace, schedule.kind)):
             check_pipeline(setting.trace, setting.placement)
         self._batches = list(schedule_batches(setting.trace, schedule, sample))
+        self._tasks = list(stage_tasks(setting.trace, together(setting.trace, schedule)))
+        self._of_tasks: dict[tuple[str, int], StageTimes] = {}
         self.timing = ScheduleTiming(setting.trace, schedule)
-        self.n_batches = len(self._batches)
+        self.n_batches = len(self._tasks) + len(self._batches)
         self.threads = min(threads, self.n_batches)
         self.networks = [Network(setting.placement, setting.chip) for _ in range(self.threads)]
-        self.tally = {phase: Tally() for phase in PHASES}
-        self.cores, self.units = CoreLoad.idle(setting.placement), UnitLoad.idle(setting.placement)
-        self.spikes = self.synops = self.packet_hops = self.markers = 0
+        self.counted = Counted.nothing(setting.placement)
 
-    def batches(self) -> Iterator[BatchResult]:
-        """Every batch simulated, in order, several of them at once.
+    def run(self) -> Iterator[None]:
+        """Simulate everything; yields after each part, of which there are `n_batches`.
 
-        At most two batches per thread are held at a time, so memory does not grow with their number.
+        Stages of a pipeline come before its rounds, in which they share the network.
+        """
+        for task, (times, counted) in self._in_threads(self._tasks, lambda task, _: simulate_stage(task, self.setting)):
+            self._of_tasks[self._key(task.stage, task.tokens)] = times
+            self.counted.add_all(counted)
+            yield
+        for _, found in self._in_threads(self._batches, self._simulated):
+            self.counted.add_all(found.counted)
+            self.timing.add(found)
+            yield
+
+    def _simulated(self, batch: Batch, network: Network) -> BatchResult:
+        """A batch; in the sequential schedule that is all that a stage does."""
+        if batch.segment < 0:
+            times, counted = simulate_stage(StageTask(batch.stages[0], batch.tokens[:, 0]), self.setting)
+            return simulate_rounds(batch, [times], self.setting, network, counted)
+        at_work = zip(batch.stages, batch.tokens.T, strict=True)
+        of_stages = [self._of_tasks[self._key(stage, tokens)] for stage, tokens in at_work]
+        return simulate_rounds(batch, of_stages, self.setting, network, Counted.nothing(self.setting.placement))
+
+    def _key(self, stage: Stage, tokens: Ints) -> tuple[str, int]:
+        return stage.stage_id, int(self.setting.trace.phases[tokens[0]])
+
+    def _in_threads(
+        self, parts: Sequence[Part], simulated: Callable[[Part, Network], Found]
+    ) -> Iterator[tuple[Part, Found]]:
+        """Every part with what was found for it, in order, several of them at once, each with a network to itself.
+
+        At most two parts per thread are held at a time, so memory does not grow with their number.
         """
         idle: SimpleQueue[Network] = SimpleQueue()
         for network in self.networks:
             idle.put(network)
 
-        def simulated(batch: Batch) -> BatchResult:
+        def with_network(part: Part) -> Found:
             network = idle.get()
             try:
-                return simulate_batch(batch, self.setting, network)
+                return simulated(part, network)
             finally:
                 idle.put(network)
 
-        pending: deque[Future[BatchResult]] = deque()
+        pending: deque[tuple[Part, Future[Found]]] = deque()
         with ThreadPoolExecutor(self.threads) as pool:
             try:
-                for batch in self._batches:
-                    self._read_counts(batch)
-                    pending.append(pool.submit(simulated, batch))
+                for part in parts:
+                    self._read_counts(part)
+                    pending.append((part, pool.submit(with_network, part)))
                     if len(pending) >= 2 * self.threads:
-                        yield pending.popleft().result()
+                        part, future = pending.popleft()
+                        yield part, future.result()
                 while pending:
-                    yield pending.popleft().result()
+                    part, future = pending.popleft()
+                    yield part, future.result()
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _read_counts(self, batch: Batch) -> None:
-        """Read what a batch needs of the trace's file here, in order, not in the threads."""
-        for stage in batch.stages:
+    def _read_counts(self, part: StageTask | Batch) -> None:
+        """Read what a part needs of the trace's file here, in order, not in the threads."""
+        for stage in (part.stage,) if isinstance(part, StageTask) else part.stages:
             for stream_id in self.setting.trace.streams_of(stage):
                 self.setting.trace.spike_counts(stream_id)
 
-    def add(self, found: BatchResult) -> None:
-        """Add what a batch found."""
-        for phase, tally in found.tally.items():
-            self.tally[phase].add_all(tally)
-        self.cores.add_all(found.cores)
-        self.units.add_all(found.units)
-        self.timing.add(found)
-        self.spikes += found.spikes
-        self.synops += found.synops
-        self.packet_hops += found.packet_hops
-        self.markers += found.markers
+    def sampling(self) -> Sampling | None:
+        """What of the network was simulated; None: all of it."""
+        simulated = sum(int((batch.carried > 0).sum()) * len(batch.stages) for batch in self._batches)
+        every = sum(batch.tokens.size for batch in self._batches)
+        return None if simulated == every else Sampling(simulated, every, self.time_error())
+
+    def time_error(self) -> float | None:
+        """Standard error of the time over the time."""
+        error_ps = self.timing.error_ps()
+        return None if error_ps is None else error_ps / max(self.timing.total_ps(), 1)
+
+    def precise(self) -> bool:
+        """Whether the standard errors of the time and of the steady time keep to `ERROR_MAX`."""
+        steady, error = self.timing.steady(), self.time_error()
+        if error is None or steady.error_ps is None:
+            return False
+        return max(error, steady.error_ps / max(steady.time_per_token_ps, 1)) <= ERROR_MAX
 
     def result(self, elapsed: dict[str, float]) -> SimResult:
         """Everything found, after the check that the network moved what was counted."""
-        flits = self.networks[0].flits + sum(network.flits for network in self.networks[1:])
+        flits = flits_left_out(self._batches, self.setting)
+        flits += np.sum([network.flits for network in self.networks], axis=0)
         units = self.networks[0].wait_units
         wait = (self.networks[0].wait + sum(network.wait for network in self.networks[1:]) + units // 2) // units
         peak = np.max([network.peak_queue for network in self.networks], axis=0)
-        all_counts = _sum(self.tally.values())
+        counted = self.counted
+        all_counts = _sum(counted.tally.values())
         _check_flits(flits.reshape(-1, 5), all_counts)
         placement = self.setting.placement
         total_ps, spans = self.timing.total_ps(), self.timing.spans()
@@ -171,15 +234,15 @@ class _Simulation:
             action_counts=all_counts.rows(),
             stages=self.timing.stages(),
             tokens=self.timing.tokens(),
-            cores=self.cores.frame(placement),
-            units=self.units.frame(placement, total_ps),
+            cores=counted.cores.frame(placement),
+            units=counted.units.frame(placement, total_ps),
             links=link_frame(flits, wait, peak, total_ps, placement, self.setting.chip),
             total_ps=total_ps,
-            spikes=self.spikes,
-            synops=self.synops,
+            spikes=counted.spikes,
+            synops=counted.synops,
             packets=all_counts.total("axon_out", "packet"),
-            packet_hops=self.packet_hops,
-            markers=self.markers,
+            packet_hops=counted.packet_hops,
+            markers=counted.markers,
             n_chips=placement.n_chips,
             cores_total=placement.cores_total,
             tiles_used=placement.tiles_used,
@@ -189,15 +252,16 @@ class _Simulation:
             uses_dram=self.setting.mapped.uses_dram,
             warnings=self._warnings(),
             elapsed=elapsed,
-            phase_counts={phase: tally.rows() for phase, tally in self.tally.items()},
+            phase_counts={phase: tally.rows() for phase, tally in counted.tally.items()},
             phase_ps=self.timing.phase_ps(),
             spans=spans,
             steady=self.timing.steady(),
+            sampling=self.sampling(),
         )
 
     def _warnings(self) -> tuple[str, ...]:
         """What the model of the network leaves out or takes for granted."""
-        return self._folded() + self._left_out() + self._never_full() + sampling_warning(self._batches)
+        return self._folded() + self._left_out() + self._never_full() + sampling_warning(self.sampling())
 
     def _never_full(self) -> tuple[str, ...]:
         """Steady figures of a pipeline with fewer tokens than stages."""

@@ -37,6 +37,15 @@ def work_space(plan: StagePlan, spikes_of_row: NDArray[np.integer], marks: Ints)
     return scratch(packets, log_rows=delivered, deliveries=delivered)
 
 
+def work_alone(plan: StagePlan, spikes_of_row: NDArray[np.integer], n_timesteps: int) -> Scratch:
+    """Room for the packets of the token with the most of them to the targets that are simulated without a network."""
+    targets = np.diff(plan.without_network.segment_ptr)
+    copies = np.minimum(targets, 1) if plan.routes.multicast else targets
+    marks = n_timesteps * int((_feeds(plan) * copies).sum())
+    packets = int((spikes_of_row.astype(np.int64) @ copies[plan.segment_of_row]).max(initial=0))
+    return scratch(packets + marks)
+
+
 def _feeds(plan: StagePlan) -> Ints:
     """1 where a home encodes rows of a segment, int64 [H, S]."""
     segments = np.arange(len(plan.segment_ptr) - 1)

@@ -13,7 +13,7 @@ from simulator.config.chip import ChipConfig
 from simulator.engine.network.routes import Routes, multicast_routes, unicast_routes
 from simulator.engine.row_fetches import fetch_shares
 from simulator.engine.row_service import RowService, row_service
-from simulator.engine.servers import Servers, deduplicate_cores
+from simulator.engine.servers import Servers, deduplicate_cores, slowest_cores
 from simulator.engine.suffix_sums import suffix_ps
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.mapped import Mapped
@@ -55,8 +55,8 @@ class StagePlan:
     segment_of_row, segment_ptr, segment_target
         int64 [n], [S+1], [...]: rows with the same set of targets form a segment; its targets in CSR form.
     with_network, without_network
-        The receiving cores without duplicates: behind the network, and if every packet came in the cycle it is sent
-        (the contention-free baseline).
+        The receiving cores that are simulated: behind the network, without duplicates; and if every packet came in the
+        cycle it is sent (the contention-free baseline), those that may be the last to be done.
     routes
         The ways of its spikes, to the targets of ``with_network``.
     """
@@ -113,9 +113,9 @@ def plan_stages(stages: Sequence[Stage], mapped: Mapped, *, deduplicate: bool = 
     times = np.column_stack([row.ps, update_ps, idle_ps, after_ps])
     router = placement.core_router[target_core]
     with_network = deduplicate_cores(server, router if on_tile else target_core, times, *_csr(segments))
-    without_network = deduplicate_cores(
-        server, np.zeros_like(server) if together else target_core, times, *_csr(segments)
-    )
+    without_network = with_network
+    if deduplicate:
+        without_network = slowest_cores(server, times, *_csr(segments), one_by_one=not chip.noc.multicast)
     starts, stops = _ints([b.col_start for b in homes]) + offset, _ints([b.col_stop for b in homes]) + offset
     rows = [range(start, stop) for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
     return StagePlan(

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simulator.engine.steady import Steady
+from simulator.engine.token_sample import Sampling
 
 CHIP = "chip"  # the owner of what no layer owns: static power, barriers
 
@@ -99,6 +100,8 @@ class SimResult:
         One row per stage and token in the order of time: ``stage, token, start_ps, end_ps``.
     steady
         What one more token takes while the chip is full.
+    sampling
+        What of the network was simulated; None: all of it.
     phase_ps
         Phase -> the part of `total_ps` in which the chip worked on its tokens.
     awake_core_ps, awake_chip_ps
@@ -129,6 +132,7 @@ class SimResult:
     phase_ps: dict[str, int]
     spans: pd.DataFrame
     steady: Steady
+    sampling: Sampling | None = None
     awake_core_ps: int = 0
     awake_chip_ps: int = 0
     uses_dram: bool = False

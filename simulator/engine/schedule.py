@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import Schedule
-from simulator.engine.token_sample import groups
+from simulator.engine.token_sample import stand_ins
 from simulator.errors import SpikewattError
+from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Placement
 from simulator.trace.sequences import sequence_starts
 from simulator.trace.trace import DECODE, Trace
@@ -43,6 +45,14 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class StageTask:
+    """A stage and the tokens of one phase that it works on, int64 [n], ascending."""
+
+    stage: Stage
+    tokens: Ints
+
+
+@dataclass(frozen=True)
 class Batch:
     """Rounds in which the same stages work, every stage on tokens of one phase.
 
@@ -54,26 +64,18 @@ class Batch:
         int64 [rounds, stages]: the token that each stage works on.
     rounds
         int64 [rounds]: their numbers in the segment; of no use in the sequential schedule, where a round is a token.
+    carried
+        int64 [rounds]: the number of rounds in a row for which the network of each is simulated; 0: another
+        round stands for it (`token_sample.stand_ins`).
     segment
         Number of the segment; -1 where the tokens of all sequential segments are together.
-    weight
-        One of so many rounds in a row is simulated, and its spikes stand for those of all; divides their number.
-    times
-        How often the rounds take place: more than ``len(tokens)`` where a full round also stands for one that fills
-        the pipeline and one that drains it.
     """
 
     stages: tuple[Stage, ...]
     tokens: Ints
     rounds: Ints
+    carried: Ints
     segment: int = -1
-    weight: int = 1
-    times: int = 0
-
-    @property
-    def sample(self) -> slice:
-        """The rounds that are simulated: the middle one of each group of ``weight``."""
-        return slice(self.weight // 2, None, self.weight)
 
 
 def segments(trace: Trace, kind: str) -> list[Segment]:
@@ -128,87 +130,81 @@ def at_work(trace: Trace) -> NDArray[np.bool_]:
     return np.stack([trace.works(stage) for stage in trace.stages])
 
 
+def stage_tasks(trace: Trace, tokens: Ints) -> Iterator[StageTask]:
+    """Every stage, once for the tokens of each phase that it works on."""
+    for stage in trace.stages:
+        working = tokens[trace.works(stage)[tokens]]
+        for phase in np.unique(trace.phases[working]):
+            yield StageTask(stage, working[trace.phases[working] == phase])
+
+
+def one_by_one(trace: Trace, schedule: Schedule) -> Ints:
+    """Tokens of all segments that are not pipelined, int64 [n]."""
+    apart = [segment.tokens for segment in segments(trace, schedule.kind) if not segment.pipelined]
+    return np.concatenate([np.zeros(0, np.int64), *apart])
+
+
+def together(trace: Trace, schedule: Schedule) -> Ints:
+    """Tokens of all segments that are pipelined, int64 [n]."""
+    return np.setdiff1d(np.arange(trace.n_tokens), one_by_one(trace, schedule))
+
+
 def schedule_batches(trace: Trace, schedule: Schedule, sample: int | None = None) -> Iterator[Batch]:
-    """All batches of a trace, in order.
+    """All batches of a trace: those of a stage by itself, then the rounds of pipelines.
 
     Parameters
     ----------
     trace, schedule
         What is to be simulated, and the schedule of the chip.
     sample
-        Tokens of each stage and phase, or rounds, that are simulated in place of all; None: all.
+        Tokens whose network is simulated in place of all; None: all.
     """
-    parts = segments(trace, schedule.kind)
-    apart = [segment.tokens for segment in parts if not segment.pipelined]
-    if apart:
-        yield from sequential_batches(trace, np.concatenate(apart), sample)
-    for number, segment in enumerate(parts):
-        if segment.pipelined and sample is not None and not (trace.phases[segment.tokens] == DECODE).any():
-            yield from sampled_batches(trace, segment, number, sample)
-        elif segment.pipelined:
-            yield from pipelined_batches(trace, segment, number)
+    for task in stage_tasks(trace, one_by_one(trace, schedule)):
+        yield Batch((task.stage,), task.tokens[:, None], task.tokens, stand_ins(len(task.tokens), sample))
+    for number, segment in enumerate(segments(trace, schedule.kind)):
+        if segment.pipelined:
+            yield from pipelined_batches(trace, segment, number, sample)
 
 
-def sequential_batches(trace: Trace, tokens: Ints, sample: int | None = None) -> Iterator[Batch]:
-    """Every stage by itself, once for the tokens of each phase that it works on."""
-    for stage in trace.stages:
-        working = tokens[trace.works(stage)[tokens]]
-        for phase in np.unique(trace.phases[working]):
-            of_phase = working[trace.phases[working] == phase]
-            for rounds, weight in groups(of_phase, sample):
-                yield Batch((stage,), rounds[:, None], rounds, weight=weight, times=len(rounds))
+def pipelined_batches(trace: Trace, segment: Segment, number: int, sample: int | None = None) -> Iterator[Batch]:
+    """Rounds of a pipeline, at most `ROUNDS_MAX` in a row with the same stages at work and the same phases in them.
+
+    Rounds are sampled where all tokens are of prompts: those beside each other are alike then.
+    """
+    rounds = list(_rounds(trace, segment))
+    alike = not (trace.phases[segment.tokens] == DECODE).any()
+    share = ceil_div(len(rounds) * sample, len(segment.tokens)) if alike and sample is not None else None
+    carried = stand_ins(len(rounds), share)
+    first = 0
+    for shape, together in groupby(rounds, key=lambda at: tuple(zip(at.stages, trace.phases[at.tokens], strict=True))):
+        of_shape = list(together)
+        which = tuple(trace.stages[stage] for stage, _ in shape)
+        for start in range(0, len(of_shape), ROUNDS_MAX):
+            some = of_shape[start : start + ROUNDS_MAX]
+            numbers, tokens = np.array([at.number for at in some]), np.array([at.tokens for at in some])
+            yield Batch(which, tokens, numbers, carried[first : first + len(some)], number)
+            first += len(some)
 
 
-def pipelined_batches(trace: Trace, segment: Segment, number: int) -> Iterator[Batch]:
-    """Rounds of a pipeline, at most `ROUNDS_MAX` in a row with the same stages at work and the same phases in them."""
+class _Round(NamedTuple):
+    """Number of a round, the places of the stages at work in it, and the token of each."""
+
+    number: int
+    stages: list[int]
+    tokens: list[int]
+
+
+def _rounds(trace: Trace, segment: Segment) -> Iterator[_Round]:
+    """The rounds of a segment in which any stage is at work."""
     entry, works, depth = entry_rounds(trace.take(segment.tokens)), at_work(trace), len(trace.stages)
     token_of = np.full(int(entry.max()) + 1, -1, np.int64)
     token_of[entry] = segment.tokens
-    together: list[tuple[int, Ints]] = []
-    before: tuple[tuple[int, int], ...] = ()
-    made = partial(_batch, trace, segment=number)
     for now in range(len(token_of) + depth - 1):
         at = now - np.arange(depth)
         tokens = np.where((at >= 0) & (at < len(token_of)), token_of[np.clip(at, 0, len(token_of) - 1)], -1)
         active = np.flatnonzero((tokens >= 0) & works[np.arange(depth), tokens])
-        shape = tuple((int(s), int(trace.phases[tokens[s]])) for s in active)
-        if together and (shape != before or len(together) == ROUNDS_MAX):
-            yield made(before, together)
-            together = []
-        if shape:
-            together.append((now, tokens[active]))
-        before = shape
-    if together:
-        yield made(before, together)
-
-
-def sampled_batches(trace: Trace, segment: Segment, number: int, sample: int) -> Iterator[Batch]:
-    """Some of the rounds of a pipeline that is always full: the tokens of prompts that follow one another in a ring.
-
-    A round that fills the pipeline and the one that drains it as many rounds later have no stage in common, and
-    together all. So the rounds of the ring do the work of all tokens, each token once in each stage. A round with a
-    stage that works on some tokens only, as the head does, is simulated as the rounds that it would stand for: only
-    one of them takes the time of that stage.
-    """
-    tokens, works, depth = segment.tokens, at_work(trace), len(trace.stages)
-    n, total = len(tokens), len(tokens) + depth - 1
-    ring = tokens[(np.arange(n)[:, None] - np.arange(depth)) % n]  # [rounds, stages]
-    active = works[np.arange(depth), ring]
-    shapes, of_round = np.unique(active, axis=0, return_inverse=True)
-    most = int(np.bincount(of_round.reshape(-1)).argmax())
-    stages = np.flatnonzero(shapes[most])
-    which = tuple(trace.stages[s] for s in stages)
-    for rounds, weight in groups(np.flatnonzero(of_round.reshape(-1) == most), sample):
-        for some in np.split(rounds, range(ROUNDS_MAX * weight, len(rounds), ROUNDS_MAX * weight)):
-            times = int(sum((total - 1 - some) // n + 1))
-            yield Batch(which, ring[some][:, stages], some, number, weight, times)
-    for first in np.flatnonzero(of_round.reshape(-1) != most).tolist():
-        for now in range(first, total, n):
-            entered = now - np.arange(depth)
-            some = np.flatnonzero((entered >= 0) & (entered < n) & active[first])
-            if len(some):
-                which = tuple(trace.stages[s] for s in some)
-                yield Batch(which, ring[first, some][None], np.array([now]), number, times=1)
+        if len(active):
+            yield _Round(now, active.tolist(), tokens[active].tolist())
 
 
 def check_pipeline(trace: Trace, placement: Placement) -> None:
@@ -222,9 +218,3 @@ def check_pipeline(trace: Trace, placement: Placement) -> None:
                 f"{trace.where}: schedule pipelined: core {block.core} is shared by the stages {owner[block.core]} and"
                 f" {stage_id}, expected one stage per core; set mapping.share_cores=false or take schedule sequential"
             )
-
-
-def _batch(trace: Trace, shape: tuple[tuple[int, int], ...], together: list[tuple[int, Ints]], segment: int) -> Batch:
-    rounds = np.array([now for now, _ in together], dtype=np.int64)
-    tokens = np.stack([of_round for _, of_round in together])
-    return Batch(tuple(trace.stages[s] for s, _ in shape), tokens, rounds, segment, times=len(rounds))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.engine.barrier import barrier_ps
+from simulator.engine.handshake import markers
+from simulator.engine.plan import StagePlan
+from simulator.engine.plans import Plans
 from simulator.engine.spike_steps import replay_code
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Placement
@@ -27,19 +31,22 @@ class Setting:
         Time of one barrier.
     stores
         Op -> memory of its data, where that is not behind the vector unit.
+    plans
+        Plans of the stages.
     """
 
     mapped: Mapped
     n_timesteps: int
     barrier_ps: int
     stores: dict[str, Store]
+    plans: Plans
 
     @classmethod
     def of(cls, mapped: Mapped) -> Setting:
         """The setting of a trace on a chip."""
         n_timesteps = replay_code(mapped.trace.encoding, mapped.chip)[1]
         barrier = barrier_ps(mapped.chip.sync.barrier, mapped.placement.tiles_used)
-        return cls(mapped, n_timesteps, barrier, stores(mapped.stored, mapped.trace))
+        return cls(mapped, n_timesteps, barrier, stores(mapped.stored, mapped.trace), Plans(mapped))
 
     @property
     def trace(self) -> Trace:
@@ -55,3 +62,7 @@ class Setting:
     def placement(self) -> Placement:
         """Where."""
         return self.mapped.placement
+
+    def markers(self, plan: StagePlan) -> Ints:
+        """Markers of each home to each segment for one token, int64 [H, S]; none where barriers close timesteps."""
+        return markers(plan, self.n_timesteps if self.chip.sync.kind == "handshake" else 0)

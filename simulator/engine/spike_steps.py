@@ -1,8 +1,8 @@
-"""The spike timesteps of one stage, run by the compiled kernel."""
+"""The spike timesteps of stages, run by the compiled kernels: the cores alone, and with their network."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +13,20 @@ from simulator.engine import handshake
 from simulator.engine.kernels.emission import DENSE, FIRINGS
 from simulator.engine.kernels.stage_records import (
     EVENT,
+    CoreTotals,
     Events,
     Homes,
+    HomeTotals,
+    NetworkTotals,
     Paths,
     Receivers,
     Senders,
     Soma,
     StageArrays,
-    StageTotals,
     Targets,
     scratch,
 )
-from simulator.engine.kernels.timesteps import run_timesteps
+from simulator.engine.kernels.timesteps import run_cores, run_network
 from simulator.engine.network.network import Network
 from simulator.engine.plan import StagePlan
 from simulator.engine.servers import Servers
@@ -33,52 +35,51 @@ from simulator.trace.encoding import Encoding
 
 
 @dataclass(frozen=True)
-class SpikeResult:
-    """What the spike timesteps of a stage took, for H home and G target blocks.
+class CoreSteps:
+    """What the cores of a stage took for its timesteps, packets coming in the cycle in which they are sent.
 
     Attributes
     ----------
     spikes
         Spikes sent (activations sent, in dense replay).
-    compute_ps, network_ps
-        int64 [tokens]: time the cores alone would take, and what the network adds to it.
+    step_ps
+        int64 [tokens, runs]: time of each timestep, or of all of them where no barrier closes these.
     home_busy_ps, home_soma_ps
         int64 [H]: time in which each home was at work, and that of its soma alone.
-    sent
-        int64 [H, S]: packets of each home to each segment of its rows.
-    flows
-        int64 [H, G]: deliveries from each home to each target.
-    stall_ps
-        int64 [G]: how long packets waited for a place in front of each core, by the number of the core among these.
     active_steps
         int64 [G]: timesteps in which a target received something.
-    events
-        `stage_records.EVENT` [packets recorded]; without markers.
-    markers, marker_flows
-        As ``sent`` and ``flows``, of the markers behind the timesteps; zero where barriers close these.
     """
 
     spikes: int
-    compute_ps: Ints
-    network_ps: Ints
+    step_ps: Ints
     home_busy_ps: Ints
     home_soma_ps: Ints
-    sent: Ints
-    flows: Ints
     active_steps: Ints
+
+
+@dataclass(frozen=True)
+class NetworkSteps:
+    """What stages at work took for their timesteps with the network between their cores.
+
+    Attributes
+    ----------
+    spikes
+        Spikes sent (activations sent, in dense replay).
+    total_ps
+        int64 [tokens]: time of all timesteps.
+    sent
+        int64 [H, S]: packets of each home to each segment of its rows, without markers.
+    stall_ps
+        int64 [G]: how long packets waited for a place in front of each core, by the number of the core among these.
+    events
+        `stage_records.EVENT` [packets recorded]; without markers.
+    """
+
+    spikes: int
+    total_ps: Ints
+    sent: Ints
     stall_ps: Ints
     events: Events
-    markers: Ints
-    marker_flows: Ints
-
-    def standing_for(self, weight: int) -> SpikeResult:
-        """The same where each token stands for ``weight`` of them: times repeated, everything else multiplied."""
-        if weight == 1:
-            return self
-        times = {name: np.repeat(getattr(self, name), weight) for name in ("compute_ps", "network_ps")}
-        names = ("home_busy_ps", "home_soma_ps", "sent", "flows", "active_steps", "stall_ps", "markers", "marker_flows")
-        sums = {name: getattr(self, name) * weight for name in names}
-        return replace(self, spikes=self.spikes * weight, **times, **sums)
 
 
 def replay_code(encoding: Encoding, chip: ChipConfig) -> tuple[int, int]:
@@ -88,15 +89,35 @@ def replay_code(encoding: Encoding, chip: ChipConfig) -> tuple[int, int]:
     return FIRINGS[encoding.spec.firing], encoding.n_timesteps
 
 
-def run_spikes(
+def run_alone(counts: NDArray[np.integer], plan: StagePlan, encoding: Encoding, chip: ChipConfig) -> CoreSteps:
+    """Replay ``counts`` [tokens, n] on the cores of a stage, without a network."""
+    code, n_timesteps = replay_code(encoding, chip)
+    shakes = chip.sync.kind == "handshake"
+    work = scratch(most_packets(plan, plan.without_network))
+    if shakes:
+        work = handshake.work_alone(plan, _spikes_of_row(counts, encoding, chip), n_timesteps)
+    steps, homes = np.zeros((len(counts), 1 if shakes else n_timesteps), np.int64), _no_homes(plan)
+    active = np.zeros(len(plan.without_network.representatives), np.int64)
+    spikes = run_cores(
+        np.ascontiguousarray(counts, dtype=np.int32),
+        _stage_arrays(plan, code, n_timesteps, flits_per_spike(encoding, chip), chip),
+        handshake.marker_ps(chip) if shakes else None,
+        work,
+        CoreTotals(steps, homes, active),
+    )
+    of_targets = active[plan.without_network.representative_of]
+    return CoreSteps(int(spikes), steps, homes.busy_ps, homes.soma_ps, of_targets)
+
+
+def run_networked(
     counts: NDArray[np.integer],
     plan: StagePlan,
     encoding: Encoding,
     chip: ChipConfig,
     network: Network,
     n_events: int = 0,
-) -> SpikeResult:
-    """Replay ``counts`` [tokens, n] through a stage; record at most ``n_events`` packets one by one.
+) -> NetworkSteps:
+    """Replay ``counts`` [tokens, n] through the network; record at most ``n_events`` packets one by one.
 
     Raises
     ------
@@ -106,56 +127,55 @@ def run_spikes(
     if n_events and len(plan.with_network.representatives) < len(plan.targets):
         raise ValueError("a record of packets needs a plan with deduplicate=False")
     code, n_timesteps = replay_code(encoding, chip)
-    handshake_chip = chip.sync.kind == "handshake"
-    totals = _no_totals(len(counts), plan, n_events)
-    markers = handshake.markers(plan, n_timesteps) if handshake_chip else np.zeros_like(totals.sent)
-    if handshake_chip:
-        spikes_of_row = encoding.spikes_per_count(counts) if chip.replay == "captured" else np.ones_like(counts)
-        work = handshake.work_space(plan, spikes_of_row, markers)
+    shakes = chip.sync.kind == "handshake"
+    if shakes:
+        marks = handshake.markers(plan, n_timesteps)
+        work = handshake.work_space(plan, _spikes_of_row(counts, encoding, chip), marks)
     else:
-        work = scratch(most_packets(plan), log_rows=n_events)
-    spikes = run_timesteps(
+        work = scratch(most_packets(plan, plan.with_network), log_rows=n_events)
+    totals = NetworkTotals(
+        total_ps=np.zeros(len(counts), np.int64),
+        homes=_no_homes(plan),
+        sent=np.zeros((len(plan.homes), len(plan.segment_ptr) - 1), np.int64),
+        stall_ps=np.zeros(len(plan.targets), np.int64),
+        events=np.full(n_events, -1, EVENT).view(np.recarray),
+    )
+    spikes = run_network(
         np.ascontiguousarray(counts, dtype=np.int32),
         _stage_arrays(plan, code, n_timesteps, flits_per_spike(encoding, chip), chip),
         network.arrays,
-        handshake.marker_ps(chip) if handshake_chip else None,
+        handshake.marker_ps(chip) if shakes else None,
         work,
         totals,
     )
-    flows, markers = flows_of(totals.sent, plan), markers * len(counts)
-    return SpikeResult(
-        spikes=int(spikes),  # a kernel that is not compiled returns an integer of numpy
-        compute_ps=totals.compute_ps,
-        network_ps=totals.network_ps,
-        home_busy_ps=totals.home_busy_ps,
-        home_soma_ps=totals.home_soma_ps,
-        sent=totals.sent,
-        flows=flows,
-        active_steps=totals.active_steps[plan.with_network.representative_of],
-        stall_ps=totals.stall_ps,
-        events=totals.events[: min(n_events, int(flows.sum()))],
-        markers=markers,
-        marker_flows=flows_of(markers, plan),
-    )
+    n_recorded = min(n_events, int(flows_of(totals.sent, plan).sum())) if n_events else 0
+    events = totals.events[:n_recorded]
+    return NetworkSteps(int(spikes), totals.total_ps, totals.sent, totals.stall_ps, events)
 
 
-def _no_totals(n_tokens: int, plan: StagePlan, n_events: int) -> StageTotals:
+def packets_sent(counts: NDArray[np.integer], plan: StagePlan, encoding: Encoding, chip: ChipConfig) -> Ints:
+    """Packets of each home to each segment of its rows for ``counts`` [tokens, n], int64 [H, S]."""
+    per_row = _spikes_of_row(counts, encoding, chip).sum(axis=0, dtype=np.int64)
+    home_of_row = np.repeat(np.arange(len(plan.homes)), plan.home_stop - plan.home_start)
+    found = np.zeros((len(plan.homes), len(plan.segment_ptr) - 1), np.int64)
+    np.add.at(found, (home_of_row, plan.segment_of_row), per_row)
+    return found * copies_of(plan)
+
+
+def copies_of(plan: StagePlan) -> Ints:
+    """Packets that a spike of each segment is sent as, int64 [S]."""
+    targets = np.diff(plan.segment_ptr)
+    return np.minimum(targets, 1) if plan.routes.multicast else targets
+
+
+def _spikes_of_row(counts: NDArray[np.integer], encoding: Encoding, chip: ChipConfig) -> NDArray[np.integer]:
+    """Packets that each row sends to a target for each token, [tokens, n]."""
+    return encoding.spikes_per_count(counts) if chip.replay == "captured" else np.ones_like(counts)
+
+
+def _no_homes(plan: StagePlan) -> HomeTotals:
     """Nothing done yet."""
-
-    def zeros(*shape: int) -> Ints:
-        return np.zeros(shape, np.int64)
-
-    n_homes, n_targets = len(plan.homes), len(plan.targets)
-    return StageTotals(
-        compute_ps=zeros(n_tokens),
-        network_ps=zeros(n_tokens),
-        home_busy_ps=zeros(n_homes),
-        home_soma_ps=zeros(n_homes),
-        sent=zeros(n_homes, len(plan.segment_ptr) - 1),
-        active_steps=zeros(len(plan.with_network.representatives)),
-        stall_ps=zeros(n_targets),
-        events=np.full(n_events, -1, EVENT).view(np.recarray),
-    )
+    return HomeTotals(np.zeros(len(plan.homes), np.int64), np.zeros(len(plan.homes), np.int64))
 
 
 def _stage_arrays(plan: StagePlan, code: int, n_timesteps: int, flits: int, chip: ChipConfig) -> StageArrays:
@@ -175,7 +195,9 @@ def _receivers(plan: StagePlan, servers: Servers) -> Receivers:
     some = servers.representatives
     after_ps = plan.target_suffix_ps[some]
     times = plan.target_row.ps[some], plan.target_update_ps[some] + after_ps, plan.target_idle_ps[some] + after_ps
-    return Receivers(servers.segment_ptr, servers.segment_target, Targets(servers.server, *times))
+    place = np.zeros_like(servers.place) if plan.routes.multicast else servers.place
+    segments = servers.segment_ptr, servers.segment_target, place, copies_of(plan)
+    return Receivers(*segments, Targets(servers.server, *times))
 
 
 def flows_of(sent: Ints, plan: StagePlan) -> Ints:
@@ -193,9 +215,8 @@ def soma_of(chip: ChipConfig) -> Soma:
     return Soma(soma.lanes, soma.update.latency.value, soma.update_idle.latency.value, soma.fire.latency.value)
 
 
-def most_packets(plan: StagePlan) -> int:
-    """Packets of a timestep in which every neuron fires."""
+def most_packets(plan: StagePlan, servers: Servers) -> int:
+    """Packets to the simulated targets in a timestep in which every neuron fires."""
     if plan.routes.multicast:
         return len(plan.segment_of_row)
-    targets_of_row = np.diff(plan.segment_ptr)[plan.segment_of_row]
-    return int(targets_of_row.sum())
+    return int(np.diff(servers.segment_ptr)[plan.segment_of_row].sum())

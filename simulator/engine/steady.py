@@ -17,12 +17,16 @@ class Steady:
     rounds_per_token
         Rounds of the whole pipeline over its tokens, those that fill and drain it included; None where tokens are
         sequential.
+    error_ps
+        Standard error of ``time_per_token_ps``, where the network is simulated for some tokens; None where too few of
+        them say it.
     filled
         Whether the pipeline was ever full. If not, the rounds with most stages at work are taken: a lower bound.
     """
 
     time_per_token_ps: float
     rounds_per_token: float | None
+    error_ps: float | None = 0.0
     filled: bool = True
 
     @property

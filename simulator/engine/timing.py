@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import Schedule
 from simulator.engine.batch_result import STAGE_TIMES, BatchResult
 from simulator.engine.picoseconds import check_ps
-from simulator.engine.schedule import Segment, at_work, chunks, entry_rounds, segments
+from simulator.engine.round_times import RoundTimes, SegmentTimes
+from simulator.engine.schedule import Segment, at_work, chunks, segments
 from simulator.engine.steady import Steady
-from simulator.trace.trace import DECODE, PHASES, Trace
+from simulator.engine.token_sample import standard_error, stood_for
+from simulator.trace.trace import PHASES, Trace
 
 SPAN_COLUMNS = ("stage", "token", "start_ps", "end_ps")
 PIPELINE = "pipeline"  # the row of `SimResult.stages` where all stages work at once
-
-
-@dataclass(frozen=True)
-class SegmentTimes:
-    """Times of one segment, from its start.
-
-    Attributes
-    ----------
-    start_ps, end_ps
-        int64 [tokens of the segment].
-    spans
-        (stage, token, start, end) in the order of time.
-    total_ps
-        Until the last token has left.
-    """
-
-    start_ps: Ints
-    end_ps: Ints
-    spans: list[tuple[str, int, int, int]]
-    total_ps: int
 
 
 class ScheduleTiming:
@@ -48,21 +27,36 @@ class ScheduleTiming:
         self._segments = segments(trace, schedule.kind)
         self._chunk = schedule.chunk
         self._parts = np.zeros((len(trace.stages), len(STAGE_TIMES), trace.n_tokens), np.int64)
+        self._sampled = np.zeros((len(trace.stages), trace.n_tokens), np.int64)
+        self._carried = np.zeros((len(trace.stages), trace.n_tokens), np.int64)
         self._row = {stage.stage_id: row for row, stage in enumerate(trace.stages)}
         self._rounds = {i: RoundTimes(trace, s, self._works) for i, s in enumerate(self._segments) if s.pipelined}
 
     def add(self, found: BatchResult) -> None:
         """Note the times of a batch."""
-        if found.batch.segment >= 0:
-            self._rounds[found.batch.segment].add(found)
+        batch = found.batch
+        if batch.segment >= 0:
+            self._rounds[batch.segment].add(found)
             return
-        (stage,) = found.batch.stages
+        row, tokens = self._row[batch.stages[0].stage_id], batch.tokens[:, 0]
         for part, name in enumerate(STAGE_TIMES):
-            self._parts[self._row[stage.stage_id], part, found.batch.tokens[:, 0]] = found.times[name]
+            self._parts[row, part, tokens] = found.times[name] + found.sampled[name][stood_for(batch.carried)]
+            self._sampled[row, tokens] += found.sampled[name]
+        self._carried[row, tokens] = batch.carried
+
+    def error_ps(self) -> float | None:
+        """Standard error of the total, ps; None where a sample is too small to say."""
+        errors = [rounds.error_ps() for rounds in self._rounds.values()]
+        found = np.unique(self._carried, axis=0, return_inverse=True)
+        for at, carried in enumerate(found[0]):  # stages whose network is simulated for the same tokens
+            of_tokens = self._sampled[found[1].reshape(-1) == at].sum(axis=0)
+            errors.append(standard_error(of_tokens[carried > 0], int(carried.sum())))
+        known = [error for error in errors if error is not None]
+        return None if len(known) < len(errors) else float(np.hypot.reduce(known, initial=0.0))
 
     def tokens(self) -> pd.DataFrame:
         """See `SimResult.tokens`; raises CapacityError for times beyond 64 bits."""
-        for parts in (self._parts, *(rounds.parts for rounds in self._rounds.values())):
+        for parts in (self._parts, *(rounds.parts() for rounds in self._rounds.values())):
             check_ps(parts)
         start, end = np.zeros(self._trace.n_tokens, np.int64), np.zeros(self._trace.n_tokens, np.int64)
         for now, segment, times in self._in_time():
@@ -86,7 +80,7 @@ class ScheduleTiming:
         """See `SimResult.stages`: a row for the rounds in which all stages work at once, and one per stage alone."""
         rows = {}
         if self._rounds:
-            rows[PIPELINE] = sum(rounds.parts.sum(axis=1) for rounds in self._rounds.values())
+            rows[PIPELINE] = sum(rounds.parts().sum(axis=1) for rounds in self._rounds.values())
         if len(self._rounds) < len(self._segments):
             rows |= {stage_id: self._parts[row].sum(axis=1) for stage_id, row in self._row.items()}
         frame = pd.DataFrame([times.tolist() for times in rows.values()], columns=list(STAGE_TIMES))
@@ -108,7 +102,8 @@ class ScheduleTiming:
     def steady(self) -> Steady:
         """The pipeline while it is full, of the segment with most tokens; without one, the mean of all tokens."""
         if not self._rounds:
-            return Steady(self.total_ps() / self._trace.n_tokens, None)
+            n_tokens, error_ps = self._trace.n_tokens, self.error_ps()
+            return Steady(self.total_ps() / n_tokens, None, None if error_ps is None else error_ps / n_tokens)
         longest = max(self._rounds, key=lambda i: len(self._segments[i].tokens))
         return self._rounds[longest].steady()
 
@@ -136,65 +131,6 @@ class ScheduleTiming:
                     spans.append((stage_id, int(tokens[token]), now, now + int(taken[row, token])))
                     now = end[token] = now + int(taken[row, token])
         return SegmentTimes(start, end, spans, now)
-
-
-class RoundTimes:
-    """Rounds of one segment one after another; a token spends one round in each stage that works on it.
-
-    Attributes
-    ----------
-    parts
-        int64 [times, rounds], in the order of `STAGE_TIMES`.
-    """
-
-    def __init__(self, trace: Trace, segment: Segment, works: NDArray[np.bool_]) -> None:
-        self._tokens, self._works = segment.tokens, works[:, segment.tokens]
-        self._names = [stage.stage_id for stage in trace.stages]
-        self._decoded = trace.phases == DECODE
-        self._entry = entry_rounds(trace.take(segment.tokens))
-        n_rounds = int(self._entry.max()) + len(trace.stages)
-        self.parts = np.zeros((len(STAGE_TIMES), n_rounds), np.int64)
-        self._decoding = np.zeros((2, n_rounds), np.int64)  # active stages: those on decoded tokens, and all
-
-    def add(self, found: BatchResult) -> None:
-        """Note the times of the rounds of a batch, in every round that they stand for."""
-        batch, n_rounds = found.batch, self.parts.shape[1]
-        decoded = self._decoded[batch.tokens]
-        again = len(self._tokens) if batch.times > len(batch.rounds) else n_rounds
-        for first in range(0, n_rounds, again):
-            here = batch.rounds + first < n_rounds
-            rounds = batch.rounds[here] + first
-            for part, name in enumerate(STAGE_TIMES):
-                self.parts[part, rounds] = found.times[name][here]
-            self._decoding[0, rounds], self._decoding[1, rounds] = decoded[here].sum(axis=1), decoded.shape[1]
-
-    def times(self) -> SegmentTimes:
-        """When each token is in the chip, and in each stage."""
-        edge = np.concatenate([[0], np.cumsum(self.parts.sum(axis=0))])
-        depth = len(self._names)
-        last = depth - np.argmax(self._works[::-1], axis=0)  # stages up to the last that works on a token
-        spans = [
-            (self._names[stage], int(self._tokens[i]), int(edge[entry + stage]), int(edge[entry + stage + 1]))
-            for i, entry in enumerate(self._entry.tolist())
-            for stage in np.flatnonzero(self._works[:, i]).tolist()
-        ]
-        spans.sort(key=lambda row: row[2])
-        first = np.argmax(self._works, axis=0)
-        return SegmentTimes(edge[self._entry + first], edge[self._entry + last], spans, int(edge[-1]))
-
-    def phase_ps(self) -> dict[str, int]:
-        """Time of each phase; a round with both is shared out by the stages that worked on each."""
-        taken = self.parts.sum(axis=0)
-        decode = int((taken * self._decoding[0] // np.maximum(self._decoding[1], 1)).sum())
-        return {"prefill": int(taken.sum()) - decode, "decode": decode}
-
-    def steady(self) -> Steady:
-        """Rounds in which every stage that works on all tokens is at work, or as many as there ever are."""
-        always = int(self._works.all(axis=1).sum())
-        most = int(self._decoding[1].max())
-        full = self._decoding[1] >= min(always, most)
-        rounds_per_token = self.parts.shape[1] / len(self._tokens)
-        return Steady(float(self.parts.sum(axis=0)[full].mean()), rounds_per_token, filled=most >= always)
 
 
 def token_frame(trace: Trace, start_ps: Ints, end_ps: Ints) -> pd.DataFrame:

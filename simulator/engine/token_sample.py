@@ -1,39 +1,84 @@
-"""Which tokens stand for others: groups of neighbours with one representative each, so that weights are integers."""
+"""The tokens whose network is simulated: each stands for its neighbours, and the error of that is stated.
+
+What the cores do is simulated for every token, and packets, links and operations are counted for every token. What a
+sample leaves out is how long packets wait for each other: a token that stands for its neighbours says it for them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.errors import SpikewattError
 from simulator.trace.trace import Trace
 
-if TYPE_CHECKING:
-    from simulator.engine.schedule import Batch
-
 ALL_UP_TO = 64  # tokens of a trace that are all simulated unless a number is asked for
-ERROR_MAX = 0.01  # standard error of time and energy that the default number keeps to
-SAMPLE_MIN = 8  # fewer say nothing of their own spread
+ERROR_MAX = 0.01  # standard error of the time that the default keeps to
+SAMPLE_FIRST = 16  # tokens that the default begins with
 
 
-def groups(items: Ints, sample: int | None) -> list[tuple[Ints, int]]:
-    """Cut ``items`` into ``sample`` groups of neighbours; returns the items of all groups of a size, and that size.
+@dataclass(frozen=True)
+class Sampling:
+    """How much of the network was simulated, and the error of that.
 
-    Sizes differ by one at most, so there are at most two of them. ``None``, or as many as there are, is no group.
+    Attributes
+    ----------
+    simulated, of
+        Tokens of stages whose network was simulated, of all.
+    time_error
+        Standard error of the whole time over that time; None where the sample is too small to say.
     """
-    if sample is None or sample >= len(items):
-        return [(items, 1)]
-    size, larger = divmod(len(items), sample)
-    edge = larger * (size + 1)
-    parts = [(items[:edge], size + 1), (items[edge:], size)]
-    return [(part, weight) for part, weight in parts if len(part)]
+
+    simulated: int
+    of: int
+    time_error: float | None
 
 
-def sample_size(trace: Trace, asked: int | Literal["auto", "all"]) -> int | None:
-    """Tokens to simulate, where ``asked`` is a number, ``all`` or ``auto`` (`default_sample`); None: all.
+def stand_ins(n: int, sample: int | None) -> Ints:
+    """For how many of ``n`` neighbours each stands, int64 [n]; 0: another one stands for it.
+
+    Neighbours are cut into ``sample`` groups whose sizes differ by one at most; the middle one of each stands for it.
+    ``None``: each stands for itself.
+    """
+    groups = n if sample is None else min(sample, n)
+    size, larger = divmod(n, max(groups, 1))
+    sizes = np.full(groups, size, np.int64)
+    sizes[:larger] += 1
+    found = np.zeros(n, np.int64)
+    found[np.cumsum(sizes) - sizes + sizes // 2] = sizes
+    return found
+
+
+def stood_for(carried: Ints) -> Ints:
+    """Place of the one that stands for each, int64 [n]; ``carried`` as from `stand_ins`."""
+    those = np.flatnonzero(carried)
+    return np.repeat(those, carried[those])
+
+
+def standard_error(values: NDArray[np.integer], n: int) -> float | None:
+    """Standard error of the sum of ``n`` values of which every k-th is known; None of a single one.
+
+    From the differences of successive ones (Wolter, Introduction to Variance Estimation, 2007, section 8.2, estimator
+    v2), so a trend along the tokens is not taken for noise; with the correction for a finite number.
+    """
+    known = len(values)
+    if known == n:
+        return 0.0
+    if known < 2:
+        return None
+    differences = np.diff(values.astype(np.float64))
+    variance = float((differences**2).sum()) / (2 * (known - 1))
+    return n * float(np.sqrt((1 - known / n) * variance / known))
+
+
+def sample_size(trace: Trace, asked: int | Literal["auto", "all"]) -> int | Literal["auto"] | None:
+    """Tokens whose network is simulated, where ``asked`` is a number, ``all`` or ``auto``; None: all.
+
+    ``auto`` stands for a number that the error decides (`larger_sample`), and for all tokens of a short trace.
 
     Raises
     ------
@@ -44,47 +89,23 @@ def sample_size(trace: Trace, asked: int | Literal["auto", "all"]) -> int | None
         if asked < 1:
             raise SpikewattError(f"--sample-tokens: found {asked}, expected a number of at least 1, or all")
         return asked if asked < trace.n_tokens else None
-    return default_sample(trace) if asked == "auto" else None
+    return "auto" if asked == "auto" and trace.n_tokens > ALL_UP_TO else None
 
 
-def default_sample(trace: Trace) -> int | None:
-    """Tokens to simulate so that the standard error of time and of energy is below `ERROR_MAX`; None: all.
-
-    Time and energy follow the spikes: their spread over tokens is known from the trace, that of the busiest stream and
-    that of the sum. The error of a mean of n of N tokens is spread / sqrt(n) x sqrt(1 - n / N); neighbours that stand
-    for one another make it smaller still.
-    """
-    if trace.n_tokens <= ALL_UP_TO:
-        return None
-    spikes = np.stack([trace.spikes_per_token(s.stream) for s in trace.stages if s.stream is not None])
-    busiest = spikes[spikes.sum(axis=1).argmax()]
-    spread = max(_spread(busiest), _spread(spikes.sum(axis=0)))
-    endless = (spread / ERROR_MAX) ** 2
-    needed = int(np.ceil(endless / (1 + endless / trace.n_tokens)))
-    return max(SAMPLE_MIN, needed) if max(SAMPLE_MIN, needed) < trace.n_tokens else None
+def larger_sample(sample: int, error: float | None, n_tokens: int) -> int | None:
+    """The sample that keeps to `ERROR_MAX`, where one of ``sample`` tokens has a larger ``error``; None: all tokens."""
+    found = ERROR_MAX * 2 if error is None else error
+    larger = max(2 * sample, int(np.ceil(1.2 * sample * (found / ERROR_MAX) ** 2)))
+    return larger if 2 * larger < n_tokens else None
 
 
-def _spread(values: Ints) -> float:
-    """Standard deviation over mean; 0 of nothing."""
-    mean = float(values.mean())
-    return float(values.std()) / mean if mean else 0.0
-
-
-def sampling_warning(batches: Sequence[Batch]) -> tuple[str, ...]:
+def sampling_warning(sampling: Sampling | None) -> tuple[str, ...]:
     """What a sample leaves out; nothing where every token is simulated."""
-    weights = [batch.weight for batch in batches]
-    if max(weights) == 1 and all(batch.times == len(batch.tokens) for batch in batches):
+    if sampling is None:
         return ()
-    simulated = sum(len(batch.tokens[batch.sample]) * len(batch.stages) for batch in batches)
-    done = sum(batch.tokens.size for batch in batches)
-    lines = [
-        f"sampled: the spikes of 1 in {done / simulated:.1f} tokens of each stage are simulated, those of its"
-        " neighbours taken to be alike; ops, encoding neurons and values are counted for every token."
-        " --sample-tokens all simulates every one"
-    ]
-    if any(batch.times > len(batch.tokens) for batch in batches):
-        lines.append(
-            "sampled: rounds that fill or drain the pipeline are taken to last as long as those in which it is full, an"
-            " upper bound"
-        )
-    return tuple(lines)
+    error = "unknown" if sampling.time_error is None else f"{100 * sampling.time_error:.2g} %"
+    return (
+        f"sampled: the network is simulated for 1 in {sampling.of / sampling.simulated:.1f} tokens of each stage, whose"
+        " neighbours are assumed to wait as long; cores are simulated and events counted for every token. The standard"
+        f" error of the time is {error}. --sample-tokens all simulates every token",
+    )

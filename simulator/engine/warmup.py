@@ -13,17 +13,19 @@ from simulator.config.chip import ChipConfig
 from simulator.engine.kernels.network_records import NO_NODES
 from simulator.engine.kernels.stage_records import (
     EVENT,
+    CoreTotals,
     Homes,
+    HomeTotals,
+    NetworkTotals,
     Paths,
     Receivers,
     Senders,
     Soma,
     StageArrays,
-    StageTotals,
     Targets,
     scratch,
 )
-from simulator.engine.kernels.timesteps import run_timesteps
+from simulator.engine.kernels.timesteps import run_cores, run_network
 from simulator.engine.kernels.value_transfer import ValuePackets, run_transfer
 from simulator.engine.network.shape import Mesh, Router, RouterFamily, network_arrays
 
@@ -53,7 +55,10 @@ def _warm_up(sync: SyncKind, family: RouterFamily, model: NetworkModel) -> float
     network = network_arrays(Mesh(1, 1), Router(family, 1), model)
     zero, one = np.zeros(1, np.int64), np.ones(1, np.int64)
     counts, marker_ps = np.ones((1, 1), np.int32), 1 if sync == "handshake" else None
-    run_timesteps(counts, _one_neuron(), network, marker_ps, scratch(2, log_rows=2, deliveries=2), _totals())
+    run_cores(
+        counts, _one_neuron(), marker_ps, scratch(2), CoreTotals(np.zeros((1, 1), np.int64), _homes(), zero.copy())
+    )
+    run_network(counts, _one_neuron(), network, marker_ps, scratch(2, log_rows=2, deliveries=2), _totals())
     run_transfer(ValuePackets(zero, zero, zero, one, zero, one), 1, network, zero.copy())
     return time.perf_counter() - started
 
@@ -62,13 +67,16 @@ def _one_neuron() -> StageArrays:
     """A neuron that sends its spikes to a target on its own router."""
     zero, one, ptr = np.zeros(1, np.int64), np.ones(1, np.int64), np.array([0, 1], np.int64)
     senders = Senders(1, 0, Soma(1, 1, 1, 1), 1, Homes(zero, one, zero), zero, 1)
-    receivers = Receivers(ptr, zero, Targets(zero, one, zero, zero))
+    receivers = Receivers(ptr, zero, zero, one, Targets(zero, one, zero, zero))
     paths = Paths(NO_NODES, np.zeros((1, 1), np.int64), zero, zero, zero, one)
     return StageArrays(senders, 1, receivers, receivers, paths)
 
 
-def _totals() -> StageTotals:
+def _totals() -> NetworkTotals:
     """Nothing done yet."""
-    compute, network, busy, soma, active, stall = (np.zeros(1, np.int64) for _ in range(6))
     events = np.zeros(0, EVENT).view(np.recarray)
-    return StageTotals(compute, network, busy, soma, np.zeros((1, 1), np.int64), active, stall, events)
+    return NetworkTotals(np.zeros(1, np.int64), _homes(), np.zeros((1, 1), np.int64), np.zeros(1, np.int64), events)
+
+
+def _homes() -> HomeTotals:
+    return HomeTotals(np.zeros(1, np.int64), np.zeros(1, np.int64))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,20 @@ def candidates(stage: Stage, layers: Sequence[Layer], least_homes: int, chip: Ch
     grid = np.array([(h, c) for h in homes for c in range(len(cuts))], dtype=np.int64)
     of_cut = np.array(cuts, dtype=np.int64).reshape(len(cuts), len(layers), 2)[grid[:, 1]]
     found = Candidates(grid[:, 0], of_cut[:, :, 0], of_cut[:, :, 1])
-    return found.some(found.cores <= max(chip.chip.n_cores, int(found.cores.min()))) if layers else found
+    if not layers:
+        return found
+    found = _with_axons(found, stage, chip)
+    return found.some(found.cores <= max(chip.chip.n_cores, int(found.cores.min())))
+
+
+def _with_axons(found: Candidates, stage: Stage, chip: ChipConfig) -> Candidates:
+    """The candidates with as many homes as their axons out ask for, without those that no core has axons for."""
+    bound = chip.core.limits.axons_out
+    targets = np.ones_like(found.homes) if chip.noc.multicast else found.col_parts.sum(axis=1)
+    if bound is None or (targets > bound).all():
+        return found
+    homes = np.maximum(found.homes, ceil_div(stage.width, np.maximum(bound // targets, 1)))
+    return replace(found, homes=homes).some(targets <= bound)
 
 
 def _up_to(values: Sequence[int], least: int, most: int) -> list[int]:

@@ -65,7 +65,7 @@ def cost_table(works: Sequence[StageWork], model: CostModel, own: Mapped, pipeli
     token, energy, cores, vector = (np.full(shape, NEVER) for _ in range(4))
     barriers, parts, steps = np.zeros(shape), np.full((*shape, 4), NEVER), np.full((*shape, n_steps), NEVER)
     for s, (work, some) in enumerate(zip(works, found, strict=True)):
-        cost, n = model.cost(work, some), len(some)
+        cost, n = model.cost(work, some, own.placement.n_chips), len(some)
         token[s, :n], energy[s, :n], cores[s, :n] = cost.token_ps, cost.energy_pj, cost.cores
         barriers[s, :n], vector[s, :n] = cost.barriers, _of_ops(cost.vector_ps, pipelined)
         parts[s, :n] = np.stack([cost.collect_ps, cost.exchange_ps, cost.soma_ps, cost.reduce_ps], axis=1)

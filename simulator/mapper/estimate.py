@@ -119,8 +119,8 @@ def _dynamic_pj(costs: Sequence[StageCost], share: Floats) -> float:
 
 
 def static_pj_per_ps(model: CostModel) -> float:
-    """Static power of one chip, nothing switched off and without DRAM: pJ in a picosecond."""
-    return static_power_w(model.chip)
+    """Static power of one chip, nothing switched off: pJ in a picosecond."""
+    return static_power_w(model.chip, model.uses_dram)
 
 
 def _barriers(costs: Sequence[StageCost], share: Floats, pipelined: bool, chip: ChipConfig) -> float:
@@ -167,7 +167,7 @@ def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> StageCost
     homes = placement.of(work.stage.stage_id)
     blocks_of = [placement.of(layer.layer_id) for layer in work.layers]
     some = placed(len(homes), blocks_of)
-    cost = model.cost(work, some, work.spikes)
+    cost = model.cost(work, some, placement.n_chips, work.spikes)
     routers = placement.core_router
     blocks = [block for blocks in blocks_of for block in blocks]
     sent, hop_pj = np.zeros(1), 0.0

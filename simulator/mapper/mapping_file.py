@@ -1,28 +1,32 @@
 """The mapping file: widths of a program as YAML that a person can edit, read strictly.
 
-Keys of ``homes`` and ``layers`` are ids of the trace, or patterns as of a shell (``blocks.*.q``); an id goes before a
-pattern, a pattern before those that follow it.
+Keys of its tables are ids of the trace, patterns as of a shell (``blocks.*.q``) or kinds (``q``, ``attn_in``). An id
+goes before the others, these before what follows them. ``homes``, ``layers`` and ``ops`` go before the keys that a chip
+file has too.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import Field
 
-from simulator.config.fields import Count, Frozen
+from simulator.config.core_widths import CoreWidth, CoreWidths
+from simulator.config.field_types import Count, Frozen
 from simulator.config.source_position import Problem, in_order
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import key_place, validate
 from simulator.config.yaml_marks import Node, read_marked
-from simulator.errors import ConfigError, did_you_mean
+from simulator.errors import ConfigError
 from simulator.mapper.search import Objective
 from simulator.mapping.capacity import Cut
+from simulator.mapping.name_table import Names, entry_of, layer_names, names_it, op_names, stage_names
+from simulator.mapping.op_parts import part_names
+from simulator.mapping.width_keys import WidthKeys, table_faults
 from simulator.mapping.widths import Widths
 from simulator.outputs.output_file import FileKind, replaced_whole
 from simulator.trace.trace import Trace
@@ -49,19 +53,31 @@ class MappingFile(Frozen):
     )
     homes: dict[str, Count] = Field(default={}, description="stage, or pattern of stages -> home cores")
     layers: dict[str, LayerCut] = Field(default={}, description="layer, or pattern of layers -> its cut")
+    ops: dict[str, Count] = Field(default={}, description="op, or pattern of ops -> cores of its own")
+    layer_cores: CoreWidths = Field(default="auto", description="as `mapping.layer_cores` of a chip file")
+    home_cores: CoreWidths = Field(default="auto", description="as `mapping.home_cores` of a chip file")
+    head_cores: CoreWidth = Field(default="auto", description="as `mapping.head_cores` of a chip file")
 
     def widths(self, trace: Trace) -> Widths:
         """The widths of the stages and layers of ``trace``; what no key names follows the chip file."""
-        homes = {stage.stage_id: _match(stage.stage_id, self.homes) for stage in trace.stages}
-        cuts = {layer.layer_id: _match(layer.layer_id, self.layers) for layer in trace.layers}
-        return Widths(
-            homes={name: width for name, width in homes.items() if width is not None},
-            cuts={name: Cut(cut.row_parts, cut.col_parts) for name, cut in cuts.items() if cut is not None},
+        cuts = _named(layer_names(trace), self.layers)
+        own = Widths(
+            homes=_named(_home_names(self.homes, trace), self.homes),
+            cuts={name: Cut(cut.row_parts, cut.col_parts) for name, cut in cuts.items()},
+            op_cores=_named(op_names(trace), self.ops),
         )
+        return own.over(self.keys.widths(trace))
+
+    @property
+    def keys(self) -> WidthKeys:
+        """The keys that a chip file has too."""
+        return WidthKeys(self.layer_cores, self.home_cores, self.head_cores)
 
     def fields(self) -> dict[str, Any]:
-        """The content as plain values, for the file and the manifest of a report."""
-        return self.model_dump(mode="json", exclude_none=True)
+        """The content as plain values, for the file and the manifest of a report; keys left at auto are left out."""
+        fields = self.model_dump(mode="json", exclude_none=True)
+        optional = {"ops": {}, "layer_cores": "auto", "home_cores": "auto", "head_cores": "auto"}
+        return {name: value for name, value in fields.items() if optional.get(name, ...) != value}
 
 
 AskedMapping = Literal["chip", "auto"] | MappingFile  # of a run: widths of the chip file, of the mapper, of a file
@@ -99,42 +115,45 @@ def save_mapping(mapping: MappingFile, path: Path) -> None:
 
 def _beyond(mapping: MappingFile, root: Node, trace: Trace) -> Iterator[Problem]:
     """Keys that match nothing, and widths beyond the elements that there are."""
-    stages = {stage.stage_id: stage.width for stage in trace.stages}
+    widths = {name: stage.width for stage in trace.stages for name in (stage.stage_id, *part_names(stage))}
+    ops = {op_id: stage.width for stage in trace.stages for op_id in stage.ops}
+    faults = [
+        *table_faults("homes", mapping.homes, _home_names(mapping.homes, trace), widths, "stage"),
+        *table_faults("ops", mapping.ops, op_names(trace), ops, "op"),
+        *mapping.keys.faults(trace),
+        *_bad_cuts(mapping.layers, trace),
+    ]
+    for path, text in faults:
+        yield _problem(path, text, root)
+
+
+def _bad_cuts(cuts: Mapping[str, LayerCut], trace: Trace) -> Iterator[tuple[Keys, str]]:
+    """Cuts of layers that are not there, or in more parts than there are inputs or outputs."""
     layers = {layer.layer_id: (layer.n_in, layer.n_out) for layer in trace.layers}
-    for key, width in mapping.homes.items():
-        names = [name for name in stages if _matches(name, key)]
-        yield from _unknown(("homes", key), names, stages, "stage", root)
-        if names and width > (most := min(stages[name] for name in names)):
-            yield _problem(("homes", key), f"found {width} home cores, expected at most {most}, one per value", root)
-    for key, cut in mapping.layers.items():
-        names = [name for name in layers if _matches(name, key)]
-        yield from _unknown(("layers", key), names, layers, "layer", root)
+    yield from table_faults("layers", dict.fromkeys(cuts, 1), layer_names(trace), dict.fromkeys(layers, 1), "layer")
+    for key, cut in cuts.items():
+        names = [name for name, kinds in layer_names(trace).items() if names_it(key, name, kinds)]
         for part, found, side in (("row_parts", cut.row_parts, 0), ("col_parts", cut.col_parts, 1)):
-            if names and found > (most := min(layers[name][side] for name in names)):
+            smallest = min(names, key=lambda name: layers[name][side], default=None)
+            if smallest is not None and found > (most := layers[smallest][side]):
                 what = ("inputs", "outputs")[side]
-                text = f"found {found}, expected at most {most}, the {what} of {names[0]}"
-                yield _problem(("layers", key, part), text, root)
+                yield ("layers", key, part), f"found {found}, expected at most {most}, the {what} of {smallest}"
 
 
-def _unknown(path: Keys, names: list[str], known: Mapping[str, object], what: str, root: Node) -> Iterator[Problem]:
-    if not names:
-        key = str(path[-1])
-        yield _problem(path, f"found a {what} that the trace does not have{did_you_mean(key, known)}", root)
+def _home_names(table: Mapping[str, int], trace: Trace) -> Names:
+    """Stages, and the parts of stages (`op_parts`) that a table names by their ids."""
+    parts = (name for stage in trace.stages for name in part_names(stage) if name in table)
+    return {**dict.fromkeys(parts, ()), **stage_names(trace)}
+
+
+def _named(names: Names, table: Mapping[str, Width]) -> dict[str, Width]:
+    """The entry of each name that has one."""
+    found = {name: entry_of(name, kinds, table) for name, kinds in names.items()}
+    return {name: entry for name, entry in found.items() if entry is not None}
 
 
 def _problem(path: Keys, text: str, root: Node) -> Problem:
     return Problem(key_place(root, path), path, text)
-
-
-def _matches(name: str, key: str) -> bool:
-    return name == key or fnmatchcase(name, key)
-
-
-def _match(name: str, table: Mapping[str, Width]) -> Width | None:
-    """The entry of ``name``: its own, or that of the first pattern that it matches."""
-    if name in table:
-        return table[name]
-    return next((width for key, width in table.items() if fnmatchcase(name, key)), None)
 
 
 def pattern_of(name: str) -> str:

@@ -23,7 +23,7 @@ from simulator.mapper.stage_work import StageWork, stage_works
 from simulator.mapping.capacity import Cut
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
-from simulator.mapping.storage import stores
+from simulator.mapping.storage import fits_at, stores
 from simulator.mapping.widths import Widths
 from simulator.trace.trace import DECODE, Trace
 
@@ -159,7 +159,9 @@ class Mapper:
         own_mapped = map_trace(self.trace, self.chip)
         whole = own_mapped.trace
         sample = whole.take(evenly(whole.n_tokens, SAMPLE_TOKENS))
-        works = stage_works(sample, self.chip, stores(own_mapped.stored, whole), whole)
+        fits = fits_at(own_mapped.stored, whole, self.chip)
+        works = stage_works(sample, self.chip, stores(own_mapped.stored, whole), whole, fits)
+        self.model.uses_dram = own_mapped.uses_dram
         own = self._placed(None, own_mapped, works)
         self._say("costs of all candidates")
         table = cost_table(works, self.model, own_mapped, self.schedule == "pipelined")
@@ -213,7 +215,9 @@ class Mapper:
         chip = self.chip.model_copy(update={"noc": noc, "schedule": schedule})
         mapped = map_trace(some, chip, widths)
         works = stage_works(mapped.trace, chip, stores(mapped.stored, some))
-        closed_ps, closed_pj = trace_total(mapped, works, CostModel(chip), self.schedule == "pipelined")
+        closed_ps, closed_pj = trace_total(
+            mapped, works, CostModel(chip, mapped.uses_dram), self.schedule == "pipelined"
+        )
         result = replay(mapped)
         return Checked(network, closed_pj, closed_ps, build_ledger(result, chip, True).total_pj, float(result.total_ps))
 

@@ -70,18 +70,24 @@ class StageCost:
 
 
 class CostModel:
-    """Costs of stages of one trace on one chip; what stages of one shape share is worked out once."""
+    """Costs of stages of one trace on one chip; what stages of one shape share is worked out once.
 
-    def __init__(self, chip: ChipConfig) -> None:
-        self.chip = chip
+    ``uses_dram`` says whether anything lies in DRAM, which then draws its standby power.
+    """
+
+    def __init__(self, chip: ChipConfig, uses_dram: bool = False) -> None:
+        self.chip, self.uses_dram = chip, uses_dram
         self.prices = PricedActions(chip)
         self._rows: dict[object, tuple[Floats, Floats, Floats]] = {}
         self._ops: dict[object, tuple[Floats, float]] = {}
 
-    def cost(self, work: StageWork, some: Candidates, spikes: Floats | None = None) -> StageCost:
-        """Cost of ``work`` under every candidate; ``spikes`` [N, T] in place of the mean over the tokens [1, T]."""
+    def cost(self, work: StageWork, some: Candidates, channels: int, spikes: Floats | None = None) -> StageCost:
+        """Cost of ``work`` under every candidate; ``spikes`` [N, T] in place of the mean over the tokens [1, T].
+
+        ``channels`` are those of the DRAM: one for each chip in use.
+        """
         spikes = work.mean_spikes if spikes is None else spikes
-        vector_ps, op_pj = self._of_ops(work, some)
+        vector_ps, op_pj = self._of_ops(work, some, channels)
         energy_pj, hop_pj = self._energy(work, some)
         soma = self.chip.core.soma
         after = ceil_div(_columns(work, some), soma.lanes) * soma.update.latency.value
@@ -203,24 +209,23 @@ class CostModel:
         links: Floats = spikes * _wide(np.maximum(out, into) * flit_ps)
         return links
 
-    def _of_ops(self, work: StageWork, some: Candidates) -> tuple[Floats, Floats]:
+    def _of_ops(self, work: StageWork, some: Candidates, channels: int) -> tuple[Floats, Floats]:
         """Time [C, N] and energy [C] of the ops."""
         time, energy = np.zeros((len(some), work.trace.n_tokens)), np.zeros(len(some))
         for op in work.ops:
             for n in np.unique(some.homes).tolist():
                 here = some.homes == n
-                taken, cost = self._op(work, work.ops.index(op), n)
+                taken, cost = self._op(work, work.ops.index(op), n, channels)
                 time[here] += taken
                 energy[here] += cost
         return time, energy
 
-    def _op(self, work: StageWork, place: int, n_cores: int) -> tuple[Floats, float]:
+    def _op(self, work: StageWork, place: int, n_cores: int, channels: int) -> tuple[Floats, float]:
         op = work.ops[place]
         tables = tuple(tuple(table.items()) for table in (op.work_per_token, op.per_timestep))
         own = op.op_id if op.stream is not None else ""
-        key = (op.kind, tables, own, work.stores.get(op.op_id), n_cores, work.share)
+        key = (op.kind, tables, own, work.store(op, n_cores), n_cores, channels, work.share)
         if key not in self._ops:
-            channels = ceil_div(n_cores, self.chip.chip.n_cores)
             self._ops[key] = (
                 op_times(op, work, self.chip, n_cores, channels),
                 op_energy(op, work, self.chip, n_cores, self.prices),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -58,6 +58,8 @@ class StageWork:
         The N tokens that the stage works on.
     stores
         Memory of each op that is not behind the vector unit.
+    fits_at
+        Op whose data `auto` put into DRAM -> fewest home cores whose memory holds it.
     """
 
     stage: Stage
@@ -69,6 +71,7 @@ class StageWork:
     share: float
     trace: Trace
     stores: dict[str, Store]
+    fits_at: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def mean_spikes(self) -> Floats:
@@ -83,18 +86,30 @@ class StageWork:
 
     def op_counts(self, op: Op, chip: ChipConfig, n_homes: int) -> dict[str, Ints]:
         """Counts of an op on ``n_homes`` cores, int64 [N] each."""
-        return op_work(op, self.trace, chip, self.stores.get(op.op_id, "memory"), n_homes)
+        return op_work(op, self.trace, chip, self.store(op, n_homes), n_homes)
+
+    def store(self, op: Op, n_homes: int) -> Store:
+        """Memory of the data of an op on ``n_homes`` cores."""
+        if op.op_id in self.fits_at and n_homes >= self.fits_at[op.op_id]:
+            return "memory"
+        return self.stores.get(op.op_id, "memory")
 
 
 def stage_works(
-    trace: Trace, chip: ChipConfig, stores: dict[str, Store], whole: Trace | None = None
+    trace: Trace,
+    chip: ChipConfig,
+    stores: dict[str, Store],
+    whole: Trace | None = None,
+    fits_at: dict[str, int] | None = None,
 ) -> list[StageWork]:
     """The work of every stage of ``trace`` as ``chip`` replays it, in program order.
 
     ``whole`` is the trace of which ``trace`` is a sample: a stage works on its share of the tokens of that one.
+    ``stores`` and ``fits_at`` are those of `simulator.mapping.storage`.
     """
     width = {stage.stage_id: stage.width for stage in trace.stages}
     works = [_stage_work(stage, trace, chip, stores, width) for stage in trace.stages]
+    works = [replace(work, fits_at=fits_at or {}) for work in works]
     if whole is None:
         return works
     return [replace(work, share=float(whole.works(work.stage).mean())) for work in works]

@@ -34,6 +34,15 @@ class Cut:
         return self.row_parts * self.col_parts
 
 
+def widened(cut: Cut, n_cores: int, layer: Layer, chip: ChipConfig) -> Cut:
+    """``cut`` in at least ``n_cores`` blocks: its outputs are cut further, or first its inputs under `by_input`."""
+    sizes = [layer.n_in, layer.n_out]
+    parts = [cut.row_parts, cut.col_parts]
+    for side in (0, 1) if chip.mapping.strategy == "by_input" else (1, 0):
+        parts[side] = min(sizes[side], max(parts[side], ceil_div(n_cores, parts[1 - side])))
+    return Cut(*parts)
+
+
 def ceil_div(a: N, b: N | int) -> N:
     """Smallest integer not below a/b, or such an array."""
     return -(-a // b)

@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from simulator.config.chip import ChipConfig
-from simulator.mapping.capacity import block_sram_bytes, ceil_div
+from simulator.errors import CapacityError
+from simulator.mapping.capacity import Cut, block_sram_bytes, ceil_div, widened
 from simulator.mapping.kv_cache_size import cache_bits, homes_for_cache, positions_held, sram_bytes
 from simulator.mapping.strategies import cut_layer
 from simulator.mapping.widths import Widths
@@ -61,7 +62,7 @@ def least_cores(trace: Trace, chip: ChipConfig, widths: Widths = CHIP_WIDTHS) ->
         As `partition`.
     """
     homes = [_home_parts(stage, trace, chip, widths) for stage in trace.stages]
-    cuts = {layer.layer_id: widths.cuts.get(layer.layer_id) or cut_layer(layer, chip) for layer in trace.layers}
+    cuts = {layer.layer_id: _cut(layer.layer_id, trace, chip, widths) for layer in trace.layers}
     blocks = [sum(cuts[i].n_blocks for i in stage.layers) for stage in trace.stages]
     if chip.mapping.weights == "streamed":
         return max(map(sum, zip(homes, blocks, strict=True)))
@@ -76,9 +77,41 @@ def least_cores(trace: Trace, chip: ChipConfig, widths: Widths = CHIP_WIDTHS) ->
 
 
 def _home_parts(stage: Stage, trace: Trace, chip: ChipConfig, widths: Widths) -> int:
-    """Blocks of the home of a stage: those it is given, or as few as neurons and a KV cache in SRAM allow."""
-    parts = max(ceil_div(stage.width, chip.core.limits.neurons), homes_for_cache(stage, trace, chip))
-    return max(parts, widths.homes.get(stage.stage_id, parts))
+    """Blocks of the home of a stage: those it is given, or as few as neurons, axons and a KV cache in SRAM allow."""
+    return max(
+        ceil_div(stage.width, chip.core.limits.neurons),
+        homes_for_cache(stage, trace, chip),
+        homes_for_axons(stage, sum(_cut(i, trace, chip, widths).col_parts for i in stage.layers), chip),
+        widths.homes.get(stage.stage_id, 1),
+    )
+
+
+def homes_for_axons(stage: Stage, targets: int, chip: ChipConfig) -> int:
+    """Fewest home cores whose axons lead every neuron of a stage to ``targets`` cores, see `core.limits.axons_out`.
+
+    Raises
+    ------
+    CapacityError
+        When the axons of a core do not do for one neuron.
+    """
+    bound, demand = chip.core.limits.axons_out, min(targets, 1) if chip.noc.multicast else targets
+    if bound is None or not demand:
+        return 1
+    if demand > bound:
+        raise CapacityError(
+            f"{chip.name}: {stage.stage_id}: a neuron needs {demand} axons out, one for each core that it drives,"
+            f" limit {bound} ({demand - bound} over); raise core.limits.axons_out or core.sram.capacity, or set"
+            " noc.multicast"
+        )
+    return ceil_div(stage.width, bound // demand)
+
+
+def _cut(layer_id: str, trace: Trace, chip: ChipConfig, widths: Widths) -> Cut:
+    """The cut that a layer is given, or that of the strategy of the chip file, in as many blocks as are asked for."""
+    if layer_id in widths.cuts:
+        return widths.cuts[layer_id]
+    layer = trace.layer_by_id[layer_id]
+    return widened(cut_layer(layer, chip), widths.layer_cores.get(layer_id, 1), layer, chip)
 
 
 def _home(stage: Stage, trace: Trace, chip: ChipConfig, widths: Widths) -> Iterator[Part]:
@@ -94,7 +127,7 @@ def _home(stage: Stage, trace: Trace, chip: ChipConfig, widths: Widths) -> Itera
 def _layer(layer_id: str, trace: Trace, chip: ChipConfig, widths: Widths) -> Iterator[Part]:
     """The synapses of a layer, row part by row part; the first row part holds the sums (root blocks)."""
     layer = trace.layer_by_id[layer_id]
-    cut = widths.cuts.get(layer_id) or cut_layer(layer, chip)
+    cut = _cut(layer_id, trace, chip, widths)
     for row_start, row_stop in even_ranges(layer.n_in, cut.row_parts):
         for col_start, col_stop in even_ranges(layer.n_out, cut.col_parts):
             sram = block_sram_bytes(row_stop - row_start, col_stop - col_start, layer.weight_bits, chip)

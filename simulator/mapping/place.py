@@ -10,7 +10,9 @@ from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.errors import CapacityError
 from simulator.mapping.capacity import ceil_div
+from simulator.mapping.chip_widths import chip_widths
 from simulator.mapping.mapped import Mapped
+from simulator.mapping.op_parts import split_ops
 from simulator.mapping.partition import least_cores, partition
 from simulator.mapping.placement import Block, Placement
 from simulator.mapping.placements import PLACEMENTS
@@ -28,19 +30,20 @@ MOST_CORES = 1 << 22  # of all chips: a simulation of more takes tens of gigabyt
 def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> Mapped:
     """Partition and place the program of ``trace`` on as many chips as it takes, as `mapping` of the chip file says.
 
-    The trace is served as `schedule.logits` says, and in sequence where stages share cores (`as_scheduled`). With
-    ``widths`` stages and layers are as wide as these say.
+    The trace is served as `schedule.logits` says, and in sequence where stages share cores (`as_scheduled`). What
+    ``widths`` does not name is as wide as the chip file says.
 
     Raises
     ------
     CapacityError
         When a limit of the chip file cannot be met: demand, bound, gap and what would help.
     ConfigError
-        When the chip cannot replay the code of the trace (`replayed.as_replayed`).
+        When the chip cannot replay the code of the trace (`replayed.as_replayed`), or widths do not fit its program
+        (`chip_widths`, `op_parts`).
     """
     chip = as_scheduled(chip)
-    widths = widths or Widths()
     trace = as_replayed(trace.served(chip.schedule.logits), chip)
+    trace, widths = split_ops(trace, (widths or Widths()).over(chip_widths(trace, chip)))
     _chips(least_cores(trace, chip, widths), chip)
     blocks = assign(partition(trace, chip, widths), chip)
     return Mapped.at(trace, chip, place_blocks(trace, blocks, chip))

@@ -71,6 +71,24 @@ def stores(stored: Sequence[Stored], trace: Trace) -> dict[str, Store]:
     return moved
 
 
+def fits_at(stored: Sequence[Stored], trace: Trace, chip: ChipConfig) -> dict[str, int]:
+    """Op -> fewest home cores whose memory holds its data, for those that `auto` put into DRAM on fewer.
+
+    What else of the stage lies in memory is spread over these cores as well.
+    """
+    capacity = chip.memory.capacity or 0
+    found: dict[str, int] = {}
+    for stage in trace.stages:
+        bits = sum(item.bits for item in stored if item.stage == stage.stage_id and item.store == "memory")
+        for item in (item for item in stored if item.stage == stage.stage_id and item.store == "dram"):
+            if capacity and getattr(chip.mapping, item.kind) == "auto":
+                bits += item.bits
+                found[item.owner] = ceil_div(bits, 8 * capacity)
+        at = [found[op_id] for op_id in stage.ops if op_id in found and trace.op_by_id[op_id].kind == "kv_cache"]
+        found |= {op_id: n for n in at for op_id in stage.ops if trace.op_by_id[op_id].kind in ("qk", "pv")}
+    return found
+
+
 def memory_bytes(stored: Sequence[Stored], placement: Placement) -> dict[int, Counter[Kind]]:
     """Core -> bytes of each kind behind its vector unit, at the moment when it holds most."""
     found: dict[int, Counter[Kind]] = {}

@@ -10,18 +10,27 @@ from simulator.mapping.capacity import Cut
 
 @dataclass(frozen=True)
 class Widths:
-    """Widths of a whole program; what is not named follows the chip file.
+    """Widths of a whole program; what is not named takes as few cores as the limits of a core allow.
 
     Attributes
     ----------
     homes
-        Stage -> home cores.
+        Stage -> home cores, at least.
     cuts
         Layer -> its cut.
     op_cores
-        Op -> cores of its own, where its work is not done by the homes of its stage.
+        Op -> cores of its own, where its work is not done by the homes of its stage (`op_parts`).
+    layer_cores
+        Layer -> its cores at least, where it has no cut.
     """
 
     homes: Mapping[str, int] = field(default_factory=dict)
     cuts: Mapping[str, Cut] = field(default_factory=dict)
     op_cores: Mapping[str, int] = field(default_factory=dict)
+    layer_cores: Mapping[str, int] = field(default_factory=dict)
+
+    def over(self, others: Widths) -> Widths:
+        """These widths, and those of ``others`` for what they do not name."""
+        cores = {name: n for name, n in others.layer_cores.items() if name not in self.cuts} | dict(self.layer_cores)
+        cuts = {name: cut for name, cut in others.cuts.items() if name not in self.layer_cores} | dict(self.cuts)
+        return Widths({**others.homes, **self.homes}, cuts, {**others.op_cores, **self.op_cores}, cores)

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from simulator.config.extends import is_path
-from simulator.config.fields import Count, Frozen, Name, Positive, Text
+from simulator.config.chip_inheritance import is_path
+from simulator.config.field_types import Count, Frozen, Name, Positive, Text
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import validate
 from simulator.config.yaml_marks import MapNode, read_marked

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from simulator.energy.area import chip_area
 from simulator.report.format import format_count, format_energy, format_power, format_share, format_time
 from simulator.report.run import Run
+from simulator.report.sampling_error import sampling_error
 from simulator.report.steady_figures import steady_energy_pj, steady_tokens_per_s
 from simulator.report.time_band import time_band
 from simulator.units import PS_PER_S
@@ -48,6 +49,7 @@ def headline(run: Run) -> Iterator[Headline]:
         f"start to end, mean; {format_count(run.tokens_per_s)} tokens per second",
     )
     yield from _steady(run)
+    yield from _sampling(run)
     power = math.nan if twin is None or not twin.latency_ps else twin.energy_pj / twin.latency_ps
     yield Headline(
         "average power",
@@ -99,6 +101,25 @@ def _steady(run: Run) -> Iterator[Headline]:
         NONE if twin is None or twin.steady_ps is None else format_time(twin.steady_ps),
         f"one leaves in each round; {format_count(steady_tokens_per_s(run))} tokens per second",
     )
+
+
+def _sampling(run: Run) -> Iterator[Headline]:
+    """What the tokens whose network is not simulated leave open."""
+    error = sampling_error(run)
+    if error is None:
+        return
+    yield Headline(
+        "error of sampling",
+        f"{_percent(error.energy)} of energy",
+        NONE,
+        NONE,
+        f"standard error; {_percent(error.time)} of the time, {_percent(error.steady_energy)} of steady energy and"
+        f" {_percent(error.steady_time)} of steady time; --sample-tokens all has none",
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.1g} %"
 
 
 def _range(run: Run) -> Headline:

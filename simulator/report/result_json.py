@@ -15,6 +15,7 @@ from simulator.engine.service import service
 from simulator.report.analytic import analytic_dict
 from simulator.report.run import DenseTwin, Run
 from simulator.report.run_manifest import chip_sha256
+from simulator.report.sampling_error import sampling_dict
 from simulator.report.static_table import static_dict
 from simulator.report.steady_figures import steady_energy_pj, steady_tokens_per_s
 from simulator.report.storage_table import storage_dict
@@ -49,6 +50,7 @@ def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | N
         "static": static_dict(run),
         "latency": same["latency"],
         "steady": _steady(run),
+        "sampling": sampling_dict(run),
         "phases": _phases(run),
         "counts": same["counts"],
         "neurobench": same["neurobench"],

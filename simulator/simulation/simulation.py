@@ -65,8 +65,8 @@ def simulate(
     breakeven
         Find the spike rates at which layers and trace cost what they cost on ``dense_chip``, by further simulations.
     sample_tokens
-        Tokens whose spikes are simulated, each for its neighbours too; ``auto``: all up to 64, a sample of more
-        (`simulator.engine.token_sample`). The steady time of a sampled pipeline comes out high (SmolLM2: 11 %).
+        Tokens whose network is simulated, each for its neighbours too; ``auto``: all up to 64, of more as many as keep
+        the standard error of the time below 1 % (`simulator.engine.token_sample`).
     mapping
         ``auto``: the mapper chooses widths for the least energy, those of the twin too; where the chip file decides
         them itself, or the engine finds its mapping better, that one is taken. ``chip``: as the chip files say. Or a
@@ -141,7 +141,9 @@ def _mapped_twin(chip: ChipConfig, trace: Trace, memory_limit_bytes: int | None,
     return choice
 
 
-def dense_twin(choice: Choice, progress: Progress | None = None, sample: int | None = None) -> DenseTwin:
+def dense_twin(
+    choice: Choice, progress: Progress | None = None, sample: int | Literal["auto"] | None = None
+) -> DenseTwin:
     """The same layers, every activation once as one integer, on a dense chip: same engine, same ledger."""
     choice, result, ledger = checked(choice, partial(_priced, progress=progress, sample=sample))
     chip, trace = choice.mapped.chip, choice.mapped.trace
@@ -171,7 +173,7 @@ def _priced(
     progress: Progress | None = None,
     allow_uncosted: bool = False,
     memory_limit_bytes: int | None = None,
-    sample: int | None = None,
+    sample: int | Literal["auto"] | None = None,
 ) -> tuple[SimResult, EnergyLedger]:
     """Simulate and price."""
     named = None if progress is None else partial(progress, mapped.chip.name)

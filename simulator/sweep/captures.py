@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from simulator.config.extends import is_path
+from simulator.config.chip_inheritance import is_path
 from simulator.config.overrides import Override, set_value
 from simulator.config.sweep import CaptureSource, SweepConfig
 from simulator.config.sweep_axes import value_text

@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_files import chip_from_tree, chip_tree
 from simulator.config.overrides import Override
-from simulator.config.restate import is_price, read_by_others, restated
+from simulator.config.price_overrides import is_price, read_by_others, restated
 from simulator.config.source_position import Problem
 from simulator.config.sweep import SweepConfig
 from simulator.config.sweep_axes import AxisValue, Range, value_text

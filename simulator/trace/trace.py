@@ -134,14 +134,21 @@ class Trace:
 
     @cached_property
     def head_stages(self) -> frozenset[str]:
-        """Ids of the stages that make logits: with the head as an op, or driving its layer, or collecting from it."""
+        """Ids of the stages that make logits: with the head as an op, or driving its layer, or collecting from it.
+
+        With them those whose values go to such stages alone, and drive no layer.
+        """
         heads = {layer.layer_id for layer in self.layers if layer.kind == "head"}
-        return frozenset(
-            stage.stage_id
-            for stage in self.stages[1:]  # the first one takes every token in
-            if heads & {*stage.layers, *stage.sources}
-            or any(self.op_by_id[op_id].kind == "head" for op_id in stage.ops if op_id in self.op_by_id)
-        )
+        found: set[str] = set()
+        for stage in reversed(self.stages[1:]):  # the first one takes every token in
+            takers = {other.stage_id for other in self.stages if stage.stage_id in other.carries}
+            if (
+                heads & {*stage.layers, *stage.sources}
+                or any(self.op_by_id[op_id].kind == "head" for op_id in stage.ops if op_id in self.op_by_id)
+                or (takers and takers <= found and not stage.layers)
+            ):
+                found.add(stage.stage_id)
+        return frozenset(found)
 
     def works(self, stage: Stage) -> NDArray[np.bool_]:
         """Bool [tokens]: whether a stage works on a token; the stages behind the last block where logits are formed."""

@@ -76,6 +76,56 @@ def test_a_table_of_nothing_is_refused(work: Path, refused: Refused) -> None:
     assert "found no row of an action known here" in refused(run_program("import-ert", work / "ert.yaml"))
 
 
-@pytest.mark.parametrize("command", ["validate-silicon", "breakeven", "export-ert", "import-ert"])
+def test_a_shipped_claim_is_defended() -> None:
+    done = run_program("defend", "phasesnn", "--counts-only")
+    assert (done.code, done.err) == (0, "")
+    assert "the same digits with fp32" in done.out
+    assert "\\begin{tabular}" in done.out
+    assert "We recomputed the energies of PhaseSNN, LLaMA-3-8B" in done.out
+
+
+def test_a_claim_of_ones_own_with_a_slip_of_a_thousand(work: Path) -> None:
+    (work / "claim.yaml").write_text(
+        "name: Mine\nsource: me\nshape: {n_blocks: 2, d_model: 32, d_kv: 32, d_ffn: 64}\ntokens: 4\ntimesteps: 4\n"
+        "spikes_per_mac: 0.5\nenergies: [{name: dense, printed: '377', unit: nJ, precision: fp32},"
+        " {name: ours, printed: '36.9', unit: uJ, precision: fp32, spiking: true}]\n"
+    )
+    done = run_program("defend", "claim.yaml", "--chip", "sdllm-asic-45nm", "--json")
+    assert (done.code, done.err) == (0, "")
+    found = json.loads(done.out)
+    assert found["macs"] == 4 * 2 * (4 * 32 * 32 + 3 * 32 * 64)
+    assert "1,000x too large: a slip of a power of ten" in found["contradictions"][0]
+    (cost,) = found["per_token"]
+    assert cost["over_dense_twin"] == pytest.approx(
+        sum(cost["parts_j"].values()) / sum(cost["dense_twin_parts_j"].values())
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ("shape: llama-2-7", "shape: found 'llama-2-7', expected one of llama-2-7b"),
+        ("energies: [{name: a, printed: 3.97, unit: J}]", "printed: found 3.97, expected"),
+        ("energies: [{name: a, printed: '3.97 J', unit: J}]", "found '3.97 J', expected a number in quotes"),
+        ("energies: [{name: a, printed: '1', unit: kWh}]", "unit: found text 'kWh', expected one of J"),
+        (
+            "energies: [{name: a, printed: '1', unit: J, precision: fp8, macs_g: 1}]",
+            "found 'fp8', expected one of fp32",
+        ),
+        ("ratios: [{name: a, printed: '2', formula: 1 / nothing}]", "a: formula: found 'nothing', expected"),
+    ],
+)
+def test_a_claim_that_cannot_be_read_is_refused_in_a_line(
+    work: Path, refused: Refused, changed: str, fault: str
+) -> None:
+    (work / "claim.yaml").write_text(f"name: Mine\nsource: me\ntokens: 4\n{changed}\n")
+    assert fault in refused(run_program("defend", "claim.yaml"))
+
+
+def test_an_unknown_claim_is_refused(refused: Refused) -> None:
+    assert "did you mean 'sdllm'" in refused(run_program("defend", "sdlm"))
+
+
+@pytest.mark.parametrize("command", ["validate-silicon", "defend", "breakeven", "export-ert", "import-ert"])
 def test_each_command_has_its_help(command: str) -> None:
     assert run_program(command, "--help").code == 0

@@ -23,6 +23,7 @@ COMMANDS = (
         "sweep",
         "rerun",
         "claims",
+        "defend",
         "export-ert",
         "import-ert",
         "breakeven",

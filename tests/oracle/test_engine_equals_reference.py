@@ -22,12 +22,13 @@ from simulator.engine.oracle.reference_cores import ReferenceResult
 from simulator.engine.plan import plan_stages
 from simulator.engine.result import SimResult
 from simulator.engine.schedule import schedule_batches
-from simulator.engine.spike_steps import run_spikes
+from simulator.engine.spike_steps import run_networked
 from simulator.errors import ConfigError, SpikewattError
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
 from simulator.mapping.placements import PLACEMENTS
 from simulator.mapping.strategies import STRATEGIES
+from simulator.mapping.widths import Widths
 from simulator.model.attention_rule import SPIKING
 from simulator.model.capture import capture
 from simulator.model.encoder import encoding_for
@@ -52,7 +53,7 @@ def engine_events(mapped: Mapped) -> list[tuple[object, ...]]:
         stages = [stage for stage, _ in spiking]
         plan = plan_stages(stages, mapped, deduplicate=False)
         counts = np.hstack([trace.spike_counts(stage.stream)[tokens] for stage, tokens in spiking])
-        run = run_spikes(counts, plan, trace.encoding, chip, network, n_events=MANY_EVENTS)
+        run = run_networked(counts, plan, trace.encoding, chip, network, n_events=MANY_EVENTS)
         first_row = np.cumsum([0, *(stage.width for stage in stages)])
         for round_, t, row, home, target, *times in run.events.tolist():
             which = int(np.searchsorted(first_row, row, side="right")) - 1
@@ -71,8 +72,8 @@ def oracle_events(found: ReferenceResult) -> list[tuple[object, ...]]:
     return events
 
 
-def assert_equal_to_oracle(trace: Trace, chip: ChipConfig) -> None:
-    mapped = map_trace(trace, chip)
+def assert_equal_to_oracle(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> None:
+    mapped = map_trace(trace, chip, widths)
     found = reference_simulate(mapped)
     result = replay(mapped)
     assert {(r.owner, r.component, r.action): r.count for r in result.action_counts} == {
@@ -353,7 +354,11 @@ def cases(draw):
         noc__extra_cycles_x=draw(st.integers(0, 2)),
         noc__extra_cycles_y=draw(st.integers(0, 2)),
         noc__cycle__value=f"{draw(st.sampled_from([700, 1350, 5000]))} ps",
-        core__limits={"axons_in": draw(st.integers(3, 20)), "neurons": draw(st.integers(3, 20))},
+        core__limits={
+            "axons_in": draw(st.integers(3, 20)),
+            "neurons": draw(st.integers(3, 20)),
+            "axons_out": draw(st.sampled_from([None, None, 60, 200])),
+        },
         core__soma__every=draw(st.sampled_from(["timestep", "stage"])),
         core__soma__lanes=draw(st.integers(1, 4)),
         core__synapse__lanes=draw(st.integers(1, 4)),
@@ -374,6 +379,10 @@ def cases(draw):
             "weights": draw(st.sampled_from(["resident", "resident", "streamed"])),
             "kv_cache": draw(st.sampled_from(["memory", "sram", "dram"])),
             "head": draw(st.sampled_from(["memory", "dram"])),
+            "layer_cores": draw(st.sampled_from(["auto", 2, {"layers.0": 1, "layers.*": "auto"}, 3])),
+            "home_cores": draw(st.sampled_from(["auto", 2, {"in": "auto", "layers.*": 1}])),
+            "head_cores": draw(st.sampled_from(["auto", 1])),
+            "tables": draw(st.sampled_from(["memory", "dram"])),
         },
         sync__kind=sync,
         dram=make_dram(f"{draw(st.sampled_from([48, 64, 200]))} bit", draw(st.sampled_from(["all", "active"]))),
@@ -416,6 +425,22 @@ def test_every_pair_of_network_and_synchronization(router, topology, multicast, 
         sync__kind=sync,
     )
     assert_equal_to_oracle(synthetic_trace("poisson", [13, 9, 6], levels=3, tokens=2, seed=5), chip)
+
+
+@pytest.mark.parametrize("kind", ["sequential", "pipelined"])
+@pytest.mark.parametrize("logits", ["last", "all"])
+def test_ops_on_cores_of_their_own(kind, logits):
+    """Products and softmax of attention on 4 cores, the head on 3, SiLU on 2 between the ops of its stage."""
+    trace = make_trace(n_blocks=1, n_tokens=3)
+    chip = make_chip(schedule={"kind": kind, "logits": logits}, core__limits={"axons_in": 64, "neurons": 9})
+    ops = {f"blocks.0.{name}": 4 for name in ("kv_cache", "qk", "softmax", "pv")}
+    widths = Widths(op_cores=ops | {"lm_head": 3, "blocks.0.silu": 2, "blocks.0.norm_attn": 5})
+    assert_equal_to_oracle(trace, chip, widths)
+    stages = [stage.stage_id for stage in map_trace(trace, chip, widths).trace.stages]
+    assert stages == [
+        *("blocks.0.attn_in.at_norm_attn", "blocks.0.attn_in", "blocks.0.attn_out.at_kv_cache", "blocks.0.attn_out"),
+        *("blocks.0.mlp_in", "blocks.0.mlp_hidden.at_silu", "blocks.0.mlp_hidden", "head"),
+    ]
 
 
 @examples(30)

@@ -2,8 +2,11 @@
 
 import pytest
 
-from simulator.energy.claims import claims, decoder_macs, energy_ratio, op_energy_j, spikes_per_mac
+from simulator.energy.claim_file import find_claim
+from simulator.energy.claim_verdict import contradictions, verdicts
+from simulator.energy.claims import decoder_macs, energy_ratio, op_energy_j, spikes_per_mac
 from simulator.energy.cmos45 import PRESETS, scaled_ac, scaled_mac
+from simulator.shipped import shipped_claims
 
 LLAMA2_7B = {"n_blocks": 32, "d_model": 4096, "d_ffn": 11008}
 LLAMA2_13B = {"n_blocks": 40, "d_model": 5120, "d_ffn": 13824}
@@ -82,10 +85,29 @@ def test_causal_attention_counts_the_triangle():
     assert full - causal == 2 * 8 * (9 - 6)
 
 
-def test_the_table_of_claims_meets_every_printed_digit_but_the_unrounded_rows():
-    stated = [claim for claim in claims() if claim.published is not None]
-    differences = {claim.quantity: round(claim.ours, claim.digits) - claim.published for claim in stated}
-    assert [quantity for quantity, difference in differences.items() if difference] == [
-        "FP16 MAC over spikes, unrounded",
-        "INT8 MAC over spikes, unrounded",
+def test_shipped_claims_meet_every_printed_digit_but_the_unrounded_rows():
+    found = [v for name in shipped_claims() for v in verdicts(find_claim(name)) if v.same is not None]
+    assert len(found) >= 10
+    assert [v.name for v in found if not v.same] == [
+        "FP16 MAC over spikes, nothing rounded before",
+        "INT8 MAC over spikes, nothing rounded before",
+    ]
+
+
+def test_phasesnn_iclr_2026_both_energies_by_hand():
+    """3912.08 G x 4.6 + 0.17 G x 0.9 = 17.996 J; 15.87 G x 4.6 + 11521.88 G x 0.9 = 10.443 J; L = 512 with the head."""
+    claim = find_claim("phasesnn")
+    dense, spiking, _ = verdicts(claim)
+    assert dense.ours == pytest.approx(3912.08e9 * 4.6e-12 + 0.17e9 * 0.9e-12, rel=1e-12)
+    assert spiking.ours == pytest.approx(15.87e9 * 4.6e-12 + 11521.88e9 * 0.9e-12, rel=1e-12)
+    assert (dense.same, spiking.same) == (True, True)
+    by_hand = 32 * (512 * (2 * 4096**2 + 2 * 4096 * 1024 + 3 * 4096 * 14336) + 2 * 512**2 * 4096) + 512 * 4096 * 128256
+    assert claim.macs == by_hand
+    assert claim.macs / 3912.08e9 == pytest.approx(1, abs=3e-4)
+
+
+def test_c_transformer_at_system_level_is_three_orders_above_its_core():
+    assert [line.split(" times ")[0].rsplit(" ", 1)[1] for line in contradictions(find_claim("c-transformer"))] == [
+        "1,210",
+        "8,423",
     ]

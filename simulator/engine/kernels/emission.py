@@ -9,11 +9,21 @@ from typing import NamedTuple
 
 from simulator.arrays import Ints
 from simulator.compiled import ZERO, step, subroutine
-from simulator.engine.kernels.stage_records import MARKER, Counts, Packets, Scratch, StageArrays, StageTotals
+from simulator.engine.kernels.stage_records import (
+    DIGIT_BITS,
+    MARKER,
+    Counts,
+    HomeTotals,
+    Packets,
+    Receivers,
+    Scratch,
+    StageArrays,
+)
 
 # How a count turns into packets: timestep by timestep (a graded count in its only one), bit by bit of its size or
 # of its two's complement, once as it is (dense replay), or once in a timestep that tells its size.
 UNARY, BITWISE, DENSE, TWOS, NESTED = 0, 1, 2, 3, 4
+DIGIT_MASK = (1 << DIGIT_BITS) - 1
 # Firing of a code (`simulator.trace.codes`) -> its number here.
 FIRINGS: dict[str, int] = {"unary": UNARY, "bits": BITWISE, "twos": TWOS, "nested": NESTED}
 
@@ -28,11 +38,10 @@ class Emission(NamedTuple):
 
 
 class HomeRanges(NamedTuple):
-    """int64 [H]: range of each home in the packets by home, ``head`` used up by the merge; room for its heap."""
+    """int64 [H]: range of each home in the packets by home."""
 
-    head: Ints
+    first: Ints
     stop: Ints
-    heap: Ints
 
 
 @step
@@ -57,36 +66,44 @@ def emit_run(
     n_steps: int,
     marker_ps: int | None,
     stage: StageArrays,
+    receivers: Receivers,
     ranges: HomeRanges,
-    work: Scratch,
-    totals: StageTotals,
+    emitted: Packets,
+    totals: HomeTotals,
 ) -> tuple[int, int, int]:
     """All homes update their neurons and send, for ``n_steps`` timesteps without a pause from ``first`` on.
 
-    Without barriers (``marker_ps``) a home ends each timestep with markers. Returns (packets, when the last home is
-    done, spikes).
+    Without barriers (``marker_ps``) a home ends each timestep with markers. Returns (packets to ``receivers``, when the
+    last home is done, spikes).
     """
     n = ZERO
     emitted_ps = ZERO
     spikes = ZERO
-    for home in range(len(ranges.head)):
-        ranges.head[home] = n
+    for home in range(len(ranges.first)):
+        ranges.first[home] = n
         done = Emission(n, ZERO, ZERO, spikes)
         for now in range(n_steps):
-            done = emit_home(counts, home, first + now, now, stage, done, work.emitted)
+            done = emit_home(counts, home, first + now, now, stage, receivers, done, emitted)
             if marker_ps is not None:
-                done = emit_markers(home, now, stage, done, work.emitted)
+                done = emit_markers(home, now, stage, receivers, done, emitted)
         n, spikes = done.n, done.spikes
         ranges.stop[home] = n
-        totals.home_busy_ps[home] += max(done.soma_ps, done.out_ps)
-        totals.home_soma_ps[home] += done.soma_ps
+        totals.busy_ps[home] += max(done.soma_ps, done.out_ps)
+        totals.soma_ps[home] += done.soma_ps
         emitted_ps = max(emitted_ps, done.soma_ps, done.out_ps)
     return n, emitted_ps, spikes
 
 
 @step
 def emit_home(
-    counts: Counts, home: int, timestep: int, now: int, stage: StageArrays, done: Emission, emitted: Packets
+    counts: Counts,
+    home: int,
+    timestep: int,
+    now: int,
+    stage: StageArrays,
+    receivers: Receivers,
+    done: Emission,
+    emitted: Packets,
 ) -> Emission:
     """Encoder neurons of one home core in order: update, fire, one packet per target or one to all of them.
 
@@ -109,12 +126,14 @@ def emit_home(
         for row in range(group, end):
             if fires(counts[row], timestep, senders.n_timesteps, senders.code):
                 so_far = Emission(n, soma_ps, out_ps, spikes)
-                n, out_ps = send(row, senders.segment_of_row[row], home, now, stage, so_far, emitted)
+                n, out_ps = send(row, senders.segment_of_row[row], home, now, stage, receivers, so_far, emitted)
     return Emission(n, soma_ps, out_ps, spikes)
 
 
 @step
-def emit_markers(home: int, now: int, stage: StageArrays, done: Emission, emitted: Packets) -> Emission:
+def emit_markers(
+    home: int, now: int, stage: StageArrays, receivers: Receivers, done: Emission, emitted: Packets
+) -> Emission:
     """One marker to each receiver of each segment that the home has rows of, behind all its spikes of the timestep."""
     senders = stage.senders
     n, soma_ps, out_ps, spikes = done
@@ -124,75 +143,84 @@ def emit_markers(home: int, now: int, stage: StageArrays, done: Emission, emitte
         segment = senders.segment_of_row[row]
         if segment != before:
             before = segment
-            n, out_ps = send(MARKER, segment, home, now, stage, Emission(n, soma_ps, out_ps, spikes), emitted)
+            so_far = Emission(n, soma_ps, out_ps, spikes)
+            n, out_ps = send(MARKER, segment, home, now, stage, receivers, so_far, emitted)
     return Emission(n, soma_ps, out_ps, spikes)
 
 
 @step
 def send(
-    row: int, segment: int, home: int, now: int, stage: StageArrays, done: Emission, emitted: Packets
+    row: int,
+    segment: int,
+    home: int,
+    now: int,
+    stage: StageArrays,
+    receivers: Receivers,
+    done: Emission,
+    emitted: Packets,
 ) -> tuple[int, int]:
-    """Send a row, or a marker, to the targets of a segment; returns (packets so far, when the axons are done)."""
-    receivers = stage.with_network
+    """Send a row, or a marker, to the targets of a segment; returns (packets so far, when the axons are done).
+
+    Only packets to ``receivers`` are written down; those to the others leave as well.
+    """
     multicast = len(stage.paths.nodes) > 0
-    n, out_ps = done.n, done.out_ps
+    n, packet_ps = done.n, stage.senders.packet_ps
+    begins_ps = max(done.out_ps, done.soma_ps)
     first, stop = receivers.ptr[segment], receivers.ptr[segment + 1]
     for k in range(first, min(stop, first + 1) if multicast else stop):
-        out_ps = max(out_ps, done.soma_ps) + stage.senders.packet_ps
-        emitted.ready_ps[n] = out_ps
+        emitted.ready_ps[n] = begins_ps + (receivers.place[k] + 1) * packet_ps
         emitted.step[n] = now
         emitted.row[n] = row
         emitted.home[n] = home
         emitted.to[n] = segment if multicast else receivers.target_of[k]
         n += 1
-    return n, out_ps
+    copies = receivers.copies[segment]
+    return n, begins_ps + copies * packet_ps if copies > 0 else done.out_ps
 
 
 @subroutine
-def merge_homes(ranges: HomeRanges, cycle_ps: int, work: Scratch) -> None:
+def order_packets(n: int, n_homes: int, ranges: HomeRanges, cycle_ps: int, work: Scratch) -> None:
     """Put the packets of all homes into the order of (injection cycle, home core, sequence).
 
-    A binary heap holds the next packet of each home as cycle x homes + home: a pipeline has hundreds of homes.
+    Those of each home are in order already, home after home, so a stable sort by cycle does it: by the digits of the
+    cycle, the lowest first (LSD radix sort; Knuth, The Art of Computer Programming 3, 5.2.5).
     """
-    emitted, packets, heap, n_homes = work.emitted, work.packets, ranges.heap, len(ranges.head)
-    n_open = 0
-    for home in range(n_homes):
-        if ranges.head[home] < ranges.stop[home]:
-            heap[n_open] = -(-emitted.ready_ps[ranges.head[home]] // cycle_ps) * n_homes + home
-            n_open += 1
-    for top in range(n_open // 2 - 1, -1, -1):
-        sift_down(heap, top, n_open)
-    n = 0
-    while n_open > 0:
-        home = heap[0] % n_homes
-        p = ranges.head[home]
-        packets.ready_ps[n] = emitted.ready_ps[p]
-        packets.step[n] = emitted.step[p]
-        packets.row[n] = emitted.row[p]
-        packets.home[n] = emitted.home[p]
-        packets.to[n] = emitted.to[p]
-        work.cycle[n] = heap[0] // n_homes
-        ranges.head[home] = p + 1
-        n += 1
-        if p + 1 < ranges.stop[home]:
-            heap[0] = -(-emitted.ready_ps[p + 1] // cycle_ps) * n_homes + home
-        else:
-            n_open -= 1
-            heap[0] = heap[n_open]
-        sift_down(heap, 0, n_open)
+    emitted, packets, keys, order = work.emitted, work.packets, work.keys, work.sorted
+    most = ZERO
+    for p in range(n):
+        cycle = -(-emitted.ready_ps[p] // cycle_ps)
+        keys[p] = cycle
+        order[p] = p
+        most = max(most, cycle)
+    shift = ZERO
+    here, there = order, work.sorted_next
+    while n_homes > 1 and most >> shift > 0:
+        sort_digit(n, shift, keys, here, there, work.buckets)
+        here, there = there, here
+        shift += DIGIT_BITS
+    for k in range(n):
+        p = here[k]
+        packets.ready_ps[k] = emitted.ready_ps[p]
+        packets.step[k] = emitted.step[p]
+        packets.row[k] = emitted.row[p]
+        packets.home[k] = emitted.home[p]
+        packets.to[k] = emitted.to[p]
+        work.cycle[k] = keys[p]
 
 
 @step
-def sift_down(heap: Ints, top: int, n: int) -> None:
-    """Let the key at ``top`` of a heap of ``n`` sink until none below it is smaller."""
-    key = heap[top]
-    child = 2 * top + 1
-    while child < n:
-        if child + 1 < n and heap[child + 1] < heap[child]:
-            child += 1
-        if heap[child] >= key:
-            break
-        heap[top] = heap[child]
-        top = child
-        child = 2 * top + 1
-    heap[top] = key
+def sort_digit(n: int, shift: int, keys: Ints, here: Ints, there: Ints, buckets: Ints) -> None:
+    """Sort the packets ``here`` by one digit of their keys into ``there``, those of one digit as they are."""
+    buckets[:] = 0
+    for k in range(n):
+        buckets[(keys[here[k]] >> shift) & DIGIT_MASK] += 1
+    begin = ZERO
+    for digit in range(len(buckets)):
+        size = buckets[digit]
+        buckets[digit] = begin
+        begin += size
+    for k in range(n):
+        p = here[k]
+        digit = (keys[p] >> shift) & DIGIT_MASK
+        there[buckets[digit]] = p
+        buckets[digit] += 1

@@ -182,7 +182,7 @@ def link_records(
     for name, cycles in (("extra cycles", extra), ("cycles per flit", interval)):
         if cycles is not None and np.max(cycles) > LINK_CYCLES_MAX - LINK_CYCLES:
             raise SpikewattError(
-                f"network: a link of {np.max(cycles)} {name}, want at most {LINK_CYCLES_MAX - LINK_CYCLES}"
+                f"network: a link of {np.max(cycles)} {name}, expected at most {LINK_CYCLES_MAX - LINK_CYCLES}"
             )
     if "link" in (dtype.names or ()):
         port["link"] = np.arange(n)[:, None] * 5 + np.arange(8)
@@ -228,7 +228,7 @@ def event_wheel(port: NDArray[Any], *, with_cargo: bool) -> Wheel:
     if entries > WHEEL_ENTRIES_MAX:
         raise SpikewattError(
             f"network: {len(port)} routers with events {farthest} cycles ahead need {entries} places for events, "
-            f"want at most {WHEEL_ENTRIES_MAX}; lower the extra cycles or the cycles per flit of the links"
+            f"expected at most {WHEEL_ENTRIES_MAX}; lower the extra cycles or the cycles per flit of the links"
         )
     first = np.arange(KINDS * slots, dtype=np.uint32) * np.uint32(per_slot)
     return Wheel(

@@ -11,9 +11,10 @@ from simulator.arrays import Ints
 from simulator.engine.kernels.network_records import Indices, Log, empty_log
 
 Counts = NDArray[np.int32]
+DIGIT_BITS = 9  # of a cycle that a pass of the sort of packets looks at: its buckets stay in the cache
 MARKER = -1  # row of a packet that ends a timestep where no barrier does
 
-# One delivery of a spike to a target, as `run_timesteps` records it.
+# One delivery of a spike to a target, as `run_network` records it.
 EVENT_FIELDS = ("token", "timestep", "row", "home", "target", "ready_ps", "delivered_cycle", "start_ps", "done_ps")
 EVENT = np.dtype([(name, np.int64) for name in EVENT_FIELDS])
 Events = NDArray[Any]
@@ -46,10 +47,25 @@ class Targets(NamedTuple):
 
 
 class Receivers(NamedTuple):
-    """The targets of each segment of rows in CSR form, and the targets themselves."""
+    """The targets of each segment of rows in CSR form.
+
+    Attributes
+    ----------
+    ptr, target_of
+        int64 [S+1], [...].
+    place
+        int64 [...]: place of each among all packets that a spike of the segment sends, some of which are to targets
+        that are not simulated.
+    copies
+        int64 [S]: packets that a spike of the segment sends.
+    targets
+        The targets themselves.
+    """
 
     ptr: Ints
     target_of: Ints
+    place: Ints
+    copies: Ints
     targets: Targets
 
 
@@ -150,6 +166,8 @@ class Scratch(NamedTuple):
         `DELIVERY`: what the network delivers, as far as it is to be recorded or served afterwards.
     order, step_of
         int64: packets, then deliveries, by timestep; timestep of each delivery.
+    keys, sorted, sorted_next, buckets
+        int64: room to sort the packets.
     """
 
     emitted: Packets
@@ -162,33 +180,57 @@ class Scratch(NamedTuple):
     log: Log
     order: Ints
     step_of: Ints
+    keys: Ints
+    sorted: Ints
+    sorted_next: Ints
+    buckets: Ints
 
 
-class StageTotals(NamedTuple):
-    """What a stage took, all added to.
+class HomeTotals(NamedTuple):
+    """int64 [H], added to: time of each home, and of its soma alone."""
+
+    busy_ps: Ints
+    soma_ps: Ints
+
+
+class CoreTotals(NamedTuple):
+    """What the cores of a stage took if each packet came in the cycle in which it is sent.
 
     Attributes
     ----------
-    compute_ps, network_ps
-        int64 [tokens]: time the cores alone would take, and what the network adds.
-    home_busy_ps, home_soma_ps
-        int64 [H]: time of each home, and of its soma alone.
-    sent
-        int64 [H, S]: packets of each home to each segment, without markers.
+    step_ps
+        int64 [tokens, runs]: time of each run, a timestep with barriers and all of them without.
+    homes
+        Added to.
     active_steps
-        int64 [M]: timesteps in which each target received something.
+        int64 [M], added to: timesteps in which each target received something.
+    """
+
+    step_ps: Ints
+    homes: HomeTotals
+    active_steps: Ints
+
+
+class NetworkTotals(NamedTuple):
+    """What the stages at work took with their network.
+
+    Attributes
+    ----------
+    total_ps
+        int64 [tokens]: time of all timesteps.
+    homes
+        As the cores alone took it.
+    sent
+        int64 [H, S], added to: packets of each home to each segment, without markers.
     stall_ps
-        int64 [G, by server]: time in which packets waited for a place in front of a core.
+        int64 [G, by server], added to: time in which packets waited for a place in front of a core.
     events
         `EVENT` [E]: written from the start; of no length: nothing is recorded.
     """
 
-    compute_ps: Ints
-    network_ps: Ints
-    home_busy_ps: Ints
-    home_soma_ps: Ints
+    total_ps: Ints
+    homes: HomeTotals
     sent: Ints
-    active_steps: Ints
     stall_ps: Ints
     events: Events
 
@@ -204,4 +246,5 @@ def scratch(most: int, log_rows: int = 0, deliveries: int = 0) -> Scratch:
 
     order = np.arange(max(most, deliveries, 1), dtype=np.int64)
     traffic = field(), field(), field(), field(), field()
-    return Scratch(packets(), packets(), *traffic, empty_log(log_rows), order, field(deliveries))
+    to_sort = field(), field(), field(), np.empty(1 << DIGIT_BITS, np.int64)
+    return Scratch(packets(), packets(), *traffic, empty_log(log_rows), order, field(deliveries), *to_sort)

@@ -97,7 +97,7 @@ def update_targets(targets: Targets, servers: ServerState, end_ps: int) -> int:
 
 @subroutine
 def serve_without_network(
-    marker_ps: int | None, stage: StageArrays, steps: Steps, servers: ServerState, work: Scratch
+    marker_ps: int | None, stage: StageArrays, steps: Steps, servers: ServerState, work: Scratch, active_steps: Ints
 ) -> int:
     """Time in ps until the cores are done if every packet is there in the cycle in which it is sent."""
     receivers, packets = stage.without_network, work.packets
@@ -117,12 +117,13 @@ def serve_without_network(
                     service_ps = marker_ps if packets.row[p] < 0 else service_ps
                 servers.free_ps[core] = max(at_ps, servers.free_ps[core]) + service_ps
         end_ps = end_of_step(steps.sent[now], receivers, servers, end_ps)
+        active_steps += servers.received
     return end_ps
 
 
 @subroutine
 def serve_deliveries(
-    log: Log, marker_ps: int, stage: StageArrays, steps: Steps, servers: ServerState, work: Scratch, active_steps: Ints
+    log: Log, marker_ps: int, stage: StageArrays, steps: Steps, servers: ServerState, work: Scratch
 ) -> int:
     """Serve what the network has delivered, timestep by timestep; returns when the cores are done, in ps.
 
@@ -142,7 +143,6 @@ def serve_deliveries(
             delivery.done_ps = delivery.start_ps + service_ps
             servers.free_ps[core] = delivery.done_ps
         end_ps = end_of_step(steps.sent[now], stage.with_network, servers, end_ps)
-        active_steps += servers.received
     return end_ps
 
 

@@ -64,21 +64,20 @@ class Network:
 
     @contextmanager
     def standing_for(self, weight: int) -> Iterator[None]:
-        """What happens within counts ``weight`` times: each token simulated stands for so many."""
-        before = None if weight == 1 else (self.flits.copy(), self.wait.copy())
+        """Packets wait ``weight`` times as long within: each token simulated stands for so many."""
+        before = None if weight == 1 else self.wait.copy()
         yield
         if before is not None:
-            for total, earlier in zip((self.flits, self.wait), before, strict=True):
-                total[:] += (weight - 1) * (total - earlier)
+            self.wait[:] += (weight - 1) * (self.wait - before)
 
-    def transfer(self, packets: ValuePackets, times: int) -> tuple[int, Ints]:
+    def transfer(self, packets: ValuePackets, times: int, stands_for: int) -> tuple[int, Ints]:
         """Time in ps until the last value of one transfer step is served, and how long each receiver kept packets out.
 
-        Its traffic counts ``times`` times, for it is the same for every token.
+        Its flits count ``times`` times, for it is the same for every token, its waiting ``stands_for`` times.
         """
         stall_ps = np.zeros(len(packets.receiver_router), np.int64)
         links = LinkTotals(np.zeros_like(self.flits), np.zeros_like(self.wait))
         taken_ps = run_transfer(packets, self._cycle_ps, self.arrays._replace(links=links), stall_ps)
         self.flits[:] += links.flits * times
-        self.wait[:] += links.wait * times
+        self.wait[:] += links.wait * stands_for
         return int(taken_ps), stall_ps

@@ -143,10 +143,10 @@ def simulate_multicast(
         As `simulate_packets`; also for a packet to no router, and for routers that take no multicast (family V).
     """
     if router.family == "V":
-        raise SpikewattError("router.family: 'V' takes no multicast, want one of P, N, R")
+        raise SpikewattError("router.family: 'V' takes no multicast, expected one of P, N, R")
     empty = [i for i, routers in enumerate(trees) if not routers]
     if empty:
-        raise SpikewattError(f"trees[{empty[0]}]: no router, want at least one")
+        raise SpikewattError(f"trees[{empty[0]}]: no router, expected at least one")
     cycles, sources, _, flits = _packets(cycle, src, [routers[0] for routers in trees], n_flits, mesh)
     if mesh.torus:
         _check_rings(np.ones_like(flits), router)
@@ -176,13 +176,13 @@ def _router_as_core(router_of: Ints, mesh: Mesh) -> Cores:
 def _check_rings(flits: Ints, router: Router) -> None:
     """What keeps the rings of a torus from filling (`reference_noc`): one channel, one size, FIFOs of two packets."""
     if router.family == "V":
-        raise SpikewattError("router.family: 'V' on a torus, want one of P, N, R")
+        raise SpikewattError("router.family: 'V' on a torus, expected one of P, N, R")
     if flits.size and flits.min() != flits.max():
-        raise SpikewattError(f"n_flits: {flits.min()} to {flits.max()} on a torus, want packets of one size")
+        raise SpikewattError(f"n_flits: {flits.min()} to {flits.max()} on a torus, expected packets of one size")
     need = 2 * int(flits.max(initial=0))
     if router.buffer_flits < need:
         raise SpikewattError(
-            f"router.buffer_flits: {router.buffer_flits} on a torus, want at least {need}, two packets"
+            f"router.buffer_flits: {router.buffer_flits} on a torus, expected at least {need}, two packets"
             f" ({need - router.buffer_flits} flits missing)"
         )
 
@@ -194,7 +194,7 @@ def _packets(
     cycles = _column("cycle", cycle, 0, CYCLE_MAX)
     n = len(cycles)
     if n > PACKETS_MAX:
-        raise SpikewattError(f"packets: {n}, want at most {PACKETS_MAX}; split the call")
+        raise SpikewattError(f"packets: {n}, expected at most {PACKETS_MAX}; split the call")
     flits = np.full(n, n_flits) if np.ndim(n_flits) == 0 else n_flits
     columns = (
         _column("src", src, 0, mesh.n_routers - 1),
@@ -203,7 +203,7 @@ def _packets(
     )
     for name, column in zip(("src", "dst", "n_flits"), columns, strict=True):
         if len(column) != n:
-            raise SpikewattError(f"{name}: {len(column)} values, want {n}, as many as in cycle")
+            raise SpikewattError(f"{name}: {len(column)} values, expected {n}, as many as in cycle")
     return (cycles, *columns)
 
 
@@ -211,9 +211,9 @@ def _column(name: str, values: ArrayLike, least: int, most: int) -> Ints:
     """``values`` as a contiguous int64 array whose every entry lies in ``least..most``."""
     array = np.asarray(values)
     if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
-        raise SpikewattError(f"{name}: {array.dtype} of shape {array.shape}, want integers in one dimension")
+        raise SpikewattError(f"{name}: {array.dtype} of shape {array.shape}, expected integers in one dimension")
     outside = np.flatnonzero((array < least) | (array > most))
     if outside.size:
         at = int(outside[0])
-        raise SpikewattError(f"{name}[{at}]: {array[at]}, want {least}..{most}")
+        raise SpikewattError(f"{name}[{at}]: {array[at]}, expected {least}..{most}")
     return np.ascontiguousarray(array, np.int64)

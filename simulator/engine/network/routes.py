@@ -33,6 +33,8 @@ class Routes:
         Links that one packet of each home to each segment crosses, int64 [H, S]; nothing without trees.
     entries
         int64 [H, S]: tiles it enters.
+    output_ptr, outputs
+        int64 [H * S + 1], [...]: outputs (router * 5 + output) that it takes, in CSR form; nothing without trees.
     """
 
     nodes: Indices
@@ -42,6 +44,8 @@ class Routes:
     member_service_ps: Ints
     links: Crossings
     entries: Ints
+    output_ptr: Ints
+    outputs: Ints
 
     @property
     def multicast(self) -> bool:
@@ -52,7 +56,9 @@ class Routes:
 def unicast_routes(n_homes: int, n_segments: int, server: Ints, service_ps: Ints) -> Routes:
     """Each packet goes to one target."""
     none = np.zeros((n_homes, n_segments), np.int64)
-    return Routes(NO_NODES, none - 1, np.arange(len(server)), server, service_ps, Crossings(none, none, none), none)
+    outputs = np.zeros(n_homes * n_segments + 1, np.int64), np.zeros(0, np.int64)
+    links = Crossings(none, none, none)
+    return Routes(NO_NODES, none - 1, np.arange(len(server)), server, service_ps, links, none, *outputs)
 
 
 def multicast_routes(
@@ -69,6 +75,7 @@ def multicast_routes(
     shape = (len(home_rows), len(segment_rows))
     table, root, grid = TreeTable(), np.full(shape, -1, np.int64), placement.grid
     counts = np.zeros((4, *shape), np.int64)
+    outputs = [np.zeros(0, np.int64)] * len(root.reshape(-1))
     for home, segment in np.ndindex(shape):
         rows, members = segment_rows[segment], segment_targets[segment]
         overlap = range(max(rows.start, home_rows[home].start), min(rows.stop, home_rows[home].stop))
@@ -78,6 +85,9 @@ def multicast_routes(
             crossed = crossings(*tree.edges, placement)
             sums = [int(links.sum()) for links in (crossed.hop_x, crossed.hop_y, crossed.chip_hop)]
             counts[:, home, segment] = *sums, len(np.unique(tree.node_of))
+            outputs[home * len(segment_rows) + segment] = tree.outputs
     target = table.members
     links = Crossings(counts[0], counts[1], counts[2])
-    return Routes(table.nodes, root, target, server[target], service_ps[target], links, counts[3])
+    ptr = np.cumsum([0, *map(len, outputs)])
+    of_members = target, server[target], service_ps[target]
+    return Routes(table.nodes, root, *of_members, links, counts[3], ptr, np.concatenate(outputs))

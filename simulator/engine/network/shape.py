@@ -48,12 +48,12 @@ class Mesh:
         for name, side in (("x", self.x), ("y", self.y)):
             in_range(f"mesh.{name}", side, 1, SIDE_MAX)
         if self.topology not in TOPOLOGIES:
-            raise SpikewattError(f"mesh.topology: {self.topology!r}, want one of {', '.join(TOPOLOGIES)}")
+            raise SpikewattError(f"mesh.topology: {self.topology!r}, expected one of {', '.join(TOPOLOGIES)}")
         for name, links, least in (("extra", self.extra, 0), ("interval", self.interval, 1)):
             if links is None:
                 continue
             if np.shape(links) != (self.n_routers, 5):
-                raise SpikewattError(f"mesh.{name}: shape {np.shape(links)}, want ({self.n_routers}, 5)")
+                raise SpikewattError(f"mesh.{name}: shape {np.shape(links)}, expected ({self.n_routers}, 5)")
             for extreme in (np.min(links), np.max(links)):
                 in_range(f"mesh.{name}", int(extreme), least, LINK_CYCLES_MAX - LINK_CYCLES)
 
@@ -77,7 +77,7 @@ class Router:
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
-            raise SpikewattError(f"router.family: {self.family!r}, want one of {', '.join(FAMILIES)}")
+            raise SpikewattError(f"router.family: {self.family!r}, expected one of {', '.join(FAMILIES)}")
         in_range("router.buffer_flits", self.buffer_flits, 1, BUFFER_FLITS_MAX)
 
     @classmethod
@@ -85,7 +85,7 @@ class Router:
         """The router of a name like ``P8``: its family, then the depth of its FIFOs."""
         parts = re.fullmatch(r"([A-Z])(\d+)", name)
         if parts is None:
-            raise SpikewattError(f"router: {name!r}, want a family and a depth such as P8")
+            raise SpikewattError(f"router: {name!r}, expected a family and a depth such as P8")
         return cls(parts[1], int(parts[2]))  # type: ignore[arg-type]
 
 
@@ -123,4 +123,4 @@ def peak_queue(network: NetworkArrays) -> Ints:
 def in_range(name: str, value: int, least: int, most: int) -> None:
     """Raise SpikewattError for a value outside of ``least..most``."""
     if not least <= value <= most:
-        raise SpikewattError(f"{name}: {value}, want {least}..{most}")
+        raise SpikewattError(f"{name}: {value}, expected {least}..{most}")

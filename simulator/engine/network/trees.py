@@ -15,6 +15,7 @@ from simulator.arrays import Ints
 from simulator.engine.kernels.flit import NODE_FIRST, NODE_STOP, NODE_WANTS, NODES_MAX
 from simulator.engine.kernels.mesh_workspace import EJECT
 from simulator.engine.kernels.network_records import NO_NODES, Indices
+from simulator.engine.network.links import N_PORTS
 from simulator.errors import SpikewattError
 from simulator.mapping.grid import Grid
 
@@ -48,6 +49,14 @@ class Tree:
         """Routers at both ends of every link that a packet crosses."""
         crossed = np.arange(len(self.router)) != self.root
         return self.parent[crossed], self.router[crossed]
+
+    @property
+    def outputs(self) -> Ints:
+        """Outputs that a packet takes, as router * 5 + output: links, and into the tiles of its members."""
+        node, output = np.nonzero(self.behind >= 0)
+        into = np.unique(self.node_of)
+        links, cores = self.router[node] * N_PORTS + output, self.router[into] * N_PORTS + EJECT
+        return np.concatenate([links, cores])
 
 
 def xy_tree(root: int, members: Ints, grid: Grid) -> Tree:
@@ -118,7 +127,7 @@ class TreeTable:
         self._n_members += len(members)
         if self._n_nodes > NODES_MAX:
             raise SpikewattError(
-                f"multicast: the trees of a stage have {self._n_nodes} nodes, want at most {NODES_MAX};"
+                f"multicast: the trees of a stage have {self._n_nodes} nodes, expected at most {NODES_MAX};"
                 " put the home of the stage on fewer cores or take a chip with unicast"
             )
         return root

@@ -29,7 +29,7 @@ from simulator.engine.oracle.reference_cores import Event, ReferenceCores, Refer
 from simulator.engine.oracle.reference_network import Delivery, Packet
 from simulator.engine.oracle.reference_ops import Work, dram_ps, op_ps, op_work
 from simulator.engine.oracle.reference_schedule import Active, chunk_of, rounds, works
-from simulator.engine.oracle.reference_storage import channel_ps, chips_of, store_of, touches
+from simulator.engine.oracle.reference_storage import channel_ps, store_of, touches
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
 from simulator.trace.trace_program import Stage
@@ -104,13 +104,12 @@ class _Oracle(ReferenceCores):
     def ops(self, stage: Stage, token: int) -> int:
         """The work of no layer: ops one after another, each spread evenly over all home cores."""
         homes = self.blocks(stage.stage_id)
-        channels = len(chips_of(stage, self.placement, self.chip))
         taken = 0
         for op_id, work in zip(stage.ops, self.works(stage, token), strict=True):
             for (component, action), times in work.items():
                 self.count(op_id, component, action, times)
             parts = op_ps(work, self.chip, len(homes))
-            of_op = max(*parts.values(), dram_ps(work, self.chip, channels))
+            of_op = max(*parts.values(), dram_ps(work, self.chip, self.placement.n_chips))
             taken += of_op
             for home in homes:
                 self.found.busy_ps[home.core] += of_op
@@ -128,9 +127,8 @@ class _Oracle(ReferenceCores):
         ]
 
     def channel_ps(self, active: Active) -> int:
-        """Time of the busiest DRAM channel while the stages at work do their ops."""
-        at = [(self.works(stage, token), chips_of(stage, self.placement, self.chip)) for stage, token in active]
-        return channel_ps(at, self.chip)
+        """Time of each DRAM channel while the stages at work do their ops."""
+        return channel_ps([self.works(*at) for at in active], self.chip, self.placement.n_chips)
 
     def load(self, active: Active) -> int:
         """Streamed weights, when the first token of a chunk comes; one channel per chip; returns the time of all."""

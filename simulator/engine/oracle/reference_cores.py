@@ -15,11 +15,11 @@ from simulator.mapping.placement import Block
 from simulator.trace.codes import Firing
 from simulator.trace.trace_program import Stage
 
-# When a count fires in timestep t, by the firing of its code (`simulator.trace.codes`).
-FIRES: dict[Firing, Callable[[int, int], bool]] = {
-    "unary": lambda count, t: abs(count) > t,
-    "bits": lambda count, t: bool(abs(count) >> t & 1),
-    "twos": lambda count, t: bool(count >> t & 1),
+# When a count fires in timestep t of T, by the firing of its code (`simulator.trace.codes`).
+FIRES: dict[Firing, Callable[[int, int, int], bool]] = {
+    "unary": lambda count, t, n_timesteps: abs(count) > t,
+    "bits": lambda count, t, n_timesteps: bool(abs(count) >> t & 1),
+    "twos": lambda count, t, n_timesteps: bool(count >> t & 1),
 }
 
 
@@ -97,7 +97,7 @@ class ReferenceCores:
             return True
         if self.nested():  # the whole train in one packet, the largest count first
             return abs(count) == self.n_timesteps() - t
-        return FIRES[self.trace.encoding.spec.firing](count, t)
+        return FIRES[self.trace.encoding.spec.firing](count, t, self.n_timesteps())
 
     def fires_at_home(self, count: int, t: int) -> bool:
         """The same of a local stream, whose trains are never nested."""

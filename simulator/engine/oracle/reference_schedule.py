@@ -62,7 +62,12 @@ def head(trace: Trace) -> list[Stage]:
         )
         for stage in trace.stages[1:]  # the first one takes every token in
     ]
-    return [stage for stage, of_stage in kinds if "head" in of_stage]
+    found = [stage for stage, of_stage in kinds if "head" in of_stage]
+    for stage in reversed(trace.stages[1:]):  # what makes values for these alone, and drives nothing itself
+        takers = [other for other in trace.stages if stage.stage_id in other.carries]
+        if stage not in found and not stage.layers and takers and all(other in found for other in takers):
+            found.append(stage)
+    return found
 
 
 def chunk_of(trace: Trace, token: int, size: int) -> list[int]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.oracle.reference_ops import Touches, Work, dram_ps
-from simulator.mapping.placement import Placement
 from simulator.mapping.storage import Stored
 from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Op, Stage
@@ -40,19 +38,6 @@ def touches(op: Op, store: str, chip: ChipConfig, n_homes: int) -> Touches:
     return touched
 
 
-def channel_ps(works: list[tuple[list[Work], set[int]]], chip: ChipConfig) -> int:
-    """Time of the busiest channel, when every stage spreads the bursts of its ops over the chips of its homes."""
-    busy: Counter[int] = Counter()
-    for of_stage, chips in works:
-        for number in chips:
-            busy[number] += sum(dram_ps(work, chip, len(chips)) for work in of_stage)
-    return max(busy.values(), default=0)
-
-
-def chips_of(stage: Stage, placement: Placement, chip: ChipConfig) -> set[int]:
-    """Chips that hold the home cores of a stage."""
-    found = set()
-    for block in placement.of(stage.stage_id):
-        y, x = divmod(int(placement.core_router[block.core]), placement.mesh_x)
-        found.add(y // chip.chip.tiles_y * placement.chips_x + x // chip.chip.tiles_x)
-    return found
+def channel_ps(works: list[list[Work]], chip: ChipConfig, n_chips: int) -> int:
+    """Time of a channel, when every stage at work spreads the bursts of its ops over the channels of all chips."""
+    return sum(dram_ps(work, chip, n_chips) for of_stage in works for work in of_stage)

@@ -34,3 +34,12 @@ def test_a_tile_of_more_sums_than_accumulators_is_refused(chip):
 def test_fewer_accumulators_than_neurons_are_refused():
     with pytest.raises(ConfigError, match=rf"{SUMS}=512: found 512, expected at least 1024"):
         load_chip("sdllm-asic-45nm", [f"{SUMS}=512"])
+
+
+def test_nested_trains_take_a_second_sum():
+    """1024 neurons with two sums each; a tile of 2 tokens doubles them again."""
+    with pytest.raises(ConfigError, match=rf"{SUMS}: found 1024, expected at least 2048: .* x 2 of core.synapse.reuse"):
+        load_chip("sdllm-asic-45nm", ["core.synapse.reuse=nested"])
+    tile = ["core.synapse.reuse=nested", "core.synapse.tile=2", "schedule.chunk=2"]
+    with pytest.raises(ConfigError, match=rf"{SUMS}=4095: found 4095, expected at least 4096: "):
+        load_chip("sdllm-asic-45nm", [*tile, f"{SUMS}=4095"])

@@ -108,6 +108,29 @@ def test_a_chip_is_set_beside_the_dense_chip_of_its_node(chip, twin):
     assert load_chip(twin).replay == "dense"
 
 
+@pytest.mark.parametrize("name", [name for name, _ in list_chips()])
+def test_every_memory_has_a_bound_and_a_price_that_follows_it(name):
+    """What does not fit has somewhere to go."""
+    chip = load_chip(name)
+    assert chip.memory.capacity is not None
+    assert chip.dram is not None
+    assert chip.dram.write is not None
+    assert {getattr(chip.mapping, kind) for kind in ("kv_cache", "embedding", "head", "tables")} == {"auto"}
+    larger = load_chip(name, [f"memory.capacity={2 * chip.memory.capacity} B", "chip.static_fixed=true"])
+    assert larger.memory.read.value > chip.memory.read.value
+    if chip.memory.in_sram:
+        assert chip.memory.capacity == chip.core.sram.capacity
+
+
+def test_memories_of_published_sizes():
+    """Davies 2018: 2 Mb per core, of which 128 KiB synapses and 20 kB routing; Merolla 2014: 104,448 bits per core, of
+    which 256 x 256 crossbar; Frenkel 2019: 256 neurons of 128 bits."""
+    capacity = {name: load_chip(name).memory.capacity for name in ("loihi-like", "truenorth-like", "odin-like")}
+    assert capacity["loihi-like"] == pytest.approx(2**21 / 8 - 128 * 1024 - 20_000, rel=0.005)
+    assert capacity["truenorth-like"] == (104_448 - 256 * 256) / 8
+    assert capacity["odin-like"] == 256 * 128 / 8
+
+
 def test_the_twin_keeps_its_cache_and_head_where_the_chip_does():
     moved = ["mapping.kv_cache=sram", "mapping.head=dram", "memory.capacity=2 MiB"]
     twin = load_dense_twin(load_chip("sdllm-asic-22nm", moved))

@@ -146,7 +146,7 @@ def test_flooded_trees_drain(family, x, y):
         ),
         (lambda: simulate_packets([0], [0], [0], 1, torus(2, 2), Router("V")), r"router\.family: 'V' on a torus"),
         (lambda: simulate_multicast([0], [0], [[1]], 1, torus(2, 2), Router("P", 1)), r"at least 2, two packets \(1 "),
-        (lambda: Mesh(2, 2, topology="ring"), r"mesh\.topology: 'ring', want one of mesh, torus"),
+        (lambda: Mesh(2, 2, topology="ring"), r"mesh\.topology: 'ring', expected one of mesh, torus"),
     ],
 )
 def test_what_a_torus_cannot_carry_is_refused(call, message):

@@ -11,8 +11,8 @@ from profiles import examples
 
 from simulator.engine.network.network import Network
 from simulator.engine.plan import plan_stages
-from simulator.engine.servers import deduplicate_cores
-from simulator.engine.spike_steps import run_spikes
+from simulator.engine.servers import deduplicate_cores, slowest_cores
+from simulator.engine.spike_steps import run_alone, run_networked
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
 
@@ -42,6 +42,21 @@ def test_other_times_are_no_twins():
     assert found.representative_of.tolist() == [0, 1, 0]
 
 
+def test_the_slowest_cores_by_hand():
+    """Five cores in one segment, of 5, 7, 6, 6 and 3 ps a spike; core 5 takes another segment.
+
+    One by one, a spike reaches core 1 before core 3, so either may be last; core 0 is never behind core 1, and core 2
+    never behind core 3. With multicast all come at once, and only core 1 can be last.
+    """
+    server, ptr, members = np.arange(6), np.array([0, 5, 6]), np.arange(6)
+    times = np.array([[5], [7], [6], [6], [3], [1]])
+    one_by_one = slowest_cores(server, times, ptr, members, one_by_one=True)
+    assert one_by_one.representatives.tolist() == [1, 3, 4, 5]
+    assert one_by_one.place.tolist() == [1, 3, 4, 0]
+    at_once = slowest_cores(server, times, ptr, members, one_by_one=False)
+    assert at_once.representatives.tolist() == [1, 5]
+
+
 @examples(25)
 @given(
     widths=st.lists(st.integers(3, 24), min_size=2, max_size=3),
@@ -67,8 +82,10 @@ def test_standing_for_others_changes_nothing(widths, neurons, axons, cores_per_t
         runs = []
         for deduplicate in (False, True):
             plan, network = plan_stages([stage], mapped, deduplicate=deduplicate), Network(mapped.placement, chip)
-            run = run_spikes(trace.spike_counts(stage.stream), plan, trace.encoding, chip, network)
-            fields = (run.compute_ps, run.network_ps, run.home_busy_ps, run.home_soma_ps, run.flows, run.active_steps)
+            counts = trace.spike_counts(stage.stream)
+            alone = run_alone(counts, plan, trace.encoding, chip)
+            run = run_networked(counts, plan, trace.encoding, chip, network)
+            fields = (alone.step_ps, alone.home_busy_ps, alone.home_soma_ps, alone.active_steps, run.total_ps, run.sent)
             runs.append([x.tolist() for x in (*fields, network.flits, network.wait)])
         assert runs[0] == runs[1]
 
@@ -82,4 +99,4 @@ def test_a_record_needs_every_core():
     assert len(plan.without_network.representatives) < len(plan.targets)
     counts = trace.spike_counts(trace.stages[0].stream)
     with pytest.raises(ValueError, match="deduplicate=False"):
-        run_spikes(counts, plan, trace.encoding, chip, Network(mapped.placement, chip), n_events=9)
+        run_networked(counts, plan, trace.encoding, chip, Network(mapped.placement, chip), n_events=9)

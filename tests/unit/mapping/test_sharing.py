@@ -5,6 +5,7 @@ from __future__ import annotations
 from factories import make_chip, make_sram
 
 from simulator.mapping.place import map_trace
+from simulator.mapping.sharing import first_cores
 from simulator.trace.synthetic import synthetic_trace
 
 
@@ -54,3 +55,17 @@ def test_a_later_block_of_a_layer_takes_no_core_before_that_of_the_block_before(
     """34 inputs in parts of 8, 9, 8, 9 rows of 8 bytes: the third, of 64 bytes, would fit beside the first."""
     cores = cores_of([34, 2], core__limits={"axons_in": 18, "neurons": 12}, core__sram=make_sram("128 B"))
     assert cores["layers.0"] == [3, 4, 5, 6]
+
+
+def test_a_stage_straddles_two_chips_only_where_it_is_larger_than_one():
+    """Chips of 4 cores: 3, then 2 on the next chip, 4 on the one after, 9 over three chips, 1 behind them."""
+    assert first_cores([3, 2, 4, 9, 1], per_chip=4) == [0, 4, 8, 12, 21, 22]
+    assert first_cores([2, 2, 3, 4], per_chip=4) == [0, 2, 4, 8, 12]  # what just fits the rest stays
+    assert first_cores([], per_chip=4) == [0]
+
+
+def test_a_home_holds_values_and_no_rows():
+    chip = make_chip(core__limits={"axons_in": 64, "neurons": 4})
+    placement = map_trace(synthetic_trace("silent", [6, 1]), chip).placement
+    homes = [(b.row_start, b.row_stop, b.col_start, b.col_stop, b.sram_bytes) for b in placement.of("layers.0.in")]
+    assert homes == [(0, 0, 0, 3, 0), (0, 0, 3, 6, 0)]

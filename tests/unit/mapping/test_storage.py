@@ -24,7 +24,7 @@ from simulator.mapping.grid import Grid
 from simulator.mapping.kv_cache_size import positions_held
 from simulator.mapping.place import map_trace
 from simulator.mapping.placement import Block, Placement
-from simulator.mapping.storage import Stored, memory_bytes
+from simulator.mapping.storage import Stored, fits_at, memory_bytes
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Op
@@ -103,10 +103,11 @@ def test_a_cache_holds_the_longest_context_and_in_a_pipeline_that_of_every_text(
 def test_a_home_without_room_in_memory_is_refused_with_what_it_is_for():
     """8 tokens. Head: 384 bytes of weights, 16 values of 24 bits. attn_out: a cache of 8 x 128 bits, 32 values."""
     trace = make_trace(n_blocks=1, n_tokens=8)
-    core = map_trace(trace, make_chip()).placement.of("head")[0].core
-    map_trace(trace, make_chip(memory__capacity="432 B"))
+    one = {"head_cores": 1}
+    core = map_trace(trace, make_chip(mapping=one)).placement.of("head")[0].core
+    map_trace(trace, make_chip(mapping=one, memory__capacity="432 B"))
     with pytest.raises(CapacityError) as refused:
-        map_trace(trace, make_chip(memory__capacity="431 B"))
+        map_trace(trace, make_chip(mapping=one, memory__capacity="431 B"))
     assert str(refused.value) == (
         f"toy: core {core} needs 432 bytes of memory (head 384, values 48), limit 431 (1 over); give the chip a dram"
         " for mapping.head, raise memory.capacity or lower core.limits.neurons"
@@ -310,3 +311,64 @@ def test_auto_fills_no_core_beyond_its_memory_and_refuses_only_what_dram_would_n
     if auto is not None and away is not None:
         assert auto[0] <= capacity
         assert auto[1] <= away[1]
+
+
+def test_what_lies_in_dram_comes_over_the_channels_of_all_chips_in_use():
+    """A head of 384 bytes is 32 bursts of 96 bits, 10 ns each: 320 ns over one channel, 110 ns over those of 3 chips.
+
+    12 cores on 3 chips of 4; the head's home core is on one of them.
+    """
+    trace = make_trace(n_blocks=1, n_tokens=1)
+    ps = {}
+    for tiles_x, chips in ((4, 1), (1, 3)):
+        grid = {"chip__tiles_x": tiles_x, "chip__tiles_y": 4, "chip__cores_per_tile": 1, "chip__max_chips": chips}
+        mapped = map_trace(trace, dram_chip({"head": "dram"}, **grid, vector__lanes=1000))
+        assert mapped.placement.n_chips == chips
+        ps[chips] = int(replay(mapped).stages.set_index("stage")["vector_ps"]["head"])
+    assert ps == {1: 320_000, 3: 110_000}
+
+
+def norm_of(bits: int) -> Trace:
+    """The toy trace with a norm of so many bits of gains in its first stage."""
+    return with_op(make_trace(n_blocks=1), "blocks.0.attn_in", Op("gains", "norm", {"memory.read": (bits, 0)}))
+
+
+def test_tables_in_dram_are_read_in_whole_bursts_and_what_an_op_makes_stays():
+    """256 bits are three bursts of 96, read anew for each of 4 tokens."""
+    trace = norm_of(256)
+    near, far = (counts_of(dram_chip({"tables": place}), trace, "gains") for place in ("memory", "dram"))
+    assert near["memory.read"] == 4 * 256
+    assert (far["dram.read"], "memory.read" in far) == (4 * 3 * 96, False)
+    assert replay(map_trace(trace, dram_chip({"tables": "dram"}))).uses_dram
+
+
+def test_tables_go_to_dram_where_a_core_has_no_room_for_them():
+    """10,000 B of gains beside the values of the stage, which stay."""
+    trace = norm_of(80_000)
+    memory = {"memory__capacity": "8 KiB"}
+    with pytest.raises(CapacityError, match=r"tables 10000.*set mapping.tables to dram"):
+        map_trace(trace, dram_chip({}, **memory))
+    found = stored_on(dram_chip({"tables": "auto"}, **memory), trace)
+    assert found["gains", "tables"].store == "dram"
+    assert {item.store for key, item in found.items() if key[0] != "gains"} == {"memory"}
+
+
+def test_a_memory_in_the_sram_shares_its_room_with_weights():
+    """A home alone on its core has the whole of it; one beside weights has what they leave."""
+    trace = norm_of(8 * 3000)
+    shared = {"memory__capacity": "4 KiB", "memory__in_sram": True, "core__sram": make_sram("4 KiB")}
+    map_trace(trace, make_chip(**shared))
+    crowded = shared | {"memory__capacity": "64 KiB"}
+    with pytest.raises(CapacityError, match=r"of weights, tables 6000.*its memory is in its SRAM"):
+        map_trace(norm_of(8 * 6000), make_chip(**crowded))
+
+
+def test_how_many_homes_hold_what_one_does_not():
+    """A cache of 12 positions of 128 bits beside values of 768: 288 B; memories of 192 B hold them on two cores."""
+    trace = make_trace(n_blocks=1, n_tokens=12)
+    chip = dram_chip({"kv_cache": "auto", "head": "dram"}, memory__capacity="192 B")
+    stored = map_trace(trace, chip).stored
+    assert {item.owner for item in stored if item.store == "dram"} == {CACHE, "lm_head"}
+    found = fits_at(stored, trace, chip)
+    assert found[CACHE] == 2
+    assert set(found) == {op.op_id for op in trace.ops if op.kind in ("kv_cache", "qk", "pv")}

@@ -19,8 +19,17 @@ def run():
 def test_schema_and_order(run):
     found = json.loads(result_text(run))
     assert (found["schema"], found["schema_version"]) == ("spikewatt/result", 2)
-    top = "schema schema_version command chip trace energy analytic break_even area static latency steady phases counts"
-    assert list(found) == [*top.split(), "neurobench", "utilization", "storage", "warnings", "elapsed"]
+    top = "schema schema_version command chip trace energy analytic break_even area static latency steady sampling"
+    assert list(found) == [
+        *top.split(),
+        "phases",
+        "counts",
+        "neurobench",
+        "utilization",
+        "storage",
+        "warnings",
+        "elapsed",
+    ]
     assert found == result_dict(run)  # every value is a plain JSON type
 
 

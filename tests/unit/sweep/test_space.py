@@ -5,7 +5,7 @@ import pytest
 from factories import chip_fields
 
 from simulator.config.chip_files import chip_from_tree, chips_directory, load_chip
-from simulator.config.extends import shipped_chips
+from simulator.config.chip_inheritance import shipped_chips
 from simulator.energy.prices import chip_prices
 from simulator.errors import ConfigError
 from simulator.report.run_manifest import chip_sha256

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from simulator.config.chip import ChipConfig
-from simulator.config.fields import RULES_APART
+from simulator.config.field_types import RULES_APART
 from simulator.config.overrides import NOTE, SOURCE
 from simulator.config.provenance import Price, StaticPower
 from simulator.config.schema_words import model_at

@@ -1,0 +1,163 @@
+"""The spikes of one stage: what its cores do for some tokens, counted and timed as if no packet waited for another."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.arrays import Ints
+from simulator.engine.banks import accumulator_actions
+from simulator.engine.batch_result import Counted
+from simulator.engine.handshake import marker_ps
+from simulator.engine.network.links import crossings
+from simulator.engine.row_fetches import layer_fetches
+from simulator.engine.row_service import accumulation
+from simulator.engine.setting import Setting
+from simulator.engine.spike_steps import CoreSteps, flows_of, packets_sent, run_alone
+from simulator.engine.suffix_sums import suffix_actions
+from simulator.engine.tally import Tally
+from simulator.errors import ConservationError
+from simulator.mapping.capacity import ceil_div
+from simulator.mapping.traffic import flits_per_spike
+from simulator.trace.trace import Trace
+from simulator.trace.trace_program import Stage
+
+
+class StageSpikes:
+    """The timesteps of one stage in a batch.
+
+    Attributes
+    ----------
+    stage, plan
+        The stage and its plan.
+    counts
+        Integer [rounds, n]: spike counts of its tokens.
+    """
+
+    def __init__(
+        self, stage: Stage, tokens: Ints, trace: Trace, setting: Setting, counted: Counted, tally: Tally
+    ) -> None:
+        """``trace`` has the ``tokens`` of the stage only; what is counted adds to ``counted`` and ``tally``."""
+        assert stage.stream is not None
+        self.stage, self._tokens, self._in, self._counted, self._tally = stage, tokens, setting, counted, tally
+        self.plan = setting.plans.of_stage(stage)
+        self.counts: NDArray[np.integer] = trace.spike_counts(stage.stream)
+
+    def run(self) -> Ints:
+        """Count everything; returns the time of each run of timesteps, int64 ps [rounds, runs]."""
+        chip, encoding, plan, counted = self._in.chip, self._in.trace.encoding, self.plan, self._counted
+        steps = run_alone(self.counts, plan, encoding, chip)
+        spikes = self._spikes()
+        if spikes != steps.spikes:
+            raise ConservationError(f"spikes: {steps.spikes} were sent, {spikes} are in the trace")
+        counted.spikes += spikes
+        self._count_homes(spikes, steps)
+        sent, marks = packets_sent(self.counts, plan, encoding, chip), self._in.markers(plan) * len(self.counts)
+        flows, marker_flows = flows_of(sent, plan), flows_of(marks, plan)
+        self._count_packets(sent, flows, flits_per_spike(encoding, chip))
+        self._count_packets(marks, marker_flows, 1)
+        counted.markers += int(marks.sum())
+        self._count_targets(flows.sum(axis=0), marker_flows.sum(axis=0), steps.active_steps)
+        return steps.step_ps
+
+    def soma_after_stage(self) -> int:
+        """Neuron updates of a chip that does them once per stage; returns their ps per round."""
+        soma, plan, counted = self._in.chip.core.soma, self.plan, self._counted
+        if soma.every == "timestep":
+            return 0
+        core_ps = np.zeros(len(plan.targets), np.int64)  # a core updates its blocks one after another
+        for layer_id, blocks in plan.layers.items():
+            root = np.array([b.row_start == 0 for b in plan.targets[blocks]])  # partial sums are updated at their root
+            columns = plan.target_cols[blocks][root]
+            taken = ceil_div(columns, soma.lanes) * soma.update.latency.value
+            np.add.at(core_ps, plan.target_server[blocks][root], taken)
+            self._tally.add(layer_id, "soma", "update", columns.sum() * len(self._tokens))
+            counted.cores.add("busy_ps", plan.target_core[blocks][root], taken * len(self._tokens))
+            counted.units.work("soma", plan.target_core[blocks][root], taken * len(self._tokens))
+        return int(core_ps.max(initial=0))
+
+    def _spikes(self) -> int:
+        """Spikes of all rounds; in dense replay every activation is sent."""
+        if self._in.chip.replay == "dense":
+            return int(self.counts.size)
+        return int(self._in.trace.encoding.spikes_per_count(self.counts).sum())
+
+    def _steps(self) -> int:
+        """Spike timesteps over all rounds."""
+        return len(self._tokens) * self._in.n_timesteps
+
+    def _count_homes(self, spikes: int, steps: CoreSteps) -> None:
+        """Count the encoder neurons of the stage."""
+        stage_id, homes = self.stage.stage_id, self.plan.home_core
+        self._tally.add(stage_id, "soma", "update", spikes)
+        self._tally.add(stage_id, "soma", "update_idle", self._steps() * self.stage.width - spikes)
+        self._tally.add(stage_id, "soma", "fire", spikes)
+        self._counted.cores.add("busy_ps", homes, steps.home_busy_ps)
+        self._counted.units.work("soma", homes, steps.home_soma_ps)
+
+    def _count_packets(self, sent: Ints, flows: Ints, flits: int) -> None:
+        """Count packets, ``sent`` [H, S] as ``flows`` [H, G], and the links they cross."""
+        plan, counted, routes = self.plan, self._counted, self.plan.routes
+        if routes.multicast:
+            self._tally.add_traffic(self.stage.stage_id, sent, flits, routes.links, routes.entries)
+            counted.packet_hops += int((sent * routes.links.hops).sum())
+        else:
+            home, target = np.nonzero(flows)
+            packets, links = (
+                flows[home, target],
+                crossings(plan.home_router[home], plan.target_router[target], self._in.placement),
+            )
+            self._tally.add_traffic(self.stage.stage_id, packets, flits, links)
+            counted.packet_hops += int((packets * links.hops).sum())
+        counted.cores.add("packets_out", plan.home_core, sent.sum(axis=1))
+        counted.cores.add("packets_in", plan.target_core, flows.sum(axis=0))
+
+    def _count_targets(self, packets: Ints, marks: Ints, active_steps: Ints) -> None:
+        """What the targets did for the packets they received, int64 [G], and the updates of their neurons."""
+        trace, chip, plan = self._in.trace, self._in.chip, self.plan
+        idle_steps = self._steps() - active_steps
+        row, fetched = plan.target_row, self._fetches(packets)
+        served = {
+            ("axon_in", "lookup"): packets + marks,
+            ("synapse", "word_read"): fetched * row.words,
+            ("synapse", "synop"): packets * row.synops,
+        }
+        for action in (accumulation(trace.encoding, chip)[0], *accumulator_actions(chip)):
+            served["dendrite", action] = packets * row.synops
+        if chip.core.soma.every == "timestep":
+            served["soma", "update"] = active_steps * plan.target_cols
+            served["soma", "update_idle"] = idle_steps * plan.target_cols
+        if trace.encoding.spec.sums_suffixes and chip.replay == "captured":
+            for action, times in suffix_actions(chip).items():
+                before = served.get(("dendrite", action), 0)
+                served["dendrite", action] = before + times * self._steps() * plan.target_cols
+        for layer_id, blocks in plan.layers.items():
+            for (component, action), counts in served.items():
+                self._tally.add(layer_id, component, action, counts[blocks].sum())
+        updates_ps = active_steps * plan.target_update_ps + idle_steps * plan.target_idle_ps
+        self._load_targets(packets, marks, fetched, updates_ps)
+
+    def _load_targets(self, packets: Ints, marks: Ints, fetched: Ints, updates_ps: Ints) -> None:
+        """The load of the target cores and their units."""
+        chip, plan, cores, units = self._in.chip, self.plan, self._counted.cores, self._counted.units
+        row, synops = plan.target_row, packets * plan.target_cols
+        self._counted.synops += int(synops.sum())
+        cores.add("synops", plan.target_core, synops)
+        cores.add("word_conflicts", plan.target_core, fetched * row.word_conflicts)
+        cores.add("accumulator_conflicts", plan.target_core, packets * row.accumulator_conflicts)
+        served_ps, suffixes_ps = packets * row.ps + marks * marker_ps(chip), self._steps() * plan.target_suffix_ps
+        cores.add("busy_ps", plan.target_core, served_ps + updates_ps + suffixes_ps)
+        units.lockstep(plan.target_core, row.unit_ps, row.ps, packets)
+        lookup = {"axon_in": chip.core.axon_in.lookup.latency.value}
+        units.lockstep(plan.target_core, lookup, marker_ps(chip), marks)
+        units.work("soma", plan.target_core, updates_ps)
+        units.work("dendrite", plan.target_core, suffixes_ps)
+
+    def _fetches(self, packets: Ints) -> Ints:
+        """Rows that each target reads, int64 [G]: one for each of its ``packets``, or one for those of a tile."""
+        if self._in.chip.core.synapse.tile == 1:
+            return packets
+        fetched = np.zeros_like(packets)
+        for layer_id, rows in layer_fetches(self.stage, self._tokens, self._in.mapped):
+            fetched[self.plan.layers[layer_id]] = rows
+        return fetched
