@@ -21,7 +21,7 @@ def test_the_four_tasks(work: Path, inputs: Path) -> None:
     name, chip = re.findall(r"cat > (\S+) <<'END'\n(.*?)END\n", block, re.DOTALL)[0]
     (work / name).write_text(chip, encoding="utf-8")
     commands = [shlex.split(line, comments=True)[1:] for line in block.splitlines() if line.startswith("spikewatt ")]
-    tried = ["capture", "simulate", "validate", "simulate", "explain", "claims", "worth"]
+    tried = ["capture", "simulate", "validate", "simulate", "explain", "worth", "defend"]
     assert [words[0] for words in commands] == [*tried, "sweep", "optimize"]
     given = {"DIR": inputs / "model", "FILE": inputs / "text.txt"}
     for words in commands[: len(tried)]:
