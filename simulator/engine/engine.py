@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
 from typing import Literal, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from simulator.arrays import Ints
 from simulator.engine.awake import awake_chip_ps, awake_core_ps
 from simulator.engine.batch_result import BatchResult, Counted, StageTimes
 from simulator.engine.flits_left_out import flits_left_out
+from simulator.engine.in_threads import in_threads
 from simulator.engine.limits import check_memory, check_placement, check_rings
 from simulator.engine.network.links import link_frame
 from simulator.engine.network.network import Network
@@ -25,10 +24,10 @@ from simulator.engine.schedule import (
     Batch,
     StageTask,
     check_pipeline,
+    in_rounds,
     schedule_batches,
     segments,
     stage_tasks,
-    together,
 )
 from simulator.engine.setting import Setting
 from simulator.engine.stage import simulate_stage
@@ -126,13 +125,13 @@ class _Simulation:
     """State of one simulation: counts, core loads, link loads and times so far."""
 
     def __init__(self, setting: Setting, threads: int, sample: int | None) -> None:
-        self.setting, schedule = setting, setting.chip.schedule
-        if any(segment.pipelined for segment in segments(setting.trace, schedule.kind)):
+        self.setting, of = setting, (setting.trace, setting.chip)
+        if any(segment.way != "sequential" for segment in segments(*of)):
             check_pipeline(setting.trace, setting.placement)
-        self._batches = list(schedule_batches(setting.trace, schedule, sample))
-        self._tasks = list(stage_tasks(setting.trace, together(setting.trace, schedule)))
+        self._batches = list(schedule_batches(*of, sample))
+        self._tasks = list(stage_tasks(setting.trace, in_rounds(*of)))
         self._of_tasks: dict[tuple[str, int], StageTimes] = {}
-        self.timing = ScheduleTiming(setting.trace, schedule)
+        self.timing = ScheduleTiming(*of)
         self.n_batches = len(self._tasks) + len(self._batches)
         self.threads = min(threads, self.n_batches)
         self.networks = [Network(setting.placement, setting.chip) for _ in range(self.threads)]
@@ -167,35 +166,8 @@ class _Simulation:
     def _in_threads(
         self, parts: Sequence[Part], simulated: Callable[[Part, Network], Found]
     ) -> Iterator[tuple[Part, Found]]:
-        """Every part with what was found for it, in order, several of them at once, each with a network to itself.
-
-        At most two parts per thread are held at a time, so memory does not grow with their number.
-        """
-        idle: SimpleQueue[Network] = SimpleQueue()
-        for network in self.networks:
-            idle.put(network)
-
-        def with_network(part: Part) -> Found:
-            network = idle.get()
-            try:
-                return simulated(part, network)
-            finally:
-                idle.put(network)
-
-        pending: deque[tuple[Part, Future[Found]]] = deque()
-        with ThreadPoolExecutor(self.threads) as pool:
-            try:
-                for part in parts:
-                    self._read_counts(part)
-                    pending.append((part, pool.submit(with_network, part)))
-                    if len(pending) >= 2 * self.threads:
-                        part, future = pending.popleft()
-                        yield part, future.result()
-                while pending:
-                    part, future = pending.popleft()
-                    yield part, future.result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        """Every part with what was found for it, each with a network to itself."""
+        return in_threads(parts, simulated, self.networks, self._read_counts)
 
     def _read_counts(self, part: StageTask | Batch) -> None:
         """Read what a part needs of the trace's file here, in order, not in the threads."""
@@ -238,7 +210,7 @@ class _Simulation:
             stages=self.timing.stages(),
             tokens=self.timing.tokens(),
             cores=counted.cores.frame(placement),
-            units=counted.units.frame(placement, total_ps),
+            units=self._units(total_ps),
             links=link_frame(flits, wait, peak, total_ps, placement, self.setting.chip),
             total_ps=total_ps,
             spikes=counted.spikes,
@@ -261,6 +233,14 @@ class _Simulation:
             steady=self.timing.steady(),
             sampling=self.sampling(),
         )
+
+    def _units(self, total_ps: int) -> pd.DataFrame:
+        """Times of the units; stages of an asynchronous pipeline may be under way on a core at the same time."""
+        placement, units = self.setting.placement, self.counted.units
+        overlapping = any(batch.overlapping for batch in self._batches)
+        if overlapping:
+            units.active_ps[0] += self.timing.overlapping_ps(placement.cores_total)
+        return units.frame(placement, total_ps, overlapping)
 
     def _warnings(self) -> tuple[str, ...]:
         """What the model of the network leaves out or takes for granted."""
