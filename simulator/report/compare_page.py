@@ -23,7 +23,8 @@ from simulator.report.compare import (
 from simulator.report.figures.difference import draw_difference
 from simulator.report.figures.style import TIMES, svg_text
 from simulator.report.overview import overview
-from simulator.report.page import Section, make_section, render_page
+from simulator.report.page import Section, make_section, render_page, script_data
+from simulator.report.what_if import what_if_of_reports
 
 
 class Part(NamedTuple):
@@ -54,7 +55,10 @@ def render_comparison(reports: Sequence[Finished]) -> str:
     first, *others = reports
     return render_page(
         "compare.html.j2",
+        scripts=("page_tables.js", "what_if.js"),
         first=first,
+        repricing=script_data(what_if_of_reports(reports)),
+        labels=[report.label for report in reports],
         overview=as_cells(_overview(reports)),
         parts=[_part(i, first, other) for i, other in enumerate(others, start=1)],
         command=" ".join(["spikewatt compare", *(str(report.folder) for report in reports)]),

@@ -1,4 +1,4 @@
-"""The report of a run as one HTML file: no script, nothing to fetch, readable on paper and by a screen reader."""
+"""The report of a run as one HTML file: nothing to fetch, complete without script, readable on paper."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from simulator.energy.thresholds import THRESHOLDS
 from simulator.errors import ConservationError, OutputError
 from simulator.mapping.fit import storage_frame, storage_summary
 from simulator.report.analytic import analytic_table, threshold_sources, thresholds_finding
+from simulator.report.band_finding import band_finding
 from simulator.report.cells import as_cells
 from simulator.report.figures import FIGURES, DrawnFigure, draw_figures, save_figures
 from simulator.report.format import format_energy, format_power, format_ratio, format_share, format_time
 from simulator.report.headline import headline
-from simulator.report.page import Section, make_section, render_page
+from simulator.report.page import Section, make_section, render_page, script_data
 from simulator.report.result_json import leaves
 from simulator.report.run import Run
 from simulator.report.run_manifest import manifest_dict
@@ -27,6 +28,7 @@ from simulator.report.storage_table import storage_line
 from simulator.report.tables import assumption_table, comparison_table, layer_table, phase_table, waits_finding
 from simulator.report.unit_table import unit_finding, unit_table
 from simulator.report.verdict import bar, numbers, sentences
+from simulator.report.what_if import what_if_of_run
 
 REPORT = "report.html"
 SHOWN_ELSEWHERE = {"warnings", "files", "schema", "schema_version"}  # keys of records that the page has a place for
@@ -38,7 +40,9 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
     comparison = comparison_table(run)
     return render_page(
         "report.html.j2",
+        scripts=("page_tables.js", "what_if.js"),
         run=run,
+        repricing=script_data(what_if_of_run(run)),
         facts=list(_facts(run)),
         numbers=numbers(run),
         sentences=sentences(run),
@@ -55,6 +59,7 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         thresholds=as_cells(_thresholds(run)),
         thresholds_finding=thresholds_finding(analytic_table(run)),
         threshold_sources=threshold_sources(),
+        band_finding=band_finding(run),
         units=as_cells(unit_table(run)),
         units_finding=unit_finding(run),
         layers=as_cells(_layers(run)),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -40,14 +44,29 @@ def make_section(
     return Section(name, title, picture, reading, finding, Markup(svg), width_pt, as_cells(frame, MOST_ROWS))
 
 
-def render_page(template: str, **content: object) -> str:
-    """A page of ``simulator/report/templates`` with its content; the same content gives the same text."""
+def script_data(data: object) -> Markup:
+    """``data`` as JSON that can stand inside a ``<script>`` element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("<", "\\u003c"))  # the only character that could close the element
+
+
+def render_page(template: str, scripts: Sequence[str] = (), **content: object) -> str:
+    """A page of ``simulator/report/templates`` with its content; the same content gives the same text.
+
+    ``scripts`` are files of that folder, which the page runs last. Its security policy allows them by their hashes and
+    nothing else: a script in a name of the user does not run.
+    """
+    loader = PackageLoader("simulator.report")
     environment = Environment(
-        loader=PackageLoader("simulator.report"),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(**content)
+    sources = [loader.get_source(environment, name)[0] for name in scripts]
+    hashes = [base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() for source in sources]
+    allowed = " ".join(f"'sha256-{value}'" for value in hashes)
+    environment.globals["script_policy"] = f"; script-src {allowed}" if allowed else ""
+    return environment.get_template(template).render(scripts=[Markup(source) for source in sources], **content)

@@ -12,6 +12,7 @@ from simulator.config.sweep_axes import value_text
 from simulator.report.cells import as_cells
 from simulator.report.figures.style import HOT, INK, SMALL_PT, axes_for, styled
 from simulator.report.format import format_share
+from simulator.sweep.axis_order import axis_numbers
 from simulator.sweep.picture import DOMINATED, short_name, words
 from simulator.sweep.runner import SweepResult
 
@@ -67,11 +68,8 @@ def draw_parallel(frame: pd.DataFrame, axes: tuple[str, ...], ax: Axes | None = 
 
 
 def _heights(column: pd.Series) -> np.ndarray:
-    """Where the values of one axis stand, in [0, 1]: numbers to scale, texts in the order of the sweep file."""
-    if pd.api.types.is_numeric_dtype(column):
-        numbers = column.to_numpy(dtype=float)
-    else:
-        numbers = pd.factorize(column)[0].astype(float)
+    """Where the values of one axis stand, in [0, 1]: numbers and quantities to scale, texts in order of appearance."""
+    numbers = axis_numbers(column)
     span = float(numbers.max() - numbers.min()) if len(numbers) else 0.0
     return np.full(len(numbers), 0.5) if span == 0 else (numbers - numbers.min()) / span
 

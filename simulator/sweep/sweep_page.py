@@ -9,11 +9,12 @@ from simulator.config.sweep import SweepConfig
 from simulator.config.sweep_axes import Range, value_text
 from simulator.report.cells import MOST_ROWS, as_cells
 from simulator.report.figures.style import svg_text
-from simulator.report.page import Section, make_section, render_page
+from simulator.report.page import Section, make_section, render_page, script_data
 from simulator.sweep.parallel_axes import draw_parallel, parallel_finding, parallel_frame
 from simulator.sweep.picture import draw_front, front_finding, front_frame, has_picture
 from simulator.sweep.runner import SweepResult
 from simulator.sweep.store import FAILED, commit
+from simulator.sweep.sweep_view import sweep_view
 
 PAGE = "sweep.html"
 
@@ -31,6 +32,8 @@ def render_sweep(result: SweepResult, config: SweepConfig, command: str) -> str:
     failed = frame[frame["status"] == FAILED]
     return render_page(
         "sweep.html.j2",
+        scripts=("page_tables.js", "sweep_view.js") if has_picture(result) else ("page_tables.js",),
+        view=script_data(sweep_view(result)) if has_picture(result) else None,
         config=config,
         facts=_facts(result, config),
         finding=front_finding(result),
