@@ -82,7 +82,7 @@ def trace_bytes(tmp_path: Path) -> bytes:
 @pytest.mark.parametrize(
     ("kind", "own"),
     [
-        (TIMELINE, gzip.compress(b'{"displayTimeUnit":"ns"}')),
+        (TIMELINE, gzip.compress(b'{"displayTimeUnit":"ns"}', mtime=0)),
         (PRESET, b"# Calibrated on x\nname: y\n"),
         (PAGE, b"<!doctype html><title>spikewatt</title>"),
         (JSON, b'{"a": 1}'),
@@ -92,7 +92,7 @@ def trace_bytes(tmp_path: Path) -> bytes:
         (FIGURES[".svg"], b'<?xml version="1.0"?><svg>'),
     ],
 )
-@pytest.mark.parametrize("other", [b"PK\x03\x04 a zip of something else", gzip.compress(b"diary"), b"\x7fELF\0\0"])
+@pytest.mark.parametrize("other", [b"PK\x03\x04 a zip of something else", gzip.compress(b"diary", mtime=0), b"\x7fELF\0\0"])
 def test_kinds(tmp_path, kind, own, other):
     path = tmp_path / "x"
     path.write_bytes(own)
