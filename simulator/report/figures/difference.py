@@ -55,7 +55,7 @@ def draw_difference(
     ax.set_xlabel(f"difference per token ({si_axis(ax.xaxis, largest, symbol)})")
     sums = table.sum(axis=1)
     write = format_energy if symbol == "J" else format_time
-    print_columns(ax, (84,), [("+" if x > 0 else "−" if x < 0 else "") + write(abs(float(x))) for x in sums])
+    print_columns(ax, [("+" if x > 0 else "−" if x < 0 else "") + write(abs(float(x))) for x in sums])
     if parts:
         legend_above(ax, {part: fills.get(part, OTHER) for part in parts})
     return figure, ax

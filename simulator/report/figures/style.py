@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -89,6 +90,8 @@ TIMES: dict[str, Fill] = {
 }
 OTHER = Fill("#ffffff", "**", INK)  # a component that this file does not know is drawn, never dropped
 
+TIP = "tip:"  # an id that starts so is the tooltip of a part of the picture
+
 Args = ParamSpec("Args")
 Drawn = TypeVar("Drawn")
 
@@ -113,6 +116,11 @@ def axes_for(ax: Axes | None, height_in: float, width_in: float = WIDTH_IN) -> t
     if not isinstance(figure, Figure):
         raise TypeError("axes that belong to no figure")
     return figure, ax
+
+
+def tip(artist: Artist, text: str) -> None:
+    """Give a part of the picture a tooltip: a ``<title>`` in the SVG, nothing elsewhere."""
+    artist.set_gid(f"{TIP}{text}")
 
 
 def name_rows(ax: Axes, names: Sequence[str]) -> None:
@@ -183,6 +191,7 @@ def _embeddable(svg: str, prefix: str) -> str:
     svg = re.sub(r"<defs>\s*<style[^>]*>[^<]*</style>\s*</defs>\s*", "", svg)
     family = re.search(r'style="[^"]*?font-family: ([^;"]*)', svg)
     svg = re.sub(r'(style="[^"]*?)font-family: [^;"]*;? ?', r"\1", svg)
+    svg = re.sub(rf'<g id="{TIP}([^"]*)">', r"<g><title>\1</title>", svg)
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
     svg = re.sub(r'(<[^<>]*?) id="([^"]*)"', lambda m: f'{m[1]} id="{prefix}-{m[2]}"' if m[2] in used else m[1], svg)
     svg = re.sub(r'(url\(|href=")#', rf"\g<1>#{prefix}-", svg)
