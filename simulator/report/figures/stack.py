@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simulator.energy.ledger import UNCOSTED
-from simulator.report.figures.style import OTHER, Fill, axes_for, legend_above, name_rows, tip
+from simulator.report.figures.style import LEGEND_COLUMNS, OTHER, Fill, axes_for, legend_above, name_rows, tip
 from simulator.report.format import format_share
 
 ROW_IN = 0.31
@@ -67,7 +67,7 @@ def draw_stack(
     names = list(dict.fromkeys(frame["row"]))
     present = dict.fromkeys(frame.loc[(frame["value"] > 0) | (frame["part"] == UNCOSTED), "part"])
     parts = [part for part in fills if part in present] + [part for part in present if part not in fills]
-    figure, ax = axes_for(ax, height_in=ROW_IN * len(names) + 0.25 * -(-len(parts) // 5) + 0.65)
+    figure, ax = axes_for(ax, height_in=ROW_IN * len(names) + 0.25 * -(-len(parts) // LEGEND_COLUMNS) + 0.65)
     table = frame.pivot_table(index="row", columns="part", values="value", aggfunc="sum", fill_value=0.0)
     table = table.reindex(index=names, columns=parts, fill_value=0.0)
     look = {part: fills.get(part, OTHER) for part in parts}

@@ -27,6 +27,7 @@ WIDTH_IN = 7.5  # 720 CSS px
 PAD_IN = 0.08  # room around a drawing; cropping the finished picture instead would draw everything twice
 FONT_PT = 10.0  # 13.3 CSS px in the SVG; nothing is set below 9 pt (12 px)
 SMALL_PT = 9.0
+LEGEND_COLUMNS = 4  # entries in a row
 HEAT_MAP = "cividis_r"  # light is little, dark is much, also in grey and to the colour-blind
 
 RC: Any = {  # matplotlib spells out its keys as a type of its own
@@ -131,7 +132,7 @@ def name_rows(ax: Axes, names: Sequence[str]) -> None:
     ax.grid(axis="x")
 
 
-def legend_above(ax: Axes, fills: dict[str, Fill], columns: int = 5) -> None:
+def legend_above(ax: Axes, fills: dict[str, Fill], columns: int = LEGEND_COLUMNS) -> None:
     """One legend entry per fill, in rows above the axes, left-aligned."""
     handles = [Patch(label=name, **fill.patch()) for name, fill in fills.items()]
     ax.legend(
