@@ -114,12 +114,13 @@ def draw_roofline(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, 
             ends = [row["synops_per_s"], row["roof_per_s"]]
             ax.plot([row["synops_per_byte"]] * 2, ends, color=color, linewidth=0.8, linestyle=":")
     peak, bandwidth = frame.attrs["cores"]
+    x_low, x_high = _decades(known["synops_per_byte"], 1.0)
     if len(known) and math.isfinite(peak) and math.isfinite(bandwidth):
-        n = float(known["cores"].max())
-        middle = known["synops_per_byte"].to_numpy(dtype=float)
-        x = np.geomspace(min(middle.min(), peak / bandwidth) / 6, max(middle.max(), peak / bandwidth) * 6, 200)
-        ax.plot(x, n * np.minimum(peak, bandwidth * x), color=INK, linewidth=1.3, label=f"roof of {n:.0f} cores")
+        x_low, x_high = min(x_low, peak / bandwidth / 4), max(x_high, 4 * peak / bandwidth)
+    if len(known) and math.isfinite(min(peak, bandwidth)):
+        _draw_roofs(ax, known["cores"], peak, bandwidth, np.geomspace(x_low, x_high, 200))
     ax.set_xscale("log")
+    ax.set_xlim(x_low, x_high)
     ax.set_yscale("log")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.yaxis.set_major_formatter(EngFormatter(sep=" "))
@@ -134,6 +135,23 @@ def draw_roofline(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, 
     if len(known):
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=SMALL_PT, borderaxespad=0.3)
     return figure, ax
+
+
+def _decades(values: pd.Series, margin: float) -> tuple[float, float]:
+    """Whole decades around the values, ``margin`` of them free on either side: equal values do not fill the width."""
+    if not len(values):
+        return 0.1, 10.0
+    low, high = math.log10(float(values.min())), math.log10(float(values.max()))
+    return 10.0 ** math.floor(low - margin + 0.5), 10.0 ** math.ceil(high + margin - 0.5)
+
+
+def _draw_roofs(ax: Axes, cores: pd.Series, peak: float, bandwidth: float, x: np.ndarray) -> None:
+    """The roof of one core and that of the most cores of any stage, each named at its right end."""
+    for n, style in dict.fromkeys([(1.0, "--"), (float(cores.max()), "-")]):
+        y = n * np.minimum(peak, bandwidth * x)
+        ax.plot(x, y, color=INK, linewidth=1.3, linestyle=style, zorder=1)
+        name = "one core" if n == 1 else f"{n:.0f} cores"
+        ax.annotate(name, (x[-1], y[-1]), xytext=(-4, 4), textcoords="offset points", ha="right", fontsize=SMALL_PT)
 
 
 FIGURE = FigureKind(
