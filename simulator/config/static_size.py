@@ -30,10 +30,13 @@ SIZES: tuple[tuple[str, ...], ...] = (
     ("core", "soma", "lanes"),
     ("vector", "lanes"),
     ("memory", "capacity"),
+    ("core", "limits", "neurons"),
 )
+# A lower limit uses less of a core that stays as large as it is.
+LIMITS = {("core", "limits", "neurons")}
 # A size that a file does not give is that of another field.
 DEFAULTS = {("core", "dendrite", "accumulators_per_core"): ("core", "limits", "neurons")}
-HELP = "set chip.static_power of that size too, or chip.static_fixed=true to keep it"
+HELP = "set chip.static_power of the new size too, or chip.static_fixed=true to keep it"
 
 
 def resized(tree: Node, changed: Node, overrides: Sequence[Override]) -> Iterator[Problem]:
@@ -78,10 +81,10 @@ def node_at(tree: Node, path: Sequence[str]) -> Node | None:
 def _changed(before: Node, after: Node, path: tuple[str, ...], at: Problem) -> Iterator[Problem]:
     """What to say where the size at ``path`` is another one; nothing of a value that is none."""
     was, now = _size(before, path), _size(after, path)
-    if was is not None and now is not None and was != now:
+    if was is not None and now is not None and (now > was if path in LIMITS else now != was):
         text = (
-            f"found another size of the chip than that of its static power ({_text(before, path)}),"
-            f" expected the same: one figure does not scale; {HELP}"
+            f"found {_text(after, path)}, expected {_text(before, path)}, the size that chip.static_power is of:"
+            f" one figure does not scale; {HELP}"
         )
         yield Problem(at.place, at.path, text)
 

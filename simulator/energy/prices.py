@@ -11,6 +11,8 @@ from simulator.config.chip import ChipConfig
 from simulator.config.provenance import Price, StaticPower
 from simulator.energy.static_parts import PARTS, static_names
 
+ONE_FIGURE = "one figure for the whole chip, which does not scale with its size"
+
 
 @dataclass(frozen=True)
 class UnitPrice:
@@ -92,11 +94,11 @@ def find_price(chip: ChipConfig, name: str) -> UnitPrice | None:
 
 
 def _of_parts(name: str, price: Price | StaticPower, n: int) -> str | None:
-    """The note of a price; of one that is given for one of several parts also how many there are."""
-    if n == 1:
-        return price.note
-    counted = f"{price.value:.4g} W per {PARTS[name].each} x {n}"
-    return counted if price.note is None else f"{counted}. {price.note}"
+    """The note of a price; that of static power says of how many parts it is, or that it is one figure."""
+    said = ONE_FIGURE if name == "static.power" else ""
+    if n > 1:
+        said = f"{price.value:.4g} W per {PARTS[name].each} x {n}"
+    return ". ".join(filter(None, (said, price.note))) or None
 
 
 def static_power_w(chip: ChipConfig, dram: bool = False) -> float:

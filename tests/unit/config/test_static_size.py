@@ -15,8 +15,10 @@ SIZES = {
     "core.dendrite.accumulators_per_core": "2048",
     "core.soma.lanes": "2",
     "vector.lanes": "4",
+    "memory.capacity": "1 MiB",
+    "core.limits.neurons": "2048",
 }
-REFUSED = "found another size of the chip than that of its static power .* set chip.static_power of that size too"
+REFUSED = "found .*, expected .*, the size that chip.static_power is of: .* set chip.static_power of the new size too"
 
 
 @pytest.mark.parametrize("path", SIZES)

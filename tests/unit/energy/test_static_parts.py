@@ -6,8 +6,9 @@ import pytest
 from factories import make_chip, make_placement, make_result, make_trace, price
 
 from simulator.actions import ACTIONS
+from simulator.config import load_chip
 from simulator.energy.ledger import build_ledger
-from simulator.energy.prices import static_power_w
+from simulator.energy.prices import find_price, static_power_w
 from simulator.energy.static_parts import PARTS
 from simulator.engine.result import CHIP
 
@@ -111,6 +112,13 @@ def test_everything_retained_is_no_gating():
     for gating in ("core", "chip"):
         chip = chip_of_parts(chip__gating=gating, chip__retention=1.0)
         assert ledger_of(chip, awake_core_ps=5, awake_chip_ps=7) == full
+
+
+def test_the_note_says_of_how_many_parts_a_figure_is_or_that_it_is_one():
+    parts = find_price(chip_of_parts(), "static.lanes").note
+    whole = find_price(load_chip("loihi-like"), "static.power").note
+    assert parts.startswith("0.0005 W per lane x 64")
+    assert whole.startswith("one figure for the whole chip, which does not scale with its size. 3.34 W / 32 chips")
 
 
 def test_every_static_action_is_a_part():
