@@ -135,8 +135,8 @@ def _frame_axes(ax: Axes, frame: pd.DataFrame) -> None:
     ax.set_ylim(low, largest * (1.6 if wide else 1.05))
     if twin == twin:
         ax.axhspan(low, twin, color="#009E73", alpha=0.10, linewidth=0)
-        ax.annotate("cheaper than dense", (0.012 * right, twin), xytext=(0, -4), textcoords="offset points", va="top",
-                    color="#00694d", fontsize=SMALL_PT)  # fmt: skip
+        ax.annotate("cheaper than dense", (0.99 * right, twin), xytext=(0, -4), textcoords="offset points",
+                    va="top", ha="right", color="#00694d", fontsize=SMALL_PT)  # fmt: skip
     for model, value in ends.items():
         if value > 0:
             ax.annotate(str(model), (right, float(value)), xytext=(5, 0), textcoords="offset points", va="center",

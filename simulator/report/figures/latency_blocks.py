@@ -12,19 +12,25 @@ from simulator.report.figures.matrix import OUTLIER, draw_ratios
 from simulator.report.figures.style import styled
 from simulator.report.format import format_share, format_time
 from simulator.report.run import Run
-from simulator.report.tables import split_block
+from simulator.report.stage_load import pipelined, stage_load
 
 
 def latency_blocks_frame(run: Run) -> pd.DataFrame:
-    """One row per stage: ``stage, block, time_ps`` per token; sums to the time per token."""
-    wide = run.result.stages
-    return pd.DataFrame(
+    """One row per stage: ``stage, block, time_ps`` per token.
+
+    Where stages take turns, they sum to the time per token. In a pipeline (``attrs["pipelined"]``) it is the time that
+    the busiest core of the stage works.
+    """
+    load = stage_load(run)
+    frame = pd.DataFrame(
         {
-            "stage": [split_block(stage)[1] for stage in wide["stage"]],
-            "block": [block_name(stage) for stage in wide["stage"]],
-            "time_ps": wide["total_ps"] / run.n_tokens,
+            "stage": load["kind"],
+            "block": [block_name(stage) for stage in load["stage"]],
+            "time_ps": load["time_ps"] / run.n_tokens,
         }
     )
+    frame.attrs["pipelined"] = pipelined(run)
+    return frame
 
 
 def latency_blocks_finding(frame: pd.DataFrame) -> str:
@@ -35,9 +41,8 @@ def latency_blocks_finding(frame: pd.DataFrame) -> str:
     row = frame.iloc[int(frame["time_ps"].to_numpy().argmax())]
     where = f"{row['stage']} of block {row['block']}" if str(row["block"]).isdigit() else str(row["stage"])
     time = float(row["time_ps"])
-    slowest = (
-        f"The slowest single stage is {where}: {format_time(time)}, {format_share(time / total)} of a token's time."
-    )
+    of_token = "" if frame.attrs.get("pipelined") else f", {format_share(time / total)} of a token's time"
+    slowest = f"The slowest single stage is {where}: {format_time(time)}{of_token}."
     found = latency_outliers(frame)
     if found.empty:
         return slowest
@@ -71,7 +76,8 @@ FIGURE = FigureKind(
     picture="Heat map of time per token over the median of each stage, by block",
     reading=(
         "Each cell is the time over the median of its row, which is printed next to the name; orange takes longer than"
-        " its kind, purple less. A grey cell has no other of its kind."
+        " its kind, purple less. A grey cell has no other of its kind. In a pipeline, the time is that in which the"
+        " busiest core of the stage works."
     ),
     frame=latency_blocks_frame,
     draw=draw_latency_blocks,

@@ -21,6 +21,7 @@ from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.style import INK, SMALL_PT, axes_for, styled
 from simulator.report.format import format_count, format_share
 from simulator.report.run import Run
+from simulator.report.stage_load import stage_load
 from simulator.report.tables import split_block
 from simulator.units import PS_PER_S
 
@@ -38,13 +39,13 @@ def roofline_frame(run: Run) -> pd.DataFrame:
     """
     peak, bandwidth = core_roof(run.chip)
     counts = _counts(run)
-    cores = run.result.cores.query("role == 'layer'").groupby("owner").size()
-    times = run.result.stages.set_index("stage")["total_ps"]
+    times = stage_load(run).set_index("stage")["time_ps"]
+    held = {(block.owner, block.core) for block in run.placement.blocks}
     rows = []
     for stage in run.trace.stages:
         if stage.layers:
             synops, words = (sum(counts.get((layer, c), 0) for layer in stage.layers) for c in ("dendrite", "synapse"))
-            n_cores = int(sum(cores.get(layer, 0) for layer in stage.layers))
+            n_cores = len({core for owner, core in held if owner in stage.layers})
             kinds = " ".join(run.trace.layer_by_id[layer].kind for layer in stage.layers)
             time_ps = int(times.get(stage.stage_id, 0))
             rows.append((split_block(stage.stage_id)[1], kinds, n_cores, synops, words, time_ps))
@@ -160,8 +161,8 @@ FIGURE = FigureKind(
         "Roofline chart of synaptic operations per second over operations per byte of weights read, by kind of stage"
     ),
     reading=(
-        "A mark is what a stage reached over its whole time, the bar above it what the cores of its layers could do;"
-        " both axes are logarithmic."
+        "A mark is what a stage reached over its whole time, in a pipeline while its busiest core works; the bar is what"
+        " the cores of its layers could do. Both axes are logarithmic."
     ),
     frame=roofline_frame,
     draw=draw_roofline,
