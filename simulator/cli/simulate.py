@@ -93,7 +93,7 @@ def simulate(
     ] = None,
     timeline: Annotated[Path | None, typer.Option(help="write a timeline for Perfetto, e.g. timeline.json.gz")] = None,
     memory_limit: Annotated[
-        str | None, typer.Option(help='refuse to start where more memory is needed, e.g. "4 GiB"')
+        str | None, typer.Option(help="refuse to start where more memory is needed; default 80 % of what there is")
     ] = None,
     op_count: Annotated[Precision, typer.Option(help="precision of the 45 nm op count")] = "fp32",
     allow_uncosted: Annotated[bool, typer.Option(help="name work without a price instead of refusing it")] = False,

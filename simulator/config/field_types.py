@@ -33,11 +33,14 @@ class Quantity:
         Smallest value allowed, in the unit used inside.
     most
         Largest value allowed, as text; it keeps sums of times and sizes within 64 bits.
+    above
+        Whether the smallest value itself is refused.
     """
 
     dimension: str
     least: int = 0
     most: str | None = None
+    above: bool = False
 
     @property
     def expected(self) -> str:
@@ -47,8 +50,8 @@ class Quantity:
     def read(self, text: object) -> float | int:
         """The quantity in the unit used inside; FieldValueError with ``found ..., expected ...`` otherwise."""
         value = parse_quantity(text, self.dimension)
-        if value < self.least:
-            bound = f"at least {self.least} {INSIDE[self.dimension]}"
+        if value < self.least or (self.above and value == self.least):
+            bound = f"{'more than' if self.above else 'at least'} {self.least} {INSIDE[self.dimension]}"
         elif self.most is not None and value > parse_quantity(self.most, self.dimension):
             bound = f"at most {self.most}"
         else:
@@ -81,7 +84,7 @@ class Expected:
 EnergyPj = Annotated[float, Quantity("energy")]
 TimePs = Annotated[int, Quantity("time", most="1 s")]
 PowerW = Annotated[float, Quantity("power")]
-LengthNm = Annotated[float, Quantity("length")]
+LengthNm = Annotated[float, Quantity("length", above=True)]
 AreaMm2 = Annotated[float, Quantity("area")]
 SizeBytes = Annotated[int, Quantity("size", least=1, most="1 TiB")]
 WidthBits = Annotated[int, Quantity("width", least=1, most="1000000 bit")]

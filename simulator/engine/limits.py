@@ -10,6 +10,7 @@ from simulator.config.chip import ChipConfig
 from simulator.engine.core_load import CoreLoad
 from simulator.engine.kernels.network_records import DELIVERY
 from simulator.engine.kernels.stage_records import scratch
+from simulator.engine.machine_memory import process_bytes
 from simulator.engine.network.network import Network
 from simulator.engine.pipeline_units import UnitLoad
 from simulator.errors import CapacityError, SpikewattError
@@ -20,6 +21,9 @@ from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Stage
 
 MIB = 1 << 20
+# Measured: what compiled kernels and the page add to a process, and tables of results to each token and its stages.
+LATER_BYTES = 125 * MIB
+TOKEN_BYTES, STAGE_TOKEN_BYTES = 140, 530
 
 
 def check_placement(mapped: Mapped) -> None:
@@ -85,17 +89,17 @@ def check_rings(trace: Trace, chip: ChipConfig) -> None:
 
 
 def check_memory(mapped: Mapped, threads: int, limit_bytes: int) -> None:
-    """Raise SpikewattError when the arrays of the simulation take more than ``limit_bytes``."""
-    demand = memory_bytes(mapped, threads)
+    """Raise SpikewattError when the process with the arrays of the simulation takes more than ``limit_bytes``."""
+    demand = process_bytes() + LATER_BYTES + memory_bytes(mapped, threads)
     if demand > limit_bytes:
         raise SpikewattError(
-            f"the simulation needs about {demand // MIB + 1} MiB for its arrays, limit {limit_bytes // MIB} MiB"
+            f"the simulation needs about {demand // MIB + 1} MiB of memory, limit {limit_bytes // MIB} MiB"
             f" ({(demand - limit_bytes) // MIB + 1} over); take fewer tokens or noc.multicast, or raise --memory-limit"
         )
 
 
 def memory_bytes(mapped: Mapped, threads: int) -> int:
-    """Bytes of the largest arrays: counts of the trace, and for each thread a network, its packets and core loads."""
+    """Bytes of the largest arrays: counts, times of all tokens, and for each thread a network, packets and loads."""
     trace, chip, placement = mapped.trace, mapped.chip, mapped.placement
     counts = sum(stream.n for stream in trace.streams) * trace.n_tokens * np.dtype(np.int16).itemsize
     stages = [_packet_bytes(stage, mapped) for stage in trace.stages]
@@ -103,7 +107,8 @@ def memory_bytes(mapped: Mapped, threads: int) -> int:
     loads = 3 * _bytes(
         (vars(CoreLoad.idle(placement)), vars(UnitLoad.idle(placement)))
     )  # the one under way and two that wait
-    return counts + threads * (_bytes(Network(placement, chip).arrays) + packets + loads)
+    times = trace.n_tokens * (TOKEN_BYTES + len(trace.stages) * STAGE_TOKEN_BYTES)
+    return counts + times + threads * (_bytes(Network(placement, chip).arrays) + packets + loads)
 
 
 def _packet_bytes(stage: Stage, mapped: Mapped) -> int:

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simulator.errors import OutputError, did_you_mean
+from simulator.outputs.csv_text import csv_text
 from simulator.outputs.output_file import FIGURES, TEXT, replaced_whole
 from simulator.report.cells import as_cells
 from simulator.report.figures.style import pdf_bytes, png_bytes, svg_text
@@ -51,7 +52,7 @@ def save_table(frame: pd.DataFrame, path: Path | str) -> Path:
     """
     file = Path(path)
     formats: dict[str, Callable[[pd.DataFrame], str]] = {
-        ".csv": lambda table: table.to_csv(index=False, lineterminator="\n"),
+        ".csv": csv_text,
         ".tex": latex_table,
     }
     _write(file, _known(formats, file)(frame).encode())

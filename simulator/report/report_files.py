@@ -10,6 +10,7 @@ import pandas as pd
 
 from simulator.errors import OutputError
 from simulator.mapping.fit import storage_frame
+from simulator.outputs.csv_text import csv_text
 from simulator.outputs.output_folder import FolderKind, check_folder, replaced_folder
 from simulator.report.analytic import analytic_table
 from simulator.report.result_json import result_text
@@ -73,7 +74,7 @@ def _write_files(run: Run, folder: Path) -> None:
     if run.bisection is not None:
         tables["breakeven"] = run.bisection.layers
     for name, table in tables.items():
-        _write_text(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+        _write_text(folder / f"{name}.csv", csv_text(table))
 
 
 def _names(folder: Path) -> list[str]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from simulator.bounded_json import read_json
 from simulator.errors import OutputError
+from simulator.outputs.csv_text import unquoted
 
 # What columns were called in reports of schema version 1.
 EARLIER_NAMES = {
@@ -75,7 +76,7 @@ def read_table(path: Path, texts: Iterable[str], numbers: Iterable[str], gaps: I
     for name in texts:
         if frame[name].isna().any():
             raise damaged(path, f"column {name}: found nothing, expected text")
-        frame[name] = frame[name].astype(str)
+        frame[name] = frame[name].astype(str).map(unquoted)
     for name in (*numbers, *gaps):
         frame[name] = _numbers(path, name, frame[name], name in gaps)
     return frame

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from simulator.errors import OutputError
+from simulator.outputs.csv_text import csv_text
 from simulator.outputs.output_file import PARQUET as PARQUET_FILE
 from simulator.outputs.output_file import SQLITE as SQLITE_FILE
 from simulator.outputs.output_file import replaced_whole
@@ -29,7 +30,7 @@ def save_tables(frame: pd.DataFrame, folder: Path) -> tuple[Path, ...]:
     OutputError
         When a file cannot be written.
     """
-    commit(folder / CSV, frame.to_csv(index=False, lineterminator="\n"))
+    commit(folder / CSV, csv_text(frame))
     written = [folder / CSV, folder / SQLITE]
     try:
         with replaced_whole(folder / SQLITE, SQLITE_FILE) as beside, closing(sqlite3.connect(beside)) as database:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
 from factories import make_chip
 from hypothesis import given
 from hypothesis import strategies as st
 from profiles import examples
 
-from simulator.config.chip import ChipConfig
+from simulator.config.chip import BarrierPoint, ChipConfig
+from simulator.config.field_types import Frozen
+from simulator.config.provenance import Delay
 from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import replay
 from simulator.engine.result import SimResult
@@ -127,3 +131,50 @@ def test_what_is_sent_is_received_and_never_sooner_than_without_contention(chip,
     assert (units["wait_ps"] <= units["idle_ps"]).all()
     bound = run(trace, chip.model_copy(update={"noc": chip.noc.model_copy(update={"model": "ideal"})}))
     assert (result.tokens["latency_ps"].to_numpy() >= bound.tokens["latency_ps"].to_numpy()).all()
+
+
+def twice_as_slow(record: Any) -> Any:
+    """A record of a chip with every time in it doubled."""
+    if isinstance(record, tuple):
+        return tuple(map(twice_as_slow, record))
+    if not isinstance(record, Frozen):
+        return record
+    changes = {name: twice_as_slow(getattr(record, name)) for name in type(record).model_fields}
+    if isinstance(record, (Delay, BarrierPoint)):
+        changes["value"] = 2 * record.value
+    return record.model_copy(update=changes)
+
+
+@examples(10)
+@given(chips(), sizes, seeds)
+def test_twice_the_times_take_twice_as_long(chip, widths, seed):
+    """To whole ps, of which a token has some hundred sums."""
+    trace = synthetic_trace("poisson", widths, levels=LEVELS, tokens=2, seed=seed)
+    once, twice = run(trace, chip), run(trace, twice_as_slow(chip))
+    assert once.action_counts == twice.action_counts
+    assert twice.total_ps == pytest.approx(2 * once.total_ps, rel=2e-5)
+
+
+@examples(10)
+@given(chips(), sizes, seeds)
+def test_more_lanes_and_a_free_barrier_are_never_slower(chip, widths, seed):
+    trace = synthetic_trace("poisson", widths, levels=LEVELS, tokens=2, seed=seed)
+    latency = run(trace, chip).tokens["latency_ps"]
+    synapse = chip.core.synapse.model_copy(update={"lanes": 2 * chip.core.synapse.lanes})
+    wider = chip.model_copy(update={"core": chip.core.model_copy(update={"synapse": synapse})})
+    assert (run(trace, wider).tokens["latency_ps"] <= latency).all()
+    points = tuple(point.model_copy(update={"value": 0}) for point in chip.sync.barrier.latency)
+    barrier = chip.sync.barrier.model_copy(update={"latency": points})
+    free = chip.model_copy(update={"sync": chip.sync.model_copy(update={"barrier": barrier})})
+    assert (run(trace, free).tokens["latency_ps"] <= latency).all()
+
+
+@examples(10)
+@given(chips(), sizes, seeds)
+def test_threads_and_repeats_change_nothing(chip, widths, seed):
+    trace = synthetic_trace("poisson", widths, levels=LEVELS, tokens=2, seed=seed)
+    first = run(trace, chip)
+    for again in (run(trace, chip), replay(map_trace(trace, chip), threads=2)):
+        assert again.action_counts == first.action_counts
+        assert again.tokens.equals(first.tokens)
+        assert again.cores.equals(first.cores)

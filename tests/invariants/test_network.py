@@ -110,12 +110,15 @@ def _chip(**changes: object) -> ChipConfig:
 @given(st.integers(0, 99), st.sampled_from("PNR"), st.booleans())
 def test_a_token_is_no_faster_than_without_contention(seed, router, multicast):
     trace = synthetic_trace("poisson", [20, 15, 9], tokens=2, seed=seed)
-    cycle, ideal = (
+    cycle, estimate, ideal = (
         replay(map_trace(trace, chip))
-        for chip in (_chip(noc__router=router, noc__multicast=multicast, noc__model=m) for m in ("cycle", "ideal"))
+        for chip in (
+            _chip(noc__router=router, noc__multicast=multicast, noc__model=m) for m in ("cycle", "estimate", "ideal")
+        )
     )
     assert cycle.action_counts == ideal.action_counts
     assert (cycle.tokens["latency_ps"] >= ideal.tokens["latency_ps"]).all()
+    assert (estimate.tokens["latency_ps"] >= ideal.tokens["latency_ps"]).all()
     assert any("lower bound" in warning for warning in ideal.warnings)
 
 

@@ -84,9 +84,7 @@ def carry_closed(
     find_peak(n_touched, window, closed)
     ends = Ends(np.empty(n_ends, np.int64), np.empty(n_ends, np.int64), np.empty(n_ends, np.int64))
     find_arrivals(traffic, window, links, closed, branches, ends)
-    last: int = ends.tick.max()
-    if not closed.estimate:
-        last = max(last, busiest_port(n_touched, traffic, closed) * TICKS)
+    last = max(ends.tick.max(), busiest_port(n_touched, traffic, closed) * TICKS)
     n_log = serve_ends(np.argsort(ends.tick, kind="mergesort"), traffic, ends, cores, log)
     clear(n_touched, traffic, closed)
     return last, n_log

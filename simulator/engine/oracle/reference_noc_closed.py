@@ -4,8 +4,10 @@ Both give every packet its time alone in the network: the head takes 2 cycles to
 the cycles of a hop of the router's family and what the link takes beyond that; the tail follows as many intervals later
 as there are flits after the first, or when it is there, and takes three cycles and what the link takes.
 
-``ideal`` adds nothing to it: no packet waits. It is a lower bound of the time of each packet; the last delivery is also
-bounded by the busiest port, which cannot begin before its first flit can be there, and sends one flit after another.
+In both the last delivery is bounded by the busiest port too, which cannot begin before its first flit can be there, and
+sends one flit after another.
+
+``ideal`` adds nothing to it: no packet waits. It is a lower bound of the time of each packet.
 
 ``estimate`` adds the mean waiting of its ports (model B of FIDELITY in the BookSim2 reference data and two terms more).
 All loads are averages over the cycles in which packets join, so it describes steady traffic, and bursts badly. With S
@@ -91,9 +93,7 @@ class ReferenceClosed:
             waiting = self.source_waiting(source)
             for router, ticks in self.arrivals(source, LOCAL, as_set(to), (at + 2, waiting, at + 1 + size), size):
                 delivered[number, router] = ticks
-        self.last = max(delivered.values(), default=-TICKS)
-        if self.model == "ideal" and delivered:
-            self.last = max(self.last, self.busiest_port())
+        self.last = max(*delivered.values(), self.busiest_port()) if delivered else -TICKS
         return delivered
 
     def load(self, router: int, input_: int, dst: Routers, at: int, size: int) -> None:

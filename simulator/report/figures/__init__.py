@@ -23,6 +23,7 @@ from simulator.report.figures import (
     raster,
     roofline,
     spikes,
+    stage_map,
     tornado,
 )
 from simulator.report.figures.figure_kind import FigureKind
@@ -40,6 +41,7 @@ FIGURES: Mapping[str, FigureKind] = {
     "latency_blocks": latency_blocks.FIGURE,
     "break_even": breakeven_line.FIGURE,
     "roofline": roofline.FIGURE,
+    "mapping": stage_map.FIGURE,
     "cores": core_map.FIGURE,
     "links": link_map.FIGURE,
     "raster": raster.FIGURE,

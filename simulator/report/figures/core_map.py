@@ -64,7 +64,7 @@ def draw_cores(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axe
     """Map of the mesh, one cell per core, darker for busier; unused cores are hatched."""
     mesh_x, mesh_y, tiles_x, tiles_y = frame.attrs["mesh"]
     figure, ax = map_axes(ax, mesh_x, mesh_y)
-    cells = _cells(frame)
+    cells = core_cells(frame)
     used = frame["used"].to_numpy()
     percent = 100 * frame["time_util"].to_numpy()
     norm = _norm(percent[used])
@@ -114,7 +114,7 @@ def _grid(cores_per_tile: int) -> tuple[int, int]:
     return columns, math.ceil(cores_per_tile / columns)
 
 
-def _cells(frame: pd.DataFrame) -> np.ndarray:
+def core_cells(frame: pd.DataFrame) -> np.ndarray:
     """Corners of each core's cell, float [cores, 4, 2]; slots fill a tile from its lower left, row by row."""
     columns, rows = _grid(int(frame["cores_per_tile"].iloc[0]))
     width, height = TILE_SIDE / columns, TILE_SIDE / rows

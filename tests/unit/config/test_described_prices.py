@@ -89,3 +89,11 @@ def test_area_follows_the_parts_of_a_chip():
     larger = chip_area(load_chip("sdllm-asic-45nm", [*area, "core.sram.capacity=512 KiB", "memory.capacity=512 KiB"]))
     assert larger.sram_mm2 == pytest.approx(8 * 0.246)
     assert larger.core_mm2 == pytest.approx(core - 3.11 + 1.71)
+
+
+@pytest.mark.parametrize("field", ["node", "length"])
+def test_a_length_of_nothing_is_refused(field):
+    wire = {"model": "wire", "length": "1 mm", "width": "8 bit", "node": "22 nm"} | {field: "0 nm"}
+    text = ", ".join(f"{key}: {value}" for key, value in wire.items())
+    with pytest.raises(ConfigError, match="found '0 nm', expected a length of more than 0 nm"):
+        described(f"{{{text}}}")

@@ -9,6 +9,7 @@ import pytest
 from factories import make_chip
 from pydantic import ValidationError
 
+from simulator.engine import machine_memory
 from simulator.engine.engine import replay
 from simulator.engine.limits import memory_bytes
 from simulator.errors import CapacityError, SpikewattError, TraceError
@@ -68,9 +69,23 @@ def test_markers_beside_longer_spikes_on_a_torus():
 def test_more_memory_than_allowed():
     chip = make_chip()
     mapped = map_trace(TRACE, chip)
-    with pytest.raises(SpikewattError, match=r"needs about 1 MiB for its arrays, limit 0 MiB \(1 over\)"):
+    with pytest.raises(SpikewattError, match=r"needs about \d{3} MiB of memory, limit 0 MiB \(\d{3} over\)"):
         replay(mapped, memory_limit_bytes=1000)
-    replay(mapped, memory_limit_bytes=1 << 30)
+    replay(mapped, memory_limit_bytes=4 << 30)
+
+
+def test_memory_grows_with_tokens_whatever_the_network():
+    traces = (synthetic_trace("silent", [4, 4], tokens=n) for n in (10, 1010))
+    few, many = (memory_bytes(map_trace(trace, make_chip()), 1) for trace in traces)
+    assert many - few >= 1000 * 1000  # a kilobyte for each, measured
+
+
+def test_the_default_limit_is_that_of_the_container_where_it_is_less(tmp_path, monkeypatch):
+    for text, expected in (("1000000", 800_000), ("max", None), ("9" * 30, None)):
+        (tmp_path / "memory.max").write_text(text)
+        monkeypatch.setattr(machine_memory, "CGROUP_FILES", (str(tmp_path / "memory.max"), str(tmp_path / "none")))
+        found = machine_memory.default_limit_bytes()
+        assert found == expected or (expected is None and found > 1 << 26)
 
 
 def test_memory_grows_with_the_packets_of_a_timestep():
