@@ -161,8 +161,8 @@ FIGURE = FigureKind(
         "Roofline chart of synaptic operations per second over operations per byte of weights read, by kind of stage"
     ),
     reading=(
-        "A mark is what a stage reached over its whole time, in a pipeline while its busiest core works; the bar is what"
-        " the cores of its layers could do. Both axes are logarithmic."
+        "A mark is what a stage reached over its whole time, in a pipeline while its busiest core works; the bar is"
+        " what the cores of its layers could do. Both axes are logarithmic."
     ),
     frame=roofline_frame,
     draw=draw_roofline,
