@@ -43,6 +43,8 @@ class Component:
         Whether the ops of a trace may name its actions.
     chip_row
         Name of its row in figures when the chip as a whole pays for it; None for the name of the component.
+    summary
+        Row of the tables of a paper that its actions belong to, one of `SUMMARY_ROWS`.
     """
 
     look: Look
@@ -53,6 +55,7 @@ class Component:
     unit: bool = False
     of_ops: bool = False
     chip_row: str | None = None
+    summary: str = "compute"
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,15 @@ class Action:
         Keys of the chip file that lead to its price.
     step
         Step of the bridge that pays for it; None for that of its component.
+    summary
+        Row of the tables of a paper; None for that of its component.
     """
 
     component: str
     action: str
     path: tuple[str, ...]
     step: str | None = None
+    summary: str | None = None
 
     @property
     def place(self) -> str:
@@ -80,31 +86,46 @@ class Action:
         return ".".join(self.path)
 
 
+# Rows of the tables of a paper, in their order, and the component whose look they take.
+SUMMARY_ROWS = {
+    "compute": "synapse",
+    "memory": "memory",
+    "network": "noc",
+    "non-spiking": "vector",
+    "static": "static",
+}
+
 # In the order of the figures, which is that of the pipeline of a core.
 COMPONENTS: dict[str, Component] = {
-    "axon_in": Component(Look("#56B4E9", "", INK), "routing", column="synapse", unit=True),
+    "axon_in": Component(Look("#56B4E9", "", INK), "routing", column="synapse", unit=True, summary="network"),
     "synapse": Component(Look("#0072B2", "//"), "membrane", column="synapse", unit=True),
     "dendrite": Component(Look("#009E73", ""), "membrane", column="synapse", unit=True),
     "soma": Component(Look("#E69F00", "\\\\", INK), "neurons", "membrane", column="soma", unit=True),
-    "axon_out": Component(Look("#F0E442", "..", INK), "routing", column="network", unit=True),
-    "noc": Component(Look("#D55E00", "xx"), "routing", counted="flit", column="network"),
-    "vector": Component(Look("#CC79A7", "", INK), "vector", column="vector", unit=True, of_ops=True),
-    "memory": Component(Look("#000000", "--"), "memory", counted="bit", column="vector", unit=True, of_ops=True),
-    "sram": Component(Look("#4d4d4d", "||"), "memory", counted="word", column="vector", unit=True),
-    "dram": Component(Look("#8b4513", "oo"), "memory", "links", counted="bit"),
-    "sync": Component(Look("#6e6e6e", "++"), "static", chip_row="barriers"),
-    "static": Component(Look("#c8c8c8", "//", INK), "static", counted="chip-ps", chip_row="static power"),
+    "axon_out": Component(Look("#F0E442", "..", INK), "routing", column="network", unit=True, summary="network"),
+    "noc": Component(Look("#D55E00", "xx"), "routing", counted="flit", column="network", summary="network"),
+    "vector": Component(
+        Look("#CC79A7", "", INK), "vector", column="vector", unit=True, of_ops=True, summary="non-spiking"
+    ),
+    "memory": Component(
+        Look("#000000", "--"), "memory", counted="bit", column="vector", unit=True, of_ops=True, summary="memory"
+    ),
+    "sram": Component(Look("#4d4d4d", "||"), "memory", counted="word", column="vector", unit=True, summary="memory"),
+    "dram": Component(Look("#8b4513", "oo"), "memory", "links", counted="bit", summary="memory"),
+    "sync": Component(Look("#6e6e6e", "++"), "static", chip_row="barriers", summary="static"),
+    "static": Component(
+        Look("#c8c8c8", "//", INK), "static", counted="chip-ps", chip_row="static power", summary="static"
+    ),
 }
 
 _ROWS = (
     Action("axon_in", "lookup", ("core", "axon_in", "lookup", "energy")),
-    Action("synapse", "word_read", ("core", "synapse", "word_read", "energy"), "weight_fetch"),
+    Action("synapse", "word_read", ("core", "synapse", "word_read", "energy"), "weight_fetch", "memory"),
     Action("synapse", "synop", ("core", "synapse", "synop", "energy")),
     Action("dendrite", "accumulate", ("core", "dendrite", "accumulate", "energy"), "accumulate"),
     Action("dendrite", "multiply_accumulate", ("core", "dendrite", "multiply_accumulate", "energy"), "accumulate"),
     Action("dendrite", "reduce", ("core", "dendrite", "reduce", "energy")),
-    Action("dendrite", "accumulator_read", ("core", "dendrite", "accumulator_read", "energy")),
-    Action("dendrite", "accumulator_write", ("core", "dendrite", "accumulator_write", "energy")),
+    Action("dendrite", "accumulator_read", ("core", "dendrite", "accumulator_read", "energy"), summary="memory"),
+    Action("dendrite", "accumulator_write", ("core", "dendrite", "accumulator_write", "energy"), summary="memory"),
     Action("soma", "update", ("core", "soma", "update", "energy")),
     Action("soma", "update_idle", ("core", "soma", "update_idle", "energy")),
     Action("soma", "fire", ("core", "soma", "fire", "energy")),
@@ -188,6 +209,14 @@ def bridge_step(component: str, action: str, of_layer: bool) -> str:
     if part is None:
         return component
     return part.layer_step or part.step if of_layer else part.step
+
+
+def summary_row(name: str) -> str:
+    """Row of the tables of a paper (`SUMMARY_ROWS`) of ``component.action``; what is not known is compute."""
+    row, part = ACTIONS.get(name), COMPONENTS.get(name.partition(".")[0])
+    if row is not None and row.summary is not None:
+        return row.summary
+    return "compute" if part is None else part.summary
 
 
 def record_at(chip: object, path: Sequence[str]) -> object:

@@ -19,6 +19,8 @@ from simulator.cli.output import print_error, print_warning
 import simulator.cli.simulate
 import simulator.cli.model
 import simulator.cli.nir_import
+import simulator.cli.paper
+import simulator.cli.drift_check
 import simulator.cli.mapping
 import simulator.cli.sweeps
 import simulator.cli.energy_commands

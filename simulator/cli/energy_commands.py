@@ -65,6 +65,28 @@ def defend(
     typer.echo(f"\n{latex_table(read, costs)}\n\n{paragraph(read, costs)}")
 
 
+@app.command(rich_help_panel=ENERGIES)
+def band(
+    report: Annotated[Path | None, typer.Argument(help="folder of a report; without one the published numbers")] = None,
+    phase: Annotated[str, typer.Option(help="without a report: decode or prefill")] = "decode",
+    as_json: AsJson = False,
+) -> None:
+    """Place the energy per token of a report among published joules per token of real machines."""
+    from simulator.energy.measured_band import band_sentence, band_table, points_table
+    from simulator.report.band_finding import read_placed
+
+    if report is None:
+        print_table(points_table(phase), f"published joules per token, {phase}")
+        return
+    run, shares = read_placed(report)
+    table, sentence = band_table(run), band_sentence(run, shares)
+    if as_json:
+        print_json({"points": json_rows(table), "finding": sentence})
+        return
+    print_table(table, f"{report} among published joules per token, {run.phase}")
+    typer.echo(sentence)
+
+
 @app.command(name="export-ert", rich_help_panel=ENERGIES)
 def export_ert(
     chip: ChipName = "loihi-like",

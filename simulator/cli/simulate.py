@@ -21,6 +21,7 @@ from simulator.cli.options import (
     TraceName,
 )
 from simulator.cli.output import json_rows, print_json, print_table
+from simulator.cli.simulate_request import request_of
 from simulator.trace.codes import Code
 
 SHOWN_CHANGES = 12  # of a comparison on the terminal
@@ -35,6 +36,7 @@ class FigureFile(StrEnum):
 
 @app.command(rich_help_panel=SIMULATE)
 def simulate(
+    called: typer.Context,
     chip: ChipName = "loihi-like",
     trace: TraceName = DEFAULT_TRACE,
     encoding: Annotated[Code | None, typer.Option(help="replay the counts under this code")] = None,
@@ -106,30 +108,9 @@ def simulate(
     """Simulate a trace on a chip and write a report."""
     from simulator.report.progress import ProgressLine
     from simulator.report.terminal import make_console, print_report
-    from simulator.simulation.request import SimulateRequest, parse_memory_limit, parse_sample_tokens, run_request
+    from simulator.simulation.request import run_request
 
-    options: dict[str, object] = {"noc.model": noc, "schedule.kind": schedule, "schedule.chunk": chunk}
-    options |= {"schedule.logits": logits, "sync.kind": sync}
-    request = SimulateRequest(
-        chip=chip,
-        trace=trace,
-        overrides=(*(set_ or []), *(f"{path}={value}" for path, value in options.items() if value is not None)),
-        encoding=encoding,
-        dense_twin="none" if no_dense_twin else dense_twin,
-        breakeven=breakeven,
-        sample_tokens=parse_sample_tokens(sample_tokens),
-        mapping=mapping,
-        precision=op_count,
-        allow_uncosted=allow_uncosted,
-        memory_limit_bytes=parse_memory_limit(memory_limit),
-        folder=out,
-        force=force,
-        figures=tuple(kind.value for kind in figures or ()),
-        latex=latex,
-        timeline=timeline,
-        verify=verify,
-        command=shlex.join(["spikewatt", *sys.argv[1:]]),
-    )
+    request = request_of(called.params, shlex.join(["spikewatt", *sys.argv[1:]]))
     with ProgressLine(quiet=quiet or as_json) as progress:
         done = run_request(request, progress)
     if as_json:

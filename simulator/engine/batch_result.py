@@ -104,18 +104,21 @@ class BatchResult:
         Part of the time (`STAGE_TIMES`) -> int64 ps [R], as far as it is known for every round.
     sampled
         The same of what is known for the rounds whose network was simulated, and 0 for the others.
+    cores
+        int64: those that take part.
     """
 
     batch: Batch
     counted: Counted
     times: dict[str, Ints]
     sampled: dict[str, Ints]
+    cores: Ints
 
     @classmethod
-    def idle(cls, batch: Batch, counted: Counted) -> BatchResult:
+    def idle(cls, batch: Batch, counted: Counted, cores: Ints) -> BatchResult:
         """Nothing done yet."""
         none = np.zeros(len(batch.tokens), np.int64)
-        return cls(batch, counted, dict.fromkeys(STAGE_TIMES, none), dict.fromkeys(STAGE_TIMES, none))
+        return cls(batch, counted, dict.fromkeys(STAGE_TIMES, none), dict.fromkeys(STAGE_TIMES, none), cores)
 
     @property
     def n_rounds(self) -> int:

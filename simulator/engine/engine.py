@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
 from typing import Literal, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from simulator.arrays import Ints
 from simulator.engine.awake import awake_chip_ps, awake_core_ps
 from simulator.engine.batch_result import BatchResult, Counted, StageTimes
 from simulator.engine.flits_left_out import flits_left_out
+from simulator.engine.in_threads import in_threads
 from simulator.engine.limits import check_memory, check_placement, check_rings
 from simulator.engine.network.links import link_frame
 from simulator.engine.network.network import Network
@@ -25,10 +24,10 @@ from simulator.engine.schedule import (
     Batch,
     StageTask,
     check_pipeline,
+    in_rounds,
     schedule_batches,
     segments,
     stage_tasks,
-    together,
 )
 from simulator.engine.setting import Setting
 from simulator.engine.stage import simulate_stage
@@ -36,7 +35,7 @@ from simulator.engine.tally import Tally
 from simulator.engine.timing import ScheduleTiming
 from simulator.engine.token_sample import ERROR_MAX, SAMPLE_FIRST, Sampling, larger_sample, sampling_warning
 from simulator.engine.warmup import warm_up
-from simulator.errors import ConservationError
+from simulator.errors import ConservationError, SpikewattError
 from simulator.mapping.mapped import Mapped
 from simulator.trace.check import check_trace
 from simulator.trace.trace import Trace
@@ -44,8 +43,6 @@ from simulator.trace.trace_program import Stage
 
 Part = TypeVar("Part", StageTask, Batch)
 Found = TypeVar("Found")
-# The busiest output of the reference data (BookSim2) is busy 0.55 to 1 of the time when its network saturates.
-ESTIMATE_LOAD_MAX = 0.8 * 0.55
 
 
 def replay(
@@ -54,6 +51,7 @@ def replay(
     threads: int | None = None,
     memory_limit_bytes: int | None = None,
     sample: int | Literal["auto"] | None = None,
+    refuse_overload: bool = True,
 ) -> SimResult:
     """Replay a trace on the chip it is mapped on, timestep by timestep.
 
@@ -70,13 +68,15 @@ def replay(
     sample
         Tokens of each stage and phase whose network is simulated, for neighbours too (`token_sample`). ``auto``: as
         many as keep the standard error of the time to `token_sample.ERROR_MAX`. None: all.
+    refuse_overload
+        Refuse a network of model ``estimate`` with an output above a load of 0.9; otherwise a warning says so.
 
     Raises
     ------
     TraceError
         When the trace's program does not hold together.
     SpikewattError
-        When stages of a pipeline share a core, or more memory is needed than allowed.
+        When stages of a pipeline share a core, more memory is needed than allowed, or ``estimate`` is overloaded.
     CapacityError
         When the placement does not respect the limits of the chip.
     ConservationError
@@ -95,6 +95,8 @@ def replay(
     while sample == "auto" and n_sampled is not None and not simulation.precise():
         n_sampled = larger_sample(n_sampled, simulation.time_error(), mapped.trace.n_tokens)
         simulation = _simulated(setting, threads, n_sampled, progress)
+    if refuse_overload and (overload := simulation.overload()):
+        raise SpikewattError(overload)
     return simulation.result({"compile_s": compile_s, "simulate_s": time.perf_counter() - started})
 
 
@@ -123,13 +125,13 @@ class _Simulation:
     """State of one simulation: counts, core loads, link loads and times so far."""
 
     def __init__(self, setting: Setting, threads: int, sample: int | None) -> None:
-        self.setting, schedule = setting, setting.chip.schedule
-        if any(segment.pipelined for segment in segments(setting.trace, schedule.kind)):
+        self.setting, of = setting, (setting.trace, setting.chip)
+        if any(segment.way != "sequential" for segment in segments(*of)):
             check_pipeline(setting.trace, setting.placement)
-        self._batches = list(schedule_batches(setting.trace, schedule, sample))
-        self._tasks = list(stage_tasks(setting.trace, together(setting.trace, schedule)))
+        self._batches = list(schedule_batches(*of, sample))
+        self._tasks = list(stage_tasks(setting.trace, in_rounds(*of)))
         self._of_tasks: dict[tuple[str, int], StageTimes] = {}
-        self.timing = ScheduleTiming(setting.trace, schedule)
+        self.timing = ScheduleTiming(*of)
         self.n_batches = len(self._tasks) + len(self._batches)
         self.threads = min(threads, self.n_batches)
         self.networks = [Network(setting.placement, setting.chip) for _ in range(self.threads)]
@@ -164,35 +166,8 @@ class _Simulation:
     def _in_threads(
         self, parts: Sequence[Part], simulated: Callable[[Part, Network], Found]
     ) -> Iterator[tuple[Part, Found]]:
-        """Every part with what was found for it, in order, several of them at once, each with a network to itself.
-
-        At most two parts per thread are held at a time, so memory does not grow with their number.
-        """
-        idle: SimpleQueue[Network] = SimpleQueue()
-        for network in self.networks:
-            idle.put(network)
-
-        def with_network(part: Part) -> Found:
-            network = idle.get()
-            try:
-                return simulated(part, network)
-            finally:
-                idle.put(network)
-
-        pending: deque[tuple[Part, Future[Found]]] = deque()
-        with ThreadPoolExecutor(self.threads) as pool:
-            try:
-                for part in parts:
-                    self._read_counts(part)
-                    pending.append((part, pool.submit(with_network, part)))
-                    if len(pending) >= 2 * self.threads:
-                        part, future = pending.popleft()
-                        yield part, future.result()
-                while pending:
-                    part, future = pending.popleft()
-                    yield part, future.result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        """Every part with what was found for it, each with a network to itself."""
+        return in_threads(parts, simulated, self.networks, self._read_counts)
 
     def _read_counts(self, part: StageTask | Batch) -> None:
         """Read what a part needs of the trace's file here, in order, not in the threads."""
@@ -235,7 +210,7 @@ class _Simulation:
             stages=self.timing.stages(),
             tokens=self.timing.tokens(),
             cores=counted.cores.frame(placement),
-            units=counted.units.frame(placement, total_ps),
+            units=self._units(total_ps),
             links=link_frame(flits, wait, peak, total_ps, placement, self.setting.chip),
             total_ps=total_ps,
             spikes=counted.spikes,
@@ -258,6 +233,14 @@ class _Simulation:
             steady=self.timing.steady(),
             sampling=self.sampling(),
         )
+
+    def _units(self, total_ps: int) -> pd.DataFrame:
+        """Times of the units; stages of an asynchronous pipeline may be under way on a core at the same time."""
+        placement, units = self.setting.placement, self.counted.units
+        overlapping = any(batch.overlapping for batch in self._batches)
+        if overlapping:
+            units.active_ps[0] += self.timing.overlapping_ps(placement.cores_total)
+        return units.frame(placement, total_ps, overlapping)
 
     def _warnings(self) -> tuple[str, ...]:
         """What the model of the network leaves out or takes for granted."""
@@ -289,14 +272,12 @@ class _Simulation:
         model = self.setting.chip.noc.model
         if model == "ideal":
             return ("network: model ideal, a lower bound; no packet waits for another",)
-        peak = max(network.peak_load for network in self.networks)
-        if model == "cycle" or peak <= ESTIMATE_LOAD_MAX:
-            return ()
-        return (
-            f"network: an output is busy {peak:.2f} of the time in some step; model estimate expects at most"
-            f" {ESTIMATE_LOAD_MAX:.2f} (0.8 of the load at which the first network of the reference data saturates);"
-            " above that it leaves out how queues grow; use model cycle",
-        )
+        overload = self.overload()
+        return (overload,) if overload else ()
+
+    def overload(self) -> str:
+        """Which output has more to do than the mean of steady traffic describes, in a line; empty where none has."""
+        return max(self.networks, key=lambda network: network.peak_load).overload
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:

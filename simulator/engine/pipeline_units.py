@@ -63,8 +63,10 @@ class UnitLoad:
         for field in fields(self):
             getattr(self, field.name)[:] += getattr(other, field.name)
 
-    def frame(self, placement: Placement, total_ps: int) -> pd.DataFrame:
+    def frame(self, placement: Placement, total_ps: int, overlapping: bool = False) -> pd.DataFrame:
         """One row per core in use and unit, see `SimResult.units`.
+
+        Where stages are ``overlapping`` on a core, what their networks add may overlap as well, and with work.
 
         Raises
         ------
@@ -76,6 +78,8 @@ class UnitLoad:
         idle = total_ps - busy - stall
         active, network, barrier = np.repeat(self.active_ps[:, cores], len(UNITS), axis=1)
         wait = active - busy - stall
+        if overlapping:
+            network = np.clip(network, 0, np.maximum(wait - barrier, 0))
         for i in np.flatnonzero((wait < network + barrier) | (wait > idle))[:1]:
             raise ConservationError(
                 f"time: {UNITS[i % len(UNITS)]} of core {cores[i // len(UNITS)]}: busy {busy[i]}, stall {stall[i]},"

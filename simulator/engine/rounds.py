@@ -37,8 +37,9 @@ def simulate_rounds(
     rounds.run()
     found = rounds.found
     parts = {name: int((found.times[name] + batch.carried * found.sampled[name]).sum()) for name in found.times}
-    active = np.array([sum(parts.values()), parts["network_ps"], parts["barrier_ps"]])
-    counted.units.active_ps[:, np.unique(np.concatenate([stage.cores for stage in of_stages]))] += active[:, None]
+    whole = 0 if batch.overlapping else sum(parts.values())
+    active = np.array([whole, parts["network_ps"], parts["barrier_ps"]])
+    counted.units.active_ps[:, found.cores] += active[:, None]
     return found
 
 
@@ -50,7 +51,7 @@ class _Rounds:
     ) -> None:
         self._batch, self._of, self._in, self._network = batch, of_stages, setting, network
         self._at = [stage.at(tokens) for stage, tokens in zip(of_stages, batch.tokens.T, strict=True)]
-        self.found = BatchResult.idle(batch, counted)
+        self.found = BatchResult.idle(batch, counted, np.unique(np.concatenate([of.cores for of in of_stages])))
 
     def run(self) -> None:
         """Collect values, do the ops, spike, reduce."""

@@ -2,7 +2,8 @@
 
 Sequential: one token in the chip at a time, or one chunk of a prompt, whose tokens pass a stage one after another
 before any of them goes on. Pipelined: rounds, in each of which every stage may work on another token. Auto: prompts
-are pipelined, generated tokens sequential. A trace is cut into segments, each under one of the first two.
+are pipelined, generated tokens sequential. A trace is cut into segments, each under one of the first two. Without
+barriers (``sync.kind: handshake``) a pipeline has no rounds, and each stage starts when it can.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.arrays import Ints
-from simulator.config.chip import Schedule
+from simulator.config.chip import ChipConfig
 from simulator.engine.token_sample import stand_ins
 from simulator.errors import SpikewattError
 from simulator.mapping.capacity import ceil_div
@@ -28,6 +29,9 @@ from simulator.trace.trace_program import Stage
 ROUNDS_MAX = 8  # of a batch of a pipeline, so that several threads find work; the result does not depend on it
 
 
+Way = Literal["sequential", "rounds", "asynchronous"]
+
+
 @dataclass(frozen=True)
 class Segment:
     """Tokens in a row of the trace that follow one another in one way.
@@ -36,12 +40,12 @@ class Segment:
     ----------
     tokens
         int64 [n].
-    pipelined
-        In rounds, or one after another.
+    way
+        One after another, in rounds of a pipeline, or each stage when it can (`asynchronous`).
     """
 
     tokens: Ints
-    pipelined: bool
+    way: Way
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,9 @@ class Batch:
         int64 [rounds]: the number of rounds in a row for which the network of each is simulated; 0: another
         round stands for it (`token_sample.stand_ins`).
     segment
-        Number of the segment; -1 where the tokens of all sequential segments are together.
+        Number of the segment; -1 where a stage is by itself, with the tokens of all segments that are not in rounds.
+    overlapping
+        Whether the stage works while others do, in an asynchronous pipeline.
     """
 
     stages: tuple[Stage, ...]
@@ -76,16 +82,18 @@ class Batch:
     rounds: Ints
     carried: Ints
     segment: int = -1
+    overlapping: bool = False
 
 
-def segments(trace: Trace, kind: str) -> list[Segment]:
-    """The segments of a trace under ``schedule.kind``."""
-    everything = np.arange(trace.n_tokens)
+def segments(trace: Trace, chip: ChipConfig) -> list[Segment]:
+    """The segments of a trace under ``schedule.kind``; barriers make a pipeline go in rounds."""
+    everything, kind = np.arange(trace.n_tokens), chip.schedule.kind
+    pipeline: Way = "rounds" if chip.sync.kind == "barrier" else "asynchronous"
     if kind != "auto":
-        return [Segment(everything, kind == "pipelined")]
+        return [Segment(everything, pipeline if kind == "pipelined" else "sequential")]
     decoded = trace.phases == DECODE
     parts = np.split(everything, np.flatnonzero(np.diff(decoded)) + 1)
-    return [Segment(part, not decoded[part[0]]) for part in parts]
+    return [Segment(part, "sequential" if decoded[part[0]] else pipeline) for part in parts]
 
 
 def chunks(trace: Trace, size: int) -> list[Ints]:
@@ -138,31 +146,31 @@ def stage_tasks(trace: Trace, tokens: Ints) -> Iterator[StageTask]:
             yield StageTask(stage, working[trace.phases[working] == phase])
 
 
-def one_by_one(trace: Trace, schedule: Schedule) -> Ints:
-    """Tokens of all segments that are not pipelined, int64 [n]."""
-    apart = [segment.tokens for segment in segments(trace, schedule.kind) if not segment.pipelined]
-    return np.concatenate([np.zeros(0, np.int64), *apart])
+def in_rounds(trace: Trace, chip: ChipConfig) -> Ints:
+    """Tokens of all segments in rounds, int64 [n]."""
+    found = [segment.tokens for segment in segments(trace, chip) if segment.way == "rounds"]
+    return np.concatenate([np.zeros(0, np.int64), *found])
 
 
-def together(trace: Trace, schedule: Schedule) -> Ints:
-    """Tokens of all segments that are pipelined, int64 [n]."""
-    return np.setdiff1d(np.arange(trace.n_tokens), one_by_one(trace, schedule))
-
-
-def schedule_batches(trace: Trace, schedule: Schedule, sample: int | None = None) -> Iterator[Batch]:
+def schedule_batches(trace: Trace, chip: ChipConfig, sample: int | None = None) -> Iterator[Batch]:
     """All batches of a trace: those of a stage by itself, then the rounds of pipelines.
 
     Parameters
     ----------
-    trace, schedule
-        What is to be simulated, and the schedule of the chip.
+    trace, chip
+        What is to be simulated, and the chip with its schedule and synchronization.
     sample
         Tokens whose network is simulated in place of all; None: all.
     """
-    for task in stage_tasks(trace, one_by_one(trace, schedule)):
-        yield Batch((task.stage,), task.tokens[:, None], task.tokens, stand_ins(len(task.tokens), sample))
-    for number, segment in enumerate(segments(trace, schedule.kind)):
-        if segment.pipelined:
+    alone = np.setdiff1d(np.arange(trace.n_tokens), in_rounds(trace, chip))
+    parts = segments(trace, chip)
+    flowing = np.concatenate([np.zeros(0, np.int64), *(s.tokens for s in parts if s.way == "asynchronous")])
+    for task in stage_tasks(trace, alone):
+        carried = stand_ins(len(task.tokens), sample)
+        overlapping = bool(np.isin(task.tokens[:1], flowing).any())  # all tokens of a phase go one way
+        yield Batch((task.stage,), task.tokens[:, None], task.tokens, carried, overlapping=overlapping)
+    for number, segment in enumerate(parts):
+        if segment.way == "rounds":
             yield from pipelined_batches(trace, segment, number, sample)
 
 

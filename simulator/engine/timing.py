@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
 from simulator.arrays import Ints
-from simulator.config.chip import Schedule
+from simulator.config.chip import ChipConfig
+from simulator.engine.asynchronous import Flow, flow
 from simulator.engine.batch_result import STAGE_TIMES, BatchResult
 from simulator.engine.picoseconds import check_ps
 from simulator.engine.round_times import RoundTimes, SegmentTimes
@@ -22,15 +25,17 @@ PIPELINE = "pipeline"  # the row of `SimResult.stages` where all stages work at 
 class ScheduleTiming:
     """The segments of a trace one after another."""
 
-    def __init__(self, trace: Trace, schedule: Schedule) -> None:
+    def __init__(self, trace: Trace, chip: ChipConfig) -> None:
         self._trace, self._works = trace, at_work(trace)
-        self._segments = segments(trace, schedule.kind)
-        self._chunk = schedule.chunk
+        self._segments = segments(trace, chip)
+        self._chunk = chip.schedule.chunk
         self._parts = np.zeros((len(trace.stages), len(STAGE_TIMES), trace.n_tokens), np.int64)
         self._sampled = np.zeros((len(trace.stages), trace.n_tokens), np.int64)
         self._carried = np.zeros((len(trace.stages), trace.n_tokens), np.int64)
         self._row = {stage.stage_id: row for row, stage in enumerate(trace.stages)}
-        self._rounds = {i: RoundTimes(trace, s, self._works) for i, s in enumerate(self._segments) if s.pipelined}
+        self._rounds = {i: RoundTimes(trace, s, self._works) for i, s in enumerate(self._segments) if s.way == "rounds"}
+        self._flows: dict[int, Flow] = {}
+        self._cores: dict[int, Ints] = {}  # row -> cores that take part in an asynchronous stage
 
     def add(self, found: BatchResult) -> None:
         """Note the times of a batch."""
@@ -43,9 +48,14 @@ class ScheduleTiming:
             self._parts[row, part, tokens] = found.times[name] + found.sampled[name][stood_for(batch.carried)]
             self._sampled[row, tokens] += found.sampled[name]
         self._carried[row, tokens] = batch.carried
+        if batch.overlapping:
+            self._cores[row] = np.union1d(found.cores, self._cores.get(row, found.cores))
 
     def error_ps(self) -> float | None:
-        """Standard error of the total, ps; None where a sample is too small to say."""
+        """Standard error of the total, ps; None where a sample is too small to say.
+
+        In an asynchronous pipeline, whose stages overlap, the error of their sum is an upper bound.
+        """
         errors = [rounds.error_ps() for rounds in self._rounds.values()]
         found = np.unique(self._carried, axis=0, return_inverse=True)
         for at, carried in enumerate(found[0]):  # stages whose network is simulated for the same tokens
@@ -77,12 +87,14 @@ class ScheduleTiming:
         return pd.DataFrame(rows, columns=list(SPAN_COLUMNS))
 
     def stages(self) -> pd.DataFrame:
-        """See `SimResult.stages`: a row for the rounds in which all stages work at once, and one per stage alone."""
+        """See `SimResult.stages`: a row for a pipeline, in which all stages work at once, and one per stage alone."""
         rows = {}
-        if self._rounds:
-            rows[PIPELINE] = sum(rounds.parts().sum(axis=1) for rounds in self._rounds.values())
-        if len(self._rounds) < len(self._segments):
-            rows |= {stage_id: self._parts[row].sum(axis=1) for stage_id, row in self._row.items()}
+        if any(segment.way != "sequential" for segment in self._segments):
+            of_rounds = [rounds.parts().sum(axis=1) for rounds in self._rounds.values()]
+            rows[PIPELINE] = np.sum([*of_rounds, *(parts.sum(axis=1) for parts, _ in self._paths())], axis=0)
+        if alone := [segment.tokens for segment in self._segments if segment.way == "sequential"]:
+            tokens = np.concatenate(alone)
+            rows |= {stage_id: self._parts[row][:, tokens].sum(axis=1) for stage_id, row in self._row.items()}
         frame = pd.DataFrame([times.tolist() for times in rows.values()], columns=list(STAGE_TIMES))
         total = frame.sum(axis=1)
         frame.insert(0, "stage", list(rows))
@@ -90,29 +102,70 @@ class ScheduleTiming:
 
     def phase_ps(self) -> dict[str, int]:
         """Time in which the chip worked on tokens of each phase; adds up to the total."""
-        per_token = self._parts.sum(axis=(0, 1))
-        found: dict[str, int] = {
-            name: int(per_token[self._trace.phases == phase].sum()) for phase, name in enumerate(PHASES)
-        }
+        found: dict[str, int] = dict.fromkeys(PHASES, 0)
+        alone = [segment.tokens for segment in self._segments if segment.way == "sequential"]
+        taken = [(self._parts[:, :, tokens].sum(axis=(0, 1)), tokens) for tokens in alone]
+        for ps, tokens in [*taken, *((parts.sum(axis=0), tokens) for parts, tokens in self._paths())]:
+            for phase, name in enumerate(PHASES):
+                found[name] += int(ps[self._trace.phases[tokens] == phase].sum())
         for rounds in self._rounds.values():
-            for name, ps in rounds.phase_ps().items():
-                found[name] += ps
+            of_rounds = rounds.phase_ps()
+            for name in PHASES:
+                found[name] += of_rounds[name]
         return found
 
     def steady(self) -> Steady:
         """The pipeline while it is full, of the segment with most tokens; without one, the mean of all tokens."""
-        if not self._rounds:
-            n_tokens, error_ps = self._trace.n_tokens, self.error_ps()
+        pipelines = [i for i, segment in enumerate(self._segments) if segment.way != "sequential"]
+        error_ps = self.error_ps()
+        if not pipelines:
+            n_tokens = self._trace.n_tokens
             return Steady(self.total_ps() / n_tokens, None, None if error_ps is None else error_ps / n_tokens)
-        longest = max(self._rounds, key=lambda i: len(self._segments[i].tokens))
-        return self._rounds[longest].steady()
+        longest = max(pipelines, key=lambda i: len(self._segments[i].tokens))
+        if longest in self._rounds:
+            return self._rounds[longest].steady()
+        return self._flow(longest).steady(self._works[:, self._segments[longest].tokens], error_ps)
+
+    def overlapping_ps(self, n_cores: int) -> Ints:
+        """For how long a stage of an asynchronous pipeline that each core takes part in is under way, int64 [cores]."""
+        found = np.zeros(n_cores, np.int64)
+        rows_of: list[list[int]] = [[] for _ in range(n_cores)]
+        for row, cores in self._cores.items():
+            for core in cores.tolist():
+                rows_of[core].append(row)
+        flows = [self._flow(i) for i, segment in enumerate(self._segments) if segment.way == "asynchronous"]
+        of_rows = {rows: sum(of.under_way(rows) for of in flows) for rows in set(map(tuple, rows_of)) if rows}
+        for core, rows in enumerate(rows_of):
+            found[core] = of_rows.get(tuple(rows), 0)
+        return found
+
+    def _flow(self, number: int) -> Flow:
+        """The flow of an asynchronous segment; all batches have been added."""
+        if number not in self._flows:
+            segment = self._segments[number]
+            taken = self._parts[:, :, segment.tokens].sum(axis=1)
+            self._flows[number] = flow(self._trace, segment, self._works[:, segment.tokens], taken)
+        return self._flows[number]
+
+    def _paths(self) -> Iterator[tuple[Ints, Ints]]:
+        """Critical path of each asynchronous segment: parts of the times int64 [times, works], and tokens [works]."""
+        for number, segment in enumerate(self._segments):
+            if segment.way == "asynchronous":
+                stages, places = np.array(self._flow(number).path).T
+                tokens = segment.tokens[places]
+                yield self._parts[stages, :, tokens].T, tokens
 
     def _in_time(self) -> list[tuple[int, Segment, SegmentTimes]]:
         """When each segment starts, and its times."""
         found, now = [], 0
         for number, segment in enumerate(self._segments):
             rounds = self._rounds.get(number)
-            times = self._one_by_one(segment.tokens) if rounds is None else rounds.times()
+            if rounds is not None:
+                times = rounds.times()
+            elif segment.way == "asynchronous":
+                times = self._flow(number).times(list(self._row), segment, self._works[:, segment.tokens])
+            else:
+                times = self._one_by_one(segment.tokens)
             found.append((now, segment, times))
             now += times.total_ps
         return found

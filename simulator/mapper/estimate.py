@@ -88,6 +88,11 @@ def trace_total(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pi
     if not pipelined:
         found = estimate(mapped, works, model, pipelined)
         return found.interval_ps * trace.n_tokens, found.energy_pj * trace.n_tokens
+    if mapped.chip.sync.kind == "handshake":
+        found = estimate(mapped, works, model, pipelined)
+        total = found.latency_ps + (trace.n_tokens - 1) * found.interval_ps
+        static_pj = total * mapped.placement.n_chips * static_pj_per_ps(model)
+        return total, found.dynamic_pj * trace.n_tokens + static_pj
     entry = entry_rounds(trace)
     token_of = np.full(int(entry.max()) + len(costs), -1, np.int64)
     token_of[entry] = np.arange(trace.n_tokens)

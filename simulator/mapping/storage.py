@@ -15,7 +15,7 @@ from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.kv_cache_size import cache_bits, positions_held
 from simulator.mapping.placement import Placement
-from simulator.trace.trace import Trace
+from simulator.trace.trace import TIED, Trace
 from simulator.trace.trace_program import Op, Stage
 
 Store = Literal["memory", "sram", "dram", "auto"]  # auto only until it is settled
@@ -59,7 +59,16 @@ class Stored:
 def place_storage(trace: Trace, chip: ChipConfig, placement: Placement) -> tuple[Stored, ...]:
     """Everything that lies in memory beside weights, in program order, where `mapping` of the chip file puts it."""
     stored = [item for stage in trace.stages for item in _stored(stage, trace, chip)]
-    return tuple(_settled(stored, chip, placement))
+    settled = _settled(stored, chip, placement)
+    return tuple(_tied(settled) if trace.origin.get(TIED) is True else settled)
+
+
+def _tied(stored: Sequence[Stored]) -> list[Stored]:
+    """``stored`` with one table for embedding and head where both lie in DRAM; on cores each has its own."""
+    away = any(item.kind == "head" and item.store == "dram" for item in stored)
+    return [
+        replace(item, bits=0) if away and item.kind == "embedding" and item.store == "dram" else item for item in stored
+    ]
 
 
 def stores(stored: Sequence[Stored], trace: Trace) -> dict[str, Store]:

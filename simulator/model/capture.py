@@ -36,7 +36,7 @@ from simulator.model.weight_files import weight_files
 from simulator.outputs.names import as_name
 from simulator.trace.encoding import Encoding
 from simulator.trace.stats import stats_by_kind, trace_stats
-from simulator.trace.trace import Trace
+from simulator.trace.trace import TIED, Trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,6 +153,8 @@ def capture(
     quality = {"float": float_perplexity, "spiking": spiking_perplexity}
     origin = {"model": model_name} | _origin(weight_files(model).sha256(), text, settled, quality)
     origin |= {"clipped": dict(run.n_clipped), "protocol": PASSAGES.stated(tokenizer, config)}
+    if checkpoint.config.tie_word_embeddings:
+        origin |= {TIED: True}
     if options.ignored_keys:
         origin |= {"ignored_config_keys": list(options.ignored_keys)}
     if decode is not None:

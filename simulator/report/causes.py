@@ -103,7 +103,8 @@ def _schedule_levers(run: Run) -> list[Lever]:
     if not pipelined(run) and prompts > 1:
         slowest = float(stage_load(run)["time_ps"].max())
         found.append(Lever("--schedule auto", (1 - slowest / total) * prompts / run.n_tokens))
-    if run.mapping is None and pipelined(run):
+    tried = any(warning.startswith("mapping auto") for warning in run.all_warnings)
+    if run.mapping is None and not tried and pipelined(run):
         found.append(Lever("--mapping auto", 1 - run.time_util_mean))  # all cores busy all the time: the most it can do
     return found
 
@@ -132,7 +133,7 @@ def _part_levers(run: Run) -> list[Lever]:
         found.append(Lever(f"--set {twice[unit]}{kept}", halved))
     if not chip.noc.multicast:
         found.append(Lever("--set noc.multicast=true", links))
-    if chip.sync.kind == "barrier":
+    if chip.sync.kind == "barrier" and shares["barrier"] == max(shares.values()):
         found.append(Lever("--sync handshake", _waiting(run)))
     return found
 

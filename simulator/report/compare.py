@@ -62,14 +62,15 @@ def read_reports(folders: list[Path]) -> list[Finished]:
     """
     if len(folders) < 2:
         raise OutputError(f"compare: found {len(folders)} report, expected two or more")
-    found = [_read(folder) for folder in folders]
+    found = [read_finished(folder) for folder in folders]
     labels = [report.label for report in found]
     if len(set(labels)) == len(labels):
         return found
     return [Finished(f"{x.label} ({x.folder})", x.folder, x.result, x.chip, x.ledger, x.stages) for x in found]
 
 
-def _read(folder: Path) -> Finished:
+def read_finished(folder: Path) -> Finished:
+    """Read one finished report; raises OutputError for a folder without a whole one."""
     result = read_result(folder)
     if result["trace"]["tokens"] < 1:
         raise damaged(folder / RESULT, "trace.tokens: found 0, expected at least 1")

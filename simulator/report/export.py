@@ -14,6 +14,7 @@ from simulator.outputs.csv_text import csv_text
 from simulator.outputs.output_file import FIGURES, TEXT, replaced_whole
 from simulator.report.cells import as_cells
 from simulator.report.figures.style import pdf_bytes, png_bytes, svg_text
+from simulator.report.latex_text import escape_latex
 from simulator.report.run import Run
 from simulator.report.tables import assumption_table, comparison_table, consumer_table, stage_table
 
@@ -24,8 +25,6 @@ FIGURE_FORMATS: Mapping[str, Callable[[Figure], bytes]] = {
     ".png": png_bytes,
     ".pdf": pdf_bytes,
 }
-_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-_LATEX |= {letter: f"\\{letter}" for letter in "&%$#_{}"}
 
 
 def save_figure(figure: Figure, path: Path | str) -> Path:
@@ -82,13 +81,7 @@ def latex_table(frame: pd.DataFrame) -> str:
 
 
 def _latex_row(cells: tuple[str, ...]) -> str:
-    return " & ".join(_latex(cell) for cell in cells) + r" \\"
-
-
-def _latex(text: str) -> str:
-    """``text`` with the letters that LaTeX reads as commands written out."""
-    escaped = "".join(_LATEX.get(letter, letter) for letter in text)
-    return escaped.replace("µ", r"\textmu{}").replace("\u202f", r"\,").replace("÷", r"$\div$").replace("–", "--")
+    return " & ".join(escape_latex(cell) for cell in cells) + r" \\"
 
 
 def _known(formats: Mapping[str, Writer], file: Path) -> Writer:

@@ -14,6 +14,7 @@ from simulator.energy.thresholds import THRESHOLDS
 from simulator.errors import ConservationError, OutputError
 from simulator.mapping.fit import storage_frame, storage_summary
 from simulator.report.analytic import analytic_table, threshold_sources, thresholds_finding
+from simulator.report.band_finding import band_finding
 from simulator.report.cells import as_cells
 from simulator.report.figures import FIGURES, DrawnFigure, draw_figures, save_figures
 from simulator.report.format import format_energy, format_power, format_ratio, format_share, format_time
@@ -58,6 +59,7 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         thresholds=as_cells(_thresholds(run)),
         thresholds_finding=thresholds_finding(analytic_table(run)),
         threshold_sources=threshold_sources(),
+        band_finding=band_finding(run),
         units=as_cells(unit_table(run)),
         units_finding=unit_finding(run),
         layers=as_cells(_layers(run)),

@@ -13,6 +13,7 @@ from simulator.energy.cmos45 import Cmos45
 from simulator.energy.uncertainty import TOTAL, Uncertainty
 from simulator.engine.service import service
 from simulator.report.analytic import analytic_dict
+from simulator.report.ledger_kinds import by_kind
 from simulator.report.run import DenseTwin, Run
 from simulator.report.run_manifest import chip_sha256
 from simulator.report.sampling_error import sampling_dict
@@ -33,8 +34,8 @@ def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | N
     Energies are float pJ, times int ps (per token: float ps, the mean), shares in [0, 1], sizes bytes; null is a rate
     over no time. ``energy.cmos45`` shows the precision chosen (fp32 is what most papers print), its ``precisions`` all.
     Only ``elapsed`` (seconds of this machine) differs between two runs of the same inputs. Without ``bands`` it has no
-    ``energy.uncertainty``, whose draws take several times as long as everything else. ``unpriced`` is the
-    `unpriced_dict` of a run that differs from this one in prices alone; it is made anew where none is given.
+    ``energy.uncertainty``, whose draws take several times as long as all else, and no ``energy.by_kind``. ``unpriced``
+    is the `unpriced_dict` of a run that differs from this one in prices alone; it is made anew where none is given.
     """
     same = unpriced_dict(run) if unpriced is None else unpriced
     return {
@@ -137,7 +138,7 @@ def _energy(run: Run, bands: bool) -> dict[str, Any]:
         "by_component": _floats(ledger.by_component()),
         "by_grade": _floats(ledger.by_grade()),
         "share_by_grade": ledger.grade_shares(),
-        **({"uncertainty": _uncertainty(run.uncertainty)} if bands else {}),
+        **({"uncertainty": _uncertainty(run.uncertainty), "by_kind": by_kind(ledger)} if bands else {}),
         "cmos45": _cmos45(run.op_count, run.cmos45),
         "dense_twin": None if run.dense is None else _dense(run.dense, run.chip),
     }

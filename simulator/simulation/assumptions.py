@@ -119,6 +119,12 @@ def _order_of_tokens(chip: ChipConfig) -> tuple[str, ...]:
     """What the schedule takes for granted."""
     if chip.schedule.kind != "sequential":
         which = "tokens" if chip.schedule.kind == "pipelined" else "prompts (not generated tokens)"
+        if chip.sync.kind == "handshake":
+            return (
+                f"{which} are pipelined without barriers: a stage starts a token when its inputs are there and the"
+                " next stage has taken the token before; stages are assumed not to wait for each other on links or in"
+                " DRAM, a lower bound",
+            )
         return (f"{which} are pipelined: a round takes as long as the slowest of its stages",)
     if chip.schedule.chunk > 1:
         return (f"prompts pass each stage in chunks of {chip.schedule.chunk} tokens, one chunk at a time",)

@@ -113,18 +113,28 @@ def run_request(request: SimulateRequest, progress: ProgressLine) -> Simulated:
     check_place(folder, request.force)
     if request.timeline is not None:
         check_writable_file(request.timeline, TIMELINE, inputs=(find_trace(request.trace), Path(request.chip)))
-    mapping = _mapping(request, trace)
-    if isinstance(mapping, MappingFile) and mapping.schedule is not None and not _names_schedule(request):
-        chip = load_chip(request.chip, [*request.overrides, f"schedule.kind={mapping.schedule}"])
-    twin = twin_of(chip, request.dense_twin)
-    progress.say(f"{trace} on {chip.name}; the first run on a machine compiles the kernels")
-    run = _simulated(request, chip, trace, twin, mapping, progress)
+    run = _mapped_and_simulated(request, chip, trace, progress)
     if request.timeline is not None and (left_out := write_timeline(run, request.timeline)):
         progress.say(f"{request.timeline}: {left_out} slices beyond the first {SLICES_MAX} are left out")
     verified = _verified(run, request.verify)
     progress.say("writing the report")
     write_report(run, folder, writers=_writers(request), force=request.force)
     return Simulated(run, folder, verified)
+
+
+def run_again(request: SimulateRequest, progress: ProgressLine) -> Run:
+    """Map, simulate and price as `run_request` does, and write nothing."""
+    return _mapped_and_simulated(request, load_chip(request.chip, list(request.overrides)), _trace(request), progress)
+
+
+def _mapped_and_simulated(request: SimulateRequest, chip: ChipConfig, trace: Trace, progress: ProgressLine) -> Run:
+    """The run of a request, its chip and trace read."""
+    mapping = _mapping(request, trace)
+    if isinstance(mapping, MappingFile) and mapping.schedule is not None and not _names_schedule(request):
+        chip = load_chip(request.chip, [*request.overrides, f"schedule.kind={mapping.schedule}"])
+    twin = twin_of(chip, request.dense_twin)
+    progress.say(f"{trace} on {chip.name}; the first run on a machine compiles the kernels")
+    return _simulated(request, chip, trace, twin, mapping, progress)
 
 
 def parse_sample_tokens(text: str) -> int | Literal["auto", "all"]:

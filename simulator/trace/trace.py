@@ -21,6 +21,9 @@ PHASES: tuple[Phase, ...] = get_args(Phase)  # a token's phase is stored as its 
 DECODE = PHASES.index("decode")
 
 
+TIED = "tied_embedding"  # in the origin of a trace: the model's head is its embedding
+
+
 @dataclass(frozen=True, eq=False)  # arrays have no truth value; two traces are equal when their content hashes are
 class Trace:
     """A captured (or synthetic) run: its program and the spike counts of every stream and token.

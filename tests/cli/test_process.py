@@ -13,7 +13,8 @@ import pytest
 from program import run_program
 
 COMMANDS = (
-    *("simulate", "report", "explain", "compare", "capture", "perplexity", "calibrate", "synthesize"),
+    *("simulate", "report", "explain", "compare", "paper", "check"),
+    *("capture", "perplexity", "calibrate", "synthesize"),
     *(
         "import-nir",
         "fit",
@@ -24,6 +25,7 @@ COMMANDS = (
         "rerun",
         "claims",
         "defend",
+        "band",
         "export-ert",
         "import-ert",
         "breakeven",

@@ -27,7 +27,7 @@ SETTINGS = {
     "multicast": ("loihi-like", "noc.multicast=true"),
     "handshake": ("sdllm-asic-45nm", "sync.kind=handshake"),
     "pipelined": ("sdllm-asic-45nm", "schedule.kind=pipelined"),
-    "estimate": ("sdllm-asic-45nm", "noc.model=estimate"),
+    "estimate": ("sdllm-asic-45nm", "noc.model=estimate", "noc.cycle.value=1 ps"),
     "ideal": ("sdllm-asic-45nm", "noc.model=ideal"),
     "channels": ("sdllm-asic-45nm", "noc.router=V"),
     "torus": ("sdllm-asic-45nm", "noc.topology=torus"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.compiled import subroutine
+from simulator.compiled import step, subroutine
 from simulator.engine.kernels.closed_form_workspace import ClosedWorkspace
 from simulator.engine.kernels.flit import signed
 from simulator.engine.kernels.mesh_workspace import EJECT, FAMILY_N, FAMILY_R, FAMILY_V, LINK_CYCLES
@@ -17,29 +17,43 @@ MOST_BUSY = 0.95
 def port_waiting(o: int, window: int, closed: ClosedWorkspace) -> float:
     """Mean waiting for an output while it serves other inputs."""
     work, packets, moved = closed.work, closed.packets, closed.moved
-    all_work = most = 0.0
+    all_work = 0.0
     all_packets = 0
     for i in range(INPUTS):
         all_work += work[o << 3 | i]
-        most = max(most, work[o << 3 | i])
         all_packets += packets[o << 3 | i]
     service = all_work / all_packets
     rho = all_work / window
-    scale = MOST_BUSY / rho if rho > MOST_BUSY else 1.0
+    free = rho - spared(o, closed) / window
+    scale = MOST_BUSY / free if free > MOST_BUSY else 1.0
     squares = 0.0
     for i in range(INPUTS):
         rho_i = work[o << 3 | i] / window * scale
         squares += rho_i * rho_i
     rho = rho * scale
-    waiting = service * (rho * rho - squares) / (2.0 * rho * (1.0 - rho))
+    free = free * scale
+    waiting = service * (rho * rho - squares) / (2.0 * rho * (1.0 - free))
     local = packets[o << 3 | SOURCE_INPUT]
     if closed.family != FAMILY_V and local > 0:
         size = moved[o << 3 | SOURCE_INPUT] / local
         if service > size:
             share = local / all_packets
             rate = local / window * scale
-            waiting += share * rate * (service - size) * (service - size) / (2.0 * (1.0 - rho))
-    return waiting + max(0.0, all_work - max(most, float(window))) / 2.0
+            waiting += share * rate * (service - size) * (service - size) / (2.0 * (1.0 - free))
+    return waiting
+
+
+@step
+def spared(o: int, closed: ClosedWorkspace) -> float:
+    """Cycles in which an output of an R router is free although a packet of the next input is on its way to it."""
+    if closed.family != FAMILY_R:
+        return 0.0
+    packets = 0
+    squares = 0.0
+    for i in range(INPUTS):
+        packets += closed.packets[o << 3 | i]
+        squares += float(closed.packets[o << 3 | i]) * closed.packets[o << 3 | i]
+    return packets - squares / packets
 
 
 @subroutine
@@ -76,13 +90,14 @@ def source_waiting(source: int, window: int, closed: ClosedWorkspace) -> float:
 
 @subroutine
 def find_peak(n_touched: int, window: int, closed: ClosedWorkspace) -> None:
-    """Raise the peak to the highest load of an output."""
+    """Raise the peak to the highest load of an output, and note which one it is."""
     for k in range(n_touched):
         o = closed.touched[k] >> 3
-        load = 0.0
+        load = -spared(o, closed) / window
         for i in range(INPUTS):
             load += closed.work[o << 3 | i] / window
-        closed.peak[0] = max(closed.peak[0], load)
+        if load > closed.peak[0]:
+            closed.peak[0], closed.peak[1] = load, o
 
 
 @subroutine

@@ -41,7 +41,7 @@ class ClosedWorkspace(NamedTuple):
     touched
         Pairs in use.
     peak
-        Highest load found so far, over all calls: of an output, or of a FIFO and what blocks it.
+        Highest load of an output found so far, over all calls, and the port that has it.
     """
 
     estimate: bool
@@ -98,5 +98,5 @@ def closed_workspace(
         first_grant=ints(8),
         waiting=np.full(n * 64, -1.0),
         touched=ints(25),
-        peak=np.zeros(1),
+        peak=np.zeros(2),
     )

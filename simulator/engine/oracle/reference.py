@@ -22,13 +22,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from simulator.engine.oracle import reference_handshake
 from simulator.engine.oracle.reference_cores import Event, ReferenceCores, ReferenceResult
+from simulator.engine.oracle.reference_flow import Spans, flow
 from simulator.engine.oracle.reference_network import Delivery, Packet
 from simulator.engine.oracle.reference_ops import Work, dram_ps, op_ps, op_work
-from simulator.engine.oracle.reference_schedule import Active, chunk_of, rounds, works
+from simulator.engine.oracle.reference_schedule import Active, chunk_of, ways, works
 from simulator.engine.oracle.reference_storage import channel_ps, store_of, touches
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
@@ -37,25 +38,50 @@ from simulator.trace.trace_program import Stage
 
 def reference_simulate(mapped: Mapped) -> ReferenceResult:
     """Replay a mapped trace round by round; slow, for small cases."""
-    trace, oracle = mapped.trace, _Oracle(mapped)
-    found, now = oracle.found, 0
-    for active in rounds(trace, mapped.chip.schedule):
-        before = found.counts["chip", "sync", "barrier"]
-        ended = now + oracle.round(active)
-        barriers = found.counts["chip", "sync", "barrier"] - before
-        for core in oracle.taking_part([stage for stage, _ in active]):
-            found.active_ps[core] += ended - now
-            found.barrier_ps[core] += barriers * oracle.barrier_ps()
-        for _, token in active:
-            found.start_ps.setdefault(token, now)
-            found.end_ps[token] = ended  # of the last stage that works on it
-        now = ended
+    oracle, now = _Oracle(mapped), 0
+    found = oracle.found
+    for tokens, rounds, overlap in ways(mapped.trace, mapped.chip):
+        taken = [oracle.counted_round(active, overlap) for active in rounds]
+        if overlap:
+            of_stages = {(stage.stage_id, token): ps for [(stage, token)], ps in zip(rounds, taken, strict=True)}
+            spans = flow(mapped.trace, tokens, of_stages)
+            at = [(token, *spans[stage.stage_id, token]) for [(stage, token)] in rounds]
+            oracle.under_way(spans)
+        else:
+            edges = list(accumulate(taken, initial=0))
+            at = [(token, edges[i], edges[i + 1]) for i, active in enumerate(rounds) for _, token in active]
+        for token, start, end in at:
+            found.start_ps.setdefault(token, now + start)
+            found.end_ps[token] = now + end  # of the last stage that works on it
+        now += max(end for _, _, end in at)
     found.stall_ps = oracle.network.stall_ps
     return found
 
 
 class _Oracle(ReferenceCores):
     """The steps of a round, on the cores and their network."""
+
+    def under_way(self, spans: Spans) -> None:
+        """For how long any of the stages that each core takes part in is under way; stages may overlap."""
+        of_core: dict[int, list[tuple[int, int]]] = {}
+        for (stage_id, _), span in spans.items():
+            for core in self.taking_part([next(s for s in self.trace.stages if s.stage_id == stage_id)]):
+                of_core.setdefault(core, []).append(span)
+        for core, of_stages in of_core.items():
+            reached = 0
+            for start, end in sorted(of_stages):
+                self.found.active_ps[core] += max(0, end - max(start, reached))
+                reached = max(reached, end)
+
+    def counted_round(self, active: Active, overlap: bool) -> int:
+        """A round, and for how long the cores of its stages take part in it, unless rounds overlap; returns the ps."""
+        before = self.found.counts["chip", "sync", "barrier"]
+        taken = self.round(active)
+        barriers = self.found.counts["chip", "sync", "barrier"] - before
+        for core in self.taking_part([stage for stage, _ in active]):
+            self.found.active_ps[core] += 0 if overlap else taken
+            self.found.barrier_ps[core] += barriers * self.barrier_ps()
+        return taken
 
     def round(self, active: Active) -> int:
         """All steps of the stages at work, each on its token; returns the time in ps."""

@@ -13,14 +13,18 @@ sends one flit after another.
 All loads are averages over the cycles in which packets join, so it describes steady traffic, and bursts badly. With S
 the cycles a packet keeps a port busy, rho_i the share of time that input i keeps it busy, rho the sum of these:
 
-- an output: S (rho^2 - sum rho_i^2) / (2 rho (1 - rho)), for packets of one input come one after another already;
+- an output: S (rho^2 - sum rho_i^2) / (2 rho (1 - rho)), for packets of one input come one after another already. In an
+  R router an input is busy s + 2 cycles with a packet, an output s + 1, and s + 2 where the next packet comes from the
+  same input: the 1 - rho of its terms has S = s + 1 + sum f_i^2 in it, f_i the share of input i in the packets, while
+  packets wait for one another by the s + 2 of their inputs;
 - an output of a router that is slower than its source: packets of the source come at any distance, so they also wait
   for one another, lambda^2 (S - s)^2 / (2 lambda_all (1 - rho)) on average with lambda packets of s flits a cycle;
 - the queue of a source: rho (s - 1) / (2 (1 - rho)) with rho flits per cycle, packets joining at most one in a cycle;
 - a FIFO: a packet waits while the head waits for another output, sum over these of lambda W (S + W), over 1 - lambda
   (s + W), W the mean waiting for an output. Routers with virtual channels have no such term.
 
-Where a port has more to do than there are cycles, half of the excess is added: its queue grows all the time.
+Above a load of 0.95 all terms stay as they are there. A run with an output above 0.9 is refused
+(`simulator.engine.engine`): queues grow all the time there, which no mean of steady traffic describes.
 
 Times are kept in ticks of 1/1024 cycle; sums run in the order of the packets, then along each way.
 """
@@ -39,7 +43,8 @@ from simulator.engine.oracle.reference_topology import LOCAL, Port, ReferenceTop
 TICKS = 1024  # per cycle
 HOP_CYCLES = {"P": 3, "N": 4, "R": 5, "V": 4}
 CREDIT_LOOP_CYCLES = {"P": 6, "N": 7, "R": 8, "V": 7}
-BUSY_BEYOND_FLITS = {"P": 0, "N": 1, "R": 2, "V": 0}  # cycles of an output per packet, README of the reference data
+# Cycles per packet beyond its flits, README of the reference data: of an output, of an input where it is R.
+BUSY_BEYOND_FLITS = {"P": 0, "N": 1, "R": 2, "V": 0}
 CHANNELS = {"P": 1, "N": 1, "R": 1, "V": 4}
 MOST_BUSY = 0.95  # beyond it the formulas of steady traffic lose their meaning
 
@@ -160,20 +165,28 @@ class ReferenceClosed:
         """Mean waiting for an output while it serves other inputs."""
         work = [self.work.get((*port, input_), 0.0) for input_ in range(PORTS)]
         packets = [self.packets[(*port, input_)] for input_ in range(PORTS)]
-        all_work, all_packets, most = sum_of(work), sum(packets), max(work)
+        all_work, all_packets = sum_of(work), sum(packets)
         service = all_work / all_packets
         rho = all_work / self.window
-        scale = MOST_BUSY / rho if rho > MOST_BUSY else 1.0
+        busy = rho - self.spared(port) / self.window
+        scale = MOST_BUSY / busy if busy > MOST_BUSY else 1.0
         rho_i = [w / self.window * scale for w in work]
-        rho = rho * scale
-        waiting = service * (rho * rho - sum_of([r * r for r in rho_i])) / (2.0 * rho * (1.0 - rho))
+        rho, busy = rho * scale, busy * scale
+        waiting = service * (rho * rho - sum_of([r * r for r in rho_i])) / (2.0 * rho * (1.0 - busy))
         if self.family != "V" and packets[LOCAL]:
             size = self.moved[(*port, LOCAL)] / packets[LOCAL]
             if service > size:
                 share = packets[LOCAL] / all_packets
                 rate = packets[LOCAL] / self.window * scale
-                waiting += share * rate * (service - size) * (service - size) / (2.0 * (1.0 - rho))
-        return waiting + max(0.0, all_work - max(most, float(self.window))) / 2.0
+                waiting += share * rate * (service - size) * (service - size) / (2.0 * (1.0 - busy))
+        return waiting
+
+    def spared(self, port: Port) -> float:
+        """Cycles in which an output of an R router is free again before its input would be: 1 - sum f_i^2 a packet."""
+        if self.family != "R":
+            return 0.0
+        packets = [self.packets[(*port, input_)] for input_ in range(PORTS)]
+        return sum(packets) - sum_of([float(n) * n for n in packets]) / sum(packets)
 
     def fifo_waiting(self, pair: Pair) -> float:
         """Mean waiting in a FIFO for heads that want another output."""

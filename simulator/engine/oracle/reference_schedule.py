@@ -5,24 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from simulator.config.chip import Schedule
+from simulator.config.chip import ChipConfig
 from simulator.trace.trace import PHASES, Trace
 from simulator.trace.trace_program import Stage
 
 Active = list[tuple[Stage, int]]  # stages at work, each with its token
 
 
-def rounds(trace: Trace, schedule: Schedule) -> Iterator[Active]:
-    """The stages at work, round by round, until every token has passed them all."""
-    everything = list(range(trace.n_tokens))
+def ways(trace: Trace, chip: ChipConfig) -> Iterator[tuple[list[int], list[Active], bool]]:
+    """Tokens that follow one another in one way, their rounds, and whether these overlap (`reference_flow`)."""
+    schedule, everything = chip.schedule, list(range(trace.n_tokens))
     if schedule.kind == "sequential":
-        yield from sequential(trace, schedule.chunk)
+        yield everything, list(sequential(trace, schedule.chunk)), False
     elif schedule.kind == "pipelined":
-        yield from pipelined(trace, everything)
+        yield in_a_pipeline(trace, everything, chip)
     else:
         for is_decoded, run in groupby(everything, key=lambda token: decoded(trace, token)):
             tokens = list(run)
-            yield from one_by_one(trace, tokens) if is_decoded else pipelined(trace, tokens)
+            alone = tokens, list(one_by_one(trace, tokens)), False
+            yield alone if is_decoded else in_a_pipeline(trace, tokens, chip)
+
+
+def in_a_pipeline(trace: Trace, tokens: list[int], chip: ChipConfig) -> tuple[list[int], list[Active], bool]:
+    """In rounds that barriers close, or, where the chip has none, each stage when it can."""
+    if chip.sync.kind == "handshake":
+        return tokens, list(one_by_one(trace, tokens)), True
+    return tokens, list(pipelined(trace, tokens)), False
 
 
 def one_by_one(trace: Trace, tokens: list[int]) -> Iterator[Active]:

@@ -372,3 +372,19 @@ def test_how_many_homes_hold_what_one_does_not():
     found = fits_at(stored, trace, chip)
     assert found[CACHE] == 2
     assert set(found) == {op.op_id for op in trace.ops if op.kind in ("kv_cache", "qk", "pv")}
+
+
+@pytest.mark.parametrize(
+    ("places", "tables"), [(("dram", "dram"), 1), (("memory", "dram"), 2), (("memory", "memory"), 2)]
+)
+def test_a_tied_embedding_and_the_head_are_one_table_in_dram(places, tables):
+    """16 values x 24 tokens of 8 bits for each; on cores the embedding and the head lie on cores of their own."""
+    trace = make_trace(n_blocks=1, n_tokens=1)
+    row = Op("embedding", "embedding", {"memory.read": (128, 0)})
+    first = replace(trace.stages[0], ops=("embedding", *trace.stages[0].ops))
+    trace = replace(trace, ops=(row, *trace.ops), stages=(first, *trace.stages[1:]))
+    chip = dram_chip({"embedding": places[0], "head": places[1]})
+    for origin, n in ((trace.origin, 2), ({**trace.origin, "tied_embedding": True}, tables)):
+        stored = map_trace(replace(trace, origin=origin), chip).stored
+        assert sum(item.bits for item in stored if item.kind in ("embedding", "head")) == n * 16 * 24 * 8
+        assert [item.store for item in stored if item.kind in ("embedding", "head")] == list(places)

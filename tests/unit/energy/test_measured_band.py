@@ -1,0 +1,50 @@
+"""Published joules per token, and where a run lies among them."""
+
+import pytest
+
+from simulator.energy.measured_band import Placed, band_sentence, band_table, points
+
+SHARES = {"synapse": 0.7, "static": 0.2, "noc": 0.1}
+
+
+def decode(params, joule):
+    return Placed(params, params, joule, "decode")
+
+
+def test_twenty_points_with_scope_grade_and_source():
+    assert len(points()) == 20
+    assert {point.phase for point in points()} == {"prefill", "decode"}
+    assert all(point.source and point.scope for point in points())
+
+
+def test_published_numbers_by_hand():
+    """NorthPole: 672 W / 28,356 tokens/s = 23.7 mJ; 3e9 parameters: 7.9 pJ each. ISSCC: DRAM and ReRAM bytes."""
+    northpole = next(point for point in points() if point.machine.startswith("NorthPole"))
+    assert northpole.joule == pytest.approx(672 / 28_356, rel=1e-3)
+    assert northpole.joule / northpole.params * 1e12 == pytest.approx(7.9, abs=0.05)
+    seven = next(p for p in points() if p.machine.startswith("HKUST") and p.model == "LLaMA-2-7B")
+    assert seven.moved_bytes == pytest.approx((663.7 + 43.2) * 1e6)
+
+
+def test_a_run_below_every_machine_of_its_size_is_told_with_what_it_rests_on():
+    sentence = band_sentence(decode(3e9, 3e9 * 0.5e-12), SHARES)
+    assert "0.5 pJ per parameter and token (decode) is below every measured machine of its size by" in sentence
+    assert "its energy is synapse 70% and static 20%" in sentence
+
+
+def test_a_run_within_and_above():
+    assert "is within the" in band_sentence(decode(1e9, 0.03), SHARES)
+    assert "is above, by" in band_sentence(decode(1e9, 3.0), SHARES)
+
+
+def test_a_model_smaller_than_all_is_not_compared_with_larger_ones():
+    sentence = band_sentence(decode(1e6, 1e-6), SHARES)
+    assert "no published machine runs a model within 4x of 1e+06 parameters" in sentence
+
+
+def test_the_table_holds_the_run_by_its_size():
+    table = band_table(decode(2e9, 0.02))
+    assert table["params_m"].is_monotonic_increasing
+    assert (table["machine"] == "this run").sum() == 1
+    row = table[table["machine"] == "this run"].iloc[0]
+    assert row["pj_per_param"] == pytest.approx(10.0)
