@@ -65,7 +65,8 @@ def cost_table(works: Sequence[StageWork], model: CostModel, own: Mapped, pipeli
     token, energy, cores, vector = (np.full(shape, NEVER) for _ in range(4))
     barriers, parts, steps = np.zeros(shape), np.full((*shape, 4), NEVER), np.full((*shape, n_steps), NEVER)
     for s, (work, some) in enumerate(zip(works, found, strict=True)):
-        cost, n = model.cost(work, some, own.placement.n_chips), len(some)
+        spikes = _typical(work, len(works)) if pipelined else None
+        cost, n = model.cost(work, some, own.placement.n_chips, spikes), len(some)
         token[s, :n], energy[s, :n], cores[s, :n] = cost.token_ps, cost.energy_pj, cost.cores
         barriers[s, :n], vector[s, :n] = cost.barriers, _of_ops(cost.vector_ps, pipelined)
         parts[s, :n] = np.stack([cost.collect_ps, cost.exchange_ps, cost.soma_ps, cost.reduce_ps], axis=1)
@@ -85,6 +86,12 @@ def candidates_of(work: StageWork, chip: ChipConfig, own: Mapped) -> Candidates:
         min(ceil_div(bits, bound), work.stage.width),
     )
     return candidates(work.stage, work.layers, least, chip)
+
+
+def _typical(work: StageWork, n_stages: int) -> Floats:
+    """Spikes of a timestep that set the round of a pipeline, float64 [1, T]: of its stages the most are at work."""
+    most: Floats = np.quantile(work.spikes, 1 - 1 / n_stages, axis=0, keepdims=True)
+    return most
 
 
 def _of_ops(vector_ps: Floats, pipelined: bool) -> Floats:

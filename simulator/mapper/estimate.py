@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,9 @@ from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Placement
 from simulator.mapping.traffic import flits_per_spike
 
+_NONE: Ints = np.zeros(0, np.int64)
+_from, _to, _values = (attrgetter(name) for name in ("from_core", "to_core", "values"))
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -34,8 +39,13 @@ class Estimate:
         From the first stage to the last.
     interval_ps
         From one token to the next: the latency in a sequential schedule, the round of a full pipeline otherwise.
+    seldom_ps
+        What stages add in a pipeline that work on less than half of the tokens, as a head does: their time over all
+        tokens. No round of a full pipeline waits for them.
     dynamic_pj, static_pj
         Energy of a token; static power over the interval, whole chips.
+    seldom_pj
+        Static energy of ``seldom_ps``.
     n_chips, cores
         Hardware in use.
     stage_ps
@@ -44,36 +54,51 @@ class Estimate:
 
     latency_ps: float
     interval_ps: float
+    seldom_ps: float
     dynamic_pj: float
     static_pj: float
+    seldom_pj: float
     n_chips: int
     cores: int
     stage_ps: tuple[float, ...]
 
     @property
     def energy_pj(self) -> float:
-        """Energy of a token, pJ."""
+        """Energy of a token while the chip is full, pJ."""
         return self.dynamic_pj + self.static_pj
+
+    @property
+    def prompt_pj(self) -> float:
+        """Energy of a token of a long prompt, pJ: with its part of the stages that work seldom."""
+        return self.energy_pj + self.seldom_pj
 
 
 def estimate(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipelined: bool) -> Estimate:
     """Closed form of one token of ``mapped``, whose tokens are those of ``works``, or evenly sampled by these."""
     placement, chip = mapped.placement, mapped.chip
-    costs = [_placed_cost(work, mapped, model) for work in works]
+    placed_costs = [_placed_cost(work, mapped, model) for work in works]
+    costs = [placed_cost.cost for placed_cost in placed_costs]
     share = np.array([work.share for work in works])
     barrier = _barrier_ps(mapped)
     stage_ps = np.array([float(c.token_ps[0]) + int(c.barriers[0]) * barrier for c in costs])
     latency = float(stage_ps @ share)
-    interval = latency
+    interval, seldom = latency, 0.0
     if pipelined:
-        lockstep = chip.sync.kind == "barrier"
-        n = mapped.trace.n_tokens
-        interval = steady_ps(costs, share, barrier, n) if lockstep else float((stage_ps * share).max())
+        often = share >= 0.5
+        seldom = float((stage_ps * share)[~often].sum())
+        if chip.sync.kind == "barrier":
+            shared = _shared_links_ps(placed_costs, chip, placement)
+            interval = steady_ps(costs, share, barrier, mapped.trace.n_tokens, shared)
+        else:
+            interval = float(stage_ps[often].max())
+    watts = placement.n_chips * static_pj_per_ps(model)
     return Estimate(
         latency_ps=latency,
         interval_ps=interval,
+        seldom_ps=seldom,
         dynamic_pj=_dynamic_pj(costs, share) + _barriers(costs, share, pipelined, chip) * model.prices["sync.barrier"],
-        static_pj=interval * placement.n_chips * static_pj_per_ps(model),
+        static_pj=interval * watts,
+        seldom_pj=seldom * watts,
         n_chips=placement.n_chips,
         cores=len({block.core for block in placement.blocks}),
         stage_ps=tuple(stage_ps.tolist()),
@@ -83,7 +108,8 @@ def estimate(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipel
 def trace_total(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipelined: bool) -> tuple[float, float]:
     """Closed form of the whole trace, filling and draining of a pipeline included: ps, pJ."""
     trace = mapped.trace
-    costs = [_placed_cost(work, mapped, model) for work in works]
+    placed_costs = [_placed_cost(work, mapped, model) for work in works]
+    costs = [placed_cost.cost for placed_cost in placed_costs]
     share, barrier = np.array([work.share for work in works]), _barrier_ps(mapped)
     if not pipelined:
         found = estimate(mapped, works, model, pipelined)
@@ -99,7 +125,8 @@ def trace_total(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pi
     at = np.arange(len(token_of))[:, None] - np.arange(len(costs))
     tokens = np.where(at >= 0, token_of[np.maximum(at, 0)], -1)
     at_work = [_among(trace.works(work.stage), of_stage) for work, of_stage in zip(works, tokens.T, strict=True)]
-    rounds = round_ps(costs, barrier, np.column_stack(at_work))
+    shared = _shared_links_ps(placed_costs, mapped.chip, mapped.placement)
+    rounds = round_ps(costs, barrier, np.column_stack(at_work), shared)
     total = float(rounds.sum())
     barriers = _barriers(costs, share, pipelined, mapped.chip) * len(rounds)
     energy = _dynamic_pj(costs, share) * trace.n_tokens + barriers * model.prices["sync.barrier"]
@@ -136,22 +163,35 @@ def _barriers(costs: Sequence[StageCost], share: Floats, pipelined: bool, chip: 
     return float(each.max() if pipelined else each @ share)
 
 
-def steady_ps(costs: Sequence[StageCost], share: Floats, barrier: float, n_whole: int) -> float:
+def _shared_links_ps(placed_costs: Sequence[PlacedCost], chip: ChipConfig, placement: Placement) -> float:
+    """Time of the links between chips for the values that all stages of a round collect at once."""
+    if chip.noc.chip_link is None:
+        return 0.0
+    leave, reach, values = (np.concatenate([each.values[i] for each in placed_costs]) for i in range(3))
+    flits = chip_link_flits(leave, reach, values, placement)
+    return (flits * chip.noc.chip_link.cycles_per_flit + chip.noc.chip_link.extra_cycles * (flits > 0)) * float(
+        chip.noc.cycle.value
+    )
+
+
+def steady_ps(costs: Sequence[StageCost], share: Floats, barrier: float, n_whole: int, shared_ps: float = 0.0) -> float:
     """Mean round of a full pipeline in lockstep, in which every stage works on a token of its own.
 
-    The tokens of the costs stand for ``n_whole`` tokens in a ring, each for as many of its neighbours.
+    The tokens of the costs stand for ``n_whole`` tokens in a ring, each for as many of its neighbours. ``shared_ps`` as
+    in `round_ps`.
     """
     at_work = [cost for cost, part in zip(costs, share.tolist(), strict=True) if part >= 0.5]
     n_tokens = at_work[0].vector_ps.shape[1]
     ring = (np.arange(n_whole)[:, None] - np.arange(len(at_work))) % n_whole
     tokens = ring * n_tokens // n_whole
-    return float(round_ps(at_work, barrier, tokens).mean())
+    return float(round_ps(at_work, barrier, tokens, shared_ps).mean())
 
 
-def round_ps(costs: Sequence[StageCost], barrier: float, tokens: Ints) -> Floats:
+def round_ps(costs: Sequence[StageCost], barrier: float, tokens: Ints, shared_ps: float = 0.0) -> Floats:
     """Rounds of a pipeline in lockstep: the slowest stage in each step; float64 [R].
 
-    ``tokens`` int64 [R, S]: the token that each stage works on in each round; -1 for none.
+    ``tokens`` int64 [R, S]: the token that each stage works on in each round; -1 for none. Collecting takes at least
+    ``shared_ps`` where all stages work.
     """
     n_steps = max(cost.step_ps.shape[2] for cost in costs)
     fixed, vector, steps = np.zeros((len(tokens), 5)), np.zeros(len(tokens)), np.zeros((len(tokens), n_steps))
@@ -162,11 +202,19 @@ def round_ps(costs: Sequence[StageCost], barrier: float, tokens: Ints) -> Floats
         vector[at] = np.maximum(vector[at], cost.vector_ps[0, token[at]])
         own = cost.step_ps.shape[2]
         steps[at, :own] = np.maximum(steps[at, :own], cost.step_ps[0, token[at]])
+    fixed[:, 0] = np.maximum(fixed[:, 0], shared_ps * (tokens >= 0).mean(axis=1))
     rounds: Floats = fixed[:, :4].sum(axis=1) + vector + steps.sum(axis=1) + fixed[:, 4] * barrier
     return rounds
 
 
-def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> StageCost:
+class PlacedCost(NamedTuple):
+    """Cost of a stage where it stands; routers that the values it collects leave and reach, and their flits."""
+
+    cost: StageCost
+    values: tuple[Ints, Ints, Floats]
+
+
+def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> PlacedCost:
     """Cost of a stage where it stands, for each token: measured distances and links between chips."""
     placement, chip = mapped.placement, mapped.chip
     homes = placement.of(work.stage.stage_id)
@@ -186,18 +234,17 @@ def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> StageCost
         links = crossings(*ways, placement)
         hop_pj += float(work.mean_spikes.sum()) * _link_pj(links, flits, model) * scale
         sent = np.atleast_1d(chip_link_flits(*ways, flits * scale, placement))
-    values, value_pj = 0.0, 0.0
-    for edges in collected(work.stage, placement.by_owner):
-        ways = routers[edges.from_core], routers[edges.to_core]
-        packed: Floats = (edges.values * value_flits(chip)).astype(np.float64)
-        value_pj += _link_pj(crossings(*ways, placement), packed, model)
-        values += float(chip_link_flits(*ways, packed, placement))
+    edges = list(collected(work.stage, placement.by_owner))
+    ends = [np.concatenate([_NONE, *(cores(edge) for edge in edges)]) for cores in (_from, _to, _values)]
+    came = routers[ends[0]], routers[ends[1]], (ends[2] * value_flits(chip)).astype(np.float64)
+    value_pj = _link_pj(crossings(came[0], came[1], placement), came[2], model)
+    values = float(chip_link_flits(*came, placement))
     link_ps = 0.0 if chip.noc.chip_link is None else float(chip.noc.chip_link.cycles_per_flit * chip.noc.cycle.value)
     extra = 0.0 if chip.noc.chip_link is None else float(chip.noc.chip_link.extra_cycles * chip.noc.cycle.value)
     steps = cost.step_ps
     if sent.max() > 0:
         steps = np.maximum(steps, work.spikes[None] * sent.max() * link_ps) + extra
-    return StageCost(
+    cost = StageCost(
         collect_ps=np.maximum(cost.collect_ps, values * link_ps) + (extra if values else 0.0),
         exchange_ps=cost.exchange_ps,
         vector_ps=cost.vector_ps,
@@ -209,6 +256,7 @@ def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> StageCost
         barriers=cost.barriers,
         cores=cost.cores,
     )
+    return PlacedCost(cost, came)
 
 
 def chip_link_flits(from_router: Ints, to_router: Ints, flits: Floats, placement: Placement) -> float:

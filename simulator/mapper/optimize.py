@@ -27,8 +27,8 @@ from simulator.mapping.storage import fits_at, stores
 from simulator.mapping.widths import Widths
 from simulator.trace.trace import DECODE, Trace
 
-SAMPLE_TOKENS = 16  # of the closed form
-CHECKED_TOKENS = 4  # of the engine
+SAMPLE_TOKENS = 512  # of the closed form at most
+CHECKED_TOKENS = 8  # of the engine
 PLACED_POINTS = 8  # points that are placed before the best is chosen
 IDEAL_POINTS = 3  # of these, checked with the network model ideal
 MAX_CHIPS = 64
@@ -49,7 +49,8 @@ class Placed:
 
     def value(self, objective: Objective) -> float:
         """What the objective minimizes."""
-        return objective_value(objective, self.closed.energy_pj, self.closed.latency_ps, self.closed.interval_ps)
+        closed = self.closed
+        return objective_value(objective, closed.prompt_pj, closed.latency_ps, closed.interval_ps + closed.seldom_ps)
 
 
 @dataclass(frozen=True)

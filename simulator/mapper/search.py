@@ -22,7 +22,7 @@ from simulator.mapper.estimate import static_pj_per_ps
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import Floats
 from simulator.mapping.capacity import ceil_div
-from simulator.mapping.sharing import first_cores
+from simulator.mapping.chip_edges import first_cores
 
 Objective = Literal["energy", "latency", "edp", "throughput"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
@@ -40,7 +40,7 @@ class Point:
     chosen
         int64 [S]: candidate of each stage.
     energy_pj, latency_ps, interval_ps
-        Of a token; the interval is that between tokens.
+        Of a token; the interval is that between tokens, with the part of a token in what works seldom (a head).
     n_chips, cores
         Hardware in use, whole stages packed into chips.
     """
@@ -108,7 +108,9 @@ class Search:
         latency = float(stage_ps.sum())
         interval = latency
         if self.pipelined:
-            interval = self._round(chosen, barrier) if chip.sync.kind == "barrier" else float(stage_ps.max())
+            often = stage_ps[self._often]
+            interval = self._round(chosen, barrier) if chip.sync.kind == "barrier" else float(often.max())
+            interval += float(stage_ps[~self._often].sum())
         energy = float(table.energy_pj[at] @ table.share) + interval * n_chips * static_pj_per_ps(self.model)
         return Point(chosen, energy, latency, interval, n_chips, int(cores.sum()))
 
@@ -160,14 +162,18 @@ class Search:
         steps = table.step_ps.sum(axis=2)
         if self.model.chip.sync.kind == "handshake":
             fixed, steps = fixed + steps, np.where(steps < NEVER, 0.0, NEVER)
-        weights = [self._core_weights()[i] for i in (0, CORE_WEIGHTS // 2, CORE_WEIGHTS)]
+        watts, n_cores = static_pj_per_ps(self.model), self.model.chip.chip.n_cores
         seldom = ~self._often[:, None]
+        on_chips = watts * ceil_div(int(table.cores.min(axis=1).sum()), n_cores)
+        energy = table.energy_pj + np.where(seldom & (table.cores < NEVER), on_chips * table.token_ps, 0.0)
+        energy = np.where(seldom, energy * table.share[:, None], energy)
         for most_fixed in _targets(fixed[self._often]):
             for most_steps in _targets(steps[self._often]):
                 allowed = ((fixed <= most_fixed) & (steps <= most_steps)) | (seldom & (fixed < NEVER))
                 if allowed.any(axis=1).all():
-                    for of_core in weights:
-                        score = table.energy_pj + of_core * table.cores
+                    static = watts * (most_fixed + most_steps) / n_cores  # of a core in such a round
+                    for of_core in (0.0, static, 1e3 * static):
+                        score = energy + of_core * table.cores
                         yield self._cheapest(np.where(allowed, score, NEVER))
 
 

@@ -10,6 +10,7 @@ from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.errors import CapacityError
 from simulator.mapping.capacity import ceil_div
+from simulator.mapping.chip_edges import passed_on
 from simulator.mapping.chip_widths import chip_widths
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.op_parts import split_ops
@@ -45,7 +46,7 @@ def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> M
     trace = as_replayed(trace.served(chip.schedule.logits), chip)
     trace, widths = split_ops(trace, (widths or Widths()).over(chip_widths(trace, chip)))
     _chips(least_cores(trace, chip, widths), chip)
-    blocks = assign(partition(trace, chip, widths), chip)
+    blocks = assign(partition(trace, chip, widths), chip, passed_on(trace).tolist())
     return Mapped.at(trace, chip, place_blocks(trace, blocks, chip))
 
 

@@ -8,20 +8,23 @@ chip lies on one chip, unless the chips that the chip file allows cannot hold wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
+from simulator.mapping.chip_edges import first_cores
 from simulator.mapping.partition import Part
 from simulator.mapping.placement import Block
 
 Stages = Sequence[Sequence[Part]]
 
 
-def assign(stages: Stages, chip: ChipConfig) -> tuple[Block, ...]:
-    """The parts of all stages on cores, as `mapping` of the chip file says."""
-    ways: tuple[Callable[[Stages, ChipConfig], list[int]], ...] = (_whole_stages, _gapless)
+def assign(stages: Stages, chip: ChipConfig, passed: Sequence[int] | None = None) -> tuple[Block, ...]:
+    """The parts of all stages on cores, as `mapping` of the chip file says; ``passed``: see `first_cores`."""
+    whole = partial(_whole_stages, passed=passed)
+    ways: tuple[Callable[[Stages, ChipConfig], list[int]], ...] = (whole, _gapless)
     if chip.mapping.weights == "streamed":
         ways = (_stage_by_stage,)
     elif chip.mapping.share_cores:
@@ -36,29 +39,14 @@ def assign(stages: Stages, chip: ChipConfig) -> tuple[Block, ...]:
     return tuple(Block(core, *part) for core, part in zip(cores, parts, strict=True))
 
 
-def first_cores(sizes: Sequence[int], per_chip: int) -> list[int]:
-    """First core of each stage of so many cores in program order, and the core behind the last.
-
-    A stage straddles two chips only where it is larger than one.
-    """
-    firsts, used = [], 0
-    for n in sizes:
-        left = -used % per_chip
-        if left < n <= per_chip:
-            used += left
-        firsts.append(used)
-        used += n
-    return [*firsts, used]
-
-
 def _gapless(stages: Stages, chip: ChipConfig) -> list[int]:
     """A core for each part, one after another."""
     return list(range(sum(map(len, stages))))
 
 
-def _whole_stages(stages: Stages, chip: ChipConfig) -> list[int]:
+def _whole_stages(stages: Stages, chip: ChipConfig, passed: Sequence[int] | None = None) -> list[int]:
     """A core for each part; a stage that does not fit the rest of a chip begins on the next."""
-    firsts = first_cores([len(stage) for stage in stages], chip.chip.n_cores)
+    firsts = first_cores([len(stage) for stage in stages], chip.chip.n_cores, passed)
     return [first + i for first, stage in zip(firsts[:-1], stages, strict=True) for i in range(len(stage))]
 
 

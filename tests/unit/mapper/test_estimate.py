@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from factories import make_chip, make_trace
 
 from simulator.config.chip_files import load_chip
 from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import replay
 from simulator.mapper.estimate import estimate
+from simulator.mapper.optimize import optimize
 from simulator.mapper.stage_cost import CostModel
-from simulator.mapper.stage_work import stage_works
+from simulator.mapper.stage_work import spikes_per_step, stage_works
 from simulator.mapping.place import map_trace
 from simulator.mapping.storage import stores
+from simulator.report.steady_figures import steady_pj
 from simulator.shipped import find_trace
 from simulator.trace.trace_files import load_trace
 
@@ -28,3 +32,35 @@ def test_the_closed_form_is_within_a_tenth_of_the_engine_on_the_shipped_trace(ch
     result = replay(mapped)
     assert found.interval_ps == pytest.approx(result.total_ps / trace.n_tokens, rel=0.1)
     assert found.energy_pj == pytest.approx(build_ledger(result, chip).total_pj / trace.n_tokens, rel=0.1)
+
+
+@pytest.mark.parametrize("chip_name", ["loihi-like", "loihi2-like", "sdllm-asic-45nm", "seneca-like"])
+def test_the_closed_form_of_a_full_pipeline_is_within_a_tenth_of_the_engine(chip_name: str):
+    """The mapping that the mapper finds and that of the chip file, on the whole shipped trace."""
+    chip = load_chip(chip_name)
+    found = optimize(chip, load_trace(find_trace("shakespeare-ternary-T15")), "energy", check=False)
+    for placed in (found.own, found.best):
+        result = replay(placed.mapped)
+        assert placed.closed.interval_ps == pytest.approx(result.steady.time_per_token_ps, rel=0.1)
+        energy = steady_pj(result, build_ledger(result, chip, allow_uncosted=True), chip)
+        assert placed.closed.energy_pj == pytest.approx(energy, rel=0.1)
+
+
+def test_a_head_that_works_once_is_charged_to_all_tokens_of_the_prompt_and_no_round_waits_for_it():
+    """Its time over all tokens, and the leakage of all chips in it."""
+    chip = make_chip(schedule={"kind": "pipelined", "logits": "last"})
+    mapped = map_trace(make_trace(n_tokens=8), chip)
+    works, model = stage_works(mapped.trace, chip, stores(mapped.stored, mapped.trace)), CostModel(chip)
+    whole = estimate(mapped, works, model, pipelined=True)
+    head = [i for i, work in enumerate(works) if work.share < 0.5]
+    assert [works[i].share for i in head] == [1 / 8] * len(head)
+    assert whole.seldom_ps == pytest.approx(sum(whole.stage_ps[i] for i in head) / 8)
+    assert whole.prompt_pj - whole.energy_pj == pytest.approx(whole.seldom_ps * 2e-3 * mapped.placement.n_chips)
+
+
+def test_spikes_of_a_timestep_are_those_that_the_code_sends_in_it():
+    trace, chip = make_trace(), make_chip()
+    stage = next(stage for stage in trace.stages if stage.stream is not None)
+    counts = trace.spike_counts(stage.stream)
+    for t, sent in enumerate(spikes_per_step(stage, trace, chip).T):
+        assert sent.tolist() == np.count_nonzero(trace.encoding.spikes_in_timestep(counts, t), axis=1).tolist()

@@ -59,15 +59,20 @@ def test_no_more_chips_are_used_than_allowed():
 
 
 def test_a_head_that_serves_few_tokens_does_not_set_the_round():
-    """The head serves the last of 16 tokens: a round lasts as long without it."""
+    """The head serves the last of 16 tokens: a round lasts as long without it, and each token pays a sixteenth."""
     chip = make_chip(chip__max_chips=9, schedule={"kind": "pipelined"})
     trace = synthetic_trace("poisson", [6, 4, 5], tokens=3)
     mapped = map_trace(trace, chip)
     model = CostModel(chip)
     works = stage_works(trace, chip, stores(mapped.stored, trace))
     often = cost_table(works, model, mapped)
-    seldom = cost_table([*works[:-1], replace(works[-1], share=1 / 16)], model, mapped)
+    never, seldom = (
+        cost_table([*works[:-1], replace(works[-1], share=share)], model, mapped) for share in (0.0, 1 / 16)
+    )
     chosen = np.zeros(len(works), np.int64)
     seldom.vector_ps[-1, 0] = often.vector_ps.max(initial=0.0, where=often.vector_ps < 1e50) * 1000
-    of_round = [Search(table, model, True).point(chosen).interval_ps for table in (often, seldom)]
-    assert of_round[1] <= of_round[0]
+    always, without, sixteenth = (Search(table, model, True).point(chosen) for table in (often, never, seldom))
+    assert without.interval_ps <= always.interval_ps
+    paid = sixteenth.latency_ps - without.latency_ps
+    assert paid > 0
+    assert sixteenth.interval_ps - without.interval_ps == pytest.approx(paid)

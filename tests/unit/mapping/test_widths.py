@@ -5,8 +5,8 @@ from __future__ import annotations
 from factories import make_chip
 
 from simulator.mapping.capacity import Cut
+from simulator.mapping.chip_edges import first_cores
 from simulator.mapping.place import map_trace
-from simulator.mapping.sharing import first_cores
 from simulator.mapping.widths import Widths
 from simulator.trace.synthetic import synthetic_trace
 
@@ -27,3 +27,12 @@ def test_homes_and_cuts_are_as_wide_as_asked():
 def test_no_widths_are_those_of_the_chip_file():
     chip, trace = make_chip(chip__max_chips=9), synthetic_trace("silent", [4, 6])
     assert map_trace(trace, chip, Widths()).placement.blocks == map_trace(trace, chip).placement.blocks
+
+
+def test_chips_begin_where_least_is_passed_on():
+    """Chips of 8 cores: 3 + 4 | 4 cuts 50 values, 3 | 4 + 4 cuts 10; no chip more is taken for it."""
+    assert first_cores([3, 4, 4], 8, [0, 10, 50]) == [0, 8, 12, 16]
+    assert first_cores([3, 4, 4], 8, [0, 50, 10]) == [0, 3, 8, 12]
+    assert first_cores([4, 4, 4, 4], 8, [0, 1, 50, 1]) == [0, 4, 8, 12, 16]
+    assert first_cores([3, 4], 8, [0, 10]) == [0, 3, 7]
+    assert first_cores([3, 9, 2], 8, [0, 5, 7]) == first_cores([3, 9, 2], 8)
