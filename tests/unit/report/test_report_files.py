@@ -43,7 +43,7 @@ def test_files_read_back(run, tmp_path):
         "tokens": run.result.tokens,
     }
     for name, table in tables.items():
-        found = pd.read_csv(out / f"{name}.csv").map(unquoted)  # +x, the direction of a link, would be a formula
+        found = pd.read_csv(out / f"{name}.csv").map(unquoted)  # a direction such as +x is no formula
         pd.testing.assert_frame_equal(found, table, check_dtype=False)
     assert json.loads((out / "result.json").read_text())["energy"]["total_pj"] == run.ledger.total_pj
     assert json.loads((out / "manifest.json").read_text())["files"] == FILES.replace("manifest.json ", "").split()
