@@ -293,7 +293,8 @@ def _say(console: Console, line: str, style: Literal["bold", "yellow"] | None = 
 
 def _printable(console: Console, text: str) -> str:
     """``text`` as the encoding of the output can show it; control characters as escapes, markup as it is."""
-    shown = one_line(text.translate(_NOT_ASCII) if console.options.ascii_only else text)
+    grouped = text.replace("\u202f", ",")  # a narrow space between thousands, which terminals show as they like
+    shown = one_line(grouped.translate(_NOT_ASCII) if console.options.ascii_only else grouped)
     return shown.encode(console.encoding, "replace").decode(console.encoding)
 
 

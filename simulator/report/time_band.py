@@ -22,13 +22,13 @@ def time_band(run: Run) -> tuple[float, float]:
     """Time of a token in ps with every time at its low end, and at its high end.
 
     The simulated time is scaled by what the closed form of the mapper makes of the moved times
-    (`simulator.mapper.estimate`). It holds the value, for both ends are bounds of it.
+    (`simulator.mapper.estimate`), which need not grow with each of them: the band holds the value in any case.
     """
     value = _closed_form_ps(run, run.chip)
     if value <= 0:
         return run.latency_per_token_ps, run.latency_per_token_ps
     low, high = (_closed_form_ps(run, at_time_bound(run.chip, end)) / value for end in ("low", "high"))
-    return run.latency_per_token_ps * low, run.latency_per_token_ps * high
+    return run.latency_per_token_ps * min(low, 1.0), run.latency_per_token_ps * max(high, 1.0)
 
 
 def _closed_form_ps(run: Run, chip: ChipConfig) -> float:

@@ -146,7 +146,7 @@ def test_sync_shows_barriers_beside_handshakes(trace_file: Path, work: Path, pla
         0,
     )
     assert handshake["packets"] == barrier["packets"] + handshake["markers"]
-    own = run_program("simulate", "--sync", "handshake", "--json", "--trace", trace_file)
+    own = run_program("simulate", "--sync", "handshake", "--mapping", "chip", "--json", "--trace", trace_file)
     result = json.loads(own.out)
     assert (result["latency"]["sync"], result["counts"]["markers"]) == ("handshake", handshake["markers"])
     assert any(warning.startswith("sync handshake") for warning in result["warnings"])

@@ -146,7 +146,7 @@ def test_real_inputs_without_a_preset_are_dense_products(x) -> None:
     assert op.work_per_token == {"vector.mac": (16 * 12, 0), "memory.read": (16 * 12 * 8, 0)}
     assert trace.stages[0].ops == ("fc1",)
     run = simulate(load_chip("sdllm-asic-45nm"), trace)
-    assert run.ledger.rows.query("layer == 'fc1' and action == 'mac'")["count"].sum() == 12 * 16 * 12
+    assert run.ledger.rows.query("owner == 'fc1' and action == 'mac'")["count"].sum() == 12 * 16 * 12
 
 
 def test_real_numbers_alone_without_a_preset_are_refused(x) -> None:

@@ -2,6 +2,7 @@ import dataclasses
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from factories import make_chip, make_run, make_trace
 from rich.console import Console
@@ -9,7 +10,7 @@ from rich.console import Console
 from simulator.engine.service import service
 from simulator.report.format import format_time
 from simulator.report.tables import phase_table
-from simulator.report.terminal import WIDTH, make_console, print_report, summary_lines
+from simulator.report.terminal import WIDTH, make_console, print_frame, print_report, summary_lines
 from simulator.report.verdict import verdict_lines
 from simulator.simulation.simulation import simulate
 
@@ -120,6 +121,12 @@ def test_a_narrow_terminal_loses_columns_not_digits(run):
     assert "…" not in text
     assert "network" not in text
     assert row(text, "total")[-5:] == ["563.9", "nJ", "100.0%", "21.56", "µs"]
+
+
+def test_thousands_are_grouped_by_commas():
+    out = io.StringIO()
+    print_frame(pd.DataFrame({"packets": [3_944_336]}), "many", make_console(out))
+    assert "3,944,336" in out.getvalue()
 
 
 def test_no_color_on_a_terminal(run, monkeypatch):

@@ -7,16 +7,21 @@ import pytest
 import simulator
 from simulator.config.time_bounds import at_time_bound
 from simulator.report.time_band import time_band
+from simulator.shipped import find_trace
 
-TRACE = simulator.synthetic_trace("poisson", (96, 64, 32), tokens=3, mean_count=2.0)
 
-
+@pytest.mark.parametrize(("schedule", "tolerance"), [("sequential", 0.1), ("pipelined", 0.15)])
 @pytest.mark.parametrize("chip", ["loihi-like", "loihi2-like", "sdllm-asic-45nm"])
-def test_the_band_of_the_time_holds_the_time_and_is_what_a_simulation_of_its_ends_finds(chip):
-    loaded = simulator.load_chip(chip)
-    run = simulator.simulate(loaded, TRACE)
+def test_the_band_of_the_time_holds_the_time_and_is_what_a_simulation_of_its_ends_finds(chip, schedule, tolerance):
+    """Four tokens of the shipped trace, which never fill a pipeline, while the closed form has a full one.
+
+    On layers of a few dozen neurons the closed form is off by up to 25 %.
+    """
+    trace = simulator.load_trace(find_trace("shakespeare-ternary-T15")).take(slice(40, 44))
+    loaded = simulator.load_chip(chip, [f"schedule.kind={schedule}"])
+    run = simulator.simulate(loaded, trace)
     low, high = time_band(run)
     assert low <= run.latency_per_token_ps <= high
     for end, found in (("low", low), ("high", high)):
-        moved = simulator.simulate(at_time_bound(loaded, end), TRACE)
-        assert found == pytest.approx(moved.latency_per_token_ps, rel=0.1)
+        moved = simulator.simulate(at_time_bound(loaded, end), trace)
+        assert found == pytest.approx(moved.latency_per_token_ps, rel=tolerance)
