@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from simulator.engine.result import CHIP
 from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.stack import si_axis
-from simulator.report.figures.style import HOT, INK, axes_for, styled
+from simulator.report.figures.style import HOT, INK, SMALL_PT, axes_for, styled
 from simulator.report.format import format_energy
 from simulator.report.run import Run
 
@@ -20,6 +21,8 @@ POINTS = 31  # every tenth of the rate of this run up to three times, itself inc
 OF_LAYERS = ("axon_in", "synapse", "dendrite")  # what a spike costs where it arrives
 OF_STAGES = ("axon_out", "noc", "soma")  # and where it is sent from
 CHIP_LINE, OP_COUNT, TWIN = "chip", "45 nm op count", "dense twin"
+LOG_FROM = 20.0  # largest over smallest line: beyond it the lower lines lie on the axis
+_LOOKS = {CHIP_LINE: (HOT, "-", 2.0), TWIN: (INK, "--", 1.6), OP_COUNT: ("#0072B2", ":", 1.8)}
 
 
 def break_even_frame(run: Run) -> pd.DataFrame:
@@ -97,11 +100,10 @@ def _beside_simulation(frame: pd.DataFrame) -> str:
 def draw_break_even(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Lines of energy over spike rate, a dot at this run and a cross where chip and twin meet."""
     figure, ax = axes_for(ax, height_in=3.4)
-    looks = {CHIP_LINE: (HOT, "-", 2.0), TWIN: (INK, "--", 1.6), OP_COUNT: ("#0072B2", ":", 1.8)}
     for model, part in frame.groupby("model", sort=False):
-        color, style, width = looks[str(model)]
+        color, style, width = _LOOKS[str(model)]
         x, y = part["spikes_per_activation"], part["energy_pj"]
-        ax.plot(x, y, color=color, linestyle=style, linewidth=width, label=str(model))
+        ax.plot(x, y, color=color, linestyle=style, linewidth=width)
     chip = frame[(frame["model"] == CHIP_LINE) & frame["this_run"]]
     if len(chip):
         ax.plot(chip["spikes_per_activation"], chip["energy_pj"], "o", color=HOT, ms=8, mec=INK, label="this run")
@@ -113,14 +115,35 @@ def draw_break_even(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure
     if simulated and simulated <= float(frame["spikes_per_activation"].max()):
         label = f"by bisection: {simulated:.3g}"
         ax.plot([simulated], [frame.attrs["twin"]], "P", color=INK, mec="white", ms=10, label=label)
-    largest = float(frame["energy_pj"].max()) or 1.0
-    ax.set_xlim(0.0, float(frame["spikes_per_activation"].max()))
-    ax.set_ylim(0.0, 1.05 * largest)
+    _frame_axes(ax, frame)
+    if len(ax.get_legend_handles_labels()[0]):
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.3)
+    return figure, ax
+
+
+def _frame_axes(ax: Axes, frame: pd.DataFrame) -> None:
+    """Limits and scale, the name of each line at its end, and a shade where the chip is cheaper than the twin."""
+    ends = frame.groupby("model", sort=False)["energy_pj"].last()
+    largest, smallest = float(frame["energy_pj"].max()) or 1.0, float(ends[ends > 0].min()) if (ends > 0).any() else 0.0
+    right, twin = float(frame["spikes_per_activation"].max()), frame.attrs["twin"]
+    wide = smallest > 0 and largest > LOG_FROM * smallest
+    if wide:
+        ax.set_yscale("log")
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    low = smallest / 8 if wide else 0.0
+    ax.set_xlim(0.0, right)
+    ax.set_ylim(low, largest * (1.6 if wide else 1.05))
+    if twin == twin:
+        ax.axhspan(low, twin, color="#009E73", alpha=0.10, linewidth=0)
+        ax.annotate("cheaper than dense", (0.99 * right, twin), xytext=(0, -4), textcoords="offset points",
+                    va="top", ha="right", color="#00694d", fontsize=SMALL_PT)  # fmt: skip
+    for model, value in ends.items():
+        if value > 0:
+            ax.annotate(str(model), (right, float(value)), xytext=(5, 0), textcoords="offset points", va="center",
+                        color=_LOOKS[str(model)][0], annotation_clip=False)  # fmt: skip
     ax.grid(axis="both")
     ax.set_xlabel("spikes per activation")
     ax.set_ylabel(f"energy per token ({si_axis(ax.yaxis, largest, 'J')})")
-    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.3)
-    return figure, ax
 
 
 FIGURE = FigureKind(

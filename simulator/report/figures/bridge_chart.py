@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator
 from simulator.report.bridge import STEPS, TOGETHER, bridge_frame
 from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.stack import ROW_IN, mark_cut, print_columns, si_axis
-from simulator.report.figures.style import INK, OTHER, Fill, axes_for, component_fills, name_rows, styled
+from simulator.report.figures.style import INK, OTHER, SMALL_PT, Fill, axes_for, component_fills, name_rows, styled, tip
 from simulator.report.format import format_energy, format_ratio, format_share
 
 START, TOTAL = Fill("#ffffff", "", INK), Fill("#3a3a3a", "")
@@ -58,13 +59,15 @@ def draw_bridge(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Ax
     for i, fill in enumerate(fills):
         width = abs(float(frame["energy_pj"].iloc[i]))
         look = fill.patch() | {"edgecolor": INK if fill is START else fill.edge, "linewidth": 0.8}
-        ax.barh(y[i], width, left=left[i], height=0.7, **look)
+        (bar,) = ax.barh(y[i], width, left=left[i], height=0.7, **look)
+        tip(bar, f"{frame['label'].iloc[i]}: {format_energy(float(frame['energy_pj'].iloc[i]))} per token")
     _draw_levels(ax, frame)
-    _frame_axes(ax, frame)
+    if _frame_axes(ax, frame):
+        _draw_strip(ax, frame, fills)
     signs = ["" if role != "change" else "−" if e < 0 else "+" for role, e in frame[["role", "energy_pj"]].to_numpy()]
     amounts = [f"{sign}{format_energy(abs(e))}" for sign, e in zip(signs, frame["energy_pj"], strict=True)]
     shares = [("−" if share < 0 else "") + format_share(abs(share)) for share in frame["share"]]
-    print_columns(ax, (76, 128), amounts, shares)
+    print_columns(ax, amounts, shares)
     return figure, ax
 
 
@@ -75,8 +78,29 @@ def _draw_levels(ax: Axes, frame: pd.DataFrame) -> None:
         ax.plot([stops[i], stops[i]], [i - 0.35, i + 1.35], color=INK, linewidth=0.8, zorder=3)
 
 
-def _frame_axes(ax: Axes, frame: pd.DataFrame) -> None:
-    """Limits, scale, ticks and labels."""
+def _draw_strip(ax: Axes, frame: pd.DataFrame, fills: Sequence[Fill]) -> None:
+    """A bar of the whole total at its true scale above the broken axis, its large parts named."""
+    strip = ax.inset_axes((0.0, 1.05, 1.0, 0.6 / len(frame)))
+    total = float(frame["energy_pj"].iloc[-1])
+    at = 0.0
+    for row, fill in zip(frame.iloc[:-1].to_dict("records"), fills, strict=False):
+        width = max(float(row["energy_pj"]), 0.0)
+        (bar,) = strip.barh(0, width, left=at, height=1.0, **fill.patch())
+        tip(bar, f"{row['label']}: {format_energy(width)}, {format_share(width / total)}")
+        if width > 0.25 * total:
+            words = f"{row['label']} {format_share(width / total)}"
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+            strip.text(at + width / 2, 0, words, ha="center", va="center", fontsize=SMALL_PT, bbox=box)
+        at += width
+    strip.set_xlim(0.0, at or 1.0)
+    strip.set_ylim(-0.5, 0.5)
+    strip.axis("off")
+    strip.annotate("to scale", (0.0, 0.5), xycoords="axes fraction", xytext=(-6, 0), textcoords="offset points",
+                   ha="right", va="center", annotation_clip=False)  # fmt: skip
+
+
+def _frame_axes(ax: Axes, frame: pd.DataFrame) -> bool:
+    """Limits, scale, ticks and labels; whether the axis is broken."""
     highest = float(frame[["start_pj", "stop_pj"]].max().max()) or 1.0
     broken = _find_break(frame)
     if broken is not None:
@@ -95,6 +119,7 @@ def _frame_axes(ax: Axes, frame: pd.DataFrame) -> None:
         through = (ends.min(axis=1) <= broken.low) & (ends.max(axis=1) >= broken.high)
         for row in (*np.flatnonzero(through), len(frame) - 0.4):
             mark_cut(ax, row, float(middle[0]))
+    return broken is not None
 
 
 class Break(NamedTuple):
@@ -144,7 +169,7 @@ FIGURE = FigureKind(
     picture="Waterfall chart of energy per token",
     reading=(
         "Each step adds to the level above it; per cent are of the chip's total. Where one step dwarfs the rest,"
-        " slanted gaps mark the stretch of the axis that is left out."
+        " slanted gaps mark the stretch of the axis that is left out, and the strip above shows the whole to scale."
     ),
     frame=bridge_frame,
     draw=draw_bridge,

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -22,6 +23,7 @@ from simulator.report.format import format_share
 from simulator.report.run import Run
 
 NUMBERED_UP_TO = 16  # cores along either side of the map
+LOG_FROM = 10.0  # times the median core
 TILE_SIDE = 0.9  # of the unit square of a tile; the rest is the gap between tiles
 
 
@@ -65,7 +67,7 @@ def draw_cores(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axe
     cells = core_cells(frame)
     used = frame["used"].to_numpy()
     percent = 100 * frame["time_util"].to_numpy()
-    norm = heat_norm(float(percent.max()))
+    norm = _norm(percent[used])
     colors = ScalarMappable(norm, mpl.colormaps[HEAT_MAP])
     raster = len(frame) > RASTER_ABOVE
     if not used.all():
@@ -85,6 +87,15 @@ def draw_cores(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axe
     _legend(ax, frame, several)
     color_bar(figure, ax, colors, "busy share of elapsed time (%)")
     return figure, ax
+
+
+def _norm(percent: np.ndarray) -> Normalize:
+    """By the square root, or by the logarithm where one core is far busier than most: the others differ too."""
+    known = percent[percent > 0]
+    if known.size and known.max() > LOG_FROM * np.median(known):
+        low = max(float(known.min()), float(known.max()) / 1e4)
+        return LogNorm(low, float(known.max()), clip=True)
+    return heat_norm(float(percent.max(initial=0.0)))
 
 
 def _busiest(frame: pd.DataFrame) -> pd.Series:
@@ -150,7 +161,7 @@ FIGURE = FigureKind(
     picture="Map of the mesh with the busy share of every core",
     reading=(
         "One square group per tile, one cell per core; busy over elapsed time of the whole trace. Darker is busier,"
-        " by the square root."
+        " by the square root; by the logarithm where one core is far busier than most."
     ),
     frame=cores_frame,
     draw=draw_cores,

@@ -10,7 +10,17 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from simulator.report.figures.stack import CUT_ABOVE, ROW_IN, mark_cut, print_columns, si_axis
-from simulator.report.figures.style import INK, OTHER, Fill, axes_for, component_fills, legend_above, name_rows, styled
+from simulator.report.figures.style import (
+    INK,
+    LEGEND_COLUMNS,
+    OTHER,
+    Fill,
+    axes_for,
+    component_fills,
+    legend_above,
+    name_rows,
+    styled,
+)
 from simulator.report.format import format_energy, format_time
 
 
@@ -37,7 +47,7 @@ def draw_difference(
     names = list(dict.fromkeys(frame["row"]))
     present = set(frame.loc[frame["value"] != 0, "part"])
     parts = [part for part in dict.fromkeys([*fills, *frame["part"]]) if part in present]
-    figure, ax = axes_for(ax, height_in=ROW_IN * len(names) + 0.25 * -(-len(parts) // 5) + 0.65)
+    figure, ax = axes_for(ax, height_in=ROW_IN * len(names) + 0.25 * -(-len(parts) // LEGEND_COLUMNS) + 0.65)
     table = frame.pivot_table(index="row", columns="part", values="value", aggfunc="sum", fill_value=0.0)
     table = table.reindex(index=names, columns=parts, fill_value=0.0)
     ends = {1: np.zeros(len(names)), -1: np.zeros(len(names))}
@@ -55,7 +65,7 @@ def draw_difference(
     ax.set_xlabel(f"difference per token ({si_axis(ax.xaxis, largest, symbol)})")
     sums = table.sum(axis=1)
     write = format_energy if symbol == "J" else format_time
-    print_columns(ax, (84,), [("+" if x > 0 else "−" if x < 0 else "") + write(abs(float(x))) for x in sums])
+    print_columns(ax, [("+" if x > 0 else "−" if x < 0 else "") + write(abs(float(x))) for x in sums])
     if parts:
         legend_above(ax, {part: fills.get(part, OTHER) for part in parts})
     return figure, ax

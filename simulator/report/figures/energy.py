@@ -10,7 +10,7 @@ from simulator.energy.ledger import UNCOSTED
 from simulator.engine.result import CHIP
 from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.ledger_groups import grouped_energy, kind_order
-from simulator.report.figures.stack import draw_stack
+from simulator.report.figures.stack import draw_stack, fold_small
 from simulator.report.figures.style import component_fills, styled
 from simulator.report.format import format_energy, format_share
 from simulator.report.run import Run
@@ -54,8 +54,10 @@ def energy_finding(frame: pd.DataFrame) -> str:
 def draw_energy(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Horizontal bars, one per kind, stacked by component; bars are in pJ per token, the axis shows a readable unit."""
     chip_level = frame.loc[frame["on_chip_level"], "kind"].unique()
+    uncosted = frozenset(frame.loc[frame["component"] == UNCOSTED, "kind"])
+    tidy = frame.rename(columns={"kind": "row", "component": "part", "energy_pj": "value"})
     return draw_stack(
-        frame.rename(columns={"kind": "row", "component": "part", "energy_pj": "value"}),
+        fold_small(tidy[["row", "part", "value"]], keep=uncosted),
         component_fills(),
         ax,
         label="energy per token",
@@ -69,8 +71,8 @@ FIGURE = FigureKind(
     title="Energy by layer",
     picture="Stacked bars of energy per token, by kind of layer and component",
     reading=(
-        "Each kind is summed over all blocks, in the order a token meets it; the energy that belongs to the chip as a"
-        " whole comes last, and its bar is cut where it would leave no room for the others."
+        "Each kind is summed over all blocks, the largest first. Kinds below 0.1 % are one bar. The bar of the energy"
+        " that belongs to the chip as a whole is cut where it would leave no room for the others."
     ),
     frame=energy_frame,
     draw=draw_energy,

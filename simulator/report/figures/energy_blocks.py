@@ -51,7 +51,10 @@ def draw_energy_blocks(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Fig
 FIGURE = FigureKind(
     title="Energy by block",
     picture="Heat map of energy per token, kinds of layer by blocks",
-    reading="Darker is more, by the square root. Static power and barriers belong to no block and are left out here.",
+    reading=(
+        "Darker is more. Kinds below 0.1 % are left out, and so is what belongs to no block: static power and barriers."
+        " A grey cell is outside the blocks."
+    ),
     frame=energy_blocks_frame,
     draw=draw_energy_blocks,
     finding=energy_blocks_finding,

@@ -35,10 +35,10 @@ def latency_finding(frame: pd.DataFrame) -> str:
     parts = frame.groupby("part", sort=False)["time_ps"].sum()
     stages = frame.groupby("stage", sort=False)["time_ps"].sum()
     part, stage = str(parts.idxmax()), str(stages.idxmax())
-    return (
-        f"{part.capitalize()} takes {format_share(float(parts[part]) / total)} of the {format_time(total)} per token;"
-        f" the longest stage is {stage} with {format_share(float(stages[stage]) / total)}."
-    )
+    head = f"{part.capitalize()} takes {format_share(float(parts[part]) / total)} of the {format_time(total)} per token"
+    if len(stages) == 1:  # a pipeline: its stages work at once
+        return f"{head}."
+    return f"{head}; the longest stage is {stage} with {format_share(float(stages[stage]) / total)}."
 
 
 @styled

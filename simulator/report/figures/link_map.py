@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -24,13 +25,11 @@ from simulator.report.run import Run
 STEP = {"+x": (1, 0), "-x": (-1, 0), "+y": (0, 1), "-y": (0, -1)}
 ROUTER_SIDE = 0.26
 NAMED_LAYERS = 4  # of those that load the hottest link
-# An arrow along +x from router to router, as (along, across), moved to the right-hand side of its way. On a large mesh,
-# where an arrow is a few pixels long, it is a bar as broad as there is room.
+# An arrow along +x from router to router, as (along, across), moved to the right-hand side of its way.
 TO_THE_RIGHT = np.array([0.0, 0.1])
 ARROW = np.array(
     [(0.18, 0.035), (0.60, 0.035), (0.60, 0.085), (0.82, 0.0), (0.60, -0.085), (0.60, -0.035), (0.18, -0.035)]
 )
-BAR = np.array([(0.12, 0.09), (0.88, 0.09), (0.88, -0.09), (0.12, -0.09)])
 
 
 def links_frame(run: Run) -> pd.DataFrame:
@@ -89,20 +88,21 @@ def draw_links(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axe
     mesh_x, mesh_y, tiles_x, tiles_y = frame.attrs["mesh"]
     figure, ax = map_axes(ax, mesh_x, mesh_y)
     raster = len(frame) > RASTER_ABOVE
-    arrows = _arrows(frame, (BAR if raster else ARROW) - TO_THE_RIGHT)
+    arrows = _arrows(frame, ARROW - TO_THE_RIGHT)
     flits = frame["flits_per_token"].to_numpy(dtype=float)
     norm = heat_norm(float(flits.max(initial=0.0)))
     colors = ScalarMappable(norm, mpl.colormaps[HEAT_MAP])
     idle = flits == 0
-    faces = colors.to_rgba(flits[~idle])
-    for shapes in (
-        PolyCollection(list(arrows[idle]), facecolor="white", edgecolor=IDLE_EDGE, linewidth=0.5),
-        PolyCollection(list(arrows[~idle]), facecolor=faces, edgecolor="#555555", linewidth=0.5),
-        PolyCollection(_routers(mesh_x, mesh_y), facecolor="#f2f2f2", edgecolor="#7a7a7a", linewidth=0.6),
-    ):
-        if raster:  # outlines would swallow the colour of arrows a few pixels long
-            shapes.set(rasterized=True, linewidth=0.0)
-        ax.add_collection(shapes)
+    if raster:
+        _draw_lines(ax, frame, flits, norm)
+    else:
+        faces = colors.to_rgba(flits[~idle])
+        for shapes in (
+            PolyCollection(list(arrows[idle]), facecolor="white", edgecolor=IDLE_EDGE, linewidth=0.5),
+            PolyCollection(list(arrows[~idle]), facecolor=faces, edgecolor="#555555", linewidth=0.5),
+            PolyCollection(_routers(mesh_x, mesh_y), facecolor="#f2f2f2", edgecolor="#7a7a7a", linewidth=0.6),
+        ):
+            ax.add_collection(shapes)
     frame_map(ax, mesh_x, mesh_y)
     _show_closing_links(ax, arrows)
     several = draw_chip_edges(ax, mesh_x, mesh_y, tiles_x, tiles_y)
@@ -121,6 +121,16 @@ def _arrows(frame: pd.DataFrame, shape: np.ndarray) -> np.ndarray:
     start = frame[["x", "y"]].to_numpy(dtype=float).reshape(-1, 1, 2)
     along = shape[None, :, :1] * steps[:, None, :]
     return np.asarray(start + along + shape[None, :, 1:] * across[:, None, :])
+
+
+def _draw_lines(ax: Axes, frame: pd.DataFrame, flits: np.ndarray, norm: Normalize) -> None:
+    """One line per link in use, its width and colour the flits: arrows of a few pixels would be a grey haze."""
+    used = np.argsort(flits, kind="stable")[int((flits == 0).sum()) :]
+    ends = _arrows(frame, np.array([(0.0, -0.15), (1.0, -0.15)]))[used]
+    width = 0.3 + 4.0 * np.sqrt(flits[used] / flits.max(initial=1.0))
+    lines = LineCollection(list(ends), linewidths=width, cmap=HEAT_MAP, norm=norm, array=flits[used])
+    lines.set(rasterized=True, capstyle="round")
+    ax.add_collection(lines)
 
 
 def _show_closing_links(ax: Axes, arrows: np.ndarray) -> None:
@@ -157,8 +167,8 @@ FIGURE = FigureKind(
     title="Load of the links",
     picture="Map of the mesh with the flits on every link, in both directions",
     reading=(
-        "One arrow (on a large mesh, one bar) per link and direction, on the right-hand side of its way; darker carries"
-        " more, by the square root."
+        "One arrow per link and direction, on the right-hand side of its way; darker carries more, by the square root."
+        " On a large mesh, one line per link in use, wider for more."
     ),
     frame=links_frame,
     draw=draw_links,

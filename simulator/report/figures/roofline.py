@@ -21,6 +21,7 @@ from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.style import INK, SMALL_PT, axes_for, styled
 from simulator.report.format import format_count, format_share
 from simulator.report.run import Run
+from simulator.report.stage_load import stage_load
 from simulator.report.tables import split_block
 from simulator.units import PS_PER_S
 
@@ -38,13 +39,13 @@ def roofline_frame(run: Run) -> pd.DataFrame:
     """
     peak, bandwidth = core_roof(run.chip)
     counts = _counts(run)
-    cores = run.result.cores.query("role == 'layer'").groupby("owner").size()
-    times = run.result.stages.set_index("stage")["total_ps"]
+    times = stage_load(run).set_index("stage")["time_ps"]
+    held = {(block.owner, block.core) for block in run.placement.blocks}
     rows = []
     for stage in run.trace.stages:
         if stage.layers:
             synops, words = (sum(counts.get((layer, c), 0) for layer in stage.layers) for c in ("dendrite", "synapse"))
-            n_cores = int(sum(cores.get(layer, 0) for layer in stage.layers))
+            n_cores = len({core for owner, core in held if owner in stage.layers})
             kinds = " ".join(run.trace.layer_by_id[layer].kind for layer in stage.layers)
             time_ps = int(times.get(stage.stage_id, 0))
             rows.append((split_block(stage.stage_id)[1], kinds, n_cores, synops, words, time_ps))
@@ -114,12 +115,13 @@ def draw_roofline(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, 
             ends = [row["synops_per_s"], row["roof_per_s"]]
             ax.plot([row["synops_per_byte"]] * 2, ends, color=color, linewidth=0.8, linestyle=":")
     peak, bandwidth = frame.attrs["cores"]
+    x_low, x_high = _decades(known["synops_per_byte"], 1.0)
     if len(known) and math.isfinite(peak) and math.isfinite(bandwidth):
-        n = float(known["cores"].max())
-        middle = known["synops_per_byte"].to_numpy(dtype=float)
-        x = np.geomspace(min(middle.min(), peak / bandwidth) / 6, max(middle.max(), peak / bandwidth) * 6, 200)
-        ax.plot(x, n * np.minimum(peak, bandwidth * x), color=INK, linewidth=1.3, label=f"roof of {n:.0f} cores")
+        x_low, x_high = min(x_low, peak / bandwidth / 4), max(x_high, 4 * peak / bandwidth)
+    if len(known) and math.isfinite(min(peak, bandwidth)):
+        _draw_roofs(ax, known["cores"], peak, bandwidth, np.geomspace(x_low, x_high, 200))
     ax.set_xscale("log")
+    ax.set_xlim(x_low, x_high)
     ax.set_yscale("log")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.yaxis.set_major_formatter(EngFormatter(sep=" "))
@@ -136,14 +138,31 @@ def draw_roofline(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, 
     return figure, ax
 
 
+def _decades(values: pd.Series, margin: float) -> tuple[float, float]:
+    """Whole decades around the values, ``margin`` of them free on either side: equal values do not fill the width."""
+    if not len(values):
+        return 0.1, 10.0
+    low, high = math.log10(float(values.min())), math.log10(float(values.max()))
+    return 10.0 ** math.floor(low - margin + 0.5), 10.0 ** math.ceil(high + margin - 0.5)
+
+
+def _draw_roofs(ax: Axes, cores: pd.Series, peak: float, bandwidth: float, x: np.ndarray) -> None:
+    """The roof of one core and that of the most cores of any stage, each named at its right end."""
+    for n, style in dict.fromkeys([(1.0, "--"), (float(cores.max()), "-")]):
+        y = n * np.minimum(peak, bandwidth * x)
+        ax.plot(x, y, color=INK, linewidth=1.3, linestyle=style, zorder=1)
+        name = "one core" if n == 1 else f"{n:.0f} cores"
+        ax.annotate(name, (x[-1], y[-1]), xytext=(-4, 4), textcoords="offset points", ha="right", fontsize=SMALL_PT)
+
+
 FIGURE = FigureKind(
     title="Roofline",
     picture=(
         "Roofline chart of synaptic operations per second over operations per byte of weights read, by kind of stage"
     ),
     reading=(
-        "A mark is what a stage reached over its whole time, the bar above it what the cores of its layers could do;"
-        " both axes are logarithmic."
+        "A mark is what a stage reached over its whole time, in a pipeline while its busiest core works; the bar is"
+        " what the cores of its layers could do. Both axes are logarithmic."
     ),
     frame=roofline_frame,
     draw=draw_roofline,

@@ -57,8 +57,17 @@ def spikes_finding(frame: pd.DataFrame) -> str:
     high, low = str(per_kind.idxmax()), str(per_kind.idxmin())
     return (
         f"{format_share(silent)} of all activations send no spike; {high} is the most active stream with"
-        f" {per_kind[high]:.3g} spikes per activation, {low} the least with {per_kind[low]:.3g}."
+        f" {per_kind[high]:.3g} spikes per activation, {low} the least with {per_kind[low]:.3g}.{_at_the_end(frame)}"
     )
+
+
+def _at_the_end(frame: pd.DataFrame) -> str:
+    """How many activations have the largest count, where larger ones are clipped to it; nothing where few do."""
+    largest = int(frame["count"].abs().max())
+    share = float(frame.loc[frame["count"].abs() == largest, "activations"].sum() / frame["activations"].sum())
+    if largest < 2 or share < 0.0005:
+        return ""
+    return f" {format_share(share)} have the largest count, {largest}, to which larger ones are clipped."
 
 
 @styled

@@ -12,11 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from simulator.energy.ledger import UNCOSTED
-from simulator.report.figures.style import OTHER, Fill, axes_for, legend_above, name_rows
+from simulator.report.figures.style import LEGEND_COLUMNS, OTHER, Fill, axes_for, legend_above, name_rows, tip
 from simulator.report.format import format_share
 
 ROW_IN = 0.31
+GAP_PT, DIGIT_PT = 6.0, 5.7  # between columns of text, and the width of a character
 _PREFIXES = ("p", "n", "µ", "m", "", "k")
+VISIBLE = 0.002  # of the width of the axis: about a pixel
+LEAST_ROW = 0.001  # of the sum of all rows: a shorter bar cannot be seen
 CUT_ABOVE = 3.0  # a bar that may be cut is, when it is this much longer than the longest that may not
 
 
@@ -64,7 +67,7 @@ def draw_stack(
     names = list(dict.fromkeys(frame["row"]))
     present = dict.fromkeys(frame.loc[(frame["value"] > 0) | (frame["part"] == UNCOSTED), "part"])
     parts = [part for part in fills if part in present] + [part for part in present if part not in fills]
-    figure, ax = axes_for(ax, height_in=ROW_IN * len(names) + 0.25 * -(-len(parts) // 5) + 0.65)
+    figure, ax = axes_for(ax, height_in=ROW_IN * len(names) + 0.25 * -(-len(parts) // LEGEND_COLUMNS) + 0.65)
     table = frame.pivot_table(index="row", columns="part", values="value", aggfunc="sum", fill_value=0.0)
     table = table.reindex(index=names, columns=parts, fill_value=0.0)
     look = {part: fills.get(part, OTHER) for part in parts}
@@ -72,15 +75,39 @@ def draw_stack(
     for part in parts:
         width = table[part].to_numpy()
         there = np.flatnonzero(width > 0)
-        ax.barh(there, width[there], left=left[there], height=0.74, label=part, **look[part].patch())
+        bars = ax.barh(there, width[there], left=left[there], height=0.74, label=part, **look[part].patch())
+        for y, bar in zip(there, bars, strict=True):
+            tip(bar, f"{names[y]}, {part}: {show(float(width[y]))}")
         left = left + width
     _frame_axes(ax, names, left, label, symbol, may_be_cut)
     total = float(left.sum())
     shares = [format_share(value / total) if total > 0 else "" for value in left]
-    print_columns(ax, (66, 114), [show(float(value)) for value in left], shares)
-    if look:
-        legend_above(ax, look)
+    print_columns(ax, [show(float(value)) for value in left], shares)
+    seen = _visible(table, ax.get_xlim()[1])
+    if seen:
+        legend_above(ax, {part: fill for part, fill in look.items() if part in seen})
     return figure, ax
+
+
+def _visible(table: pd.DataFrame, right: float) -> set[str]:
+    """Parts of which something can be seen: the others need no entry in the legend."""
+    return {str(part) for part in table.columns if part == UNCOSTED or float(table[part].max()) >= VISIBLE * right}
+
+
+def fold_small(frame: pd.DataFrame, keep: frozenset[str] = frozenset()) -> pd.DataFrame:
+    """``row, part, value`` with the largest row first; rows below 0.1 % of the sum become one, the last.
+
+    Rows in ``keep``, and a single small one, stay as they are.
+    """
+    sums = frame.groupby("row", sort=False)["value"].sum().sort_values(ascending=False, kind="stable")
+    small = [row for row, value in sums.items() if value < LEAST_ROW * sums.sum() and row not in keep]
+    if len(small) < 2:
+        small = []
+    others = f"{len(small)} others < 0.1%"
+    order = {row: i for i, row in enumerate([*(row for row in sums.index if row not in small), others])}
+    folded = frame.assign(row=[others if row in small else row for row in frame["row"]])
+    folded = folded.groupby(["row", "part"], sort=False)["value"].sum().reset_index()
+    return folded.sort_values("row", key=lambda rows: rows.map(order), kind="stable", ignore_index=True)
 
 
 def _frame_axes(
@@ -116,17 +143,23 @@ def mark_cut(ax: Axes, y: float, x: float) -> None:
         )
 
 
-def print_columns(ax: Axes, offsets_pt: tuple[float, ...], *columns: Sequence[str]) -> None:
-    """Columns of text right of the axes, one line per row 0, 1, ...; right-aligned at these distances in points."""
-    for offset, column in zip(offsets_pt, columns, strict=True):
+def print_columns(ax: Axes, *columns: Sequence[str]) -> None:
+    """Columns of text between the names of the rows and the axes, one line per row 0, 1, ..., right-aligned.
+
+    There they are seen on a phone, which shows the left part of a figure first.
+    """
+    right = GAP_PT
+    for column in reversed(columns):
         for y, text in enumerate(column):
             ax.annotate(
                 text,
-                xy=(1.0, y),
+                xy=(0.0, y),
                 xycoords=ax.get_yaxis_transform(),
-                xytext=(offset, 0),
+                xytext=(-right, 0),
                 textcoords="offset points",
                 ha="right",
                 va="center",
                 annotation_clip=False,
             )
+        right += DIGIT_PT * max(map(len, column), default=0) + GAP_PT
+    ax.tick_params(axis="y", pad=right)

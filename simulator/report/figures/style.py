@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -26,6 +27,7 @@ WIDTH_IN = 7.5  # 720 CSS px
 PAD_IN = 0.08  # room around a drawing; cropping the finished picture instead would draw everything twice
 FONT_PT = 10.0  # 13.3 CSS px in the SVG; nothing is set below 9 pt (12 px)
 SMALL_PT = 9.0
+LEGEND_COLUMNS = 4  # entries in a row
 HEAT_MAP = "cividis_r"  # light is little, dark is much, also in grey and to the colour-blind
 
 RC: Any = {  # matplotlib spells out its keys as a type of its own
@@ -89,6 +91,8 @@ TIMES: dict[str, Fill] = {
 }
 OTHER = Fill("#ffffff", "**", INK)  # a component that this file does not know is drawn, never dropped
 
+TIP = "tip:"  # an id that starts so is the tooltip of a part of the picture
+
 Args = ParamSpec("Args")
 Drawn = TypeVar("Drawn")
 
@@ -115,6 +119,11 @@ def axes_for(ax: Axes | None, height_in: float, width_in: float = WIDTH_IN) -> t
     return figure, ax
 
 
+def tip(artist: Artist, text: str) -> None:
+    """Give a part of the picture a tooltip: a ``<title>`` in the SVG, nothing elsewhere."""
+    artist.set_gid(f"{TIP}{text}")
+
+
 def name_rows(ax: Axes, names: Sequence[str]) -> None:
     """Name the rows of horizontal bars, the first on top."""
     ax.set_ylim(max(len(names), 1) - 0.4, -0.6)
@@ -123,7 +132,7 @@ def name_rows(ax: Axes, names: Sequence[str]) -> None:
     ax.grid(axis="x")
 
 
-def legend_above(ax: Axes, fills: dict[str, Fill], columns: int = 5) -> None:
+def legend_above(ax: Axes, fills: dict[str, Fill], columns: int = LEGEND_COLUMNS) -> None:
     """One legend entry per fill, in rows above the axes, left-aligned."""
     handles = [Patch(label=name, **fill.patch()) for name, fill in fills.items()]
     ax.legend(
@@ -183,6 +192,7 @@ def _embeddable(svg: str, prefix: str) -> str:
     svg = re.sub(r"<defs>\s*<style[^>]*>[^<]*</style>\s*</defs>\s*", "", svg)
     family = re.search(r'style="[^"]*?font-family: ([^;"]*)', svg)
     svg = re.sub(r'(style="[^"]*?)font-family: [^;"]*;? ?', r"\1", svg)
+    svg = re.sub(rf'<g id="{TIP}([^"]*)">', r"<g><title>\1</title>", svg)
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
     svg = re.sub(r'(<[^<>]*?) id="([^"]*)"', lambda m: f'{m[1]} id="{prefix}-{m[2]}"' if m[2] in used else m[1], svg)
     svg = re.sub(r'(url\(|href=")#', rf"\g<1>#{prefix}-", svg)

@@ -10,10 +10,12 @@ from matplotlib.ticker import MaxNLocator
 
 from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.stack import ROW_IN, print_columns, si_axis
-from simulator.report.figures.style import INK, axes_for, component_fills, name_rows, styled
+from simulator.report.figures.style import INK, axes_for, component_fills, name_rows, styled, tip
 from simulator.report.format import format_energy, format_share
 from simulator.report.run import Run
 
+LEAST_SHOWN = 0.001  # of the total: a narrower bar cannot be seen
+NO_MATTER = 0.02  # of the total
 MOST = 10  # bars; a price below them moves the total less than any of these
 
 
@@ -31,41 +33,54 @@ def tornado_frame(run: Run) -> pd.DataFrame:
 
 
 def tornado_finding(frame: pd.DataFrame) -> str:
-    """The price whose range moves the total most, in words."""
+    """The price whose range moves the total most, or that none does, in words."""
     if not len(frame) or float(frame["swing_pj"].iloc[0]) == 0:
         return "No price that was used has a range in the chip file: nothing says how wrong the total may be."
     top = frame.iloc[0]
+    share = format_share(float(top["swing_share"]))
+    if float(top["swing_share"]) < NO_MATTER:
+        return f"No known range matters: the widest, of {top['prices']}, moves the total by {share}."
     return (
         f"The range of {top['prices']} moves the total most, from {format_energy(float(top['low_pj']))} to"
-        f" {format_energy(float(top['high_pj']))} per token, {format_share(float(top['swing_share']))} of it."
+        f" {format_energy(float(top['high_pj']))} per token, {share} of it."
     )
 
 
 @styled
 def draw_tornado(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axes]:
-    """Horizontal bars from the energy at a price's low bound to that at its high one, the widest on top."""
-    figure, ax = axes_for(ax, height_in=ROW_IN * max(len(frame), 1) + 0.75)
-    fill = component_fills()["synapse"].patch()
-    low, width = frame["low_pj"].to_numpy(dtype=float), frame["swing_pj"].to_numpy(dtype=float)
-    ax.barh(np.arange(len(frame)), width, left=low, height=0.74, **fill)
-    if len(frame):
-        ax.axvline(float(frame["value_pj"].iloc[0]), color=INK, linewidth=1.0, zorder=3)
-    highest = float(frame["high_pj"].max()) if len(frame) else 1.0
-    ax.set_xlim(0.0, 1.02 * highest or 1.0)
-    name_rows(ax, frame["prices"].tolist())
+    """Horizontal bars around the reported total, from the energy at a price's low bound to that at its high one.
+
+    Rows that move the total by less than 0.1 % are left out, but for the first.
+    """
+    shown = frame[(frame["swing_share"] >= LEAST_SHOWN) | (np.arange(len(frame)) == 0)]
+    figure, ax = axes_for(ax, height_in=ROW_IN * max(len(shown), 1) + 0.75)
+    fills = component_fills()
+    ends = {end: (shown[f"{end}_pj"] - shown["value_pj"]).to_numpy(dtype=float) for end in ("low", "high")}
+    for y, (name, low, high) in enumerate(zip(shown["prices"], ends["low"], ends["high"], strict=True)):
+        for width, end in ((low, "low"), (high, "high")):
+            look = fills["noc" if end == "high" else "synapse"].patch()
+            (bar,) = ax.barh(y, width, height=0.7, **look)
+            tip(bar, f"{name} at its {end} end: {format_energy(float(shown[f'{end}_pj'].iloc[y]))} per token")
+    ax.axvline(0.0, color=INK, linewidth=1.0, zorder=3)
+    reach = max([*np.abs(ends["low"]), *np.abs(ends["high"])], default=0.0) or 1.0
+    low, high = min(ends["low"], default=0.0), max(ends["high"], default=0.0)
+    ax.set_xlim(low - 0.03 * reach, high + 0.03 * reach)
+    name_rows(ax, shown["prices"].tolist())
     ax.xaxis.set_major_locator(MaxNLocator(6))
-    ax.set_xlabel(f"energy per token ({si_axis(ax.xaxis, highest, 'J')})")
-    swings = [format_energy(swing) for swing in frame["swing_pj"]]
-    print_columns(ax, (66, 114), swings, [format_share(share) for share in frame["swing_share"]])
+    total = format_energy(float(frame["value_pj"].iloc[0])) if len(frame) else "the total"
+    ax.set_xlabel(f"difference from {total} per token ({si_axis(ax.xaxis, reach, 'J')})")
+    swings = [format_energy(swing) for swing in shown["swing_pj"]]
+    print_columns(ax, swings, [format_share(share) for share in shown["swing_share"]])
     return figure, ax
 
 
 FIGURE = FigureKind(
-    title="What the ranges of the prices do",
+    title="How uncertain is the total?",
     picture="Tornado chart of energy per token",
     reading=(
-        "Each bar runs from the energy at the price's low bound to that at its high one, all other prices at their"
-        " value; the line is the total as reported. Prices without a range in the chip file have no bar."
+        "Each bar shows the total when one price goes from its lowest to its highest published value and the others"
+        " stay: blue is less than reported, orange is more. Ranges that move the total by less than 0.1 % and prices"
+        " without a range have no bar."
     ),
     frame=tornado_frame,
     draw=draw_tornado,

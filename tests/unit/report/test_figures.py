@@ -21,11 +21,13 @@ from simulator.report.figures.core_map import cores_finding, cores_frame, draw_c
 from simulator.report.figures.energy import draw_energy, energy_finding, energy_frame
 from simulator.report.figures.energy_blocks import draw_energy_blocks, energy_blocks_finding, energy_blocks_frame
 from simulator.report.figures.latency import draw_latency, latency_finding, latency_frame
-from simulator.report.figures.latency_blocks import latency_blocks_finding, latency_blocks_frame
+from simulator.report.figures.latency_blocks import draw_latency_blocks, latency_blocks_finding, latency_blocks_frame
 from simulator.report.figures.link_map import draw_links, links_finding, links_frame
 from simulator.report.figures.spikes import draw_spikes, spikes_finding, spikes_frame
+from simulator.report.figures.stack import fold_small
 from simulator.report.figures.style import png_bytes, svg_text
 from simulator.report.figures.tornado import draw_tornado, tornado_finding, tornado_frame
+from simulator.report.format import format_energy
 
 EXACT = 1e-12  # parts are rounded once each
 
@@ -152,8 +154,15 @@ def test_blocks_and_chip_level_sum_to_the_ledger(run):
     chip = math.fsum(rows.loc[rows["owner"] == "chip", "energy_pj"])
     assert math.fsum(frame["energy_pj"]) * run.n_tokens + chip == pytest.approx(run.ledger.total_pj, rel=EXACT)
     _, ax = draw_energy_blocks(frame)
-    drawn = np.ma.asarray(ax.collections[0].get_array())
-    assert float(drawn.sum()) == pytest.approx(math.fsum(frame["energy_pj"]), rel=EXACT)
+    kinds = frame.groupby("kind")["energy_pj"].sum()
+    shown = set(kinds[kinds >= 0.001 * kinds.sum()].index)  # a smaller kind cannot be seen beside the others
+    assert {label.get_text() for label in ax.get_yticklabels()} == shown
+    cells = frame[frame["kind"].isin(shown)]
+    tips = [patch.get_gid().removeprefix("tip:") for patch in ax.patches]
+    assert len(tips) == len(cells)
+    for kind, block, energy in cells.itertuples(index=False):
+        where = f"block {block}" if block.isdigit() else "outside blocks"
+        assert f"{kind}, {where}: {format_energy(energy)}" in tips
 
 
 def test_energy_blocks_finding_compares_blocks(run):
@@ -523,16 +532,91 @@ def test_no_figure_uses_pyplot():
 
 
 def test_tornado_by_hand(run):
-    """The toy's only price with a range is noc.local, 1.7 pJ from 1 to 2: bars of count x (bound - 1.7) per token."""
+    """The toy's only price with a range is noc.local, 1.7 pJ from 1 to 2: bars of count x (bound - 1.7) around 0."""
     frame = tornado_frame(run)
     rows = run.ledger.rows
     n = rows.loc[(rows["component"] == "noc") & (rows["action"] == "local"), "count"].sum() / run.n_tokens
     assert list(frame["prices"]) == ["noc.local"]
     assert frame["low_pj"].iloc[0] == pytest.approx(run.energy_per_token_pj - 0.7 * n, rel=1e-12)
     _, ax = draw_tornado(frame)
-    (bar,) = ax.patches
-    assert (bar.get_x(), bar.get_width()) == pytest.approx((frame["low_pj"].iloc[0], 1.0 * n), rel=1e-9)
-    assert tornado_finding(frame).startswith("The range of noc.local moves the total most, from ")
+    low, high = ax.patches
+    assert (low.get_width(), high.get_width()) == (pytest.approx(-0.7 * n, rel=1e-6), pytest.approx(0.3 * n, rel=1e-6))
+    assert low.get_x() == high.get_x() == 0.0
+    assert ax.get_xlim()[0] < low.get_width() < 0 < high.get_width() < ax.get_xlim()[1]
+
+
+@pytest.mark.parametrize(
+    ("shares", "rows", "words"),
+    [
+        (
+            (0.5, 0.01, 0.0005),
+            2,
+            "The range of a moves the total most, from 80.00 pJ to 130.0 pJ per token, 50.0% of it.",
+        ),
+        ((0.015, 0.01), 2, "No known range matters: the widest, of a, moves the total by 1.5%."),
+        ((0.0004, 0.0001), 1, "No known range matters: the widest, of a, moves the total by <0.1%."),
+    ],
+)
+def test_a_tornado_shows_what_can_be_seen(shares, rows, words):
+    frame = pd.DataFrame({"prices": list("abc")[: len(shares)], "value_pj": 100.0, "swing_share": shares})
+    frame["swing_pj"] = 100 * frame["swing_share"]
+    frame["low_pj"], frame["high_pj"] = 100 - 0.4 * frame["swing_pj"], 100 + 0.6 * frame["swing_pj"]
+    _, ax = draw_tornado(frame)
+    assert len(ax.get_yticks()) == rows
+    assert tornado_finding(frame) == words
+
+
+# ---- what can be seen in five seconds
+
+
+def test_small_rows_are_folded_and_the_largest_comes_first():
+    rows = [("a", "x", 1.0), ("b", "x", 2000.0), ("c", "x", 0.5), ("c", "y", 0.25), ("d", "y", 3000.0)]
+    frame = fold_small(pd.DataFrame(rows, columns=["row", "part", "value"]))
+    assert list(dict.fromkeys(frame["row"])) == ["d", "b", "2 others < 0.1%"]
+    assert frame["value"].sum() == pytest.approx(5001.75)
+    kept = fold_small(pd.DataFrame(rows, columns=["row", "part", "value"]), keep=frozenset({"a"}))
+    assert list(dict.fromkeys(kept["row"])) == ["d", "b", "a", "c"]  # one small row alone keeps its name
+
+
+def test_a_block_that_differs_from_its_kind_is_named():
+    """Five blocks of 10 us, one of 51 us: 5.1 times the median; the head has no other of its kind."""
+    times = [10e6, 10e6, 10e6, 51e6, 10e6, 10e6]
+    frame = pd.DataFrame({"stage": "mlp_in", "block": list("012345"), "time_ps": times})
+    frame = pd.concat([frame, pd.DataFrame({"stage": ["head"], "block": ["none"], "time_ps": [900e6]})])
+    finding = latency_blocks_finding(frame)
+    assert finding.startswith("mlp_in of block 3 takes 5.1x the median of its kind. The slowest single stage is head")
+    _, ax = draw_latency_blocks(frame)
+    tips = [patch.get_gid().removeprefix("tip:") for patch in ax.patches if patch.get_gid()]
+    assert "mlp_in, block 3: 51.00 µs, 5.1x the median of its kind" in tips
+    assert "head, outside blocks: 900.0 µs" in tips
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["mlp_in  10.00 µs", "head  900.0 µs"]
+
+
+def test_parts_of_a_picture_have_tooltips(run):
+    figure, _ = draw_energy(energy_frame(run))
+    svg = svg_text(figure, "energy")
+    assert "<title>gate, synapse: " in svg or "<title>gate, dendrite: " in svg
+    assert "tip:" not in svg
+
+
+def test_a_broken_waterfall_has_a_strip_to_scale():
+    frame = bridge_frame(make_run(chip=make_chip(chip__static_power__value="100 W")))
+    _, ax = draw_bridge(frame)
+    (strip,) = ax.child_axes
+    widths = [patch.get_width() for patch in strip.patches]
+    positive = frame.iloc[:-1]["energy_pj"].clip(lower=0)
+    assert widths == pytest.approx(positive.tolist())
+    assert any("static power and barriers" in text.get_text() for text in strip.texts)
+    _, whole = draw_bridge(bridge_frame(make_run(chip=make_chip(chip__static_power__value="1 pW"))))
+    assert not whole.child_axes
+
+
+def test_numbers_stand_left_of_the_bars(run):
+    """A phone shows the left part of a figure first."""
+    _, ax = draw_energy(energy_frame(run))
+    columns = [text for text in ax.texts if text.get_text().endswith(("J", "%"))]
+    assert columns
+    assert all(text.get_position()[0] < 0 for text in columns)
 
 
 def test_a_tornado_without_ranges_says_so():
