@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from simulator.errors import ConfigError, ModelError
@@ -14,9 +15,11 @@ WANTED = {
     "bf16",
     "fp16",
     "sdllm",
+    "sdllm-4",
     "sdllm-7",
     "sdllm-attention",
     "sdllm-bitwise",
+    "sdllm-paper",
     "spikingbrain",
     "unidirectional",
     "int8",
@@ -45,6 +48,19 @@ def test_what_the_shipped_presets_say():
     assert full.encoder_of("blocks.0.attn_p").rule.threshold == "absmax"
     with pytest.raises(ModelError, match="timesteps 7, expected 1 for graded"):
         load_preset("int8").with_timesteps(7)
+
+
+def test_the_presets_of_fewer_spikes_say_their_timesteps_and_weights():
+    paper = load_preset("sdllm-paper")
+    assert (paper.encoding, paper.weights.bits, paper.weights.group) == (Encoding("ternary", 7), 4, 64)
+    assert load_preset("sdllm-4").encoding == Encoding("ternary", 4)
+
+
+def test_the_paper_preset_sends_0_86_spikes_per_value_of_a_normal_row():
+    """The rate that SDLLM's 0.67 J implies; a row that a Hadamard transform has mixed is close to normal."""
+    encoder = load_preset("sdllm-paper").encoder_of("mlp_in")
+    row = np.random.default_rng(0).standard_normal((1, 200_000)).astype(np.float32)
+    assert np.abs(encoder(row).counts).mean() == pytest.approx(0.86, abs=0.02)
 
 
 def write(tmp_path, text: str) -> str:
