@@ -119,7 +119,7 @@ def axes_for(ax: Axes | None, height_in: float, width_in: float = WIDTH_IN) -> t
         return figure, figure.add_subplot()
     owner = ax.figure.figure
     if not isinstance(owner, Figure):
-        raise TypeError("axes that belong to no owner")
+        raise TypeError("axes that belong to no figure")
     return owner, ax
 
 
