@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.errors import did_you_mean
 from simulator.report.run import Run
@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    Drawn = tuple[Figure, Axes]
+
+class Drawn(NamedTuple):
+    """A figure and its axes: ``figure, ax = run.plot.energy()``; alone at the end of a cell it is the picture."""
+
+    figure: Figure
+    axes: Axes
+
+    def _repr_png_(self) -> bytes:
+        """The picture for Jupyter and VS Code."""
+        from simulator.report.figures.style import png_bytes
+
+        return png_bytes(self.figure, dpi=100)
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ class Plot:
         from simulator.report.figures import FIGURES
 
         kind = FIGURES[name]
-        return kind.draw(kind.frame(self.run), ax=ax)
+        return Drawn(*kind.draw(kind.frame(self.run), ax=ax))
 
     def finding(self, name: str) -> str:
         """What a figure shows, in one sentence with its numbers and units; raises KeyError for another name."""

@@ -108,15 +108,23 @@ def styled(draw: Callable[Args, Drawn]) -> Callable[Args, Drawn]:
     return with_style
 
 
+class InlineFigure(Figure):
+    """A figure that notebooks show as the output of a cell; the formatter of pyplot, where it is on, comes first."""
+
+    def _repr_png_(self) -> bytes:
+        """The picture for Jupyter and VS Code."""
+        return png_bytes(self, dpi=100)
+
+
 def axes_for(ax: Axes | None, height_in: float, width_in: float = WIDTH_IN) -> tuple[Figure, Axes]:
     """The figure of ``ax``, or a new figure of this size with one pair of axes."""
     if ax is None:
-        figure = Figure(figsize=(width_in, height_in), layout=ConstrainedLayoutEngine(w_pad=PAD_IN, h_pad=PAD_IN))
+        figure = InlineFigure(figsize=(width_in, height_in), layout=ConstrainedLayoutEngine(w_pad=PAD_IN, h_pad=PAD_IN))
         return figure, figure.add_subplot()
-    figure = ax.figure.figure
-    if not isinstance(figure, Figure):
+    owner = ax.figure.figure
+    if not isinstance(owner, Figure):
         raise TypeError("axes that belong to no figure")
-    return figure, ax
+    return owner, ax
 
 
 def tip(artist: Artist, text: str) -> None:

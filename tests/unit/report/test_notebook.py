@@ -32,6 +32,25 @@ def test_every_figure_has_a_method_that_draws_into_axes_of_ones_own(run, name):
     assert getattr(run.plot, name)(ax=own) == (figure, own)
 
 
+def test_a_figure_shows_inline_as_ipython_formats_it(run):
+    """Alone and with its axes, in a process that never asked for pyplot; unpacking stays as it was."""
+    formatters = pytest.importorskip("IPython.core.formatters", reason="needs IPython")
+    drawn = run.plot.energy()
+    figure, ax = drawn
+    assert ax in figure.axes
+    for shown in (drawn, figure):
+        data, _ = formatters.DisplayFormatter().format(shown)
+        assert data["image/png"].startswith(b"\x89PNG")
+
+
+def test_a_run_is_saved_as_a_report_and_never_over_something_else(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("simulator.report.html.write_page", lambda run, folder: None)
+    assert (run.save(tmp_path / "mine") / "result.json").is_file()
+    (tmp_path / "note.txt").write_text("mine")
+    with pytest.raises(OutputError, match="is not empty"):
+        run.save(tmp_path)
+
+
 def test_figures_are_completed_and_a_wrong_name_is_told(run):
     assert set(FIGURES) < set(dir(run.plot))
     with pytest.raises(AttributeError, match=r"no figure 'enery', expected one of charged, .*did you mean 'energy'"):
