@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,13 +66,22 @@ def rerun_point(name: str, root: Path) -> Rerun:
     """
     path = _find(name, root)
     stored = path.read_text(encoding="utf-8", errors="replace")
-    point, code = _point(path)
-    run = simulate_point(point, Path.cwd())
+    place = path.absolute()
+    with chdir(_folder_of_inputs(place)):
+        point, code = _point(place)
+        run = simulate_point(point, Path.cwd())
     text = point_text(point, run)
     # the hash of the code is no finding: another program may well compute the same numbers
     again = sealed(text.replace(code_sha256(), code)) if code else text
     differences = () if again == stored else tuple(_differences(json.loads(stored), json.loads(again)))
     return Rerun(path, run, again == stored, differences, code == code_sha256())
+
+
+def _folder_of_inputs(path: Path) -> Path:
+    """The folder that the trace of a point is named from: this one, or the first above the point that has it."""
+    trace = str(((read_object(path) or {}).get(ORIGIN) or {}).get("trace", ""))
+    found = (folder for folder in (Path.cwd(), *path.parents) if trace and (folder / trace).is_file())
+    return next(found, Path.cwd())
 
 
 def _find(name: str, root: Path) -> Path:
