@@ -69,7 +69,7 @@ def test_markers_beside_longer_spikes_on_a_torus():
 def test_more_memory_than_allowed():
     chip = make_chip()
     mapped = map_trace(TRACE, chip)
-    with pytest.raises(SpikewattError, match=r"needs about \d{3} MiB of memory, limit 0 MiB \(\d{3} over\)"):
+    with pytest.raises(SpikewattError, match=r"needs about (\d{3,4}) MiB of memory, limit 0 MiB \(\1 over\)"):
         replay(mapped, memory_limit_bytes=1000)
     replay(mapped, memory_limit_bytes=4 << 30)
 

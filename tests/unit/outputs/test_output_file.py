@@ -92,7 +92,9 @@ def trace_bytes(tmp_path: Path) -> bytes:
         (FIGURES[".svg"], b'<?xml version="1.0"?><svg>'),
     ],
 )
-@pytest.mark.parametrize("other", [b"PK\x03\x04 a zip of something else", gzip.compress(b"diary", mtime=0), b"\x7fELF\0\0"])
+@pytest.mark.parametrize(
+    "other", [b"PK\x03\x04 a zip of something else", gzip.compress(b"diary", mtime=0), b"\x7fELF\0\0"]
+)
 def test_kinds(tmp_path, kind, own, other):
     path = tmp_path / "x"
     path.write_bytes(own)
