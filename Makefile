@@ -39,7 +39,7 @@ test: .venv/dev
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: .venv/dev
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest -q tests/test_prose.py
 
 # The wheel in a fresh environment outside the tree; PYTHON chooses its interpreter.
 installed:
