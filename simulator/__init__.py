@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from simulator.trace.trace_files import load_trace, save_trace
     from simulator.trace.trace_list import list_traces
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "ConfigError": "simulator.errors",
