@@ -19,6 +19,8 @@ from simulator.report.figures.stack import LEAST_ROW, si_axis, si_unit
 from simulator.report.figures.style import HEAT_MAP, HOT, IDLE, INK, SMALL_PT, axes_for, tip
 from simulator.report.format import format_energy, format_time
 
+LEAST_HEIGHT_IN = 2.2  # what the label of the colour bar needs
+
 DIVERGING = "PuOr_r"  # safe for the colour-blind: purple is less, orange is more
 OUTLIER = 1.3  # times the median of its kind: more than blocks of one kind differ by their spikes
 LOG_FROM = 30.0  # largest over smallest value
@@ -53,7 +55,7 @@ def draw_matrix(frame: pd.DataFrame, ax: Axes | None, label: str, symbol: str) -
     of that kind happens there. Values are in pico-units of ``symbol``.
     """
     rows, columns, values = _table(frame)
-    figure, ax = axes_for(ax, height_in=0.29 * len(rows) + 1.1)
+    figure, ax = axes_for(ax, height_in=max(0.29 * len(rows) + 1.1, LEAST_HEIGHT_IN))
     in_blocks = np.array([name.isdigit() for name in columns])
     inside = values[:, in_blocks] if in_blocks.any() else values
     known = inside[np.isfinite(inside) & (inside > 0)]
@@ -86,7 +88,7 @@ def draw_ratios(frame: pd.DataFrame, ax: Axes | None, label: str, symbol: str) -
     Diverging colours around 1; the median stands beside each row. A row of one column is grey and has its number.
     """
     rows, columns, values = _table(frame)
-    figure, ax = axes_for(ax, height_in=0.29 * len(rows) + 1.1)
+    figure, ax = axes_for(ax, height_in=max(0.29 * len(rows) + 1.1, LEAST_HEIGHT_IN))
     write = format_energy if symbol == "J" else format_time
     ratios, medians = _over_median(values)
     widest = float(np.nanmax(np.abs(np.log2(np.where(ratios > 0, ratios, 1.0))), initial=0.0))

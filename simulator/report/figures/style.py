@@ -109,7 +109,7 @@ def styled(draw: Callable[Args, Drawn]) -> Callable[Args, Drawn]:
 
 
 class InlineFigure(Figure):
-    """A figure that notebooks show as the output of a cell; the formatter of pyplot, where it is on, comes first."""
+    """A figure that notebooks show as the output of a cell; a formatter that is on already comes first."""
 
     def _repr_png_(self) -> bytes:
         """The picture for Jupyter and VS Code."""

@@ -10,6 +10,7 @@ import pytest
 from factories import chip_fields, make_chip, make_run, make_trace, price
 from matplotlib.figure import Figure
 
+from simulator import load_chip, simulate, synthetic_trace
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import EnergyLedger
 from simulator.errors import ConservationError, OutputError
@@ -521,6 +522,13 @@ def test_save_figures_says_what_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="expected a directory"):
         save_figures({}, tmp_path / "file")
+
+
+@pytest.mark.parametrize("sizes", [[6, 4], [64, 64]])
+def test_a_program_of_one_layer_has_room_for_its_labels(sizes):
+    run = simulate(load_chip("loihi-like"), synthetic_trace("full", sizes, levels=7, tokens=2))
+    for name, kind in FIGURES.items():  # a layout that collapses is a warning, and a warning an error here
+        svg_text(kind.draw(kind.frame(run))[0], name)
 
 
 def test_no_figure_uses_pyplot():
