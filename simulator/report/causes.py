@@ -8,7 +8,7 @@ import pandas as pd
 
 from simulator.report.format import format_ratio, format_share
 from simulator.report.run import Run, once_per_run
-from simulator.report.stage_load import PARTS, charged_table, core_work, pipelined, stage_load
+from simulator.report.stage_load import charged_table, core_work, part_shares, pipelined, stage_load
 from simulator.trace.trace import DECODE
 
 OUTLIER = 1.3  # times the median of its kind
@@ -74,10 +74,9 @@ def _time_sentence(run: Run) -> str:
 
 def binding_part(run: Run) -> tuple[str, float]:
     """Which of compute, network, transfer, vector and barrier takes most of the time, and its share."""
-    parts = run.result.stages[[f"{part}_ps" for part in PARTS]].sum()
-    total = float(parts.sum())
-    name = str(parts.idxmax()).removesuffix("_ps")
-    return name, float(parts.max()) / total if total else 0.0
+    shares = part_shares(run)
+    name = max(shares, key=shares.__getitem__)
+    return name, shares[name]
 
 
 @once_per_run
@@ -114,9 +113,7 @@ def _part_levers(run: Run) -> list[Lever]:
 
     Twice the units halve the time of the cores at most, and may spare all that packets wait for each other.
     """
-    chip, load = run.chip, stage_load(run)
-    parts = run.result.stages[[f"{part}_ps" for part in PARTS]].sum()
-    shares = {part: float(parts[f"{part}_ps"]) / (float(parts.sum()) or 1.0) for part in PARTS}
+    chip, load, shares = run.chip, stage_load(run), part_shares(run)
     twice = {
         "synapse": f"core.synapse.lanes={2 * chip.core.synapse.lanes}",
         "dendrite": f"core.synapse.lanes={2 * chip.core.synapse.lanes}",

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import pandas as pd
 
+from simulator.engine.batch_result import STAGE_TIMES
 from simulator.engine.result import CHIP
 from simulator.engine.timing import PIPELINE
 from simulator.report.run import Run, once_per_run
 from simulator.report.tables import layer_table, split_block
-
-PARTS = ("compute", "network", "transfer", "vector", "barrier")
 
 
 def pipelined(run: Run) -> bool:
     """Whether stages worked at the same time for most of the run."""
     stages = run.result.stages.set_index("stage")["total_ps"]
     return bool(PIPELINE in stages.index and 2 * stages[PIPELINE] > run.result.total_ps)
+
+
+@once_per_run
+def part_shares(run: Run) -> dict[str, float]:
+    """Compute, network, transfer, vector and barrier -> its share of the time of all stages."""
+    parts = run.result.stages[list(STAGE_TIMES)].sum()
+    total = float(parts.sum()) or 1.0
+    return {name.removesuffix("_ps"): float(parts[name]) / total for name in STAGE_TIMES}
 
 
 @once_per_run
