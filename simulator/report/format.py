@@ -21,6 +21,11 @@ def format_energy(pj: float) -> str:
     return _engineering(pj, _ENERGY, " ")
 
 
+def format_chips(n: object) -> str:
+    """A number of chips: ``1 chip``, ``10 chips``."""
+    return "1 chip" if n == 1 else f"{n} chips"
+
+
 def format_time(ps: float) -> str:
     """Time given in ps: ``5.678 µs``."""
     return _engineering(ps, _TIME, " ")

@@ -17,7 +17,7 @@ from simulator.report.analytic import analytic_table, threshold_sources, thresho
 from simulator.report.band_finding import band_finding
 from simulator.report.cells import as_cells
 from simulator.report.figures import FIGURES, DrawnFigure, draw_figures, save_figures
-from simulator.report.format import format_energy, format_power, format_ratio, format_share, format_time
+from simulator.report.format import format_chips, format_energy, format_power, format_ratio, format_share, format_time
 from simulator.report.headline import headline
 from simulator.report.page import Section, make_section, render_page, script_data
 from simulator.report.result_json import leaves
@@ -106,8 +106,7 @@ def _facts(run: Run) -> Iterator[str]:
     result, encoding = run.result, run.trace.encoding
     yield f"{run.n_tokens} tokens ({run.trace.phase})"
     yield f"{encoding.label} spikes, {encoding.n_timesteps} timesteps"
-    chips = "1 chip" if result.n_chips == 1 else f"{result.n_chips} chips"
-    yield f"{len(result.cores)} of {result.cores_total} cores on {chips}"
+    yield f"{len(result.cores)} of {result.cores_total} cores on {format_chips(result.n_chips)}"
     voltage = f", {run.chip.technology.voltage:g} V" if run.chip.technology.voltage is not None else ""
     yield f"{run.chip.technology.node_nm:g} nm{voltage}"
 

@@ -10,7 +10,7 @@ import pandas as pd
 from simulator.mapper.estimate import Estimate
 from simulator.mapper.mapping_file import MappingFile, pattern_of
 from simulator.mapper.optimize import CLAIM, Checked, Optimized
-from simulator.report.format import format_energy, format_time
+from simulator.report.format import format_chips, format_energy, format_time
 
 SHOWN_POINTS = 8  # of the front, spread over it
 
@@ -30,9 +30,10 @@ def summary_lines(found: Optimized) -> list[str]:
 
 
 def _estimate_words(found: Estimate) -> str:
-    chips = "chip" if found.n_chips == 1 else "chips"
     each = f"{format_energy(found.energy_pj)} and {format_time(round(found.interval_ps))} per token"
-    return f"{each}, latency {format_time(round(found.latency_ps))}, {found.cores} cores on {found.n_chips} {chips}"
+    return (
+        f"{each}, latency {format_time(round(found.latency_ps))}, {found.cores} cores on {format_chips(found.n_chips)}"
+    )
 
 
 def _checked_words(checked: Checked) -> str:

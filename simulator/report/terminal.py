@@ -19,6 +19,7 @@ from simulator.report.cells import as_cells
 from simulator.report.compare import Finished, energy_causes, energy_difference, headline, time_causes
 from simulator.report.format import (
     format_bytes,
+    format_chips,
     format_count,
     format_energy,
     format_power,
@@ -95,7 +96,7 @@ def summary_lines(run: Run) -> list[str]:
         *steady_line(run),
         f"time utilization (busy / elapsed): mean {format_share(run.time_util_mean)}, busiest core {run.busiest_core}"
         f" at {format_share(run.time_util_busiest)}",
-        f"space: {len(result.cores)} of {result.cores_total} cores on {_chips(result.n_chips)},"
+        f"space: {len(result.cores)} of {result.cores_total} cores on {format_chips(result.n_chips)},"
         f" {format_bytes(run.sram_used_bytes)} of {format_bytes(run.sram_total_bytes)} SRAM"
         f" ({format_share(run.space_util)})",
         storage_line(run),
@@ -296,7 +297,3 @@ def _printable(console: Console, text: str) -> str:
     grouped = text.replace("\u202f", ",")  # a narrow space between thousands, which terminals show as they like
     shown = one_line(grouped.translate(_NOT_ASCII) if console.options.ascii_only else grouped)
     return shown.encode(console.encoding, "replace").decode(console.encoding)
-
-
-def _chips(n: int) -> str:
-    return "1 chip" if n == 1 else f"{n} chips"

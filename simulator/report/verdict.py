@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from simulator.actions import COMPONENTS
 from simulator.report.causes import cause_sentences, outlier_sentence
-from simulator.report.format import format_energy, format_ratio, format_share, format_time
+from simulator.report.format import format_chips, format_energy, format_ratio, format_share, format_time
 from simulator.report.run import Run
 from simulator.report.steady_figures import steady_energy_pj
 
@@ -96,8 +96,7 @@ def verdict_lines(run: Run) -> Iterator[str]:
 
 def _chips(run: Run) -> str:
     """How much hardware is in use."""
-    chips = "1 chip" if run.result.n_chips == 1 else f"{run.result.n_chips} chips"
-    return f"{len(run.result.cores)} of {run.result.cores_total} cores on {chips}"
+    return f"{len(run.result.cores)} of {run.result.cores_total} cores on {format_chips(run.result.n_chips)}"
 
 
 def _color(component: str) -> str:

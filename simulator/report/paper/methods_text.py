@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from simulator.report.format import format_share
+from simulator.report.format import format_chips, format_share
 from simulator.report.latex_text import breakable
 from simulator.report.paper.bibliography import SPIKEWATT
 from simulator.report.paper.paper_report import PaperReport
@@ -69,13 +69,9 @@ def _chip(number: int, report: PaperReport) -> Iterator[str]:
     grades = [f"{breakable(format_share(share))} {breakable(grade)}" for grade, share in shares.items() if share]
     yield (
         f"{breakable(report.label)} ({node}; {breakable(str(chip.get('summary', chip['name'])))}) uses"
-        f" {used['cores_used']} cores on {_chips(used.get('chips'))}, with {mapped}."
+        f" {used['cores_used']} cores on {format_chips(used.get('chips'))}, with {mapped}."
         f" Its energy rests on prices that are {', '.join(grades)} (Table~\\ref{{tab:prices-{number}}})."
     )
-
-
-def _chips(count: object) -> str:
-    return "1 chip" if count == 1 else f"{count} chips"
 
 
 def _ranges(reports: Sequence[PaperReport]) -> Iterator[str]:
