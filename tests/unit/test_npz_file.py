@@ -18,7 +18,7 @@ from simulator.npz_file import read_npz
 MOST = 1 << 20
 
 
-@given(arrays(st.sampled_from(["<f4", ">f8", "|i1", "<u2", "|b1"]), array_shapes(min_dims=0, min_side=0)), st.booleans())
+@given(arrays(st.sampled_from(["<f4", ">f8", "|i1", "<u2", "|b1"]), array_shapes(min_side=0)), st.booleans())
 def test_arrays_come_back(tmp_path_factory: pytest.TempPathFactory, array: np.ndarray, columns_first: bool) -> None:
     path = tmp_path_factory.mktemp("npz") / "a.npz"
     np.savez_compressed(path, x=np.asfortranarray(array) if columns_first else array)
@@ -69,7 +69,7 @@ def test_a_cut_file_is_refused(tmp_path: Path, cut: int) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, x=np.arange(100))
     (tmp_path / "a.npz").write_bytes(buffer.getvalue()[:cut])
-    with pytest.raises(ValueError, match="found a damaged file, expected an .npz file"):
+    with pytest.raises(ValueError, match=r"found a damaged file, expected an \.npz file"):
         read_npz(tmp_path / "a.npz", MOST)
 
 
