@@ -45,7 +45,7 @@ lint: .venv/dev
 installed:
 	@PYTHON="$(PYTHON)" .ci/installed
 
-# 30,000 mutated inputs, 20 kills, and random tests with 2,000 examples each, drawn anew; hours.
+# 30,000 mutated inputs, 20 kills, and random tests with 2,000 examples each, newly drawn; takes hours.
 FUZZ ?= 30000
 KILLS ?= 20
 soak: .venv/dev

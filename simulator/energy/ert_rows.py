@@ -175,11 +175,11 @@ def _namesakes(rows: Iterable[ErtRow]) -> Iterator[Problem]:
     """Tables of different components that have one last name, which is one component here."""
     components = billed_components()
     first: dict[str, ErtRow] = {}
-    told: set[str] = set()
+    reported: set[str] = set()
     for row in rows:
         before = first.setdefault(row.component, row)
-        if row.component in components and row.path != before.path and row.path not in told:
-            told.add(row.path)
+        if row.component in components and row.path != before.path and row.path not in reported:
+            reported.add(row.path)
             text = (
                 f"found the table {row.table} after {before.table} in line {before.place.line},"
                 f" expected one table for {row.component} (rename or remove the other)"

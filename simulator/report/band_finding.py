@@ -26,7 +26,7 @@ def read_placed(report: Path) -> tuple[Placed, dict[str, float]]:
     Raises
     ------
     OutputError
-        When the folder is no whole report.
+        When the folder not a complete report folder.
     """
     path = report / "result.json"
     record = read_record(path)

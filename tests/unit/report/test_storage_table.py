@@ -49,7 +49,7 @@ def test_totals_and_the_fullest_memory(moved):
     assert found["by_kind"]["kv_cache"] == {"stores": {"sram": 128}, "bytes": 128, "bytes_per_token": 32.0}
     assert found["memory"] == {"fullest_core_bytes": 192, "capacity_bytes": 256, "share": 0.75}
     assert storage_line(moved).startswith(
-        "storage: KV cache 128 B (32 B per token) in SRAM; head 384 B in DRAM; fullest vector memory: core "
+        "storage: KV cache 128 B (32 B per token) in SRAM; head 384 B in DRAM; largest vector memory: core "
     )
     assert storage_line(moved).endswith("192 B of 256 B (75.0%)")
 

@@ -8,7 +8,7 @@ from simulator.mapping.place import map_trace
 from simulator.simulation.assumptions import assumptions, unpublished
 from simulator.trace.synthetic import synthetic_trace
 
-LEAKAGE = "static power of {} per chip is assumed, no published figure"
+LEAKAGE = "static power of {} per chip is assumed: no source publishes it"
 AREA = "the chip file has no area: none of its sources gives one"
 
 
