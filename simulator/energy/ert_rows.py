@@ -142,8 +142,8 @@ def _text(node: Node, key: str, what: str, problems: list[Problem]) -> str | Non
     value = _value(node, key)
     if isinstance(value, ScalarNode) and isinstance(value.value, str) and value.value:
         return value.value
-    found = "no such key" if value is None else shown_value(value)
-    problems.append(Problem(node.place, (key,), f"found {found}, expected the name of the {what}"))
+    found = "missing" if value is None else f"found {shown_value(value)}"
+    problems.append(Problem(node.place, (key,), f"{found}, expected the name of the {what}"))
     return None
 
 

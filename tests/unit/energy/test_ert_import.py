@@ -93,7 +93,7 @@ def test_rows_that_are_no_prices_are_named_and_the_rest_stays(written, tmp_path)
         "system.mac: no component of that name here, not imported: compute, read",
         "system.pe[0..3].synapse.idle: no action of synapse here, not imported",
         "system.pe[0..3].synapse.synopp: no action of synapse here, not imported (did you mean 'synop'?)",
-        "system.pe[0..3].synapse.leak: energy per cycle and not a power, not imported",
+        "system.pe[0..3].synapse.leak: energy per cycle, not a power: not imported",
         "prices stay as in loihi-like: axon_in.lookup",
     ]
     assert len(made.notes) == len(words)

@@ -60,7 +60,7 @@ def test_a_synaptic_operation_leads_to_its_line_its_paper_and_its_range(folder):
 
 def test_what_another_price_contains_says_so(folder):
     lines = list(explain_lines(explain_table(folder, "blocks.0.q", "dendrite.accumulate"), {}))
-    assert "x 0, part of another price" in lines[0]
+    assert "x 0, included in another price" in lines[0]
     assert "included in synapse.synop" in lines[2]
 
 

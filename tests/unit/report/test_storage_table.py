@@ -56,9 +56,9 @@ def test_totals_and_the_fullest_memory(moved):
 
 def test_a_memory_without_a_bound_is_warned_of_and_one_with_a_bound_is_not(moved):
     free = simulate(make_chip(), make_trace(n_blocks=1), mapping="chip")
-    (line,) = [warning for warning in free.warnings if warning.startswith("memory: ")]
-    assert "gives no memory.capacity; 432 bytes on core" in line
-    assert not [warning for warning in moved.warnings if warning.startswith("memory: ")]
+    (line,) = [warning for warning in free.warnings if warning.startswith("memory.capacity ")]
+    assert "memory.capacity is not set: 432 bytes on core" in line
+    assert not [warning for warning in moved.warnings if warning.startswith("memory.capacity ")]
 
 
 def test_the_bridge_counts_a_cache_and_a_table_elsewhere_as_storage_and_streamed_weights_as_links(moved):
