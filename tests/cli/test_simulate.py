@@ -105,7 +105,7 @@ def test_a_number_of_a_report_is_explained(full_report: tuple[Path, Done], refus
 
 def test_breakeven_is_on_the_page_by_simulation(trace_file: Path, work: Path, refused: Refused) -> None:
     ask = ["simulate", "--chip", "sdllm-asic-45nm", "--trace", trace_file, "--out", work / "r", "--breakeven"]
-    assert "break-even is that with a dense twin" in refused(run_program(*ask, "--no-dense-twin", "--quiet"))
+    assert "--breakeven needs the dense twin" in refused(run_program(*ask, "--no-dense-twin", "--quiet"))
     assert run_program(*ask).code == 0
     page = (work / "r" / "report.html").read_text()
     assert '<h2 id="breakeven">Break-even by layer</h2>' in page

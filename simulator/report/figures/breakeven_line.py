@@ -70,8 +70,7 @@ def break_even_finding(frame: pd.DataFrame) -> str:
     """The break-even rate and the rate of this run, in words."""
     rate, crossing, twin, fixed = (frame.attrs[key] for key in ("rate", "break_even", "twin", "fixed"))
     if math.isnan(twin):
-        return f"Without spikes a token would still need {format_energy(fixed)}; this run has no dense twin to"
-        " compare with."
+        return f"Without spikes a token would need {format_energy(fixed)}; this run has no dense twin to compare with."
     if math.isnan(crossing):
         return (
             f"Fewer spikes cannot beat the dense twin: with no spike at all this chip still needs"

@@ -148,7 +148,7 @@ def test_headline_numbers(page, run):
 
 def test_comparison_names_op_count_and_twin(page, evil_page):
     finding = next(text for text in page.texts("p", **{"class": "finding"}) if " the energy of the fp32" in text)
-    assert "of the fp32 op count" in finding
+    assert "of the fp32 operation count" in finding
     nodes = "(45 nm; the chip is 14 nm)"  # a ratio across nodes names both
     assert finding.endswith(
         f"2.50x that of the dense twin dense-int8-45nm {nodes}."
