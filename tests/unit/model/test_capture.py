@@ -98,7 +98,7 @@ def test_passages_start_at_position_0(folder):
         "the text is longer than --tokens or the context: 7 tokens of 1 of 2 passages are not used",
     )
     assert capture(folder, TEXT, encoding_for("ternary", 7), max_tokens=12)[1].warnings == (
-        "1 passages were not used: max_tokens was reached",
+        "1 passages are not used: the limit of tokens was reached",
     )
 
 
