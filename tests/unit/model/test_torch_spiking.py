@@ -376,7 +376,7 @@ def test_a_plain_network_on_binary_inputs_still_computes_with_real_numbers() -> 
     trace = capture_torch(model, x, T15)
     np.testing.assert_array_equal(trace.spike_counts("0.in"), x.numpy())
     assert trace.spike_counts("2.in").max() == 15
-    assert any(line.startswith("0: is fed integers, which are used as spike counts") for line in trace.origin["warnings"])
+    assert any(line.startswith("0: is fed integers, which are used as") for line in trace.origin["warnings"])
     pixels = torch.randint(0, 256, (5, 16)).float()
     trace = capture_torch(model, pixels, T15)
     np.testing.assert_array_equal(trace.spike_counts("0.in"), encode(pixels.numpy(), T15).counts)
