@@ -224,7 +224,7 @@ class _Reading:
             return None
         if chosen is None and stated is None:
             default = None if name in self._fields else DEFAULT_BOS.get(self._family)
-            note = "none: no token stands in front of a text" if default is None else str(default)
+            note = "none: no token before a text" if default is None else str(default)
             self._assumed(name, note, " (--bos ID or none)")
             return default
         token, place = (stated, name) if chosen is None else (chosen, "--bos")
