@@ -100,3 +100,8 @@ def closed_workspace(
         touched=ints(25),
         peak=np.zeros(2),
     )
+
+
+def closed_bytes(n: int) -> int:
+    """Bytes of a `closed_workspace` of ``n`` routers."""
+    return n * (8 * LINK.itemsize + 8 * (2 + 4 * 64 + 3 + 8 + 25))
