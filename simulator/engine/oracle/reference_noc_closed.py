@@ -28,7 +28,8 @@ the cycles a packet keeps a port busy, rho_i the share of time that input i keep
   the other outputs, over 1 - sum lambda (S + h) over all.
 
 Above a load of 0.95 all terms stay as they are there. A run with a port above 0.9 is refused
-(`simulator.engine.engine`), output rho or input sum lambda (S + h): queues grow all the time there, which no mean of steady traffic describes.
+(`simulator.engine.engine`), output rho or input sum lambda (S + h): queues grow all the time there, which no mean of
+steady traffic describes.
 
 Times are kept in ticks of 1/1024 cycle; sums run in the order of the packets, then along each way.
 """
