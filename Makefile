@@ -7,7 +7,7 @@ SWEEP ?= chip_configs/sweeps/sram-lanes.yaml
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: real-model simulate capture report sweep test lint installed soak mutants bench bench-check docs warmup clean
+.PHONY: fuzz real-model simulate capture report sweep test lint installed soak mutants bench bench-check docs warmup clean
 
 simulate: .venv/ready
 	@$(BIN)/spikewatt simulate --chip "$(CHIP)" --trace "$(TRACE)" $(foreach s,$(SET),--set '$(s)') $(if $(OUT),--out "$(OUT)")
@@ -45,12 +45,16 @@ lint: .venv/dev
 installed:
 	@PYTHON="$(PYTHON)" .ci/installed
 
-# 30,000 mutated inputs, 20 kills, and random tests with 2,000 examples each, drawn anew; hours.
+# 30,000 mutated inputs, 20 kills, and random tests with 2,000 examples each, drawn anew; hours. In chunks, each with
+# a seed of its own: make fuzz FUZZ=1500 KILLS=1 SEED=1, SEED=2 and so on.
 FUZZ ?= 30000
 KILLS ?= 20
-soak: .venv/dev
-	@SPIKEWATT_FUZZ=$(FUZZ) SPIKEWATT_KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/fuzz
+SEED ?=
+soak: fuzz
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/invariants tests/oracle tests/unit
+
+fuzz: .venv/dev
+	@SPIKEWATT_FUZZ=$(FUZZ) SPIKEWATT_KILLS=$(KILLS) SPIKEWATT_SEED=$(SEED) $(BIN)/python -m pytest -q tests/fuzz
 
 # Whether the tests notice small changes of the code; hours for all of them, so a sample.
 SAMPLE ?= 200

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperGroup
 
 from simulator import __version__
+from simulator.errors import SpikewattError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+LARGEST = 2**63 - 1  # of a whole number on the command line: what arrays can count with
 
 # Groups of commands in the help, in this order.
 SIMULATE = "Simulate and compare"
@@ -29,7 +36,35 @@ class _Commands(TyperGroup):
             raise RuntimeError(f"unexpected end of a file: {error}") from error
 
 
-app = typer.Typer(
+class _Program(typer.Typer):
+    """The program; no command of it takes a number that it cannot count with."""
+
+    def command(self, *args: Any, **kwargs: Any) -> Callable[[Command], Command]:
+        """Add a command."""
+        add = super().command(*args, **kwargs)
+
+        def decorate(function: Command) -> Command:
+            @wraps(function)
+            def checked(**options: Any) -> Any:
+                for name, value in options.items():
+                    _check_number(name, value)
+                return function(**options)
+
+            add(checked)
+            return function
+
+        return decorate
+
+
+def _check_number(name: str, value: Any) -> None:
+    option = "--" + name.replace("_", "-")
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise SpikewattError(f"{option}: found a number beyond 64 bits, expected at most {LARGEST}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SpikewattError(f"{option}: found {value}, expected a finite number")
+
+
+app = _Program(
     cls=_Commands,
     name="spikewatt",
     help="Replay the spikes of a spike-driven LLM on a chip model, and see where the energy and the time go.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Mapping
 
@@ -14,6 +15,8 @@ _BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Pow: operator.pow,
 }
 
+LONGEST = 1000  # characters of a formula
+
 
 def evaluate(formula: str, names: Mapping[str, float]) -> float:
     """Value of ``formula``: numbers, names (with dots), ``+ - * / **`` and parentheses.
@@ -23,12 +26,17 @@ def evaluate(formula: str, names: Mapping[str, float]) -> float:
     ValueError
         With ``found ..., expected ...`` for anything else, for a name that is not known, and for a division by zero.
     """
+    if len(formula) > LONGEST:  # the parser of Python ends the process where parentheses are nested deeply
+        raise ValueError(f"found a formula of {len(formula)} characters, limit {LONGEST}")
     try:
-        return _value(ast.parse(formula, mode="eval").body, names)
-    except SyntaxError:
+        value = _value(ast.parse(formula, mode="eval").body, names)
+    except (SyntaxError, RecursionError, MemoryError):
         raise ValueError(f"found '{formula}', expected a formula such as 2 * price.synop") from None
-    except (ZeroDivisionError, OverflowError) as error:
+    except (ZeroDivisionError, OverflowError, TypeError) as error:  # TypeError: the root of a negative number
         raise ValueError(f"found '{formula}', expected a finite number: {error}") from None
+    if not math.isfinite(value):
+        raise ValueError(f"found '{formula}', expected a finite number: found {value}")
+    return value
 
 
 def _value(node: ast.expr, names: Mapping[str, float]) -> float:
@@ -37,7 +45,7 @@ def _value(node: ast.expr, names: Mapping[str, float]) -> float:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_value(node.operand, names)
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-        return _BINARY[type(node.op)](_value(node.left, names), _value(node.right, names))
+        return float(_BINARY[type(node.op)](_value(node.left, names), _value(node.right, names)))
     name = ast.unparse(node)
     if name in names:
         return float(names[name])

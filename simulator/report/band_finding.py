@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from simulator.energy.measured_band import Phase, Placed, band_sentence, placed
-from simulator.report.report_reading import check_fields, damaged, read_record
+from simulator.report.overview import RESULT, read_result
+from simulator.report.report_reading import check_fields, damaged, read_numbers
 from simulator.report.run import Run
 
 WEIGHT_BITS = 8  # of weights whose width a report does not hold
@@ -28,12 +29,11 @@ def read_placed(report: Path) -> tuple[Placed, dict[str, float]]:
     OutputError
         When the folder is no whole report.
     """
-    path = report / "result.json"
-    record = read_record(path)
-    check_fields(path, record, ("energy.per_token_pj", "energy.cmos45.macs", "trace.tokens"), ("trace.phase",))
-    tokens, parts = record["trace"]["tokens"], record["energy"].get("by_component", {})
-    params = record["energy"]["cmos45"]["macs"] / max(tokens, 1)
-    if not params or not isinstance(parts, dict):
+    path, record = report / RESULT, read_result(report)
+    check_fields(path, record, ("energy.cmos45.macs",), ("trace.phase",))
+    parts = read_numbers(path, record, "energy.by_component")
+    params = record["energy"]["cmos45"]["macs"] / max(record["trace"]["tokens"], 1)
+    if not params:
         raise damaged(path, "no linear layer was counted")
     total = sum(parts.values())
     shares = {name: energy / total if total else 0.0 for name, energy in parts.items()}

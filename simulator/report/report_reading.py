@@ -47,9 +47,22 @@ def check_fields(path: Path, record: Mapping[str, Any], numbers: Iterable[str], 
         if not isinstance(found := _at(record, name), str):
             raise OutputError(f"{path}: damaged: {name}: found {_shown(found)}, expected text")
     for name in numbers:
-        found = _at(record, name)
-        if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found < math.inf:
-            raise OutputError(f"{path}: damaged: {name}: found {_shown(found)}, expected a number")
+        _check_number(path, name, _at(record, name))
+
+
+def read_numbers(path: Path, record: Mapping[str, Any], place: str) -> dict[str, float]:
+    """Name -> finite number >= 0 of the object at ``place``; raises OutputError where it holds anything else."""
+    found = _at(record, place)
+    if not isinstance(found, Mapping):
+        raise OutputError(f"{path}: damaged: {place}: found {_shown(found)}, expected an object")
+    for name, number in found.items():
+        _check_number(path, f"{place}.{name}", number)
+    return dict(found)
+
+
+def _check_number(path: Path, place: str, found: object) -> None:
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found < math.inf:
+        raise OutputError(f"{path}: damaged: {place}: found {_shown(found)}, expected a number")
 
 
 def read_table(path: Path, texts: Iterable[str], numbers: Iterable[str], gaps: Iterable[str] = ()) -> pd.DataFrame:

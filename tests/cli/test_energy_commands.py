@@ -28,6 +28,11 @@ def test_claims_of_an_unknown_shape_is_refused(refused: Refused) -> None:
     assert line == "--model llama-2-7: expected one of llama-2-7b, llama-2-13b, llama-3-8b (did you mean 'llama-2-7b'?)"
 
 
+@pytest.mark.parametrize(("option", "value"), [("tokens", "9" * 400), ("batch", 2**63), ("spikes", "inf")])
+def test_a_number_beyond_what_arrays_count_with_is_refused(option: str, value: object, refused: Refused) -> None:
+    assert f"--{option}: found" in refused(run_program("claims", "--model", "llama-2-7b", f"--{option}", value))
+
+
 def test_breakeven_of_each_kind_of_layer(trace_file: Path) -> None:
     done = run_program("breakeven", "--trace", trace_file, "--tokens", "2", "--json")
     assert (done.code, done.err) == (0, "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,15 @@ import pytest
 from surfaces import Seeds, make_seeds
 
 COUNTS: dict[str, Counter[str]] = {}
-OUTCOMES = ("tried", "refused", "accepted", "differs", "crashed", "hung")
+OUTCOMES = ("inputs", "refused", "accepted", "differs", "crashed", "hung", "lost", "leftovers", "kills")
+# The same inputs in each `make test`, others in each chunk of `make soak`.
+SEED = int(os.environ.get("SPIKEWATT_SEED") or (secrets.randbits(32) if "SPIKEWATT_FUZZ" in os.environ else 0))
+
+
+@pytest.fixture(scope="session")
+def fuzz_seed() -> int:
+    """Seed of all inputs of this run."""
+    return SEED
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +42,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """A table of what the fuzz tests tried and found."""
     if not COUNTS:
         return
-    terminalreporter.section("fuzz")
-    rows = [("inputs", *OUTCOMES)]
-    rows += [(name, *(str(found[what]) for what in OUTCOMES)) for name, found in COUNTS.items()]
+    terminalreporter.section(f"fuzz, SPIKEWATT_SEED={SEED}")
     total = sum(COUNTS.values(), Counter())
-    rows.append(("all", *(str(total[what]) for what in OUTCOMES)))
-    for row in rows:
-        terminalreporter.write_line(f"{row[0]:14s}" + "".join(f"{cell:>10s}" for cell in row[1:]))
+    rows = [(name, *(found[what] for what in OUTCOMES)) for name, found in COUNTS.items()]
+    for row in [("", *OUTCOMES), *rows, ("all", *(total[what] for what in OUTCOMES))]:
+        terminalreporter.write_line(f"{row[0]:14s}" + "".join(f"{cell!s:>10s}" for cell in row[1:]))

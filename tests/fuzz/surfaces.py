@@ -85,6 +85,8 @@ def make_seeds(folder: Path) -> Seeds:
     assert run_program("synthesize", "--sizes", "6,5,4", "--tokens", 2, "--out", folder / "tiny.npz").code == 0
     write_tiny_model(folder / "model")
     write_gguf(folder / "m.gguf", TINY, tiny_tensors(TINY))
+    saved = ("optimize", "--trace", folder / "tiny.npz", "--no-check", "--quiet", "--save", folder / "m.yaml")
+    assert run_program(*saved).code == 0
     (folder / "text.txt").write_text("hello world\n<|endoftext|>\nanother one\n", encoding="utf-8")
     _write_nir(folder)
     quiet = ("--trace", folder / "tiny.npz", "--no-dense-twin", "--quiet")
@@ -305,6 +307,28 @@ def nir_graph(rng: Random, seeds: Seeds, work: Path) -> list[str]:
     return ["import-nir", str(graph), "--spikes", str(spikes), "--out", "out.npz"]
 
 
+def claim(rng: Random, seeds: Seeds, work: Path) -> list[str]:
+    """The claim of a paper; few of them replayed on a chip."""
+    source = rng.choice(sorted((ROOT / "simulator/energy/paper_claims").glob("*.yaml")))
+    path = work / "claim.yaml"
+    if rng.random() < 0.25:
+        path.write_bytes(mutated_bytes(rng, source.read_bytes()))
+    else:
+        _dump(path, mutated_tree(rng, yaml.safe_load(source.read_text("utf-8"))))
+    return rng.choice((["defend", str(path), "--counts-only"], ["validate", str(path)]))
+
+
+def mapping(rng: Random, seeds: Seeds, work: Path) -> list[str]:
+    """A mapping file of the mapper."""
+    source, path = seeds.folder / "m.yaml", work / "m.yaml"
+    if rng.random() < 0.25:
+        path.write_bytes(mutated_bytes(rng, source.read_bytes()))
+    else:
+        tree = yaml.safe_load(source.read_text("utf-8")) | {"home_cores": 2, "layer_cores": {"*": 1}, "ops": {"*": 1}}
+        _dump(path, mutated_tree(rng, tree))
+    return [*_simulate(rng.choice(CHIPS), seeds.trace), "--mapping", str(path)]
+
+
 def finished(rng: Random, seeds: Seeds, work: Path) -> list[str]:
     """A damaged report, or a damaged point of a sweep."""
     if rng.random() < 0.35:
@@ -317,7 +341,12 @@ def finished(rng: Random, seeds: Seeds, work: Path) -> list[str]:
     names = ("result.json", "components.csv", "stages.csv", "assumptions.csv", "chip.json", "manifest.json")
     _damage(rng, work / "report" / rng.choice([name for name in names if (work / "report" / name).exists()]))
     good = str(seeds.folder / "report")
-    commands = (["explain", "report"], ["compare", good, "report", "--out", "c.html"], ["report", "report", good])
+    stored = str(Path("report", "result.json"))
+    commands = (
+        *(["explain", "report"], ["compare", good, "report", "--out", "c.html"], ["report", "report", good]),
+        *(["band", "report"], ["check", stored, "--quiet"], ["check", stored, "--report", good, "--update"]),
+        ["paper", "report", "--out", "out"],
+    )
     return rng.choice((*commands, [*_simulate("loihi-like", seeds.trace)[:-1], "report"]))
 
 
@@ -370,6 +399,8 @@ SURFACES: dict[Surface, int] = {
     energy_table: 6,
     model: 12,
     nir_graph: 2,
-    finished: 8,
+    finished: 10,
     options: 6,
+    claim: 4,
+    mapping: 4,
 }

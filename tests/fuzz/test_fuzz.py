@@ -1,8 +1,8 @@
 """Mutated inputs of every reader, through the command line in this process.
 
 Each ends with code 0, 1 (a finding, as of ``rerun``) or 2 with a line that says why. None ends with a traceback, takes
-more than 20 s, loses a file of the user or leaves a half-written one. 600 inputs, the same each time; with
-``SPIKEWATT_FUZZ`` so many, drawn anew.
+more than 20 s, loses a file of the user or leaves a half-written one. 600 inputs, the same each time. With
+``SPIKEWATT_FUZZ`` so many, of the seed ``SPIKEWATT_SEED``, or of a new one, which the summary names.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from program import Done, run_program
 from surfaces import SURFACES, Seeds, Surface
@@ -33,6 +33,7 @@ INPUTS = int(os.environ.get("SPIKEWATT_FUZZ", "600"))
 LONGEST_S = 20
 MEMORY_BYTES = 6 << 30  # of addresses; more than an input of a few kilobytes may ask for
 SHARES = sum(SURFACES.values())
+MINE = {"manifest.json": "{}", "thesis.tex": "mine"}  # of the user's, in a folder that looks like a report
 
 
 class Hung(BaseException):
@@ -43,6 +44,7 @@ class Hung(BaseException):
 def plain_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No figures, which take seconds to draw and have tests of their own; crash logs into a folder of the test."""
     monkeypatch.setattr("simulator.report.html.write_page", lambda run, folder: None)
+    monkeypatch.setattr("simulator.report.paper.paper_kit.paper_figures", lambda reports: ())
     monkeypatch.setattr("simulator.sweep.picture.save_picture", lambda found: None)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
@@ -71,14 +73,14 @@ def bounded() -> Iterator[None]:
 
 @pytest.mark.parametrize("surface", SURFACES, ids=lambda surface: surface.__name__)
 def test_mutated_inputs_are_read_or_refused(
-    surface: Surface, seeds: Seeds, fuzz_folder: Path, counts: dict[str, Counter[str]]
+    surface: Surface, seeds: Seeds, fuzz_folder: Path, fuzz_seed: int, counts: dict[str, Counter[str]]
 ) -> None:
     found = counts.setdefault(surface.__name__, Counter())
     problems: dict[str, str] = {}  # by its last line, so that many inputs of one defect are one
 
+    @seed(fuzz_seed)
     @settings(
-        max_examples=max(1, INPUTS * SURFACES[surface] // SHARES),
-        derandomize=INPUTS <= 600,
+        max_examples=-(-INPUTS * SURFACES[surface] // SHARES),
         deadline=None,
         database=None,
         phases=(Phase.generate,),
@@ -90,32 +92,41 @@ def test_mutated_inputs_are_read_or_refused(
         shutil.rmtree(work, ignore_errors=True)
         make_work(work)
         arguments = surface(rng, seeds, work)
-        with chdir(work):
-            found["tried"] += 1
-            try:
-                with bounded():
-                    done = run_program(*arguments)
-            except Hung:
-                found["hung"] += 1
-                problems.setdefault(f"hung {arguments[0]}", f"{arguments}: more than {LONGEST_S} s")
-                return
-            found[outcome(done)] += 1
-            try:
-                check_outcome(done, arguments)
-                check_files(work)
-            except AssertionError as error:
-                text = str(error).split("\nassert")[0]
-                problems.setdefault(text.strip().splitlines()[-1], text)
+        try:
+            with chdir(work):
+                try_input(arguments, found)
+        except AssertionError as error:
+            text = str(error).split("\nassert")[0]
+            kept = fuzz_folder / f"{surface.__name__}-{found['inputs']}"
+            shutil.copytree(work, kept, symlinks=True, dirs_exist_ok=True)
+            problems.setdefault(text.strip().splitlines()[-1], f"input kept in {kept}\n{text}")
 
     check()
     assert not problems, "\n\n".join([f"{len(problems)} defects", *list(problems.values())[:12]])
 
 
+def try_input(arguments: list[str], found: Counter[str]) -> None:
+    """Run the program in the working folder, count what comes of it, and check it."""
+    found["inputs"] += 1
+    try:
+        with bounded():
+            done = run_program(*arguments)
+    except Hung:
+        found["hung"] += 1
+        raise AssertionError(f"{arguments}\nhung {arguments[0]}: more than {LONGEST_S} s") from None
+    found[outcome(done)] += 1
+    lost, left = lost_files(Path()), leftovers(Path())
+    found.update(lost=len(lost), leftovers=len(left))
+    assert not lost, f"{arguments}\nlost {lost}"
+    assert not left, f"{arguments}\nleft {left}"
+    check_outcome(done, arguments)
+
+
 def make_work(work: Path) -> None:
     """A folder with a file of the user's in it that looks like the program's own."""
     (work / "mine").mkdir(parents=True)
-    (work / "mine/manifest.json").write_text("{}")
-    (work / "mine/thesis.tex").write_text("mine")
+    for name, text in MINE.items():
+        (work / "mine" / name).write_text(text)
 
 
 def outcome(done: Done) -> str:
@@ -149,11 +160,12 @@ def check_numbers(result: dict[str, Any]) -> None:
             assert value >= 0 or "dense_twin" in path, (path, value)
 
 
-def check_files(work: Path) -> None:
-    """The user's files are there, and nothing is left half-written."""
-    assert {path.name: path.read_text() for path in (work / "mine").iterdir()} == {
-        "manifest.json": "{}",
-        "thesis.tex": "mine",
-    }
-    left = [path for path in work.rglob("*") if path.name.endswith((SUFFIX, ".tmp", ".old"))]
-    assert not left
+def lost_files(work: Path) -> list[str]:
+    """The user's files that are gone or have another content."""
+    files = {name: work / "mine" / name for name in MINE}
+    return [name for name, path in files.items() if not path.is_file() or path.read_text() != MINE[name]]
+
+
+def leftovers(work: Path) -> list[str]:
+    """Half-written files and folders."""
+    return [str(path) for path in work.rglob("*") if path.name.endswith((SUFFIX, ".tmp", ".old"))]
