@@ -45,7 +45,7 @@ lint: .venv/dev
 installed:
 	@PYTHON="$(PYTHON)" .ci/installed
 
-# 30,000 mutated inputs, 20 kills, and random tests with 2,000 examples each, drawn anew; hours. In chunks, each with
+# 30,000 mutated inputs, 20 kills, and random tests with 2,000 examples each, newly drawn; takes hours. In chunks, each with
 # a seed of its own: make fuzz FUZZ=1500 KILLS=1 SEED=1, SEED=2 and so on.
 FUZZ ?= 30000
 KILLS ?= 20

@@ -1,4 +1,4 @@
-"""How long a capture takes beside the float forward pass of the same model in PyTorch: same machine, run and threads.
+"""How long a capture takes compared with the float forward pass of the model in PyTorch: same machine and threads.
 
 A capture here is the spiking forward pass of 256 tokens with every count recorded and the sums of one token checked
 spike by spike, as `capture` times it: weights are already read and rounded. PyTorch runs the same weights in float32 on

@@ -5,7 +5,7 @@
 Passages of the text stand between lines ``<|endoftext|>``; ``--stories`` takes the first N. Several ``--model`` and
 ``--text`` make several tables, and a row each in the figure. Spiking rows take INT8 weights. The energy is that of
 ``--windows`` windows of ``--energy-tokens`` tokens, evenly spaced over the text and replayed on ``--chip``: their mean,
-and their standard deviation beside it; dense rows (graded packets) multiply there. The windows are the same in every
+and their standard deviation; dense rows (graded packets) multiply there. The windows are the same in every
 row, so the differences between rows are far better known than each figure.
 """
 

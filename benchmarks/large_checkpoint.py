@@ -135,7 +135,7 @@ def random_tensor(spec: TensorSpec, seed: int) -> np.ndarray:
 
 
 class PeakMemory(threading.Thread):
-    """Samples this process until it is told to stop."""
+    """Samples this process until it is stopped."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)

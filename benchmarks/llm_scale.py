@@ -7,7 +7,7 @@ probabilities) and the head is a layer; `--like shakespeare-ternary-T15` has den
 the vector unit. Both are ternary, T=15, with INT8 weights. In decode one token is simulated at
 `--context`; in prefill one token of a chunk of `--chunk` tokens, the last of it. All weights are resident, spikes go by
 multicast (`--unicast`: as the chip file says), the network is simulated flit by flit. `--set` changes the chip. On a
-busy machine look at the CPU seconds, which the cores share. Compile time is told apart.
+busy machine look at the CPU seconds, which the cores share. Compile time is reported apart.
 """
 
 from __future__ import annotations

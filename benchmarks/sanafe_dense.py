@@ -10,7 +10,7 @@ One script, three jobs:
    event counts, wall and CPU time, and memory (``--json out.json``);
 3. check what SANA-FE reports against a closed form computed here from the
    event counts and the architecture file, so that a disagreement with another
-   simulator can be told apart from a misunderstanding of this one.
+   simulator can be distinguished from a misunderstanding of this one.
 
 It needs the PyPI packages ``sanafe``, ``numpy`` and ``pyyaml`` only.
 

@@ -3,7 +3,7 @@
     python benchmarks/scaling.py [--chip loihi-like] [--plot docs/scaling.png] [--json]
 
 Each series changes one number and keeps the work per spike, core or layer the same; the exponent is the slope of a
-straight line through the logarithms. Multicast, one thread, kernels warm. Beside it the rate of the hot loop (flit-hops
+straight line through the logarithms. Multicast, one thread, kernels warm. Also the rate of the hot loop (flit-hops
 and deliveries per second of the largest case) is set against the memory bandwidth that numpy's copy reaches here.
 """
 

@@ -3,7 +3,7 @@
     python benchmarks/simulate.py [--chip loihi-like] [--trace shakespeare-ternary-T15] [--repeats 5] [--json]
 
 The ratio is measured on one small synthetic trace that both run, in one process, median of the repeats. Throughput is
-that of the engine on the trace named; compile time is told apart.
+that of the engine on the trace named; compile time is reported apart.
 """
 
 from __future__ import annotations

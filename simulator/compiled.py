@@ -116,8 +116,8 @@ def _warn_of_cache(problem: str) -> None:
     if not _problems:
         _problems.append(problem)
         warnings.warn(
-            f"kernels are compiled anew: their cache {cache_directory()} is damaged or full ({problem});"
-            " `spikewatt warmup --clean` removes it",
+            f"kernels are compiled again: their cache {cache_directory()} is damaged or full ({problem});"
+            " run `spikewatt warmup --clean` to remove it",
             RuntimeWarning,
             stacklevel=4,
         )

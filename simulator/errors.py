@@ -1,4 +1,4 @@
-"""Faults of the input: what the user can mend. The command line prints them as they are and exits with code 2."""
+"""Faults of the input: what the user can fix. The command line prints them as they are and exits with code 2."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 
 class SpikewattError(Exception):
-    """A fault of the input, told in lines a user can act on: place, found, expected, help.
+    """A fault of the input, reported in lines a user can act on: place, found, expected, help.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class SpikewattError(Exception):
 
 
 class FieldValueError(ValueError):
-    """A value that a field cannot take, in parts: who knows the place of the value words ``found`` anew.
+    """A value that a field cannot take, in parts: code that knows the place of the value can state ``found`` again.
 
     Parameters
     ----------

@@ -69,12 +69,12 @@ def verify(
             some = np.sort(generator.choice(n_out, min(neurons, n_out), replace=False)).astype(np.int64)
             weights = _weights(checkpoint, layer_id)[:, some]
             found = delivered_sums(layer_id, events, plan, stage, sampled, weights, some)
-            wanted = sampled.spike_counts(stage.stream).astype(np.int64) @ weights.astype(np.int64)
-            if not np.array_equal(found, wanted):
-                token, neuron = np.argwhere(found != wanted)[0]
+            expected = sampled.spike_counts(stage.stream).astype(np.int64) @ weights.astype(np.int64)
+            if not np.array_equal(found, expected):
+                token, neuron = np.argwhere(found != expected)[0]
                 raise ConservationError(
                     f"{layer_id}: neuron {some[neuron]}, token {chosen[token]}: the delivered spikes add up to"
-                    f" {found[token, neuron]}, the forward pass to {wanted[token, neuron]}"
+                    f" {found[token, neuron]}, the forward pass to {expected[token, neuron]}"
                 )
             n_sums, n_layers = n_sums + found.size, n_layers + 1
     return Verified(n_sums, n_layers, n_deliveries)

@@ -41,4 +41,4 @@ def test_the_reference_names_every_key():
         assert f"| `{name}` |" in reference
     assert all(f"| `{key}` |" in reference for key in ChipConfig.model_fields)
     assert "| `capacity` | a size such as '128 KiB' | required |" in reference
-    assert "| `value` | an energy such as '23.6 pJ' | absent |" in reference
+    assert "| `value` | an energy such as '23.6 pJ' | not set |" in reference

@@ -16,7 +16,7 @@ BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def script(page):
     """(commands, Python) of a page, each in the order of the page."""
     found = BLOCK.findall(page.read_text(encoding="utf-8"))
-    return ["".join(text for kind, text in found if kind == wanted) for wanted in ("sh", "python")]
+    return ["".join(text for kind, text in found if kind == expected) for expected in ("sh", "python")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -25,14 +25,14 @@ print(trace)
 # %% [markdown]
 # The first run on a machine compiles the inner loops, which takes a while; later ones take a second. The dense twin
 # is the same trace on a chip with multipliers, which takes every activation once as one integer: without it a
-# number for spikes says little.
+# number for spikes does not tell whether spiking helps.
 
 # %%
 run = sw.simulate(chip, trace, dense_chip=sw.load_chip("dense-int8-45nm"))
 run
 
 # %% [markdown]
-# `run.layers` has one row per layer, operation and stage: how often each act was done, and what it cost in
+# `run.layers` has one row per layer, operation and stage: how often each operation ran, and what it cost in
 # picojoules.
 
 # %%

@@ -61,7 +61,7 @@ print(f"{32 * run.op_count.dense_mac_pj / 1e9:.2f} mJ at {run.op_count.precision
 # %% [markdown]
 # What decides is not the price of an addition. A spike fetches a row of weights; a dense chip fetches each row once
 # per activation. Below one spike per activation the accumulate-only chip reads less, above it reads more, whatever
-# its adders cost. Beside both stands the static power of all chips that hold the block, for as long as the token
+# its adders cost. Both are compared with the static power of all chips that hold the block, for as long as the token
 # takes.
 
 # %%

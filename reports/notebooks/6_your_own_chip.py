@@ -11,7 +11,7 @@
 # # 6. A chip of your own
 #
 # A chip file says only in what it differs from another one. Quantities have units; every number has a source and a
-# grade. What is wrong is told with its line and column, all at once.
+# grade. All problems are reported at once, with line and column.
 
 # %%
 import tempfile
@@ -36,7 +36,7 @@ except sw.ConfigError as error:
     print(str(error).replace(str(FOLDER), "."))
 
 # %% [markdown]
-# With the faults mended it loads. The price of reading a word is one of the base's, for its own word; a number of
+# With the faults fixed it loads. The price of reading a word is one of the base's, for its own word; a number of
 # your own needs a source.
 
 # %%
@@ -85,4 +85,4 @@ for cause in energy_causes(before, after):
 # %%
 run = runs["mine"]
 share = run.ledger.rows.query("source == 'me2026'")["energy_pj"].sum() / run.ledger.total_pj
-print(f"{share:.1%} on me2026; {run.ledger.assumed_share:.1%} on assumed prices in all")
+print(f"{share:.1%} on me2026; {run.ledger.assumed_share:.1%} on assumed prices in total")

@@ -68,7 +68,7 @@ def _failed(error: Exception) -> int:
 
 
 def _flush() -> None:
-    """Write what is still held back, while a fault of it can be told."""
+    """Write what is still buffered, while a fault of it can be reported."""
     try:
         sys.stdout.flush()
     except OSError as error:

@@ -22,7 +22,7 @@ MODELS = "Language models and traces"
 MAPPING = "Mapping"
 SWEEP = "Many chips"
 ENERGIES = "Prices and published numbers"
-FILES = "Files and what ships with the program"
+FILES = "Files, and what ships with the program"
 
 
 class _Commands(TyperGroup):
@@ -67,15 +67,15 @@ def _check_number(name: str, value: Any) -> None:
 app = _Program(
     cls=_Commands,
     name="spikewatt",
-    help="Replay the spikes of a spike-driven LLM on a chip model, and see where the energy and the time go.",
+    help="Replay the spikes of a spike-driven LLM on a chip model and see where energy and time go.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(asked: bool) -> None:
+    if asked:
         typer.echo(f"spikewatt {__version__}")
         raise typer.Exit
 

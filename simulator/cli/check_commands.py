@@ -14,7 +14,7 @@ from simulator.errors import SpikewattError
 
 @app.command(rich_help_panel=FILES)
 def validate(files: Annotated[list[Path], typer.Argument(help="chip files, sweep files and traces")]) -> None:
-    """Check files; every problem of every file, one line each."""
+    """Validate chip files, sweep files, presets and traces; list every problem."""
     from simulator.validation import validate_file
 
     failed = False
@@ -71,7 +71,7 @@ def schema() -> None:
 @app.command(rich_help_panel=FILES)
 def warmup(
     clean: Annotated[
-        bool, typer.Option("--clean", help="remove the cached kernels first, also of other versions")
+        bool, typer.Option("--clean", help="remove cached kernels first, those of other versions too")
     ] = False,
 ) -> None:
     """Compile the kernels of every kind of chip, so that the next simulation starts at once."""

@@ -16,14 +16,14 @@ from simulator.cli.simulate_request import remembered_request
 @app.command(rich_help_panel=SIMULATE)
 def check(
     golden: Annotated[Path, typer.Argument(help="result.json of an earlier run, under any name")],
-    tolerance: Annotated[str, typer.Option(help="how much a number may move, as 1% or 0.01")] = "1%",
+    tolerance: Annotated[str, typer.Option(help="how much a number may change, such as 1% or 0.01")] = "1%",
     report: Annotated[
-        Path | None, typer.Option(help="finished report to compare; default: simulate the stored command again")
+        Path | None, typer.Option(help="finished report to compare; default: run the stored command again")
     ] = None,
-    update: Annotated[bool, typer.Option("--update", help="store the new result when numbers drifted")] = False,
+    update: Annotated[bool, typer.Option("--update", help="store the new result if numbers drifted")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare a run with a stored result: Markdown by layer and component with causes; exit code 1 on drift.
+    """Compare a run with a stored result by layer and component, with causes; the exit code is 1 on drift.
 
     Without --report, the command in the stored result runs again: its chip, trace and overrides, by paths relative to
     the current folder. It writes no report.

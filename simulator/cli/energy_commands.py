@@ -1,4 +1,4 @@
-"""Energies beside the simulation: claims of papers, tables of other tools, break-even, silicon."""
+"""Energies besides those of a simulation: claims of papers, tables of other tools, break-even, silicon."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from simulator.errors import SpikewattError, did_you_mean
 
 @app.command(rich_help_panel=ENERGIES)
 def claims(
-    model: Annotated[str | None, typer.Option(help="op count of a shape instead: llama-2-7b, -13b, llama-3-8b")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="operation count of a model shape instead: llama-2-7b, -13b, llama-3-8b")
+    ] = None,
     tokens: Annotated[int, typer.Option(min=1, help="length of the prompt")] = 1024,
     batch: Annotated[int, typer.Option(min=1, help="prompts")] = 1,
-    causal: Annotated[bool, typer.Option(help="attention over the positions before each token, not over all")] = False,
+    causal: Annotated[
+        bool, typer.Option(help="count attention over the positions before each token, not over all")
+    ] = False,
     head: Annotated[bool, typer.Option(help="count the LM head")] = False,
     spikes: Annotated[float, typer.Option(min=1e-6, help="spikes per multiply-accumulate")] = 1.0,
 ) -> None:
-    """Compare energies that papers print with the same op counts made here."""
+    """Compare energies that papers print with the same op counts, computed here."""
     from simulator.energy.claim_verdict import claims_table
     from simulator.energy.claims import SHAPES, shape_table
 
@@ -39,13 +43,15 @@ def claims(
 @app.command(rich_help_panel=ENERGIES)
 def defend(
     claim: Annotated[
-        str, typer.Argument(help="a shipped claim, or a claim.yaml: shape, L, T, counts, printed energies")
+        str, typer.Argument(help="shipped claim, or a claim.yaml with shape, L, T, counts and printed energies")
     ],
-    chip: Annotated[list[str] | None, typer.Option(help="chip for what is left out; default two of them")] = None,
+    chip: Annotated[
+        list[str] | None, typer.Option(help="chip for what the claim leaves out; default: two shipped chips")
+    ] = None,
     counts_only: Annotated[bool, typer.Option("--counts-only", help="replay no block on chips")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check the energies of a paper digit by digit; show on chips what they leave out; LaTeX table and paragraph."""
+    """Check the energies of a paper digit by digit, and show on chips what they leave out (as LaTeX too)."""
     from simulator.energy.claim_cost import TWO_CHIPS, can_be_replayed, claim_costs
     from simulator.energy.claim_file import find_claim
     from simulator.energy.claim_text import claim_dict, latex_table, paragraph
@@ -67,8 +73,10 @@ def defend(
 
 @app.command(rich_help_panel=ENERGIES)
 def band(
-    report: Annotated[Path | None, typer.Argument(help="folder of a report; without one the published numbers")] = None,
-    phase: Annotated[str, typer.Option(help="without a report: decode or prefill")] = "decode",
+    report: Annotated[
+        Path | None, typer.Argument(help="report folder; without one, the published numbers are listed")
+    ] = None,
+    phase: Annotated[str, typer.Option(help="phase, without a report: decode or prefill")] = "decode",
     as_json: AsJson = False,
 ) -> None:
     """Place the energy per token of a report among published joules per token of real machines."""
@@ -91,7 +99,7 @@ def band(
 def export_ert(
     chip: ChipName = "loihi-like",
     set_: Overrides = None,
-    area: Annotated[bool, typer.Option(help="the area reference table (ART) instead")] = False,
+    area: Annotated[bool, typer.Option(help="write the area reference table (ART) instead")] = False,
 ) -> None:
     """Write the prices of a chip as an Accelergy energy reference table (ERT) to stdout."""
     from simulator.config import load_chip
@@ -107,7 +115,7 @@ def import_ert(
     base: Annotated[str, typer.Option(help="chip that the new one extends")] = "sdllm-asic-45nm",
     name: Annotated[str, typer.Option(help="name of the new chip")] = "imported",
 ) -> None:
-    """Write a chip file with the energies of an Accelergy table to stdout; warn of rows that are no prices."""
+    """Write a chip file with the energies of an Accelergy table to stdout; warn about rows that are not prices."""
     from simulator.energy.ert_import import import_ert as run_import
 
     made = run_import(file, base, name)
@@ -120,7 +128,7 @@ def import_ert(
 def breakeven(
     chip: ChipName = "sdllm-asic-45nm",
     trace: TraceName = DEFAULT_TRACE,
-    dense: Annotated[str | None, typer.Option(help="chip with replay: dense; default made from the chip")] = None,
+    dense: Annotated[str | None, typer.Option(help="chip with replay: dense; default: made from the chip")] = None,
     set_: Overrides = None,
     tokens: Annotated[int, typer.Option(min=1, help="prompt tokens simulated per layer")] = 16,
     as_json: AsJson = False,
@@ -149,13 +157,13 @@ def worth(
     trace: TraceName = DEFAULT_TRACE,
     set_: Overrides = None,
     tile: Annotated[
-        list[int] | None, typer.Option(min=1, help="tokens that share a row fetch; default 1 and 8")
+        list[int] | None, typer.Option(min=1, help="tokens that share a row fetch; default: 1 and 8")
     ] = None,
-    tokens: Annotated[int, typer.Option(min=1, help="first tokens of the trace that are simulated")] = 16,
+    tokens: Annotated[int, typer.Option(min=1, help="simulate this many tokens, from the start of the trace")] = 16,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare codes and tiles with the dense twin of the chip: is spiking worth it here, and what flips it."""
+    """Compare codes and tiles with the dense twin: whether spiking pays off here, and what would change that."""
     from simulator.config import load_chip
     from simulator.energy.worth import ACCUMULATORS, worth_lines, worth_table
     from simulator.report.progress import ProgressLine
@@ -177,12 +185,14 @@ def worth(
 @app.command(name="validate-silicon", rich_help_panel=ENERGIES)
 def validate_silicon(
     whole_chip: Annotated[
-        bool, typer.Option("--whole-chip", help="also replay TrueNorth's held-out point on all 4,096 cores, in minutes")
+        bool,
+        typer.Option("--whole-chip", help="also replay TrueNorth's held-out point on all 4,096 cores (takes minutes)"),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Replay measurements on real chips whose events are published: each published part with its error; exit code 1
-    when a part drifts by more than 2 points from the recorded table.
+    """Compare simulated with published measurements on real chips, part by part.
+
+    The exit code is 1 when an error is more than 2 points from the recorded table.
     """
     from simulator.energy.silicon_case import silicon_cases
     from simulator.energy.silicon_run import run_case
@@ -195,7 +205,7 @@ def validate_silicon(
     else:
         shown = table.drop(columns=["chip", "published"])
         print_table(
-            shown, "published parts of measurements on silicon, missed targets first; no price is fitted to them"
+            shown, "published measurements on silicon part by part, failed targets first; no price is fitted to them"
         )
         for points, lines in notes.items():
             typer.echo(f"\n{points}")

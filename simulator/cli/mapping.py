@@ -37,12 +37,12 @@ def map_(
     set_: Overrides = None,
     compare: Annotated[bool, typer.Option("--compare", help="every strategy with every placement")] = False,
     simulate: Annotated[
-        bool, typer.Option("--simulate", help="time with the network flit by flit, not its lower bound")
+        bool, typer.Option("--simulate", help="simulate the network flit by flit instead of its lower bound")
     ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the mapping of a trace costs, or compare all ways to map it."""
+    """Show what the mapping of a trace costs, or compare all mapping strategies and placements."""
     from simulator.config import load_chip
     from simulator.report.mappings import compare_mappings, own_mapping
     from simulator.report.progress import ProgressLine
@@ -56,7 +56,7 @@ def map_(
     if as_json:
         print_json(json_rows(table))
     else:
-        time = "simulated time" if simulate else "time at least"
+        time = "simulated time" if simulate else "time (lower bound)"
         print_table(table, f"{captured.name} on {chip_config.name}, whole trace; {time}")
 
 
@@ -76,19 +76,25 @@ def optimize(
     set_: Overrides = None,
     objective: Annotated[
         Objective,
-        typer.Option(help="energy or latency of a token, their product (edp), or the time between tokens (throughput)"),
+        typer.Option(
+            help="what to minimize: energy or latency of a token, their product (edp), or the time between tokens"
+            " (throughput)"
+        ),
     ] = Objective.energy,
     max_chips: Annotated[
-        int | None, typer.Option(min=1, help="chips at most; default 64, or as many as the chip file's mapping takes")
+        int | None,
+        typer.Option(min=1, help="most chips to use; default: 64, or as many as the chip file's mapping uses"),
     ] = None,
     check: Annotated[
-        bool, typer.Option(help="check the best mappings with the engine, the chosen one flit by flit")
+        bool, typer.Option(help="check the best mappings with the engine, and the chosen one flit by flit")
     ] = True,
-    save: Annotated[Path | None, typer.Option(help="write the mapping, for simulate --mapping FILE")] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="write the mapping to this file, for simulate --mapping FILE")
+    ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the widths of a program for an objective, and what each choice is worth."""
+    """Find the mapping that minimizes an objective, and what each of its choices is worth."""
     from simulator.config import load_chip
     from simulator.mapper.mapping_file import MAPPING as MAPPING_FILE
     from simulator.mapper.mapping_file import save_mapping
@@ -114,7 +120,7 @@ def optimize(
     for line in (*summary_lines(found), *mapping_lines(found.mapping)):
         typer.echo(line)
     if not quiet and found.without:
-        print_table(without_table(found), f"{title}: what it costs to do without")
+        print_table(without_table(found), f"{title}: cost without each of its choices")
     if save is not None:
         typer.echo(f"mapping: {save}")
 

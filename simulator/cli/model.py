@@ -37,10 +37,10 @@ def capture(
     out: Annotated[Path, typer.Option(help="trace file to write (.npz)")],
     model: Model = MODEL,
     text: Text = MODEL / "heldout_sample.txt",
-    prefill: Annotated[Path | None, typer.Option(help="text file that is one prompt, in place of --text")] = None,
+    prefill: Annotated[Path | None, typer.Option(help="text file with one prompt, instead of --text")] = None,
     decode: Annotated[int | None, typer.Option(min=1, help="tokens to generate after --prefill")] = None,
-    temperature: Annotated[float, typer.Option(min=0, help="of --decode; 0 takes the most likely token")] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="of the draws of --temperature")] = 0,
+    temperature: Annotated[float, typer.Option(min=0, help="sampling temperature for --decode (0 = greedy)")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="random seed for sampling")] = 0,
     preset: PresetName = None,
     encoding: OfCode = None,
     timesteps: TimestepsOf = None,
@@ -52,7 +52,7 @@ def capture(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Pass a text through the spike-driven model, generate on, and keep the spikes as a trace."""
+    """Run a text through the spike-driven model, generate more tokens if asked, and save the spikes as a trace."""
     from simulator.model.model_options import parse_options
     from simulator.simulation.capture_request import ACTIVITY_COLUMNS, CaptureRequest, run_capture
     from simulator.simulation.preset_choice import PresetChoice
@@ -76,7 +76,7 @@ def capture(
         return
     print_lines(done.lines())
     if not quiet:
-        print_table(done.report.activity[ACTIVITY_COLUMNS], "spikes by the type of the layers that they drive")
+        print_table(done.report.activity[ACTIVITY_COLUMNS], "spikes per layer type")
     print_lines(f"warning: {warning}" for warning in done.report.warnings)
 
 
@@ -85,7 +85,7 @@ def perplexity(
     model: Model = MODEL,
     text: Text = MODEL / "heldout_sample.txt",
     preset: PresetName = None,
-    encoding: Annotated[Code | None, typer.Option(help="float when neither this nor a preset is given")] = None,
+    encoding: Annotated[Code | None, typer.Option(help="spike code; float without this and without a preset")] = None,
     timesteps: TimestepsOf = None,
     attention: AttentionMode = None,
     kv_bits: KvBits = None,
@@ -93,18 +93,21 @@ def perplexity(
     bos: Bos = None,
     ignore_config_keys: IgnoredKeys = None,
     protocol: Annotated[
-        str, typer.Option(help="passages, or wikitext2-2048: what papers print for the raw test set of WikiText-2")
+        str, typer.Option(help="passages, or wikitext2-2048 as in papers, for the raw test set of WikiText-2")
     ] = "passages",
     window: Annotated[
-        int | None, typer.Option(min=2, help="tokens passed together; longer passages in several windows")
+        int | None, typer.Option(min=2, help="tokens of one pass; longer passages take several windows")
     ] = None,
-    stride: Annotated[int | None, typer.Option(min=1, help="tokens from window to window; default the window")] = None,
+    stride: Annotated[
+        int | None, typer.Option(min=1, help="tokens from one window to the next; default: the window")
+    ] = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="also the float model: KL divergence from it, agreement of top-1 tokens")
+        bool,
+        typer.Option("--compare", help="also run the float model: KL divergence from it, agreement of top-1 tokens"),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Perplexity of a model on a text, float or spiking, by a stated protocol."""
+    """Compute the perplexity of a model on a text, float or spiking, by a stated protocol."""
     from simulator.model.model_options import parse_options
     from simulator.simulation.perplexity_request import PerplexityRequest, run_perplexity
     from simulator.simulation.preset_choice import PresetChoice
@@ -133,18 +136,19 @@ def calibrate(
     model: Model = MODEL,
     text: Text = MODEL / "heldout_sample.txt",
     target: Annotated[
-        float | None, typer.Option(min=0, help="search: allowed loss of perplexity against INT8, in percent")
+        float | None, typer.Option(min=0, help="search: allowed loss of perplexity compared with INT8, in percent")
     ] = None,
     preset: Annotated[str, typer.Option(help="where the calibration starts")] = "sdllm",
     timesteps: TimestepsOf = None,
     tokens: Annotated[
-        int | None, typer.Option(min=2, help="pass at most so many tokens (default 8192; of a search 1000)")
+        int | None,
+        typer.Option(min=2, help="use at most this many tokens of the text (default 8192; for a search 1000)"),
     ] = None,
     bos: Bos = None,
     ignore_config_keys: IgnoredKeys = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure the channel scales of a preset on a text; with --target search for a quality at the fewest spikes."""
+    """Tune a preset on a text: measure its channel scales, or with --target find the fewest spikes within a loss."""
     from simulator.model.model_options import parse_options
     from simulator.simulation.calibration_request import CalibrationRequest, run_calibration
     from simulator.simulation.preset_choice import PresetChoice
@@ -166,25 +170,27 @@ def synthesize(
     called: typer.Context,
     out: Annotated[Path, typer.Option(help="trace file to write (.npz)")],
     pattern: Annotated[Literal["silent", "single", "full", "poisson"], typer.Argument()] = "poisson",
-    sizes: Annotated[str, typer.Option(help="widths of a chain of layers")] = "64,32,16",
+    sizes: Annotated[str, typer.Option(help="widths of a chain of layers, such as 64,32,16")] = "64,32,16",
     encoding: EncodingName = "ternary",
     timesteps: Timesteps = 7,
     tokens: Annotated[int, typer.Option(min=1)] = 4,
     mean_count: Annotated[float, typer.Option(min=0, help="mean spike count of the poisson pattern")] = 1.0,
     shape: Annotated[
-        str | None, typer.Option(help="model instead of a pattern: e.g. llama-2-7b, or path of a config.json")
+        str | None, typer.Option(help="model shape instead of a pattern: llama-2-7b, or path of a config.json")
     ] = None,
-    like: Annotated[str, typer.Option(help="captured trace whose statistics the counts of --shape have")] = (
+    like: Annotated[str, typer.Option(help="captured trace that gives the statistics of the counts (with --shape)")] = (
         DEFAULT_TRACE
     ),
-    phase: Annotated[Literal["prefill", "decode"] | None, typer.Option(help="of the tokens of --shape")] = None,
+    phase: Annotated[
+        Literal["prefill", "decode"] | None, typer.Option(help="phase of the synthetic tokens (with --shape)")
+    ] = None,
     context: Annotated[
-        int | None, typer.Option(min=0, help="tokens before the first of --shape; default: as captured")
+        int | None, typer.Option(min=0, help="tokens before the first one (with --shape); default: as captured")
     ] = None,
     ignore_config_keys: IgnoredKeys = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Write a synthetic trace: a pattern through a chain of layers, or a model drawn like a captured trace."""
+    """Write a synthetic trace: a pattern through a chain of layers, or the shape of a model with drawn spikes."""
     from simulator.model.model_options import parse_options
     from simulator.simulation.synthesis_request import SynthesisRequest, run_synthesis
 

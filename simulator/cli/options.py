@@ -21,28 +21,36 @@ Model = Annotated[
 ]
 Bos = Annotated[
     str | None,
-    typer.Option("--bos", metavar="none|ID", help="token in front of a passage; default: the model's own"),
+    typer.Option("--bos", metavar="none|ID", help="token before each passage; default: the model's own"),
 ]
 IgnoredKeys = Annotated[
     list[str] | None,
     typer.Option("--ignore-config-keys", metavar="KEY,..", help="unknown keys of config.json that change no result"),
 ]
-Text = Annotated[Path, typer.Option("--text", help="text file; passages between lines <|endoftext|>")]
-MaxTokens = Annotated[int | None, typer.Option("--tokens", min=2, help="pass at most so many tokens")]
+Text = Annotated[Path, typer.Option("--text", help="text file; a line <|endoftext|> separates passages")]
+MaxTokens = Annotated[int | None, typer.Option("--tokens", min=2, help="use at most this many tokens of the text")]
 EncodingName = Annotated[Code, typer.Option("--encoding")]
 AttentionMode = Annotated[
     str | None,
-    typer.Option("--attention", help="dense, spiking, or what spikes: letters of q, k, v, p; default as in the preset"),
+    typer.Option(
+        "--attention", help="dense, spiking, or any of q, k, v, p: the operands that spike (default: from the preset)"
+    ),
 ]
 PresetName = Annotated[str | None, typer.Option("--preset", help="shipped preset name, or path of a preset file")]
-OfCode = Annotated[Code | None, typer.Option("--encoding", help="absmax counts under this code; default ternary")]
+OfCode = Annotated[Code | None, typer.Option("--encoding", help="spike code with absmax thresholds; default ternary")]
 TimestepsOf = Annotated[
-    int | None, typer.Option("--timesteps", "-T", min=1, help="timesteps of a spike train; default 15, or the preset's")
+    int | None,
+    typer.Option("--timesteps", "-T", min=1, help="timesteps of a spike train; default: 15, or the preset's"),
 ]
-KvBits = Annotated[int | None, typer.Option("--kv-bits", help="KV cache: 16 (floats), 8 or 4; default 16, spiking 8")]
+KvBits = Annotated[
+    int | None,
+    typer.Option(
+        "--kv-bits", help="bits of the KV cache: 16 (floats), 8 or 4; default: 16, or 8 for spiking attention"
+    ),
+]
 Timesteps = Annotated[int, typer.Option("--timesteps", "-T", min=1, help="timesteps of one spike train")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="results in one line, no progress")]
-AsJson = Annotated[bool, typer.Option("--json", help="results as JSON on stdout")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="short output, no progress bar")]
+AsJson = Annotated[bool, typer.Option("--json", help="print results as JSON")]
 
 
 def given(called: typer.Context) -> frozenset[str]:

@@ -12,11 +12,11 @@ from simulator.cli.app import SIMULATE, app
 
 @app.command(rich_help_panel=SIMULATE)
 def paper(
-    reports: Annotated[list[Path], typer.Argument(help="report folders; each is a column of the table")],
+    reports: Annotated[list[Path], typer.Argument(help="report folders, one column of the table each")],
     out: Annotated[Path, typer.Option(help="folder of the kit")] = Path("paper"),
     force: Annotated[bool, typer.Option("--force", help="replace the folder of --out and all that it holds")] = False,
 ) -> None:
-    """Make the kit of a paper: LaTeX table with ranges, figures as PDF, methods, assumptions, refs.bib, an article."""
+    """Write what a paper needs: LaTeX tables with ranges, figures as PDF, methods, assumptions and refs.bib."""
     from simulator.report.paper.paper_kit import write_paper
 
     for file in write_paper(reports, out, force):

@@ -39,69 +39,85 @@ def simulate(
     called: typer.Context,
     chip: ChipName = "loihi-like",
     trace: TraceName = DEFAULT_TRACE,
-    encoding: Annotated[Code | None, typer.Option(help="replay the counts under this code")] = None,
+    encoding: Annotated[Code | None, typer.Option(help="replay the spike counts under this code")] = None,
     set_: Overrides = None,
-    out: Annotated[Path | None, typer.Option(help="report folder; default reports/<chip>/<trace>")] = None,
+    out: Annotated[Path | None, typer.Option(help="report folder; default: reports/<chip>/<trace>")] = None,
     force: Annotated[bool, typer.Option("--force", help="replace the folder of --out and all that it holds")] = False,
     dense_twin: Annotated[
         str,
         typer.Option(
             metavar="auto|shipped|none|CHIP",
-            help="to compare with: made from the chip, the shipped one of its node (else 45 nm), or one by name",
+            help="dense chip to compare with: auto = made from the chip, shipped = shipped one of its node (else 45"
+            " nm), or a name",
         ),
     ] = "auto",
-    no_dense_twin: Annotated[bool, typer.Option("--no-dense-twin", help="as --dense-twin none")] = False,
+    no_dense_twin: Annotated[bool, typer.Option("--no-dense-twin", help="same as --dense-twin none")] = False,
     noc: Annotated[
         NetworkModel | None,
         typer.Option(
-            help="model of the network, for noc.model of the chip file: flit by flit, closed form, lower bound"
+            help="model of the network (overrides noc.model): cycle = every flit, estimate = formula, ideal = no"
+            " contention"
         ),
     ] = None,
     schedule: Annotated[
         Literal["auto", "sequential", "pipelined"] | None,
         typer.Option(
-            help="how tokens follow one another, for schedule.kind of the chip file; auto, its default: prompts"
+            help="order of the tokens (overrides schedule.kind); auto, the default: prompts"
             " pipelined, generated tokens sequential"
         ),
     ] = None,
     chunk: Annotated[
-        int | None, typer.Option(min=1, help="tokens of a prompt that pass each stage together, for schedule.chunk")
+        int | None,
+        typer.Option(min=1, help="tokens of a prompt that pass each stage together (overrides schedule.chunk)"),
     ] = None,
     sample_tokens: Annotated[
-        str, typer.Option(help="tokens whose network is simulated: a number, all, or auto (all up to 64)")
+        str, typer.Option(help="number of tokens whose network is simulated, all, or auto (all up to 64)")
     ] = "auto",
     logits: Annotated[
         Logits | None,
-        typer.Option(help="logits of the last prompt token and each decoded one, or of all tokens (schedule.logits)"),
+        typer.Option(
+            help="form logits of the last prompt token and each decoded one, or of all tokens (overrides"
+            " schedule.logits)"
+        ),
     ] = None,
     mapping: Annotated[
         str,
         typer.Option(
             metavar="auto|chip|FILE",
-            help="widths of stages and layers: chosen by the mapper for the least energy, as the chip file says, or of"
+            help="widths of stages and layers: auto = chosen for the least energy, chip = those of the chip file, or"
+            " those of"
             " a mapping file (spikewatt optimize --save)",
         ),
     ] = "auto",
     breakeven: Annotated[
-        bool, typer.Option("--breakeven", help="find the spike rates that break even with the dense twin by bisection")
+        bool,
+        typer.Option(
+            "--breakeven",
+            help="find by bisection at which spike rates the chip and its dense twin take the same energy",
+        ),
     ] = False,
     sync: Annotated[
         SyncKind | None,
-        typer.Option(help="how timesteps are kept apart, for sync.kind of the chip file"),
+        typer.Option(help="how cores agree that a timestep has ended (overrides sync.kind)"),
     ] = None,
     verify: Annotated[
         Path | None,
-        typer.Option(help="model of the trace: check that delivered spikes add up to the sums of its forward pass"),
+        typer.Option(help="model of the trace; checks that delivered spikes add up to the sums of its forward pass"),
     ] = None,
     timeline: Annotated[Path | None, typer.Option(help="write a timeline for Perfetto, e.g. timeline.json.gz")] = None,
     memory_limit: Annotated[
-        str | None, typer.Option(help="refuse to start where more memory is needed; default 80 % of what there is")
+        str | None,
+        typer.Option(help="do not start if more memory is needed, such as 4 GiB; default 80 % of the available memory"),
     ] = None,
     op_count: Annotated[Precision, typer.Option(help="precision of the 45 nm op count")] = "fp32",
-    allow_uncosted: Annotated[bool, typer.Option(help="name work without a price instead of refusing it")] = False,
-    figures: Annotated[list[FigureFile] | None, typer.Option(help="figures as files of this kind besides SVG")] = None,
-    latex: Annotated[bool, typer.Option("--latex", help="tables for a paper as well, in tables/*.tex")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="one row per layer")] = False,
+    allow_uncosted: Annotated[
+        bool, typer.Option(help="report actions without an energy price as 'uncosted' instead of stopping")
+    ] = False,
+    figures: Annotated[
+        list[FigureFile] | None, typer.Option(help="write figures as files of this kind too, in addition to SVG")
+    ] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="write tables for a paper too, in tables/*.tex")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="print one row per layer")] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -119,18 +135,19 @@ def simulate(
     print_report(done.run, make_console(), verbose=verbose, quiet=quiet)
     if (checked := done.verified) is not None:
         typer.echo(
-            f"verified: {checked.n_sums} sums of {checked.n_layers} layers, made of {checked.n_deliveries} delivered"
-            " packets, are those of the forward pass"
+            f"verified: {checked.n_sums} sums of {checked.n_layers} layers, computed from {checked.n_deliveries}"
+            " delivered"
+            " packets, equal those of the forward pass"
         )
     typer.echo(f"report: {done.folder / 'report.html'}")
 
 
 @app.command(rich_help_panel=SIMULATE)
 def report(
-    folders: Annotated[list[Path] | None, typer.Argument(help="report folders; default all below reports/")] = None,
+    folders: Annotated[list[Path] | None, typer.Argument(help="report folders; default: all below reports/")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare finished reports, one line each."""
+    """List finished reports, one line each."""
     from simulator.report.overview import find_reports, overview
 
     table = overview(folders or find_reports(Path("reports")))
@@ -143,13 +160,13 @@ def report(
 @app.command(rich_help_panel=SIMULATE)
 def explain(
     folder: Annotated[Path, typer.Argument(help="report folder")],
-    layer: Annotated[str, typer.Option(help='layers, a pattern as of a shell: "blocks.0.*"')] = "*",
-    action: Annotated[str, typer.Option(help='prices by component and action, a pattern: "synapse.*"')] = "*",
-    top: Annotated[int, typer.Option(min=1, help="numbers shown, the largest first")] = 10,
-    chip: Annotated[str | None, typer.Option(help="chip file of the report where it is no shipped one")] = None,
+    layer: Annotated[str, typer.Option(help='pattern of layers, as in a shell: "blocks.0.*"')] = "*",
+    action: Annotated[str, typer.Option(help='pattern of component.action: "synapse.*"')] = "*",
+    top: Annotated[int, typer.Option(min=1, help="number of rows to print, the largest first")] = 10,
+    chip: Annotated[str | None, typer.Option(help="chip file of the report, if it is not a shipped one")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say where the picojoules of a report come from: count, price, line of the chip file, paper, range."""
+    """Show where the energy of a report comes from: count, price, line of the chip file, paper, range."""
     from simulator.report.explain import explain_lines, explain_table, price_places
     from simulator.report.format import format_energy
 
@@ -163,9 +180,7 @@ def explain(
         typer.echo(line)
     ends = " to ".join(format_energy(float(table[f"{end}_pj"].sum())) for end in ("low", "high"))
     energy = format_energy(float(table["energy_pj"].sum()))
-    typer.echo(
-        f"{len(shown)} of {len(table)} numbers shown, in all {energy}; with every price at its low and high {ends}"
-    )
+    typer.echo(f"{len(shown)} of {len(table)} rows shown. All rows: {energy} ({ends} over the price ranges)")
 
 
 @app.command(rich_help_panel=SIMULATE)
@@ -173,7 +188,7 @@ def compare(
     folders: Annotated[list[Path], typer.Argument(help="report folders; each is compared with the first")],
     out: Annotated[Path, typer.Option(help="page to write")] = Path("reports/compare.html"),
 ) -> None:
-    """Say what changed between reports, and what that did to energy and time."""
+    """Show what differs between reports, and what that does to energy and time."""
     from simulator.report.compare import changes, read_reports
     from simulator.report.compare_page import write_comparison
     from simulator.report.terminal import make_console, print_comparison

@@ -18,13 +18,13 @@ SHOWN_POINTS = 40  # of a sweep on the terminal
 @app.command(rich_help_panel=SWEEP)
 def sweep(
     file: Annotated[str, typer.Argument(help="shipped sweep name, or path of a sweep file")],
-    out: Annotated[Path | None, typer.Option(help="folder of the points; default reports/sweeps/<name>")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder of the points; default: reports/sweeps/<name>")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="processes")] = 1,
-    shard: Annotated[str, typer.Option(help="i/N: only the i-th of N parts, for job arrays")] = "1/1",
-    dask: Annotated[str | None, typer.Option(help="address of a Dask scheduler, in place of local processes")] = None,
+    shard: Annotated[str, typer.Option(help="i/N: compute only the i-th of N parts, for job arrays")] = "1/1",
+    dask: Annotated[str | None, typer.Option(help="address of a Dask scheduler, instead of local processes")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Simulate every point of a sweep file; points already there are reused."""
+    """Simulate every point of a sweep file; finished points are reused."""
     from simulator.config import load_sweep
     from simulator.outputs.names import path_below
     from simulator.report.progress import ProgressLine
@@ -50,11 +50,13 @@ def sweep(
 
 @app.command(rich_help_panel=SWEEP)
 def rerun(
-    point: Annotated[str, typer.Argument(help="id of a point (or its beginning), or its folder")],
-    sweeps: Annotated[Path, typer.Option("--in", help="a sweep folder, or a folder of them")] = Path("reports/sweeps"),
-    out: Annotated[Path | None, typer.Option(help="write the whole report of the point to this folder")] = None,
+    point: Annotated[str, typer.Argument(help="id of a point (or its first characters), or its folder")],
+    sweeps: Annotated[Path, typer.Option("--in", help="sweep folder, or a folder of sweep folders")] = Path(
+        "reports/sweeps"
+    ),
+    out: Annotated[Path | None, typer.Option(help="write the full report of the point to this folder")] = None,
 ) -> None:
-    """Compute one point of a sweep again and compare the bytes; exit code 1 when they differ."""
+    """Compute one point of a sweep again and compare the bytes; the exit code is 1 if they differ."""
     from simulator.sweep.rerun import rerun_point
 
     found = rerun_point(point, sweeps)
@@ -66,7 +68,7 @@ def rerun(
     if found.same_bytes:
         typer.echo(f"{found.path}: the same bytes")
         return
-    why = "" if found.same_code else " (it was computed by another version of the program)"
+    why = "" if found.same_code else " (computed by another version of the program)"
     typer.echo(f"{found.path}: differs{why}")
     for line in found.differences:
         typer.echo(f"  {line}")

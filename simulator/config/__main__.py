@@ -1,4 +1,4 @@
-"""`python -m simulator.config` writes `chip_configs/schema.json` anew."""
+"""`python -m simulator.config` writes `chip_configs/schema.json`."""
 
 from simulator.config.schema import write_chip_schema
 

@@ -134,7 +134,7 @@ class Memory(Frozen):
     )
     in_sram: bool = Field(
         default=False,
-        description="it is `core.sram` itself: what lies in both on one core has to fit there together",
+        description="it is part of `core.sram`: what both hold on one core must fit there together",
     )
     word: WidthBits = Field(description="bits that one access moves")
     access: Delay = Field(description="time of one access; accesses overlap with vector operations, the slower counts")
@@ -170,7 +170,7 @@ class Barrier(Provenance):
 
 
 class Sync(Frozen):
-    """How timesteps are kept apart."""
+    """How cores agree that a timestep has ended."""
 
     kind: SyncKind = Field(
         default="barrier",
@@ -189,7 +189,7 @@ class Mapping(Frozen):
     placement: Literal["snake", "in_order", "min_hops"] = Field(
         default="snake",
         description="tiles and chips along a snake, row by row, or annealed from it for the fewest flits x links; a"
-        " stage that fits a chip lies on one",
+        " stage that fits a chip is placed on one",
     )
     seed: int = Field(default=0, ge=0, description="of the annealing")
     layer_cores: CoreWidths = Field(
@@ -204,7 +204,8 @@ class Mapping(Frozen):
     )
     head_cores: CoreWidth = Field(
         default="auto",
-        description="cores of the LM head, beside those of its stage; auto: those of its stage, or as many as hold a"
+        description="cores of the LM head, in addition to those of its stage; auto: those of its stage, or as many"
+        " as hold a"
         " dense head in their memory",
     )
     share_cores: bool = Field(
@@ -227,7 +228,7 @@ class Mapping(Frozen):
 
 
 class Schedule(Frozen):
-    """How tokens follow one another."""
+    """The order of tokens in the chip."""
 
     kind: Literal["auto", "sequential", "pipelined"] = Field(
         default="auto",
@@ -263,7 +264,7 @@ class ChipConfig(Frozen):
     summary: Text = Field(description="one line for `spikewatt chips`")
     sources: dict[str, Text] = Field(description="short key -> citation")
     technology: Technology
-    area: Areas | None = Field(default=None, description="absent where no source gives it")
+    area: Areas | None = Field(default=None, description="absent if no source gives it")
     replay: Literal["captured", "dense"] = Field(
         default="captured",
         description="captured: spikes as the trace encodes them; dense: every activation once, as one integer (MAC)",

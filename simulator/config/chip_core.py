@@ -17,7 +17,8 @@ class Sram(Frozen):
     word: WidthBits
     banks: Places = Field(
         default=1,
-        description="each of one port, words in them in turn: so many words of a row can be read at once",
+        description="banks with one port each, words spread over them in turn: the number of words of a row that can"
+        " be read at once",
     )
     read: Action | None = Field(
         default=None, description="one word for the vector unit; needed when mapping.kv_cache is sram"
@@ -57,7 +58,7 @@ class Synapse(Frozen):
     lanes: Count = Field(description="synops served at once")
     tile: Count = Field(
         default=1,
-        description="tokens of a chunk that share one fetch of a row, in all their timesteps; 1: a fetch per packet",
+        description="tokens of a chunk that share one fetch of a row in all their timesteps; 1: a fetch per packet",
     )
     reuse: Literal["none", "nested"] = Field(
         default="none",
@@ -90,7 +91,8 @@ class Dendrite(Frozen):
     )
     accumulator_banks: Places | None = Field(
         default=None,
-        description="banks of that memory, of one port each; neurons lie in them in turn. Without it one per lane",
+        description="banks of that memory with one port each; neurons are spread over them in turn. Without it one"
+        " per lane",
     )
     accumulator_read: Action | None = Field(default=None, description="one accumulator; with accumulators: sram")
     accumulator_write: Action | None = Field(default=None, description="one accumulator; with accumulators: sram")
@@ -104,7 +106,7 @@ class Soma(Frozen):
     lanes: Count
     update: Action = Field(description="neuron that fires, or has received input in this timestep")
     update_idle: Action = Field(description="neuron that has not")
-    fire: Action = Field(description="making the spike of a neuron that fires")
+    fire: Action = Field(description="producing the spike of a neuron that fires")
 
 
 class AxonOut(Frozen):

@@ -88,13 +88,13 @@ def _check_area(chip: ChipConfig, tree: Node) -> None:
 
 
 def dense_twin_of(chip: ChipConfig, directory: Path | None = None) -> str:
-    """Name of the shipped dense chip to set ``chip`` beside: that of its own node, else `DENSE_CHIP` in 45 nm."""
+    """Name of the shipped dense chip to compare ``chip`` with: that of its own node, else `DENSE_CHIP` in 45 nm."""
     at_its_node = f"dense-int8-{chip.technology.node_nm:g}nm"
     return at_its_node if at_its_node in shipped_chips(directory or chips_directory()) else DENSE_CHIP
 
 
 def load_dense_twin(chip: ChipConfig, directory: Path | None = None) -> ChipConfig:
-    """The shipped dense chip beside ``chip``, with KV cache, embedding and head in the memories that ``chip`` names.
+    """The shipped dense twin of ``chip``, with KV cache, embedding and head in the memories that ``chip`` names.
 
     Raises
     ------

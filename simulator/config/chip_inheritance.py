@@ -13,7 +13,7 @@ from simulator.errors import ConfigError, did_you_mean
 
 KEY = "extends"
 _EXPECTED = "the name of a shipped chip or a path to a .yaml file"
-_OWN = "name"  # two chips of one name could not be told apart in reports
+_OWN = "name"  # two chips of one name would look the same in reports
 
 
 def shipped_chips(directory: Path) -> dict[str, Path]:
@@ -58,7 +58,7 @@ def _read(path: Path, shown: str, directory: Path, above: tuple[Path, ...]) -> t
     if not isinstance(base, MapNode):
         return base, problems
     if _OWN not in own.items:
-        text = f"found no such key, expected a name other than '{base_path.stem}'"
+        text = f"missing, expected a name other than '{base_path.stem}'"
         problems = (*problems, Problem(node.place, (_OWN,), text))
     inherited = MapNode(base.place, {key: entry for key, entry in base.items.items() if key != _OWN})
     for stated in (".".join(POWER), "static"):
@@ -80,18 +80,18 @@ def _base(node: MapNode, path: Path, shown: str, directory: Path, above: tuple[P
         raise _refused(named.place, str(error)) from None
     if base.resolve() in above:
         circle = " -> ".join(file.name for file in (*above[above.index(base.resolve()) :], base))
-        raise _refused(named.place, f"found '{named.value}', expected no circle ({circle})")
+        raise _refused(named.place, f"found '{named.value}', expected no cycle ({circle})")
     return base, base_shown
 
 
-def find_chip(named: str, beside: Path, shown_beside: Path, directory: Path) -> tuple[Path, str]:
+def find_chip(named: str, folder: Path, shown_folder: Path, directory: Path) -> tuple[Path, str]:
     """The chip file that another file names, and what to call it.
 
     Parameters
     ----------
     named
         A shipped chip, or a path relative to the directory of the file that names it.
-    beside, shown_beside
+    folder, shown_folder
         That directory, and what to call it.
     directory
         Where the shipped chips are.
@@ -102,14 +102,14 @@ def find_chip(named: str, beside: Path, shown_beside: Path, directory: Path) -> 
         With ``found ..., expected ...`` when there is no such chip.
     """
     if is_path(named):
-        path, shown = beside / named, os.path.normpath(shown_beside / named)
+        path, shown = folder / named, os.path.normpath(shown_folder / named)
         if not path.is_file():
             raise LookupError(f"found '{named}', expected {_EXPECTED}; there is no file {shown}")
         return path, shown
     shipped = shipped_chips(directory)
     if named not in shipped:
         guess = did_you_mean(named, shipped)
-        raise LookupError(f"found unknown chip '{named}', expected one of {', '.join(shipped)} or a .yaml file{guess}")
+        raise LookupError(f"unknown chip '{named}', expected one of {', '.join(shipped)} or a .yaml file{guess}")
     return shipped[named], shown_path(shipped[named])
 
 
@@ -121,7 +121,7 @@ def merge(base: Node, over: Node) -> Node:
     """``over`` on top of ``base``: mappings merge, the rest is replaced.
 
     A mapping that states a `value`, an `included_in` or the `model` of a price is replaced as a whole: source, grade
-    and bounds belong to the number, and those of the old number must not vouch for the new one. The `model` of the
+    and bounds belong to the number, and those of the old number do not apply to the new one. The `model` of the
     network is no such thing.
     """
     if not isinstance(base, MapNode) or not isinstance(over, MapNode):

@@ -69,7 +69,7 @@ def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined and field.default_factory is None:
         return "required"
     if field.default is None or isinstance(field.default, BaseModel) or field.default_factory is not None:
-        return "absent" if field.default is None else "its defaults"
+        return "not set" if field.default is None else "its defaults"
     return f"`{field.default}`"
 
 

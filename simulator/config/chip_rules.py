@@ -86,9 +86,9 @@ def _static_power(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Static power is one figure or has parts, and one figure does not say what the cores draw of it."""
     whole, parts = (isinstance(_at(chip, path), Mapping) for path in (("chip", "static_power"), ("static",)))
     if "chip" in chip and not whole and not parts:
-        yield ("chip", "static_power"), "found no such key, expected one, or the parts of the static power in `static`"
+        yield ("chip", "static_power"), "missing, expected one, or the parts of the static power in `static`"
     elif whole and parts:
-        yield ("static",), "found static power by part beside chip.static_power, expected one of them"
+        yield ("static",), "found static power by part and chip.static_power, expected one of them"
     elif whole and _at(chip, ("chip", "gating")) == "core":
         yield (
             ("chip", "gating"),
@@ -102,7 +102,7 @@ def _missing_chip_link(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     max_chips = _at(chip, ("chip", "max_chips"))
     noc = chip.get("noc")
     if isinstance(max_chips, int) and max_chips > 1 and isinstance(noc, Mapping) and noc.get("chip_link") is None:
-        yield ("noc", "chip_link"), f"found no such key, expected one because chip.max_chips is {max_chips}"
+        yield ("noc", "chip_link"), f"missing, expected one because chip.max_chips is {max_chips}"
 
 
 def _missing_dram(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -110,21 +110,21 @@ def _missing_dram(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     places = {name: _at(chip, ("mapping", name)) for name in ("weights", *STORED)}
     for name, place in places.items():
         if place in ("streamed", "dram") and chip.get("dram") is None:
-            yield ("dram",), f"found no such key, expected one because mapping.{name} is {place}"
+            yield ("dram",), f"missing, expected one because mapping.{name} is {place}"
             return
     kv_cache, dram = places["kv_cache"], chip.get("dram")
     if kv_cache in ("dram", "auto") and isinstance(dram, Mapping) and dram.get("write") is None:
-        yield ("dram", "write"), f"found no such key, expected one because mapping.kv_cache is {kv_cache}"
+        yield ("dram", "write"), f"missing, expected one because mapping.kv_cache is {kv_cache}"
 
 
 def _missing_memories(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """A cache in the SRAM of a core is read and written by its vector unit; what goes where it fits needs a bound."""
     for way in ("read", "write") if _at(chip, ("mapping", "kv_cache")) == "sram" else ():
         if _at(chip, ("core", "sram", way)) is None:
-            yield ("core", "sram", way), "found no such key, expected one because mapping.kv_cache is sram"
+            yield ("core", "sram", way), "missing, expected one because mapping.kv_cache is sram"
     for name in STORED:
         if _at(chip, ("mapping", name)) == "auto" and _at(chip, ("memory", "capacity")) is None:
-            yield ("memory", "capacity"), f"found no such key, expected one because mapping.{name} is auto"
+            yield ("memory", "capacity"), f"missing, expected one because mapping.{name} is auto"
             return
 
 
@@ -134,7 +134,7 @@ def _missing_accumulator_memory(chip: Mapping[str, Any]) -> Iterator[tuple[Path,
     if _at(chip, (*dendrite, "accumulators")) == "sram":
         for action in ACCUMULATOR:
             if _at(chip, (*dendrite, action)) is None:
-                yield (*dendrite, action), "found no such key, expected one because core.dendrite.accumulators is sram"
+                yield (*dendrite, action), "missing, expected one because core.dendrite.accumulators is sram"
 
 
 def _tile_of_too_few_tokens(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:

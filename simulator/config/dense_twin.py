@@ -1,4 +1,4 @@
-"""The dense twin of a chip, made from the chip itself: a multiplier beside each adder, and nothing else."""
+"""The dense twin of a chip, made from the chip itself: a multiplier next to each adder, and nothing else."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Part = TypeVar("Part", Static, Areas)
 
 
 def _with_multipliers(parts: Part | None, lanes: str) -> Part | None:
-    """``parts`` with a multiplier beside the adder of each lane, as large as it is by the units of Aladdin.
+    """``parts`` with a multiplier next to the adder of each lane, as large as it is by the units of Aladdin.
 
     One figure for the whole chip stays: nobody knows what share of it the lanes have.
     """
@@ -57,7 +57,7 @@ def _with_multipliers(parts: Part | None, lanes: str) -> Part | None:
         return parts
     factor = (ADDER_UM2 + MULTIPLIER_UM2) / ADDER_UM2
     scaled = {name: factor * getattr(lane, name) for name in ("value", "low", "high") if getattr(lane, name, None)}
-    note = f"{lanes} of the chip x {factor:.3g}: an INT8 multiplier of {MULTIPLIER_UM2:.0f} um2 beside an adder of"
+    note = f"{lanes} of the chip x {factor:.3g}: an INT8 multiplier of {MULTIPLIER_UM2:.0f} um2 next to an adder of"
     note += f" {ADDER_UM2:.0f} um2 (Y. S. Shao et al., Aladdin, ISCA 2014)"
     own = (
         {"grade": "scaled", "note": note, "model": None}

@@ -260,7 +260,7 @@ def _price(place: Place, made: Made, note: str | None, words: str) -> MapNode:
 
 
 def _placeholder(place: Place, root: MapNode, path: Path) -> Node:
-    """Stands for a number that could not be made at ``path``; its own problem is told already."""
+    """Stands for a number that could not be made at ``path``; its own problem is reported already."""
     record = model_at(ChipConfig, path)
     unit = "W" if record is not None and issubclass(record, StaticPower) else "pJ"
     sources = root.items["sources"].node if "sources" in root.items else None

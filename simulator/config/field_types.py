@@ -119,5 +119,5 @@ class Frozen(BaseModel):
 
 
 def broken_rule(at: str, text: str) -> PydanticCustomError:
-    """The error of a rule between fields: ``text`` is ``found ..., expected ...``, ``at`` the field it is told of."""
+    """The error of a rule between fields: ``text`` is ``found ..., expected ...``, ``at`` its field."""
     return PydanticCustomError("rule", "{text}", {"text": text, "at": at})

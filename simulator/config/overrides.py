@@ -76,7 +76,7 @@ def apply_override(root: Node, override: Override) -> Node:
 
 
 def without_other_static(root: MapNode, stated: str) -> MapNode:
-    """``root`` as it may stand beside static power ``stated`` anew: one figure replaces parts, parts one figure."""
+    """``root`` without what new static power ``stated`` replaces: one figure replaces parts, parts one figure."""
     grid = root.items.get("chip")
     if stated == "chip.static_power":
         return MapNode(root.place, {key: entry for key, entry in root.items.items() if key != "static"})

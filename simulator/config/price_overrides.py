@@ -1,4 +1,4 @@
-"""A validated chip with other numbers in the prices that were set on it: only those are validated anew."""
+"""A validated chip with other numbers in the prices that were set on it: only those are validated again."""
 
 from __future__ import annotations
 

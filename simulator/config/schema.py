@@ -56,7 +56,7 @@ def _part(record: Any) -> Any:
 
 
 def write_chip_schema(path: Path | None = None) -> Path:
-    """Write the schema to ``path``, by default beside the shipped chips; returns where it is.
+    """Write the schema to ``path``, by default next to the shipped chips; returns where it is.
 
     Raises
     ------

@@ -20,7 +20,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to mend: ``text`` is ``found ..., expected ... (help)``."""
+    """One thing to fix: ``text`` is ``found ..., expected ... (help)``."""
 
     place: Place
     path: tuple[str | int, ...]

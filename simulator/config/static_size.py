@@ -40,7 +40,7 @@ HELP = "set chip.static_power of the new size too, or chip.static_fixed=true to 
 
 
 def resized(tree: Node, changed: Node, overrides: Sequence[Override]) -> Iterator[Problem]:
-    """A problem for each size that ``overrides`` change in ``tree``, to ``changed``, beside one fixed figure.
+    """A problem for each size that ``overrides`` change in ``tree``, to ``changed``, under one fixed figure.
 
     Nothing is wrong when they state the static power too, or when ``chip.static_fixed`` allows it.
     """
@@ -55,7 +55,7 @@ def resized(tree: Node, changed: Node, overrides: Sequence[Override]) -> Iterato
 
 
 def resized_by_file(base: MapNode, own: MapNode, merged: Node) -> Iterator[Problem]:
-    """The same of a chip file ``own`` on top of the chip ``base`` that it extends."""
+    """The same problems for a chip file ``own`` on top of the chip ``base`` that it extends."""
     if node_at(own, POWER) is not None or allowed(merged):
         return
     for path in SIZES:

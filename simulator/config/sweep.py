@@ -17,7 +17,7 @@ from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.sweep_axes import Axis, AxisValue, Range, identity
 from simulator.config.sweep_checks import CHIP_AXIS, chip_problems, is_capture_axis
 from simulator.config.validate import Path as Keys
-from simulator.config.validate import beside, check, node_at
+from simulator.config.validate import check, merged_problems, node_at
 from simulator.config.yaml_marks import ListNode, MapNode, Node, ScalarNode, read_marked
 from simulator.errors import ConfigError, FieldValueError, did_you_mean
 from simulator.hub_cache import hub_folder, is_hub_id
@@ -45,7 +45,7 @@ class CaptureSource(Frozen):
     """Model and text that a sweep captures its traces from, once per encoder setting; paths as in the sweep file."""
 
     model: Text = Field(description="Hugging Face folder, GGUF file, or hub id in the local cache")
-    text: Text = Field(description="text file; passages between lines <|endoftext|>")
+    text: Text = Field(description="text file; a line <|endoftext|> separates passages")
     tokens: Count | None = Field(default=None, description="tokens at most")
     preset: Text = Field(default="sdllm", description="name or path of a preset that the encoding axes change")
     bos: Literal["none"] | Annotated[int, Field(ge=0, strict=True)] | None = Field(
@@ -141,7 +141,7 @@ def load_sweep(name_or_path: str | Path, directory: Path | None = None) -> Sweep
     sweep, found = check(SweepConfig, root, _broken_sweep_rules)
     found += chip_problems(root, file, directory or chips_directory())
     found += _missing_files(root, file)
-    found = beside(problems, found)
+    found = merged_problems(problems, found)
     if found or sweep is None:
         raise ConfigError(in_order(found))
     loaded = sweep.model_copy(update=_from_here(sweep, file))
@@ -162,30 +162,30 @@ def _from_here(sweep: SweepConfig, file: Path) -> dict[str, Any]:
         "trace": tuple(_trace_from_here(file, trace) for trace in sweep.trace),
     }
     if sweep.capture is not None:
-        here = {"model": _model_from_here(file, sweep.capture.model), "text": _beside(file, sweep.capture.text)}
+        here = {"model": _model_from_here(file, sweep.capture.model), "text": _next_to(file, sweep.capture.text)}
         here |= {"preset": _chip_from_here(file, sweep.capture.preset)}
         found["capture"] = sweep.capture.model_copy(update=here)
     return found
 
 
 def _chip_from_here(file: Path, chip: str) -> str:
-    return _beside(file, chip) if is_path(chip) else chip
+    return _next_to(file, chip) if is_path(chip) else chip
 
 
 def _trace_from_here(file: Path, trace: str) -> str:
-    """The path of a trace; the name of a shipped one where no such file lies beside the sweep."""
-    beside = _beside(file, trace)
-    return trace if trace in shipped_traces() and not Path(beside).is_file() else beside
+    """The path of a trace; the name of a shipped one where no such file is next to the sweep."""
+    nearby = _next_to(file, trace)
+    return trace if trace in shipped_traces() and not Path(nearby).is_file() else nearby
 
 
-def _beside(file: Path, named: str) -> str:
+def _next_to(file: Path, named: str) -> str:
     """``named``, relative to the directory of ``file``, as seen from the working directory."""
     return os.path.normpath(file.parent / named)
 
 
 def _model_from_here(file: Path, model: str) -> str:
     """The folder or file of a model; where there is none, a hub id as it is."""
-    path = _beside(file, model)
+    path = _next_to(file, model)
     return model if is_hub_id(model) and not Path(path).exists() else path
 
 
@@ -199,7 +199,7 @@ def _missing_files(root: Node, file: Path) -> list[Problem]:
     for path, what, item in named:
         if isinstance(item, ScalarNode) and isinstance(item.value, str) and item.value:
             shipped = shipped_traces() if path == ("trace",) else {}
-            where, is_model = _beside(file, item.value), path[-1] == "model"
+            where, is_model = _next_to(file, item.value), path[-1] == "model"
             cached = is_model and is_hub_id(item.value) and hub_folder(item.value).is_dir()
             found = (Path(where).exists() or cached) if is_model else Path(where).is_file()
             if item.value not in shipped and not found:
@@ -238,7 +238,7 @@ def _broken_sweep_rules(sweep: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
         found = "both base and axes.chip" if CHIP_AXIS in axes else "neither base nor axes.chip"
         yield ("base",), f"found {found}, expected one of them"
     if mode in DRAWING and sweep.get("samples") is None:
-        yield ("samples",), f"found no such key, expected a whole number because mode is {mode}"
+        yield ("samples",), f"missing, expected a whole number because mode is {mode}"
     if mode in ("grid", "zip"):
         if sweep.get("samples") is not None:
             yield ("samples",), f"found a number of samples, expected none because mode is {mode}"

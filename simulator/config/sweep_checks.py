@@ -68,7 +68,7 @@ def _axis_problems(axes: MapNode, chip: Node) -> Iterator[Problem]:
 
 
 def _tried(axis: Node) -> Iterator[ScalarNode]:
-    """The values of a list, or the ends of a range, that can be set at all; what is wrong with others is told apart."""
+    """The values of a list, or the ends of a range, that can be set at all; other code reports the rest."""
     items = axis.items if isinstance(axis, ListNode) else ()
     entries: list[Entry | None] = [axis.items.get(end) for end in ("low", "high")] if isinstance(axis, MapNode) else []
     for value in (*items, *(entry.node for entry in entries if entry is not None)):

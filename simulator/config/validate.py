@@ -43,16 +43,16 @@ def validate(
         With all problems, in the order of the file.
     """
     record, found = check(model, root, rules, more_keys)
-    found = beside(problems, found)
+    found = merged_problems(problems, found)
     if found or record is None:
         raise ConfigError(in_order(found))
     return record
 
 
-def beside(problems: Sequence[Problem], found: Iterable[Problem]) -> list[Problem]:
+def merged_problems(problems: Sequence[Problem], found: Iterable[Problem]) -> list[Problem]:
     """``problems``, and those of ``found`` that say something of another value."""
-    told = {(problem.place, problem.path) for problem in problems}
-    return [*problems, *(problem for problem in found if (problem.place, problem.path) not in told)]
+    reported = {(problem.place, problem.path) for problem in problems}
+    return [*problems, *(problem for problem in found if (problem.place, problem.path) not in reported)]
 
 
 def check(
@@ -63,7 +63,7 @@ def check(
     record, found = _read(model, root, values, more_keys)
     if isinstance(values, Mapping):
         found += [Problem(_place(root, path), path, text) for path, text in rules(values)]
-    return record, beside(found, numbers_not_finite(root))
+    return record, merged_problems(found, numbers_not_finite(root))
 
 
 def _read(
@@ -92,7 +92,7 @@ def _problem(model: type[BaseModel], root: Node, detail: Any, more_keys: Sequenc
         return Problem(place, path, text)
     field = field_at(model, path)
     if kind == "missing":
-        return Problem(_place(root, path), path, f"found no such key, expected {expected(field)}")
+        return Problem(_place(root, path), path, f"missing, expected {expected(field)}")
     node = node_at(root, path)
     if kind == "too_short" and node is not None:
         return Problem(_place(root, path), path, f"found {shown_value(node)} without entries, expected at least one")

@@ -92,7 +92,7 @@ def read_marked(path: Path, shown: str) -> tuple[Node, tuple[Problem, ...]]:
             raise ConfigError([f"{shown}: found more than {_MOST_BYTES} bytes, expected a configuration"])
         text = decode_text(data)
     except FileNotFoundError:
-        raise ConfigError([f"{shown}: found no such file, expected a YAML file"]) from None
+        raise ConfigError([f"{shown}: no such file, expected a YAML file"]) from None
     except IsADirectoryError:
         raise ConfigError([f"{shown}: found a directory, expected a YAML file"]) from None
     except NotTextError as error:

@@ -118,7 +118,7 @@ def _whole_trace(trace: Trace, chip: ChipConfig, dense_pj: float, widths: Widths
 def scaled_trace(trace: Trace, factor: float) -> Trace:
     """``trace`` with ``factor`` times the spikes of each of its streams, up to the most that an activation can send.
 
-    They are spread anew over the live activations of a stream, for no captured count tells how it would grow.
+    They are spread over the live activations of a stream, because no captured count says how it would grow.
     """
 
     def load(stream: str) -> NDArray[np.int16]:
@@ -166,7 +166,7 @@ def break_even_table(trace: Trace, chip: ChipConfig, dense_chip: ChipConfig, tok
 
 
 def break_even_lines(table: pd.DataFrame) -> list[str]:
-    """What the simulation finds beside each published threshold, and whether it lies within its bounds."""
+    """What the simulation finds, compared with each published threshold, and whether it is within its bounds."""
     lines = []
     for threshold in THRESHOLDS:
         column = {"spikes_per_synapse": "break_even_spikes", "spike_rate": "break_even_rate"}.get(threshold.measure)
@@ -228,6 +228,6 @@ def _counts(shape: tuple[int, int], encoding: Encoding, spikes: float) -> NDArra
     table = encoding.spikes_per_count(np.arange(encoding.levels + 1))
     most = int(table.max())
     number = np.random.Generator(np.random.PCG64(SEED)).random(shape)
-    wanted = np.full(shape, most) if spikes >= most else np.floor(spikes) + (number < spikes - math.floor(spikes))
+    target = np.full(shape, most) if spikes >= most else np.floor(spikes) + (number < spikes - math.floor(spikes))
     smallest = np.array([int(np.argmax(table >= k)) for k in range(most + 1)])
-    return smallest[wanted.astype(np.int64)].astype(np.int16)
+    return smallest[target.astype(np.int64)].astype(np.int16)

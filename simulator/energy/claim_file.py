@@ -73,7 +73,10 @@ class PrintedEnergy(Printed):
     precision: Text | None = Field(default=None, description="fp32, fp16, int8, or linear-BITS")
     macs_g: float | None = Field(default=None, ge=0, description="multiply-accumulates in 1e9")
     acs_g: float | None = Field(default=None, ge=0, description="accumulates in 1e9")
-    spiking: bool = Field(default=False, description="accumulates of spikes; without counts they are read backwards")
+    spiking: bool = Field(
+        default=False,
+        description="accumulates of spikes; computed from the printed energy if the paper gives no counts",
+    )
     formula: Text | None = None
 
 
@@ -121,7 +124,7 @@ class ClaimFile(Frozen):
             text = f"found '{self.shape}', expected one of {', '.join(SHAPES)}{did_you_mean(self.shape, SHAPES)}"
             raise broken_rule("shape", text)
         if self.shape is not None and self.tokens is None:
-            raise broken_rule("tokens", "found no such key, expected the length of the prompt next to a shape")
+            raise broken_rule("tokens", "missing, expected the length of the prompt next to a shape")
         names = [energy.name for energy in self.energies]
         for i, pair in enumerate(self.scopes):
             for key, name in (("of", pair.of), ("over", pair.over)):

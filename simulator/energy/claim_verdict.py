@@ -174,10 +174,10 @@ def _counts(claim: ClaimFile, energy: PrintedEnergy) -> tuple[float, float] | No
 
 def _without_counts(claim: ClaimFile, energy: PrintedEnergy) -> Verdict:
     """An energy whose counts the paper does not print: what it implies."""
-    finding = "no counts are printed, so it cannot be made again"
+    finding = "the paper prints no counts, so it cannot be recomputed"
     if energy.spiking and energy.precision is not None:
         acs = energy.value * UNIT_J[energy.unit] / (op_energy(energy.precision).ac_pj * 1e-12)
-        finding = f"no counts are printed; it implies {acs / GIGA:.4g} G accumulates of {energy.precision}"
+        finding = f"the paper prints no counts; it implies {acs / GIGA:.4g} G accumulates of {energy.precision}"
         finding += "" if not claim.macs else f", {acs / claim.macs:.2f} spikes per MAC"
     return Verdict(energy.name, energy.printed, energy.unit, None, energy.digits, finding, None)
 
@@ -186,7 +186,9 @@ def _ratio_verdict(claim: ClaimFile, ratio: PrintedRatio, names: dict[str, float
     if ratio.formula is not None:
         return _compared(ratio, "", _evaluated(ratio.formula, names, f"{ratio.name}: formula"), "")
     dense, spike = PRESETS["fp32"].mac_pj, PRESETS["fp32"].ac_pj
-    finding = f"no counts are printed; by fp32 it implies {dense / spike / ratio.value:.2g} spikes per MAC"
+    finding = (
+        f"the paper prints no counts; with fp32 operations it implies {dense / spike / ratio.value:.2g} spikes per MAC"
+    )
     return Verdict(ratio.name, ratio.printed, "", None, ratio.digits, finding, None)
 
 

@@ -106,7 +106,7 @@ class _PricesOfTable:
         if row.included_in is not None:
             return self._contained(row, base)
         if row.energy_pj == 0 and base.included_in is None:
-            return f"{row}: 0 pJ, taken for a placeholder, not imported; {_priced(base)} stays"
+            return f"{row}: 0 pJ, assumed to be a placeholder and not imported; {_priced(base)} stays"
         if row.energy_pj == 0:
             return f"{row}: 0 pJ, not imported; the energy stays included in {base.included_in}"
         if known in self.prices:
@@ -120,7 +120,7 @@ class _PricesOfTable:
     def _contained(self, row: ErtRow, base: UnitPrice) -> str | None:
         """A row whose energy another row contains."""
         if row.included_in not in self.base:
-            return f"{row}: included in {row.included_in}, which the base chip has not, not imported"
+            return f"{row}: included in {row.included_in}, which the base chip does not have; not imported"
         self.covered.add(row.price)
         if row.included_in != base.included_in:
             self.prices[row.price] = row
@@ -131,7 +131,7 @@ class _PricesOfTable:
         if row.component == STATIC and abs(row.energy_pj - self.leak_pj) <= SAME * self.leak_pj:
             self.covered |= {name for name in self.base if is_power(name)}
             return None
-        return f"{row}: energy per cycle and not a power, not imported; the static power of the base chip stays"
+        return f"{row}: energy per cycle, not a power: not imported; the static power of the base chip stays"
 
 
 _COMPONENTS = set(billed_components())

@@ -142,8 +142,8 @@ def _text(node: Node, key: str, what: str, problems: list[Problem]) -> str | Non
     value = _value(node, key)
     if isinstance(value, ScalarNode) and isinstance(value.value, str) and value.value:
         return value.value
-    found = "no such key" if value is None else shown_value(value)
-    problems.append(Problem(node.place, (key,), f"found {found}, expected the name of the {what}"))
+    found = "missing" if value is None else f"found {shown_value(value)}"
+    problems.append(Problem(node.place, (key,), f"{found}, expected the name of the {what}"))
     return None
 
 
@@ -175,11 +175,11 @@ def _namesakes(rows: Iterable[ErtRow]) -> Iterator[Problem]:
     """Tables of different components that have one last name, which is one component here."""
     components = billed_components()
     first: dict[str, ErtRow] = {}
-    told: set[str] = set()
+    reported: set[str] = set()
     for row in rows:
         before = first.setdefault(row.component, row)
-        if row.component in components and row.path != before.path and row.path not in told:
-            told.add(row.path)
+        if row.component in components and row.path != before.path and row.path not in reported:
+            reported.add(row.path)
             text = (
                 f"found the table {row.table} after {before.table} in line {before.place.line},"
                 f" expected one table for {row.component} (rename or remove the other)"

@@ -69,7 +69,7 @@ class EnergyLedger:
         return self.grade_shares().get("assumed", 0.0)  # no row, no share
 
     def check(self) -> None:
-        """Raise ConservationError unless every joule has one home and all ways of summing give the same total."""
+        """Raise ConservationError unless every joule is in one row and all ways of summing give the same total."""
         self._check_rows()
         total = self.total_pj
         for way, sums in self._sums.items():
@@ -110,7 +110,7 @@ class EnergyLedger:
         homes = [self._lists[column] for column in ("owner", "component", "action")]
         wrong = {
             "count below zero": count < 0,
-            "energy that is no finite number >= 0": ~(np.isfinite(energy_pj) & (energy_pj >= 0)),
+            "energy that is not a finite number >= 0": ~(np.isfinite(energy_pj) & (energy_pj >= 0)),
             "second home of one joule": _repeated(list(zip(*homes, strict=True))),
         }
         for fault, where in wrong.items():
@@ -160,7 +160,7 @@ def build_ledger(result: SimResult, chip: ChipConfig, allow_uncosted: bool = Fal
 
 
 def _priced(work: Work, prices: Prices) -> pd.DataFrame:
-    """`EnergyLedger.rows`: the columns of the counts, shared, and beside them those of the prices."""
+    """`EnergyLedger.rows`: the columns of the counts, shared, and next to them those of the prices."""
     found = prices.values()
     pj_per_count = np.array([math.nan if price is None else price.pj_per_count for price in found])[work.code]
     free = np.array([price is None or price.included_in is not None for price in found])[work.code]

@@ -1,4 +1,4 @@
-"""The memory-inclusive model of Lemaire et al. 2022: accesses to potentials, weights and buffers beside the arithmetic.
+"""The memory-inclusive model of Lemaire et al. 2022: accesses to potentials, weights and buffers, and arithmetic.
 
 E. Lemaire, L. Cordone, A. Castagnetti, P.-E. Novac, J. Courtois and B. Miramond, An Analytical Estimation of Spiking
 Neural Networks Energy Efficiency, ICONIP 2022; fully connected layers, equation numbers as in the paper.

@@ -57,7 +57,7 @@ class OpCount(NamedTuple):
 
 
 def op_count(trace: Trace, options: Options = Options()) -> OpCount:  # noqa: B008 - a frozen tuple
-    """``E_AC x synops + E_MAC x other MACs`` beside ``E_MAC x all MACs`` for the layers of ``trace``."""
+    """``E_AC x synops + E_MAC x other MACs`` and ``E_MAC x all MACs`` for the layers of ``trace``."""
     work = layer_work(trace).values()
     synops = options.batch * sum(layer.synops for layer in work)
     macs = options.batch * sum(layer.macs for layer in work)

@@ -1,7 +1,7 @@
 """A measurement on silicon as data: what was published, and what is replayed for it; one YAML file each.
 
 The files lie in ``simulator/energy/silicon``. No price of a chip file is fitted to the case that it is tested on; a
-part that is met by construction says so by its role.
+part that was used for fitting says so by its role.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Part(Frozen):
     without: tuple[Text, ...] = Field(default=(), description="rows of the ledger left out, '<component> <owner>'")
     price: Text | None = Field(default=None, description="component.action, for what: price")
     role: Role = "independent"
-    target: Positive | None = Field(default=None, description="largest error to be met, per cent")
+    target: Positive | None = Field(default=None, description="largest allowed error, per cent")
     recorded: Error
 
     @model_validator(mode="after")
@@ -97,7 +97,7 @@ class Point(Frozen):
     name: Text
     settings: tuple[Setting, ...] = ()
     events: dict[str, object] = Field(default={}, description="fields of `events` that differ here")
-    on_request: bool = Field(default=False, description="replayed with --whole-chip alone: it takes minutes")
+    on_request: bool = Field(default=False, description="replayed only with --whole-chip, because it takes minutes")
     parts: dict[str, Part] = Field(min_length=1)
     notes: tuple[Text, ...] = Field(default=(), description="with {names} of facts and of parts")
 
@@ -113,12 +113,12 @@ class SiliconCase(Frozen):
 
     name: Text
     source: Text
-    grade: Text = Field(description="how the published number was come by")
+    grade: Text = Field(description="how the published number was obtained")
     chip: Text
     given: dict[str, float] = Field(default={})
     settings: tuple[Setting, ...] = ()
     events: Events | None = Field(default=None, description="absent where prices alone are compared")
-    stages_on_chip: Count | None = Field(default=None, description="so many stages begin on a chip of their own")
+    stages_on_chip: Count | None = Field(default=None, description="number of stages that begin on a chip of their own")
     spread: int | None = Field(default=None, ge=0, description="seed to put the cores at random routers of the mesh")
     density: Density | None = None
     facts: dict[str, Text] = Field(default={})

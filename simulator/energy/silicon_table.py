@@ -110,14 +110,14 @@ def _row(outcome: Outcome, verdict: Verdict) -> Row:
 
 def _verdict(part: Part, error: float) -> str:
     if part.role == "fitted":
-        return "by construction"
+        return "used for fitting"
     if part.target is None:
-        return "shown"
-    return "met" if 100 * abs(error) <= part.target else "missed"
+        return "no target"
+    return "pass" if 100 * abs(error) <= part.target else "fail"
 
 
 def _order(part: Part, error: float) -> tuple[int, float]:
-    rank = ("missed", "shown", "met", "by construction").index(_verdict(part, error))
+    rank = ("fail", "no target", "pass", "used for fitting").index(_verdict(part, error))
     return rank, -abs(error)
 
 

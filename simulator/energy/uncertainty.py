@@ -1,4 +1,4 @@
-"""What the ranges of the prices do to an energy: a Monte Carlo over the finished ledger. Nothing is simulated again."""
+"""The uncertainty of an energy: a Monte Carlo over the ranges of the prices on the finished ledger, no simulation."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from simulator.mapping.capacity import ceil_div, slices
 
 
 def accumulator_actions(chip: ChipConfig) -> tuple[str, ...]:
-    """What each accumulate does beside the addition: nothing, or a read and a write of the accumulator."""
+    """What each accumulate does besides the addition: nothing, or a read and a write of the accumulator."""
     return ACCUMULATOR if chip.core.dendrite.accumulators == "sram" else ()
 
 

@@ -103,7 +103,7 @@ class BatchResult:
     times
         Part of the time (`STAGE_TIMES`) -> int64 ps [R], as far as it is known for every round.
     sampled
-        The same of what is known for the rounds whose network was simulated, and 0 for the others.
+        The same for rounds whose network was simulated, and 0 for the others.
     cores
         int64: those that take part.
     """

@@ -243,7 +243,7 @@ class _Simulation:
         return units.frame(placement, total_ps, overlapping)
 
     def _warnings(self) -> tuple[str, ...]:
-        """What the model of the network leaves out or takes for granted."""
+        """What the model of the network leaves out or assumes."""
         return self._folded() + self._left_out() + self._never_full() + sampling_warning(self.sampling())
 
     def _never_full(self) -> tuple[str, ...]:
@@ -257,13 +257,14 @@ class _Simulation:
         )
 
     def _folded(self) -> tuple[str, ...]:
-        """What the links of a torus are taken to cost where a ring stays on one chip."""
+        """The assumed cost of the links of a torus where a ring stays on one chip."""
         chip, placement = self.setting.chip, self.setting.placement
         sides = ((placement.chips_x, placement.mesh_x), (placement.chips_y, placement.mesh_y))
         if chip.noc.topology == "mesh" or not any(chips == 1 and side > 1 for chips, side in sides):
             return ()
         return (
-            "network: a ring within one chip is taken as a folded torus, its links twice as long as those of a mesh,"
+            "network: a ring within one chip is assumed to be a folded torus with links twice as long as those of a"
+            " mesh:"
             " which hop_x, hop_y and extra_cycles of the chip file must price",
         )
 

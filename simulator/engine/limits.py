@@ -56,9 +56,9 @@ def check_placement(mapped: Mapped) -> None:
             f" {routers} ({used - routers} missing); raise chip.tiles_x or chip.tiles_y"
         )
     for layer in trace.layers:
-        placed, wanted = sum(b.n_rows * b.n_cols for b in placement.of(layer.layer_id)), layer.n_in * layer.n_out
-        if placed != wanted:
-            raise CapacityError(f"{chip.name}: layer {layer.layer_id}: {placed} of its {wanted} weights are on a core")
+        placed, needed = sum(b.n_rows * b.n_cols for b in placement.of(layer.layer_id)), layer.n_in * layer.n_out
+        if placed != needed:
+            raise CapacityError(f"{chip.name}: layer {layer.layer_id}: {placed} of its {needed} weights are on a core")
 
 
 def check_rings(trace: Trace, chip: ChipConfig) -> None:
@@ -68,7 +68,7 @@ def check_rings(trace: Trace, chip: ChipConfig) -> None:
     ------
     CapacityError
         When ``noc.buffer_flits`` is below twice the flits of the largest packet, or markers of one flit would travel
-        beside longer spikes: places that the short ones leave over may never add up to one for a long one. With
+        together with longer spikes: places that the short ones leave over may never add up to one for a long one. With
         multicast every flit goes for itself.
     """
     if chip.noc.topology != "torus":

@@ -1,4 +1,4 @@
-"""The units of a core, the stages of its pipeline: how long each worked, was held up, or had nothing to do."""
+"""The units of a core, the stages of its pipeline: how long each worked, was blocked, or had nothing to do."""
 
 from __future__ import annotations
 

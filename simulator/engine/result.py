@@ -17,7 +17,7 @@ CHIP = "chip"  # the owner of what no layer owns: static power, barriers
 
 
 class CountRow(NamedTuple):
-    """How often one action was done for one owner; the key is the joule's one home (DESIGN rule 2).
+    """How often one action was done for one owner; each joule is counted under one key (DESIGN rule 2).
 
     ``owner`` is a layer id, a stage id (encoder and network of its stream), an op id (vector work), or ``chip``.
     """
@@ -30,7 +30,7 @@ class CountRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Work:
-    """All that was counted, as columns: what a ledger sets its prices beside.
+    """All that was counted, as columns: what a ledger multiplies with its prices.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class SimResult:
         Tokens that are pipelined have one row, ``pipeline``, before all others: all stages work at once.
     tokens
         One row per token: ``token, phase, position, context, start_ps, end_ps, latency_ps``; the last is the time from
-        start to end.
+        from start to end.
     cores
         One row per core in use: ``core, chip, router, x, y, role, owner, rows, neurons, sram_bytes, busy_ps,
         packets_in, packets_out, synops, stall_ps`` (time in which a packet at the local port waited for

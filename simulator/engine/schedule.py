@@ -177,7 +177,7 @@ def schedule_batches(trace: Trace, chip: ChipConfig, sample: int | None = None) 
 def pipelined_batches(trace: Trace, segment: Segment, number: int, sample: int | None = None) -> Iterator[Batch]:
     """Rounds of a pipeline, at most `ROUNDS_MAX` in a row with the same stages at work and the same phases in them.
 
-    Rounds are sampled where all tokens are of prompts: those beside each other are alike then.
+    Rounds are sampled where all tokens are of prompts: neighbours are alike then.
     """
     rounds = list(_rounds(trace, segment))
     alike = not (trace.phases[segment.tokens] == DECODE).any()

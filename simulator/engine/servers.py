@@ -1,4 +1,4 @@
-"""The target cores of a stage as the kernel serves them: cores that do the same at the same time are simulated once.
+"""The target cores of a stage as the kernel serves them: cores with the same work at the same time are simulated once.
 
 Two cores whose blocks take the spikes of the same rows, in the same time each, and to which every packet comes in the
 same cycle, are never apart. Of those on one tile this holds with multicast, since a packet enters a tile once; without

@@ -1,4 +1,4 @@
-"""Counts under way: how often each action was done for each owner (layer, op, stage or chip)."""
+"""Counts under way: how often each action was performed for each owner (layer, op, stage or chip)."""
 
 from __future__ import annotations
 

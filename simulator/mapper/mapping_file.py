@@ -95,7 +95,7 @@ def load_mapping(path: Path, trace: Trace) -> MappingFile:
     Raises
     ------
     ConfigError
-        With every problem at its line: a key that is unknown or matches nothing, a width that is no whole number, or
+        With every problem at its line: a key that is unknown or matches nothing, a width that is not a whole number, or
         one beyond the size of its stage or layer.
     """
     root, problems = read_marked(path, str(path))

@@ -55,7 +55,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Checked:
-    """Closed form beside the engine, for the same tokens: pJ and ps of all of them."""
+    """Closed form and engine compared, for the same tokens: pJ and ps of all of them."""
 
     model: str
     closed_pj: float

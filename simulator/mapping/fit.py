@@ -1,4 +1,4 @@
-"""The fit of a trace on a chip, told before anything is simulated."""
+"""The fit of a trace on a chip, checked before anything is simulated."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Fit:
         One row per layer and home, in program order: ``owner, role, cores, row_parts, rows, neurons, sram_bytes`` (the
         largest block) and ``axon_util, neuron_util, sram_util`` (the largest block over the limit, 0..1).
     storage
-        What lies in memory beside weights, see `storage_frame`.
+        What is in memory besidess weights, see `storage_frame`.
     cores_used, cores_total, n_chips
         Cores that hold a block, cores of the chips in use, chips.
     """
@@ -54,7 +54,7 @@ def fit(trace: Trace, chip: ChipConfig) -> Fit:
 
 
 def storage_frame(mapped: Mapped) -> pd.DataFrame:
-    """One row per thing in memory beside weights, in program order.
+    """One row per thing in memory besides weights, in program order.
 
     Columns: ``stage, owner, kind, store, cores`` (home cores that use it), ``bytes_per_token`` (0 for what does not
     grow), ``bytes`` (of all cores), ``core_bytes``, ``capacity_bytes`` (of a core; missing in DRAM and where the chip

@@ -1,4 +1,4 @@
-"""The Mapped record: a trace, the chip it is mapped on, where its blocks are and what lies in memory beside them."""
+"""The Mapped record: a trace, the chip it is mapped on, where its blocks are and what else is in memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Mapped:
     placement
         Which block of the trace's program is on which core of the chip.
     stored
-        What lies in memory beside the weights, in program order.
+        What is in memory besidess the weights, in program order.
     """
 
     trace: Trace
@@ -39,7 +39,7 @@ class Mapped:
 
     @classmethod
     def at(cls, trace: Trace, chip: ChipConfig, placement: Placement) -> Mapped:
-        """``trace`` on ``chip`` at a placement, whoever made it, with everything that lies beside the weights.
+        """``trace`` on ``chip`` at a placement, whoever made it, with everything in memory besides the weights.
 
         Raises
         ------

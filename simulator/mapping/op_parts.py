@@ -47,7 +47,7 @@ def split_ops(trace: Trace, widths: Widths) -> tuple[Trace, Widths]:
 
 
 def part_names(stage: Stage) -> list[str]:
-    """Ids that a part of a stage may have, beside that of the stage."""
+    """Ids that a part of a stage may have, besides that of the stage."""
     return [_part_name(stage, op_id) for op_id in stage.ops]
 
 

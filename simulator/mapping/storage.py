@@ -1,4 +1,4 @@
-"""What lies in memory beside the weights of layers: how much of what, in which memory.
+"""What is in memory besidess the weights of layers: how much of what, in which memory.
 
 Everything of a stage is spread evenly over its home cores. KV cache, embedding, head and tables stay; a residual waits
 for a later stage; spike counts and values that arrived are in use by one stage at a time.
@@ -37,7 +37,7 @@ class Stored:
     kind
         What it is.
     store
-        ``memory``: behind the vector unit of the home cores; ``sram``: beside weights; ``dram``: off the chip.
+        ``memory``: behind the vector unit of the home cores; ``sram``: with the weights; ``dram``: off the chip.
     bits
         Room that it takes, on all home cores together.
     bits_per_token
@@ -57,7 +57,7 @@ class Stored:
 
 
 def place_storage(trace: Trace, chip: ChipConfig, placement: Placement) -> tuple[Stored, ...]:
-    """Everything that lies in memory beside weights, in program order, where `mapping` of the chip file puts it."""
+    """Everything that is in memory besides weights, in program order, where `mapping` of the chip file puts it."""
     stored = [item for stage in trace.stages for item in _stored(stage, trace, chip)]
     settled = _settled(stored, chip, placement)
     return tuple(_tied(settled) if trace.origin.get(TIED) is True else settled)

@@ -1,4 +1,4 @@
-"""Whether everything beside the weights fits: the memory behind the vector unit, the SRAM of a core, the DRAM."""
+"""Whether everything besides the weights fits: the memory behind the vector unit, the SRAM of a core, the DRAM."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ def _weights(placement: Placement) -> Counter[int]:
     weights: Counter[int] = Counter()
     for block in placement.blocks:
         if block.role == "layer":
-            beside = 0 if placement.streamed else weights[block.core]
-            weights[block.core] = max(weights[block.core], beside + block.sram_bytes)
+            others = 0 if placement.streamed else weights[block.core]
+            weights[block.core] = max(weights[block.core], others + block.sram_bytes)
     return weights
 
 
 def _check_sram(stored: Sequence[Stored], trace: Trace, chip: ChipConfig, placement: Placement) -> None:
-    """Refuse a core whose SRAM does not hold its caches beside the weights that are there at the same time."""
+    """Refuse a core whose SRAM does not hold its caches together with the weights that are there at the same time."""
     caches: Counter[int] = Counter()
     for item in (item for item in stored if item.store == "sram"):
         homes = placement.of(item.stage)

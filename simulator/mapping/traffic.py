@@ -1,6 +1,6 @@
 """Flits between cores over a whole trace, from its spike counts: what a placement wants to keep short.
 
-In unicast a spike is a packet to each block that it drives. With multicast it is taken to pass these blocks one after
+In unicast a spike is a packet to each block that it drives. With multicast it is assumed to pass these blocks one after
 another, in their order, which bounds the links of its tree from above and wants them to stay together.
 """
 
@@ -60,7 +60,7 @@ def traffic(trace: Trace, blocks: tuple[Block, ...], chip: ChipConfig) -> Traffi
 def flits_per_spike(encoding: Encoding, chip: ChipConfig) -> int:
     """Flits of a packet that leaves an encoder: as many as its payload fills, and at least the one that says who fired.
 
-    A flit's bits are payload; the address travels beside them. A dense replay sends the whole count.
+    A flit's bits are payload; the address travels in addition to them. A dense replay sends the whole count.
     """
     bits = encoding.levels.bit_length() + encoding.signed if chip.replay == "dense" else encoding.payload_bits
     return max(1, ceil_div(bits, chip.noc.flit_bits))

@@ -1,4 +1,4 @@
-"""The search for a preset: gamma, steps, clip and dead zone per type of stream, for a quality at the fewest spikes.
+"""The search for encoder settings (gamma, steps, clip, dead zone) with the fewest spikes within a loss of quality.
 
 A greedy walk. From the base preset, every move that changes one setting of one type of streams by one rung of a ladder
 is tried on the text. While the perplexity is beyond the bound, the move that lowers it most is taken; within it, of the
@@ -204,5 +204,5 @@ def write_preset(calibration: Calibration, path: Path, model: str, text_sha256: 
     )
     fields: dict[str, Any] = preset.model_dump(exclude_none=True, exclude_defaults=True)
     text = comment + yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
-    with replaced_whole(path, PRESET) as beside:
-        beside.write_text(text, encoding="utf-8")
+    with replaced_whole(path, PRESET) as staged:
+        staged.write_text(text, encoding="utf-8")

@@ -65,7 +65,7 @@ class CaptureReport:
     activity
         Spikes by layer type, see `layer_activity`.
     n_clipped
-        Type of stream -> values beyond the largest count, which took that count instead.
+        Type of stream -> activations that exceeded the largest count and were clipped to it.
     n_sums_verified
         Outputs whose integer sum was formed again spike by spike, and was equal.
     generated
@@ -243,10 +243,13 @@ def _left_out(passages: tuple[Passage, ...], text: str) -> list[str]:
         unread = sum(passage.n_unread_bytes for passage in cut)
         more = f" and {unread} bytes of text after them" if unread else ""
         n_cut = sum(passage.n_cut for passage in cut)
-        warnings.append(f"{len(cut)} of {len(passages)} passages were cut, {n_cut} tokens left out{more}")
+        warnings.append(
+            f"the text is longer than --tokens or the context: {n_cut} tokens of {len(cut)} of {len(passages)}"
+            f" passages{more} are not used"
+        )
     unused = len(split_passages(text)) - len(passages)
     if unused:
-        warnings.append(f"{unused} passages were not used: max_tokens was reached")
+        warnings.append(f"{unused} passages are not used: the limit of tokens was reached")
     return warnings
 
 

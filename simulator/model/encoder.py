@@ -65,7 +65,7 @@ def clip_warnings(n_clipped: Mapping[str, int]) -> list[str]:
     if not found:
         return []
     by_kind = ", ".join(f"{kind} {n}" for kind, n in found.items())
-    return [f"{sum(found.values())} values were beyond the largest count and clipped to it ({by_kind})"]
+    return [f"{sum(found.values()):,} activations exceeded the largest spike count and were clipped to it ({by_kind})"]
 
 
 def encoding_for(code: str, timesteps: int) -> Encoding:

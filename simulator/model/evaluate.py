@@ -69,7 +69,7 @@ class Evaluation:
     tally
         Spikes.
     n_clipped
-        Values beyond the largest count, by type of stream.
+        Activations that exceeded the largest count and were clipped, by type of stream.
     """
 
     preset: Preset

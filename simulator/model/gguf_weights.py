@@ -73,7 +73,7 @@ class GgufWeights:
         Raises
         ------
         ModelError
-            The file is cut short, or a row is no whole number of blocks.
+            The file is cut short, or a row is not a whole number of blocks.
         """
         tensor, heads = self._file.tensors[self._source[name]], self._heads_of(name)
         if heads is None:
@@ -125,7 +125,7 @@ def _row_bytes(path: Path, tensor: GgufTensor) -> int:
     block, block_bytes = GGML_QUANT_SIZES[kind]
     if tensor.shape[-1] % block:
         raise ModelError(
-            f"{path}: a row of {tensor.shape[-1]} weights is no whole number of {kind.name} blocks of {block}"
+            f"{path}: a row of {tensor.shape[-1]} weights is not a whole number of {kind.name} blocks of {block}"
         )
     return int(tensor.shape[-1] // block * block_bytes)
 

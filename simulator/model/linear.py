@@ -84,7 +84,7 @@ class Group:
     matrix: Matrix
 
 
-# Some inputs of the layers, and the sums [tokens, all n_out] over them -> nothing, or an error.
+# Some inputs of the layers, and the sums [tokens, all n_out] over them -> None; raises on a mismatch.
 Check = Callable[["SideBySide", Group, Matrix], None]
 
 
@@ -258,7 +258,7 @@ class SpikingLinear:
         return join_tokens([found[rows.start] for rows in parts])
 
     def _check_of(self, spikes: SpikeCounts) -> Check:
-        """Forms the sums of the first tokens again, spike by spike."""
+        """Recomputes the sums of the first tokens spike by spike."""
         n, encoding = self._verify_tokens, self._encoding
         trains = encoding.trains(spikes.counts[:n])
 

@@ -104,7 +104,7 @@ def read_config(model: Path | str, options: ModelOptions = AS_STATED) -> LlamaCo
         supported.
     """
     path = Path(model)
-    if path.suffix != ".json":
+    if path.suffix != ".json" or path.is_dir():
         location = locate_model(model)
         if location.is_gguf:
             return parse_config(gguf_fields(read_gguf(location.path)), str(location.path), options, location.path.name)
@@ -224,7 +224,7 @@ class _Reading:
             return None
         if chosen is None and stated is None:
             default = None if name in self._fields else DEFAULT_BOS.get(self._family)
-            note = "none: no token stands in front of a text" if default is None else str(default)
+            note = "none: no token before a text" if default is None else str(default)
             self._assumed(name, note, " (--bos ID or none)")
             return default
         token, place = (stated, name) if chosen is None else (chosen, "--bos")

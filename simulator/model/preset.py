@@ -117,7 +117,8 @@ class Preset(Frozen):
     smooth: Share | None = Field(default=None, description="alpha: part of the activations' range moved into weights")
     encoder: EncoderFields = EncoderFields()
     streams: dict[str, EncoderFields] = Field(
-        default={}, description="what a type of streams (mlp_hidden) or one stream (blocks.0.mlp_hidden) does otherwise"
+        default={},
+        description="settings that differ for a type of streams (mlp_hidden) or one stream (blocks.0.mlp_hidden)",
     )
     weights: WeightFields = WeightFields()
     attention: AttentionFields = AttentionFields()
@@ -209,7 +210,7 @@ def load_preset(name_or_path: str) -> Preset:
     else:
         names = ", ".join(shipped)
         guess = did_you_mean(name_or_path, shipped)
-        raise ConfigError([f"found unknown preset '{name_or_path}', expected one of {names} or a .yaml file{guess}"])
+        raise ConfigError([f"unknown preset '{name_or_path}', expected one of {names} or a .yaml file{guess}"])
     root, problems = read_marked(path, name_or_path if is_path(name_or_path) else path.name)
     preset = validate(Preset, root, problems, broken_preset_rules)
     return preset.with_files(lambda name: str(path.parent / name))
@@ -234,8 +235,8 @@ def broken_preset_rules(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]
     yield from _broken_encoder(base, ("encoder",), preset.get("code"))
     for kind, own in streams.items():
         if not STREAM_KEY.fullmatch(str(kind)):
-            wanted = f"expected one of {', '.join(STREAM_KINDS)}, or the id of one stream such as blocks.0.mlp_hidden"
-            yield ("streams", kind), f"found no such stream, {wanted}{did_you_mean(str(kind), STREAM_KINDS)}"
+            known = f"expected one of {', '.join(STREAM_KINDS)}, or the id of one stream such as blocks.0.mlp_hidden"
+            yield ("streams", kind), f"found no such stream, {known}{did_you_mean(str(kind), STREAM_KINDS)}"
         if isinstance(own, Mapping):
             yield from _broken_encoder({**base, **own}, ("streams", kind), preset.get("code"))
 
@@ -294,7 +295,7 @@ def _broken_attention(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
         rule.check(Encoding(code, levels) if isinstance(levels, int) else encoding_for(code, timesteps or 1))
     except ModelError as error:
         yield ("attention", "kv_bits"), str(error)
-    except (ValueError, TypeError):  # of single fields: told with their own lines
+    except (ValueError, TypeError):  # of single fields: reported with their own lines
         return
 
 

@@ -40,8 +40,8 @@ def read_shape(shape: str, options: ModelOptions = AS_STATED) -> LlamaConfig:
         return read_config(path, options)
     names = list_shapes()
     if shape not in names:
-        wanted = f"one of {', '.join(names)}, or a model or its config.json"
-        raise ModelError(f"shape {shape!r}, expected {wanted}{did_you_mean(shape, names)}")
+        known = f"one of {', '.join(names)}, or a model or its config.json"
+        raise ModelError(f"shape {shape!r}, expected {known}{did_you_mean(shape, names)}")
     return read_config(SHAPES / f"{shape}.json")
 
 
@@ -61,7 +61,7 @@ def statistical_trace(
     The program is built as a capture builds it, under the preset of the captured trace. Counts are drawn stream by
     stream when they are read, from the statistics of the captured streams of the same type at the same relative depth
     (`trace.statistical`); the neurons of a wider stream are copies of the captured ones, those of a narrower one are
-    evenly spaced in their activity. So it takes for granted that the counts of a layer type do not change with the
+    evenly spaced in their activity. So it assumes that the counts of a layer type do not change with the
     width of the model.
 
     Parameters

@@ -29,7 +29,7 @@ class Captured:
     lengths
         Rows of each sample.
     n_clipped
-        Values beyond the largest count.
+        Activations that exceeded the largest count and were clipped.
     notes
         What was assumed, in words.
     origin

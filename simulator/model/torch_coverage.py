@@ -68,7 +68,7 @@ class Coverage:
     missing
         Name of each weight that was multiplied outside the captured layers -> its elements.
     idle
-        The same of weights that the call did not use at all.
+        The same for weights that the call did not use at all.
     n_weights
         Elements of all weights: the captured ones, the missing and the idle.
     """

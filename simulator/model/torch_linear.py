@@ -77,7 +77,7 @@ class ChainLinear:
     def _notes(self) -> Iterator[str]:
         """How integers were read, in words."""
         if fed := ", ".join(self._reading.as_they_are):
-            yield f"{fed}: fed integers, taken as the spike counts that they are; spikes=False encodes them"
+            yield f"{fed}: is fed integers, which are used as spike counts; spikes=False encodes them instead"
         if numbers := ", ".join(self._reading.numbers):
             levels = self._preset.encoding.levels
-            yield f"{numbers}: fed integers that are no counts of {levels} levels, encoded as real numbers"
+            yield f"{numbers}: is fed integers that are not counts of {levels} levels; they are encoded as real numbers"

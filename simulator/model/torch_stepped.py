@@ -134,8 +134,9 @@ def _count_notes(spikes: Mapping[str, Counts], encoding: Encoding) -> Iterator[s
     most = max(largest, key=largest.__getitem__, default="")
     if most and largest[most] > 1:
         yield (
-            f"{most}: counts up to {largest[most]}, so a timestep of the network is {encoding.n_timesteps} of the chip,"
-            " for the streams of fewer spikes too"
+            f"{most}: counts up to {largest[most]}, so one timestep of the network is {encoding.n_timesteps} of the"
+            " chip,"
+            " also for streams with fewer spikes"
         )
 
 

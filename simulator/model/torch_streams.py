@@ -1,4 +1,4 @@
-"""Which layers are fed one and the same vector: told by its values, call by call."""
+"""Which layers are fed the same vector: found from its values, call by call."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def rounded_float(weights: NDArray[np.float32], float_format: FloatFormat, place
     ModelError
         When a weight is beyond the largest number of the format; ``place`` says where.
     """
-    with np.errstate(over="ignore"):  # told below
+    with np.errstate(over="ignore"):  # reported below
         dtype = ml_dtypes.bfloat16 if float_format == "bfloat16" else np.float16
         rounded = weights.astype(dtype).astype(np.float32)
     n = int(np.count_nonzero(~np.isfinite(rounded)))

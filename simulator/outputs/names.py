@@ -9,7 +9,7 @@ from simulator.errors import OutputError
 
 LONGEST = 100
 NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{LONGEST - 1}}}")
-EXPECTED = f"letters, digits, '.', '_' and '-', at most {LONGEST} of them, the first no '.' or '-'"
+EXPECTED = f"letters, digits, '.', '_' and '-', at most {LONGEST} of them, the first one not '.' or '-'"
 
 
 def name_fault(name: object) -> str | None:
@@ -50,7 +50,9 @@ def path_below(root: Path, *names: str) -> Path:
     """
     for name in names:
         if fault := name_fault(name):
-            raise OutputError(f"{root}: a part of the output path is no name: {fault}; choose a path with --out")
+            raise OutputError(
+                f"{root}: a part of the output path is not a valid name: {fault}; choose a path with --out"
+            )
     path = root.joinpath(*names)
     if not path.resolve().is_relative_to(root.resolve()):
         raise OutputError(f"{path}: leads out of {root} to {path.resolve()}; choose a path with --out")

@@ -1,4 +1,4 @@
-"""The analytic models of the literature on the trace of a run, layer by layer, beside what the chip spent."""
+"""The analytic models of the literature on the trace of a run, layer by layer, compared with what the chip spent."""
 
 from __future__ import annotations
 
@@ -97,7 +97,10 @@ def thresholds_finding(table: pd.DataFrame) -> str:
     """How many layers the published thresholds call cheaper as spikes, in words."""
     counts = [f"{(table[t.name] == 'spiking').sum()} by {t.title}" for t in THRESHOLDS]
     rate = format_share(float(table["spike_rate"].mean()))
-    return f"Mean spike rate {rate}; of {len(table)} layers spikes are cheaper in {'; '.join(counts)}."
+    return (
+        f"Mean spike rate {rate}. By published rules of thumb spiking is cheaper in this many of {len(table)} layers:"
+        f" {'; '.join(counts)}."
+    )
 
 
 def threshold_sources() -> list[tuple[str, str]]:

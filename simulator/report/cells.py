@@ -55,7 +55,7 @@ def write_number(value: float) -> str:
 def _heading(column: str) -> str:
     """Name of a column without its unit: the cells carry it. A dotted path stays as a file writes it."""
     if column == "chip_over":
-        return "chip ÷ this"
+        return "chip compared with this (times)"
     name = column.removesuffix("_pj").removesuffix("_ps").removesuffix("_bytes")
     return name if "." in name else name.replace("_", " ")
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from simulator.actions import is_power
 from simulator.errors import OutputError
-from simulator.report.format import format_energy, format_ratio, format_time
+from simulator.report.format import format_change, format_energy, format_ratio, format_time
 from simulator.report.overview import RESULT, read_result
 from simulator.report.report_files import CHIP_FILE
 from simulator.report.report_reading import damaged, read_record, read_table
@@ -53,7 +53,7 @@ class Finished:
 
 
 def read_reports(folders: list[Path]) -> list[Finished]:
-    """Read finished reports, for the functions of this module; two of the same pair are told apart by their folders.
+    """Read finished reports, for the functions of this module; two of the same pair are named by their folders.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def time_causes(before: Finished, after: Finished, most: int = CAUSES) -> list[s
     for row in table.loc[order].to_dict("records"):
         change = _change(row["before_ps"], row["after_ps"])
         amount = format_time(abs(row["difference_ps"]))
-        words.append(f"{row['part']} of {row['stage']}: {amount} {_more(row['difference_ps'])} per token ({change})")
+        words.append(f"{row['part']} of {row['stage']}: {_sign(row['difference_ps'])}{amount} per token ({change})")
     return words
 
 
@@ -180,12 +180,12 @@ def _energy_cause(action: str, layer: str, row: pd.Series) -> str:
     if counts[0] and counts[1]:
         prices = energies[0] / counts[0], energies[1] / counts[1]
         what = "chip time" if is_power(action) else "count"
-        reasons = [f"{format_ratio(_ratio(*counts))} the {what}"] if counts[0] != counts[1] else []
+        reasons = [format_change(what, *counts)] if counts[0] != counts[1] else []
         if not math.isclose(*prices, rel_tol=1e-9):
-            reasons.append(f"{format_ratio(_ratio(*prices))} the price" if prices[0] else "priced now, not before")
+            reasons.append(format_change("price", *prices) if prices[0] else "priced now, not before")
     change = ", ".join(reasons) or _change(*counts)
     amount = format_energy(abs(row["difference"]))
-    return f"{action} of {layer}: {amount} {_more(row['difference'])} per token ({change})"
+    return f"{action} of {layer}: {_sign(row['difference'])}{amount} per token ({change})"
 
 
 def _change(before: float, after: float) -> str:
@@ -195,8 +195,8 @@ def _change(before: float, after: float) -> str:
     return format_ratio(after / before) if after else "none now"
 
 
-def _more(difference: float) -> str:
-    return "more" if difference > 0 else "less"
+def _sign(difference: float) -> str:
+    return "+" if difference > 0 else "-"
 
 
 def _ratio(before: float, after: float) -> float:

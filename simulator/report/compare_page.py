@@ -43,8 +43,8 @@ def write_comparison(reports: Sequence[Finished], path: Path) -> Path:
     """Write the page of a comparison; raises OutputError when it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replaced_whole(path, PAGE) as beside:
-            beside.write_text(render_comparison(reports), encoding="utf-8", newline="\n")
+        with replaced_whole(path, PAGE) as staged:
+            staged.write_text(render_comparison(reports), encoding="utf-8", newline="\n")
     except OSError as error:
         raise OutputError(f"{path}: cannot write the comparison: {error.strerror or error}") from error
     return path

@@ -12,7 +12,7 @@ from simulator.actions import is_power
 from simulator.bounded_json import read_json
 from simulator.errors import OutputError, SpikewattError
 from simulator.outputs.output_file import JSON, replaced_whole
-from simulator.report.format import format_energy, format_ratio, format_time
+from simulator.report.format import format_change, format_energy, format_time
 from simulator.report.overview import NUMBERS, TEXTS
 from simulator.report.report_reading import check_fields
 from simulator.report.result_json import SCHEMA, SCHEMA_VERSION, leaves
@@ -213,10 +213,10 @@ def _cause(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     if not old["count"] or not new["count"]:
         return f"{most}: {'none before' if not old['count'] else 'none now'}"
     what = "time" if is_power(most) else "count"
-    said = [f"{format_ratio(new['count'] / old['count'])} the {what}"] if new["count"] != old["count"] else []
+    said = [format_change(what, old["count"], new["count"])] if new["count"] != old["count"] else []
     prices = [entry["energy_pj"] / entry["count"] for entry in (old, new)]
     if not math.isclose(*prices, rel_tol=1e-9):
-        said.append(f"{format_ratio(prices[1] / prices[0])} the price" if prices[0] else "priced now, not before")
+        said.append(format_change("price", *prices) if prices[0] else "priced now, not before")
     return f"{most}: {', '.join(said) or 'sums of its blocks'}"
 
 
@@ -245,7 +245,7 @@ def _other_inputs(golden: Mapping[str, Any], fresh: Mapping[str, Any]) -> Iterat
 def write_golden(path: Path, result: Mapping[str, Any]) -> None:
     """Store ``result`` in place of an earlier one; raises OutputError when it cannot be written."""
     try:
-        with replaced_whole(path, JSON) as beside:
-            beside.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8", newline="\n")
+        with replaced_whole(path, JSON) as staged:
+            staged.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8", newline="\n")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -36,7 +36,7 @@ def explain_table(folder: Path, layer: str = "*", action: str = "*") -> pd.DataF
     Raises
     ------
     OutputError
-        ``folder`` holds no whole report.
+        ``folder`` is not a complete report folder.
     SpikewattError
         Nothing matches.
     """
@@ -56,7 +56,9 @@ def explain_table(folder: Path, layer: str = "*", action: str = "*") -> pd.DataF
     ]
     found = ledger[matching].sort_values("energy_pj", ascending=False, kind="stable")
     if found.empty:
-        raise SpikewattError(f"{folder}: no number of layer {layer} and action {action}; components.csv lists them")
+        raise SpikewattError(
+            f"{folder}: no ledger row matches layer '{layer}' and action '{action}'; see components.csv"
+        )
     price = prices.reindex(found["action"]).reset_index()
     table = found[["owner", "action", "count", "pj_per_count", "energy_pj"]].reset_index(drop=True)
     table["share"] = table["energy_pj"] / total if total else 0.0
@@ -117,7 +119,7 @@ def explain_lines(table: pd.DataFrame, places: Mapping[str, str]) -> Iterator[st
 def _arithmetic(row: Mapping[Any, Any]) -> str:
     """Count times price; static power is counted in chips x ps, and 1 W x 1 ps is 1 pJ."""
     if pd.isna(row["pj_per_count"]):
-        return f"{row['count']:,} x 0, part of another price"
+        return f"{row['count']:,} x 0, included in another price"
     unit, price = ("chip-ps x", format_power) if is_power(row["action"]) else ("x", format_energy)
     return f"{row['count']:,} {unit} {price(row['pj_per_count'])} = {format_energy(row['energy_pj'])}"
 

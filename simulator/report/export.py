@@ -94,7 +94,7 @@ def _known(formats: Mapping[str, Writer], file: Path) -> Writer:
 
 def _write(file: Path, content: bytes) -> None:
     try:
-        with replaced_whole(file, FIGURES.get(file.suffix, TEXT)) as beside:
-            beside.write_bytes(content)
+        with replaced_whole(file, FIGURES.get(file.suffix, TEXT)) as staged:
+            staged.write_bytes(content)
     except OSError as error:
         raise OutputError(f"{file}: cannot be written: {error.strerror or error}") from error

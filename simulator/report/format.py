@@ -55,6 +55,14 @@ def format_ratio(ratio: float) -> str:
     return f"{_significant(ratio, 3)}x" if math.isfinite(ratio) else UNKNOWN
 
 
+def format_change(what: str, before: float, after: float) -> str:
+    """What happened to a number: ``price 40 % lower``, and beyond a factor of two ``2.00x the price``."""
+    ratio = after / before if before else math.nan
+    if not 0.5 < ratio < 2:
+        return f"{format_ratio(ratio)} the {what}"
+    return f"{what} {100 * abs(ratio - 1):.3g} % {'higher' if ratio > 1 else 'lower'}"
+
+
 def format_bytes(n: float) -> str:
     """A size in bytes with binary prefixes: ``128 KiB``, ``1.5 MiB``."""
     power = min(max(math.frexp(n)[1] - 1, 0) // 10, len(_BINARY) - 1) if n > 0 else 0

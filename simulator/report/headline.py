@@ -37,7 +37,7 @@ def headline(run: Run) -> Iterator[Headline]:
         format_energy(run.energy_per_token_pj),
         format_energy(op_count_pj),
         NONE if twin is None else format_energy(twin.energy_per_token_pj),
-        f"everything counted; {format_energy(run.ledger.total_pj)} in all",
+        f"all modelled work; {format_energy(run.ledger.total_pj)} for all {run.n_tokens} tokens",
     )
     yield _range(run)
     yield _time_range(run)
@@ -46,7 +46,7 @@ def headline(run: Run) -> Iterator[Headline]:
         format_time(run.latency_per_token_ps),
         NONE,
         NONE if twin is None else format_time(twin.latency_per_token_ps),
-        f"start to end, mean; {format_count(run.tokens_per_s)} tokens per second",
+        f"average from start to finish; {format_count(run.tokens_per_s)} tokens per second",
     )
     yield from _steady(run)
     yield from _sampling(run)
@@ -123,29 +123,31 @@ def _percent(share: float | None) -> str:
 
 
 def _range(run: Run) -> Headline:
-    """What the ranges of the prices make of the energy."""
+    """The range of the energy over the ranges of the prices."""
     band = {name: format_energy(pj / run.n_tokens) for name, pj in run.uncertainty.total.items()}
     return Headline(
-        "its range",
+        "range of the energy",
         f"{band['low_pj']} to {band['high_pj']}",
         NONE,
         NONE,
-        f"all prices at their low, at their high; 90 % of draws lie between {band['q05_pj']} and {band['q95_pj']},"
+        f"every price at its lowest, at its highest published value; 90 % of 1,000 random draws of the prices are"
+        " between"
+        f" {band['q05_pj']} and {band['q95_pj']},"
         f" median {band['median_pj']};"
-        f" prices with a range are {format_share(run.uncertainty.ranged_share)} of the total"
+        f" {format_share(run.uncertainty.ranged_share)} of the energy has a known price range"
         f"{run.uncertainty.outside_quantiles}",
     )
 
 
 def _time_range(run: Run) -> Headline:
-    """What the ranges of the times make of the latency."""
+    """The range of the latency over the ranges of the times."""
     low, high = time_band(run)
     return Headline(
         "range of the time",
         f"{format_time(low)} to {format_time(high)}",
         NONE,
         NONE,
-        "per token, all times of the chip file at their low, at their high, in closed form",
+        "per token, every time of the chip file at its lowest, at its highest value (closed form)",
     )
 
 
@@ -154,9 +156,9 @@ def _hardware(run: Run) -> Iterator[Headline]:
     area, chips, twin = chip_area(run.chip), run.result.n_chips, run.dense
     if area is not None:
         per_chip = "" if chips == 1 else f"{chips} chips of {area.chip_mm2:.4g} mm²"
-        beside = NONE if twin is None or twin.area_mm2 is None else f"{twin.area_mm2:.4g} mm²"
+        twin_area = NONE if twin is None or twin.area_mm2 is None else f"{twin.area_mm2:.4g} mm²"
         yield Headline(
-            "area", f"{area.chip_mm2 * chips:.4g} mm²", NONE, beside, per_chip or "cores, memory and routers"
+            "area", f"{area.chip_mm2 * chips:.4g} mm²", NONE, twin_area, per_chip or "cores, memory and routers"
         )
     used = len(run.result.cores)
     yield Headline(
@@ -176,14 +178,14 @@ def _activity(run: Run) -> Iterator[Headline]:
         "spikes per activation",
         f"{run.spikes_per_activation:.3f}",
         f"{run.spikes_per_activation:.3f}",
-        NONE if run.dense is None else "1 integer",
-        f"firing rate {format_share(run.firing_rate)} of neurons and timesteps",
+        NONE if run.dense is None else "1 integer per activation",
+        f"a neuron fires in {format_share(run.firing_rate)} of its timesteps",
     )
     yield Headline(
         "spikes per synapse",
         f"{run.op_count.synops / macs:.3f}" if macs else NONE,
         f"{run.op_count.synops / macs:.3f}" if macs else NONE,
-        NONE if run.dense is None else "1 MAC",
+        NONE if run.dense is None else "1 MAC per synapse",
         f"{format_count(run.result.synops / run.n_tokens)} synaptic operations per token in place of"
         f" {format_count(macs / run.n_tokens)} MACs",
     )

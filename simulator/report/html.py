@@ -96,7 +96,7 @@ def write_page(run: Run, directory: Path, formats: Sequence[Literal["png", "pdf"
 
 
 def _section(name: str, drawn: DrawnFigure) -> Section:
-    """One figure with its words beside it."""
+    """One figure with its words."""
     kind, frame = FIGURES[name], drawn.frame
     return make_section(name, kind.title, kind.picture, kind.reading, kind.finding(frame), drawn.svg, frame)
 
@@ -115,7 +115,7 @@ def _comparison_finding(table: pd.DataFrame, precision: str) -> str:
     """The chip against the op count of the run's precision, and against the dense twin when there is one."""
     over = dict(zip(table["model"], table["chip_over"], strict=True))
     op_count = f"45 nm {precision} AC (spiking)"
-    finding = f"The chip spends {format_ratio(over[op_count])} the energy of the {precision} op count"
+    finding = f"The chip uses {format_ratio(over[op_count])} the energy of the {precision} operation count"
     twins = [model for model in over if model.startswith("dense twin")]
     return finding + "".join(f" and {format_ratio(over[twin])} that of the {twin}" for twin in twins) + "."
 
@@ -189,7 +189,7 @@ def _price(row: Mapping[Any, Any]) -> tuple[str, str]:
     """A price in words and, where the chip file gives one, its range. Static power is counted in chip-ps: pJ/ps = W."""
     value, low, high = row["pj_per_count"], row["low_pj_per_count"], row["high_pj_per_count"]
     if pd.isna(value):
-        return "part of another", ""
+        return "included in another price", ""
     static = is_power(str(row["action"]))
     write = format_power if static else format_energy
     per = "chip" if static else str(row["unit"]).partition("/")[2]

@@ -1,4 +1,4 @@
-"""The files of a report, written beside their place and moved into it when all are complete."""
+"""The files of a report, written next to their place and moved into it when all are complete."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write_report(run: Run, out_dir: Path | str, *, writers: Sequence[Writer] = (
     ``result.json``; ``chip.json`` (the chip as resolved); ``layers.csv`` (`layer_table`); ``components.csv`` (the
     ledger: layer x component x action); ``assumptions.csv`` (each price used); ``bands.csv``, ``tornado.csv`` (what the
     ranges of the prices do); ``stages.csv``, ``tokens.csv``, ``cores.csv``, ``units.csv``, ``links.csv``;
-    ``storage.csv`` (what lies in memory beside weights); ``breakeven.csv`` where it was asked for; what ``writers``
+    ``storage.csv`` (what is in memory besides weights); ``breakeven.csv`` where it was asked for; what ``writers``
     add; last ``manifest.json``, whose presence says that the report is complete.
 
     Everything is written to a hidden folder next to ``out_dir``, which then takes its place in one step. An earlier

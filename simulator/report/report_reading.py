@@ -25,7 +25,9 @@ EARLIER_NAMES = {
 
 def damaged(path: Path, problem: object) -> OutputError:
     """The fault of a report's file that cannot be read."""
-    return OutputError(f"{path.parent}: is no whole report: {path.name}: {problem}; `spikewatt simulate` writes one")
+    return OutputError(
+        f"{path.parent}: not a complete report folder: {path.name}: {problem}; `spikewatt simulate` writes one"
+    )
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | N
     over no time. ``energy.cmos45`` shows the precision chosen (fp32 is what most papers print), its ``precisions`` all.
     Only ``elapsed`` (seconds of this machine) differs between two runs of the same inputs. Without ``bands`` it has no
     ``energy.uncertainty``, whose draws take several times as long as all else, and no ``energy.by_kind``. ``unpriced``
-    is the `unpriced_dict` of a run that differs from this one in prices alone; it is made anew where none is given.
+    is the `unpriced_dict` of a run that differs from this one in prices alone; it is computed if none is given.
     """
     same = unpriced_dict(run) if unpriced is None else unpriced
     return {
@@ -187,7 +187,7 @@ def _cmos45(paper: Cmos45, by_precision: Mapping[str, Cmos45]) -> dict[str, Any]
 def _dense(dense: DenseTwin, chip: ChipConfig) -> dict[str, Any]:
     return {
         "name": dense.name,
-        "label": dense.beside(chip),
+        "label": dense.label(chip),
         "node_nm": dense.node_nm,
         "energy_pj": dense.energy_pj,
         "energy_per_token_pj": dense.energy_per_token_pj,
@@ -269,7 +269,7 @@ def _counts(run: Run) -> dict[str, Any]:
 def _neurobench(run: Run) -> dict[str, Any]:
     """Metrics under their NeuroBench names (Yik et al. 2025), per token.
 
-    Footprint: bytes of the weights of the linear layers. ActivationSparsity: share of neurons and timesteps without a
+    Footprint: bytes of the weights of the linear layers. ActivationSparsity: share of neuron-timesteps without a
     spike. SynapticOperations: accumulates of spikes that arrived (Effective_ACs), multiply-accumulates of the vector
     unit (Effective_MACs), and both as if no activation in any timestep were zero (Dense).
     """

@@ -57,7 +57,7 @@ class DenseTwin:
     steady_pj: float | None = None
     steady_ps: float | None = None
 
-    def beside(self, chip: ChipConfig) -> str:
+    def label(self, chip: ChipConfig) -> str:
         """Its name, with both nodes where that of ``chip`` is another."""
         here = chip.technology.node_nm
         return self.name if here == self.node_nm else f"{self.name} ({self.node_nm:g} nm; the chip is {here:g} nm)"
@@ -125,7 +125,7 @@ class Run:
 
     @property
     def op_count(self) -> Cmos45:
-        """The 45 nm op count that the chip is set beside first."""
+        """The 45 nm op count that the chip is compared with first."""
         return self.cmos45[self.precision]
 
     @cached_property
@@ -135,7 +135,7 @@ class Run:
 
     @cached_property
     def uncertainty(self) -> Uncertainty:
-        """What the ranges of the prices do to the energies (`simulator.energy.uncertainty`)."""
+        """The range of the energies over the ranges of the prices (`simulator.energy.uncertainty`)."""
         return uncertainty(self.ledger, self.chip)
 
     @property

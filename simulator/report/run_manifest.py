@@ -1,4 +1,4 @@
-"""``manifest.json``: what a report was made from, so that it can be made again and told from another."""
+"""``manifest.json``: the inputs of a report, so that it can be made again and recognized."""
 
 from __future__ import annotations
 

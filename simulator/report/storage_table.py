@@ -1,4 +1,4 @@
-"""What lies in memory beside weights: where KV cache, embedding, head and buffers are, how large, how full it is."""
+"""What is in memory besidess weights: where KV cache, embedding, head and buffers are, how large, how full it is."""
 
 from __future__ import annotations
 
@@ -46,20 +46,25 @@ def storage_line(run: Run) -> str:
     words = [_words(name, [item for item in stored if item.kind == kind]) for kind, name in NAMES.items()]
     core, used, _ = _fullest(run.mapped)
     capacity = run.chip.memory.capacity
-    of = "without a bound" if capacity is None else f"of {format_bytes(capacity)} ({format_share(used / capacity)})"
-    fullest = f"fullest vector memory: core {core}, {format_bytes(used)} {of}"
+    of = (
+        "(no capacity in the chip file)"
+        if capacity is None
+        else f"of {format_bytes(capacity)} ({format_share(used / capacity)})"
+    )
+    fullest = f"largest vector memory: core {core}, {format_bytes(used)} {of}"
     return "storage: " + "; ".join([*filter(None, words), fullest])
 
 
 def unbounded(mapped: Mapped) -> Iterable[str]:
-    """The warning of a chip file that does not say how much its memory holds."""
+    """The warning about a chip file that does not say how much its memory holds."""
     if mapped.chip.memory.capacity is not None:
         return
     core, used, kinds = _fullest(mapped)
     if used:
         yield (
-            f"memory: the chip file gives no memory.capacity; {used} bytes on core {core} ({kinds}) are assumed to fit,"
-            " at the price and time of memory.read and memory.access whatever their size"
+            f"memory.capacity is not set: {used} bytes on core {core} ({kinds}) are assumed to fit, at an energy and"
+            " a time"
+            " that do not depend on size; set memory.capacity to check the fit"
         )
 
 

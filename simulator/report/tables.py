@@ -45,7 +45,9 @@ def layer_table(run: Run) -> pd.DataFrame:
     homes = _homes(run.trace)
     unknown = [layer for layer in rows["owner"] if layer not in homes]
     if unknown:
-        raise ConservationError(f"energy of {unknown[0]!r}, which is no layer, op or stage of trace {run.trace.name}")
+        raise ConservationError(
+            f"energy of {unknown[0]!r}, which is not a layer, op or stage of trace {run.trace.name}"
+        )
     layers = list(dict.fromkeys(rows["owner"]))
     table = pd.DataFrame({"owner": layers}, index=layers)
     table["kind"] = [homes[layer][0] for layer in layers]
@@ -151,7 +153,7 @@ def consumer_table(run: Run) -> pd.DataFrame:
 
 @once_per_run
 def comparison_table(run: Run) -> pd.DataFrame:
-    """The chip beside the 45 nm op count at each precision and beside the dense twin.
+    """The chip compared with the 45 nm op count at each precision and with the dense twin.
 
     Columns: ``model, energy_pj, energy_per_token_pj, chip_over`` (energy of the chip over this one; NaN when this one
     is 0), ``latency_per_token_ps`` (NaN for op counts, which know no time), ``scope``.
@@ -164,7 +166,7 @@ def comparison_table(run: Run) -> pd.DataFrame:
     for column, kind in (("spiking_pj", "spiking"), ("dense_pj", "dense")):
         rows.append((f"memory-inclusive, Lemaire 2022 ({kind})", memory[column].sum(), math.nan, LEMAIRE_SCOPE))
     if run.dense is not None:
-        twin = f"dense twin {run.dense.beside(run.chip)}"
+        twin = f"dense twin {run.dense.label(run.chip)}"
         rows.append((twin, run.dense.energy_pj, run.dense.latency_per_token_ps, _TWIN_SCOPE))
     table = pd.DataFrame(rows, columns=["model", "energy_pj", "latency_per_token_ps", "scope"])
     table.insert(2, "energy_per_token_pj", table["energy_pj"] / run.n_tokens)
@@ -232,7 +234,7 @@ def _pivot(rows: pd.DataFrame, columns: pd.Series[str], values: str) -> pd.DataF
 
 
 def _known_first(known: tuple[str, ...], found: pd.Series[str]) -> list[str]:
-    """All known names, then those found beside them (uncosted work)."""
+    """All known names, then all other names found (uncosted work)."""
     return list(dict.fromkeys([*known, *found]))
 
 

@@ -91,7 +91,7 @@ def summary_lines(run: Run) -> list[str]:
         band_line(run),
         time_band_line(run),
         assumed_line(run),
-        f"latency: {format_time(run.latency_per_token_ps)} per token, {format_time(result.total_ps)} in all,"
+        f"latency: {format_time(run.latency_per_token_ps)} per token, {format_time(result.total_ps)} in total,"
         f" {format_count(run.tokens_per_s)} tokens/s",
         *steady_line(run),
         f"time utilization (busy / elapsed): mean {format_share(run.time_util_mean)}, busiest core {run.busiest_core}"
@@ -116,14 +116,14 @@ def band_line(run: Run) -> str:
     """The energy and the time of one token under the ranges of the chip file, and how much of them has none."""
     found = run.uncertainty
     low, high = (format_energy(found.total[f"{q}_pj"] / run.n_tokens) for q in ("low", "high"))
-    ranged = f"prices with a range are {format_share(found.ranged_share)} of the total"
-    return f"range: {low} to {high} per token with all prices at their low and high ends; {ranged}"
+    ranged = f"{format_share(found.ranged_share)} of the energy has a known price range"
+    return f"range: {low} to {high} per token over the published ranges of the prices; {ranged}"
 
 
 def time_band_line(run: Run) -> str:
     """The time of one token with all times of the chip file at their low and at their high ends."""
     low, high = (format_time(time) for time in time_band(run))
-    return f"range of the time: {low} to {high} per token, all times at their low and high ends, in closed form"
+    return f"range of the time: {low} to {high} per token over the published ranges of the times (closed form)"
 
 
 def assumed_line(run: Run) -> str:
@@ -187,7 +187,7 @@ def _phases(run: Run, console: Console) -> Table:
 
 
 def _comparison(run: Run, console: Console) -> Table:
-    """The chip beside the op counts and the dense twin."""
+    """The chip compared with the op counts and the dense twin."""
     table = _table(console, "Per token: chip, 45 nm op count, dense twin", ["model"], ["energy", "chip is", "latency"])
     for row in comparison_table(run).to_dict("records"):
         numbers = format_energy(row["energy_per_token_pj"]), format_ratio(row["chip_over"])

@@ -41,8 +41,8 @@ def write_timeline(run: Run, path: Path) -> int:
     about = {"chip": run.chip.name, "trace": run.trace.name, "slices": len(slices), "slices_left_out": left_out}
     record = {"displayTimeUnit": "ns", "otherData": about, "traceEvents": [*_tracks(run), *slices]}
     try:
-        with replaced_whole(path, TIMELINE) as beside:
-            beside.write_bytes(gzip.compress(json.dumps(record, separators=(",", ":")).encode(), mtime=0))
+        with replaced_whole(path, TIMELINE) as staged:
+            staged.write_bytes(gzip.compress(json.dumps(record, separators=(",", ":")).encode(), mtime=0))
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
     return left_out

@@ -38,16 +38,17 @@ def bank_conflicts(run: Run) -> dict[str, int]:
 
 
 def unit_finding(run: Run) -> str:
-    """Which unit works most and which is held up most, and what the banks of the memories cost, in words."""
+    """Which unit is busiest and which is blocked most, and what bank conflicts cost, in words."""
     table = unit_table(run)
     if table.empty:
         return "No unit of a core took any time."
     busy, stalled = (table.set_index("unit")[column] for column in ("busy_share", "stall_share"))
     words = (
-        f"{busy.idxmax()} works most, {format_share(float(busy.max()))} of the time on average over the cores in which"
-        " it works"
+        f"The {busy.idxmax()} unit is busiest ({format_share(float(busy.max()))} of the time, mean over the cores in"
+        " which it"
+        " works)"
     )
     if stalled.max() > 0:
-        words += f"; {stalled.idxmax()} is held up most, {format_share(float(stalled.max()))}"
+        words += f"; {stalled.idxmax()} is blocked most ({format_share(float(stalled.max()))})"
     lost = [f"{format_count(slots)} for {name}" for name, slots in bank_conflicts(run).items() if slots]
     return f"{words}. " + (f"Slots lost in bank conflicts: {', '.join(lost)}." if lost else "No bank conflicts.")

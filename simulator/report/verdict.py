@@ -60,7 +60,7 @@ def numbers(run: Run) -> list[Number]:
             Number(
                 "over the dense twin",
                 format_ratio(run.energy_per_token_pj / twin.energy_per_token_pj),
-                f"{format_energy(twin.energy_per_token_pj)} per token on {twin.beside(run.chip)}",
+                f"{format_energy(twin.energy_per_token_pj)} per token on {twin.label(run.chip)}",
             )
         )
     return found

@@ -17,7 +17,7 @@ from simulator.trace.trace import Trace
 
 
 def assumptions(mapped: Mapped) -> tuple[str, ...]:
-    """What a run takes for granted, and what its trace does; what follows from prices comes last."""
+    """The assumptions of a run and of its trace; those that follow from prices come last."""
     chip, trace = mapped.chip, mapped.trace
     return (
         *_always(chip, trace),
@@ -29,16 +29,20 @@ def assumptions(mapped: Mapped) -> tuple[str, ...]:
 
 
 def _always(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
-    """What every number of a run takes for granted."""
+    """Assumptions behind every number of a run."""
     spiking = {"qk": "QK^T", "pv": "PV"}
     added = [name for kind, name in spiking.items() if any(op.kind == kind and op.stream for op in trace.ops)]
     dense = [name for name in spiking.values() if name not in added]
-    head = ", norms and the head" if any(op.kind == "head" for op in trace.ops) else " and norms"
+    head = ", norms and the LM head" if any(op.kind == "head" for op in trace.ops) else " and norms"
     products = f"attention products ({', '.join(dense)}), " if dense else ""
-    idle = "cores without work in a stage take no neuron updates in it; their leakage is in the static power"
+    idle = "cores that are idle in a stage update no neurons; their leakage is counted as static power"
     return (
-        f"{products}softmax{head} are dense work of the vector unit, not spikes",
-        *((f"{' and '.join(added)}: each spike reads its cached row anew, as a weight row is read",) if added else ()),
+        f"{products}softmax{head} do not spike: the vector unit computes them",
+        *(
+            (f"{' and '.join(added)}: every spike reads its row of the KV cache again, as it reads a row of weights",)
+            if added
+            else ()
+        ),
         *_order_of_tokens(chip),
         *_of_handshakes(chip),
         *_of_reuse(chip),
@@ -55,9 +59,9 @@ def _straddling(mapped: Mapped) -> Iterator[str]:
         cores = sorted({block.core for block in blocks})
         if len(cores) <= grid.n_cores and len(np.unique(placement.chip_of(placement.core_router[cores]))) > 1:
             yield (
-                f"{stage.stage_id} and perhaps other stages lie on two chips although one would hold each of them:"
-                f" {grid.max_chips} chips hold no whole stages. Their spikes cross links between chips; raise"
-                " chip.max_chips"
+                f"{stage.stage_id} and perhaps other stages are spread over two chips, because {grid.max_chips}"
+                " chips do not hold whole stages;"
+                " their spikes cross links between chips: raise chip.max_chips"
             )
             return
 
@@ -71,12 +75,12 @@ def unpublished(chip: ChipConfig) -> Iterator[str]:
         low, high = (math.fsum(_end(price, end) for price in assumed) for end in ends)
         span = f" ({format_power(low)} to {format_power(high)})" if ranged else ""
         watts = format_power(math.fsum(price.pj_per_count for price in assumed))
-        yield f"static power of {watts}{span} per chip is assumed, no published figure"
+        yield f"static power of {watts}{span} per chip is assumed: no source publishes it"
     whole = chip.chip.static_power
     if whole is not None and chip.chip.static_fixed:
         yield (
             f"static power of {format_power(whole.value)} per chip is one figure for the whole chip and does not scale:"
-            " chip.static_fixed keeps it whatever tiles, lanes, memories or accumulators the chip has"
+            " chip.static_fixed keeps it for any number of tiles, lanes, memories and accumulators"
         )
     if chip.area is None:
         yield "the chip file has no area: none of its sources gives one"
@@ -111,12 +115,12 @@ def _of_gating(chip: ChipConfig) -> tuple[str, ...]:
         return ()
     return (
         f"gating {grid.gating}: a {grid.gating} that no stage uses draws {grid.retention:.0%} of its static power"
-        " (chip.retention); switching it off and on takes no time and no energy, and its memories keep what they hold",
+        " (chip.retention); switching it off and on takes no time and no energy, and its memories keep their contents",
     )
 
 
 def _order_of_tokens(chip: ChipConfig) -> tuple[str, ...]:
-    """What the schedule takes for granted."""
+    """Assumptions of the schedule."""
     if chip.schedule.kind != "sequential":
         which = "tokens" if chip.schedule.kind == "pipelined" else "prompts (not generated tokens)"
         if chip.sync.kind == "handshake":
@@ -128,21 +132,21 @@ def _order_of_tokens(chip: ChipConfig) -> tuple[str, ...]:
         return (f"{which} are pipelined: a round takes as long as the slowest of its stages",)
     if chip.schedule.chunk > 1:
         return (f"prompts pass each stage in chunks of {chip.schedule.chunk} tokens, one chunk at a time",)
-    return ("tokens follow one another: no two are in the chip at once",)
+    return ("tokens are processed one at a time, so most cores wait; --schedule pipelined overlaps tokens",)
 
 
 def _of_handshakes(chip: ChipConfig) -> tuple[str, ...]:
-    """What handshakes take for granted; barriers take nothing."""
+    """Assumptions of handshake synchronization; barriers need none."""
     if chip.sync.kind == "barrier":
         return ()
     return (
-        "sync handshake: in the timesteps of a stage each core goes on when its own homes are done; the steps of a"
-        " stage still follow one another, and a core knows without cost how many values it waits for",
+        "sync handshake: in the timesteps of a stage each core continues when its own home cores are done; the steps"
+        " of a stage still run in sequence, and a core knows at no cost how many values to expect",
     )
 
 
 def _of_drawn_counts(trace: Trace) -> tuple[str, ...]:
-    """What a trace whose counts were drawn, not captured, takes for granted."""
+    """Assumptions of a trace whose counts were drawn, not captured."""
     warnings = trace.origin.get("warnings", [])
     if trace.origin.get("kind") != "statistical" or not isinstance(warnings, list):
         return ()

@@ -13,7 +13,7 @@ from simulator.model.generation import Decode
 from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.preset import Preset
 from simulator.outputs.output_file import TRACE, check_writable_file
-from simulator.simulation.given_options import refuse_given
+from simulator.simulation.given_options import refuse_together, require_option
 from simulator.simulation.preset_choice import PresetChoice
 from simulator.text_files import read_text
 from simulator.trace.trace_files import write_trace
@@ -106,9 +106,9 @@ def run_capture(request: CaptureRequest) -> Captured:
     if (request.prefill is None) != (request.decode is None):
         raise SpikewattError("found one of --prefill and --decode, expected both or neither")
     if request.prefill is None:
-        refuse_given(request.given, "without --decode", "temperature", "seed")
+        require_option(request.given, "decode", ("temperature", "seed"))
     else:
-        refuse_given(request.given, "with --prefill", "text")
+        refuse_together(request.given, "prefill", ("text",))
     preset = request.preset.chosen()
     decode = None if request.decode is None else Decode(request.decode, request.temperature, request.seed)
     trace, report = capture(

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 
 from simulator.errors import SpikewattError
 
 
-def refuse_given(given: Set[str], when: str, *names: str) -> None:
-    """Raise SpikewattError when one of these options was given, though it has no meaning here."""
+def require_option(given: Set[str], required: str, names: Iterable[str]) -> None:
+    """Raise SpikewattError when one of ``names`` was given although the option ``required`` was not."""
     for name in names:
         if name in given:
-            raise SpikewattError(f"{name} has no meaning {when}, leave it out")
+            option = name.replace("_", "-")
+            raise SpikewattError(f"--{option} requires --{required}; add it, or remove --{option}")
+
+
+def refuse_together(given: Set[str], other: str, names: Iterable[str]) -> None:
+    """Raise SpikewattError when one of ``names`` was given together with the option ``other``."""
+    for name in names:
+        if name in given:
+            option = name.replace("_", "-")
+            raise SpikewattError(f"--{option} cannot be used with --{other}; remove one of them")

@@ -86,7 +86,7 @@ class Predicted:
             )
         if found.n_beyond:
             yield (
-                f"warning: {found.n_beyond} tokens were left out: their passages are longer than the context"
+                f"warning: {found.n_beyond} tokens are not used: their passages are longer than the context"
                 " (--window passes them in several windows)"
             )
         yield from (f"warning: {warning}" for warning in found.warnings)
@@ -107,9 +107,9 @@ def run_perplexity(request: PerplexityRequest) -> Predicted:
     """
     choice = request.preset
     if choice.is_float and not (choice.attention is None and choice.kv_bits is None):
-        raise SpikewattError("the float model has dense attention on floats, expected --encoding or --preset as well")
+        raise SpikewattError("--attention and --kv-bits need a spiking model: add --encoding or --preset")
     if choice.is_float and request.compare:
-        raise SpikewattError("--compare: the float model is the reference, expected --encoding or --preset as well")
+        raise SpikewattError("--compare compares with the float model: add --encoding or --preset")
     preset = None if choice.is_float else choice.chosen()
     found = perplexity(
         request.model,

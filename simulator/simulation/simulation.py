@@ -1,4 +1,4 @@
-"""One call from a chip and a trace to a Run: map, simulate, price, and set beside the op count and the dense twin."""
+"""One call from a chip and a trace to a Run: map, simulate, price, and compare with the op count and the dense twin."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def simulate(
     dense_chip
         A chip with ``replay: dense``; the same trace is then simulated on it as the twin to compare with.
     precision
-        Of the 45 nm op count that the chip is set beside first.
+        Of the 45 nm op count that the chip is compared with first.
     allow_uncosted
         Let work without a price through as a named row and a warning; otherwise it is an error.
     command
@@ -70,7 +70,7 @@ def simulate(
     mapping
         ``auto``: the mapper chooses widths for the least energy, those of the twin too; where the chip file decides
         them itself, or the engine finds its mapping better, that one is taken. ``chip``: as the chip files say. Or a
-        mapping file, beside which the twin is mapped as its own chip file says.
+        mapping file; the twin is then mapped as its own chip file says.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def simulate(
         When counted work has no price and ``allow_uncosted`` is not set.
     """
     if breakeven and dense_chip is None:
-        raise SpikewattError("break-even is that with a dense twin, and none is simulated: leave one of the two out")
+        raise SpikewattError("--breakeven needs the dense twin; remove --no-dense-twin")
     sample = sample_size(trace, sample_tokens)
     choice = choose(chip, trace, mapping)
     trace = choice.mapped.trace

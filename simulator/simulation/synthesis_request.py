@@ -13,7 +13,7 @@ from simulator.model.statistical_trace import statistical_trace
 from simulator.outputs.names import as_name
 from simulator.outputs.output_file import TRACE, check_writable_file
 from simulator.shipped import find_trace
-from simulator.simulation.given_options import refuse_given
+from simulator.simulation.given_options import refuse_together, require_option
 from simulator.trace.codes import Code
 from simulator.trace.synthetic import parse_sizes, synthetic_trace
 from simulator.trace.trace import Phase, Trace
@@ -73,7 +73,7 @@ def run_synthesis(request: SynthesisRequest) -> Sequence[str]:
 
 
 def _of_shape(request: SynthesisRequest, shape: str) -> Trace:
-    refuse_given(request.given, "with --shape", *OF_PATTERNS)
+    refuse_together(request.given, "shape", OF_PATTERNS)
     return statistical_trace(
         shape,
         load_trace(request.like),
@@ -87,7 +87,7 @@ def _of_shape(request: SynthesisRequest, shape: str) -> Trace:
 
 
 def _of_pattern(request: SynthesisRequest) -> Trace:
-    refuse_given(request.given, "without --shape", *OF_SHAPES)
+    require_option(request.given, "shape", OF_SHAPES)
     code = encoding_for(request.encoding, request.timesteps)
     return synthetic_trace(
         request.pattern,

@@ -33,12 +33,12 @@ def save_tables(frame: pd.DataFrame, folder: Path) -> tuple[Path, ...]:
     commit(folder / CSV, csv_text(frame))
     written = [folder / CSV, folder / SQLITE]
     try:
-        with replaced_whole(folder / SQLITE, SQLITE_FILE) as beside, closing(sqlite3.connect(beside)) as database:
+        with replaced_whole(folder / SQLITE, SQLITE_FILE) as staged, closing(sqlite3.connect(staged)) as database:
             frame.to_sql(TABLE, database, index=False)
             database.commit()
         if find_spec("pyarrow") is not None:
-            with replaced_whole(folder / PARQUET, PARQUET_FILE) as beside:
-                _one_type_each(frame).to_parquet(beside, index=False)
+            with replaced_whole(folder / PARQUET, PARQUET_FILE) as staged:
+                _one_type_each(frame).to_parquet(staged, index=False)
             written.append(folder / PARQUET)
     except (OSError, sqlite3.Error) as error:
         raise OutputError(f"{folder}: cannot write the tables of the sweep: {error}") from error

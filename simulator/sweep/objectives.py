@@ -87,11 +87,11 @@ def checked_bounds(config: SweepConfig, flat: Mapping[str, Any] | None, traces: 
 def _problem(key: str, flat: Mapping[str, Any], numbers: list[str]) -> str:
     """What ``key`` is instead of a number."""
     if key in flat:
-        return f"found '{key}', which is no number, {SUCH_AS}"
+        return f"found '{key}', which is not a number, {SUCH_AS}"
     inside = next((name for name in numbers if name.startswith(f"{key}.")), None)
     if inside is not None:
         return f"found '{key}', which holds several numbers, expected one such as {inside}"
-    return f"found unknown result key '{key}', {SUCH_AS}{did_you_mean(key, numbers)}"
+    return f"unknown result key '{key}', {SUCH_AS}{did_you_mean(key, numbers)}"
 
 
 def _possible(trace: Trace) -> Iterator[str]:
@@ -111,5 +111,5 @@ def probe(chips: Iterable[ChipConfig], trace: Trace) -> dict[str, Any] | None:
         try:
             return flatten(result_dict(simulate(chip, token, mapping="chip"), bands=False))
         except (CapacityError, UncostedError):
-            continue  # it will be told at its point
+            continue  # it will be reported at its point
     return None

@@ -75,7 +75,7 @@ def _heights(column: pd.Series) -> np.ndarray:
 
 
 def _name_values(ax: Axes, x: int, column: pd.Series) -> None:
-    """Write the values of one axis beside it; of many different numbers only the ends."""
+    """Write the values of one axis next to it; of many different numbers only the ends."""
     heights = _heights(column)
     texts = [row[0] for row in as_cells(column.to_frame()).rows]
     places = dict(zip(heights.tolist(), texts, strict=True))

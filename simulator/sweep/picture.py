@@ -119,7 +119,7 @@ def _name_axes(ax: Axes, objectives: tuple[str, ...], x: np.ndarray, y: np.ndarr
 
 
 def _number(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    """Write the number of each point of the front beside it; points at one place share the label."""
+    """Write the number of each point of the front next to it; points at one place share the label."""
     at: dict[tuple[float, float], list[str]] = {}
     for n, place in enumerate(zip(x.tolist(), y.tolist(), strict=True), start=1):
         at.setdefault(place, []).append(str(n))

@@ -55,7 +55,7 @@ def rerun_point(name: str, root: Path) -> Rerun:
     name
         Its folder, or the beginning of its id.
     root
-        Where to look for sweeps when ``name`` is an id: a sweep folder, or a folder of them.
+        Where to look for sweeps when ``name`` is an id: sweep folder, or a folder of sweep folders.
 
     Raises
     ------

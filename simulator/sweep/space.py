@@ -113,7 +113,7 @@ class Space:
         chips = config.axes.get(CHIP_AXIS, (config.base,))
         self._trees: dict[str, Tree] = {str(chip): chip_tree(str(chip), directory) for chip in chips}
         for tree, marks in self._trees.values():
-            chip_from_tree(tree, marks, ())  # what is wrong with a base is told once, not at every point
+            chip_from_tree(tree, marks, ())  # what is wrong with a base is reported once, not at every point
         self._mapping = config.mapping or ("chip" if any(map(_prices, config.axes)) else "auto")
         self._prices = {axis for axis in config.axes if in_chip(axis) and is_price(axis) and self._stands_alone(axis)}
         self._chips: dict[str, ChipConfig] = {}  # a chip for each combination of all values but prices
@@ -191,7 +191,7 @@ def sweep_points(space: Space) -> list[Point]:
     """
     every = list(combinations(space.config))
     if space.config.capture is not None:
-        _all_of(every, space.check)  # all that is wrong is told before the first forward pass
+        _all_of(every, space.check)  # all problems are reported before the first forward pass
     return _all_of(every, space.point)
 
 

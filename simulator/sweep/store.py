@@ -38,7 +38,7 @@ SWEEP_FOLDER = FolderKind("sweep", SWEEP, SCHEMA)
 _SEALED = re.compile(r', "sha256": "[0-9a-f]{64}"}}$')
 _KINDS = {".json": JSON, ".html": PAGE}
 
-# What of a result the table shows beside the objectives, whole branches included.
+# What of a result the table shows besides the objectives, whole branches included.
 SHOWN = (
     "energy.total_pj",
     "energy.per_token_pj",
@@ -107,7 +107,7 @@ class Store:
         """
         more = (*objectives, *(bound.key for bound in bounds))
         rows = [self._row(point, objectives, bounds) for point in points]
-        table = pd.DataFrame(rows, dtype=object)  # or whole numbers beside missing ones would pass through floats
+        table = pd.DataFrame(rows, dtype=object)  # or whole numbers among missing ones would pass through floats
         numbers = [name for name in table.columns if _is_shown(name, more)]
         for name in numbers:
             table[name] = _number_column(table[name])
@@ -189,8 +189,8 @@ def commit(path: Path, text: str) -> None:
     """
     try:
         os.makedirs(path.parent, exist_ok=True)
-        with replaced_whole(path, _KINDS.get(path.suffix, TEXT)) as beside:
-            beside.write_text(text, encoding="utf-8", newline="\n")
+        with replaced_whole(path, _KINDS.get(path.suffix, TEXT)) as staged:
+            staged.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error
 
@@ -217,7 +217,7 @@ def _is_shown(key: str, more: tuple[str, ...] = ()) -> bool:
 
 
 def _number_column(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Whole numbers stay whole beside missing ones; the rest is float64."""
+    """Whole numbers stay whole among missing ones; the rest is float64."""
     known = column.dropna().tolist()
     whole = bool(known) and all(isinstance(value, int) for value in known)
     return column.astype("Int64" if whole else "float64")

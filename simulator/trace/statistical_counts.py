@@ -87,9 +87,9 @@ def fit_histogram(counts: NDArray[np.integer], n_tokens: int) -> StreamStatistic
     return StreamStatistics(values, base, np.zeros(1), np.zeros(n_tokens), positive)
 
 
-def _closer(tilt: F64, wanted: NDArray[np.int64], mean: F64, variance: F64) -> F64:
+def _closer(tilt: F64, target: NDArray[np.int64], mean: F64, variance: F64) -> F64:
     """One Newton step of tilts towards the sums of counts that are expected, no longer than 1."""
-    step = np.clip((wanted - mean) / np.maximum(variance, 1e-9), -1, 1)
+    step = np.clip((target - mean) / np.maximum(variance, 1e-9), -1, 1)
     return np.clip(tilt + step, -LARGEST_TILT, LARGEST_TILT)
 
 

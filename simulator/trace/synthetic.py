@@ -37,7 +37,7 @@ MOST_COUNTS = 1 << 30  # of all layers and tokens; two bytes each
 
 
 def parse_sizes(text: str) -> list[int]:
-    """``"64,32,16"`` as widths of a chain of layers; raises TraceError for anything else."""
+    """``"64,32,16"`` as widths of a chain of layers, such as 64,32,16; raises TraceError for anything else."""
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:

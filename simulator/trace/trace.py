@@ -225,10 +225,10 @@ class Trace:
 
     def _check_counts(self, stream_id: str, counts: NDArray[np.integer]) -> None:
         """Check shape and range of the counts of one stream, and that nothing fires beyond its live activations."""
-        wanted = (self.n_tokens, self.stream_by_id[stream_id].n)
+        expected = (self.n_tokens, self.stream_by_id[stream_id].n)
         where = f"{self.where}: stream {stream_id}"
-        if counts.shape != wanted or counts.dtype.kind not in "iu":
-            raise TraceError(f"{where}: counts {counts.dtype} {counts.shape}, expected integers {wanted}")
+        if counts.shape != expected or counts.dtype.kind not in "iu":
+            raise TraceError(f"{where}: counts {counts.dtype} {counts.shape}, expected integers {expected}")
         low = -self.encoding.levels if self.encoding.signed else 0
         if counts.size and not (low <= int(counts.min()) and int(counts.max()) <= self.encoding.levels):
             raise TraceError(

@@ -46,7 +46,7 @@ DEFLATE_LEVEL = 6
 def save_trace(trace: Trace, path: str | Path) -> str:
     """Write ``trace`` to ``path``; equal traces give equal bytes.
 
-    The file appears whole or not at all: it is written beside ``path`` and then renamed over it.
+    The file appears whole or not at all: it is written next to ``path`` and then renamed over it.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def save_trace(trace: Trace, path: str | Path) -> str:
             raise OutputError(f"{path}: is a directory, expected the path of a file such as {path / 'trace.npz'}")
         if not path.parent.is_dir():
             raise OutputError(f"{path}: cannot write: there is no directory {path.parent}, make it first")
-        with replaced_whole(path, TRACE) as beside, zipfile.ZipFile(beside, "x") as archive:
+        with replaced_whole(path, TRACE) as staged, zipfile.ZipFile(staged, "x") as archive:
             content_hash = _write(trace, archive)
     except OSError as error:
         raise OutputError(f"{path}: cannot write: {error.strerror or error}") from error
@@ -143,7 +143,7 @@ def load_trace(name_or_path: str | Path) -> Trace:
     ------
     TraceError
         One line that names the file: missing, not a trace, damaged, altered, of another schema, or a program that does
-        not hold together. A stream's own damage is told when it is read.
+        not hold together. A stream's own damage is reported when it is read.
     """
     path = find_trace(name_or_path)
     with opened_archive(path) as archive:

@@ -282,11 +282,11 @@ def check_members(manifest: Manifest, where: str) -> None:
     positions = manifest.members.get(POSITIONS)
     tokens = positions.shape[0] if positions is not None and len(positions.shape) == 1 else -1
     counts = counts_dtype(manifest.encoding.levels).str
-    wanted: dict[str, tuple[str, tuple[int, ...]]] = {POSITIONS: ("<i8", (tokens,))}
+    expected: dict[str, tuple[str, tuple[int, ...]]] = {POSITIONS: ("<i8", (tokens,))}
     if not isinstance(manifest, ManifestV1):
-        wanted[PHASES_MEMBER] = ("|u1", (tokens,))
-    wanted |= {counts_member(s.stream_id): (counts, (tokens, s.n)) for s in manifest.streams}
-    for name, (dtype, shape) in wanted.items():
+        expected[PHASES_MEMBER] = ("|u1", (tokens,))
+    expected |= {counts_member(s.stream_id): (counts, (tokens, s.n)) for s in manifest.streams}
+    for name, (dtype, shape) in expected.items():
         member = manifest.members.get(name)
         if member is None:
             raise TraceError(f"{where}: manifest.json: members: {name}: missing")
@@ -296,7 +296,7 @@ def check_members(manifest: Manifest, where: str) -> None:
                 f"{where}: manifest.json: members.{name}: {found}, expected dtype {dtype} shape {_spoken(shape)}"
             )
     for name in manifest.members:
-        if name not in wanted:
+        if name not in expected:
             raise TraceError(f"{where}: manifest.json: members.{name}: no stream has this name")
 
 

@@ -169,8 +169,8 @@ def test_synthesize_prints_the_content_hash_and_makes_the_folders(work: Path) ->
         (("--sizes", "a,b"), "sizes 'a,b', expected whole numbers with commas such as 64,32,16"),
         (("-T", "100000"), "timesteps 100000, expected 1 to 32767 for ternary"),
         (("--sizes", "0,4"), "s: stream layers.0.in: n 0, expected 1 to 2147483647"),
-        (("--shape", "llama-2-7b", "--sizes", "4,3"), "sizes has no meaning with --shape, leave it out"),
-        (("--context", "4"), "context has no meaning without --shape, leave it out"),
+        (("--shape", "llama-2-7b", "--sizes", "4,3"), "--sizes cannot be used with --shape; remove one of them"),
+        (("--context", "4"), "--context requires --shape; add it, or remove --context"),
         (("--out", "/proc/s.npz"), "/proc/s.npz: cannot be written in /proc: No such file or directory"),
         (("--out", "."), ".: is a directory, expected the path of a file; choose another path"),
     ],
@@ -214,7 +214,10 @@ def test_capture_prints_speed_perplexities_and_activity(of_model: tuple[object, 
     assert float(match[4]) == pytest.approx(known["spiking"], abs=1e-3)
     kinds = [line.split()[0] for line in done.out.splitlines() if "%" in line]
     assert kinds == ["q/k/v", "o", "gate/up", "down", "all"]
-    assert done.out.splitlines()[-1] == "warning: 1 of 2 passages were cut, 5 tokens left out"
+    assert (
+        done.out.splitlines()[-1]
+        == "warning: the text is longer than --tokens or the context: 5 tokens of 1 of 2 passages are not used"
+    )
 
 
 def test_capture_as_json_and_what_perplexity_says_of_the_same(of_model: tuple[object, ...], work: Path) -> None:
@@ -251,8 +254,11 @@ def test_capture_of_a_prompt_and_what_follows_it(of_model: tuple[object, ...], w
     [
         (("--prefill", "prompt.txt"), "found one of --prefill and --decode, expected both or neither"),
         (("--decode", 2), "found one of --prefill and --decode, expected both or neither"),
-        (("--seed", 2), "seed has no meaning without --decode, leave it out"),
-        (("--prefill", "prompt.txt", "--decode", 2, "--text", "x"), "text has no meaning with --prefill, leave it out"),
+        (("--seed", 2), "--seed requires --decode; add it, or remove --seed"),
+        (
+            ("--prefill", "prompt.txt", "--decode", 2, "--text", "x"),
+            "--text cannot be used with --prefill; remove one of them",
+        ),
         (("--kv-bits", 5), "kv_bits 5, expected 4, 8 or 16"),
         (
             ("--attention", "spiking", "--kv-bits", 4),
@@ -289,14 +295,14 @@ def test_perplexity_compares_with_the_float_model(of_model: tuple[object, ...]) 
     assert fine["protocol"] == exact["protocol"]
     words = run_program("perplexity", *of_model, "--encoding", "ternary", "--compare").out.splitlines()[1]
     assert re.fullmatch(r"float \S+; KL divergence \S+ nats per token; the same most likely token at \S+ % .*", words)
-    assert "--compare: the float model is the reference" in run_program("perplexity", *of_model, "--compare").err
+    assert "--compare compares with the float model" in run_program("perplexity", *of_model, "--compare").err
 
 
 def test_perplexity_says_what_the_context_left_out(inputs: Path, work: Path) -> None:
     """A text of 40 letters and BOS at a context of 24."""
     (work / "long.txt").write_text("a" * 40)
     model = ("--model", inputs / "model", "--text", "long.txt")
-    assert run_program("perplexity", *model).out.splitlines()[1].startswith("warning: 17 tokens were left out")
+    assert run_program("perplexity", *model).out.splitlines()[1].startswith("warning: 17 tokens are not used")
     assert json.loads(run_program("perplexity", *model, "--json").out)["tokens_beyond_context"] == 17
 
 
@@ -312,7 +318,10 @@ def test_a_preset_by_name_and_by_file(of_model: tuple[object, ...], work: Path) 
     assert (preset["name"], preset["rotation"]) == ("sdllm", "online")
     (work / "mine.yaml").write_text("name: mine\nsummary: clips a lot\ntimesteps: 3\nencoder: {clip: 1}\n")
     by_file = run_program("capture", *of_model, "--preset", "./mine.yaml", "--out", "mine.npz", "--quiet")
-    assert re.search(r"warning: \d+ values were beyond the largest count and clipped to it \(attn_in \d+", by_file.out)
+    assert re.search(
+        r"warning: [\d,]+ activations exceeded the largest spike count and were clipped to it \(attn_in \d+",
+        by_file.out,
+    )
     assert load_trace(work / "mine.npz").origin["clipped"]
     quality = json.loads(run_program("perplexity", *of_model, "--preset", "./mine.yaml", "--json").out)
     assert quality["mode"] == "mine, T=3"
@@ -325,7 +334,7 @@ def test_a_preset_and_an_encoding_are_one_too_many(of_model: tuple[object, ...],
     assert done.code == 2
     assert "found --preset and --encoding, expected one of them" in done.err
     line = refused(run_program("perplexity", *of_model, "--preset", "sdlm"))
-    assert line.startswith("found unknown preset 'sdlm', expected one of bf16, fp16, int4, int4-group, int8, sdllm")
+    assert line.startswith("unknown preset 'sdlm', expected one of bf16, fp16, int4, int4-group, int8, sdllm")
 
 
 def test_calibrate_writes_a_preset_that_validates(of_model: tuple[object, ...], work: Path) -> None:
@@ -372,8 +381,8 @@ def test_a_model_without_a_tensor_is_refused(inputs: Path, work: Path, refused: 
     write_tiny_model(work / "model", tensors)
     before = snapshot(work)
     done = run_program("capture", "--model", "model", "--text", inputs / "text.txt", "--out", "cap.npz")
-    wanted = "tensor model.layers.1.mlp.up_proj.weight: missing, expected shape [20, 12]"
-    assert refused(done) == f"model/model.safetensors: {wanted}"
+    expected = "tensor model.layers.1.mlp.up_proj.weight: missing, expected shape [20, 12]"
+    assert refused(done) == f"model/model.safetensors: {expected}"
     assert snapshot(work) == before
 
 

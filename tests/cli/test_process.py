@@ -59,7 +59,7 @@ def test_the_module_is_the_program(trace_file: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (here.code, here.out, here.err)
     failed = run_module("fit", "--chip", "loihi-lik", "--trace", str(trace_file))
     assert (failed.returncode, failed.stdout) == (2, "")
-    assert re.fullmatch(r"error: found unknown chip 'loihi-lik', expected one of .*\n", failed.stderr)
+    assert re.fullmatch(r"error: unknown chip 'loihi-lik', expected one of .*\n", failed.stderr)
 
 
 def on_a_terminal(*arguments: str, **environment: str) -> str:

@@ -100,12 +100,12 @@ def test_a_number_of_a_report_is_explained(full_report: tuple[Path, Done], refus
     assert "Davies" in source
     assert total.startswith("1 of ")
     assert json.loads(run_program("explain", folder, "--top", "1", "--json").out)[0]["grade"] == "measured"
-    assert "no number of layer nix" in refused(run_program("explain", folder, "--layer", "nix"))
+    assert "no ledger row matches layer 'nix'" in refused(run_program("explain", folder, "--layer", "nix"))
 
 
 def test_breakeven_is_on_the_page_by_simulation(trace_file: Path, work: Path, refused: Refused) -> None:
     ask = ["simulate", "--chip", "sdllm-asic-45nm", "--trace", trace_file, "--out", work / "r", "--breakeven"]
-    assert "break-even is that with a dense twin" in refused(run_program(*ask, "--no-dense-twin", "--quiet"))
+    assert "--breakeven needs the dense twin" in refused(run_program(*ask, "--no-dense-twin", "--quiet"))
     assert run_program(*ask).code == 0
     page = (work / "r" / "report.html").read_text()
     assert '<h2 id="breakeven">Break-even by layer</h2>' in page
@@ -183,7 +183,7 @@ BAD_OPTIONS = {
     ),
     "chip": (
         ("--chip", "loihi-lik"),
-        "found unknown chip 'loihi-lik', expected one of dense-int8-22nm, dense-int8-45nm, dense-int8-7nm,"
+        "unknown chip 'loihi-lik', expected one of dense-int8-22nm, dense-int8-45nm, dense-int8-7nm,"
         " loihi-like, loihi2-like, odin-like, sdllm-asic-22nm, sdllm-asic-45nm, sdllm-asic-7nm, seneca-like,"
         " spinnaker2-like, truenorth-like"
         " or a .yaml file (did you mean 'loihi-like'?)",

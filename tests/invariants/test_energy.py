@@ -57,8 +57,8 @@ def test_every_count_has_one_row_and_all_sums_agree(counts, values, static_ps):
     found = {(r.owner, f"{r.component}.{r.action}"): r.count for r in rows.itertuples()}
     assert found == {**counts, (CHIP, "static.power"): static_ps}
     assert len(rows) == len(counts) + 1
-    wanted = math.fsum([*(n * values[name] for (_, name), n in counts.items()), static_ps * values["static.power"]])
-    assert ledger.total_pj == pytest.approx(wanted, rel=1e-12)
+    expected = math.fsum([*(n * values[name] for (_, name), n in counts.items()), static_ps * values["static.power"]])
+    assert ledger.total_pj == pytest.approx(expected, rel=1e-12)
     for parts in (ledger.by_owner(), ledger.by_component(), ledger.by_grade()):
         assert math.fsum(parts) == pytest.approx(ledger.total_pj, rel=1e-12)
 

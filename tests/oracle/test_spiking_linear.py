@@ -56,11 +56,11 @@ def random_case(seed: int, encoding: Encoding, n_in: int, n_out: int) -> tuple[n
 )
 def test_four_ways_agree(seed, encoding, n_in, n_out):
     counts, rows = random_case(seed, encoding, n_in, n_out)
-    wanted = plain_sums(counts, rows)
-    assert accumulate_spikes(counts, rows, COUNTS).tolist() == wanted
-    assert accumulate_spikes(counts, rows, encoding).tolist() == wanted
-    assert exact_sums(counts, rows.astype(np.float32)).tolist() == wanted
-    assert exact_sums(counts, rows.astype(np.float64)).tolist() == wanted
+    expected = plain_sums(counts, rows)
+    assert accumulate_spikes(counts, rows, COUNTS).tolist() == expected
+    assert accumulate_spikes(counts, rows, encoding).tolist() == expected
+    assert exact_sums(counts, rows.astype(np.float32)).tolist() == expected
+    assert exact_sums(counts, rows.astype(np.float64)).tolist() == expected
 
 
 def test_float32_product_is_exact_up_to_its_bound_and_float64_beyond():
@@ -87,8 +87,8 @@ def test_layer_equals_float_product_of_decoded_values(seed, encoding):
     spikes = encode(values, encoding)
     outputs = dequantize(accumulate_spikes(spikes.counts, weights.rows, COUNTS), spikes, weights)
     decoded = (spikes.counts - spikes.zero_point[:, None]) * spikes.v_threshold[:, None].astype(np.float64)
-    wanted = decoded @ (weights.rows * weights.scale.astype(np.float64))
-    assert np.allclose(outputs, wanted, rtol=1e-5, atol=1e-5)
+    expected = decoded @ (weights.rows * weights.scale.astype(np.float64))
+    assert np.allclose(outputs, expected, rtol=1e-5, atol=1e-5)
 
 
 def tiny_checkpoint(weight: float = 1.0) -> Checkpoint:

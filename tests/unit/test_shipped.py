@@ -57,7 +57,7 @@ def test_a_sweep_by_its_name(folder):
     assert load_sweep("sram-lanes").name == "sram-lanes"
     with pytest.raises(ConfigError, match=r"sram-lane: no such sweep, expected .* \(did you mean 'sram-lanes'"):
         load_sweep("sram-lane")
-    with pytest.raises(ConfigError, match=r"nowhere/sram-lanes\.yaml: found no such file"):
+    with pytest.raises(ConfigError, match=r"nowhere/sram-lanes\.yaml: no such file"):
         load_sweep("nowhere/sram-lanes.yaml")
 
 

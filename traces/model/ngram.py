@@ -75,17 +75,17 @@ def _discounts(counts: Ints) -> Floats:
     return np.clip(formula, 0.0, [0.0, 1.0, 2.0, 3.0])
 
 
-def _lookup(keys: Ints, values: Floats, wanted: Ints, missing: float) -> Floats:
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, values[at], missing)
+def _lookup(keys: Ints, values: Floats, keys_needed: Ints, missing: float) -> Floats:
+    at = np.minimum(np.searchsorted(keys, keys_needed), len(keys) - 1)
+    return np.where(keys[at] == keys_needed, values[at], missing)
 
 
 def mean_loss(model: NgramModel, documents: list[Ints]) -> float:
     """Return the mean negative log probability of the tokens, in nats per token."""
     probability: Floats | float = 1.0 / model.vocab
     for order, level in enumerate(model.levels, start=1):
-        wanted = ngram_keys(documents, order, model.vocab, model.bos)
-        seen = _lookup(level.keys, level.discounted, wanted, 0.0)
-        rest = _lookup(level.contexts, level.backoff, wanted // model.vocab, 1.0)
+        keys_needed = ngram_keys(documents, order, model.vocab, model.bos)
+        seen = _lookup(level.keys, level.discounted, keys_needed, 0.0)
+        rest = _lookup(level.contexts, level.backoff, keys_needed // model.vocab, 1.0)
         probability = seen + rest * probability
     return float(-np.log(probability).mean())

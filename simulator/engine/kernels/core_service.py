@@ -17,7 +17,7 @@ from simulator.engine.kernels.network_records import Cores, Inputs, Log
 def hand_over(
     packet: int, cycle: int, at_ps: int, router: int, first: int, stop: int, cores: Cores, log: Log, n_log: int
 ) -> int:
-    """Hand a packet, there since ``at_ps``, to its members ``first..stop``, targets on cores; returns the log's length.
+    """Hand a packet that arrived at ``at_ps`` to members ``first..stop``, targets on cores; returns the log's length.
 
     The common case, cores with any number of places and no log, is the innermost loop of a large model.
     """
@@ -29,7 +29,7 @@ def hand_over(
 
 @step
 def serve(at_ps: int, first: int, stop: int, cores: Cores) -> None:
-    """Members ``first..stop`` take a packet, there since ``at_ps``: the queue is unbounded and nothing is logged."""
+    """Serve a packet that arrived at ``at_ps`` on members ``first..stop`` (unbounded queue, nothing logged)."""
     for k in range(np.uint64(first), np.uint64(stop)):
         s = cores.server[k]
         cores.free_ps[s] = max(at_ps, cores.free_ps[s]) + cores.service_ps[k]

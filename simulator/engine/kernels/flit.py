@@ -1,10 +1,10 @@
 """A flit of the network kernels: one int64 that holds its way.
 
-To one router, from bit 0: output wanted at the present router (3 bits), tail, head, hops left in x (13) and in y (13),
-west, north, packet (30). Of a multicast packet: nothing (3), tail (the last flit), head, outputs still wanted at the
+To one router, from bit 0: output needed at the present router (3 bits), tail, head, hops left in x (13) and in y (13),
+west, north, packet (30). Of a multicast packet: nothing (3), tail (the last flit), head, outputs still needed at the
 present router (5), node of its tree (23), packet (30).
 
-The nodes of trees are one table of uint32 with eight places a node: the nodes behind outputs 0..3, the outputs wanted
+The nodes of trees are one table of uint32 with eight places a node: the nodes behind outputs 0..3, the outputs needed
 as a mask, the range of its members (targets on the cores of the router), one unused. `trees.py` makes it.
 """
 

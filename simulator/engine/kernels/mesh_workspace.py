@@ -24,7 +24,7 @@ EJECT, SOURCE, LATE = 4, 5, 6
 LINK_CYCLES = 3  # switch allocation, switch traversal, channel (rule 4 of docs/network_timing.md)
 SOURCE_CYCLES = 2  # from a source to the first allocation, and for its credit back (rules 2 and 4)
 ANY_INPUT = 0b11111
-OWNED = 1 << 5  # beside the owner's bit: more room lets no other input in
+OWNED = 1 << 5  # set while a packet holds the output: credits alone must not admit another input
 BLOCKED = 1 << 28  # taken from the credits of an output that must not send yet (`interval`)
 FREE = 1 << 29  # added to the credits of an N or R output without owner: choosing one needs no credit
 

@@ -100,7 +100,7 @@ class ReferenceCores:
         return FIRES[self.trace.encoding.spec.firing](count, t, self.n_timesteps())
 
     def fires_at_home(self, count: int, t: int) -> bool:
-        """The same of a local stream, whose trains are never nested."""
+        """The same for a local stream, whose trains are never nested."""
         return abs(count) > t if self.nested() else self.fires(count, t)
 
     def nested(self) -> bool:
@@ -200,7 +200,7 @@ class ReferenceCores:
         return [max(Counter((first + neuron) % banks for neuron, _ in turn).values()) for turn in self.turns(block)]
 
     def word_slots(self, block: Block, row: int) -> list[int]:
-        """The same of the words of a row: in each turn, those that hold its synapses and have not been read yet.
+        """Slots per turn for the SRAM words of a row: words needed in this turn that were not read before.
 
         Words of a core lie in the banks in turn: its blocks one after another, in these the rows.
         """
@@ -208,10 +208,10 @@ class ReferenceCores:
         first = sum(b.n_rows * self.shape(b)[0] for b in self.before(block)) + (row - block.row_start) * words
         slots, read = [], 0
         for turn in self.turns(block):
-            wanted = math.ceil(turn[-1][1] / self.chip.core.sram.word)
-            banks = Counter((first + word) % self.chip.core.sram.banks for word in range(read, wanted))
+            needed = math.ceil(turn[-1][1] / self.chip.core.sram.word)
+            banks = Counter((first + word) % self.chip.core.sram.banks for word in range(read, needed))
             slots.append(max(banks.values(), default=0))
-            read = wanted
+            read = needed
         return slots
 
     def turns(self, block: Block) -> list[list[tuple[int, int]]]:

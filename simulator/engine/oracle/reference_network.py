@@ -137,7 +137,7 @@ class ReferenceChipNetwork:
         return frozenset(self.router(delivery.receiver) for delivery in packet.deliveries)
 
     def destination(self, packet: Packet) -> int | frozenset[int]:
-        """What the network is told: a set of routers of a spike on a chip with multicast, else one router."""
+        """What the network gets: a set of routers of a spike on a chip with multicast, else one router."""
         routers = self.routers(packet)
         return routers if packet.multicast else next(iter(routers))
 

@@ -67,31 +67,32 @@ def _split(run: Run) -> tuple[float, float]:
 
 
 def break_even_finding(frame: pd.DataFrame) -> str:
-    """The break-even rate beside the rate of this run, in words."""
+    """The break-even rate and the rate of this run, in words."""
     rate, crossing, twin, fixed = (frame.attrs[key] for key in ("rate", "break_even", "twin", "fixed"))
     if math.isnan(twin):
-        return f"Without spikes a token would still take {format_energy(fixed)}; this run has no dense twin."
+        return f"Without spikes a token would need {format_energy(fixed)}; this run has no dense twin to compare with."
     if math.isnan(crossing):
         return (
-            f"No spike rate breaks even: what does not follow the spikes, {format_energy(fixed)} per token,"
-            f" is more than the dense twin takes, {format_energy(twin)}{_beside_simulation(frame)}."
+            f"Fewer spikes cannot beat the dense twin: with no spike at all this chip still needs"
+            f" {format_energy(fixed)} per"
+            f" token, the dense twin {format_energy(twin)}{_against_simulation(frame)}."
         )
     side = "below" if rate < crossing else "above"
     return (
-        f"By a straight line, the chip would cost what the dense twin costs at {crossing:.3g} spikes per activation;"
-        f" this run has {rate:.3g}, {side} it{_beside_simulation(frame)}."
+        f"By a linear estimate, chip and dense twin take the same energy at {crossing:.3g} spikes per activation;"
+        f" this run has {rate:.3g}, {side} that{_against_simulation(frame)}."
     )
 
 
-def _beside_simulation(frame: pd.DataFrame) -> str:
+def _against_simulation(frame: pd.DataFrame) -> str:
     """How far the straight line is from the bisection, or how to find out."""
     line, simulated = frame.attrs["break_even"], frame.attrs["simulated"]
     if simulated is None:
         return " (an estimate: --breakeven finds it by simulation)"
     if simulated == 0:
-        return ". Simulated without a spike, the chip takes more than the twin"
+        return ". Even without a spike, the simulated chip takes more than the twin"
     if math.isinf(simulated):
-        return ". Simulated with the most spikes of the encoding, the chip takes less than the twin"
+        return ". Even with the most spikes of the encoding, the simulated chip takes less than the twin"
     difference = "" if math.isnan(line) else f": the line is off by {line / simulated - 1:+.1%}"
     return f". By bisection on the simulated chip it is at {simulated:.3g}{difference}"
 
@@ -150,9 +151,8 @@ FIGURE = FigureKind(
     title="Energy against spike rate",
     picture="Line chart of energy per token over spikes per activation, with the estimated break-even",
     reading=(
-        "An estimate: a straight line through this run, along which what a spike causes follows the rate, and so does"
-        " the static energy of the time spent on spikes; the rest stays. What further simulations find is"
-        " printed next to it where they were asked for."
+        "Linear estimate: energy caused by spikes, and leakage while they are processed, grows with the spike rate; the"
+        " rest is constant. Use --breakeven to simulate it."
     ),
     frame=break_even_frame,
     draw=draw_break_even,

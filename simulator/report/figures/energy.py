@@ -71,7 +71,7 @@ FIGURE = FigureKind(
     title="Energy by layer",
     picture="Stacked bars of energy per token, by kind of layer and component",
     reading=(
-        "Each kind is summed over all blocks, the largest first. Kinds below 0.1 % are one bar. The bar of the energy"
+        "Summed over blocks, the largest kind first. Kinds below 0.1 % are one bar. The bar of the energy"
         " that belongs to the chip as a whole is cut where it would leave no room for the others."
     ),
     frame=energy_frame,

@@ -52,7 +52,7 @@ FIGURE = FigureKind(
     title="Energy by block",
     picture="Heat map of energy per token, kinds of layer by blocks",
     reading=(
-        "Darker is more. Kinds below 0.1 % are left out, and so is what belongs to no block: static power and barriers."
+        "Darker = more. Kinds below 0.1 % are left out, and so is what belongs to no block: static power and barriers."
         " A grey cell is outside the blocks."
     ),
     frame=energy_blocks_frame,

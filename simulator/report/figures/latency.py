@@ -52,8 +52,9 @@ FIGURE = FigureKind(
     title="Time by stage",
     picture="Stacked bars of time per token, by stage and what the time is spent on",
     reading=(
-        "Each stage is summed over all blocks: compute is the cores at work on spikes, network the spikes' way,"
-        " transfer the values' way to their next home, vector the non-spiking operations, barrier the wait that closes"
+        "Summed over blocks: compute is the cores at work on spikes, network spikes in transit,"
+        " transfer results on their way to the core that uses them next, vector the non-spiking operations, barrier"
+        " the wait that closes"
         " each timestep."
     ),
     frame=latency_frame,

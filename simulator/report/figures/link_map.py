@@ -167,7 +167,8 @@ FIGURE = FigureKind(
     title="Load of the links",
     picture="Map of the mesh with the flits on every link, in both directions",
     reading=(
-        "One arrow per link and direction, on the right-hand side of its way; darker carries more, by the square root."
+        "One arrow per link and direction, on the right-hand side of its direction; darker = more flits (square-root"
+        " scale)."
         " On a large mesh, one line per link in use, wider for more."
     ),
     frame=links_frame,

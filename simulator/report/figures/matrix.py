@@ -85,7 +85,7 @@ def draw_matrix(frame: pd.DataFrame, ax: Axes | None, label: str, symbol: str) -
 def draw_ratios(frame: pd.DataFrame, ax: Axes | None, label: str, symbol: str) -> tuple[Figure, Axes]:
     """Heat map of ``value`` over the median of its row, so that one block that differs from its kind stands out.
 
-    Diverging colours around 1; the median stands beside each row. A row of one column is grey and has its number.
+    Diverging colours around 1; the median is printed next to each row. A row of one column is grey and has its number.
     """
     rows, columns, values = _table(frame)
     figure, ax = axes_for(ax, height_in=max(0.29 * len(rows) + 1.1, LEAST_HEIGHT_IN))

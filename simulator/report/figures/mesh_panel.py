@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from simulator.report.figures.style import INK, WIDTH_IN, axes_for
 from simulator.report.run import Run
 
-MAP_WIDTH_IN = 6.2  # of the map itself, beside its colour bar
+MAP_WIDTH_IN = 6.2  # of the map itself, without its colour bar
 MAX_TILE_IN = 1.0
 MAX_HEIGHT_IN = 9.0
 LEAST_HEIGHT_IN = 2.4  # of the whole figure: a mesh of two rows needs room for its labels and legend

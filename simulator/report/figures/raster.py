@@ -63,11 +63,12 @@ def raster_finding(frame: pd.DataFrame) -> str:
     kinds, tokens, timesteps = (frame.attrs[key] for key in ("kinds", "tokens", "timesteps"))
     places = len(kinds) * NEURONS * tokens * timesteps
     if frame.empty:
-        return f"None of the {places} places shown holds a spike."
+        return f"None of the {places} neuron-timesteps shown contains a spike."
     negative = float((frame["sign"] < 0).mean())
     busiest = str(frame["kind"].value_counts().idxmax())
     return (
-        f"{format_share(len(frame) / places)} of the {places} places shown hold a spike, most of them in {busiest};"
+        f"{format_share(len(frame) / places)} of the {places} neuron-timesteps shown contain a spike, most of them"
+        f" in {busiest};"
         f" {format_share(negative)} of the spikes are negative."
     )
 
@@ -96,7 +97,7 @@ def draw_raster(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Ax
     ax.set_yticks([NEURONS * (i + 0.5) - 0.5 for i in range(len(kinds))], kinds)
     ax.set_xticks(range(0, tokens * timesteps + 1, timesteps))
     ax.tick_params(axis="y", length=0)
-    ax.set_xlabel(f"timestep; a line where one of the last {tokens} tokens ends")
+    ax.set_xlabel(f"timestep (vertical lines: ends of the last {tokens} tokens)")
     if len(frame):
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.3)
     return figure, ax

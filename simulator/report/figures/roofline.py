@@ -95,9 +95,9 @@ def roofline_finding(frame: pd.DataFrame) -> str:
     shares = known["share"].to_numpy(dtype=float)
     top, low = known.iloc[int(shares.argmax())], known.iloc[int(shares.argmin())]
     return (
-        f"{top['stage']} comes nearest to what its cores could do, {format_count(float(top['synops_per_s']))} synaptic"
+        f"{top['stage']} is closest to the limit of its cores: {format_count(float(top['synops_per_s']))} synaptic"
         f" operations per second, {format_share(float(top['share']))} of its roof; {low['stage']} reaches"
-        f" {format_share(float(low['share']))}. Stages take turns: the other cores wait meanwhile."
+        f" {format_share(float(low['share']))}. While one stage runs alone, all other cores wait."
     )
 
 

@@ -21,7 +21,7 @@ from simulator.report.run import Run
 from simulator.report.stage_load import core_work
 from simulator.report.tables import split_block
 
-# Of Okabe and Ito, told apart by the colour-blind: one for each kind of stage, then again from the first.
+# Colours of Okabe and Ito, for colour-blind readers too: one for each kind of stage, then again from the first.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 FAINT = 0.8  # how much white is in the colour of a core that does nothing
 
@@ -119,7 +119,7 @@ FIGURE = FigureKind(
     picture="Map of the mesh with the stage of the program on every core",
     reading=(
         "One square group per tile, one cell per core, in the colour of the kind of its stage: its home and the layers"
-        " that it drives. A paler cell is less busy than the busiest core, by the square root."
+        " that it drives. A paler cell is less busy than the busiest core (square-root scale)."
     ),
     frame=stage_map_frame,
     draw=draw_stage_map,

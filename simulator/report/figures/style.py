@@ -174,7 +174,7 @@ def pdf_bytes(figure: Figure) -> bytes:
 
 @styled
 def svg_text(figure: Figure, prefix: str) -> str:
-    """The figure as an ``<svg>`` element that can stand inside HTML beside others; the same figure, the same text.
+    """The figure as an ``<svg>`` element that can be used in HTML together with others; the same figure, the same text.
 
     Parameters
     ----------

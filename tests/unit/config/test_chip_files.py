@@ -32,7 +32,7 @@ ONE_PROBLEM = [
      "my.yaml:5:27: technology.or so it seems: found an unknown key, expected one of node_nm, voltage "
      "(quote a text that has commas)"),
     ("    word: 64 bit\n", "",
-     "my.yaml:24:3: core.sram.word: found no such key, expected a width such as '64 bit'"),
+     "my.yaml:24:3: core.sram.word: missing, expected a width such as '64 bit'"),
     ("    word: 64 bit\n", "    word:\n",
      "my.yaml:26:5: core.sram.word: found nothing, expected a width such as '64 bit'"),
     ("    word: 64 bit\n", "    word: 64\n",
@@ -80,7 +80,7 @@ ONE_PROBLEM = [
     ("    extra_cycles: 4\n    source: doe2020\n", "    extra_cycles: 4\n    source: doe2002\n",
      "my.yaml:20:13: noc.chip_link.source: found 'doe2002', expected a key of `sources` (doe2020) (did you mean 'doe2020'?)"),
     ("  chip_link:\n    extra_cycles: 4\n    source: doe2020\n    grade: measured\n    hop: *pj\n", "",
-     "my.yaml:12:1: noc.chip_link: found no such key, expected one because chip.max_chips is 2"),
+     "my.yaml:12:1: noc.chip_link: missing, expected one because chip.max_chips is 2"),
     ("  tiles_x: 2", "  tiles_x: NO",
      "my.yaml:7:12: chip.tiles_x: found text 'NO', expected a whole number of at least 1"),
     ("  tiles_x: 2", "  tiles_x: 12:30",
@@ -106,7 +106,7 @@ ONE_PROBLEM = [
      "my.yaml:1:7: name: found 12, expected text"),
     ("name: toy", "name: ''",
      "my.yaml:1:1: name: found '', expected letters, digits, '.', '_' and '-',"
-     " at most 100 of them, the first no '.' or '-'"),
+     " at most 100 of them, the first one not '.' or '-'"),
     ("J. Doe, Toys, 2020", "2020",
      "my.yaml:4:12: sources.doe2020: found 2020, expected text"),
     ("tiles: 4, value: 3 ns", "tiles: 1, value: 3 ns",
@@ -114,7 +114,7 @@ ONE_PROBLEM = [
     ("tiles: 4, value: 3 ns", "tiles: 4, value: 2 s",
      "my.yaml:53:27: sync.barrier.latency[1].value: found '2 s', expected a time of at most 1 s"),
     ("tiles: 4, value: 3 ns", "tiles: 4",
-     "my.yaml:53:9: sync.barrier.latency[1].value: found no such key, expected a time such as '3.5 ns'"),
+     "my.yaml:53:9: sync.barrier.latency[1].value: missing, expected a time such as '3.5 ns'"),
     ("    latency:\n      - {tiles: 1, value: 1 ns}\n      - {tiles: 4, value: 3 ns}\n", "    latency: 1 ns\n",
      "my.yaml:51:14: sync.barrier.latency: found text '1 ns', expected a list of mappings with the keys tiles, value"),
     ("    latency:\n      - {tiles: 1, value: 1 ns}\n      - {tiles: 4, value: 3 ns}\n", "    latency: []\n",
@@ -140,7 +140,7 @@ def test_all_problems_of_a_file_come_at_once_in_its_order(write, toy):
     assert problems(write(broken)) == [
         "my.yaml:7:12: chip.tiles_x: found text 'NO', expected a whole number of at least 1",
         "my.yaml:13:14: noc.flit_bits: found 32 without a unit, expected a width such as '64 bit'",
-        "my.yaml:24:3: core.sram.capacity: found no such key, expected a size such as '128 KiB'",
+        "my.yaml:24:3: core.sram.capacity: missing, expected a size such as '128 KiB'",
         "my.yaml:25:5: core.sram.capactiy: found an unknown key, expected one of capacity, word, banks, read, write (did you mean 'capacity'?)",
         "my.yaml:39:16: core.synapse.synop.energy.value: found '-3 pJ', expected an energy of at least 0 pJ",
         "my.yaml:43:9: core.synapse.synop.energy.grade: found the key a second time, expected it once (first at line 42)",
@@ -166,23 +166,23 @@ def test_an_error_in_an_anchored_value_points_at_the_anchor(write, toy):
 
 @pytest.mark.parametrize("content", ["", "# only a comment\n"])
 def test_an_empty_file(write, content):
-    wanted = "a mapping with the keys name, summary, sources, technology, chip, noc, core, vector, memory, sync"
-    assert problems(write(content)) == [f"my.yaml:1:1: found nothing, expected {wanted}"]
+    expected = "a mapping with the keys name, summary, sources, technology, chip, noc, core, vector, memory, sync"
+    assert problems(write(content)) == [f"my.yaml:1:1: found nothing, expected {expected}"]
 
 
 def test_a_file_that_is_a_list(write):
-    wanted = "a mapping with the keys name, summary, sources, technology, chip, noc, core, vector, memory, sync"
-    assert problems(write("- 1\n")) == [f"my.yaml:1:1: found a list, expected {wanted}"]
+    expected = "a mapping with the keys name, summary, sources, technology, chip, noc, core, vector, memory, sync"
+    assert problems(write("- 1\n")) == [f"my.yaml:1:1: found a list, expected {expected}"]
 
 
 def test_unknown_chip_lists_the_shipped_ones(write, toy, tmp_path):
     write(toy, "chips/alpha.yaml")
     write(toy, "chips/beta.yaml")
     assert problems("alpa", directory=tmp_path / "chips") == [
-        "found unknown chip 'alpa', expected one of alpha, beta or a .yaml file (did you mean 'alpha'?)"
+        "unknown chip 'alpa', expected one of alpha, beta or a .yaml file (did you mean 'alpha'?)"
     ]
     assert problems("nothing-like-it", directory=tmp_path / "chips") == [
-        "found unknown chip 'nothing-like-it', expected one of alpha, beta or a .yaml file"
+        "unknown chip 'nothing-like-it', expected one of alpha, beta or a .yaml file"
     ]
 
 

@@ -24,7 +24,7 @@ def test_a_key_says_what_it_takes_and_its_default():
     assert top["name"][:2] == ["text", "required"]
     assert top["sources"][:2] == ["a mapping", "required"]
     assert top["technology"][:2] == ["`Technology`", "required"]
-    assert top["area"][:2] == ["`Areas`", "absent"]
+    assert top["area"][:2] == ["`Areas`", "not set"]
     assert top["replay"][:2] == ["one of captured, dense", "`captured`"]
     assert top["mapping"][:2] == ["`Mapping`", "its defaults"]
 
@@ -32,7 +32,7 @@ def test_a_key_says_what_it_takes_and_its_default():
 def test_values_with_bounds_and_units():
     assert rows("Sram")["banks"][:2] == ["a whole number from 1 to 65536", "`1`"]
     assert rows("Sram")["capacity"][0] == "a size such as '128 KiB'"
-    assert rows("Dram")["capacity"][:2] == ["a size such as '128 KiB'", "absent"]
+    assert rows("Dram")["capacity"][:2] == ["a size such as '128 KiB'", "not set"]
 
 
 def test_a_list_of_records_names_its_record():

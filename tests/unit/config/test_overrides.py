@@ -22,7 +22,7 @@ def test_plain_values(chip_file):
 
 
 @pytest.mark.parametrize("path", ["core.synapse.synop.energy", "core.synapse.synop.energy.value"])
-def test_a_number_set_is_marked_as_assumed_and_loses_what_vouched_for_the_old_one(chip_file, path):
+def test_a_number_set_is_marked_as_assumed_and_loses_the_source_of_the_old_one(chip_file, path):
     chip = load_chip(chip_file, [f"{path}=0.5 pJ"])
     energy = chip.core.synapse.synop.energy
     assert (energy.value, energy.low, energy.high) == (0.5, None, None)

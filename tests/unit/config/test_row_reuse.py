@@ -25,8 +25,8 @@ def test_a_tile_of_more_sums_than_accumulators_is_refused(chip):
     together = [f"{TILE}=16", "schedule.chunk=16"]
     with pytest.raises(ConfigError, match=rf"{SUMS}: found 1024, expected at least 16384: .* 1024 x .* 16;"):
         load_chip(chip, together)
-    told = [] if load_chip(chip).chip.static_power is None else ["chip.static_fixed=true"]
-    fits = load_chip(chip, [*together, *told, f"{SUMS}=16384"])
+    stated = [] if load_chip(chip).chip.static_power is None else ["chip.static_fixed=true"]
+    fits = load_chip(chip, [*together, *stated, f"{SUMS}=16384"])
     assert load_chip(chip, [*together, "core.limits.neurons=64", f"{SUMS}=1024"]).core.synapse.tile == 16
     assert fits.core.dendrite.accumulators_per_core == 16384
 

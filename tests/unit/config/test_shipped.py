@@ -47,8 +47,8 @@ def test_every_number_has_a_source_and_every_assumption_a_note(name):
 @pytest.mark.parametrize("name", CHIPS)
 def test_every_source_is_used_and_names_author_and_year(name):
     chip = load_chip(name)
-    told = [number.source for _, number in numbers(chip)] + [number.note or "" for _, number in numbers(chip)]
-    text = " ".join(told)
+    stated = [number.source for _, number in numbers(chip)] + [number.note or "" for _, number in numbers(chip)]
+    text = " ".join(stated)
     assert [key for key in chip.sources if key not in text] == []
     for key, citation in chip.sources.items():
         assert re.match(r"[A-Za-z]", citation), key

@@ -70,7 +70,7 @@ ONE_PROBLEM = [
      "sweep.yaml:3:7: base: found 'chips/tyo.yaml', expected the name of a shipped chip or a path to a .yaml file; "
      "there is no file chips/tyo.yaml"),
     ("base: chips/toy.yaml", "base: loihi-lik",
-     "sweep.yaml:3:7: base: found unknown chip 'loihi-lik', expected one of dense-int8-22nm, dense-int8-45nm, "
+     "sweep.yaml:3:7: base: unknown chip 'loihi-lik', expected one of dense-int8-22nm, dense-int8-45nm, "
      "dense-int8-7nm, loihi-like, loihi2-like, odin-like, sdllm-asic-22nm, sdllm-asic-45nm, sdllm-asic-7nm, "
      "seneca-like, spinnaker2-like, truenorth-like or a .yaml file (did you mean 'loihi-like'?)"),
     ("[energy.per_token_pj]", "[]", "sweep.yaml:11:1: objectives: found a list without entries, expected at least one"),
@@ -80,7 +80,7 @@ ONE_PROBLEM = [
     ("base: chips/toy.yaml\n", "", "sweep.yaml:1:1: base: found neither base nor axes.chip, expected one of them"),
     ("mode: grid", "mode: grid\nsamples: 4",
      "sweep.yaml:11:10: samples: found a number of samples, expected none because mode is grid"),
-    ("mode: grid", "mode: sobol", "sweep.yaml:1:1: samples: found no such key, expected a whole number because mode is sobol"),
+    ("mode: grid", "mode: sobol", "sweep.yaml:1:1: samples: missing, expected a whole number because mode is sobol"),
     ("[1, 2, 4]", "{low: 1, high: 4}",
      "sweep.yaml:6:3: axes.core.synapse.lanes: found a range, expected a list of values because mode is grid"),
     ("[energy.per_token_pj]", "[energy.per_token_pj]\nconstraints: [latency.per_token < 1 furlong]",
@@ -228,4 +228,4 @@ def test_a_broken_base_is_told_in_its_own_file(sweep_file, write, toy):
 
 
 def test_a_missing_file():
-    assert problems("no-such-sweep.yaml") == ["no-such-sweep.yaml: found no such file, expected a YAML file"]
+    assert problems("no-such-sweep.yaml") == ["no-such-sweep.yaml: no such file, expected a YAML file"]

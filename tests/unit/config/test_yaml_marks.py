@@ -132,7 +132,7 @@ def test_a_file_that_is_no_yaml_gives_one_line(write, content, message):
 def test_missing_file_and_directory(write):
     write("")
     for name, message in (
-        ("no.yaml", "no.yaml: found no such file, expected a YAML file"),
+        ("no.yaml", "no.yaml: no such file, expected a YAML file"),
         (".", ".: found a directory, expected a YAML file"),
     ):
         with pytest.raises(ConfigError) as error:

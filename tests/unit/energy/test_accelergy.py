@@ -17,8 +17,8 @@ def test_every_price_is_one_action_of_one_table(name):
     watts = math.fsum(p.pj_per_count for n, p in prices.items() if n.startswith("static.") and n != "static.dram")
     assert found.pop("static.leak") == pytest.approx(watts * chip.noc.cycle.value, rel=1e-12)
     others = {n: p.pj_per_count for n, p in prices.items() if not n.startswith("static.")}
-    wanted = {n: 0.0 if math.isnan(pj) else pj for n, pj in others.items()}
-    assert found == wanted
+    expected = {n: 0.0 if math.isnan(pj) else pj for n, pj in others.items()}
+    assert found == expected
 
 
 def test_areas_are_in_um2():

@@ -80,8 +80,8 @@ def test_the_table_has_one_row_per_kind_and_says_which_side():
 def test_a_crossing_is_set_beside_the_published_ones():
     table = pd.DataFrame({"break_even_spikes": [0.5, 0.7], "break_even_rate": [0.04, 0.05]})
     lines = break_even_lines(table)
-    wanted = "Davidson and Furber 2021: 1.72 spikes per synapse; simulated 0.5 to 0.7: the simulated chip"
-    assert lines[0] == f"{wanted} asks for fewer spikes"
+    expected = "Davidson and Furber 2021: 1.72 spikes per synapse; simulated 0.5 to 0.7: the simulated chip"
+    assert lines[0] == f"{expected} asks for fewer spikes"
     assert lines[1].endswith("they agree")
     assert lines[2] == "Yan et al. 2024, crossover: 3.41 to 10.8 % spike rate; simulated 4 to 5 %: they agree"
     assert break_even_lines(table + 10)[3].endswith("allows more spikes")
@@ -92,9 +92,9 @@ def test_a_scaled_trace_has_the_spikes_of_each_stream_times_the_factor():
     for factor in (0.5, 1.0):
         scaled = scaled_trace(trace, factor)
         for stream in trace.streams:
-            wanted = factor * trace.spikes_per_token(stream.stream_id).sum()
+            expected = factor * trace.spikes_per_token(stream.stream_id).sum()
             spread = trace.n_tokens * stream.n
-            assert scaled.spikes_per_token(stream.stream_id).sum() == pytest.approx(wanted, abs=0.1 * spread)
+            assert scaled.spikes_per_token(stream.stream_id).sum() == pytest.approx(expected, abs=0.1 * spread)
     full = scaled_trace(trace, 1e6)
     assert (full.spike_counts("blocks.0.attn_in") == trace.encoding.levels).all()
 

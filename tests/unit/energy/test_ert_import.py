@@ -93,7 +93,7 @@ def test_rows_that_are_no_prices_are_named_and_the_rest_stays(written, tmp_path)
         "system.mac: no component of that name here, not imported: compute, read",
         "system.pe[0..3].synapse.idle: no action of synapse here, not imported",
         "system.pe[0..3].synapse.synopp: no action of synapse here, not imported (did you mean 'synop'?)",
-        "system.pe[0..3].synapse.leak: energy per cycle and not a power, not imported",
+        "system.pe[0..3].synapse.leak: energy per cycle, not a power: not imported",
         "prices stay as in loihi-like: axon_in.lookup",
     ]
     assert len(made.notes) == len(words)
@@ -113,7 +113,8 @@ def test_placeholders_are_named(written, tmp_path):
     path = written(table("c.synapse", ("synop", 0), ("word_read", 1)), table("c.soma", ("update", 0.25)))
     made = import_ert(path, "sdllm-asic-45nm", "mine")
     assert any(
-        "synop: 0 pJ, taken for a placeholder, not imported; synapse.synop 0.288 pJ stays" in n for n in made.notes
+        "synop: 0 pJ, assumed to be a placeholder and not imported; synapse.synop 0.288 pJ stays" in n
+        for n in made.notes
     )
     assert any("word_read: 1 pJ, as the dummy estimator" in n for n in made.notes)
     synapse = loaded(made, tmp_path).core.synapse
@@ -164,12 +165,12 @@ GOOD = "ERT: {tables: [{name: soma, actions: [{name: update, energy: 1.5}]}"
         ("ERT: {tables: [{name: soma, actions: [{name: update, energy: 0}]}]}", "found no row of an action known here"),
         (f"{GOOD}, hello]}}", "found text 'hello', expected a mapping with `name`: a table"),
         (f"{GOOD}, {{name: 5}}]}}", "name: found 5, expected the name of the table"),
-        (f"{GOOD}, {{actions: []}}]}}", "name: found no such key, expected the name of the table"),
+        (f"{GOOD}, {{actions: []}}]}}", "name: missing, expected the name of the table"),
         (f"{GOOD}, {{name: a, actions: x}}]}}", "a: found text 'x', expected a list of actions"),
         (f"{GOOD}, {{name: a, actions: [x]}}]}}", "found text 'x', expected a mapping with `name`: a row of a"),
         (
             f"{GOOD}, {{name: a, actions: [{{energy: 1}}]}}]}}",
-            "name: found no such key, expected the name of the row of a",
+            "name: missing, expected the name of the row of a",
         ),
         (f"{GOOD}, {{name: a, actions: [{{name: b}}]}}]}}", "a.b: found no energy, expected a number of pJ"),
         *(

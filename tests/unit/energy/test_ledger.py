@@ -110,8 +110,8 @@ def test_an_inclusion_in_something_never_done_is_warned_of():
     ("row", "says"),
     [
         (("a", "soma", "fire", -1, 1.0, 1.0, "s", "assumed"), "count below zero"),
-        (("a", "soma", "fire", 1, 1.0, math.nan, "s", "assumed"), "no finite number"),
-        (("a", "soma", "fire", 1, 1.0, -1.0, "s", "assumed"), "no finite number"),
+        (("a", "soma", "fire", 1, 1.0, math.nan, "s", "assumed"), "not a finite number"),
+        (("a", "soma", "fire", 1, 1.0, -1.0, "s", "assumed"), "not a finite number"),
         (("a", "noc", "hop_x", 1, 1.0, 1.0, "s", "assumed"), "second home"),
         (("a", "soma", "fire", 1, 1.0, 1.0, "s", None), "sum over grades 1.0 pJ, expected the total 2.0 pJ"),
         ((None, "soma", "fire", 1, 1.0, 1.0, "s", "assumed"), "sum over owners 1.0 pJ"),

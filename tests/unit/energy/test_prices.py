@@ -62,7 +62,7 @@ OF_A_CHIP = {
 
 def test_each_action_takes_the_number_at_its_place():
     """Every place holds another number, so that no two can be swapped unseen."""
-    changes, wanted = {"dram": make_dram()}, {}
+    changes, expected = {"dram": make_dram()}, {}
     parts = {name: place for name, place in PLACES.items() if place.startswith("static.")}
     for i, (name, place) in enumerate(PLACES.items(), start=1):
         unit = "mW" if name.startswith("static.") else "pJ"
@@ -71,12 +71,12 @@ def test_each_action_takes_the_number_at_its_place():
             changes.setdefault("static", {})[place.partition(".")[2]] = record
         else:
             changes[place.replace(".", "__")] = record
-        wanted[name] = OF_A_CHIP.get(name, 1) * i / 1000 if unit == "mW" else float(i)
+        expected[name] = OF_A_CHIP.get(name, 1) * i / 1000 if unit == "mW" else float(i)
     of_parts = changes.pop("static")
     whole = chip_prices(make_chip(**changes))
     del changes["chip__static_power"]
     prices = chip_prices(make_chip(chip__static_power=None, static=of_parts, **changes)) | whole
-    assert {name: price.pj_per_count for name, price in prices.items()} == pytest.approx(wanted)
+    assert {name: price.pj_per_count for name, price in prices.items()} == pytest.approx(expected)
     assert {name: price.path for name, price in prices.items()} == PLACES
     assert {name: action.place for name, action in ACTIONS.items()} == PLACES
 

@@ -46,10 +46,10 @@ def test_each_accumulate_reads_and_writes_a_word():
     assert energy == pytest.approx(30 * (0.7 + 0.9), rel=1e-9)
 
 
-@pytest.mark.parametrize(("banks", "wanted"), [(None, 3), (4, 3), (8, 3), (3, 5), (2, 5), (1, 10)])
-def test_slots_of_ten_neurons_by_hand(banks, wanted):
+@pytest.mark.parametrize(("banks", "expected"), [(None, 3), (4, 3), (8, 3), (3, 5), (2, 5), (1, 10)])
+def test_slots_of_ten_neurons_by_hand(banks, expected):
     """Turns of 4, 4 and 2 neurons: in three banks 2, 2 and 1 of a bank; in two 2, 2 and 1; in one 4, 4 and 2."""
-    assert slots(10, core__dendrite__accumulator_banks=banks) == wanted
+    assert slots(10, core__dendrite__accumulator_banks=banks) == expected
 
 
 def test_slices_of_a_weight_ask_for_the_same_accumulator():
@@ -78,8 +78,8 @@ def test_a_memory_without_a_price_is_refused():
     with pytest.raises(ConfigError) as refused:
         load_chip("loihi-like", ["core.dendrite.accumulators=sram"])
     for action in ("accumulator_read", "accumulator_write"):
-        wanted = f"core.dendrite.{action}: found no such key, expected one because core.dendrite.accumulators is sram"
-        assert wanted in str(refused.value)
+        expected = f"core.dendrite.{action}: missing, expected one because core.dendrite.accumulators is sram"
+        assert expected in str(refused.value)
 
 
 def test_the_shipped_asic_has_the_prices_of_its_memory():

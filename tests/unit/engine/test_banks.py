@@ -25,7 +25,7 @@ def words(columns: int, word: str, banks: int, **changes: object) -> tuple[int, 
 
 
 @pytest.mark.parametrize(
-    ("word", "banks", "wanted"),
+    ("word", "banks", "expected"),
     [
         ("64 bit", 1, (2, 0)),  # ten bytes: the second turn finds its word read, the third reads another
         ("8 bit", 1, (10, 7)),  # 4, 4 and 2 words from one bank
@@ -35,8 +35,8 @@ def words(columns: int, word: str, banks: int, **changes: object) -> tuple[int, 
         ("12 bit", 2, (5, 2)),  # bits up to 32, 64 and 80 are words up to 3, 6 and 7: 2, 2 and 1 slots
     ],
 )
-def test_slots_of_ten_weights_by_hand(word, banks, wanted):
-    assert words(10, word, banks) == wanted
+def test_slots_of_ten_weights_by_hand(word, banks, expected):
+    assert words(10, word, banks) == expected
 
 
 def test_slices_of_a_weight_are_read_as_they_are_needed():
@@ -74,9 +74,9 @@ def test_conflicts_of_accumulators_are_slots_beyond_one_a_turn():
 def test_registers_have_no_conflicts_and_a_memory_counts_them_per_packet():
     """Three spikes into ten outputs, three banks: 2 conflicts a packet."""
     trace = synthetic_trace("full", [3, 10], levels=1, tokens=1, ops=False, head=False)
-    for where, wanted in (("registers", 0), ("sram", 6)):
+    for where, expected in (("registers", 0), ("sram", 6)):
         chip = make_chip(core__dendrite__accumulators=where, core__dendrite__accumulator_banks=3)
-        assert replay(map_trace(trace, chip)).cores["accumulator_conflicts"].tolist() == [0, wanted]
+        assert replay(map_trace(trace, chip)).cores["accumulator_conflicts"].tolist() == [0, expected]
 
 
 def test_words_that_overlap_take_the_interval_between_them():

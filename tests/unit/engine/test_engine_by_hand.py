@@ -71,8 +71,8 @@ def test_one_spike_one_hop_one_synapse_in_picojoules():
     """81 + 20 encoder, 11 out, 3 + 1.7 network, 5 + 10 + 23.6 core (synop inside), 81 soma, 30 barrier, 2 mW static."""
     result = run(one_layer([1], 1, levels=1))
     static_pj = 2e-3 * (44_000 + 124_355)
-    wanted = 81 + 20 + 11 + 3 + 1.7 + 5 + 10 + 23.6 + 81 + 30 + static_pj
-    assert build_ledger(result, make_chip(**ROW_OF_TILES)).total_pj == pytest.approx(wanted, rel=1e-12)
+    expected = 81 + 20 + 11 + 3 + 1.7 + 5 + 10 + 23.6 + 81 + 30 + static_pj
+    assert build_ledger(result, make_chip(**ROW_OF_TILES)).total_pj == pytest.approx(expected, rel=1e-12)
 
 
 def test_two_spikes_that_meet_on_a_link():
@@ -166,6 +166,6 @@ def test_cores_of_one_tile_talk_without_a_link():
     assert result.packet_hops == 0
 
 
-@pytest.mark.parametrize(("tiles", "wanted"), [(1, 113_000), (32, 465_000), (64, 465_000), (2, 124_355)])
-def test_barrier_between_and_outside_its_points(tiles, wanted):
-    assert barrier_ps(make_chip().sync.barrier, tiles) == wanted
+@pytest.mark.parametrize(("tiles", "expected"), [(1, 113_000), (32, 465_000), (64, 465_000), (2, 124_355)])
+def test_barrier_between_and_outside_its_points(tiles, expected):
+    assert barrier_ps(make_chip().sync.barrier, tiles) == expected

@@ -159,8 +159,10 @@ def test_a_chip_whose_fifos_hold_no_two_packets_is_refused(model):
     """24-bit values over 8-bit links are three flits."""
     trace = synthetic_trace("poisson", [9, 7])
     chip = make_chip(noc__topology="torus", noc__flit_bits="8 bit", noc__buffer_flits=4, noc__model=model)
-    wanted = r"needs 6 flits in each FIFO, two of its largest packets \(values of 3, spikes of 1\), limit 4 \(2 over\)"
-    with pytest.raises(CapacityError, match=wanted):
+    expected = (
+        r"needs 6 flits in each FIFO, two of its largest packets \(values of 3, spikes of 1\), limit 4 \(2 over\)"
+    )
+    with pytest.raises(CapacityError, match=expected):
         replay(map_trace(trace, chip))
 
 

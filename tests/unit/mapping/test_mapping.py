@@ -57,21 +57,21 @@ def test_inputs_are_halved_until_a_row_fits():
 
 def test_weights_wider_than_the_memory_of_a_core_are_refused_with_demand_bound_and_gap():
     chip = make_chip(core__sram={"capacity": "4 B", "word": "64 bit"})
-    wanted = (
+    expected = (
         "toy: layer layers.0: one synapse needs 8 B of a core's SRAM, limit 4 B (4 B over);"
         " raise core.sram.capacity or make core.sram.word smaller"
     )
-    with pytest.raises(CapacityError, match=re.escape(wanted)):
+    with pytest.raises(CapacityError, match=re.escape(expected)):
         cut_layer(layer(2, 2), chip)
 
 
 def test_too_few_chips_are_refused_with_demand_bound_and_gap():
     chip = make_chip(chip__tiles_x=1, chip__tiles_y=1, chip__cores_per_tile=2, chip__max_chips=1)
-    wanted = (
+    expected = (
         "toy: the trace needs 5 cores, limit 2 on 1 chip(s) (3 cores over);"
         " raise chip.max_chips to 3, core.sram.capacity or core.limits"
     )
-    with pytest.raises(CapacityError, match=re.escape(wanted)):
+    with pytest.raises(CapacityError, match=re.escape(expected)):
         map_trace(synthetic_trace("silent", [4, 4, 4]), chip)
 
 
@@ -199,7 +199,7 @@ def test_inactive_rows_in_an_active_burst_are_paid():
 
 
 def test_a_chip_without_dram_streams_nothing():
-    with pytest.raises(ValueError, match=r"dram: found no such key, expected one because mapping.weights is streamed"):
+    with pytest.raises(ValueError, match=r"dram: missing, expected one because mapping.weights is streamed"):
         make_chip(mapping={"weights": "streamed"})
 
 

@@ -244,18 +244,18 @@ def test_each_spike_of_a_query_pays_its_own_bursts_or_words(place, counted):
 @pytest.mark.parametrize(
     ("mapping", "more", "line"),
     [
-        ("dram", {}, "dram: found no such key, expected one because mapping.kv_cache is dram"),
+        ("dram", {}, "dram: missing, expected one because mapping.kv_cache is dram"),
         (
             "dram",
             {"dram": make_dram() | {"write": None}},
-            "dram.write: found no such key, expected one because mapping.kv_cache is dram",
+            "dram.write: missing, expected one because mapping.kv_cache is dram",
         ),
         (
             "sram",
             {"core__sram__read": None},
-            "core.sram.read: found no such key, expected one because mapping.kv_cache is sram",
+            "core.sram.read: missing, expected one because mapping.kv_cache is sram",
         ),
-        ("auto", {}, "memory.capacity: found no such key, expected one because mapping.kv_cache is auto"),
+        ("auto", {}, "memory.capacity: missing, expected one because mapping.kv_cache is auto"),
     ],
 )
 def test_a_chip_without_the_memory_that_its_mapping_wants_is_refused(mapping, more, line):
@@ -271,12 +271,12 @@ def test_traffic_covers_the_bits_wanted_and_less_than_a_granule_per_access_more(
     limits = {"axons_in": 64, "neurons": neurons}
     more = {"core__sram": make_sram(word=f"{granule} bit"), "core__limits": limits, "chip__max_chips": 90}
     chip = dram_chip({"kv_cache": place}, f"{granule} bit", **more)
-    wanted = trace.op_by_id[CACHE].work(trace.contexts, 3)
+    expected = trace.op_by_id[CACHE].work(trace.contexts, 3)
     homes = len(map_trace(trace, chip).placement.of("blocks.0.attn_out"))
     found = counts_of(chip, trace, CACHE)
     for way in ("read", "write"):
         bits = found[f"{place}.{way}"] * (granule if place == "sram" else 1)
-        beyond = bits - int(wanted[f"memory.{way}"].sum())
+        beyond = bits - int(expected[f"memory.{way}"].sum())
         assert 0 <= beyond < trace.n_tokens * granule * (homes if place == "sram" else 1)
         assert bits % granule == 0
 

@@ -153,8 +153,8 @@ def test_homes_are_as_many_as_their_axons_out_ask_for():
     assert cores(trace, core__limits=limits)["layers.0.in"] == 1
     assert cores(trace, core__limits={**limits, "axons_out": 12})["layers.0.in"] == 4
     assert cores(trace, core__limits={**limits, "axons_out": 12}, noc__multicast=True)["layers.0.in"] == 2
-    wanted = "toy: layers.0.in: a neuron needs 3 axons out, one for each core that it drives, limit 2 (1 over)"
-    with pytest.raises(CapacityError, match=re.escape(wanted)):
+    expected = "toy: layers.0.in: a neuron needs 3 axons out, one for each core that it drives, limit 2 (1 over)"
+    with pytest.raises(CapacityError, match=re.escape(expected)):
         cores(trace, core__limits={**limits, "axons_out": 2})
 
 

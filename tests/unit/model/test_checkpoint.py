@@ -238,13 +238,13 @@ def test_a_large_model_is_read_tensor_by_tensor_to_the_same_logits(write_model, 
     folder, ids = write_model(), np.array([1, 5, 9, 5])
     small = read_checkpoint(folder)
     assert small.kept
-    wanted = forward(small, ids, FloatLinear(small))
+    right = forward(small, ids, FloatLinear(small))
     request.getfixturevalue("large")
     large = read_checkpoint(folder)
     assert not large.kept
     assert len(list(large.head_parts())) == 14
     assert large.weights["blocks.0.q"] is not large.weights["blocks.0.q"]
-    np.testing.assert_allclose(forward(large, ids, FloatLinear(large)), wanted, rtol=1e-6)
+    np.testing.assert_allclose(forward(large, ids, FloatLinear(large)), right, rtol=1e-6)
 
 
 def test_not_a_number_in_a_large_model_is_told_when_it_is_read(write_model, tiny_tensors_of, large):

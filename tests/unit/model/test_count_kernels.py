@@ -71,9 +71,9 @@ def test_largest_sizes_are_those_of_numpy_with_infinity_and_nan_on_top():
 def test_scaled_sums_round_once_per_factor():
     sums = np.random.default_rng(8).integers(-9999, 9999, (4, 7)).astype(np.float32)
     per_token, per_output = np.float32([0.1, 0.2, 0.3, 0.7]), np.linspace(0.01, 0.9, 7, dtype=np.float32)
-    wanted = (sums * per_token[:, None]) * per_output
+    right = (sums * per_token[:, None]) * per_output
     kernels.scale_sums(sums, per_token, per_output)
-    assert np.array_equal(sums, wanted)
+    assert np.array_equal(sums, right)
 
 
 @np.errstate(invalid="ignore")  # NaN as a whole number, without compilation

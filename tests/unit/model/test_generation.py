@@ -95,7 +95,10 @@ def test_a_context_that_is_too_short_is_refused(folder):
     with pytest.raises(ModelError, match="a prompt of 60 tokens"):  # not cut behind the user's back
         capture(folder, "abc " * 15, ENCODING, decode=Decode(1))
     trace, report = capture(folder, "abc " * 15, ENCODING, 20, decode=Decode(4))
-    assert (trace.n_tokens, report.warnings[0]) == (24, "1 of 1 passages were cut, 40 tokens left out")
+    assert (trace.n_tokens, report.warnings[0]) == (
+        24,
+        "the text is longer than --tokens or the context: 40 tokens of 1 of 1 passages are not used",
+    )
     # The tiny vocabulary has 6 tokens more than its tokenizer knows.
     n_unknown = sum(i >= 34 for i in trace.origin["generated_ids"])
     assert n_unknown > 0

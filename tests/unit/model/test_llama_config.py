@@ -317,7 +317,7 @@ def test_what_other_families_compute_is_refused_with_its_field(write_model, fiel
         read_config(write_fields(write_model, **field))
 
 
-NO_BOS = "config.json: no bos_token_id, assumed none: no token stands in front of a text (--bos ID or none)"
+NO_BOS = "config.json: no bos_token_id, assumed none: no token before a text (--bos ID or none)"
 
 
 @pytest.mark.parametrize(

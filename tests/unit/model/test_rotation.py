@@ -41,8 +41,8 @@ def passage(ids: np.ndarray) -> tuple[Passage, ...]:
 
 def assert_unchanged(folder: Path, ids: np.ndarray, tolerance: float) -> None:
     checkpoint = read_checkpoint(folder)
-    wanted = forward(checkpoint, ids, FloatLinear(checkpoint))
-    assert np.abs(wanted).max() > 1
+    expected = forward(checkpoint, ids, FloatLinear(checkpoint))
+    assert np.abs(expected).max() > 1
     for preset in (
         PLAIN.model_copy(update={"rotation": "hadamard", "seed": 3}),
         PLAIN.model_copy(update={"rotation": "random", "seed": 4}),
@@ -51,7 +51,7 @@ def assert_unchanged(folder: Path, ids: np.ndarray, tolerance: float) -> None:
         PLAIN.model_copy(update={"rotation": "online"}),
     ):
         ready, _, _ = prepared(checkpoint, preset, passage(ids))
-        assert np.abs(rotated_logits(ready, preset.rotation, ids) - wanted).max() < tolerance
+        assert np.abs(rotated_logits(ready, preset.rotation, ids) - expected).max() < tolerance
 
 
 def test_logits_of_a_random_model_with_grouped_heads_are_unchanged(write_model):

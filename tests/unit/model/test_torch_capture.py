@@ -85,12 +85,12 @@ def test_a_preset_counts_as_from_the_files(llama, sample, name, fields) -> None:
     trace = capture_torch(sample, torch.from_numpy(TOKENS)[None], preset, llama.LlamaConfig().to_hf())
     counts, clipped = recorded(MODEL, preset)
     assert set(counts) == {stream.stream_id for stream in trace.streams}
-    for stream_id, wanted in counts.items():
+    for stream_id, expected in counts.items():
         found = trace.spike_counts(stream_id)
         if name in ("bf16", "fp16"):  # 32767 levels: 1e-6 of torch's own rounding is a step here and there
-            assert np.abs(found.astype(int) - wanted).max() < 40
+            assert np.abs(found.astype(int) - expected).max() < 40
         else:
-            np.testing.assert_array_equal(found, wanted, err_msg=stream_id)
+            np.testing.assert_array_equal(found, expected, err_msg=stream_id)
     assert trace.origin["preset"]["name"] == name
     assert trace.origin["clipped"] == clipped
     assert any("clipped" in line for line in trace.origin["warnings"]) == bool(clipped)
@@ -108,8 +108,8 @@ def test_the_sample_model_counts_as_from_its_files(llama, sample, encoding) -> N
     trace = capture_torch(sample, torch.from_numpy(TOKENS)[None], encoding, llama.LlamaConfig().to_hf())
     counts, _ = recorded(MODEL, encoding)
     assert set(counts) == {stream.stream_id for stream in trace.streams}
-    for stream_id, wanted in counts.items():
-        np.testing.assert_array_equal(trace.spike_counts(stream_id), wanted, err_msg=stream_id)
+    for stream_id, expected in counts.items():
+        np.testing.assert_array_equal(trace.spike_counts(stream_id), expected, err_msg=stream_id)
     assert trace.positions.tolist() == list(range(len(TOKENS)))
     assert {op.kind for op in trace.ops} >= {"softmax", "silu", "rotary", "kv_cache", "head"}
 
@@ -148,8 +148,8 @@ def test_biases_of_a_qwen2_tree_are_added(llama, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(fields))
     save_file(model.state_dict(), tmp_path / "model.safetensors")
     trace = capture_torch(model, torch.from_numpy(TOKENS)[None], T15, fields)
-    for stream_id, wanted in recorded(tmp_path, T15)[0].items():
-        np.testing.assert_array_equal(trace.spike_counts(stream_id), wanted, err_msg=stream_id)
+    for stream_id, expected in recorded(tmp_path, T15)[0].items():
+        np.testing.assert_array_equal(trace.spike_counts(stream_id), expected, err_msg=stream_id)
     (dequantize,) = (op for op in trace.ops if op.op_id == "blocks.1.dequant_qkv")
     assert dequantize.work_per_token["vector.add"] == (128, 0)
 
@@ -192,9 +192,9 @@ def test_what_follows_a_layer_sees_its_spiking_outputs() -> None:
     decoded = spikes.counts * spikes.v_threshold[:, None]
     left, right = (quantize_weights(layer.weight.detach().numpy()) for layer in (model.left, model.right))
     hidden = np.maximum(decoded @ (left.rows * left.scale) + model.left.bias.detach().numpy(), 0)
-    wanted = encode((hidden * (decoded @ (right.rows * right.scale))).astype(np.float32), T15)
-    np.testing.assert_allclose(trace.spike_counts("out.in"), wanted.counts, atol=1)
-    assert (trace.spike_counts("out.in") == wanted.counts).mean() > 0.9
+    expected = encode((hidden * (decoded @ (right.rows * right.scale))).astype(np.float32), T15)
+    np.testing.assert_allclose(trace.spike_counts("out.in"), expected.counts, atol=1)
+    assert (trace.spike_counts("out.in") == expected.counts).mean() > 0.9
 
 
 def test_a_captured_module_can_be_placed() -> None:

@@ -182,7 +182,7 @@ def test_integer_counts_are_taken_directly() -> None:
     assert trace.encoding == Encoding("ternary", 7)  # as many timesteps as the largest count
     assert capture_torch(model, x).encoding == Encoding("ternary", 7)
     assert any(
-        "fc1.in: counts up to 7, so a timestep of the network is 7 of the chip" in w for w in trace.origin["warnings"]
+        "fc1.in: counts up to 7, so one timestep of the network is 7 of the chip" in w for w in trace.origin["warnings"]
     )
     np.testing.assert_array_equal(trace.counts("fc1.in"), trace.spike_counts("fc1.in"))  # the earlier name
 
@@ -376,11 +376,11 @@ def test_a_plain_network_on_binary_inputs_still_computes_with_real_numbers() -> 
     trace = capture_torch(model, x, T15)
     np.testing.assert_array_equal(trace.spike_counts("0.in"), x.numpy())
     assert trace.spike_counts("2.in").max() == 15
-    assert any(line.startswith("0: fed integers, taken as the spike counts") for line in trace.origin["warnings"])
+    assert any(line.startswith("0: is fed integers, which are used as") for line in trace.origin["warnings"])
     pixels = torch.randint(0, 256, (5, 16)).float()
     trace = capture_torch(model, pixels, T15)
     np.testing.assert_array_equal(trace.spike_counts("0.in"), encode(pixels.numpy(), T15).counts)
-    assert any("0: fed integers that are no counts of 15 levels" in line for line in trace.origin["warnings"])
+    assert any("0: is fed integers that are not counts of 15 levels" in line for line in trace.origin["warnings"])
 
 
 def test_a_spiking_trace_is_a_file_like_any_other(events, tmp_path) -> None:

@@ -34,8 +34,8 @@ def check_golden(folder: Path) -> None:
     logits = forward(checkpoint, golden["input_ids"], FloatLinear(checkpoint))
     assert logits.shape == golden["logits"].shape
     assert np.abs(logits - golden["logits"]).max() < 1e-3
-    wanted = golden["greedy_from_bos_ids"].tolist()
-    assert greedy(checkpoint, wanted[0], len(wanted) - 1) == wanted
+    expected = golden["greedy_from_bos_ids"].tolist()
+    assert greedy(checkpoint, expected[0], len(expected) - 1) == expected
 
 
 def test_stories260k_golden_of_transformers(stories):
@@ -95,10 +95,10 @@ def float64_logits(weights: dict[str, np.ndarray], ids: list[int], eps: float = 
 def test_float_forward_equals_plain_float64(write_model, tiny_tensors_of, tied):
     ids = [1, 5, 9, 30, 5, 5, 17, 2, 8, 39]
     checkpoint = read_checkpoint(write_model(tie_word_embeddings=tied))
-    wanted = float64_logits(tiny_tensors_of(tie_word_embeddings=tied), ids)
+    expected = float64_logits(tiny_tensors_of(tie_word_embeddings=tied), ids)
     logits = forward(checkpoint, np.array(ids), FloatLinear(checkpoint))
-    assert wanted.std() > 0.5  # the logits are worth comparing
-    assert np.abs(logits - wanted).max() < 1e-4
+    assert expected.std() > 0.5  # the logits are worth comparing
+    assert np.abs(logits - expected).max() < 1e-4
 
 
 def test_spiking_forward_nears_float_with_levels(write_model):

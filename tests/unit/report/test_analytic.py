@@ -18,9 +18,9 @@ def test_one_row_per_linear_layer_beside_what_the_chip_spent(run):
     assert table["chip_pj"].to_dict() == {k: v for k, v in run.ledger.by_owner().items() if k in table.index}
     assert (table["twin_bits"] == 2).all()  # ceil(log2(3 + 1))
     for layer, row in table.iterrows():
-        wanted = longest_window(row["spike_rate"], run.trace.layer_by_id[layer].n_out, YAN_22NM, LONGEST)
-        assert row["twin_longest_window"] == wanted
-        assert row["twin_side"] == "dense" or wanted >= row["timesteps"]
+        expected = longest_window(row["spike_rate"], run.trace.layer_by_id[layer].n_out, YAN_22NM, LONGEST)
+        assert row["twin_longest_window"] == expected
+        assert row["twin_side"] == "dense" or expected >= row["timesteps"]
 
 
 def test_sums_and_sides(run):

@@ -67,14 +67,15 @@ def test_the_five_largest_causes_come_with_their_reason(reports):
     causes = energy_causes(reports[0], reports[1])
     assert len(causes) == 5
     for cause in causes:
-        assert re.fullmatch(r"dendrite\.accumulate of \w+: [\d.]+ nJ more per token \(2\.00x the price\)", cause)
-    assert energy_causes(reports[1], reports[0])[0].endswith("less per token (0.500x the price)")
+        assert re.fullmatch(r"dendrite\.accumulate of \w+: \+[\d.]+ nJ per token \(2\.00x the price\)", cause)
+    assert energy_causes(reports[1], reports[0])[0].endswith(" nJ per token (0.500x the price)")
+    assert ": -" in energy_causes(reports[1], reports[0])[0]
 
 
 def test_time_is_told_by_stage_and_part(reports):
     """4 us over 4 tokens are 1 us per token, all of it in the vector unit at the head."""
     [cause] = time_causes(reports[0], reports[2])
-    assert cause.startswith("vector of head: 1.000 µs more per token")
+    assert cause.startswith("vector of head: +1.000 µs per token")
     table = time_difference(reports[0], reports[2])
     assert table["difference_ps"].sum() == 1_000_000
 
@@ -117,7 +118,7 @@ def test_an_older_report_without_its_chip(folders, tmp_path):
     older = tmp_path / "older"
     older.mkdir()
     (older / "result.json").write_text((folders[0] / "result.json").read_text())
-    with pytest.raises(OutputError, match="is no whole report"):
+    with pytest.raises(OutputError, match="not a complete report folder"):
         read_reports([folders[0], older])
 
 

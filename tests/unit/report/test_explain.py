@@ -60,7 +60,7 @@ def test_a_synaptic_operation_leads_to_its_line_its_paper_and_its_range(folder):
 
 def test_what_another_price_contains_says_so(folder):
     lines = list(explain_lines(explain_table(folder, "blocks.0.q", "dendrite.accumulate"), {}))
-    assert "x 0, part of another price" in lines[0]
+    assert "x 0, included in another price" in lines[0]
     assert "included in synapse.synop" in lines[2]
 
 
@@ -90,7 +90,7 @@ def test_static_power_is_in_watts(folder):
 
 
 def test_nothing_found_and_no_report_are_said(folder, tmp_path):
-    with pytest.raises(SpikewattError, match=r"no number of layer nix and action \*"):
+    with pytest.raises(SpikewattError, match="no ledger row matches layer 'nix'"):
         explain_table(folder, "nix")
-    with pytest.raises(OutputError, match="is no whole report"):
+    with pytest.raises(OutputError, match="not a complete report folder"):
         explain_table(tmp_path)

@@ -4,6 +4,7 @@ import pytest
 
 from simulator.report.format import (
     format_bytes,
+    format_change,
     format_count,
     format_energy,
     format_power,
@@ -78,3 +79,17 @@ def test_ratio(ratio, text):
 )
 def test_bytes(n, text):
     assert format_bytes(n) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (1, 0.604, "price 39.6 % lower"),
+        (4, 5, "price 25 % higher"),
+        (1, 2, "2.00x the price"),
+        (2, 1, "0.500x the price"),
+        (0, 1, "n/a the price"),
+    ],
+)
+def test_change(before, after, text):
+    assert format_change("price", before, after) == text

@@ -148,7 +148,7 @@ def test_headline_numbers(page, run):
 
 def test_comparison_names_op_count_and_twin(page, evil_page):
     finding = next(text for text in page.texts("p", **{"class": "finding"}) if " the energy of the fp32" in text)
-    assert "of the fp32 op count" in finding
+    assert "of the fp32 operation count" in finding
     nodes = "(45 nm; the chip is 14 nm)"  # a ratio across nodes names both
     assert finding.endswith(
         f"2.50x that of the dense twin dense-int8-45nm {nodes}."
@@ -182,7 +182,7 @@ def test_assumptions_show_price_source_grade_and_share(page, run):
     *_, local = [text for text in rows if text.startswith("noc.local ")]
     assert "1.700 pJ/flit from 1.000 pJ to 2.000 pJ" in local
     (inside,) = [text for text in rows if text.startswith("synapse.synop ")]
-    assert "part of another" in inside
+    assert "included in another price" in inside
 
 
 def test_checks_warnings_and_manifest(page, run):
@@ -248,10 +248,10 @@ def test_write_number(value, text):
 
 
 def test_prompt_and_generated_tokens_stand_apart_when_there_are_both(html):
-    assert "Prompt and generated tokens apart" not in html
+    assert "Prompt and generated tokens" not in html
     mixed = simulate(make_chip(), replace(make_trace(n_blocks=1), phases=np.array([0, 0, 0, 1], np.uint8)))
     text = render_html(mixed, {})
-    assert "Prompt and generated tokens apart: first token after" in text
+    assert "Prompt and generated tokens: first token after" in text
     assert all(format_energy(pj) in text for pj in phase_table(mixed)["energy_per_token_pj"])
 
 

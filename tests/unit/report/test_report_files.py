@@ -80,8 +80,8 @@ def test_a_failure_leaves_the_earlier_report_alone(run, tmp_path, error):
     def fail(run, folder):
         raise error
 
-    wanted = OutputError if isinstance(error, OSError) else type(error)
-    with pytest.raises(wanted):
+    expected = OutputError if isinstance(error, OSError) else type(error)
+    with pytest.raises(expected):
         write_report(run, out, writers=[fail])
     assert contents(out) == before
     assert [path.name for path in tmp_path.iterdir()] == ["toy"]

@@ -40,7 +40,7 @@ def test_the_raster_misses_no_spike_of_its_neurons(run):
 
 def test_the_finding_of_the_raster(run):
     frame = raster_frame(run)
-    assert f"of the {4 * NEURONS * 4 * 3} places shown hold a spike" in raster_finding(frame)
+    assert f"of the {4 * NEURONS * 4 * 3} neuron-timesteps shown contain a spike" in raster_finding(frame)
     empty = frame.head(0)
     empty.attrs.update(frame.attrs)
     assert raster_finding(empty).startswith("None of the")
@@ -65,7 +65,7 @@ def test_intensity_and_rate_by_hand(run):
     seconds = sum(int(times[f"blocks.{b}.attn_out"]) for b in (0, 1)) * 1e-12
     assert row["synops_per_s"] == pytest.approx(16 * spikes / seconds)
     assert row["roof_per_s"] == pytest.approx(4 / 3e-9)  # one core per block holds o
-    assert "comes nearest" in roofline_finding(frame)
+    assert "is closest to the limit of its cores" in roofline_finding(frame)
 
 
 def test_a_chip_without_times_has_no_roof(run):
@@ -102,7 +102,7 @@ def test_the_break_even_is_where_chip_and_twin_cost_the_same(run):
     chip = frame[frame["model"] == "chip"]
     at = np.interp(frame.attrs["break_even"], chip["spikes_per_activation"], chip["energy_pj"])
     assert at == pytest.approx(run.dense.energy_per_token_pj)
-    assert "above it" in break_even_finding(frame)
+    assert "above that" in break_even_finding(frame)
     assert "an estimate: --breakeven" in break_even_finding(frame)
 
 
@@ -120,14 +120,14 @@ def test_a_twin_below_the_fixed_part_is_never_reached(run):
     cheap = replace(run, dense=DenseTwin("cheap", 1.0, 1, run.n_tokens, 0.5, None, 45))
     frame = break_even_frame(cheap)
     assert np.isnan(frame.attrs["break_even"])
-    assert break_even_finding(frame).startswith("No spike rate breaks even")
+    assert break_even_finding(frame).startswith("Fewer spikes cannot beat the dense twin")
     draw_break_even(frame)
 
 
 def test_no_twin(run):
     frame = break_even_frame(replace(run, dense=None))
     assert set(frame["model"]) == {"chip", "45 nm op count"}
-    assert break_even_finding(frame).endswith("this run has no dense twin.")
+    assert break_even_finding(frame).endswith("this run has no dense twin to compare with.")
 
 
 def test_a_silent_trace_can_be_drawn():

@@ -49,16 +49,16 @@ def test_totals_and_the_fullest_memory(moved):
     assert found["by_kind"]["kv_cache"] == {"stores": {"sram": 128}, "bytes": 128, "bytes_per_token": 32.0}
     assert found["memory"] == {"fullest_core_bytes": 192, "capacity_bytes": 256, "share": 0.75}
     assert storage_line(moved).startswith(
-        "storage: KV cache 128 B (32 B per token) in SRAM; head 384 B in DRAM; fullest vector memory: core "
+        "storage: KV cache 128 B (32 B per token) in SRAM; head 384 B in DRAM; largest vector memory: core "
     )
     assert storage_line(moved).endswith("192 B of 256 B (75.0%)")
 
 
 def test_a_memory_without_a_bound_is_warned_of_and_one_with_a_bound_is_not(moved):
     free = simulate(make_chip(), make_trace(n_blocks=1), mapping="chip")
-    (line,) = [warning for warning in free.warnings if warning.startswith("memory: ")]
-    assert "gives no memory.capacity; 432 bytes on core" in line
-    assert not [warning for warning in moved.warnings if warning.startswith("memory: ")]
+    (line,) = [warning for warning in free.warnings if warning.startswith("memory.capacity ")]
+    assert "memory.capacity is not set: 432 bytes on core" in line
+    assert not [warning for warning in moved.warnings if warning.startswith("memory.capacity ")]
 
 
 def test_the_bridge_counts_a_cache_and_a_table_elsewhere_as_storage_and_streamed_weights_as_links(moved):

@@ -70,15 +70,15 @@ def test_layer_table_columns_do_not_depend_on_the_chip(run):
 def test_uncosted_work_keeps_its_counts_in_the_layer_table():
     run = make_run(chip=make_chip(noc__chip_link=None, chip__max_chips=1), allow_uncosted=True)
     table = layer_table(run)
-    wanted = sum(row.count for row in run.result.action_counts if row.action == "chip_hop")
-    assert table["n_noc.chip_hop"].sum() == wanted > 0
+    expected = sum(row.count for row in run.result.action_counts if row.action == "chip_hop")
+    assert table["n_noc.chip_hop"].sum() == expected > 0
     assert table["uncosted_pj"].sum() == 0.0
 
 
 def test_energy_of_an_unknown_layer_is_a_fault_of_the_program():
     one, two = make_run(), make_run(make_trace(n_blocks=1))
     mixed = replace(one, mapped=two.mapped)
-    with pytest.raises(ConservationError, match=r"'blocks\.1\.[a-z_]+', which is no layer, op or stage of trace"):
+    with pytest.raises(ConservationError, match=r"'blocks\.1\.[a-z_]+', which is not a layer, op or stage of trace"):
         layer_table(mixed)
 
 

@@ -31,8 +31,8 @@ def test_shares_by_hand(run):
 
 def test_the_finding_names_the_bottleneck_and_the_conflicts(run):
     words = unit_finding(run)
-    assert words.startswith("dendrite works most, ")
-    assert "; axon_in is held up most, " in words
+    assert words.startswith("The dendrite unit is busiest (")
+    assert "; axon_in is blocked most (" in words
     assert words.endswith(". No bank conflicts.")
     cores = run.result.cores.assign(word_conflicts=3, accumulator_conflicts=0)
     some = replace(run, result=replace(run.result, cores=cores))

@@ -8,7 +8,7 @@ from simulator.mapping.place import map_trace
 from simulator.simulation.assumptions import assumptions, unpublished
 from simulator.trace.synthetic import synthetic_trace
 
-LEAKAGE = "static power of {} per chip is assumed, no published figure"
+LEAKAGE = "static power of {} per chip is assumed: no source publishes it"
 AREA = "the chip file has no area: none of its sources gives one"
 
 
@@ -45,4 +45,4 @@ def test_stages_that_straddle_chips_for_want_of_chips_are_said(max_chips, said):
     found = assumptions(map_trace(synthetic_trace("silent", [4, 4, 8, 8]), chip))
     lines = [line for line in found if "raise chip.max_chips" in line]
     assert len(lines) == said
-    assert all(line.startswith("layers.1.in and perhaps other stages lie on two chips") for line in lines)
+    assert all(line.startswith("layers.1.in and perhaps other stages are spread over two chips") for line in lines)

@@ -50,7 +50,7 @@ def test_presets_and_their_values_are_axes(capturing):
 @pytest.mark.parametrize(
     ("axes", "line"),
     [
-        ({"preset": ["sdlm"]}, r"preset: found unknown preset 'sdlm'.*did you mean 'sdllm'"),
+        ({"preset": ["sdlm"]}, r"preset: unknown preset 'sdlm'.*did you mean 'sdllm'"),
         ({"encoding.timesteps": [3, 0]}, "timesteps: found 0, expected a whole number of at least 1"),
         ({"encoding.cod": ["ternary"]}, r"cod: found an unknown key.*did you mean 'code'"),
     ],

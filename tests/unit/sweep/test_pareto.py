@@ -48,5 +48,5 @@ def dominates(a, b):
 
 @given(arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=st.integers(0, 4)))
 def test_the_front_is_what_no_point_dominates(costs):
-    wanted = [not any(dominates(other, point) for other in costs) for point in costs]
-    assert pareto_mask(costs).tolist() == wanted
+    expected = [not any(dominates(other, point) for other in costs) for point in costs]
+    assert pareto_mask(costs).tolist() == expected

@@ -237,12 +237,12 @@ def test_kill_9_loses_nothing_that_was_done(sweep):
 
 
 WRONG_OBJECTIVES = [
-    ("energy.per_tokn_pj", "found unknown result key 'energy.per_tokn_pj', expected one such as energy.per_token_pj "
+    ("energy.per_tokn_pj", "unknown result key 'energy.per_tokn_pj', expected one such as energy.per_token_pj "
      "(did you mean 'energy.per_token_pj'?)"),
-    ("chip.name", "found 'chip.name', which is no number, expected one such as energy.per_token_pj"),
+    ("chip.name", "found 'chip.name', which is not a number, expected one such as energy.per_token_pj"),
     ("latency.by_part", "found 'latency.by_part', which holds several numbers, expected one such as "
      "latency.by_part.compute_ps"),
-    ("elapsed.simulate_s", "found unknown result key 'elapsed.simulate_s', expected one such as energy.per_token_pj"),
+    ("elapsed.simulate_s", "unknown result key 'elapsed.simulate_s', expected one such as energy.per_token_pj"),
 ]  # fmt: skip
 
 
@@ -320,7 +320,7 @@ def test_a_point_that_breaks_a_bound_is_not_on_the_front(sweep, objectives):
 
 
 def test_a_bound_on_nothing_is_told_before_any_point_runs(sweep, simulations):
-    with pytest.raises(ConfigError, match=r"constraints: found unknown result key 'latency\.per_tken'"):
+    with pytest.raises(ConfigError, match=r"constraints: unknown result key 'latency\.per_tken'"):
         run_sweep(sweep({LANES: [1, 2]}, constraints=["latency.per_tken < 1 ms"]), "out")
     assert not simulations
 

@@ -134,12 +134,12 @@ def test_a_bound_on_an_axis_of_its_own_stays_beside_its_price(sweep):
 
 @pytest.mark.parametrize("wrong", ["2", "-1 pJ", "1 ns", "nan pJ"])
 def test_a_wrong_price_is_told_in_the_same_words_wherever_it_stands(sweep, wrong):
-    told = []
+    stated = []
     for prices in (["1 pJ", wrong], [wrong, "1 pJ"]):
         with pytest.raises(ConfigError) as error:
             points(sweep({HOP: prices}))
-        told.append(error.value.problems)
-    assert told[0] == told[1]
+        stated.append(error.value.problems)
+    assert stated[0] == stated[1]
 
 
 def test_values_that_python_calls_equal_are_not_taken_for_one_another(sweep):

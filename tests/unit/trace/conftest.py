@@ -59,7 +59,7 @@ class Breaker:
         self.write(path, members | {"manifest.json": json.dumps(manifest).encode()})
 
     def member(self, path: Path, name: str, data: bytes, *, rehash: bool = True) -> None:
-        """Exchange the bytes of one array; with ``rehash`` the manifest vouches for the new ones."""
+        """Exchange the bytes of one array; with ``rehash`` the manifest has the hashes of the new ones."""
         self.write(path, self.members(path) | {name: data})
         if rehash:
             sha256 = hashlib.sha256(data).hexdigest()

@@ -236,7 +236,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("fault", FORGED)
-def test_member_that_is_vouched_for_but_wrong(trace_file, breaker, fault):
+def test_member_with_a_right_hash_but_wrong(trace_file, breaker, fault):
     make, message = FORGED[fault]
     breaker.member(trace_file, COUNTS, make(breaker.npy))
     assert message in refusal(trace_file)

@@ -31,8 +31,8 @@ def test_reading_example_finds_our_firing_rates(tmp_path, monkeypatch, capsys, c
     exec(example("Reading with numpy alone"), namespace)
     namespace["trace"].close()
     found = dict(line.split() for line in capsys.readouterr().out.splitlines())
-    wanted = trace_stats(trace).set_index("stream")["firing_rate"]
-    assert {stream: float(rate) for stream, rate in found.items()} == pytest.approx(wanted.to_dict())
+    expected = trace_stats(trace).set_index("stream")["firing_rate"]
+    assert {stream: float(rate) for stream, rate in found.items()} == pytest.approx(expected.to_dict())
 
 
 def test_reading_example_is_a_dozen_lines():

@@ -1,4 +1,4 @@
-"""Trace.check: a program that does not hold together is refused, one line, with what was wanted."""
+"""Trace.check: a program that does not hold together is refused, one line, with what was expected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traces on file: round trip, equal bytes, lazy reading, and saving that leaves nothing half-written."""
+"""Traces on file: round trip, equal bytes, lazy reading, and saving that leaves no partial file."""
 
 from __future__ import annotations
 
