@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import TraceError
+from simulator.text_files import LFS_POINTER
 from simulator.trace.trace_manifest import Manifest, Member
 
 MANIFEST = "manifest.json"
@@ -53,8 +54,10 @@ def _not_an_archive(file: Path) -> str:
     if not file.is_file():
         return "not a file"
     with file.open("rb") as opened:
-        begins_as_zip = opened.read(2) == b"PK"
-    return "truncated or damaged zip file" if begins_as_zip else "not a zip file"
+        begin = opened.read(len(LFS_POINTER))
+    if begin == LFS_POINTER:
+        return "a Git LFS pointer (run: git lfs pull)"
+    return "truncated or damaged zip file" if begin.startswith(b"PK") else "not a zip file"
 
 
 def read_manifest(archive: zipfile.ZipFile, path: Path) -> bytes:
