@@ -1,9 +1,10 @@
 """How pages, help and messages are written: short sentences, and none of the words that readers stumble over."""
 
+import ast
 from pathlib import Path
 
 import pytest
-from prose import HELPS, clauses, error_texts, faults, help_texts, markdown_sentences, messages
+from prose import HELPS, clauses, docstrings, error_texts, faults, help_texts, markdown_sentences, messages
 
 from simulator.config import load_chip
 from simulator.config.chip_inheritance import shipped_chips
@@ -44,6 +45,15 @@ def test_messages():
     """Errors, warnings, captions and findings: all text of the program that is no docstring, no formula and no list."""
     texts = [text for _, text in messages(ROOT / "simulator") if is_prose(text)]
     assert faults("messages", [clause for text in texts for clause in clauses(text)]) == []
+
+
+def test_docstrings():
+    """Those of modules like pages; those of classes and functions, which list columns and shapes, for their words."""
+    for place, text in docstrings(ROOT / "simulator", ast.Module):
+        assert [fault for fault in faults(place, markdown_sentences(text)) if "words a sentence" not in fault] == []
+    rest = [text for _, text in docstrings(ROOT / "simulator", ast.ClassDef, ast.FunctionDef)]
+    sentences = [sentence for text in rest for sentence in markdown_sentences(text)]
+    assert [fault for fault in faults("docstrings", sentences) if "expected at most 40" not in fault] == []
 
 
 def is_prose(text):

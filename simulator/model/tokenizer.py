@@ -70,7 +70,7 @@ class Tokenizer:
     Attributes
     ----------
     sha256
-        Hash of ``tokenizer.json`` without a byte order mark, or as it is made of the metadata of a GGUF file.
+        Hash of ``tokenizer.json`` without a byte order mark, or of the tokenizer made from the metadata of a GGUF file.
     """
 
     def __init__(self, model: Path | str, config: LlamaConfig) -> None:

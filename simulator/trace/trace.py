@@ -110,7 +110,7 @@ class Trace:
 
     @cached_property
     def local_streams(self) -> frozenset[str]:
-        """Ids of the streams that trigger work of ops at home and drive no layer."""
+        """Ids of the streams that trigger work of ops at the home cores and drive no layer."""
         return frozenset(op.stream for op in self.ops if op.stream is not None)
 
     @property

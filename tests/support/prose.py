@@ -21,7 +21,7 @@ AVOIDED = {
     r"taken to fit": "assumed to fit",
     r"vouch(es)?": "apply",
     r"no record is kept": "is not recorded",
-    r"is none": "does not exist",
+    r"(?<!there )is none": "does not exist",
 }
 ERRORS = {"SpikewattError", "TraceError", "ModelError", "CapacityError", "OutputError", "UncostedError"}
 # A line about a fault says what was expected or what helps, or it passes on the reason that the system or a file gives.
@@ -41,7 +41,7 @@ def markdown_sentences(text: str) -> list[str]:
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
     lines = []
     for line in text.splitlines():
-        if re.match(r"\s*(\||#|    |:::|\.\. )", line):
+        if re.match(r"\s*(\||#|    |:::|\.\. |=+ )", line) or re.fullmatch(r"\s*[a-z_]+(, [a-z_]+)*", line):
             lines.append("")
         elif re.match(r"\s*([-*+]|\d+\.)\s", line):
             lines += ["", re.sub(r"^\s*([-*+]|\d+\.)\s+", "", line)]
@@ -52,7 +52,7 @@ def markdown_sentences(text: str) -> list[str]:
 
 def n_words(sentence: str) -> int:
     """Words and numbers of a sentence; a piece of code is one word."""
-    return len(WORD.findall(re.sub(r"`[^`]*`", "code", sentence)))
+    return len(WORD.findall(re.sub(r"``[^`]*``|`[^`]*`", "code", sentence)))
 
 
 def messages(folder: Path) -> Iterator[tuple[str, str]]:
@@ -70,6 +70,14 @@ def messages(folder: Path) -> Iterator[tuple[str, str]]:
             text = _text(node)
             if text and n_words(text) > 5:
                 yield f"{path.relative_to(folder.parent)}:{node.lineno}", text  # type: ignore[attr-defined]
+
+
+def docstrings(folder: Path, *kinds: type[ast.AST]) -> Iterator[tuple[str, str]]:
+    """(place, text) of the docstrings of modules, classes or functions."""
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, kinds) and (text := ast.get_docstring(node)):  # type: ignore[arg-type]
+                yield f"{path.relative_to(folder.parent)}:{getattr(node, 'name', '')}", text
 
 
 def help_texts() -> Iterator[tuple[str, str]]:
@@ -123,6 +131,6 @@ def faults(place: str, sentences: list[str]) -> list[str]:
         found += [
             f"{place}: '{hit.group()}', expected '{better}': {sentence}"
             for word, better in AVOIDED.items()
-            if (hit := re.search(rf"\b({word})\b", re.sub(r"`[^`]*`", "", sentence), re.IGNORECASE))
+            if (hit := re.search(rf"\b({word})\b", re.sub(r"``[^`]*``|`[^`]*`", "", sentence), re.IGNORECASE))
         ]
     return found

@@ -65,7 +65,7 @@ def busy_cycles(o: int, size: float, closed: ClosedWorkspace) -> float:
 
 @step
 def spared(o: int, closed: ClosedWorkspace) -> float:
-    """Cycles in which an output of an R router is free although a packet of the next input is on its way to it."""
+    """Cycles in which an output of an R router is free although a packet of the next input is coming to it."""
     if closed.family != FAMILY_R:
         return 0.0
     packets = 0

@@ -1,4 +1,4 @@
-"""Multicast trees: the XY ways from one router to many, each tree as a few rows of one table.
+"""Multicast trees: the XY paths from one router to many, each tree as a few rows of one table.
 
 A tree holds the routers it touches and no more, so a table is as large as its trees, whatever the size of the mesh.
 From the root a trunk runs along x; from it, in each column with members, arms run along y.

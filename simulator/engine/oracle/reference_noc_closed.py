@@ -1,8 +1,8 @@
 """The network in closed form, in plain Python: models ``estimate`` and ``ideal`` (DESIGN rule 7).
 
-Both give every packet its time alone in the network: the head takes 2 cycles to the first router, then at every router
-the cycles of a hop of the router's family and what the link takes beyond that; the tail follows as many intervals later
-as there are flits after the first, or when it is there, and takes three cycles and what the link takes.
+Both give every packet its time alone in the network. The head takes 2 cycles to the first router. At every router it
+takes the cycles of a hop of the router's family and the extra cycles of the link. The tail follows one interval later
+for each flit after the first, or when it is there, and takes three cycles and those of the link.
 
 In both the last delivery is bounded by the busiest port too, which cannot begin before its first flit can be there, and
 sends one flit after another.
@@ -14,24 +14,24 @@ All loads are averages over the cycles in which packets join, so it describes st
 the cycles a packet keeps a port busy, rho_i the share of time that input i keeps it busy, rho the sum of these:
 
 - an output: S (rho^2 - sum rho_i^2) / (2 rho (1 - rho)), for packets of one input come one after another already. In an
-  R router an input is busy s + 2 cycles with a packet, an output s + 1, and s + 2 where the next packet comes from the
-  same input: the 1 - rho of its terms has S = s + 1 + sum f_i^2 in it, f_i the share of input i in the packets, while
-  packets wait for one another by the s + 2 of their inputs;
-- an output slower than the one before it (a link between chips): packets of one input wait for one another too,
-  lambda_i (S (S - 1) - T (T - 1)) / (2 (1 - rho)) with lambda_i packets a cycle, T the busy cycles of the one before;
+  R router an input is busy s + 2 cycles with a packet. An output is busy s + 1, or s + 2 where the next packet comes
+  from the same input. So the 1 - rho of its terms has S = s + 1 + sum f_i^2, with f_i the share of input i in the
+  packets. Packets wait for one another by the s + 2 of their inputs;
+- an output slower than the one before it (a link between chips): packets of one input wait for one another too. This
+  adds lambda_i (S (S - 1) - T (T - 1)) / (2 (1 - rho)), with lambda_i packets a cycle and T the busy cycles before;
 - the queue of a source and the FIFO behind it: rho (S - 1) / (2 (1 - rho)), packets joining at most one in a cycle;
 - a FIFO: a packet waits while the head is a packet for another output and waits for that. Outputs serve their inputs in
-  turn, so a head waits for one packet at most of each other input: h_i = (1 + u_i) / 2 sum u_j S_j over the other
-  inputs j, with u = lambda (S + h) the share of time in which a head asks for the output; eight sweeps from h = 0 find
-  it. A single packet meets half of a service on average, one behind a queue a whole one, hence (1 + u_i) / 2. A wait of
-  h is mostly none or a whole service, so its mean square is h max(S, h): a FIFO adds sum lambda h (S + max(S, h)) over
-  the other outputs, over 1 - sum lambda (S + h) over all.
+  turn, so a head waits for one packet at most of each other input. The wait is h_i = (1 + u_i) / 2 sum u_j S_j over the
+  other inputs j. Here u = lambda (S + h) is the share of time in which a head asks for the output; eight sweeps from
+  h = 0 find it. A single packet meets half of a service on average, one behind a queue a whole one, hence
+  (1 + u_i) / 2. A wait of h is mostly none or a whole service, so its mean square is h max(S, h). A FIFO adds
+  sum lambda h (S + max(S, h)) over the other outputs, divided by 1 - sum lambda (S + h) over all.
 
 Above a load of 0.95 all terms stay as they are there. A run with a port above 0.9 is refused
 (`simulator.engine.engine`), output rho or input sum lambda (S + h): queues grow all the time there, which no mean of
 steady traffic describes.
 
-Times are kept in ticks of 1/1024 cycle; sums run in the order of the packets, then along each way.
+Times are kept in ticks of 1/1024 cycle; sums run in the order of the packets, then along each path.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class ReferenceClosed:
         return delivered
 
     def load(self, router: int, input_: int, dst: Routers, at: int, size: int) -> None:
-        """Add a packet, which without waiting is at ``router`` in cycle ``at``, to the load of all ports on its way."""
+        """Add a packet, which without waiting is at ``router`` in cycle ``at``, to the load of all its ports."""
         for output, routers in self.topology.ways(router, dst).items():
             pair, port = (router, output, input_), (router, output)
             self.flits[port] += size
@@ -125,7 +125,7 @@ class ReferenceClosed:
     def arrivals(
         self, router: int, input_: int, dst: Routers, so_far: tuple[int, float, int], size: int
     ) -> list[tuple[int, int]]:
-        """(router, tick of delivery) at every end of the ways from here on.
+        """(router, tick of delivery) at every end of the paths from here on.
 
         ``so_far`` are the cycle in which the head is here without waiting, the waiting, and the cycle of the tail.
         """
