@@ -94,7 +94,8 @@ def windows(
         return tokenize(tokenizer, text, config.max_position_embeddings, max_tokens)
     if protocol.window > config.max_position_embeddings:
         raise ModelError(
-            f"a window of {protocol.window} tokens, the context of the model holds {config.max_position_embeddings}"
+            f"window {protocol.window}, expected at most the context of the model, {config.max_position_embeddings}"
+            " tokens"
         )
     found = tuple(
         _joined(protocol, tokenizer, text, max_tokens)
@@ -102,7 +103,7 @@ def windows(
         else _in_passages(protocol, tokenizer, text, max_tokens)
     )
     if not found:
-        raise ModelError(f"the text is too short: protocol {protocol.name} predicts no token of it")
+        raise ModelError(f"the text is too short for protocol {protocol.name}, expected at least one token to predict")
     return found
 
 

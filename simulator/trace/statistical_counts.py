@@ -197,7 +197,7 @@ class StatisticalCounts:
         for stream in self.streams:
             if (kind := stream_kind(stream.stream_id)) not in self.statistics:
                 known = ", ".join(self.statistics)
-                raise TraceError(f"stream {stream.stream_id}: the captured trace has no {kind!r}, it has {known}")
+                raise TraceError(f"stream {stream.stream_id}: found no statistics of {kind!r}, expected one of {known}")
 
     def __call__(self, stream_id: str) -> NDArray[np.integer]:
         """Counts [tokens, n] of a stream, the same at every call."""

@@ -128,7 +128,7 @@ class TreeTable:
         if self._n_nodes > NODES_MAX:
             raise SpikewattError(
                 f"multicast: the trees of a stage have {self._n_nodes} nodes, expected at most {NODES_MAX};"
-                " put the home of the stage on fewer cores or take a chip with unicast"
+                " give the stage fewer home cores or take a chip with unicast"
             )
         return root
 

@@ -118,7 +118,8 @@ FIGURE = FigureKind(
     title="Mapping",
     picture="Map of the mesh with the stage of the program on every core",
     reading=(
-        "One square group per tile, one cell per core, in the colour of the kind of its stage: its home and the layers"
+        "One square group per tile, one cell per core, in the colour of the kind of its stage: its home cores and"
+        " the layers"
         " that it drives. A paler cell is less busy than the busiest core (square-root scale)."
     ),
     frame=stage_map_frame,
