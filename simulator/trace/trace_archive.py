@@ -76,9 +76,9 @@ def check_archive(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> N
     names = Counter(archive.namelist())
     for name, times in names.items():
         if name not in expected:
-            raise TraceError(f"{path}: {name}: not in the manifest")
+            raise TraceError(f"{path}: {name}: not in the manifest, expected only its members")
         if times > 1:
-            raise TraceError(f"{path}: {name}: stored twice")
+            raise TraceError(f"{path}: {name}: stored twice, expected once")
     for name, member in manifest.members.items():
         if name not in names:
             raise TraceError(f"{path}: {name}: missing from the archive")
@@ -113,7 +113,7 @@ def read_array(archive: zipfile.ZipFile, name: str, member: Member, path: Path) 
     _check_size(info, member, path)
     data = _read_bytes(archive, info, path)
     if hashlib.sha256(data).hexdigest() != member.sha256:
-        raise TraceError(f"{path}: {name}: altered since it was written: its sha256 is not that of the manifest")
+        raise TraceError(f"{path}: {name}: altered since it was written: expected the sha256 of the manifest")
     return _array_of(data, name, member, path)
 
 
