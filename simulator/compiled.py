@@ -138,20 +138,6 @@ def cache_directory() -> Path | None:
     return directory
 
 
-def note_compiled(kind: str) -> None:
-    """Note that the kernels of a kind of chip are in the cache."""
-    directory = cache_directory()
-    if directory is not None:
-        with suppress(OSError):
-            (directory / f"{kind}.compiled").touch(mode=0o600)
-
-
-def is_compiled(kind: str) -> bool:
-    """Whether the cache holds the kernels of a kind of chip (`note_compiled`)."""
-    directory = cache_directory()
-    return directory is not None and (directory / f"{kind}.compiled").exists()
-
-
 def kernel_sources() -> list[Path]:
     """Files that decide what is compiled, in a fixed order."""
     return [path for pattern in KERNEL_SOURCES for path in sorted(_PACKAGE.glob(pattern))]

@@ -71,7 +71,7 @@ def _copies(stage: Stage, mapped: Mapped) -> int:
 
 
 def _run_cycles(stage: Stage, mapped: Mapped) -> int:
-    """Cycles that a home takes to send the spikes of a timestep in which every neuron of it fires."""
+    """Cycles that a home core takes to send the spikes of a timestep in which every neuron of it fires."""
     chip = mapped.chip
     neurons = max((block.n_cols for block in mapped.placement.of(stage.stage_id)), default=0)
     copies = 1 if chip.noc.multicast else ceil_div(_copies(stage, mapped), max(stage.width, 1))

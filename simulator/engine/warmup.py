@@ -9,8 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from simulator.choices import NetworkModel, SyncKind
-from simulator.compiled import is_compiled, note_compiled
 from simulator.config.chip import ChipConfig
+from simulator.engine.kernels.compiled_kinds import is_compiled, note_compiled
 from simulator.engine.kernels.network_records import NO_NODES
 from simulator.engine.kernels.stage_records import (
     EVENT,

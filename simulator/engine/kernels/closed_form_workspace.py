@@ -112,4 +112,4 @@ def closed_workspace(
 
 def closed_bytes(n: int) -> int:
     """Bytes of a `closed_workspace` of ``n`` routers."""
-    return n * (8 * LINK.itemsize + 8 * (2 + 4 * 64 + 3 + 8 + 25))
+    return n * (8 * LINK.itemsize + 8 * (2 + 5 * 64 + 3 + 2 * 8 + 25))
