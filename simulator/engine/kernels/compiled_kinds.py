@@ -1,4 +1,4 @@
-"""Notes beside the compiled code: for which kinds of chips it is there."""
+"""Notes in the cache of kernels: for which kinds of chips it holds compiled code."""
 
 from __future__ import annotations
 
