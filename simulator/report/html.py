@@ -25,7 +25,7 @@ from simulator.report.run import Run
 from simulator.report.run_manifest import manifest_dict
 from simulator.report.static_table import static_line
 from simulator.report.storage_table import storage_line
-from simulator.report.tables import assumption_table, comparison_table, layer_table, phase_table, waits_finding
+from simulator.report.tables import assumption_table, comparison_table, owner_table, phase_table, waits_finding
 from simulator.report.unit_table import unit_finding, unit_table
 from simulator.report.verdict import bar, numbers, sentences
 from simulator.report.what_if import what_if_of_run
@@ -129,8 +129,8 @@ def _scopes(table: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _layers(run: Run) -> pd.DataFrame:
-    """`layer_table` per token with the bands of `Run.uncertainty`, without the columns that are zero everywhere."""
-    table = layer_table(run)
+    """`owner_table` per token with the bands of `Run.uncertainty`, without the columns that are zero everywhere."""
+    table = owner_table(run)
     energies = [c for c in table.columns if c.endswith("_pj") and c != "energy_pj" and table[c].any()]
     band = ["band_from_pj", "band_to_pj"]
     table[band] = run.uncertainty.bands().set_index("owner").loc[table["owner"], ["low_pj", "high_pj"]].to_numpy()
