@@ -15,11 +15,11 @@ def fit_verdict(found: Fit, rows: pd.DataFrame) -> str:
     """Chips and cores that ``found`` takes, and which row of ``rows`` fills which limit of a core most."""
     head = "fits one chip" if found.n_chips == 1 else f"does not fit one chip, needs {format_chips(found.n_chips)}"
     share = format_share(found.cores_used / found.cores_total)
-    limit = rows[list(LIMITS)].max().idxmax()
-    fullest = rows.loc[rows[limit].idxmax()]
+    limit = str(rows[list(LIMITS)].max().idxmax())
+    fullest = rows.sort_values(limit, ascending=False, kind="stable").iloc[0]
     return (
         f"{head}: {found.cores_used} of {found.cores_total} cores ({share}); fullest is {fullest['owner']},"
-        f" {format_share(float(fullest[limit]))} of the {LIMITS[str(limit)]} of a core"
+        f" {format_share(float(fullest[limit]))} of the {LIMITS[limit]} of a core"
     )
 
 
