@@ -24,7 +24,7 @@ from simulator.energy.silicon_table import recorded_table  # noqa: E402
 
 project = "spikewatt"
 author = "the spikewatt authors"
-copyright = f"2026, {author}"  # noqa: A001 - the name that Sphinx reads
+copyright = f"2026, {author}"
 smartquotes = False  # `--out` in a help text stays `--out`
 release = version = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
