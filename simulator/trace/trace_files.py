@@ -216,7 +216,11 @@ class _CountsReader:
         name = counts_member(stream_id)
         if not self._opened:
             self._opened.append(open_archive(self.path, self.absolute))
-        return read_array(self._opened[0], name, self.members[name], self.path)
+        try:
+            return read_array(self._opened[0], name, self.members[name], self.path)
+        except TraceError:
+            self._opened.clear()  # another file may have taken its place
+            raise
 
     def __getstate__(self) -> dict[str, object]:
         """Without the open file, which another process cannot have."""
