@@ -106,15 +106,15 @@ def _cost(trace: Trace, chip: ChipConfig) -> tuple[int, float, float, float, flo
 
 
 def batch_lines(table: pd.DataFrame) -> Iterator[str]:
-    """What a larger batch changes under each schedule, in a sentence."""
+    """The batches with the least energy and the least time of a token under each schedule, in a sentence."""
     for schedule, rows in table.groupby("schedule", sort=False):
-        one, most = rows.iloc[0], rows.iloc[-1]
-        if one["batch"] == most["batch"]:
+        one = rows.iloc[0]
+        if len(rows) == 1:
             continue
-        energy, time = (
-            one[key] / most[key] if most[key] else float("nan") for key in ("energy_per_token_pj", "time_per_token_ps")
-        )
+        least = [rows.loc[rows[key].idxmin()] for key in ("energy_per_token_pj", "time_per_token_ps")]
+        energy = least[0]["energy_per_token_pj"] / one["energy_per_token_pj"]
+        time = least[1]["time_per_token_ps"] / one["time_per_token_ps"]
         yield (
-            f"{schedule}: a batch of {most['batch']} takes 1/{energy:.2f} of the energy and 1/{time:.2f} of the time of"
-            f" a token that a batch of {one['batch']} takes"
+            f"{schedule}: a token takes the least energy in a batch of {least[0]['batch']} ({energy:.2f} of that in a"
+            f" batch of {one['batch']}) and the least time in a batch of {least[1]['batch']} ({time:.2f})"
         )

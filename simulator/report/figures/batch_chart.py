@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FixedLocator, NullFormatter, NullLocator
+from matplotlib.ticker import EngFormatter, FixedLocator, NullLocator
 
 from simulator.energy.batch_curve import PIPELINED, TOGETHER
 from simulator.report.figures.style import RULE, WIDTH_IN, InlineFigure, styled, tip
@@ -21,7 +21,7 @@ PANELS = (
 
 @styled
 def draw_batches(table: pd.DataFrame) -> tuple[Figure, list[Axes]]:
-    """Two panels over the batch, both axes logarithmic; a line per schedule of `simulator.energy.batch_curve`."""
+    """Two panels from 0 over the batch; a line per schedule of `simulator.energy.batch_curve`."""
     figure = InlineFigure(figsize=(WIDTH_IN, 3.0), layout="constrained")
     panels = list(figure.subplots(1, 2))
     for ax, (key, words, symbol, write) in zip(panels, PANELS, strict=True):
@@ -33,14 +33,13 @@ def draw_batches(table: pd.DataFrame) -> tuple[Figure, list[Axes]]:
                 (dot,) = ax.plot([batch], [value], marker=marker, color=color, ls="none")
                 tip(dot, f"{WORDS[str(schedule)]}, batch {batch}: {write(value * 1e12)} per token")
         ax.set_xscale("log", base=2)
-        ax.set_yscale("log")
+        ax.set_ylim(bottom=0.0)
         ax.xaxis.set_major_locator(FixedLocator(sorted(set(table["batch"]))))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         ax.yaxis.set_major_formatter(EngFormatter(symbol))
-        ax.yaxis.set_minor_formatter(NullFormatter())
         ax.grid(color=RULE)
         ax.set_xlabel("batch (texts)")
         ax.set_ylabel(words)
-    panels[0].legend(loc="best")
+    panels[0].legend(loc="lower left")
     return figure, panels
