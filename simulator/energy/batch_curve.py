@@ -111,7 +111,7 @@ def batch_lines(table: pd.DataFrame) -> Iterator[str]:
         one = rows.iloc[0]
         if len(rows) == 1:
             continue
-        least = [rows.loc[rows[key].idxmin()] for key in ("energy_per_token_pj", "time_per_token_ps")]
+        least = [rows.nsmallest(1, key).iloc[0] for key in ("energy_per_token_pj", "time_per_token_ps")]
         energy = least[0]["energy_per_token_pj"] / one["energy_per_token_pj"]
         time = least[1]["time_per_token_ps"] / one["time_per_token_ps"]
         yield (
