@@ -52,6 +52,7 @@ def replay(
     memory_limit_bytes: int | None = None,
     sample: int | Literal["auto"] | None = None,
     refuse_overload: bool = True,
+    core_tokens: int | None = None,
 ) -> SimResult:
     """Replay a trace on the chip it is mapped on, timestep by timestep.
 
@@ -70,6 +71,8 @@ def replay(
         many as keep the standard error of the time to `token_sample.ERROR_MAX`. None: all.
     refuse_overload
         Refuse a network of model ``estimate`` with an output above a load of 0.9; otherwise a warning says so.
+    core_tokens
+        Tokens of each stage whose cores are simulated, for neighbours too, in a comparison of mappings. None: all.
 
     Raises
     ------
@@ -90,21 +93,18 @@ def replay(
         check_memory(mapped, threads, memory_limit_bytes)
     compile_s = warm_up(mapped.chip)
     started = time.perf_counter()
-    setting, n_sampled = Setting.of(mapped), SAMPLE_FIRST if sample == "auto" else sample
-    simulation = _simulated(setting, threads, n_sampled, progress)
+    setting, n_sampled = Setting.of(mapped, core_tokens), SAMPLE_FIRST if sample == "auto" else sample
+    simulation = _simulated(_Simulation(setting, threads, n_sampled), progress)
     while sample == "auto" and n_sampled is not None and not simulation.precise():
         n_sampled = larger_sample(n_sampled, simulation.time_error(), mapped.trace.n_tokens)
-        simulation = _simulated(setting, threads, n_sampled, progress)
+        simulation = _simulated(_Simulation(setting, threads, n_sampled, simulation), progress)
     if refuse_overload and (overload := simulation.overload()):
         raise SpikewattError(overload)
     return simulation.result({"compile_s": compile_s, "simulate_s": time.perf_counter() - started})
 
 
-def _simulated(
-    setting: Setting, threads: int, sample: int | None, progress: Callable[[int, int], None] | None
-) -> _Simulation:
+def _simulated(simulation: _Simulation, progress: Callable[[int, int], None] | None) -> _Simulation:
     """All batches of a simulation done."""
-    simulation = _Simulation(setting, threads, sample)
     for done, _ in enumerate(simulation.run(), start=1):
         if progress is not None:
             progress(done, simulation.n_batches)
@@ -122,15 +122,19 @@ def available_threads() -> int:
 
 
 class _Simulation:
-    """State of one simulation: counts, core loads, link loads and times so far."""
+    """State of one simulation: counts, core loads, link loads and times so far.
 
-    def __init__(self, setting: Setting, threads: int, sample: int | None) -> None:
+    What the stages of a pipeline do by themselves is taken from a simulation ``before`` with another sample.
+    """
+
+    def __init__(self, setting: Setting, threads: int, sample: int | None, before: _Simulation | None = None) -> None:
         self.setting, of = setting, (setting.trace, setting.chip)
         if any(segment.way != "sequential" for segment in segments(*of)):
             check_pipeline(setting.trace, setting.placement)
         self._batches = list(schedule_batches(*of, sample))
-        self._tasks = list(stage_tasks(setting.trace, in_rounds(*of)))
-        self._of_tasks: dict[tuple[str, int], StageTimes] = {}
+        self._tasks = [] if before else list(stage_tasks(setting.trace, in_rounds(*of)))
+        self._of_tasks: dict[tuple[str, int], StageTimes] = before._of_tasks if before else {}
+        self._tasks_counted = before._tasks_counted if before else Counted.nothing(setting.placement)
         self.timing = ScheduleTiming(*of)
         self.n_batches = len(self._tasks) + len(self._batches)
         self.threads = min(threads, self.n_batches)
@@ -144,8 +148,9 @@ class _Simulation:
         """
         for task, (times, counted) in self._in_threads(self._tasks, lambda task, _: simulate_stage(task, self.setting)):
             self._of_tasks[self._key(task.stage, task.tokens)] = times
-            self.counted.add_all(counted)
+            self._tasks_counted.add_all(counted)
             yield
+        self.counted.add_all(self._tasks_counted)
         for _, found in self._in_threads(self._batches, self._simulated):
             self.counted.add_all(found.counted)
             self.timing.add(found)
