@@ -52,7 +52,6 @@ def replay(
     memory_limit_bytes: int | None = None,
     sample: int | Literal["auto"] | None = None,
     refuse_overload: bool = True,
-    core_tokens: int | None = None,
 ) -> SimResult:
     """Replay a trace on the chip it is mapped on, timestep by timestep.
 
@@ -71,8 +70,6 @@ def replay(
         many as keep the standard error of the time to `token_sample.ERROR_MAX`. None: all.
     refuse_overload
         Refuse a network of model ``estimate`` with an output above a load of 0.9; otherwise a warning says so.
-    core_tokens
-        Tokens of each stage whose cores are simulated, for neighbours too, in a comparison of mappings. None: all.
 
     Raises
     ------
@@ -93,7 +90,7 @@ def replay(
         check_memory(mapped, threads, memory_limit_bytes)
     compile_s = warm_up(mapped.chip)
     started = time.perf_counter()
-    setting, n_sampled = Setting.of(mapped, core_tokens), SAMPLE_FIRST if sample == "auto" else sample
+    setting, n_sampled = Setting.of(mapped), SAMPLE_FIRST if sample == "auto" else sample
     simulation = _simulated(_Simulation(setting, threads, n_sampled), progress)
     while sample == "auto" and n_sampled is not None and not simulation.precise():
         n_sampled = larger_sample(n_sampled, simulation.time_error(), mapped.trace.n_tokens)

@@ -17,7 +17,7 @@ from simulator.engine.plans import ValueStep
 from simulator.engine.result import CHIP
 from simulator.engine.schedule import Batch
 from simulator.engine.setting import Setting
-from simulator.engine.spike_steps import packets_sent, run_alone, run_networked
+from simulator.engine.spike_steps import packets_sent, run_networked
 from simulator.engine.streamed_weights import load_ps
 from simulator.engine.transfer import reductions, transfers_before_ops
 from simulator.errors import ConservationError
@@ -106,20 +106,8 @@ class _Rounds:
         for weight in np.unique(carried[carried > 0]).tolist():
             some = carried == weight
             with self._network.standing_for(weight):
-                alone_ps = compute_ps[some] if self._in.core_tokens is None else self._alone_ps(spiking, some)
-                added[some] = self._networked(spiking, some, weight) - alone_ps
+                added[some] = self._networked(spiking, some, weight) - compute_ps[some]
         return added
-
-    def _alone_ps(self, spiking: list[int], some: NDArray[np.bool_]) -> Ints:
-        """Time of all timesteps of ``some`` rounds without the network, where other tokens stand for theirs."""
-        trace, chip, found = self._in.trace, self._in.chip, []
-        for place in spiking:
-            stage = self._batch.stages[place]
-            assert stage.stream is not None
-            counts = trace.spike_counts(stage.stream)[self._batch.tokens[some, place]]
-            found.append(run_alone(counts, self._in.plans.of_stage(stage), trace.encoding, chip).step_ps)
-        taken: Ints = np.maximum.reduce(found).sum(axis=1)
-        return taken
 
     def _networked(self, spiking: list[int], some: NDArray[np.bool_], weight: int) -> Ints:
         """Time of all timesteps of ``some`` rounds with the network, int64 [rounds]; each stands for ``weight``."""

@@ -33,8 +33,6 @@ class Setting:
         Op -> memory of its data, where that is not behind the vector unit.
     plans
         Plans of the stages.
-    core_tokens
-        Tokens of a stage whose cores are simulated, for their neighbours too; None: all.
     """
 
     mapped: Mapped
@@ -42,15 +40,13 @@ class Setting:
     barrier_ps: int
     stores: dict[str, Store]
     plans: Plans
-    core_tokens: int | None = None
 
     @classmethod
-    def of(cls, mapped: Mapped, core_tokens: int | None = None) -> Setting:
+    def of(cls, mapped: Mapped) -> Setting:
         """The setting of a trace on a chip."""
         n_timesteps = replay_code(mapped.trace.encoding, mapped.chip)[1]
         barrier = barrier_ps(mapped.chip.sync.barrier, mapped.placement.tiles_used)
-        of_ops = stores(mapped.stored, mapped.trace)
-        return cls(mapped, n_timesteps, barrier, of_ops, Plans(mapped), core_tokens)
+        return cls(mapped, n_timesteps, barrier, stores(mapped.stored, mapped.trace), Plans(mapped))
 
     @property
     def trace(self) -> Trace:

@@ -77,7 +77,7 @@ class StageSpikes:
     def _alone(self) -> CoreSteps:
         """What the cores take. In dense replay one token stands for all, which are alike."""
         chip, encoding = self._in.chip, self._in.trace.encoding
-        carried = stand_ins(len(self.counts), 1 if chip.replay == "dense" else self._in.core_tokens)
+        carried = stand_ins(len(self.counts), 1 if chip.replay == "dense" else None)
         counts = self.counts if carried.all() else self.counts[carried > 0]
         steps, spikes = run_alone(counts, self.plan, encoding, chip), self._spikes(counts)
         if spikes != steps.spikes:
