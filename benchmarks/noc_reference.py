@@ -11,7 +11,8 @@ Per file and router it prints
 - batch: runs with a fixed traffic pattern whose time is exact;
 - sweep: mean and worst absolute error of the mean packet latency over the rows with ``compare`` = 1. Injection is
   Bernoulli with our own random numbers, so the sampling of both sides is part of the error;
-- the same for ``--noc estimate``, in three ranges of the load at which the network saturates;
+- the same for ``noc.model: estimate``, in three ranges of the load at which the network saturates, and how many rows it
+  refuses;
 - million flit-hops per CPU second, after the kernels are compiled.
 """
 
@@ -57,6 +58,7 @@ class Score:
     flits: int
     runs: int = 0
     runs_exact: int = 0
+    refused: int = 0
     packets: int = 0
     packets_exact: int = 0
     errors_percent: list[float] = field(default_factory=list)
@@ -92,6 +94,8 @@ class Score:
         if self.errors_percent:
             mean, worst = record["mean_error_percent"], record["worst_error_percent"]
             parts.append(f"mean latency off by {mean:.2f} %, worst {worst:.2f} %")
+        if self.refused:
+            parts.append(f"{self.refused} refused")
         parts.append(f"{record['mega_flit_hops_per_s']:.1f} M flit-hops/s")
         return "  ".join(parts)
 
@@ -191,9 +195,18 @@ def score_sweeps(directory: Path, scores: Scores, packets: int) -> None:
         for file, model in models:
             score = scores.of(file, row)
             if score is not None:
-                latency = open_loop_latency(score, row, packets, model)
-                score.runs += 1
-                score.errors_percent.append(100 * abs(latency / float(row["avg_packet_latency"]) - 1))
+                score_row(score, row, packets, model)
+
+
+def score_row(score: Score, row: Row, packets: int, model: NetworkModel) -> None:
+    """Add the error of a row, or that the estimate refuses it."""
+    try:
+        latency = open_loop_latency(score, row, packets, model)
+    except SpikewattError:  # a port is busy for more than 0.9 of the time
+        score.refused += 1
+        return
+    score.runs += 1
+    score.errors_percent.append(100 * abs(latency / float(row["avg_packet_latency"]) - 1))
 
 
 def open_loop_latency(score: Score, row: Row, packets: int, model: NetworkModel) -> float:

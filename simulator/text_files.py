@@ -8,6 +8,7 @@ from pathlib import Path
 from simulator.errors import SpikewattError
 
 BOM = "\ufeff"
+LFS_POINTER = b"version https://git-lfs"  # first bytes of what git-lfs leaves in place of a file
 # Marks by which Unicode names its own encoding (Unicode 16.0, section 23.8). UTF-32 first: its mark begins as UTF-16's.
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -43,8 +44,10 @@ def decode_text(data: bytes) -> str:
     Raises
     ------
     NotTextError
-        At the first byte that the encoding does not allow.
+        At the first byte that the encoding does not allow, or for a Git LFS pointer, which is text but not this one.
     """
+    if data.startswith(LFS_POINTER):
+        raise NotTextError("", 0, "a Git LFS pointer (run: git lfs pull)", "the file's own")
     mark, encoding = next(((m, e) for m, e in MARKS if data.startswith(m)), (b"", "utf-8"))
     body = data[len(mark) :]
     try:

@@ -17,7 +17,7 @@ SI = {"f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "m": -3, "": 0, "k": 3, "M
 
 
 def _scaled(symbol: str, prefixes: str, base_exponent: int) -> dict[str, Fraction]:
-    """Factors to the base unit, exact, for ``symbol`` under each of the SI ``prefixes`` (``-`` is none)."""
+    """Factors to the base unit, exact, for ``symbol`` under each of the SI ``prefixes`` (``-`` for no prefix)."""
     names = ["" if p == "-" else p for p in prefixes]
     return {p + symbol: Fraction(10) ** (SI[p] - base_exponent) for p in names}
 
@@ -102,7 +102,7 @@ def split_quantity(text: str) -> tuple[str, str]:
 
 
 def _wrong_unit(text: str, unit: str, dimension: str, expected: str) -> FieldValueError:
-    """What to say of a unit that is none of ``dimension``: it may be one of another, or misspelt."""
+    """What to say of a unit that does not measure ``dimension``: it may be one of another, or misspelt."""
     other = [name for name, units in UNITS.items() if unit in units]
     if other:
         return FieldValueError(f"'{text}', which is {with_article(other[0])}", expected)

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "simulator"
 RANKS = (
     ("errors",),
     ("units", "actions", "choices", "arrays", "outputs", "compiled", "text_files", "shipped", "hub_cache"),
-    ("bounded_json",),
+    ("bounded_json", "npz_file"),
     ("config",),
     ("trace",),
     ("model", "mapping"),

@@ -1,12 +1,17 @@
 """How pages, help and messages are written: short sentences, and none of the words that readers stumble over."""
 
-import re
-import subprocess
-import sys
+import ast
 from pathlib import Path
 
 import pytest
-from prose import MEAN_WORDS, MOST_WORDS, faults, markdown_sentences, messages, n_words
+from prose import HELPS, clauses, docstrings, error_texts, faults, help_texts, markdown_sentences, messages
+
+from simulator.config import load_chip
+from simulator.config.chip_inheritance import shipped_chips
+from simulator.mapping.place import map_trace
+from simulator.shipped import shipped_folder
+from simulator.simulation.assumptions import assumptions
+from simulator.trace.synthetic import synthetic_trace
 
 ROOT = Path(__file__).resolve().parents[1]
 # A specification that is still to be rewritten: sentences of more than 40 words.
@@ -24,20 +29,51 @@ def test_pages(page):
     assert faults(page.name, markdown_sentences(page.read_text(encoding="utf-8"))) == []
 
 
+def test_glossary():
+    text = (ROOT / "docs" / "glossary.rst").read_text(encoding="utf-8")
+    assert faults("glossary.rst", markdown_sentences("\n".join(map(str.strip, text.splitlines())))) == []
+
+
 def test_help():
-    program = [sys.executable, "-m", "simulator", "simulate", "--help"]
-    done = subprocess.run(program, capture_output=True, text=True, check=True, cwd=ROOT)
-    assert not re.search(r"\b(beside|told|wanted|mend)\b", done.stdout)
+    texts = list(help_texts())
+    assert len(texts) > 150  # every command and option, and not what one of them prints
+    sentences = [clause for _, text in texts for clause in clauses(text)]
+    assert faults("help", sentences) == []
 
 
 def test_messages():
-    """Mean over all; a message is a sentence or several clauses between semicolons."""
-    clauses = [clause for _, text in messages(ROOT / "simulator") for clause in re.split(r"[;:.] ", text)]
-    lengths = [n_words(clause) for clause in clauses if n_words(clause) > 2]
-    assert sum(lengths) / len(lengths) <= MEAN_WORDS
-    assert (
-        sum(length > MOST_WORDS for length in lengths) <= 3
-    )  # a regular expression, a list of names, a template of LaTeX
+    """Errors, warnings, captions and findings: all text of the program that is no docstring, no formula and no list."""
+    texts = [text for _, text in messages(ROOT / "simulator") if is_prose(text)]
+    assert faults("messages", [clause for text in texts for clause in clauses(text)]) == []
+
+
+def test_docstrings():
+    """Those of modules like pages; those of classes and functions, which list columns and shapes, for their words."""
+    for place, text in docstrings(ROOT / "simulator", ast.Module):
+        assert [fault for fault in faults(place, markdown_sentences(text)) if "words a sentence" not in fault] == []
+    rest = [text for _, text in docstrings(ROOT / "simulator", ast.ClassDef, ast.FunctionDef)]
+    sentences = [sentence for text in rest for sentence in markdown_sentences(text)]
+    assert [fault for fault in faults("docstrings", sentences) if "expected at most 40" not in fault] == []
+
+
+def is_prose(text):
+    """Whether a string is a text: no regular expression, LaTeX or list of names."""
+    return "\\" not in text and text.count("_") < len(text.split())
+
+
+@pytest.mark.parametrize("chip", shipped_chips(shipped_folder("chip_configs")))
+def test_warnings(chip):
+    """What runs say that they assume, under every schedule and synchronization."""
+    trace = synthetic_trace("full", [16, 16, 8])
+    for override in ("pipelined", "sequential"):
+        lines = assumptions(map_trace(trace, load_chip(chip, [f"schedule.kind={override}"])))
+        assert faults(chip, [clause for line in lines for clause in clauses(line)]) == []
+
+
+def test_errors_say_what_was_expected_or_what_helps():
+    texts = list(error_texts(ROOT / "simulator"))
+    assert len(texts) > 250
+    assert [f"{place}: {text}" for place, text in texts if not HELPS.search(text)] == []
 
 
 def test_the_measure_finds_what_it_looks_for():

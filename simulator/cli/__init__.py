@@ -81,6 +81,6 @@ def _flush() -> None:
 
 
 def _terminate(signum: int, frame: object) -> NoReturn:
-    """End as after Ctrl-C: what is half-written is removed on the way out."""
+    """End as after Ctrl-C: partial output is removed first."""
     print("terminated; no partial output was kept", file=sys.stderr)
     sys.exit(TERMINATED)

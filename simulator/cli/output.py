@@ -48,7 +48,7 @@ def print_names(rows: Sequence[tuple[str, str]]) -> None:
 
 
 def json_rows(frame: Any) -> list[dict[str, object]]:
-    """Rows of a table; JSON has no NaN, so a number that is none is null."""
+    """Rows of a table; JSON has no NaN, so NaN and infinity are null."""
     return [{k: None if v != v else v for k, v in row.items()} for row in frame.to_dict("records")]
 
 

@@ -1,4 +1,4 @@
-"""What is made of finished reports for a paper."""
+"""What a paper needs from finished reports."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class Static(Frozen):
 
 
 class Vector(Frozen):
-    """Unit of the non-spiking work in each core that is home to a stream: `lanes` operations at a time."""
+    """Unit of the non-spiking work in each home core: `lanes` operations at a time."""
 
     lanes: Count
     add: Action

@@ -59,7 +59,7 @@ class Quantity:
         raise FieldValueError(f"'{text}'", f"{with_article(self.dimension)} of {bound}")
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Pydantic's way in: `read` first, then the plain type."""
+        """Pydantic's entry point: `read` first, then the plain type."""
         return core_schema.no_info_before_validator_function(self.read, handler(source))
 
     def __get_pydantic_json_schema__(

@@ -98,7 +98,7 @@ def set_value(node: MapNode, path: tuple[str, ...], override: Override) -> MapNo
 
 
 def _set(node: MapNode, path: tuple[str, ...], value: Node, override: Override) -> MapNode:
-    """``node`` with ``value`` at ``path``; what is missing on the way is made."""
+    """``node`` with ``value`` at ``path``; what is missing on the path is made."""
     key, rest = path[0], path[1:]
     old = node.items.get(key)
     if not rest:

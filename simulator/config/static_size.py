@@ -79,7 +79,7 @@ def node_at(tree: Node, path: Sequence[str]) -> Node | None:
 
 
 def _changed(before: Node, after: Node, path: tuple[str, ...], at: Problem) -> Iterator[Problem]:
-    """What to say where the size at ``path`` is another one; nothing of a value that is none."""
+    """What to say where the size at ``path`` is another one; nothing for a value that is not a size."""
     was, now = _size(before, path), _size(after, path)
     if was is not None and now is not None and (now > was if path in LIMITS else now != was):
         text = (

@@ -245,6 +245,11 @@ def _broken_sweep_rules(sweep: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
         for key, values in axes.items():
             if isinstance(values, Mapping):
                 yield ("axes", key), f"found a range, expected a list of values because mode is {mode}"
+    for key in ("trace", "objectives"):
+        entries = sweep.get(key)
+        values = list(entries) if isinstance(entries, tuple) else []
+        for i in _repeated(values):
+            yield (key, i), f"found {values[i]!r} a second time, expected each once"
     yield from _broken_lists({key: values for key, values in axes.items() if isinstance(values, tuple)}, mode)
 
 

@@ -89,7 +89,7 @@ class Range(Frozen):
         return float(end)
 
     def at(self, fraction: float) -> AxisValue:
-        """The value at a ``fraction`` of the way from low to high, in [0, 1]; its text is the same everywhere."""
+        """The value at a ``fraction`` of the range from low to high, in [0, 1]; its text is the same everywhere."""
         low, high = self.ends
         if self.scale == "log":
             number = math.exp(math.log(low) + fraction * (math.log(high) - math.log(low)))

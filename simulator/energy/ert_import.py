@@ -142,7 +142,7 @@ def _actions_of(component: str) -> list[str]:
 
 
 def _unknown_tables(rows: Sequence[ErtRow]) -> Iterator[str]:
-    """A note on each table whose component is none of ours."""
+    """A note on each table whose component is unknown here."""
     others = (row for row in rows if row.component not in _COMPONENTS)
     for table, of_table in groupby(others, key=lambda row: row.table):
         of_this = list(of_table)

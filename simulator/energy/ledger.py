@@ -69,7 +69,7 @@ class EnergyLedger:
         return self.grade_shares().get("assumed", 0.0)  # no row, no share
 
     def check(self) -> None:
-        """Raise ConservationError unless every joule is in one row and all ways of summing give the same total."""
+        """Raise ConservationError unless every joule is in one row and all sums give the same total."""
         self._check_rows()
         total = self.total_pj
         for way, sums in self._sums.items():
@@ -95,7 +95,7 @@ class EnergyLedger:
 
     @cached_property
     def _sums(self) -> dict[str, dict[str, float]]:
-        """Way of summing -> home -> exact sum."""
+        """Kind of sum -> key -> exact sum."""
         return {way: self._summed(way) for way in ("owner", "component", "grade")}
 
     def _summed(self, way: str) -> dict[str, float]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE = Path(__file__).with_name("measured_band.yaml")
+THIS_RUN = "this run"
 NEAR = 4.0  # a model within this factor of the parameters is of the same size
 Phase = Literal["prefill", "decode"]
 
@@ -79,9 +80,10 @@ COLUMNS = ("machine", "model", "params", "joule", "bytes", "scope", "grade", "so
 def band_table(run: Placed) -> pd.DataFrame:
     """Published numbers of the phase of ``run`` and the run, by parameters.
 
-    Columns: ``machine, model, params_m`` (millions)``, joule, pj_per_param, pj_per_byte, scope, grade, source``.
+    Columns: ``machine, model, params_m`` (millions)``, pj_per_param, pj_per_byte, joule, bytes`` (of weights per
+    token)``, scope, grade, source``.
     """
-    own = ("this run", "-", run.params, run.joule, run.moved_bytes, "simulated chip", "simulated", "-")
+    own = (THIS_RUN, "-", run.params, run.joule, run.moved_bytes, "simulated chip", "simulated", "-")
     return _table([own, *_rows(run.phase)])
 
 
@@ -107,7 +109,7 @@ def _table(rows: Sequence[Row]) -> pd.DataFrame:
     frame.insert(3, "params_m", frame["params"] / 1e6)
     frame.insert(4, "pj_per_param", frame["joule"] * 1e12 / frame["params"])
     frame.insert(5, "pj_per_byte", frame["joule"] * 1e12 / frame["bytes"])
-    return frame.drop(columns=["bytes", "params"])
+    return frame.drop(columns="params")
 
 
 def band_sentence(run: Placed, shares: Mapping[str, float]) -> str:

@@ -72,6 +72,17 @@ class Uncertainty:
         columns |= {name: [*end, math.fsum(end)] for name, end in zip(("low_pj", "high_pj"), ends, strict=True)}
         return pd.DataFrame(columns | dict(zip(QUANTILES, quantiles, strict=True)))
 
+    def by_component(self) -> pd.DataFrame:
+        """As `bands`, one row per component in the order of the prices, without the total; ``component`` names it."""
+        names = [name.partition(".")[0] for name in self.prices]
+        counts = self._counts.to_numpy().sum(axis=0)
+        components = list(dict.fromkeys(names))
+        of = np.array([[name == component for name in names] for component in components]) * counts
+        ends = np.array([[*_bounds(price), price.pj_per_count] for price in self.prices.values()])
+        drawn = np.quantile(np.einsum("cp,pd->cd", of, self._units), (BAND[0], 0.5, BAND[1]), axis=1)
+        columns = dict(zip(("low_pj", "high_pj", "value_pj"), np.einsum("cp,pe->ec", of, ends), strict=True))
+        return pd.DataFrame({"component": components} | columns | dict(zip(QUANTILES, drawn, strict=True)))
+
     @cached_property
     def total(self) -> dict[str, float]:
         """The last row of `bands`: ``value_pj, low_pj, high_pj, q05_pj, median_pj, q95_pj`` of the whole trace."""
@@ -133,12 +144,17 @@ class Uncertainty:
     @cached_property
     def _energies(self) -> F64:
         """Energy in pJ of each owner (rows) in each draw (columns)."""
+        # einsum, not BLAS: the order of its sums does not depend on the number of threads
+        return np.asarray(np.einsum("lp,pd->ld", self._counts.to_numpy(), self._units))
+
+    @cached_property
+    def _units(self) -> F64:
+        """Energy per count in pJ of each price (rows) in each draw (columns)."""
         units = np.empty((len(self.prices), self.draws))
         index = {name: i for i, name in enumerate(self.prices)}
         for names in self._facts.values():
             units[[index[name] for name in names]] = self._drawn(self.prices[names[0]])
-        # einsum, not BLAS: the order of its sums does not depend on the number of threads
-        return np.asarray(np.einsum("lp,pd->ld", self._counts.to_numpy(), units))
+        return units
 
     def _drawn(self, price: UnitPrice) -> F64:
         """``draws`` values of a price in pJ; a constant where it has no range."""

@@ -12,8 +12,8 @@ from simulator.mapping.mapped import Mapped
 def awake_core_ps(spans: pd.DataFrame, mapped: Mapped) -> int:
     """Core-picoseconds over all cores.
 
-    A core serves the homes and the blocks of its stages. Stages that share a core never work at the same time
-    (`simulator.engine.schedule.check_pipeline`), so their times add up.
+    A core serves the stages of which it is a home core or holds a block. Stages that share a core never work at the
+    same time (`simulator.engine.schedule.check_pipeline`), so their times add up.
     """
     taken = (spans["end_ps"] - spans["start_ps"]).groupby(spans["stage"]).sum()
     cores = _cores(mapped)
@@ -34,7 +34,7 @@ def awake_chip_ps(spans: pd.DataFrame, mapped: Mapped) -> int:
 
 
 def _cores(mapped: Mapped) -> dict[str, set[int]]:
-    """Stage -> cores of its homes and of the blocks that it drives."""
+    """Stage -> its home cores and the cores of the blocks that it drives."""
     placement = mapped.placement
     return {
         stage.stage_id: {block.core for owner in (stage.stage_id, *stage.layers) for block in placement.of(owner)}

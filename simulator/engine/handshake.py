@@ -1,4 +1,4 @@
-"""Timesteps without barriers: the markers that homes send, and the room that all timesteps of a token take."""
+"""Timesteps without barriers: the markers that home cores send, and the room that all timesteps of a token take."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def marker_ps(chip: ChipConfig) -> int:
 
 
 def markers(plan: StagePlan, n_timesteps: int) -> Ints:
-    """Packets of markers of each home to each segment that it has rows of, for one token, int64 [H, S]."""
+    """Packets of markers of each home core to each segment that it has rows of, for one token, int64 [H, S]."""
     targets = np.diff(plan.segment_ptr)
     copies = np.minimum(targets, 1) if plan.routes.multicast else targets
     return n_timesteps * _feeds(plan) * copies
@@ -47,7 +47,7 @@ def work_alone(plan: StagePlan, spikes_of_row: NDArray[np.integer], n_timesteps:
 
 
 def _feeds(plan: StagePlan) -> Ints:
-    """1 where a home encodes rows of a segment, int64 [H, S]."""
+    """1 where a home core encodes rows of a segment, int64 [H, S]."""
     segments = np.arange(len(plan.segment_ptr) - 1)
     first = np.searchsorted(plan.segment_of_row, segments)
     last = np.searchsorted(plan.segment_of_row, segments, side="right")

@@ -58,7 +58,9 @@ def check_placement(mapped: Mapped) -> None:
     for layer in trace.layers:
         placed, needed = sum(b.n_rows * b.n_cols for b in placement.of(layer.layer_id)), layer.n_in * layer.n_out
         if placed != needed:
-            raise CapacityError(f"{chip.name}: layer {layer.layer_id}: {placed} of its {needed} weights are on a core")
+            raise CapacityError(
+                f"{chip.name}: layer {layer.layer_id}: {placed} of its {needed} weights are on a core, expected all"
+            )
 
 
 def check_rings(trace: Trace, chip: ChipConfig) -> None:

@@ -23,7 +23,7 @@ from simulator.trace.trace_program import Stage
 
 @dataclass(frozen=True)
 class StagePlan:
-    """One or several stages on their cores. H home blocks, G target blocks (the layers' blocks, in program order).
+    """One or several stages on their cores. H blocks of home cores, G target blocks (of layers, in program order).
 
     The rows of several stages are numbered through: those of the second follow the last of the first.
 
@@ -34,7 +34,7 @@ class StagePlan:
     layers
         Layer id -> range of its blocks among the targets.
     stages
-        Stage id -> range of its blocks among the homes.
+        Stage id -> range of its blocks among the home cores.
     home_core, target_core
         int64 [H], [G].
     home_router, home_start, home_stop
@@ -152,9 +152,9 @@ def _routes(
     placement: Placement,
     chip: ChipConfig,
 ) -> Routes:
-    """The ways of the spikes, as the chip file wants them: one packet per target, or one per spike.
+    """The routes of the spikes: one packet per target, or one per spike with multicast.
 
-    ``rows`` are those that each home encodes, numbered through all stages.
+    ``rows`` are those that each home core encodes, numbered through all stages.
     """
     ptr = with_network.segment_ptr
     if not chip.noc.multicast:

@@ -34,7 +34,7 @@ Way = Literal["sequential", "rounds", "asynchronous"]
 
 @dataclass(frozen=True)
 class Segment:
-    """Tokens in a row of the trace that follow one another in one way.
+    """Neighbouring tokens of the trace that have one kind of schedule.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ def entry_rounds(trace: Trace) -> Ints:
     """Round in which each token enters the first stage of a pipeline, int64 [tokens].
 
     One token enters per round: of those that may, the first of the trace. A token follows its sequence, and a decoded
-    one waits until the token before it has left the last stage, for it is made of its output.
+    one waits until the token before it has left the last stage, for it depends on its output.
     """
     depth = len(trace.stages)
     sequences = np.split(np.arange(trace.n_tokens), np.flatnonzero(sequence_starts(trace.positions))[1:])

@@ -64,5 +64,5 @@ class Setting:
         return self.mapped.placement
 
     def markers(self, plan: StagePlan) -> Ints:
-        """Markers of each home to each segment for one token, int64 [H, S]; none where barriers close timesteps."""
+        """Markers of each home core to each segment for one token, int64 [H, S]; none with barriers."""
         return markers(plan, self.n_timesteps if self.chip.sync.kind == "handshake" else 0)

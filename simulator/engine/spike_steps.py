@@ -45,7 +45,7 @@ class CoreSteps:
     step_ps
         int64 [tokens, runs]: time of each timestep, or of all of them where no barrier closes these.
     home_busy_ps, home_soma_ps
-        int64 [H]: time in which each home was at work, and that of its soma alone.
+        int64 [H]: time in which each home core was at work, and that of its soma alone.
     active_steps
         int64 [G]: timesteps in which a target received something.
     """
@@ -77,7 +77,7 @@ class NetworkSteps:
     total_ps
         int64 [tokens]: time of all timesteps.
     sent
-        int64 [H, S]: packets of each home to each segment of its rows, without markers.
+        int64 [H, S]: packets of each home core to each segment of its rows, without markers.
     stall_ps
         int64 [G]: how long packets waited for a place in front of each core, by the number of the core among these.
     events
@@ -163,7 +163,7 @@ def run_networked(
 
 
 def packets_sent(counts: NDArray[np.integer], plan: StagePlan, encoding: Encoding, chip: ChipConfig) -> Ints:
-    """Packets of each home to each segment of its rows for ``counts`` [tokens, n], int64 [H, S]."""
+    """Packets of each home core to each segment of its rows for ``counts`` [tokens, n], int64 [H, S]."""
     per_row = _spikes_of_row(counts, encoding, chip).sum(axis=0, dtype=np.int64)
     home_of_row = np.repeat(np.arange(len(plan.homes)), plan.home_stop - plan.home_start)
     found = np.zeros((len(plan.homes), len(plan.segment_ptr) - 1), np.int64)
@@ -210,7 +210,7 @@ def _receivers(plan: StagePlan, servers: Servers) -> Receivers:
 
 
 def flows_of(sent: Ints, plan: StagePlan) -> Ints:
-    """Deliveries from each home to each target, int64 [H, G]; in unicast a spike is a packet for each target."""
+    """Deliveries from each home core to each target, int64 [H, G]; in unicast a spike is a packet for each target."""
     spikes = sent if plan.routes.multicast else sent // np.maximum(np.diff(plan.segment_ptr), 1)
     flows = np.zeros((len(sent), len(plan.targets)), np.int64)
     for segment, targets in enumerate(np.split(plan.segment_target, plan.segment_ptr[1:-1])):

@@ -10,7 +10,7 @@ from simulator.engine.result import CountRow
 
 
 class Tally:
-    """Adds up counts per (owner, component, action); the home of a joule is the owner of the block that did the act."""
+    """Adds up counts per (owner, component, action); a joule belongs to the owner of the block that did the work."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str, str], int] = {}
@@ -25,12 +25,12 @@ class Tally:
             self._counts[key] = self._counts.get(key, 0) + count
 
     def add_all(self, other: Tally) -> None:
-        """Add the counts of another tally; its new homes come after those already here."""
+        """Add the counts of another tally; its new home cores come after those already here."""
         for key, count in other._counts.items():
             self.add(*key, count)
 
     def add_traffic(self, sender: str, packets: Ints, flits: int, links: Crossings, entries: Ints | int = 1) -> None:
-        """Count packets that ``sender`` sends on several ways, and their flits on links and into tiles.
+        """Count packets that ``sender`` sends on several paths, and their flits on links and into tiles.
 
         ``packets``, ``links`` (the crossings of one packet) and ``entries`` (tiles that one packet enters) are int64 of
         one shape; links belong to the sender.
@@ -45,7 +45,7 @@ class Tally:
         return sum(n for (_, c, a), n in self._counts.items() if c == component and a in actions)
 
     def rows(self) -> tuple[CountRow, ...]:
-        """All counts in the order in which their homes first appeared."""
+        """All counts in the order in which their home cores first appeared."""
         owners = dict.fromkeys(owner for owner, _, _ in self._counts)
         rank = {owner: i for i, owner in enumerate(owners)}
         rows = (CountRow(*key, count) for key, count in self._counts.items())

@@ -25,7 +25,8 @@ class Transfer:
     Attributes
     ----------
     kind
-        ``reduce`` (partial sums), ``collect`` (outputs and residuals to a home), ``exchange`` (a number per home core).
+        ``reduce`` (partial sums), ``collect`` (outputs and residuals to home cores), ``exchange`` (a number per home
+        core).
     parts
         Who sends how much to whom; the edges of a sender are served in this order.
     """
@@ -47,7 +48,7 @@ def value_flits(chip: ChipConfig) -> int:
 
 
 def transfers_before_ops(stages: Sequence[Stage], mapped: Mapped) -> list[Transfer]:
-    """What reaches the homes of ``stages`` before their ops, and what the cores of a home exchange for them.
+    """What reaches the home cores of ``stages`` before their ops, and what these cores exchange for them.
 
     The stages work at the same time, so their values travel together.
     """
@@ -63,7 +64,7 @@ def reductions(stages: Sequence[Stage], mapped: Mapped) -> list[Transfer]:
 
 
 def _exchanges(stages: Sequence[Stage], mapped: Mapped) -> list[Transfer]:
-    """For each home on several cores: each norm and each encoder needs one number gathered and spread again."""
+    """For each stage with several home cores: each norm and each encoder gathers one number and spreads it again."""
     blocks = mapped.placement.by_owner
     rounds = {s.stage_id: exchange_rounds(s, mapped.trace) for s in stages if len(blocks[s.stage_id]) > 1}
     found = []

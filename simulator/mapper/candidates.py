@@ -1,4 +1,4 @@
-"""Widths to try for a stage: cores of its homes, blocks of its layers."""
+"""Widths to try for a stage: number of its home cores, blocks of its layers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROW_FACTORS = (1, 2, 4)
 
 @dataclass(frozen=True)
 class Candidates:
-    """C ways to cut one stage with L layers.
+    """C candidate cuts of one stage with L layers.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ def placed(homes: int, blocks_of: Sequence[Sequence[Block]]) -> Candidates:
 
 
 def candidates(stage: Stage, layers: Sequence[Layer], least_homes: int, chip: ChipConfig) -> Candidates:
-    """Every width worth trying: homes x columns of a block x row parts, each cut as far as a core's memory asks.
+    """Every width worth trying: home cores x columns of a block x row parts, each cut as far as a core's memory asks.
 
     Where some fit one chip, those that drive layers from two are left out: their spikes wait for the link.
     """
@@ -90,7 +90,7 @@ def candidates(stage: Stage, layers: Sequence[Layer], least_homes: int, chip: Ch
 
 
 def _with_axons(found: Candidates, stage: Stage, chip: ChipConfig) -> Candidates:
-    """The candidates with as many homes as their axons out ask for, without those that no core has axons for."""
+    """The candidates with as many home cores as their axons out ask for, without those that no core has axons for."""
     bound = chip.core.limits.axons_out
     targets = np.ones_like(found.homes) if chip.noc.multicast else found.col_parts.sum(axis=1)
     if bound is None or (targets > bound).all():

@@ -29,7 +29,7 @@ class CostTable:
     share
         float64 [S]: share of the tokens that each stage works on.
     arriving
-        float64 [S]: values that a token brings to the homes of each stage.
+        float64 [S]: values that a token brings to the home cores of each stage.
     token_ps, energy_pj, cores, barriers
         float64 [S, C]: time without barriers, dynamic energy, cores and barriers of a token.
     parts_ps
@@ -58,7 +58,7 @@ class CostTable:
 
 
 def cost_table(works: Sequence[StageWork], model: CostModel, own: Mapped, pipelined: bool = False) -> CostTable:
-    """Costs of all candidates of each stage; ``own`` says what lies in memory at each home."""
+    """Costs of all candidates of each stage; ``own`` says what lies in memory at each home core."""
     found = [candidates_of(work, model.chip, own) for work in works]
     most, n_steps = max(map(len, found)), max(work.n_steps for work in works)
     shape = len(works), most
@@ -77,7 +77,7 @@ def cost_table(works: Sequence[StageWork], model: CostModel, own: Mapped, pipeli
 
 
 def candidates_of(work: StageWork, chip: ChipConfig, own: Mapped) -> Candidates:
-    """Candidates of a stage whose homes hold its neurons and its part of the memory."""
+    """Candidates of a stage whose home cores hold its neurons and its part of the memory."""
     bits = sum(item.bits for item in own.stored if item.stage == work.stage.stage_id and item.store == "memory")
     bound = 8 * (chip.memory.capacity or bits or 1)
     least = max(

@@ -33,7 +33,7 @@ from simulator.trace.trace import Trace
 
 Width = TypeVar("Width")
 ScheduleKind = Literal["auto", "sequential", "pipelined"]
-HEADER = "# Mapping of spikewatt: homes of stages, cuts of layers. Load it with: spikewatt simulate --mapping FILE\n"
+HEADER = "# Mapping of spikewatt: home cores of stages, cuts of layers. Load: spikewatt simulate --mapping FILE\n"
 MAPPING = FileKind("a mapping file", lambda head, tail: head.startswith(b"# Mapping of spikewatt"))
 
 

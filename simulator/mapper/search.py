@@ -1,8 +1,8 @@
 """Separable search: one candidate for each stage, for weights of time and cores or for a target round, all at once.
 
-The stages of a program share only the chips and the time, so a weight on each of them makes a stage's choice its own
-(a Lagrange multiplier); what a sweep of the weights finds is exact on the convex part of the front. A pipeline asks of
-each stage the cheapest candidate that keeps a target round.
+The stages of a program share only the chips and the time. A weight on each of them (a Lagrange multiplier) therefore
+lets every stage choose for itself, and a sweep of the weights is exact on the convex part of the front. For a pipeline
+the search takes the cheapest candidate of each stage that keeps a target round.
 """
 
 from __future__ import annotations

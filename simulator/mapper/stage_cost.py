@@ -1,7 +1,7 @@
 """Closed-form time and energy of one stage under many widths at once, from the engine's own closed pieces.
 
-Units: times in ps, energies in pJ, float64. A timestep takes as long as the slowest of its homes (soma, axons), its
-targets (rows of weights, then their neurons) and the links that its packets share.
+Units: times in ps, energies in pJ, float64. A timestep takes as long as the slowest of three: its home cores (soma,
+axons), its targets (rows of weights, then their neurons) and the links that its packets share.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class CostModel:
         return latency
 
     def _collect(self, work: StageWork, some: Candidates) -> Floats:
-        """Outputs and residuals to the homes: the table of a home, or the port that the cores of its tile share."""
+        """Outputs and residuals to the home cores: the table of one core, or the port that its tile shares."""
         if not work.arriving:
             return np.zeros(len(some))
         on_tile = np.minimum(some.homes, self.chip.chip.cores_per_tile)
@@ -130,7 +130,7 @@ class CostModel:
         return taken
 
     def _exchange(self, work: StageWork, some: Candidates) -> Floats:
-        """One number of every home to the first, and back."""
+        """One number of every home core to the first, and back."""
         others = some.homes - 1
         gather = np.maximum(others * receive_ps("exchange", self.chip), self._packet_ps)
         spread = others * self._packet_ps + receive_ps("exchange", self.chip)
@@ -183,7 +183,7 @@ class CostModel:
         return taken
 
     def _homes(self, work: StageWork, some: Candidates, spikes: Floats) -> tuple[Floats, Floats]:
-        """When the largest home has sent its last packet and its first, float64 [C, N, T]."""
+        """When the largest home core has sent its last packet and its first, float64 [C, N, T]."""
         soma, width = self.chip.core.soma, work.stage.width
         neurons = _wide(-(-width // some.homes))
         rate = np.minimum(spikes / width, 1.0)
@@ -198,7 +198,7 @@ class CostModel:
         return np.maximum(walk, send) + self._packet_ps, first + self._packet_ps
 
     def _links(self, work: StageWork, some: Candidates, spikes: Floats) -> Floats:
-        """When the links out of the tiles of the homes, and the port into a tile of targets, have moved all packets."""
+        """When the links out of tiles of home cores, and the port into a tile of targets, have moved all packets."""
         grid, noc = self.chip.chip, self.chip.noc
         flit_ps = flits_per_spike(work.trace.encoding, self.chip) * noc.cycle.value
         if noc.multicast:

@@ -49,9 +49,9 @@ class StageWork:
         float64 [N, T]: packets sent in each timestep, before they are copied for several blocks. T is 0 where the stage
         has no stream.
     arriving
-        Values that one token brings to the homes.
+        Values that one token brings to the home cores.
     exchanges
-        Rounds in which the homes exchange one number.
+        Rounds in which the home cores exchange one number.
     share
         Share of the tokens of the trace that the stage works on.
     trace
@@ -135,7 +135,7 @@ def _stage_work(
 
 
 def spikes_per_step(stage: Stage, trace: Trace, chip: ChipConfig) -> Floats:
-    """Packets that the homes of ``stage`` make in each timestep, float64 [tokens, T]."""
+    """Packets that the home cores of ``stage`` make in each timestep, float64 [tokens, T]."""
     n_steps = replay_code(trace.encoding, chip)[1]
     if stage.stream is None:
         return np.zeros((trace.n_tokens, 0))

@@ -38,7 +38,7 @@ class Fit:
 
 
 def fit(trace: Trace, chip: ChipConfig) -> Fit:
-    """How ``trace`` fits ``chip``: the blocks of every layer and home, and how full they are.
+    """How ``trace`` fits ``chip``: the blocks of every layer and home core, and how full they are.
 
     Raises
     ------

@@ -43,9 +43,9 @@ class Edges:
 
 
 def collected(stage: Stage, blocks: Blocks) -> Iterator[Edges]:
-    """Outputs of layers and residuals to the home of a stage, owner by owner.
+    """Outputs of layers and residuals to the home cores of a stage, owner by owner.
 
-    Element i of a vector of n goes to ``i * width // n``, so a home block that starts at s takes the elements from
+    Element i of a vector of n goes to ``i * width // n``, so a block that starts at s takes the elements from
     ``ceil(s * n / width)`` on. The root blocks of a layer hold its outputs.
     """
     homes = blocks[stage.stage_id]
@@ -61,12 +61,12 @@ def collected(stage: Stage, blocks: Blocks) -> Iterator[Edges]:
 
 
 def exchange_rounds(stage: Stage, trace: Trace) -> int:
-    """How often the cores of a home exchange one number: once for each norm and each encoder."""
+    """How often the home cores of a stage exchange one number: once for each norm and each encoder."""
     return sum(trace.op_by_id[op_id].kind in EXCHANGING for op_id in stage.ops)
 
 
 def exchanged(stage_id: str, blocks: Blocks) -> tuple[Edges, Edges]:
-    """One number from every other core of a home to the first, and one back; no edges where the home is one core."""
+    """One number from every other home core to the first, and one back; no edges where there is only one."""
     cores = _cores(blocks[stage_id])
     first, others = np.full(len(cores) - 1, cores[0]), cores[1:]
     one = np.ones(len(others), np.int64)

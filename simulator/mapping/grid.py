@@ -1,4 +1,4 @@
-"""The grid of routers and the way between two of them: a mesh, or a torus whose rows and columns are rings."""
+"""The grid of routers and the path between two of them: a mesh, or a torus whose rows and columns are rings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Grid:
     def steps(self, start: Ints, stop: Ints) -> tuple[Ints, Ints]:
         """Hops along x and along y between routers (broadcast against each other), negative ones in direction -x or -y.
 
-        On a torus the way is the shorter one round each ring; of two as long it is the positive one.
+        On a torus the path is the shorter one round each ring; of two equal ones the positive one.
         """
         (start_x, start_y), (stop_x, stop_y) = self.place(start), self.place(stop)
         return self._along(stop_x - start_x, self.x), self._along(stop_y - start_y, self.y)

@@ -1,4 +1,4 @@
-"""Ops with cores of their own: their stage becomes several, each with homes of its own, that hand their values on.
+"""Ops with cores of their own: their stage becomes several, each with home cores of its own, that pass their values on.
 
 The values of a stage travel from part to part as a residual does (`Stage.carries`). The last part keeps the id of the
 stage, with its stream and layers; the one before it is named after its first op: ``head.at_norm_final``.
@@ -56,7 +56,7 @@ def _part_name(stage: Stage, op_id: str) -> str:
 
 
 def _parts(stage: Stage, trace: Trace, op_cores: Mapping[str, int]) -> Iterator[tuple[Stage, int | None]]:
-    """The parts of a stage, each with the cores of its ops; None where these are done by the homes of the stage."""
+    """The parts of a stage, each with the cores of its ops; None where the home cores of the stage do these."""
     runs: list[Run] = [(n, tuple(ops)) for n, ops in groupby(stage.ops, op_cores.get)]
     _check(stage, runs, trace)
     if not runs or (stage.stream is not None and runs[-1][0] is not None):

@@ -1,4 +1,4 @@
-"""Partition: layers and homes of stages cut into blocks, in the order of execution."""
+"""Partition: layers and vectors of stages cut into blocks, in the order of execution."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def even_ranges(total: int, parts: int) -> list[tuple[int, int]]:
 
 
 def partition(trace: Trace, chip: ChipConfig, widths: Widths = CHIP_WIDTHS) -> list[list[Part]]:
-    """Blocks of each stage of a trace's program: its home, then its layers, as wide as ``widths`` says.
+    """Blocks of each stage of a trace's program: its home cores, then its layers, as wide as ``widths`` says.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def least_cores(trace: Trace, chip: ChipConfig, widths: Widths = CHIP_WIDTHS) ->
 
 
 def _home_parts(stage: Stage, trace: Trace, chip: ChipConfig, widths: Widths) -> int:
-    """Blocks of the home of a stage: those it is given, or as few as neurons, axons and a KV cache in SRAM allow."""
+    """Blocks of the home cores of a stage: as given, or as few as neurons, axons and a KV cache in SRAM allow."""
     return max(
         ceil_div(stage.width, chip.core.limits.neurons),
         homes_for_cache(stage, trace, chip),

@@ -14,7 +14,7 @@ from simulator.mapping.grid import Grid
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The part of a layer, or of the home of a stage, that lives on one core.
+    """The part of a layer, or of the vector of a stage, that is on one core.
 
     Attributes
     ----------
@@ -25,9 +25,9 @@ class Block:
     owner
         Layer id or stage id.
     row_start, row_stop
-        Inputs (axons) of the layer served here; empty range for a home.
+        Inputs (axons) of the layer served here; empty range for a home core.
     col_start, col_stop
-        Outputs (neurons) held here; for a home, the elements of the stage's vector.
+        Outputs (neurons) held here; for a home core, the elements of the stage's vector.
     sram_bytes
         Synaptic memory used: by weights, or by the part of a KV cache that is at this home.
     """

@@ -1,7 +1,7 @@
 """Blocks on cores: one block each, or as many as a core can hold, or stage after stage on the same cores.
 
 Cores are numbered in the order in which blocks take them. The blocks of one owner are on cores of rising numbers, and
-no core is home to a stage and driven by its spikes: in a stage a core either sends or receives. A stage that fits a
+no home core of a stage is driven by its spikes: in a stage a core either sends or receives. A stage that fits a
 chip lies on one chip, unless the chips that the chip file allows cannot hold whole stages.
 """
 
@@ -129,10 +129,10 @@ def _packed_on_chips(stages: Stages, chip: ChipConfig) -> list[int]:
 
 
 def _stage_by_stage(stages: Stages, chip: ChipConfig) -> list[int]:
-    """Every stage on the same cores, first those of homes, then those of layers: what it held before has gone.
+    """Every stage on the same cores, first those of home cores, then those of layers: what it held before has gone.
 
-    Where the most homes and the most blocks do not fit one chip together, the blocks of a stage that does follow its
-    own homes.
+    Where the most home cores and the most blocks do not fit one chip together, the blocks of a stage that does follow
+    its own home cores.
     """
     n_homes = [sum(part.role == "home" for part in stage) for stage in stages]
     most = max(n_homes)

@@ -19,7 +19,7 @@ class Widths:
     cuts
         Layer -> its cut.
     op_cores
-        Op -> cores of its own, where its work is not done by the homes of its stage (`op_parts`).
+        Op -> cores of its own, where its work is not done by the home cores of its stage (`op_parts`).
     layer_cores
         Layer -> its cores at least, where it has no cut.
     """

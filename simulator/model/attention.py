@@ -1,4 +1,4 @@
-"""Attention of one block, in two ways: float products, or additions of cached integer rows triggered by spikes.
+"""Attention of one block, in one of two forms: float products, or additions of cached integer rows triggered by spikes.
 
 Shapes: n new tokens, c cached positions (the new ones included), h heads, kv key/value heads, g = h / kv query heads to
 each of them, hd head width. Query head i reads key/value head i // g. Products of floats are formed in float64 and

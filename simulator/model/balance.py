@@ -1,8 +1,8 @@
 """Hadamard transforms at run time on rescaled activations, their inverse folded into the weights (rotation `online`).
 
 Each stream x becomes ``(s * x) H`` before it is encoded, and its layers hold ``W diag(1/s) H / order``. H spreads the
-noise of the encoder evenly over all channels, so its effect on the outputs is the product of ``sum_j s_j**2 E[x_j**2]``
-and ``sum_ij W_ij**2 / s_j**2``. By the inequality of Cauchy and Schwarz the product is smallest for
+noise of the encoder evenly over all channels. Its effect on the outputs is therefore the product of two sums, ``sum_j
+s_j**2 E[x_j**2]`` and ``sum_ij W_ij**2 / s_j**2``. By the inequality of Cauchy and Schwarz the product is smallest for
 ``s_j = (sum_i W_ij**2 / E[x_j**2])**(1/4)``. The scales cost nothing at run time: they go into the gain of the norm, or
 into the rows of up. Rows of gate and up count by their effect on the output of down. Values of a head get a dense
 transform, which is folded into v and o.

@@ -153,7 +153,7 @@ class _Search:
         return found.perplexity <= self._baseline * (1 + self._target)
 
     def _gain(self, found: Evaluation) -> float:
-        """How good a move is; 0 when it is none."""
+        """How good a move is; 0 when it changes nothing."""
         if not self._within(self._at):
             gain = 1 - found.perplexity / self._at.perplexity
             return gain if gain > WORTH else 0.0

@@ -140,7 +140,7 @@ class StoredWeights(Mapping[str, F32]):
         n = int(np.count_nonzero(~np.isfinite(weights)))
         if n:
             place = f"{self._files.path_of[spec.name]}: tensor {spec.name}"
-            raise ModelError(f"{place}: {n} of {weights.size} weights are NaN or infinite")
+            raise ModelError(f"{place}: {n} of {weights.size} weights are NaN or infinite, expected finite ones")
         return weights
 
 

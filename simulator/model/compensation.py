@@ -1,9 +1,9 @@
 """Integer weights whose rounding errors are compensated by the weights behind them (rounding `gptq`).
 
-GPTQ (Frantar et al., ICLR 2023, algorithm 1): the inputs of a layer are rounded one after another, and the error of
-each is added to those that are not rounded yet, in the way that changes the outputs on a text least. The text passes
-the model layer by layer, as counts through layers that are already rounded, so that each layer sees the inputs that it
-will have. At most the matrices of one stream are in memory.
+GPTQ (Frantar et al., ICLR 2023, algorithm 1) rounds the inputs of a layer one after another. It adds the error of each
+to those that are not rounded yet, so that the outputs on a text change least. The text passes the model layer by layer,
+as counts through layers that are already rounded, so that each layer sees the inputs that it will have. At most the
+matrices of one stream are in memory.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Closed-form work of an encoder: the threshold of each token, and what makes a count of each value.
 
-Conventions as in `simulator.model.ops`. What a threshold costs at run time, for a row of n values:
+Conventions as in `simulator.model.ops`. The work of a threshold at run time, for a row of n values:
 
 * absmax: n compare (an absolute value moves bits only), and 1 div for the step ``max / L``. Unsigned: 2n compare,
   and 1 add for the range.
-* quantile: the order statistic by radix selection on the 15 magnitude bits of a 16-bit value, exact for these: a round
-  compares all n values with a candidate and counts those below, 15n compare and 15n add; then the 1 div. Unsigned: for
-  both ends, and 1 add for the range. Where the quantile is the largest of n values it is the absmax, and costs that.
+* quantile: the order statistic by radix selection on the 15 magnitude bits of a 16-bit value, exact for these. A round
+  compares all n values with a candidate and counts those below: 15n compare and 15n add, then the 1 div. Unsigned: for
+  both ends, and 1 add for the range. If the quantile is the largest of n values, it is the absmax and costs that.
 * mean, normal: n add (of |x|) and 1 mul by the constant 1/(k n), or that of L.
 * static: the reciprocal of the step is read, 32 bits.
 """

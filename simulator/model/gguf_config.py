@@ -115,7 +115,7 @@ def _head_dim(file: GgufFile, stated: dict[str, Any]) -> object:
     """Width of a head: stated for keys and values and for the rotary position, all alike."""
     widths = {key: stated[key] for key in READ[1:] if key in stated}
     if len(set(map(str, widths.values()))) > 1:
-        raise ModelError(f"{file.path}: heads of one width are supported, found {widths}")
+        raise ModelError(f"{file.path}: found heads of widths {widths}, expected one width")
     return next(iter(widths.values()), None)
 
 

@@ -79,7 +79,7 @@ def _read(path: Path, _changed: int, size: int) -> GgufFile:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return _Header(path, content, size).read()
     except (struct.error, UnicodeDecodeError, ValueError, OSError) as error:
-        raise ModelError(f"{path}: a GGUF file, damaged or cut short: {error}") from None
+        raise ModelError(f"{path}: damaged or cut short, expected a GGUF file: {error}") from None
 
 
 class _Header:
@@ -91,7 +91,7 @@ class _Header:
 
     def read(self) -> GgufFile:
         if self._bytes(4) != MAGIC:
-            raise ModelError(f"{self._path}: not a GGUF file")
+            raise ModelError(f"{self._path}: not a GGUF file, expected one that begins with GGUF")
         version = self._scalar("I")
         if version not in VERSIONS:
             kind = "big-endian" if version and version % 65536 == 0 else f"version {version}"

@@ -110,7 +110,9 @@ def _check_sizes(file: GgufFile) -> None:
     size, formats = file.path.stat().st_size, _format_names()
     for name, tensor in file.tensors.items():
         if tensor.type_number in formats and tensor.offset + _n_bytes(file.path, tensor) > size:
-            raise ModelError(f"{file.path}: cut short: tensor {name} ends beyond the {size} bytes of the file")
+            raise ModelError(
+                f"{file.path}: cut short: tensor {name} ends beyond the {size} bytes of the file; download it again"
+            )
 
 
 def _n_bytes(path: Path, tensor: GgufTensor) -> int:
@@ -125,7 +127,8 @@ def _row_bytes(path: Path, tensor: GgufTensor) -> int:
     block, block_bytes = GGML_QUANT_SIZES[kind]
     if tensor.shape[-1] % block:
         raise ModelError(
-            f"{path}: a row of {tensor.shape[-1]} weights is not a whole number of {kind.name} blocks of {block}"
+            f"{path}: a row of {tensor.shape[-1]} weights is cut, expected a whole number of {kind.name} blocks of"
+            f" {block}"
         )
     return int(tensor.shape[-1] // block * block_bytes)
 
@@ -167,7 +170,7 @@ def _read_bytes(path: Path, offset: int, n: int) -> NDArray[np.uint8]:
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}") from None
     if stored.size < n:
-        raise ModelError(f"{path}: cut short: the {n} bytes at {offset} are not there")
+        raise ModelError(f"{path}: cut short: expected {n} bytes at {offset}; download it again")
     return stored
 
 

@@ -1,9 +1,12 @@
 """Hadamard matrices (entries 1 and -1, orthogonal rows) of the widths that models have, and their fast transform.
 
-``n = b * 2**k``: a base matrix of order b by a known construction, doubled k times (Sylvester 1867). Bases: order 1;
-Paley 1933, type I of order q + 1 for a prime q = 3 mod 4 and type II of order 2(q + 1) for a prime q = 1 mod 4; order
-172 by Goethals and Seidel 1967 from four supplementary difference sets of cyclotomic classes modulo 43. A width without
-such a factor is cut into equal blocks of the largest width that has one.
+``n = b * 2**k``: a base matrix of order b by a known construction, doubled k times (Sylvester 1867). The bases:
+
+- order 1;
+- Paley 1933, type I of order q + 1 for a prime q = 3 mod 4, and type II of order 2(q + 1) for a prime q = 1 mod 4;
+- order 172 by Goethals and Seidel 1967, from four supplementary difference sets of cyclotomic classes modulo 43.
+
+A width without such a factor is cut into equal blocks of the largest width that has one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The linear layers of the forward pass, in two ways: float matrix products, or spike-driven integer sums."""
+"""The linear layers of the forward pass, in one of two forms: float matrix products, or spike-driven integer sums."""
 
 from __future__ import annotations
 

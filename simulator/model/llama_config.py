@@ -104,7 +104,7 @@ def read_config(model: Path | str, options: ModelOptions = AS_STATED) -> LlamaCo
         supported.
     """
     path = Path(model)
-    if path.suffix != ".json":
+    if path.suffix != ".json" or path.is_dir():
         location = locate_model(model)
         if location.is_gguf:
             return parse_config(gguf_fields(read_gguf(location.path)), str(location.path), options, location.path.name)

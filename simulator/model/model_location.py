@@ -10,14 +10,13 @@ from pathlib import Path
 from simulator.errors import ModelError
 from simulator.hub_cache import hub_folder, is_hub_id
 from simulator.model.gguf_file import MAGIC
+from simulator.text_files import LFS_POINTER
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = WEIGHTS_FILE + ".index.json"
 EXPECTED = "expected a Hugging Face folder, a GGUF file, or a hub id in the local cache"
 SHARD = re.compile(r"-\d{5}-of-\d{5}\.safetensors$")
-# First bytes of a file that git-lfs left in place of the content.
-LFS_POINTER = b"version https://git-lfs"
 # What a file of another kind is, by the end of its name, and what makes a folder of it that is read.
 RESAVE = "load it with transformers, then call save_pretrained(FOLDER) of the model and of the tokenizer"
 OTHER_KINDS = (

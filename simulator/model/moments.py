@@ -7,10 +7,9 @@ text under test, so the prepared weights do not either.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,16 @@ from simulator.arrays import F32, F64
 from simulator.errors import ModelError
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.linear import FloatLinear
+from simulator.model.llama_config import LlamaConfig
 from simulator.model.program import DRIVEN
 from simulator.model.tokenizer import Passage, Tokenizer
 from simulator.model.transformer import forward
+from simulator.npz_file import read_npz
 from simulator.outputs.output_file import MOMENTS, replaced_whole
 
 TEXT = Path(__file__).with_name("calibration_text.txt")
 TEXT_TOKENS = 1024
+HEADERS_BYTES = 16 << 20  # more than the headers of all arrays of a file
 
 
 @dataclass(frozen=True)
@@ -168,20 +170,13 @@ def read_moments(path: Path, checkpoint: Checkpoint) -> Moments:
     ModelError
         When the file is missing, damaged, or of another model.
     """
+    expected = _shapes(checkpoint.config)
+    most = 2 * sum(prod(shape) for shape in expected.values()) * np.dtype(np.float64).itemsize
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            arrays = {name: file[name].astype(np.float64) for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        arrays = {name: x.astype(np.float64) for name, x in read_npz(path, most + HEADERS_BYTES).items()}
+    except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot read the moments of a calibration: {error}") from None
-    config, found = checkpoint.config, {name: x.shape for name, x in arrays.items()}
-    widths = {"attn_out": (config.q_width,), "mlp_hidden": (config.intermediate_size,)}
-    kv, hd = config.num_key_value_heads, config.head_dim
-    expected: dict[str, tuple[int, ...]] = {}
-    for i in range(config.num_hidden_layers):
-        for kind in DRIVEN:
-            expected[f"channels/blocks.{i}.{kind}"] = widths.get(kind, (config.hidden_size,))
-        expected[f"heads/blocks.{i}.attn_out"] = (kv, hd, hd)
-        expected[f"slopes/blocks.{i}.mlp_in"] = (2, config.intermediate_size)
+    found = {name: x.shape for name, x in arrays.items()}
     if found != expected:
         wrong = next(name for name in (*expected, *found) if found.get(name) != expected.get(name))
         raise ModelError(
@@ -195,3 +190,16 @@ def read_moments(path: Path, checkpoint: Checkpoint) -> Moments:
         return {name.split("/")[1]: x for name, x in arrays.items() if name.startswith(kind)}
 
     return Moments(of_kind("channels"), of_kind("heads"), of_kind("slopes"))
+
+
+def _shapes(config: LlamaConfig) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of every array of moments."""
+    widths = {"attn_out": (config.q_width,), "mlp_hidden": (config.intermediate_size,)}
+    kv, hd = config.num_key_value_heads, config.head_dim
+    found: dict[str, tuple[int, ...]] = {}
+    for i in range(config.num_hidden_layers):
+        for kind in DRIVEN:
+            found[f"channels/blocks.{i}.{kind}"] = widths.get(kind, (config.hidden_size,))
+        found[f"heads/blocks.{i}.attn_out"] = (kv, hd, hd)
+        found[f"slopes/blocks.{i}.mlp_in"] = (2, config.intermediate_size)
+    return found

@@ -1,8 +1,8 @@
 """Rows in blocks, several at once: each thread runs NumPy, BLAS and kernels on a block of its own.
 
-How rows are cut does not depend on the number of threads, and BLAS itself has one thread: results are the same bytes on
-any number of cores (DESIGN rule 6), in float32 too, where the sums of a BLAS with more threads differ in the last bits.
-A block also stays in the cache of its core from one operation to the next.
+How rows are cut does not depend on the number of threads, and BLAS itself has one thread. So results are the same bytes
+on any number of cores (DESIGN rule 6). This holds in float32 too, where the sums of a BLAS with more threads differ in
+the last bits. A block also stays in the cache of its core from one operation to the next.
 """
 
 from __future__ import annotations

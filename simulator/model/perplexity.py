@@ -93,7 +93,9 @@ class Perplexity:
             return math.exp(self.nats_per_token)
         except OverflowError:
             nats = f"{self.nats_per_token:.3g} nats per token"
-            raise ModelError(f"the perplexity exceeds the largest float ({nats}): the weights are too large") from None
+            raise ModelError(
+                f"the perplexity exceeds the largest float ({nats}); the weights are too large, check the checkpoint"
+            ) from None
 
     @property
     def bits_per_byte(self) -> float:

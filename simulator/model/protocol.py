@@ -1,12 +1,12 @@
 """How perplexity is measured: which tokens of a text are passed together, and which of them are predicted.
 
-``passages``: each passage of the text on its own, BOS in front, cut to the context of the model. With a window a longer
-passage is passed in windows of so many tokens whose starts lie a stride apart; a window predicts the tokens that no
+``passages``: each passage of the text on its own, BOS in front, cut to the context of the model. With a window, a
+longer passage is passed in several windows, whose starts are a stride apart. A window predicts the tokens that no
 window before it held, but not its first (Hugging Face, "Perplexity of fixed-length models").
 
 ``wikitext2-2048``: what papers on quantized language models print as "WikiText-2". The rows of the raw test set are
-joined by two line feeds and tokenized at once, with the special tokens that the tokenizer itself adds; windows of 2048
-tokens follow each other, the rest is dropped; each predicts its tokens 1 to 2047 from those before them in the window
+joined by two line feeds and tokenized at once, with the special tokens that the tokenizer itself adds. Windows of 2048
+tokens follow each other, and the rest is dropped. Each window predicts its tokens 1 to 2047 from those before them
 (Frantar et al., GPTQ, ICLR 2023: ``get_wikitext2`` of ``datautils.py`` and ``llama_eval`` of ``llama.py``).
 """
 
@@ -94,7 +94,8 @@ def windows(
         return tokenize(tokenizer, text, config.max_position_embeddings, max_tokens)
     if protocol.window > config.max_position_embeddings:
         raise ModelError(
-            f"a window of {protocol.window} tokens, the context of the model holds {config.max_position_embeddings}"
+            f"window {protocol.window}, expected at most the context of the model, {config.max_position_embeddings}"
+            " tokens"
         )
     found = tuple(
         _joined(protocol, tokenizer, text, max_tokens)
@@ -102,7 +103,7 @@ def windows(
         else _in_passages(protocol, tokenizer, text, max_tokens)
     )
     if not found:
-        raise ModelError(f"the text is too short: protocol {protocol.name} predicts no token of it")
+        raise ModelError(f"the text is too short for protocol {protocol.name}, expected at least one token to predict")
     return found
 
 

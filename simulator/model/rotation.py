@@ -1,11 +1,12 @@
-"""Rotations of the activations, folded into the weights: the float model stays what it is, its outliers are spread.
+"""Rotations of the activations, folded into the weights: the float model stays the same, its outliers are spread.
 
-RMSNorm without a gain commutes with an orthogonal Q, ``norm(x Q) = norm(x) Q``, so the residual can live in rotated
-coordinates for free (Ashkboos et al., SliceGPT 2024 and QuaRot 2024): the gains go into the layers behind the norms,
-the embedding and the layers that write to the residual are multiplied by Q, those that read it by Q too. The values of
-a head are rotated through v and back through o. What stands between SiLU and down, and across the heads in front of o,
-cannot be folded: it is rotated at run time by a Hadamard transform (additions only), whose inverse is folded into the
-weights behind it.
+RMSNorm without a gain commutes with an orthogonal Q, ``norm(x Q) = norm(x) Q``. So the residual can live in rotated
+coordinates at no cost (Ashkboos et al., SliceGPT 2024 and QuaRot 2024). The gains go into the layers behind the norms.
+The embedding and the layers that write to the residual are multiplied by Q, those that read it by Q too. The values of
+a head are rotated through v and back through o.
+
+The values between SiLU and down, and those across the heads in front of o, cannot be folded. A Hadamard transform
+(additions only) rotates them at run time, and its inverse is folded into the weights behind it.
 """
 
 from __future__ import annotations

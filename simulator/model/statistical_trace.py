@@ -151,4 +151,4 @@ def _check_positions(first: int, last: int, config: LlamaConfig) -> None:
         raise TraceError(f"context {first}, expected 0 or more")
     limit = config.max_position_embeddings
     if last >= limit:
-        raise ModelError(f"context of {last + 1} tokens, the model holds {limit} ({last + 1 - limit} over)")
+        raise ModelError(f"context of {last + 1} tokens, expected at most {limit} ({last + 1 - limit} over)")

@@ -70,7 +70,7 @@ class Tokenizer:
     Attributes
     ----------
     sha256
-        Hash of ``tokenizer.json`` without a byte order mark, or as it is made of the metadata of a GGUF file.
+        Hash of ``tokenizer.json`` without a byte order mark, or of the tokenizer made from the metadata of a GGUF file.
     """
 
     def __init__(self, model: Path | str, config: LlamaConfig) -> None:
@@ -79,7 +79,9 @@ class Tokenizer:
         self._tokenizer, self.sha256 = _load_gguf(self._path) if location.is_gguf else _load(self._path)
         size = _base_size(self._tokenizer)
         if size > config.vocab_size:
-            raise ModelError(f"{self._path}: {size} tokens, but config.json says vocab_size {config.vocab_size}")
+            raise ModelError(
+                f"{self._path}: {size} tokens, expected at most vocab_size {config.vocab_size} of config.json"
+            )
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._bos = [] if config.bos_token_id is None else [config.bos_token_id]
@@ -147,9 +149,7 @@ class Tokenizer:
         if missing:
             without = (c for c in dict.fromkeys(text) if not c.isspace() and not self._encode(c, by=by).ids)
             first = next((f" (first: {c!r}, U+{ord(c):04X})" for c in without), "")
-            raise ModelError(
-                f"the tokenizer leaves out {missing} characters of the text: it has no tokens for them{first}"
-            )
+            raise ModelError(f"the tokenizer has no tokens for {missing} characters of the text{first}; remove them")
 
     def _bare(self) -> HuggingFaceTokenizer:
         """The same tokenizer without its normalizer."""

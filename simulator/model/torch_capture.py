@@ -1,11 +1,15 @@
-"""Capture from a torch model: its linear products become spike-driven, and what they are fed is a Trace.
+"""Capture from a torch model: its linear products become spike-driven, and their inputs are a Trace.
 
 Needs the extra ``torch``; the package itself never imports it. Where a layer multiplies, its input is encoded as spike
-counts, which are kept, and the integer sums of the rounded weights take the place of its output, so what follows sees a
-spike-driven model. A model with the module names of Hugging Face's LLaMA has the program of a capture from files, and
-its norms and embedding are rotated or smoothed for the time of the call where the preset says so (`torch_tree`); of any
-other only the linear layers and their encoders are known (`torch_network`). A network that spikes already is recorded
-as it spikes (`torch_stepped`). Attention is computed by the model, so it does not spike. ``TORCH.md`` has examples.
+counts, which are kept. The integer sums of the rounded weights replace its output, so the rest of the model sees a
+spike-driven model.
+
+- A model with the module names of Hugging Face's LLaMA has the program of a capture from files. Its norms and embedding
+  are rotated or smoothed for the time of the call where the preset says so (`torch_tree`).
+- Of any other model only the linear layers and their encoders are known (`torch_network`).
+- A network that spikes already is recorded as it spikes (`torch_stepped`).
+
+Attention is computed by the model, so it does not spike. ``TORCH.md`` has examples.
 """
 
 from __future__ import annotations

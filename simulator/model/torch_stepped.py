@@ -1,9 +1,9 @@
 """A network that spikes already, recorded as it spikes: each of its timesteps is a row of the trace.
 
-A count of a trace says how many spikes, not when: in which of its own timesteps a network fired can only be kept by
-giving each a row. So a row is one timestep of one token (or sample), all rows of a sample follow one another, and a
-chip passes them through all layers one by one, as the network does: what a layer sums in a timestep travels to the
-neurons that integrate it, and they fire before the next begins.
+A count of a trace says how many spikes there are, not when. Only a row of its own keeps in which timestep a network
+fired. So a row is one timestep of one token (or sample), and all rows of a sample follow one another. A chip passes
+them through all layers one by one, as the network does: the sums of a layer in a timestep travel to the neurons that
+integrate them, and these fire before the next begins.
 """
 
 from __future__ import annotations

@@ -158,7 +158,9 @@ class _Streams:
             elif layer_id not in self._outputs[stream_id]:
                 raise ModelError(f"{layer_id}: its module is called twice, expected one pass without a cache")
             elif not np.array_equal(values, self._values[stream_id]):
-                raise ModelError(f"{layer_id}: is not fed what the other layers of {stream_id} are")
+                raise ModelError(
+                    f"{layer_id}: found other inputs than those of the layers of {stream_id}, expected the same"
+                )
             found = self._outputs[stream_id].pop(layer_id)
             bias = self._weights.get(f"{layer_id}_bias")
             return self._tokens.put(found if bias is None else found + bias, output, layer_id)

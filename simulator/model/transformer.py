@@ -144,7 +144,7 @@ def check_tokens(config: LlamaConfig, token_ids: NDArray[np.int64], start: int) 
         raise ModelError(f"token {outside[0]} is outside the vocabulary, expected 0 to {config.vocab_size - 1}")
     needed, limit = start + len(token_ids), config.max_position_embeddings
     if needed > limit:
-        raise ModelError(f"{needed} tokens, the context of the model holds {limit} ({needed - limit} over)")
+        raise ModelError(f"{needed} tokens, expected at most the context of the model, {limit} ({needed - limit} over)")
 
 
 def rms_norm(x: F32, gain: F32, eps: float) -> F32:

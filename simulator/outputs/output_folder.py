@@ -80,7 +80,7 @@ def replaced_folder(path: Path, kind: FolderKind, force: bool = False) -> Iterat
     """A new folder to write to, which takes the place of ``path`` at the end in one step.
 
     Of an earlier folder of the kind only the files that its marker lists are removed. What a user put there stays, with
-    ``force`` it goes. A fault, Ctrl-C or a kill on the way leaves the earlier folder as it was.
+    ``force`` it goes. A fault, Ctrl-C or a kill in between leaves the earlier folder as it was.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def _keep_others(earlier: Path, place: Path, kind: FolderKind) -> None:
 
 
 def _exchange(made: Path, place: Path, aside: Path) -> None:
-    """Put ``made`` in the place of ``place`` and the other way round; where the system cannot, by way of ``aside``."""
+    """Put ``made`` in the place of ``place`` and the reverse; where the system cannot, through ``aside``."""
     if _exchanged(made, place):
         return
     os.rename(place, aside)

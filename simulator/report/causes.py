@@ -109,7 +109,7 @@ def _schedule_levers(run: Run) -> list[Lever]:
 
 
 def _part_levers(run: Run) -> list[Lever]:
-    """Twice of what binds, and other ways through the network and the barrier.
+    """Twice of what binds, and alternatives to the network and the barrier.
 
     Twice the units halve the time of the cores at most, and may spare all that packets wait for each other.
     """

@@ -1,4 +1,4 @@
-"""Which layers load a link of the network with spikes: XY routes between homes and the cores of their layers."""
+"""Which layers load a link of the network with spikes: XY routes between home cores and the cores of their layers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _packets(run: Run, stage: Stage, homes: list[Block], targets: list[Block], l
 
 
 def _crosses(run: Run, home: Block, target: Block, link: tuple[int, int, str]) -> bool:
-    """Whether the XY route from home to target, first along x, then along y, takes the link."""
+    """Whether the XY route from a home core to a target, first along x, then along y, takes the link."""
     x, y, direction = link
     grid, router = run.placement.grid, run.placement.core_router
     source, end = router[home.core], router[target.core]

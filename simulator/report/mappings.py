@@ -1,4 +1,4 @@
-"""What each way to map a trace on a chip costs: cores, memory, traffic, and energy and time from a simulation."""
+"""What each mapping of a trace on a chip costs: cores, memory, traffic, and energy and time from a simulation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def compare_mappings(
     network: NetworkModel = "ideal",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Map and simulate ``trace`` on ``chip`` in every way; ways that come to the same placement are simulated once.
+    """Map and simulate ``trace`` on ``chip`` under every mapping; those with the same placement are simulated once.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def _table(
     network: NetworkModel,
     progress: Callable[[str, int, int], None] | None,
 ) -> pd.DataFrame:
-    """One row per way; of equal placements one is simulated."""
+    """One row per mapping; of equal placements one is simulated."""
     found: dict[Key, dict[str, object]] = {}
     rows = []
     for done, way in enumerate(ways, start=1):
@@ -92,7 +92,7 @@ def _table(
 
 
 def _under(chip: ChipConfig, way: Mapping, network: NetworkModel) -> ChipConfig:
-    """The chip with one way to map; `auto` tokens one after another, since some ways share cores between stages."""
+    """The chip with one mapping; `auto` processes tokens one at a time: some mappings share cores between stages."""
     kind = "sequential" if chip.schedule.kind == "auto" else chip.schedule.kind
     schedule = chip.schedule.model_copy(update={"kind": kind})
     noc = chip.noc.model_copy(update={"model": network})

@@ -25,7 +25,7 @@ NUMBERS = (
 def find_reports(root: Path) -> list[Path]:
     """Folders below ``root`` that hold a report, in the order of their names; raises OutputError when there is none.
 
-    Hidden folders are reports on their way (`files.write_report`).
+    Hidden folders are unfinished reports (`files.write_report`).
     """
     found = sorted(path.parent for path in root.glob(f"*/*/{RESULT}") if not path.parent.name.startswith("."))
     if not found:

@@ -35,7 +35,7 @@ def write_report(run: Run, out_dir: Path | str, *, writers: Sequence[Writer] = (
 
     Everything is written to a hidden folder next to ``out_dir``, which then takes its place in one step. An earlier
     report there is replaced only then, and of it only the files that its manifest lists: other files stay. A failure,
-    Ctrl-C or a kill on the way leaves it as it was. ``force`` replaces a folder of anything else as a whole.
+    Ctrl-C or a kill in between leaves it as it was. ``force`` replaces a folder of anything else as a whole.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The Run: everything one simulation was made of and found, the one argument of every table, file and figure."""
+"""The Run: inputs and results of one simulation, the one argument of every table, file and figure."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def chip_sha256(chip: ChipConfig) -> str:
 
 
 def git_commit(root: Path) -> dict[str, Any] | None:
-    """Commit of the program's own checkout at ``root`` and whether tracked files differ; None when it is none."""
+    """Commit of the program's own checkout at ``root`` and whether tracked files differ; None outside a checkout."""
     if not (root / ".git").exists():  # an installed package may sit inside a repository that is not its own
         return None
     commit = _git(root, "rev-parse", "--verify", "HEAD")

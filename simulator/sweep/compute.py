@@ -57,5 +57,5 @@ def opened(path: str, content_hash: str) -> Trace:
     """A trace, opened once per process instead of being sent with all its counts; raises TraceError when it changed."""
     trace = load_trace(path)
     if trace.content_hash != content_hash:
-        raise TraceError(f"{path}: changed since the sweep began, start it again")
+        raise TraceError(f"{path}: changed since the sweep began; start the sweep again")
     return trace

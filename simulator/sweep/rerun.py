@@ -111,7 +111,9 @@ def _point(path: Path) -> tuple[Point, str]:
         values, base, trace = dict(origin["values"]), str(origin["base"]), str(origin["trace"])
         code, mapping = str(origin["code_sha256"]), origin.get("mapping", "chip")
     except (KeyError, TypeError, ValueError):
-        raise OutputError(f"{path}: damaged: does not say what it was computed from") from None
+        raise OutputError(
+            f"{path}: damaged: base, trace or values are missing, expected a record of `spikewatt sweep`"
+        ) from None
     overrides = [f"{axis}={value_text(value)}" for axis, value in values.items() if in_chip(axis)]
     chip = load_chip(base, overrides)
     if mapping not in ("auto", "chip"):

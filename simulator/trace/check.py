@@ -101,13 +101,14 @@ def _check_op(trace: Trace, op: Op) -> None:
     if op.stream is not None:
         if op.stream not in trace.stream_by_id:
             raise TraceError(
-                f"{where}: stream {op.stream!r} is not in the stream table{did_you_mean(op.stream, trace.stream_by_id)}"
+                f"{where}: stream {op.stream!r} is missing from the stream table, expected one of"
+                f" it{did_you_mean(op.stream, trace.stream_by_id)}"
             )
         events = trace.stream_by_id[op.stream].n * trace.encoding.n_timesteps
         if trace.stream_by_id[op.stream].live is None:
             raise TraceError(f"{where}: stream {op.stream!r} is not local, expected one that says which of it is live")
     elif op.per_spike:
-        raise TraceError(f"{where}: work per spike without a stream")
+        raise TraceError(f"{where}: found work per spike without a stream, expected both or neither")
     _check_work(where, op.work_per_token, 1, trace)
     _check_work(f"{where}: per timestep", op.per_timestep, trace.encoding.n_timesteps, trace)
     _check_work(f"{where}: per spike", op.per_spike, events, trace)
@@ -123,7 +124,9 @@ def _check_work(where: str, table: Mapping[str, ClosedForm], times: int, trace: 
         if b < 0 or a + b < 0:
             raise TraceError(f"{where}: {action} [{a}, {b}] is negative for some context, expected a + b*c >= 0")
         if (a + b * int(trace.contexts.max())) * times * trace.n_tokens >= 2**63:
-            raise TraceError(f"{where}: {action} [{a}, {b}] is beyond 64 bits over {trace.n_tokens} tokens")
+            raise TraceError(
+                f"{where}: {action} [{a}, {b}] is too large, expected a sum of 64 bits over {trace.n_tokens} tokens"
+            )
 
 
 def _check_ids(trace: Trace) -> None:
@@ -171,10 +174,13 @@ def _check_stage(trace: Trace, stage: Stage) -> None:
     ):
         for i in ids:
             if i not in known:
-                raise TraceError(f"{where}: {kind} {i!r} is not in the {kind} table{did_you_mean(i, known)}")
+                raise TraceError(
+                    f"{where}: {kind} {i!r} is missing from the {kind} table, expected one of"
+                    f" it{did_you_mean(i, known)}"
+                )
     if stage.stream is None:
         if stage.layers:
-            raise TraceError(f"{where}: drives layers without a stream")
+            raise TraceError(f"{where}: found layers without a stream, expected both or neither")
         return
     if trace.stream_by_id[stage.stream].live is not None:
         raise TraceError(f"{where}: stream {stage.stream!r} is local, expected one that drives layers")

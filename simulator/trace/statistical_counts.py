@@ -1,7 +1,7 @@
 """Counts drawn like those of a captured trace: a statistical model of its streams, for streams of any width.
 
 Of a captured stream three things are kept: the histogram of its absolute counts, the mean of each neuron, and the mean
-of each token. Among all ways to draw independent counts with these means the one of largest entropy is taken,
+of each token. Of all distributions of independent counts with these means it has the largest entropy,
 
     P(abs(count) = v) ~ base[v] * exp((neuron[j] + token[t]) * v)        for neuron j in token t
 
@@ -191,13 +191,13 @@ class StatisticalCounts:
     contexts: NDArray[np.int64] | None = None
 
     def check(self) -> None:
-        """Raise TraceError when a stream is of a type that was not captured, or the seed is none."""
+        """Raise TraceError when a stream is of a type that was not captured, or the seed is not valid."""
         if self.seed < 0:
             raise TraceError(f"seed {self.seed}, expected 0 or more")
         for stream in self.streams:
             if (kind := stream_kind(stream.stream_id)) not in self.statistics:
                 known = ", ".join(self.statistics)
-                raise TraceError(f"stream {stream.stream_id}: the captured trace has no {kind!r}, it has {known}")
+                raise TraceError(f"stream {stream.stream_id}: found no statistics of {kind!r}, expected one of {known}")
 
     def __call__(self, stream_id: str) -> NDArray[np.integer]:
         """Counts [tokens, n] of a stream, the same at every call."""

@@ -110,7 +110,7 @@ class Trace:
 
     @cached_property
     def local_streams(self) -> frozenset[str]:
-        """Ids of the streams that trigger work of ops at home and drive no layer."""
+        """Ids of the streams that trigger work of ops at the home cores and drive no layer."""
         return frozenset(op.stream for op in self.ops if op.stream is not None)
 
     @property
@@ -213,7 +213,9 @@ class Trace:
         """
         if stream_id not in self._loaded:
             if stream_id not in self.stream_by_id:
-                raise TraceError(f"{self.where}: no stream {stream_id!r}{did_you_mean(stream_id, self.stream_by_id)}")
+                raise TraceError(
+                    f"{self.where}: no such stream {stream_id!r}{did_you_mean(stream_id, self.stream_by_id)}"
+                )
             counts = self.load_counts(stream_id)
             self._check_counts(stream_id, counts)
             self._loaded[stream_id] = counts

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import TraceError
+from simulator.text_files import LFS_POINTER
 from simulator.trace.trace_manifest import Manifest, Member
 
 MANIFEST = "manifest.json"
@@ -53,8 +54,10 @@ def _not_an_archive(file: Path) -> str:
     if not file.is_file():
         return "not a file"
     with file.open("rb") as opened:
-        begins_as_zip = opened.read(2) == b"PK"
-    return "truncated or damaged zip file" if begins_as_zip else "not a zip file"
+        begin = opened.read(len(LFS_POINTER))
+    if begin == LFS_POINTER:
+        return "a Git LFS pointer (run: git lfs pull)"
+    return "truncated or damaged zip file" if begin.startswith(b"PK") else "not a zip file"
 
 
 def read_manifest(archive: zipfile.ZipFile, path: Path) -> bytes:
@@ -73,9 +76,9 @@ def check_archive(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> N
     names = Counter(archive.namelist())
     for name, times in names.items():
         if name not in expected:
-            raise TraceError(f"{path}: {name}: not in the manifest")
+            raise TraceError(f"{path}: {name}: not in the manifest, expected only its members")
         if times > 1:
-            raise TraceError(f"{path}: {name}: stored twice")
+            raise TraceError(f"{path}: {name}: stored twice, expected once")
     for name, member in manifest.members.items():
         if name not in names:
             raise TraceError(f"{path}: {name}: missing from the archive")
@@ -110,7 +113,7 @@ def read_array(archive: zipfile.ZipFile, name: str, member: Member, path: Path) 
     _check_size(info, member, path)
     data = _read_bytes(archive, info, path)
     if hashlib.sha256(data).hexdigest() != member.sha256:
-        raise TraceError(f"{path}: {name}: altered since it was written: its sha256 is not that of the manifest")
+        raise TraceError(f"{path}: {name}: altered since it was written: expected the sha256 of the manifest")
     return _array_of(data, name, member, path)
 
 

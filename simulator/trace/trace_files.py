@@ -69,7 +69,7 @@ def save_trace(trace: Trace, path: str | Path) -> str:
         if path.is_dir():
             raise OutputError(f"{path}: is a directory, expected the path of a file such as {path / 'trace.npz'}")
         if not path.parent.is_dir():
-            raise OutputError(f"{path}: cannot write: there is no directory {path.parent}, make it first")
+            raise OutputError(f"{path}: cannot write: no such directory {path.parent}; create it first")
         with replaced_whole(path, TRACE) as staged, zipfile.ZipFile(staged, "x") as archive:
             content_hash = _write(trace, archive)
     except OSError as error:

@@ -297,7 +297,7 @@ def check_members(manifest: Manifest, where: str) -> None:
             )
     for name in manifest.members:
         if name not in expected:
-            raise TraceError(f"{where}: manifest.json: members.{name}: no stream has this name")
+            raise TraceError(f"{where}: manifest.json: members.{name}: unknown stream, expected one of the manifest")
 
 
 def _spoken(shape: tuple[int, ...]) -> str:

@@ -51,12 +51,16 @@ def traffic(pattern, rate):
 
 
 def errors(router, load):
-    """Relative error of the mean latency of each pattern at ``load`` of its saturation."""
+    """Relative error of the mean latency of each pattern at ``load`` of its saturation that is not refused."""
     args = (1, Mesh(SIDE, SIDE), Router.named(router))
     found = []
     for pattern, saturation in zip(PATTERNS, SATURATION[router], strict=True):
         columns = traffic(pattern, load * saturation)
-        exact, estimate = (simulate_packets(*columns, *args, m).cycle - columns[0] for m in ("cycle", "estimate"))
+        try:
+            estimate = simulate_packets(*columns, *args, "estimate").cycle - columns[0]
+        except SpikewattError:
+            continue  # a port is busy for more than 0.9 of the time
+        exact = simulate_packets(*columns, *args).cycle - columns[0]
         found.append(abs(float(estimate.mean() / exact.mean() - 1)))
     return found
 
@@ -65,6 +69,7 @@ def errors(router, load):
 def test_mean_latency_at_0_7_of_saturation(router):
     """3 % on average of the patterns."""
     found = errors(router, 0.7)
+    assert len(found) == len(PATTERNS)
     assert np.mean(found) < 0.03
     assert max(found) < 0.1
 
@@ -73,22 +78,57 @@ def test_mean_latency_at_0_7_of_saturation(router):
 def test_mean_latency_at_0_8_of_saturation(router):
     """8 % on average, 25 % at worst; R routers had 93 % and 900 % when their outputs were busy s + 2 cycles."""
     found = errors(router, 0.8)
+    assert len(found) >= 5
     assert np.mean(found) < 0.08
     assert max(found) < 0.25
 
 
 @pytest.mark.parametrize("router", list(SATURATION))
 def test_estimate_is_never_below_ideal(router):
-    columns, args = traffic("hotspot", 0.3), (1, Mesh(SIDE, SIDE), Router.named(router))
+    columns, args = traffic("hotspot", 0.7 * SATURATION[router][-1]), (1, Mesh(SIDE, SIDE), Router.named(router))
     estimate, ideal = (simulate_packets(*columns, *args, model) for model in ("estimate", "ideal"))
     assert (estimate.cycle >= ideal.cycle).all()
     assert estimate.last_cycle >= ideal.last_cycle
 
 
+def test_packets_wait_for_one_another_before_a_slow_link():
+    """A source of lambda packets a cycle before a link of S cycles a packet: lambda S (S - 1) / (2 (1 - lambda S))."""
+    rate, busy = 0.15, 4
+    interval = np.ones((3, 5), np.int64)
+    interval[1, 0] = busy  # the second link of two, so that the packets come from another router
+    cycle = np.flatnonzero(np.random.default_rng(1).random(400_000) < rate)
+    columns, args = (cycle, 0 * cycle, 0 * cycle + 2), (1, Mesh(3, 1, interval=interval), Router("P"))
+    waits = {m: (simulate_packets(*columns, *args, m).cycle - cycle).mean() for m in ("cycle", "estimate", "ideal")}
+    expected = 0.15 * 4 * 3 / (2 * (1 - 0.6))
+    assert waits["estimate"] - waits["ideal"] == pytest.approx(expected, rel=0.02)
+    assert waits["cycle"] - waits["ideal"] == pytest.approx(expected, rel=0.05)
+
+
+def overload(*flows):
+    """The refusal of flows of (source, destinations in turn, packets a cycle) along a row of three routers."""
+    hits = [np.flatnonzero(np.random.default_rng(n).random(5_000) < rate) for n, (*_, rate) in enumerate(flows)]
+    cycle = np.concatenate(hits)
+    src = np.concatenate([np.full(len(h), f[0]) for h, f in zip(hits, flows, strict=True)])
+    dst = np.concatenate([np.resize(f[1], len(h)) for h, f in zip(hits, flows, strict=True)])
+    with pytest.raises(SpikewattError) as refused:
+        simulate_packets(cycle, src, dst, 1, Mesh(3, 1), Router("P"), "estimate")
+    assert simulate_packets(cycle, src, dst, 1, Mesh(3, 1), Router("P"), "estimate", refuse_overload=False).last_cycle
+    return str(refused.value)
+
+
+def test_an_output_beyond_0_9_is_refused():
+    assert "network: output +x of router 0 is busy 0.95" in overload((0, [2], 0.95))
+
+
+def test_an_input_beyond_0_9_is_refused():
+    """No output is busy above 0.88, but the FIFO of 2 x 0.44 packets a cycle waits for those of routers 1 and 2."""
+    assert "network: input -x of router 1 is busy 1." in overload((0, [1, 2], 0.88), (1, [2], 0.44), (2, [1], 0.44))
+
+
 def test_a_burst_is_refused_with_its_output_and_what_to_use_instead():
     trace = synthetic_trace("full", (64, 64), tokens=1)
     chip = load_chip("sdllm-asic-45nm", ["noc.model=estimate", "core.limits.neurons=8"])
-    expected = r"network: output .* of router \d+ is busy \d+\.\d\d of the time .* use noc\.model=cycle"
+    expected = r"network: (in|out)put .* of router \d+ is busy \d+\.\d\d of the time .* use noc\.model=cycle"
     with pytest.raises(SpikewattError, match=expected):
         replay(map_trace(trace, chip))
     (warning,) = (w for w in replay(map_trace(trace, chip), refuse_overload=False).warnings if "is busy" in w)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,20 @@ AVOIDED = {
     r"told": "reported",
     r"wanted": "expected",
     r"mend(s|ed|ing)?": "fix",
+    r"(?<!under )ways?": "path, or what it is",
+    r"homes?(?! (core|folder|directory))": "home core",
+    r"made of": "computed from, consists of",
     r"taken to fit": "assumed to fit",
     r"vouch(es)?": "apply",
     r"no record is kept": "is not recorded",
-    r"is none": "does not exist",
+    r"(?<!there )is none": "does not exist",
 }
+ERRORS = {"SpikewattError", "TraceError", "ModelError", "CapacityError", "OutputError", "UncostedError"}
+# A line about a fault says what was expected or what helps, or it passes on the reason that the system or a file gives.
+HELPS = re.compile(
+    r"expected|limit|; |no such|needs?|requires|missing|cannot|add |install|\bnot JSON|(: |,"
+    " )'?X'?$|^'?X'?$"
+)
 WORD = re.compile(r"[A-Za-z][A-Za-z'-]*|\d[\d.,]*")
 END = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!et al\.)(?<!\bvs\.)(?<!\bno\.)\s+(?=[A-Z`*(\[])|\n\n+|:\n|;\n")
 
@@ -31,7 +41,7 @@ def markdown_sentences(text: str) -> list[str]:
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
     lines = []
     for line in text.splitlines():
-        if re.match(r"\s*(\||#|    |:::|\.\. )", line):
+        if re.match(r"\s*(\||#|    |:::|\.\. |=+ )", line) or re.fullmatch(r"\s*[a-z_]+(, [a-z_]+)*", line):
             lines.append("")
         elif re.match(r"\s*([-*+]|\d+\.)\s", line):
             lines += ["", re.sub(r"^\s*([-*+]|\d+\.)\s+", "", line)]
@@ -42,7 +52,7 @@ def markdown_sentences(text: str) -> list[str]:
 
 def n_words(sentence: str) -> int:
     """Words and numbers of a sentence; a piece of code is one word."""
-    return len(WORD.findall(re.sub(r"`[^`]*`", "code", sentence)))
+    return len(WORD.findall(re.sub(r"``[^`]*``|`[^`]*`", "code", sentence)))
 
 
 def messages(folder: Path) -> Iterator[tuple[str, str]]:
@@ -60,6 +70,40 @@ def messages(folder: Path) -> Iterator[tuple[str, str]]:
             text = _text(node)
             if text and n_words(text) > 5:
                 yield f"{path.relative_to(folder.parent)}:{node.lineno}", text  # type: ignore[attr-defined]
+
+
+def docstrings(folder: Path, *kinds: type[ast.AST]) -> Iterator[tuple[str, str]]:
+    """(place, text) of the docstrings of modules, classes or functions."""
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, kinds) and (text := ast.get_docstring(node)):  # type: ignore[arg-type]
+                yield f"{path.relative_to(folder.parent)}:{getattr(node, 'name', '')}", text
+
+
+def help_texts() -> Iterator[tuple[str, str]]:
+    """(command and option, help) of every command of the program and of each of its options."""
+    import typer  # not for those who only measure pages
+
+    from simulator.cli import app
+
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        yield name, inspect.cleandoc(command.callback.__doc__ or "")
+        yield from ((f"{name} {option.opts[0]}", option.help) for option in command.params if option.help)
+
+
+def error_texts(folder: Path) -> Iterator[tuple[str, str]]:
+    """(place, text) of every fault of the input that is worded where it is raised; holes of f-strings are X."""
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS and node.args:
+                text = _text(node.args[0])
+                if text:
+                    yield f"{path.relative_to(folder.parent)}:{node.lineno}", text
+
+
+def clauses(text: str) -> list[str]:
+    """Sentences of a message, and the parts between its semicolons and colons."""
+    return [clause for clause in re.split(r"(?<=[;:.!?])\s", text) if n_words(clause) > 2]
 
 
 def _has_doc(node: ast.AST) -> bool:
@@ -87,6 +131,6 @@ def faults(place: str, sentences: list[str]) -> list[str]:
         found += [
             f"{place}: '{hit.group()}', expected '{better}': {sentence}"
             for word, better in AVOIDED.items()
-            if (hit := re.search(rf"\b({word})\b", re.sub(r"`[^`]*`", "", sentence), re.IGNORECASE))
+            if (hit := re.search(rf"\b({word})\b", re.sub(r"``[^`]*``|`[^`]*`", "", sentence), re.IGNORECASE))
         ]
     return found

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from simulator.config.yaml_marks import read_marked
-from simulator.errors import SpikewattError
+from simulator.errors import ConfigError, SpikewattError, TraceError
 from simulator.text_files import NotTextError, decode_text, read_text
+from simulator.trace.trace_files import load_trace
 
 
 # The marks of Unicode 16.0, table 23-4 (section 23.8), each before the letter a with diaeresis, U+00E4.
@@ -57,3 +58,13 @@ def test_yaml_of_another_encoding(tmp_path):
     (tmp_path / "f.yaml").write_bytes("a: ä".encode("utf-16"))
     marked, problems = read_marked(tmp_path / "f.yaml", "f.yaml")
     assert (marked.items["a"].node.value, problems) == ("ä", ())
+
+
+def test_a_pointer_of_git_lfs_is_no_text(tmp_path):
+    (tmp_path / "t").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(SpikewattError, match=r"t:1:1: cannot read the text: a Git LFS pointer \(run: git lfs pull\)"):
+        read_text(tmp_path / "t")
+    with pytest.raises(ConfigError, match="found a Git LFS pointer"):
+        read_marked(tmp_path / "t", "t.yaml")
+    with pytest.raises(TraceError, match="a Git LFS pointer"):
+        load_trace(tmp_path / "t")

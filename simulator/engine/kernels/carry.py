@@ -61,7 +61,7 @@ def _carry(
     cores: Cores,
     log: Log,
 ) -> tuple[int, int]:
-    """The model that is there carries; numba compiles no other, for it drops a branch on an argument that is None."""
+    """The model that is there carries; numba compiles no other, for it drops a branch on an argument ``None``."""
     last_ps, n_log = ZERO, ZERO
     if mesh is not None:
         last, n_log = simulate_mesh(traffic, links, mesh, cores, log)

@@ -12,9 +12,9 @@ from simulator.compiled import ZERO, jit, step, subroutine
 from simulator.engine.kernels.closed_form_waiting import (
     SOURCE_INPUT,
     busiest_port,
+    busy_cycles,
     fifo_waiting,
     find_peak,
-    port_waiting,
     source_waiting,
 )
 from simulator.engine.kernels.closed_form_workspace import TICK_BITS, TICKS, ClosedWorkspace
@@ -33,7 +33,7 @@ from simulator.engine.kernels.flit import (
     signed,
     steps,
 )
-from simulator.engine.kernels.mesh_workspace import EJECT, FAMILY_V, LINK_CYCLES
+from simulator.engine.kernels.mesh_workspace import EJECT, LINK_CYCLES
 from simulator.engine.kernels.network_records import Cores, LinkTotals, Log, Traffic
 
 
@@ -199,7 +199,7 @@ def add_load(o: int, pair: int, size: int, closed: ClosedWorkspace, n_touched: i
         n_touched += 1
     closed.packets[pair] += 1
     closed.moved[pair] += size
-    closed.work[pair] += busy_cycles(o, size, closed)
+    closed.work[pair] += busy_cycles(o, float(size), closed)
     return n_touched
 
 
@@ -207,7 +207,7 @@ def add_load(o: int, pair: int, size: int, closed: ClosedWorkspace, n_touched: i
 def wait_for(o: int, pair: int, window: int, links: LinkTotals, closed: ClosedWorkspace) -> float:
     """Mean cycles that a packet waits for output ``o``, found once for each pair of ports."""
     if closed.waiting[pair] < 0:
-        closed.waiting[pair] = port_waiting(o, window, closed) + fifo_waiting(pair, window, closed)
+        closed.waiting[pair] = closed.at_port[o] + fifo_waiting(pair, closed, window)
     links.wait[closed.port[o].link] += math.floor(closed.waiting[pair] * TICKS + 0.5)
     waiting: float = closed.waiting[pair]
     return waiting
@@ -234,17 +234,6 @@ def lowest_bit(mask: int) -> int:
 def hop_cycles(family: int) -> int:
     """Cycles of a hop of the router alone: P 3, N 4, R 5, V 4."""
     return LINK_CYCLES + (0, 1, 2, 1)[family]
-
-
-@step
-def busy_cycles(o: int, size: int, closed: ClosedWorkspace) -> float:
-    """Cycles in which a packet of ``size`` flits keeps output ``o``."""
-    family = closed.family
-    out = closed.port[o]
-    loop = (6, 7, 8, 7)[family] + 2 * (out.cycles - LINK_CYCLES)
-    channels = 4 if family == FAMILY_V else 1
-    at_rate: float = size * loop / (closed.buffer_flits * channels)
-    return max(float(size * out.interval), float(size + (0, 1, 2, 0)[family]), at_rate)
 
 
 @subroutine
@@ -276,6 +265,8 @@ def clear(n_touched: int, traffic: Traffic, closed: ClosedWorkspace) -> None:
         closed.packets[pair] = 0
         closed.moved[pair] = 0
         closed.waiting[pair] = -1.0
+        closed.head[pair] = 0.0
+        closed.at_port[pair >> 3] = -1.0
         closed.first_grant[pair >> 3] = 0
     for p in range(traffic.n):
         closed.source_flits[traffic.src[p]] = 0

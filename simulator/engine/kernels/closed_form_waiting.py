@@ -11,12 +11,13 @@ from simulator.engine.kernels.network_records import Traffic
 INPUTS = 5
 SOURCE_INPUT = 4
 MOST_BUSY = 0.95
+HEAD_SWEEPS = 8
 
 
 @subroutine
 def port_waiting(o: int, window: int, closed: ClosedWorkspace) -> float:
-    """Mean waiting for an output while it serves other inputs."""
-    work, packets, moved = closed.work, closed.packets, closed.moved
+    """Mean waiting for an output while it serves other inputs, or a packet before on a link slower than the last."""
+    work, packets = closed.work, closed.packets
     all_work = 0.0
     all_packets = 0
     for i in range(INPUTS):
@@ -33,19 +34,38 @@ def port_waiting(o: int, window: int, closed: ClosedWorkspace) -> float:
     rho = rho * scale
     free = free * scale
     waiting = service * (rho * rho - squares) / (2.0 * rho * (1.0 - free))
-    local = packets[o << 3 | SOURCE_INPUT]
-    if closed.family != FAMILY_V and local > 0:
-        size = moved[o << 3 | SOURCE_INPUT] / local
-        if service > size:
-            share = local / all_packets
-            rate = local / window * scale
-            waiting += share * rate * (service - size) * (service - size) / (2.0 * (1.0 - free))
+    for i in range(SOURCE_INPUT):
+        if packets[o << 3 | i] > 0:
+            share = packets[o << 3 | i] / all_packets
+            rate = packets[o << 3 | i] / window * scale
+            waiting += share * rate * slower(o, i, closed) / (2.0 * (1.0 - free))
     return waiting
 
 
 @step
+def slower(o: int, i: int, closed: ClosedWorkspace) -> float:
+    """S (S - 1) of this output less that of the output before ``i``, S the cycles of a mean packet of the pair."""
+    size = closed.moved[o << 3 | i] / closed.packets[o << 3 | i]
+    here = busy_cycles(o, size, closed)
+    before = busy_cycles(closed.port[(o >> 3) << 3 | i].peer, size, closed)
+    more: float = here * (here - 1.0) - before * (before - 1.0)
+    return max(0.0, more)
+
+
+@step
+def busy_cycles(o: int, size: float, closed: ClosedWorkspace) -> float:
+    """Cycles in which a packet of ``size`` flits keeps output ``o``."""
+    family = closed.family
+    out = closed.port[o]
+    loop = (6, 7, 8, 7)[family] + 2 * (out.cycles - LINK_CYCLES)
+    channels = 4 if family == FAMILY_V else 1
+    at_rate: float = size * loop / (closed.buffer_flits * channels)
+    return max(size * float(out.interval), size + float((0, 1, 2, 0)[family]), at_rate)
+
+
+@step
 def spared(o: int, closed: ClosedWorkspace) -> float:
-    """Cycles in which an output of an R router is free although a packet of the next input is on its way to it."""
+    """Cycles in which an output of an R router is free although a packet of the next input is coming to it."""
     if closed.family != FAMILY_R:
         return 0.0
     packets = 0
@@ -57,47 +77,81 @@ def spared(o: int, closed: ClosedWorkspace) -> float:
 
 
 @subroutine
-def fifo_waiting(pair: int, window: int, closed: ClosedWorkspace) -> float:
+def find_heads(o: int, window: int, closed: ClosedWorkspace) -> None:
+    """Mean cycles that the head of each FIFO waits for an output: a turn of each other input that asks for it.
+
+    Turns go round, so a head waits for at most one packet of each other input, however many packets queue there.
+    """
+    for _ in range(HEAD_SWEEPS):
+        for i in range(INPUTS):
+            if closed.packets[o << 3 | i] > 0:
+                others = 0.0
+                for j in range(INPUTS):
+                    if j != i and closed.packets[o << 3 | j] > 0:
+                        service = closed.work[o << 3 | j] / closed.packets[o << 3 | j]
+                        others += asking(o << 3 | j, window, closed) * service
+                closed.head[o << 3 | i] = others * 0.5 * (1.0 + asking(o << 3 | i, window, closed))
+    closed.at_port[o] = port_waiting(o, window, closed)
+    for i in range(INPUTS):
+        closed.head[o << 3 | i] = min(closed.head[o << 3 | i], closed.at_port[o])
+
+
+@step
+def asking(pair: int, window: int, closed: ClosedWorkspace) -> float:
+    """Share of time in which the head of a FIFO is a packet for this output."""
+    share: float = (closed.work[pair] + closed.packets[pair] * closed.head[pair]) / window
+    return min(1.0, share)
+
+
+@subroutine
+def fifo_waiting(pair: int, closed: ClosedWorkspace, window: int) -> float:
     """Mean waiting in a FIFO for heads that want another output."""
-    if closed.family == FAMILY_V:
-        return 0.0
-    work, packets, moved = closed.work, closed.packets, closed.moved
     router, i = pair >> 6, pair & 7
-    behind = held = busy = 0.0
+    behind = busy = 0.0
     for other in range(INPUTS):
-        o = router << 3 | other
-        k = packets[o << 3 | i]
-        if k > 0:
-            rate = k / window
-            waiting = port_waiting(o, window, closed)
-            busy += moved[o << 3 | i] / window
-            held += rate * waiting
-            if o << 3 | i != pair:
-                service = work[o << 3 | i] / k
-                behind += rate * waiting * (service + waiting)
-    return behind / max(1.0 - MOST_BUSY, 1.0 - busy - held)
+        beside = (router << 3 | other) << 3 | i
+        n = closed.packets[beside]
+        if n > 0:
+            head = closed.head[beside]
+            busy += (closed.work[beside] + n * head) / window
+            if beside != pair:
+                service = closed.work[beside] / n
+                behind += n / window * head * (service + max(service, head))
+    return behind / max(1.0 - MOST_BUSY, 1.0 - busy)
 
 
 @subroutine
 def source_waiting(source: int, window: int, closed: ClosedWorkspace) -> float:
-    """Mean waiting in the queue of a source."""
-    flits = closed.source_flits[source]
-    size = flits / closed.source_packets[source]
-    rho = min(flits / window, MOST_BUSY)
-    waiting: float = rho * (size - 1.0) / (2.0 * (1.0 - rho)) + max(0, flits - window) / 2.0
+    """Mean waiting in the queue of a source and the FIFO behind it, for packets that join at any distance."""
+    work = 0.0
+    for o in range(INPUTS):
+        work += closed.work[(source << 3 | o) << 3 | SOURCE_INPUT]
+    service = work / closed.source_packets[source]
+    rho = min(work / window, MOST_BUSY)
+    waiting: float = rho * (service - 1.0) / (2.0 * (1.0 - rho)) + max(0.0, work - window) / 2.0
     return waiting
 
 
 @subroutine
 def find_peak(n_touched: int, window: int, closed: ClosedWorkspace) -> None:
-    """Raise the peak to the highest load of an output, and note which one it is."""
+    """Raise the peak to the highest load of a port, and note which one it is; find the waiting of heads first."""
     for k in range(n_touched):
         o = closed.touched[k] >> 3
+        if closed.estimate and closed.at_port[o] < 0.0:
+            find_heads(o, window, closed)
         load = -spared(o, closed) / window
         for i in range(INPUTS):
             load += closed.work[o << 3 | i] / window
         if load > closed.peak[0]:
-            closed.peak[0], closed.peak[1] = load, o
+            closed.peak[0], closed.peak[1], closed.peak[2] = load, o, 0.0
+    for k in range(n_touched if closed.estimate else 0):
+        router, i = closed.touched[k] >> 6, closed.touched[k] & 7
+        load = 0.0
+        for o in range(INPUTS):
+            pair = (router << 3 | o) << 3 | i
+            load += (closed.work[pair] + closed.packets[pair] * closed.head[pair]) / window
+        if load > closed.peak[0]:
+            closed.peak[0], closed.peak[1], closed.peak[2] = load, router << 3 | i, 1.0
 
 
 @subroutine

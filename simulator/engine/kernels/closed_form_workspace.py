@@ -38,10 +38,14 @@ class ClosedWorkspace(NamedTuple):
         Per port: cycle in which the first flit can be granted.
     waiting
         Per pair: mean waiting at its port; -1 when not found yet.
+    head
+        Per pair: mean cycles that the head of the FIFO waits for the output.
+    at_port
+        Per port: mean waiting for the output; -1 when not found yet.
     touched
         Pairs in use.
     peak
-        Highest load of an output found so far, over all calls, and the port that has it.
+        Highest load of a port found so far, over all calls, the port that has it, and 1 where it is an input.
     """
 
     estimate: bool
@@ -60,6 +64,8 @@ class ClosedWorkspace(NamedTuple):
     source_first: Ints
     first_grant: Ints
     waiting: F64
+    head: F64
+    at_port: F64
     touched: Ints
     peak: F64
 
@@ -97,6 +103,8 @@ def closed_workspace(
         source_first=ints(1),
         first_grant=ints(8),
         waiting=np.full(n * 64, -1.0),
+        head=np.zeros(n * 64),
+        at_port=np.full(n * 8, -1.0),
         touched=ints(25),
-        peak=np.zeros(2),
+        peak=np.zeros(3),
     )

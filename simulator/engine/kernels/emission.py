@@ -38,7 +38,7 @@ class Emission(NamedTuple):
 
 
 class HomeRanges(NamedTuple):
-    """int64 [H]: range of each home in the packets by home."""
+    """int64 [H]: range of each home core in its packets."""
 
     first: Ints
     stop: Ints
@@ -72,10 +72,10 @@ def emit_run(
     fired: Ints,
     totals: HomeTotals,
 ) -> tuple[int, int, int]:
-    """All homes update their neurons and send, for ``n_steps`` timesteps without a pause from ``first`` on.
+    """All home cores update their neurons and send, for ``n_steps`` timesteps without a pause from ``first`` on.
 
-    Without barriers (``marker_ps``) a home ends each timestep with markers. ``fired`` int64 [n] is room for rows.
-    Returns (packets to ``receivers``, when the last home is done, spikes).
+    Without barriers (``marker_ps``) a home core ends each timestep with markers. ``fired`` int64 [n] is room for rows.
+    Returns (packets to ``receivers``, when the last home core is done, spikes).
     """
     n = ZERO
     emitted_ps = ZERO
@@ -149,7 +149,7 @@ def fired_rows(counts: Counts, start: int, stop: int, timestep: int, n_timesteps
 def emit_markers(
     home: int, now: int, stage: StageArrays, receivers: Receivers, done: Emission, emitted: Packets
 ) -> Emission:
-    """One marker to each receiver of each segment that the home has rows of, behind all its spikes of the timestep."""
+    """One marker to each receiver of each segment of which the home core has rows, after its spikes of the timestep."""
     senders = stage.senders
     n, soma_ps, out_ps, spikes = done
     out_ps = max(out_ps, soma_ps)
@@ -195,10 +195,10 @@ def send(
 
 @subroutine
 def order_packets(n: int, n_homes: int, ranges: HomeRanges, cycle_ps: int, work: Scratch) -> None:
-    """Put the packets of all homes into the order of (injection cycle, home core, sequence).
+    """Put the packets of all home cores into the order of (injection cycle, home core, sequence).
 
-    Those of each home are in order already, home after home, so a stable sort by cycle does it: by the digits of the
-    cycle, the lowest first (LSD radix sort; Knuth, The Art of Computer Programming 3, 5.2.5).
+    Those of each home core are in order already, one core after another, so a stable sort by cycle is enough: by the
+    digits of the cycle, the lowest first (LSD radix sort; Knuth, The Art of Computer Programming 3, 5.2.5).
     """
     emitted, packets, keys, order = work.emitted, work.packets, work.keys, work.sorted
     most = ZERO

@@ -1,4 +1,4 @@
-"""A flit of the network kernels: one int64 that holds its way.
+"""A flit of the network kernels: one int64 that holds its path.
 
 To one router, from bit 0: output needed at the present router (3 bits), tail, head, hops left in x (13) and in y (13),
 west, north, packet (30). Of a multicast packet: nothing (3), tail (the last flit), head, outputs still needed at the
@@ -39,7 +39,7 @@ def signed(field: Any) -> Any:
 
 @step
 def steps(start: int, stop: int, ring: int) -> int:
-    """Signed hops from one coordinate to another; in a ring of so many routers the shorter way, else the positive."""
+    """Signed hops from one coordinate to another; in a ring of so many routers the shorter one, else the positive."""
     distance = stop - start
     if ring > 0:
         distance %= ring
@@ -50,7 +50,7 @@ def steps(start: int, stop: int, ring: int) -> int:
 
 @step
 def make_flit(packet: int, dx: int, dy: int, head: bool, tail: bool) -> int:
-    """A flit with its way as hops still to go, as it stands in the FIFO of its source."""
+    """A flit with its path as hops still to go, as it stands in the FIFO of its source."""
     flit = packet << SHIFT_PACKET | abs(dx) << SHIFT_X | abs(dy) << SHIFT_Y
     if dx < 0:
         flit |= 1 << SHIFT_WEST

@@ -3,7 +3,7 @@
 Only what can act is touched. A port is in the list ``active`` exactly while it can act as an output: some head that it
 may choose asks and it may send, or, as a source, a packet waits and a place is free. What happens later lies in an
 event wheel with one slot per cycle, and idle cycles are jumped over. So the cost is that of the flit-hops, and the
-state is empty again when the last credit is home. `reference_noc` is the same model written to be read.
+state is empty again when the last credit has returned. `reference_noc` is the same model written to be read.
 
 A multicast flit asks every output of its node at once; the flit in the FIFO keeps those that have not granted yet.
 

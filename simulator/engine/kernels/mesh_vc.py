@@ -1,9 +1,9 @@
 """Cycle-accurate mesh of routers with four virtual channels, compiled: family V of docs/network_timing.md.
 
-Allocation couples the ports of a router, so a router is the unit of activity: it is in the list ``active`` exactly
-while one of its outputs has a free channel that an input wants, or an input channel that can send. What happens later
-lies in the event wheel. Within a router, masks name its channels ``p * 4 + vc``. `reference_noc_vc` is the same model
-written to be read.
+Allocation couples the ports of a router, so a router is the unit of activity. It is in the list ``active`` exactly
+while one of its outputs has a free channel that an input needs, or while an input channel can send. Later events are in
+the event wheel. Within a router, masks name its channels ``p * 4 + vc``. `reference_noc_vc` is the same model written
+to be read.
 """
 
 from __future__ import annotations

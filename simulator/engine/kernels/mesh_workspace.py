@@ -1,9 +1,12 @@
 """The state of the mesh as arrays, made once and handed to the network kernel in every call.
 
-A *port* is ``router * 8 + p``. As an input, p = 0..3 is the FIFO from the neighbour at +x, -x, +y, -y and 4 the one
-from the source of the router; as an output, p = 0..3 leads to that neighbour, 4 to the core, and 5 is the source
-itself, which feeds input 4. So the two ends of a link are peers in both directions, and one record serves each port.
-Port 6 keeps when places of the port to the cores become free, where cores have a bounded input.
+A *port* is ``router * 8 + p``:
+
+- As an input, p = 0..3 is the FIFO from the neighbour at +x, -x, +y, -y, and 4 the one from the source of the router.
+- As an output, p = 0..3 leads to that neighbour and 4 to the core; 5 is the source itself, which feeds input 4.
+- Port 6 keeps when places of the port to the cores become free, where cores have a bounded input.
+
+So the two ends of a link are peers in both directions, and one record serves each port.
 """
 
 from __future__ import annotations
@@ -66,7 +69,7 @@ LINK_CYCLES_MAX = (1 << 16) - 1
 
 
 class MeshWorkspace(NamedTuple):
-    """Arrays of the mesh kernel. Between calls it is empty: no flit, every credit home, no output owned.
+    """Arrays of the mesh kernel. Between calls it is empty: no flit, every credit returned, no output owned.
 
     Attributes
     ----------
@@ -214,8 +217,8 @@ def _peers(mesh_x: int, n: int, torus: bool) -> Ints:
 def event_wheel(port: NDArray[Any], *, with_cargo: bool) -> Wheel:
     """An empty wheel that reaches as far as any event of these links.
 
-    The farthest event is the credit of an ejected flit (twice the way) or the end of a pause. No port has two events of
-    one kind in the same cycle.
+    The farthest event is the credit of an ejected flit (twice the path) or the end of a pause. No port has two
+    events of one kind in the same cycle.
 
     Raises
     ------

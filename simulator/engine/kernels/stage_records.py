@@ -30,7 +30,7 @@ class Soma(NamedTuple):
 
 
 class Homes(NamedTuple):
-    """int64 [H]: range of the neurons that each home encodes, router of its core."""
+    """int64 [H]: range of the neurons that each home core encodes, router of its core."""
 
     start: Ints
     stop: Ints
@@ -77,7 +77,7 @@ class Paths(NamedTuple):
     nodes
         Table of the multicast trees.
     root
-        int64 [H, S]: root of the tree of each home and segment.
+        int64 [H, S]: root of the tree of each home core and segment.
     target_router
         int64 [G]: router of each target.
     member_target, member_server, member_service_ps
@@ -141,7 +141,7 @@ class StageArrays(NamedTuple):
 
 
 class Packets(NamedTuple):
-    """int64, one entry per packet: when it is ready, its timestep in the run, its row (or `MARKER`), home, receiver.
+    """int64, one entry per packet: ready time, timestep in the run, its row (or `MARKER`), home core, receiver.
 
     ``to`` is the target, or with multicast the segment, whose targets all take the packet.
     """
@@ -187,7 +187,7 @@ class Scratch(NamedTuple):
 
 
 class HomeTotals(NamedTuple):
-    """int64 [H], added to: time of each home, and of its soma alone."""
+    """int64 [H], added to: time of each home core, and of its soma alone."""
 
     busy_ps: Ints
     soma_ps: Ints
@@ -221,7 +221,7 @@ class NetworkTotals(NamedTuple):
     homes
         As the cores alone took it.
     sent
-        int64 [H, S], added to: packets of each home to each segment, without markers.
+        int64 [H, S], added to: packets of each home core to each segment, without markers.
     stall_ps
         int64 [G, by server], added to: time in which packets waited for a place in front of a core.
     events

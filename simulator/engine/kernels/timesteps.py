@@ -3,12 +3,12 @@
 `simulator.engine.oracle.reference` says the same in plain Python; the two agree event for event.
 
 The packets of a run go through the network together, from an idle network. With barriers a run is one timestep, and the
-network hands each packet to its cores as it comes. Without barriers a run is all timesteps of a token: homes send
+network hands each packet to its cores as it comes. Without barriers a run is all timesteps of a token: home cores send
 markers behind each timestep, the network writes down what it delivers, and the cores then serve that in the order of
 the timesteps.
 
-The cores alone, as if each packet came in the cycle in which it is sent, are a kernel of their own: stages that work at
-the same time share no core, so each of them takes what it takes by itself.
+Another kernel simulates the cores alone, as if each packet came in the cycle in which it is sent. Stages that work at
+the same time share no core, so each of them takes the time that it takes by itself.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def run_network(
 
 @jit
 def home_ranges(n_homes: int) -> HomeRanges:
-    """HomeRanges of so many homes."""
+    """HomeRanges of so many home cores."""
     return HomeRanges(np.empty(n_homes, np.int64), np.empty(n_homes, np.int64))
 
 

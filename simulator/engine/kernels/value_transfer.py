@@ -1,4 +1,4 @@
-"""Compiled kernel of a value transfer: outputs of layers on their way to the core that needs them next."""
+"""Compiled kernel of a value transfer: outputs of layers travel to the core that needs them next."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def crossings(senders: Ints, receivers: Ints, placement: Placement) -> Crossings
 
 
 def _chips_left(start: Ints, steps: Ints, tiles: int, chips: int) -> Ints:
-    """Links that leave a chip on a way in one dimension, which may go on beyond the edge."""
+    """Links that leave a chip on a path in one dimension, which may go on beyond the edge."""
     left: Ints = np.abs((start + steps) // tiles - start // tiles) * (chips > 1)
     return left
 

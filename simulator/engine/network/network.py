@@ -13,11 +13,10 @@ from simulator.config.chip import ChipConfig
 from simulator.engine.kernels.carry import NetworkArrays
 from simulator.engine.kernels.network_records import LinkTotals
 from simulator.engine.kernels.value_transfer import ValuePackets, run_transfer
-from simulator.engine.network.links import DIRECTIONS, N_PORTS, link_timing
+from simulator.engine.network.links import N_PORTS, link_timing
+from simulator.engine.network.overload import overload, peak_load
 from simulator.engine.network.shape import Mesh, Router, network_arrays, peak_queue, wait_units
 from simulator.mapping.placement import Placement
-
-ESTIMATE_LOAD_MAX = 0.9  # of an output: above it queues grow, which the mean of steady traffic does not describe
 
 
 @dataclass(frozen=True)
@@ -81,20 +80,13 @@ class Network:
 
     @property
     def peak_load(self) -> float:
-        """Highest share of time in which an output was busy in any step; 0 but in the closed forms."""
-        return 0.0 if self.arrays.closed is None else float(self.arrays.closed.peak[0])
+        """Highest share of time in which a port was busy in any step; 0 but in the closed forms."""
+        return peak_load(self.arrays)
 
     @property
     def overload(self) -> str:
-        """Which output has more to do than the mean of steady traffic describes, in a line; empty where none has."""
-        if self.arrays.closed is None or not self.arrays.closed.estimate or self.peak_load <= ESTIMATE_LOAD_MAX:
-            return ""
-        port = int(self.arrays.closed.peak[1])
-        return (
-            f"network: output {(*DIRECTIONS, 'local')[port & 7]} of router {port >> 3} is busy {self.peak_load:.2f} of"
-            f" the time in which a step sends, expected at most {ESTIMATE_LOAD_MAX:.2f} for noc.model=estimate: queues"
-            " grow in such a burst; use noc.model=cycle, or noc.model=ideal for a lower bound"
-        )
+        """Which port has more to do than the mean of steady traffic describes, in a line; empty where none has."""
+        return overload(self.arrays)
 
     @contextmanager
     def standing_for(self, weight: int) -> Iterator[None]:

@@ -21,6 +21,7 @@ from simulator.arrays import Ints
 from simulator.choices import NetworkModel
 from simulator.engine.kernels.carry import carry
 from simulator.engine.kernels.network_records import NO_NODES, Cores, Traffic, empty_log, no_cores
+from simulator.engine.network.overload import overload
 from simulator.engine.network.shape import Mesh, Router, network_arrays, peak_queue, wait_units
 from simulator.engine.network.trees import TreeTable, xy_tree
 from simulator.errors import SpikewattError
@@ -69,6 +70,7 @@ def simulate_packets(
     mesh: Mesh,
     router: Router,
     model: NetworkModel = "cycle",
+    refuse_overload: bool = True,
 ) -> Delivered:
     """Carry packets from router to router, on the network model of the engine and without cores.
 
@@ -91,12 +93,15 @@ def simulate_packets(
     model
         ``cycle``: flit by flit. ``estimate``: with the mean waiting of steady traffic, in closed form. ``ideal``: no
         packet waits, a lower bound (`reference_noc_closed` says what both are).
+    refuse_overload
+        Refuse ``estimate`` where a port is busy more than 0.9 of the time in which packets join.
 
     Raises
     ------
     SpikewattError
         For a packet outside of the mesh, of no flit, of a negative cycle, or arrays that do not fit each other; on a
-        torus for packets of several sizes, FIFOs that do not hold two packets, or virtual channels.
+        torus for packets of several sizes, FIFOs that do not hold two packets, or virtual channels; for an
+        overload, unless it is let pass.
     """
     cycles, sources, destinations, flits = _packets(cycle, src, dst, n_flits, mesh)
     if mesh.torus:
@@ -106,6 +111,8 @@ def simulate_packets(
     delivered = np.full(len(cycles), -1, np.int64)
     units = wait_units(network)
     last, _ = carry(Traffic(len(cycles), *columns, delivered, NO_NODES), network, no_cores(units), empty_log())
+    if refuse_overload and (too_much := overload(network)):
+        raise SpikewattError(too_much)
     in_given_order = np.empty_like(delivered)
     in_given_order[order] = delivered
     flits_of, waited, peak = network.links.flits, network.links.wait, peak_queue(network)

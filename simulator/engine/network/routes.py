@@ -18,19 +18,19 @@ from simulator.mapping.placement import Placement
 
 @dataclass(frozen=True)
 class Routes:
-    """Routes of H homes to S segments with G targets; a member is a target at the end of a way.
+    """Routes of H home cores to S segments with G targets; a member is a target at the end of a path.
 
     Attributes
     ----------
     nodes
         Table of all trees (`simulator.engine.network.trees`); of no length: each packet goes to one target.
     root
-        int64 [H, S]: root of the tree from each home to each segment; -1 where a home has no row of the segment.
+        int64 [H, S]: root of the tree from each home core to each segment; -1 where it has no row of the segment.
     member_target, member_server, member_service_ps
         int64 [members]: target, its core as the kernel numbers it, its time for a packet. Without trees, members are
         the targets in order.
     links
-        Links that one packet of each home to each segment crosses, int64 [H, S]; nothing without trees.
+        Links that one packet of each home core to each segment crosses, int64 [H, S]; nothing without trees.
     entries
         int64 [H, S]: tiles it enters.
     output_ptr, outputs
@@ -71,7 +71,7 @@ def multicast_routes(
     service_ps: Ints,
     placement: Placement,
 ) -> Routes:
-    """One tree from each home to the targets of each segment that it has rows of."""
+    """One tree from each home core to the targets of each segment that it has rows of."""
     shape = (len(home_rows), len(segment_rows))
     table, root, grid = TreeTable(), np.full(shape, -1, np.int64), placement.grid
     counts = np.zeros((4, *shape), np.int64)

@@ -1,4 +1,4 @@
-"""Multicast trees: the XY ways from one router to many, each tree as a few rows of one table.
+"""Multicast trees: the XY paths from one router to many, each tree as a few rows of one table.
 
 A tree holds the routers it touches and no more, so a table is as large as its trees, whatever the size of the mesh.
 From the root a trunk runs along x; from it, in each column with members, arms run along y.
@@ -128,7 +128,7 @@ class TreeTable:
         if self._n_nodes > NODES_MAX:
             raise SpikewattError(
                 f"multicast: the trees of a stage have {self._n_nodes} nodes, expected at most {NODES_MAX};"
-                " put the home of the stage on fewer cores or take a chip with unicast"
+                " give the stage fewer home cores or take a chip with unicast"
             )
         return root
 

@@ -96,7 +96,7 @@ class _Oracle(ReferenceCores):
         return taken + self.reduce(stages)
 
     def taking_part(self, stages: list[Stage]) -> set[int]:
-        """Cores of stages: their homes, the layers that they drive, and those that send values to the homes."""
+        """Cores of stages: home cores, cores of the layers that they drive, and those that send values to them."""
         owners = [(stage.stage_id, *stage.layers, *stage.carries) for stage in stages]
         blocks = [block for of_stage in owners for owner in of_stage for block in self.blocks(owner)]
         sources = [b for stage in stages for layer_id in stage.sources for b in self.blocks(layer_id)]
@@ -187,7 +187,7 @@ class _Oracle(ReferenceCores):
     # ---------------------------------------------------------------- a timestep
 
     def timestep(self, active: Active, t: int) -> int:
-        """Homes send, the network carries, targets serve and update; returns the time until all are done."""
+        """Home cores send, the network carries, targets serve and update; returns the time until all are done."""
         packets: list[Packet] = []
         end = 0
         for stage, token in active:
@@ -255,7 +255,7 @@ class _Oracle(ReferenceCores):
         return max(carried, *self.serve(packets).values(), *sent_ps.values())
 
     def collect(self, stages: list[Stage]) -> int:
-        """Outputs of the source layers and carried residuals travel to the home, element i of n to element i*w//n."""
+        """Outputs of source layers and carried residuals travel to the home cores, element i of n to element i*w//n."""
         values = []
         for stage in stages:
             for layer_id in stage.sources:
@@ -267,11 +267,11 @@ class _Oracle(ReferenceCores):
         return self.transfer(values, "collect") + self.barrier() if values else 0
 
     def elements(self, blocks: list[Block], n: int, stage: Stage) -> list[tuple[Block, Block]]:
-        """(sender, receiver) of each element of a vector of ``n`` on its way to the home of a stage."""
+        """(sender, receiver) of each element of a vector of ``n`` that travels to the home cores of a stage."""
         return [(b, self.home_of(i * stage.width // n, stage)) for b in blocks for i in range(b.col_start, b.col_stop)]
 
     def home_of(self, element: int, stage: Stage) -> Block:
-        """The home block that holds an element of the stage's vector."""
+        """The block of a home core that holds an element of the stage's vector."""
         return next(b for b in self.blocks(stage.stage_id) if b.col_start <= element < b.col_stop)
 
     def exchange(self, stages: list[Stage]) -> int:
@@ -285,7 +285,7 @@ class _Oracle(ReferenceCores):
         return taken
 
     def exchanges(self, stage: Stage) -> int:
-        """How often the home of a stage exchanges numbers; a single core never does."""
+        """How often the home cores of a stage exchange numbers; a single core never does."""
         if len(self.blocks(stage.stage_id)) == 1:
             return 0
         return sum(self.trace.op_by_id[op_id].kind in ("norm", "encode") for op_id in stage.ops)

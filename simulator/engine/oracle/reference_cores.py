@@ -1,4 +1,4 @@
-"""The oracle of the cores: what homes send in a timestep, what the targets do with it, and what all of that counts."""
+"""The oracle of the cores: what home cores send in a timestep, what targets do with it, and what that counts."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""The oracle of timesteps without barriers (``sync.kind: handshake``): a core goes on when its own homes are done.
+"""The oracle of timesteps without barriers (``sync.kind: handshake``): a core waits for its own home cores only.
 
-All timesteps of a round are one run of the network. A home core goes from one timestep to the next without a pause;
-behind its spikes of a timestep it sends a *marker*, a packet of one flit, for each run of its rows that have the same
-targets: to each of these one, or with multicast one to all. A target works timestep by timestep: it serves what belongs
-to the present one in order of arrival, markers as well, and when it has the markers of all homes that feed it, and so
-all their spikes, it updates its neurons and turns to the next. What has come early waits.
+All timesteps of a round are one run of the network. A home core goes from one timestep to the next without a pause.
+Behind its spikes of a timestep it sends *markers*, packets of one flit: one for each run of its rows with the same
+targets, to each of these, or with multicast one to all.
+
+A target works timestep by timestep and serves the packets of the present one in order of arrival, markers too. When it
+has the markers of all home cores that feed it, it has all their spikes. Then it updates its neurons and turns to the
+next timestep. What has come early waits.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ class ReferenceChipNetwork:
         return routers if packet.multicast else next(iter(routers))
 
     def links(self, packet: Packet) -> set[tuple[int, int]]:
-        """Every link on the way to the receivers, each once, as (router, direction)."""
+        """Every link on the paths to the receivers, each once, as (router, direction)."""
         links = set()
         for there in self.routers(packet):
             here = self.router(packet.sender)

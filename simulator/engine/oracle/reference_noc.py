@@ -3,20 +3,22 @@
 It follows docs/network_timing.md rule by rule and is slow. Ports are (router, number): inputs 0..3 come
 from the neighbour at +x, -x, +y, -y and 4 from the source; outputs 0..3 lead to these neighbours and 4 to the cores.
 
-A multicast packet goes to a set of routers, each by its XY way; so its ways form a tree. Its flit at the head of a FIFO
-asks for every output that leads to one of them, each output grants on its own, a copy leaves through each that grants,
-and the flit leaves the FIFO when all have granted: its place is free then. A flit of a multicast packet holds no output
-for those behind it: two such packets, each holding one output and asking for the other's, would wait for ever. No flit
-waits for an output that XY routing would not let it wait for, so nothing can wait in a circle.
+A multicast packet goes to a set of routers, each by its XY path; these paths form a tree. Its flit at the head of a
+FIFO asks for every output that leads to one of them. Each output grants on its own, and a copy leaves through each that
+grants. The flit leaves the FIFO when all have granted: its place is free then. A flit of a multicast packet holds no
+output for those behind it: two such packets, each holding one output and asking for the other's, would wait for ever.
+No flit waits for an output that XY routing would not let it wait for, so nothing can wait in a circle.
 
 On a torus rows and columns are rings, and FIFOs in a ring that all wait for the next one would wait for ever. So a free
 output of a ring is chosen only by packets that leave room there (bubble flow control: Carrion et al., HiPC 1997; Puente
-et al., JPDC 2001). With s the flits of a packet, one that goes on in its ring needs s credits of the output, so that
-it moves as a whole, and one that enters the ring, from a source or from the other dimension, 2 s. A ring thus never
-fills: after every entry the FIFO entered could hold one packet more. All packets of a run must be of one size (places
-left over by short ones could add up to no place for a long one); flits of multicast packets are packets of one flit
-here, each copy for itself. A copy that went ahead in the ring leaves its flit behind for other outputs: these lead to
-cores or to the rings of y, whose packets want nothing but cores, so that flit goes and its place was only lent.
+et al., JPDC 2001). Let s be the flits of a packet. A packet that goes on in its ring needs s credits of the output, so
+that it moves as a whole. A packet that enters the ring, from a source or from the other dimension, needs 2 s. A ring
+thus never fills: after every entry the FIFO entered could hold one packet more.
+
+All packets of a run must be of one size, because places left over by short ones could add up to no place for a long
+one. Flits of multicast packets are packets of one flit here, each copy for itself. A copy that went ahead in the ring
+leaves its flit behind for other outputs. These lead to cores or to the rings of y, whose packets need nothing but
+cores. So that flit goes, and its place was only lent.
 
 A packet is delivered when its last flit is at the local port of a router. There it may have to wait until the cores
 behind it have taken it (``taken_by``); the place of its last flit is free then, and its credit takes as long as ever.
@@ -219,7 +221,7 @@ class ReferenceMesh(ReferenceNetwork):
         return self.credits[output] >= (1 if goes_on else 2) * self.size
 
     def carry_out(self, t: int, grant: Grant) -> None:
-        """Rule 3, what follows from a decision: pointer, owner, the flit's way and the credit's way back (rule 4)."""
+        """Rule 3, what follows from a decision: pointer, owner, the flit's path and the credit's path back (rule 4)."""
         output, input_ = (grant.router, grant.output), (grant.router, grant.input_)
         if grant.acquire:
             self.owner[output] = grant.input_

@@ -1,8 +1,8 @@
 """The network in closed form, in plain Python: models ``estimate`` and ``ideal`` (DESIGN rule 7).
 
-Both give every packet its time alone in the network: the head takes 2 cycles to the first router, then at every router
-the cycles of a hop of the router's family and what the link takes beyond that; the tail follows as many intervals later
-as there are flits after the first, or when it is there, and takes three cycles and what the link takes.
+Both give every packet its time alone in the network. The head takes 2 cycles to the first router. At every router it
+takes the cycles of a hop of the router's family and the extra cycles of the link. The tail follows one interval later
+for each flit after the first, or when it is there, and takes three cycles and those of the link.
 
 In both the last delivery is bounded by the busiest port too, which cannot begin before its first flit can be there, and
 sends one flit after another.
@@ -14,19 +14,24 @@ All loads are averages over the cycles in which packets join, so it describes st
 the cycles a packet keeps a port busy, rho_i the share of time that input i keeps it busy, rho the sum of these:
 
 - an output: S (rho^2 - sum rho_i^2) / (2 rho (1 - rho)), for packets of one input come one after another already. In an
-  R router an input is busy s + 2 cycles with a packet, an output s + 1, and s + 2 where the next packet comes from the
-  same input: the 1 - rho of its terms has S = s + 1 + sum f_i^2 in it, f_i the share of input i in the packets, while
-  packets wait for one another by the s + 2 of their inputs;
-- an output of a router that is slower than its source: packets of the source come at any distance, so they also wait
-  for one another, lambda^2 (S - s)^2 / (2 lambda_all (1 - rho)) on average with lambda packets of s flits a cycle;
-- the queue of a source: rho (s - 1) / (2 (1 - rho)) with rho flits per cycle, packets joining at most one in a cycle;
-- a FIFO: a packet waits while the head waits for another output, sum over these of lambda W (S + W), over 1 - lambda
-  (s + W), W the mean waiting for an output. Routers with virtual channels have no such term.
+  R router an input is busy s + 2 cycles with a packet. An output is busy s + 1, or s + 2 where the next packet comes
+  from the same input. So the 1 - rho of its terms has S = s + 1 + sum f_i^2, with f_i the share of input i in the
+  packets. Packets wait for one another by the s + 2 of their inputs;
+- an output slower than the one before it (a link between chips): packets of one input wait for one another too. This
+  adds lambda_i (S (S - 1) - T (T - 1)) / (2 (1 - rho)), with lambda_i packets a cycle and T the busy cycles before;
+- the queue of a source and the FIFO behind it: rho (S - 1) / (2 (1 - rho)), packets joining at most one in a cycle;
+- a FIFO: a packet waits while the head is a packet for another output and waits for that. Outputs serve their inputs in
+  turn, so a head waits for one packet at most of each other input. The wait is h_i = (1 + u_i) / 2 sum u_j S_j over the
+  other inputs j. Here u = lambda (S + h) is the share of time in which a head asks for the output; eight sweeps from
+  h = 0 find it. A single packet meets half of a service on average, one behind a queue a whole one, hence
+  (1 + u_i) / 2. A wait of h is mostly none or a whole service, so its mean square is h max(S, h). A FIFO adds
+  sum lambda h (S + max(S, h)) over the other outputs, divided by 1 - sum lambda (S + h) over all.
 
-Above a load of 0.95 all terms stay as they are there. A run with an output above 0.9 is refused
-(`simulator.engine.engine`): queues grow all the time there, which no mean of steady traffic describes.
+Above a load of 0.95 all terms stay as they are there. A run with a port above 0.9 is refused
+(`simulator.engine.engine`), output rho or input sum lambda (S + h): queues grow all the time there, which no mean of
+steady traffic describes.
 
-Times are kept in ticks of 1/1024 cycle; sums run in the order of the packets, then along each way.
+Times are kept in ticks of 1/1024 cycle; sums run in the order of the packets, then along each path.
 """
 
 from __future__ import annotations
@@ -46,6 +51,7 @@ CREDIT_LOOP_CYCLES = {"P": 6, "N": 7, "R": 8, "V": 7}
 # Cycles per packet beyond its flits, README of the reference data: of an output, of an input where it is R.
 BUSY_BEYOND_FLITS = {"P": 0, "N": 1, "R": 2, "V": 0}
 CHANNELS = {"P": 1, "N": 1, "R": 1, "V": 4}
+HEAD_SWEEPS = 8
 MOST_BUSY = 0.95  # beyond it the formulas of steady traffic lose their meaning
 
 Pair = tuple[int, int, int]  # router, output, input
@@ -93,6 +99,8 @@ class ReferenceClosed:
             self.joins_first.setdefault(source, at)
             self.load(source, LOCAL, as_set(to), at + 2, size)
         self.window = cycle[-1] - cycle[0] + 1 if cycle else 1
+        if self.model == "estimate":
+            self.find_heads()
         delivered: dict[tuple[int, int], int] = {}
         for number, (at, source, to, size) in enumerate(zip(cycle, src, dst, n_flits, strict=True)):
             waiting = self.source_waiting(source)
@@ -102,7 +110,7 @@ class ReferenceClosed:
         return delivered
 
     def load(self, router: int, input_: int, dst: Routers, at: int, size: int) -> None:
-        """Add a packet, which without waiting is at ``router`` in cycle ``at``, to the load of all ports on its way."""
+        """Add a packet, which without waiting is at ``router`` in cycle ``at``, to the load of all its ports."""
         for output, routers in self.topology.ways(router, dst).items():
             pair, port = (router, output, input_), (router, output)
             self.flits[port] += size
@@ -117,7 +125,7 @@ class ReferenceClosed:
     def arrivals(
         self, router: int, input_: int, dst: Routers, so_far: tuple[int, float, int], size: int
     ) -> list[tuple[int, int]]:
-        """(router, tick of delivery) at every end of the ways from here on.
+        """(router, tick of delivery) at every end of the paths from here on.
 
         ``so_far`` are the cycle in which the head is here without waiting, the waiting, and the cycle of the tail.
         """
@@ -127,7 +135,7 @@ class ReferenceClosed:
             port = (router, output)
             waits = waiting
             if self.model == "estimate":
-                at_port = self.port_waiting(port) + self.fifo_waiting((router, output, input_))
+                at_port = self.at_port[port] + self.fifo_waiting((router, output, input_))
                 self.wait[port] += math.floor(at_port * TICKS + 0.5)
                 waits = waiting + at_port
             granted = head + HOP_CYCLES[self.family] - 3
@@ -155,7 +163,7 @@ class ReferenceClosed:
             ends.append(last_grant + 3 + self.extra(*port) + behind)
         return max(ends) * TICKS
 
-    def busy(self, port: Port, size: int) -> float:
+    def busy(self, port: Port, size: float) -> float:
         """Cycles in which a packet keeps an output: its flits and a cycle to choose it, or the rate of the credits."""
         loop = CREDIT_LOOP_CYCLES[self.family] + 2 * self.extra(*port)
         at_rate = size * loop / (self.buffer_flits * CHANNELS[self.family])
@@ -173,13 +181,19 @@ class ReferenceClosed:
         rho_i = [w / self.window * scale for w in work]
         rho, busy = rho * scale, busy * scale
         waiting = service * (rho * rho - sum_of([r * r for r in rho_i])) / (2.0 * rho * (1.0 - busy))
-        if self.family != "V" and packets[LOCAL]:
-            size = self.moved[(*port, LOCAL)] / packets[LOCAL]
-            if service > size:
-                share = packets[LOCAL] / all_packets
-                rate = packets[LOCAL] / self.window * scale
-                waiting += share * rate * (service - size) * (service - size) / (2.0 * (1.0 - busy))
+        for input_ in range(PORTS):
+            if input_ != LOCAL and packets[input_]:
+                share, rate = packets[input_] / all_packets, packets[input_] / self.window * scale
+                waiting += share * rate * self.slower((*port, input_)) / (2.0 * (1.0 - busy))
         return waiting
+
+    def slower(self, pair: Pair) -> float:
+        """S (S - 1) of an output less that of the one before its input, S the cycles of a mean packet of the pair."""
+        router, output, input_ = pair
+        size = self.moved[pair] / self.packets[pair]
+        here = self.busy((router, output), size)
+        before = self.busy(self.topology.other_end((router, input_)), size)
+        return max(0.0, here * (here - 1.0) - before * (before - 1.0))
 
     def spared(self, port: Port) -> float:
         """Cycles in which an output of an R router is free again before its input would be: 1 - sum f_i^2 a packet."""
@@ -188,32 +202,44 @@ class ReferenceClosed:
         packets = [self.packets[(*port, input_)] for input_ in range(PORTS)]
         return sum(packets) - sum_of([float(n) * n for n in packets]) / sum(packets)
 
+    def find_heads(self) -> None:
+        """Waiting of each output, and of the head of each FIFO for each output."""
+        self.at_port = {port: self.port_waiting(port) for port in self.flits}
+        self.head = dict.fromkeys(self.work, 0.0)
+        for port, waiting in self.at_port.items():
+            pairs = [(*port, input_) for input_ in range(PORTS) if self.packets[*port, input_]]
+            for _ in range(HEAD_SWEEPS):
+                for pair in pairs:
+                    others = sum_of([self.asking(p) * self.work[p] / self.packets[p] for p in pairs if p != pair])
+                    self.head[pair] = others * 0.5 * (1.0 + self.asking(pair))
+            for pair in pairs:
+                self.head[pair] = min(self.head[pair], waiting)
+
+    def asking(self, pair: Pair) -> float:
+        """Share of time in which the head of a FIFO is a packet for this output."""
+        return min(1.0, (self.work[pair] + self.packets[pair] * self.head[pair]) / self.window)
+
     def fifo_waiting(self, pair: Pair) -> float:
         """Mean waiting in a FIFO for heads that want another output."""
         router, output, input_ = pair
-        if self.family == "V":
-            return 0.0
-        behind = held = busy = 0.0
+        behind = busy = 0.0
         for other in range(PORTS):
-            packets = self.packets[router, other, input_]
-            if packets:
-                rate = packets / self.window
-                waiting = self.port_waiting((router, other))
-                busy += self.moved[router, other, input_] / self.window
-                held += rate * waiting
+            beside = (router, other, input_)
+            if n := self.packets[beside]:
+                head, service = self.head[beside], self.work[beside] / n
+                busy += (self.work[beside] + n * head) / self.window
                 if other != output:
-                    service = self.work[router, other, input_] / packets
-                    behind += rate * waiting * (service + waiting)
-        return behind / max(1.0 - MOST_BUSY, 1.0 - busy - held)
+                    behind += n / self.window * head * (service + max(service, head))
+        return behind / max(1.0 - MOST_BUSY, 1.0 - busy)
 
     def source_waiting(self, source: int) -> float:
-        """Mean waiting in the queue of a source."""
+        """Mean waiting in the queue of a source and the FIFO behind it."""
         if self.model == "ideal":
             return 0.0
-        flits = self.from_source[source]
-        size = flits / self.packets_of_source[source]
-        rho = min(flits / self.window, MOST_BUSY)
-        return rho * (size - 1.0) / (2.0 * (1.0 - rho)) + max(0, flits - self.window) / 2.0
+        work = sum_of([self.work.get((source, output, LOCAL), 0.0) for output in range(PORTS)])
+        service = work / self.packets_of_source[source]
+        rho = min(work / self.window, MOST_BUSY)
+        return rho * (service - 1.0) / (2.0 * (1.0 - rho)) + max(0.0, work - self.window) / 2.0
 
     def hop(self, port: Port) -> int:
         """Cycles of a flit alone from one router to the next, or to the core."""

@@ -139,7 +139,7 @@ class ReferenceMeshVc(ReferenceNetwork):
         self.accept_pointer[input_] = (index(output) + 1) % (PORTS * VCS)
 
     def send(self, t: int, send: Send) -> None:
-        """A flit leaves: pointers, credit, the way of the flit and of the credit for its place."""
+        """A flit leaves: pointers, credit, the path of the flit and of the credit for its place."""
         input_, port = (send.router, send.input_, send.vc), (send.router, send.output)
         self.switch_grant_pointer[port] = (send.input_ + 1) % PORTS
         self.switch_accept_pointer[input_[:2]] = (send.output + 1) % PORTS

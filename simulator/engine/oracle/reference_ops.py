@@ -59,7 +59,7 @@ def multiplied(per_spike: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int,
 
 
 def op_ps(work: Work, chip: ChipConfig, n_homes: int) -> dict[str, int]:
-    """Time of one op on each unit of a home: lanes, memory ports and encoder neurons of all homes work at once."""
+    """Time of one op on each unit of a home core; lanes, memory ports and encoder neurons of all work at once."""
     compute = neurons = bits = 0
     for (component, action), times in work.items():
         if component == "memory":

@@ -13,7 +13,7 @@ Active = list[tuple[Stage, int]]  # stages at work, each with its token
 
 
 def ways(trace: Trace, chip: ChipConfig) -> Iterator[tuple[list[int], list[Active], bool]]:
-    """Tokens that follow one another in one way, their rounds, and whether these overlap (`reference_flow`)."""
+    """Tokens of one kind of schedule, their rounds, and whether these overlap (`reference_flow`)."""
     schedule, everything = chip.schedule, list(range(trace.n_tokens))
     if schedule.kind == "sequential":
         yield everything, list(sequential(trace, schedule.chunk)), False

@@ -1,4 +1,4 @@
-"""Which router is next to which, and the way of a packet between two: the oracle's meaning of mesh and torus."""
+"""Which router is next to which, and the path of a packet between two: the oracle's meaning of mesh and torus."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ReferenceTopology:
         return LOCAL
 
     def goes_up(self, here: int, there: int, side: int) -> bool:
-        """Whether the way is in the positive direction: on a torus the shorter one, and that one of two as long."""
+        """Whether the path is in the positive direction: on a torus the shorter one, of two equal ones the positive."""
         if not self.torus:
             return there > here
         return (there - here) % side <= (here - there) % side

@@ -1,4 +1,4 @@
-"""Cores where their traffic wants them: swaps of cores, annealed, that lower the cost of all links on the way.
+"""Cores where their traffic is short: swaps of cores, annealed, that lower the cost of all links that packets cross.
 
 Every round each core looks at the place where its traffic balances (the mean place of its partners, weighted by
 flits) and asks to swap with whoever stands near it. The change of each swap is computed as if no other were

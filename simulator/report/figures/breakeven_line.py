@@ -28,7 +28,7 @@ _LOOKS = {CHIP_LINE: (HOT, "-", 2.0), TWIN: (INK, "--", 1.6), OP_COUNT: ("#0072B
 def break_even_frame(run: Run) -> pd.DataFrame:
     """Energy per token at 0 to 3 times the spikes of this run: ``spikes_per_activation, model, energy_pj, this_run``.
 
-    A straight line through this run, not further simulations: what a spike causes (its sending, its way, the rows it
+    A straight line through this run, not further simulations: what a spike causes (its sending, its path, the rows it
     fetches and adds) follows the rate, and so does the static energy of the time that stages spend on spikes; neuron
     updates of idle neurons, values, non-spiking operations and barriers stay. The op count follows the rate alone, the
     dense twin does not know it. ``attrs["break_even"]`` is the rate at which chip and twin cost the same, NaN where no

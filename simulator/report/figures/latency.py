@@ -53,7 +53,7 @@ FIGURE = FigureKind(
     picture="Stacked bars of time per token, by stage and what the time is spent on",
     reading=(
         "Summed over blocks: compute is the cores at work on spikes, network spikes in transit,"
-        " transfer results on their way to the core that uses them next, vector the non-spiking operations, barrier"
+        " transfer results moving to the core that uses them next, vector the non-spiking operations, barrier"
         " the wait that closes"
         " each timestep."
     ),

@@ -25,7 +25,7 @@ from simulator.report.run import Run
 STEP = {"+x": (1, 0), "-x": (-1, 0), "+y": (0, 1), "-y": (0, -1)}
 ROUTER_SIDE = 0.26
 NAMED_LAYERS = 4  # of those that load the hottest link
-# An arrow along +x from router to router, as (along, across), moved to the right-hand side of its way.
+# An arrow along +x from router to router, as (along, across), moved to the right-hand side of its direction.
 TO_THE_RIGHT = np.array([0.0, 0.1])
 ARROW = np.array(
     [(0.18, 0.035), (0.60, 0.035), (0.60, 0.085), (0.82, 0.0), (0.60, -0.085), (0.60, -0.035), (0.18, -0.035)]

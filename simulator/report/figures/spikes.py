@@ -30,7 +30,7 @@ MARKED_UP_TO = 40  # different counts; beyond, the markers would touch
 def spikes_frame(run: Run) -> pd.DataFrame:
     """One row per kind of stream and spike count, all tokens and blocks: ``kind, count, activations, share, spikes``.
 
-    ``count`` is the signed integer that the encoder made of an activation, ``share`` is of the activations of the kind,
+    ``count`` is the signed integer of an activation, ``share`` is of the activations of the kind,
     and ``spikes`` is what these activations send over all timesteps.
     """
     trace = run.trace

@@ -30,8 +30,9 @@ def stage_map_frame(run: Run) -> pd.DataFrame:
     """One row per core of the chips in use, as `core_map.cores_frame`, with the mapping.
 
     Further columns: ``stage`` (of a core that several share the first; empty for an unused core), ``kind`` (the stage
-    without its block), ``role`` (home or layer), ``chip``, ``busy_share`` (busy time over that of the busiest core).
-    ``attrs["stages"]`` and ``attrs["straddling"]`` are how many stages there are and how many lie on several chips.
+    without its block), ``role`` (``home`` or ``layer``), ``chip``, ``busy_share`` (busy time over that of the busiest
+    core). ``attrs["stages"]`` and ``attrs["straddling"]`` are how many stages there are and how many lie on several
+    chips.
     """
     frame = cores_frame(run)
     work = core_work(run)
@@ -66,7 +67,7 @@ def stage_map_finding(frame: pd.DataFrame) -> str:
 
 @styled
 def draw_stage_map(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axes]:
-    """Map of the mesh, one cell per core in the colour of its stage, paler for less busy; homes have a dark edge."""
+    """Map of the mesh, one cell per core in the colour of its stage, paler if less busy; home cores have an edge."""
     mesh_x, mesh_y, tiles_x, tiles_y = frame.attrs["mesh"]
     figure, ax = map_axes(ax, mesh_x, mesh_y)
     homes = (frame["role"] == "home").to_numpy()
@@ -118,7 +119,8 @@ FIGURE = FigureKind(
     title="Mapping",
     picture="Map of the mesh with the stage of the program on every core",
     reading=(
-        "One square group per tile, one cell per core, in the colour of the kind of its stage: its home and the layers"
+        "One square group per tile, one cell per core, in the colour of the kind of its stage: its home cores and"
+        " the layers"
         " that it drives. A paler cell is less busy than the busiest core (square-root scale)."
     ),
     frame=stage_map_frame,

@@ -38,7 +38,7 @@ def test_a_layer_that_is_not_on_the_chip():
     mapped = map_trace(TRACE, make_chip())
     placement = mapped.placement
     without = replace(placement, blocks=tuple(b for b in placement.blocks if b.owner != "layers.1"))
-    with pytest.raises(CapacityError, match=r"layer layers.1: 0 of its 35 weights are on a core"):
+    with pytest.raises(CapacityError, match=r"layer layers.1: 0 of its 35 weights are on a core, expected all"):
         replay(replace(mapped, placement=without))
 
 

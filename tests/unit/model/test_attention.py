@@ -190,9 +190,9 @@ def test_tokens_and_texts_that_do_not_fit(write_model):
             forward(checkpoint, np.array([1, token]), layers)
     with pytest.raises(ModelError, match="no tokens, expected at least one"):
         forward(checkpoint, np.zeros(0, np.int64), layers)
-    with pytest.raises(ModelError, match=r"25 tokens, the context of the model holds 24 \(1 over\)"):
+    with pytest.raises(ModelError, match=r"25 tokens, expected at most the context of the model, 24 \(1 over\)"):
         forward(checkpoint, np.ones(25, np.int64), layers)
     cache = KVCache()
     forward(checkpoint, np.ones(24, np.int64), layers, dense_attention, cache)
-    with pytest.raises(ModelError, match=r"25 tokens, the context"):
+    with pytest.raises(ModelError, match=r"25 tokens, expected at most the context"):
         forward(checkpoint, np.ones(1, np.int64), layers, dense_attention, cache)

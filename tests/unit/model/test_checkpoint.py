@@ -74,7 +74,10 @@ NORM, Q = "model.norm.weight", "model.layers.0.self_attn.q_proj.weight"
         ),
         ({Q: np.ones((12, 16), np.float32)}, f"tensor {Q}: shape [12, 16], expected [16, 12]"),
         ({Q: np.ones((16, 12), np.int8)}, f"tensor {Q}: type I8, expected F32, F16, BF16"),
-        ({Q: np.full((16, 12), np.nan, np.float32)}, f"tensor {Q}: 192 of 192 weights are NaN or infinite"),
+        (
+            {Q: np.full((16, 12), np.nan, np.float32)},
+            f"tensor {Q}: 192 of 192 weights are NaN or infinite, expected finite ones",
+        ),
     ],
 )
 def test_names_the_tensor_at_fault(write_model, tiny_tensors_of, change, message):
@@ -249,7 +252,9 @@ def test_a_large_model_is_read_tensor_by_tensor_to_the_same_logits(write_model, 
 
 def test_not_a_number_in_a_large_model_is_told_when_it_is_read(write_model, tiny_tensors_of, large):
     checkpoint = read_checkpoint(write_model(tiny_tensors_of() | {Q: np.full((16, 12), np.inf, np.float32)}))
-    with pytest.raises(ModelError, match=r"q_proj\.weight: 192 of 192 weights are NaN or infinite"):
+    with pytest.raises(
+        ModelError, match=r"q_proj\.weight: 192 of 192 weights are NaN or infinite, expected finite ones"
+    ):
         checkpoint.weights["blocks.0.q"]
 
 

@@ -124,7 +124,7 @@ def test_faults_of_a_protocol(arguments, message):
 
 
 def test_windows_that_the_model_or_text_cannot_fill(write_model):
-    with pytest.raises(ModelError, match="a window of 25 tokens, the context of the model holds 24"):
+    with pytest.raises(ModelError, match="window 25, expected at most the context of the model, 24 tokens"):
         cut_text(write_model(), "abc", Protocol(window=25))
     with pytest.raises(ModelError, match="the text is too short"):
         cut_text(write_model(max_position_embeddings=2048), "abc", protocol_for(JOINED))

@@ -107,7 +107,7 @@ def test_equal_seeds_give_equal_content_hashes(captured: Trace) -> None:
         ("no/config.json", 1, None, "no/config.json: no such file"),
         (SAMPLE, 0, None, "tokens 0, expected 1 or more"),
         (SAMPLE, 1, -1, "context -1, expected 0 or more"),
-        (SAMPLE, 2, 255, r"context of 257 tokens, the model holds 256 \(1 over\)"),
+        (SAMPLE, 2, 255, r"context of 257 tokens, expected at most 256 \(1 over\)"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(

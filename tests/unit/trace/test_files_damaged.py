@@ -148,7 +148,7 @@ MEMBERS = {
     "positions not listed": (lambda m: m["members"].pop("positions.npy"), "members: positions.npy: missing"),
     "member of no stream": (
         lambda m: m["members"].update({"counts/x.npy": m["members"][COUNTS]}),
-        "members.counts/x.npy: no stream has this name",
+        "members.counts/x.npy: unknown stream, expected one of the manifest",
     ),
     "wrong dtype": (
         lambda m: m["members"][COUNTS].update(dtype="<f8"),
@@ -193,7 +193,7 @@ def test_member_that_the_manifest_does_not_know(trace_file, breaker):
 def test_member_stored_twice(trace_file):
     with zipfile.ZipFile(trace_file, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("positions.npy", b"")
-    assert "positions.npy: stored twice" in refusal(trace_file)
+    assert "positions.npy: stored twice, expected once" in refusal(trace_file)
 
 
 @pytest.mark.parametrize("name", [COUNTS, "positions.npy"])

@@ -81,7 +81,7 @@ def test_spread_takes_whole_copies_then_evenly_spaced_ranks(n: int, chosen: list
 
 def test_what_was_not_captured_is_refused(captured: np.ndarray) -> None:
     counts = draws(captured)
-    with pytest.raises(TraceError, match=r"stream head: the captured trace has no 'head', it has attn_in"):
+    with pytest.raises(TraceError, match=r"stream head: found no statistics of 'head', expected one of attn_in"):
         StatisticalCounts(counts.encoding, (Stream("head", 4),), counts.statistics, counts.tokens, 0).check()
     with pytest.raises(TraceError, match="seed -1, expected 0 or more"):
         draws(captured, seed=-1).check()

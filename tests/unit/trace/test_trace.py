@@ -81,7 +81,7 @@ FAULTS = {
         "stage head: stream 'local' is local, expected one that drives layers",
     ),
     "op driven by the stream of a stage": (lambda t: with_ops(t, stream="layers.0.in"), "'layers.0.in' is not local"),
-    "op driven by no stream of the table": (lambda t: with_ops(local(t), stream="loca"), r"'loca' is not.*'local'"),
+    "op driven by no stream of the table": (lambda t: with_ops(local(t), stream="loca"), r"'loca' is missing.*'local'"),
     "work per spike of no stream": (lambda t: with_ops(t, per_spike={"vector.add": (1, 0)}), "without a stream"),
     "unknown action per spike": (
         lambda t: with_ops(local(t), per_spike={"vector.ad": (1, 0)}),
@@ -90,14 +90,14 @@ FAULTS = {
     "negative work per timestep": (lambda t: with_ops(t, per_timestep={"memory.read": (-1, 0)}), "negative"),
     "work per spike beyond 64 bits": (
         lambda t: with_ops(local(t), per_spike={"vector.add": (2**58, 0)}),  # x 3 neurons x 7 timesteps x 2 tokens
-        "per spike: vector.add .* is beyond 64 bits",
+        "per spike: vector.add .* is too large, expected a sum of 64 bits",
     ),
     "more live than stored": (lambda t: local(t, (2, 1)), r"live \[2, 1\] makes 4 activations at a context of 2"),
     "live falls with the context": (lambda t: local(t, (3, -1)), "expected b >= 0"),
     "unknown action": (lambda t: with_op(t, vector__macc=(1, 0)), "'vector.macc'.*did you mean 'vector.mac'"),
     "negative slope": (lambda t: with_op(t, vector__mac=(9, -1)), "negative"),
     "negative at context 1": (lambda t: with_op(t, vector__mac=(-2, 1)), "negative"),
-    "beyond 64 bits": (lambda t: with_op(t, vector__mac=(2**62, 0)), "beyond 64 bits"),  # x 2 tokens = 2^63
+    "beyond 64 bits": (lambda t: with_op(t, vector__mac=(2**62, 0)), "expected a sum of 64 bits"),  # x 2 tokens = 2^63
     "layer twice": (lambda t: replace(t, layers=(*t.layers, t.layers[0])), "'layers.0' is that of a layer already"),
     "stream twice": (lambda t: replace(t, streams=(*t.streams, t.streams[0])), "is that of a stream already"),
     "op named as a stage": (
@@ -108,18 +108,18 @@ FAULTS = {
     "layer in no stage": (lambda t: with_stage(t, 1, layers=()), "layer 'layers.1' is in 0 stages"),
     "op in two stages": (lambda t: with_stage(t, 1, ops=("layers.0.encode",)), "is in 2 stages"),
     "stream in no stage": (lambda t: replace(t, stages=t.stages[:1]), "stream 'layers.1.in' is in 0 stages"),
-    "unknown op": (lambda t: with_stage(t, 2, ops=("head.dequantize", "x")), "op 'x' is not in the op table"),
+    "unknown op": (lambda t: with_stage(t, 2, ops=("head.dequantize", "x")), "op 'x' is missing from the op table"),
     "unknown layer": (
         lambda t: with_stage(t, 1, layers=("layers.1", "layers.9")),
-        r"layer 'layers.9' is not in the layer table \(did you mean",
+        r"layer 'layers.9' is missing from the layer table, expected one of it \(did you mean",
     ),
     "unknown stream": (
         lambda t: replace(t, stages=(*t.stages, Stage("x", 3, (), "y", (), ()))),
-        "stream 'y' is not in the stream table",
+        "stream 'y' is missing from the stream table",
     ),
     "layers without a stream": (
         lambda t: with_stage(with_stage(t, 1, layers=()), 2, layers=("layers.1",)),
-        "head: drives layers without a stream",
+        "head: found layers without a stream, expected both or neither",
     ),
     "width of another stream": (lambda t: with_stage(t, 1, width=4), "width 4, expected 3"),
     "fan-in of another stream": (
@@ -243,7 +243,7 @@ def test_unsigned_code_refuses_negative_counts():
 
 
 def test_unknown_stream_is_told_with_the_nearest_one(trace):
-    with pytest.raises(TraceError, match=r"no stream 'layers.0.inn' \(did you mean 'layers.0.in'"):
+    with pytest.raises(TraceError, match=r"no such stream 'layers.0.inn' \(did you mean 'layers.0.in'"):
         trace.spike_counts("layers.0.inn")
 
 

@@ -197,8 +197,8 @@ def test_counts_beyond_the_levels_leave_the_old_file(trace_file):
     ("path", "message"),
     [
         (".", "is a directory, expected the path of a file"),
-        ("missing/x.npz", "there is no directory .*missing, make it first"),
-        ("small.npz/x.npz", "there is no directory"),
+        ("missing/x.npz", "no such directory .*missing; create it first"),
+        ("small.npz/x.npz", "no such directory"),
         ("x" * 300 + ".npz", "File name too long"),
     ],
 )
