@@ -131,7 +131,7 @@ class _Simulation:
         self._batches = list(schedule_batches(*of, sample))
         self._tasks = [] if before else list(stage_tasks(setting.trace, in_rounds(*of)))
         self._of_tasks: dict[tuple[str, int], StageTimes] = before._of_tasks if before else {}
-        self._tasks_counted = before._tasks_counted if before else Counted.nothing(setting.placement)
+        self._tasks_counted: Counted = before._tasks_counted if before else Counted.nothing(setting.placement)
         self.timing = ScheduleTiming(*of)
         self.n_batches = len(self._tasks) + len(self._batches)
         self.threads = min(threads, self.n_batches)
