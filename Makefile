@@ -51,6 +51,7 @@ FUZZ ?= 30000
 KILLS ?= 20
 SEED ?=
 soak: fuzz
+	@SPIKEWATT_MEMORY=all $(BIN)/python -m pytest -q tests/cli/test_peak_memory.py
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/invariants tests/oracle tests/unit
 
 fuzz: .venv/dev

@@ -4,10 +4,11 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 import inspect  # noqa: E402
 
+import gallery  # noqa: E402
 import latex2mathml.converter  # noqa: E402
 import typer  # noqa: E402
 from docutils import nodes  # noqa: E402
@@ -71,7 +72,10 @@ generated.mkdir(exist_ok=True)
 (generated / "silicon.md").write_text(markdown_table(recorded_table(silicon_cases())), encoding="utf-8")
 (generated / "commands.md").write_text(commands(), encoding="utf-8")
 (generated / "public_names.md").write_text(public_names(), encoding="utf-8")
+(generated / "gallery.md").write_text(gallery.write_gallery(generated / "gallery"), encoding="utf-8")
 exclude_patterns += ["generated"]
+html_static_path = ["_static"]
+html_css_files = ["manual.css"]
 
 
 # Formulas as MathML, which browsers draw themselves: the pages need no network.

@@ -32,12 +32,12 @@ run = sw.simulate(chip, trace, dense_chip=sw.load_chip("dense-int8-45nm"))
 run
 
 # %% [markdown]
-# `run.layers` has one row per layer, operation and stage: how often each operation ran, and what it cost in
+# `run.owners` has one row per layer, operation and stage: how often each operation ran, and what it cost in
 # picojoules.
 
 # %%
-layers = run.layers.sort_values("energy_pj", ascending=False)
-layers[["owner", "kind", "energy_pj"]].head(8)
+owners = run.owners.sort_values("energy_pj", ascending=False)
+owners[["owner", "kind", "energy_pj"]].head(8)
 
 # %% [markdown]
 # Every figure of the report is a method of `run.plot`. It returns the figure and its axes, and draws into axes of

@@ -9,8 +9,7 @@ import typer
 
 from simulator.cli.app import ENERGIES, app
 from simulator.cli.options import DEFAULT_TRACE, AsJson, ChipName, Overrides, Quiet, TraceName
-from simulator.cli.output import json_rows, print_json, print_table, print_warning
-from simulator.errors import SpikewattError, did_you_mean
+from simulator.cli.output import print_answer, print_warning
 
 
 @app.command(rich_help_panel=ENERGIES)
@@ -27,17 +26,9 @@ def claims(
     spikes: Annotated[float, typer.Option(min=1e-6, help="spikes per multiply-accumulate")] = 1.0,
 ) -> None:
     """Compare energies that papers print with the same op counts, computed here."""
-    from simulator.energy.claim_verdict import claims_table
-    from simulator.energy.claims import SHAPES, shape_table
+    from simulator.simulation.energy_questions import published_claims
 
-    if model is None:
-        print_table(claims_table(), "published op-count energies, rebuilt from shapes and the 45 nm table")
-        return
-    if model not in SHAPES:
-        raise SpikewattError(f"--model {model}: expected one of {', '.join(SHAPES)}{did_you_mean(model, SHAPES)}")
-    attention, with_head = "causal" if causal else "full", "in" if head else "out"
-    table = shape_table(model, tokens, spikes, batch=batch, causal=causal, head=head)
-    print_table(table, f"{model}, {batch} x {tokens} tokens, {attention} attention, head {with_head}")
+    print_answer(published_claims(model, tokens, batch, causal, head, spikes))
 
 
 @app.command(rich_help_panel=ENERGIES)
@@ -52,23 +43,9 @@ def defend(
     as_json: AsJson = False,
 ) -> None:
     """Check the energies of a paper digit by digit, and show on chips what they leave out (as LaTeX too)."""
-    from simulator.energy.claim_cost import TWO_CHIPS, can_be_replayed, claim_costs
-    from simulator.energy.claim_file import find_claim
-    from simulator.energy.claim_text import claim_dict, latex_table, paragraph
-    from simulator.energy.claim_verdict import contradictions, verdict_table
+    from simulator.simulation.energy_questions import defended_claim
 
-    read = find_claim(claim)
-    replayed = not counts_only and (chip is not None or can_be_replayed(read))
-    costs = claim_costs(read, chip or TWO_CHIPS) if replayed else ()
-    if as_json:
-        print_json(claim_dict(read, costs))
-        return
-    print_table(verdict_table(read), f"{read.name} ({read.source})")
-    for line in contradictions(read):
-        typer.echo(f"contradiction: {line}")
-    for line in (*((read.read,) if read.read else ()), *read.notes):
-        typer.echo(f"note: {line}")
-    typer.echo(f"\n{latex_table(read, costs)}\n\n{paragraph(read, costs)}")
+    print_answer(defended_claim(claim, chip, counts_only), as_json=as_json)
 
 
 @app.command(rich_help_panel=ENERGIES)
@@ -80,19 +57,9 @@ def band(
     as_json: AsJson = False,
 ) -> None:
     """Place the energy per token of a report among published joules per token of real machines."""
-    from simulator.energy.measured_band import band_sentence, band_table, points_table
-    from simulator.report.band_finding import read_placed
+    from simulator.simulation.energy_questions import published_band
 
-    if report is None:
-        print_table(points_table(phase), f"published joules per token, {phase}")
-        return
-    run, shares = read_placed(report)
-    table, sentence = band_table(run), band_sentence(run, shares)
-    if as_json:
-        print_json({"points": json_rows(table), "finding": sentence})
-        return
-    print_table(table, f"{report} among published joules per token, {run.phase}")
-    typer.echo(sentence)
+    print_answer(published_band(report, phase), as_json=as_json)
 
 
 @app.command(name="export-ert", rich_help_panel=ENERGIES)
@@ -134,21 +101,9 @@ def breakeven(
     as_json: AsJson = False,
 ) -> None:
     """Find the spikes per activation at which each layer costs as much as on the dense twin."""
-    from simulator.config import load_chip
-    from simulator.config.dense_twin import twin_from
-    from simulator.energy.breakeven import break_even_lines, break_even_table
-    from simulator.trace.trace_files import load_trace
+    from simulator.simulation.energy_questions import break_even
 
-    captured = load_trace(trace)
-    spiking = load_chip(chip, set_ or [])
-    twin = twin_from(spiking) if dense is None else load_chip(dense)
-    table = break_even_table(captured, spiking, twin, tokens)
-    if as_json:
-        print_json([{k: None if v == float("inf") else v for k, v in row.items()} for row in json_rows(table)])
-    else:
-        print_table(table, f"{captured.name}: {chip} against {twin.name}, each layer alone, energies per token")
-        for line in break_even_lines(table):
-            typer.echo(line)
+    print_answer(break_even(chip, set_ or [], trace, dense, tokens), as_json=as_json)
 
 
 @app.command(rich_help_panel=ENERGIES)
@@ -164,22 +119,12 @@ def worth(
     as_json: AsJson = False,
 ) -> None:
     """Compare codes and tiles with the dense twin: whether spiking pays off here, and what would change that."""
-    from simulator.config import load_chip
-    from simulator.energy.worth import ACCUMULATORS, worth_lines, worth_table
     from simulator.report.progress import ProgressLine
-    from simulator.trace.trace_files import load_trace
+    from simulator.simulation.energy_questions import worth_of_spiking
 
-    captured = load_trace(trace).take(slice(0, tokens))
     with ProgressLine(quiet=quiet or as_json) as progress:
-        table = worth_table(
-            captured, lambda more: load_chip(chip, [*(set_ or []), *more]), tile or [1, 8], progress.say
-        )
-    if as_json:
-        print_json([{k: None if v != v else v for k, v in row.items()} for row in json_rows(table)])
-        return
-    print_table(table, f"{captured.name}: {chip} under every code and its own dense twin, {captured.n_tokens} tokens")
-    for line in (*worth_lines(table), ACCUMULATORS):
-        typer.echo(line)
+        found = worth_of_spiking(chip, set_ or [], trace, tile, tokens, progress.say)
+    print_answer(found, as_json=as_json)
 
 
 @app.command(name="validate-silicon", rich_help_panel=ENERGIES)
@@ -194,24 +139,6 @@ def validate_silicon(
 
     The exit code is 1 when an error is more than 2 points from the recorded table.
     """
-    from simulator.energy.silicon_case import silicon_cases
-    from simulator.energy.silicon_run import run_case
-    from simulator.energy.silicon_table import drifted_lines, silicon_notes, silicon_table
+    from simulator.simulation.energy_questions import silicon_comparison
 
-    outcomes = [outcome for case in silicon_cases() for outcome in run_case(case, whole_chip)]
-    table, notes, drifted = silicon_table(outcomes), silicon_notes(outcomes), drifted_lines(outcomes)
-    if as_json:
-        print_json({"parts": json_rows(table), "notes": notes, "drifted": drifted})
-    else:
-        shown = table.drop(columns=["chip", "published"])
-        print_table(
-            shown, "published measurements on silicon part by part, failed targets first; no price is fitted to them"
-        )
-        for points, lines in notes.items():
-            typer.echo(f"\n{points}")
-            for line in lines:
-                typer.echo(f"- {line}")
-    for line in drifted:
-        print_warning(f"drifted: {line}")
-    if drifted:
-        raise typer.Exit(1)
+    print_answer(silicon_comparison(whole_chip), as_json=as_json)

@@ -27,7 +27,8 @@ from simulator.cli.options import (
     TimestepsOf,
     given,
 )
-from simulator.cli.output import json_rows, print_json, print_lines, print_table, progress_lines
+from simulator.cli.output import print_json, print_lines, print_table, progress_lines
+from simulator.simulation.answer import json_rows
 from simulator.trace.codes import Code
 
 

@@ -11,6 +11,7 @@ import typer
 
 from simulator.errors import SpikewattError
 from simulator.outputs.shown_text import one_line
+from simulator.simulation.answer import Answer
 
 
 def print_json(value: object) -> None:
@@ -47,13 +48,26 @@ def print_names(rows: Sequence[tuple[str, str]]) -> None:
         typer.echo(one_line(f"{name:{width}s} {summary}"))
 
 
-def json_rows(frame: Any) -> list[dict[str, object]]:
-    """Rows of a table; JSON has no NaN, so NaN and infinity are null."""
-    return [{k: None if v != v else v for k, v in row.items()} for row in frame.to_dict("records")]
-
-
 def print_table(frame: Any, title: str) -> None:
     """A frame as a table under its title."""
     from simulator.report.terminal import make_console, print_frame
 
     print_frame(frame, title, make_console())
+
+
+def print_answer(answer: Answer, *, as_json: bool = False, quiet: bool = False) -> None:
+    """Tables and lines of an answer, or the same as JSON; warnings on stderr; exit code 1 where a check failed.
+
+    ``quiet`` leaves the tables out.
+    """
+    if as_json:
+        print_json(answer.record)
+    for part in () if as_json else answer.parts:
+        if isinstance(part, str):
+            typer.echo(part)
+        elif not quiet:
+            print_table(part.frame, part.title)
+    for line in answer.warnings:
+        print_warning(line)
+    if answer.failed:
+        raise typer.Exit(1)

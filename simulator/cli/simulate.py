@@ -20,8 +20,9 @@ from simulator.cli.options import (
     Quiet,
     TraceName,
 )
-from simulator.cli.output import json_rows, print_json, print_table
+from simulator.cli.output import print_json, print_table
 from simulator.cli.simulate_request import request_of
+from simulator.simulation.answer import json_rows
 from simulator.trace.codes import Code
 
 SHOWN_CHANGES = 12  # of a comparison on the terminal

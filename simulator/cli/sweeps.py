@@ -26,14 +26,13 @@ def sweep(
 ) -> None:
     """Simulate every point of a sweep file; finished points are reused."""
     from simulator.config import load_sweep
-    from simulator.outputs.names import path_below
     from simulator.report.progress import ProgressLine
     from simulator.sweep.picture import save_picture
-    from simulator.sweep.runner import parse_shard, run_sweep
+    from simulator.sweep.runner import default_folder, parse_shard, run_sweep
     from simulator.sweep.sweep_page import save_page
 
     config = load_sweep(file)
-    folder = out if out is not None else path_below(Path("reports") / "sweeps", config.name)
+    folder = out or default_folder(config)
     with ProgressLine(quiet=quiet) as progress:
         found = run_sweep(config, folder, jobs=jobs, progress=progress, shard=parse_shard(shard), dask=dask)
     save_picture(found)

@@ -119,9 +119,9 @@ def _missing_dram(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 
 def _missing_memories(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """A cache in the SRAM of a core is read and written by its vector unit; what goes where it fits needs a bound."""
-    for way in ("read", "write") if _at(chip, ("mapping", "kv_cache")) == "sram" else ():
-        if _at(chip, ("core", "sram", way)) is None:
-            yield ("core", "sram", way), "missing, expected one because mapping.kv_cache is sram"
+    for access in ("read", "write") if _at(chip, ("mapping", "kv_cache")) == "sram" else ():
+        if _at(chip, ("core", "sram", access)) is None:
+            yield ("core", "sram", access), "missing, expected one because mapping.kv_cache is sram"
     for name in STORED:
         if _at(chip, ("mapping", name)) == "auto" and _at(chip, ("memory", "capacity")) is None:
             yield ("memory", "capacity"), f"missing, expected one because mapping.{name} is auto"

@@ -60,23 +60,23 @@ def check(
 ) -> tuple[Record | None, list[Problem]]:
     """The record, unless something is wrong with it, and all that is; see `validate`."""
     values = plain(root)
-    record, found = _read(model, root, values, more_keys)
+    record, found = _read_record(model, root, values, more_keys)
     if isinstance(values, Mapping):
         found += [Problem(_place(root, path), path, text) for path, text in rules(values)]
     return record, merged_problems(found, numbers_not_finite(root))
 
 
-def _read(
+def _read_record(
     model: type[Record], root: Node, values: Any, more_keys: Sequence[str]
 ) -> tuple[Record | None, list[Problem]]:
     """Pydantic's verdict, each error at its place. Rules between distant fields are left to `validate`."""
     try:
         return model.model_validate(values, context=RULES_APART), []
     except ValidationError as error:
-        return None, [_problem(model, root, detail, more_keys) for detail in error.errors()]
+        return None, [_problem_of(model, root, detail, more_keys) for detail in error.errors()]
 
 
-def _problem(model: type[BaseModel], root: Node, detail: Any, more_keys: Sequence[str]) -> Problem:
+def _problem_of(model: type[BaseModel], root: Node, detail: Any, more_keys: Sequence[str]) -> Problem:
     """One error of pydantic in our words."""
     path = _without_tags(root, detail["loc"])
     kind = detail["type"]
@@ -99,7 +99,7 @@ def _problem(model: type[BaseModel], root: Node, detail: Any, more_keys: Sequenc
     if kind == "string_too_short":
         return Problem(_place(root, path), path, f"found empty text, expected {expected(field)}")
     if kind == "value_error" and not _is_nan(node):
-        return Problem(_place(root, path), path, _in_words(detail["ctx"]["error"], node))
+        return Problem(_place(root, path), path, _value_problem(detail["ctx"]["error"], node))
     found = "nothing" if node is None else shown_value(node)
     words = choices(field)
     guess = did_you_mean(str(detail["input"]), words) if words and isinstance(detail["input"], str) else ""
@@ -116,7 +116,7 @@ def _without_tags(root: Node, loc: Path) -> Path:
     return path
 
 
-def _in_words(error: ValueError, node: Node | None) -> str:
+def _value_problem(error: ValueError, node: Node | None) -> str:
     """What is wrong with a value; one that is no text is shown as it stands in the file."""
     is_text = isinstance(node, ScalarNode) and isinstance(node.value, str)
     return (

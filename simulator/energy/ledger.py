@@ -72,10 +72,10 @@ class EnergyLedger:
         """Raise ConservationError unless every joule is in one row and all sums give the same total."""
         self._check_rows()
         total = self.total_pj
-        for way, sums in self._sums.items():
+        for column, sums in self._sums.items():
             parts = math.fsum(sums.values())
             if not math.isclose(parts, total, rel_tol=TOLERANCE, abs_tol=0.0):
-                raise ConservationError(f"energy: sum over {way}s {parts!r} pJ, expected the total {total!r} pJ")
+                raise ConservationError(f"energy: sum over {column}s {parts!r} pJ, expected the total {total!r} pJ")
 
     def conservation_line(self, show: Callable[[float], str] = "{:.6g} pJ".format) -> str:
         """The identity in words, after checking it; ``show`` writes an energy in pJ."""
@@ -96,11 +96,11 @@ class EnergyLedger:
     @cached_property
     def _sums(self) -> dict[str, dict[str, float]]:
         """Kind of sum -> key -> exact sum."""
-        return {way: self._summed(way) for way in ("owner", "component", "grade")}
+        return {column: self._summed(column) for column in ("owner", "component", "grade")}
 
-    def _summed(self, way: str) -> dict[str, float]:
+    def _summed(self, column: str) -> dict[str, float]:
         groups: dict[object, list[float]] = {}
-        for key, energy_pj in zip(self._lists[way], self._lists["energy_pj"], strict=True):
+        for key, energy_pj in zip(self._lists[column], self._lists["energy_pj"], strict=True):
             groups.setdefault(key, []).append(energy_pj)
         return {key: math.fsum(group) for key, group in groups.items() if isinstance(key, str)}  # NaN is no home
 

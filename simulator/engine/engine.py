@@ -64,7 +64,7 @@ def replay(
     threads
         Batches simulated at once; the result does not depend on it. Default: the cores of this machine.
     memory_limit_bytes
-        Refuse to start where the arrays of the simulation would take more.
+        Refuse to start where this process would take more; None: `machine_memory.default_limit_bytes`.
     sample
         Tokens of each stage and phase whose network is simulated, for neighbours too (`token_sample`). ``auto``: as
         many as keep the standard error of the time to `token_sample.ERROR_MAX`. None: all.
@@ -86,8 +86,7 @@ def replay(
     check_placement(mapped)
     check_rings(mapped.trace, mapped.chip)
     threads = threads_for(mapped.trace, threads)
-    if memory_limit_bytes is not None:
-        check_memory(mapped, threads, memory_limit_bytes)
+    check_memory(mapped, threads, memory_limit_bytes)
     compile_s = warm_up(mapped.chip)
     started = time.perf_counter()
     setting, n_sampled = Setting.of(mapped), SAMPLE_FIRST if sample == "auto" else sample

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from simulator.config.chip import ChipConfig
-from simulator.engine.core_load import CoreLoad
-from simulator.engine.kernels.network_records import DELIVERY
-from simulator.engine.kernels.stage_records import scratch
-from simulator.engine.machine_memory import process_bytes
-from simulator.engine.network.network import Network
-from simulator.engine.pipeline_units import UnitLoad
+from simulator.engine.machine_memory import default_limit_bytes
+from simulator.engine.memory_estimate import MIB, peak_bytes
 from simulator.errors import CapacityError, SpikewattError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.traffic import flits_per_spike
 from simulator.trace.trace import Trace
-from simulator.trace.trace_program import Stage
-
-MIB = 1 << 20
-# Measured: what compiled kernels and the page add to a process, and tables of results to each token and its stages.
-LATER_BYTES = 125 * MIB
-TOKEN_BYTES, STAGE_TOKEN_BYTES = 140, 530
 
 
 def check_placement(mapped: Mapped) -> None:
@@ -90,45 +76,16 @@ def check_rings(trace: Trace, chip: ChipConfig) -> None:
         )
 
 
-def check_memory(mapped: Mapped, threads: int, limit_bytes: int) -> None:
-    """Raise SpikewattError when the process with the arrays of the simulation takes more than ``limit_bytes``."""
-    demand = process_bytes() + LATER_BYTES + memory_bytes(mapped, threads)
-    if demand > limit_bytes:
+def check_memory(mapped: Mapped, threads: int, limit_bytes: int | None = None) -> None:
+    """Raise SpikewattError when the process takes more than ``limit_bytes`` at its peak (`memory_estimate`).
+
+    None stands for the limit of the machine, `machine_memory.default_limit_bytes`.
+    """
+    if limit_bytes is None:
+        limit_bytes = default_limit_bytes()
+    demand = peak_bytes(mapped, threads)
+    if limit_bytes is not None and demand > limit_bytes:
         raise SpikewattError(
             f"the simulation needs about {demand // MIB + 1} MiB of memory, limit {limit_bytes // MIB} MiB"
             f" ({(demand - limit_bytes) // MIB + 1} over); take fewer tokens or noc.multicast, or raise --memory-limit"
         )
-
-
-def memory_bytes(mapped: Mapped, threads: int) -> int:
-    """Bytes of the largest arrays: counts, times of all tokens, and for each thread a network, packets and loads."""
-    trace, chip, placement = mapped.trace, mapped.chip, mapped.placement
-    counts = sum(stream.n for stream in trace.streams) * trace.n_tokens * np.dtype(np.int16).itemsize
-    stages = [_packet_bytes(stage, mapped) for stage in trace.stages]
-    packets = max(stages) if chip.schedule.kind == "sequential" else sum(stages)
-    loads = 3 * _bytes(
-        (vars(CoreLoad.idle(placement)), vars(UnitLoad.idle(placement)))
-    )  # the one under way and two that wait
-    times = trace.n_tokens * (TOKEN_BYTES + len(trace.stages) * STAGE_TOKEN_BYTES)
-    return counts + times + threads * (_bytes(Network(placement, chip).arrays) + packets + loads)
-
-
-def _packet_bytes(stage: Stage, mapped: Mapped) -> int:
-    """Bytes of the packets of a timestep in which every neuron fires; under handshakes of all timesteps of a token."""
-    trace, chip = mapped.trace, mapped.chip
-    blocks = [block for layer_id in stage.layers for block in mapped.placement.of(layer_id)]
-    if chip.sync.kind == "barrier" or stage.stream is None:
-        packets = stage.width if chip.noc.multicast else sum(block.n_rows for block in blocks)
-        return packets * _bytes(scratch(1))
-    spikes = stage.width if chip.replay == "dense" else int(trace.spikes_per_token(stage.stream).max())
-    delivered = spikes * len(blocks)  # at most: a row may have fewer targets
-    return (spikes if chip.noc.multicast else delivered) * _bytes(scratch(1)) + delivered * (DELIVERY.itemsize + 16)
-
-
-def _bytes(record: Any) -> int:
-    """Bytes of all arrays in nested tuples."""
-    if isinstance(record, np.ndarray):
-        return record.nbytes
-    if isinstance(record, dict):
-        record = tuple(record.values())
-    return sum(map(_bytes, record)) if isinstance(record, tuple) else 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from functools import cache
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from simulator.choices import NetworkModel, SyncKind
 from simulator.config.chip import ChipConfig
+from simulator.engine.kernels.compiled_kinds import is_compiled, note_compiled
 from simulator.engine.kernels.network_records import NO_NODES
 from simulator.engine.kernels.stage_records import (
     EVENT,
@@ -31,6 +32,8 @@ from simulator.engine.network.shape import Mesh, Router, RouterFamily, network_a
 
 MODELS: tuple[tuple[RouterFamily, NetworkModel], ...] = (("P", "cycle"), ("V", "cycle"), ("P", "estimate"))
 
+_LOADED: set[str] = set()  # kinds of chips whose kernels are in this process
+
 
 def warm_up(chip: ChipConfig) -> float:
     """Compile the kernels that ``chip`` needs; returns the seconds it took, once for each kind of chip in a process.
@@ -38,14 +41,27 @@ def warm_up(chip: ChipConfig) -> float:
     Kernels are compiled for a kind of synchronization and a model of the network: one for the routers P, N and R, one
     for V, one for the closed forms.
     """
-    if chip.noc.model != "cycle":
-        return _warm_up(chip.sync.kind, "P", "estimate")
-    return _warm_up(chip.sync.kind, "V" if chip.noc.router == "V" else "P", "cycle")
+    return _warm_up(*_kind(chip))
+
+
+def kernels_of(chip: ChipConfig) -> Literal["loaded", "cached", "missing"]:
+    """Whether the kernels that ``chip`` needs are in this process, in the cache of an earlier one, or in none."""
+    kind = "-".join(_kind(chip))
+    if kind in _LOADED:
+        return "loaded"
+    return "cached" if is_compiled(kind) else "missing"
 
 
 def warm_up_all() -> float:
     """Compile the kernels of every kind of chip; returns the seconds it took."""
     return sum(_warm_up(sync, *model) for model in MODELS for sync in get_args(SyncKind))
+
+
+def _kind(chip: ChipConfig) -> tuple[SyncKind, RouterFamily, NetworkModel]:
+    """What decides which kernels a chip needs."""
+    if chip.noc.model != "cycle":
+        return chip.sync.kind, "P", "estimate"
+    return chip.sync.kind, "V" if chip.noc.router == "V" else "P", "cycle"
 
 
 @cache
@@ -60,6 +76,9 @@ def _warm_up(sync: SyncKind, family: RouterFamily, model: NetworkModel) -> float
     )
     run_network(counts, _one_neuron(), network, marker_ps, scratch(2, log_rows=2, deliveries=2), _totals())
     run_transfer(ValuePackets(zero, zero, zero, one, zero, one), 1, network, zero.copy())
+    kind = "-".join((sync, family, model))
+    _LOADED.add(kind)
+    note_compiled(kind)
     return time.perf_counter() - started
 
 

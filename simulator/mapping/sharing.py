@@ -24,15 +24,15 @@ Stages = Sequence[Sequence[Part]]
 def assign(stages: Stages, chip: ChipConfig, passed: Sequence[int] | None = None) -> tuple[Block, ...]:
     """The parts of all stages on cores, as `mapping` of the chip file says; ``passed``: see `first_cores`."""
     whole = partial(_whole_stages, passed=passed)
-    ways: tuple[Callable[[Stages, ChipConfig], list[int]], ...] = (whole, _gapless)
+    orders: tuple[Callable[[Stages, ChipConfig], list[int]], ...] = (whole, _gapless)
     if chip.mapping.weights == "streamed":
-        ways = (_stage_by_stage,)
+        orders = (_stage_by_stage,)
     elif chip.mapping.share_cores:
-        ways = (_packed_on_chips, _packed)
+        orders = (_packed_on_chips, _packed)
     allowed = chip.chip.max_chips * chip.chip.n_cores
     cores: list[int] = []
-    for way in ways:
-        cores = way(stages, chip)
+    for place in orders:
+        cores = place(stages, chip)
         if max(cores) < allowed:
             break
     parts = [part for stage in stages for part in stage]

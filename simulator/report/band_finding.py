@@ -27,7 +27,7 @@ def read_placed(report: Path) -> tuple[Placed, dict[str, float]]:
     Raises
     ------
     OutputError
-        When the folder not a complete report folder.
+        When the folder is not a complete report.
     """
     path, record = report / RESULT, read_result(report)
     check_fields(path, record, ("energy.cmos45.macs",), ("trace.phase",))

@@ -36,7 +36,7 @@ def explain_table(folder: Path, layer: str = "*", action: str = "*") -> pd.DataF
     Raises
     ------
     OutputError
-        ``folder`` is not a complete report folder.
+        ``folder`` is not a complete report.
     SpikewattError
         Nothing matches.
     """

@@ -25,7 +25,7 @@ from simulator.report.run import Run
 from simulator.report.run_manifest import manifest_dict
 from simulator.report.static_table import static_line
 from simulator.report.storage_table import storage_line
-from simulator.report.tables import assumption_table, comparison_table, layer_table, phase_table, waits_finding
+from simulator.report.tables import assumption_table, comparison_table, owner_table, phase_table, waits_finding
 from simulator.report.unit_table import unit_finding, unit_table
 from simulator.report.verdict import bar, numbers, sentences
 from simulator.report.what_if import what_if_of_run
@@ -53,7 +53,7 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         scopes=_scopes(comparison),
         phases=as_cells(phase_table(run)) if run.trace.phase == "mixed" else None,
         waits=waits_finding(run),
-        sections=[_section(name, drawn[name]) for name in drawn],
+        sections=[figure_section(name, drawn[name]) for name in drawn],
         bisection=None if run.bisection is None else as_cells(run.bisection.layers),
         bisection_finding=[] if run.bisection is None else break_even_lines(run.bisection.layers),
         thresholds=as_cells(_thresholds(run)),
@@ -95,7 +95,7 @@ def write_page(run: Run, directory: Path, formats: Sequence[Literal["png", "pdf"
     return path
 
 
-def _section(name: str, drawn: DrawnFigure) -> Section:
+def figure_section(name: str, drawn: DrawnFigure) -> Section:
     """One figure with its words."""
     kind, frame = FIGURES[name], drawn.frame
     return make_section(name, kind.title, kind.picture, kind.reading, kind.finding(frame), drawn.svg, frame)
@@ -129,8 +129,8 @@ def _scopes(table: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _layers(run: Run) -> pd.DataFrame:
-    """`layer_table` per token with the bands of `Run.uncertainty`, without the columns that are zero everywhere."""
-    table = layer_table(run)
+    """`owner_table` per token with the bands of `Run.uncertainty`, without the columns that are zero everywhere."""
+    table = owner_table(run)
     energies = [c for c in table.columns if c.endswith("_pj") and c != "energy_pj" and table[c].any()]
     band = ["band_from_pj", "band_to_pj"]
     table[band] = run.uncertainty.bands().set_index("owner").loc[table["owner"], ["low_pj", "high_pj"]].to_numpy()

@@ -49,9 +49,9 @@ def _crosses(run: Run, home: Block, target: Block, link: tuple[int, int, str]) -
     source, end = router[home.core], router[target.core]
     (sx, sy), (tx, _) = grid.place(source), grid.place(end)
     dx, dy = grid.steps(source, end)
-    ahead, way = (x - sx, dx) if direction.endswith("x") else (y - sy, dy)
+    ahead, length = (x - sx, dx) if direction.endswith("x") else (y - sy, dy)
     on_it = sy == y if direction.endswith("x") else tx == x
     side = grid.x if direction.endswith("x") else grid.y
     if direction.startswith("-"):
-        ahead, way = -ahead, -way
-    return bool(on_it and 0 <= (ahead % side if grid.torus else ahead) < way)
+        ahead, length = -ahead, -length
+    return bool(on_it and 0 <= (ahead % side if grid.torus else ahead) < length)

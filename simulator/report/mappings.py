@@ -42,18 +42,18 @@ def compare_mappings(
     network
         Model of the network. Counts and dynamic energy do not depend on it; under ``ideal`` time is a lower bound.
     progress
-        Called with (what, ways done, ways).
+        Called with (what, mappings done, mappings).
 
     Returns
     -------
     pandas.DataFrame
-        One row per way: ``strategy, placement, shared, cores, chips, sram_bytes, sram_util`` (of the cores in use),
+        One row per mapping: ``strategy, placement, shared, cores, chips, sram_bytes, sram_util`` (of the cores in use),
         ``packets, flit_hops`` (flits x links), ``energy_pj`` and ``time_ps`` of the whole trace.
 
     Raises
     ------
     CapacityError
-        When a way does not fit the chip.
+        When a mapping does not fit the chip.
     """
     return _table(trace, chip, list(all_mappings(chip)), network, progress)
 
@@ -71,32 +71,32 @@ def own_mapping(
 def _table(
     trace: Trace,
     chip: ChipConfig,
-    ways: list[Mapping],
+    mappings: list[Mapping],
     network: NetworkModel,
     progress: Callable[[str, int, int], None] | None,
 ) -> pd.DataFrame:
     """One row per mapping; of equal placements one is simulated."""
     found: dict[Key, dict[str, object]] = {}
     rows = []
-    for done, way in enumerate(ways, start=1):
-        placed = _under(chip, way, network)
+    for done, mapping in enumerate(mappings, start=1):
+        placed = _under(chip, mapping, network)
         mapped = map_trace(trace, placed)
         key = (mapped.placement.blocks, mapped.placement.core_router.tobytes())
         if key not in found:
             found[key] = _costs(mapped)
-        label = {"strategy": way.strategy, "placement": way.placement, "shared": way.share_cores}
+        label = {"strategy": mapping.strategy, "placement": mapping.placement, "shared": mapping.share_cores}
         rows.append(label | found[key])
         if progress is not None:
-            progress(f"{way.strategy}, {way.placement}", done, len(ways))
+            progress(f"{mapping.strategy}, {mapping.placement}", done, len(mappings))
     return pd.DataFrame(rows)
 
 
-def _under(chip: ChipConfig, way: Mapping, network: NetworkModel) -> ChipConfig:
+def _under(chip: ChipConfig, mapping: Mapping, network: NetworkModel) -> ChipConfig:
     """The chip with one mapping; `auto` processes tokens one at a time: some mappings share cores between stages."""
     kind = "sequential" if chip.schedule.kind == "auto" else chip.schedule.kind
     schedule = chip.schedule.model_copy(update={"kind": kind})
     noc = chip.noc.model_copy(update={"model": network})
-    return chip.model_copy(update={"mapping": way, "noc": noc, "schedule": schedule})
+    return chip.model_copy(update={"mapping": mapping, "noc": noc, "schedule": schedule})
 
 
 def _costs(mapped: Mapped) -> dict[str, object]:

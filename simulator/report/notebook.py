@@ -10,7 +10,7 @@ from simulator.report.headline import headline_html
 from simulator.report.plot import Plot
 from simulator.report.report_files import write_report
 from simulator.report.run import Run
-from simulator.report.tables import layer_table
+from simulator.report.tables import owner_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,9 +21,14 @@ class NotebookRun(Run):
     """A run as `simulator.simulate` returns it."""
 
     @property
+    def owners(self) -> pd.DataFrame:
+        """One row per layer, operation and stage: counts, and energies in pJ (`report.tables.owner_table`)."""
+        return owner_table(self)
+
+    @property
     def layers(self) -> pd.DataFrame:
-        """One row per layer, operation and stage: counts, and energies in pJ (`report.tables.layer_table`)."""
-        return layer_table(self)
+        """The name of `owners` in versions 0.1 and 0.2."""
+        return self.owners
 
     @property
     def plot(self) -> Plot:

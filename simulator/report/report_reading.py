@@ -22,6 +22,8 @@ EARLIER_NAMES = {
     "high_pj_per_count": "high_pj",
 }
 
+EARLIER_FILES = {"owners.csv": "layers.csv"}  # files of 0.1 and 0.2, which held more than layers
+
 
 def damaged(path: Path, problem: object) -> OutputError:
     """The fault of a report's file that cannot be read."""
@@ -70,13 +72,15 @@ def _check_number(path: Path, place: str, found: object) -> None:
 def read_table(path: Path, texts: Iterable[str], numbers: Iterable[str], gaps: Iterable[str] = ()) -> pd.DataFrame:
     """A CSV table with columns of text, of finite numbers, and of numbers some of which may be missing (``gaps``).
 
-    A report of an earlier version is read with the column names of today (`EARLIER_NAMES`).
+    A report of an earlier version is read with the file and column names of today (`EARLIER_FILES`, `EARLIER_NAMES`).
 
     Raises
     ------
     OutputError
         The file cannot be read, lacks a column, or has something else in it.
     """
+    if path.name in EARLIER_FILES and not path.exists():
+        path = path.with_name(EARLIER_FILES[path.name])
     try:
         frame = pd.read_csv(path)
     except OSError as error:

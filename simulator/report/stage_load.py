@@ -8,7 +8,7 @@ from simulator.engine.batch_result import STAGE_TIMES
 from simulator.engine.result import CHIP
 from simulator.engine.timing import PIPELINE
 from simulator.report.run import Run, once_per_run
-from simulator.report.tables import layer_table, split_block
+from simulator.report.tables import owner_table, split_block
 
 
 def pipelined(run: Run) -> bool:
@@ -73,7 +73,7 @@ def charged_table(run: Run) -> pd.DataFrame:
     by the cores that a stage holds, and the time is that of the slowest stage of its kind. Barriers stay in a row of
     their own.
     """
-    load, layers = stage_load(run), layer_table(run)
+    load, layers = stage_load(run), owner_table(run)
     owned = layers[layers["owner"] != CHIP]
     own = owned.groupby([split_block(stage)[1] for stage in owned["stage"]], sort=False)["energy_pj"].sum()
     by_kind = load.groupby("kind", sort=False).agg({"time_ps": "max" if pipelined(run) else "sum", "cores": "sum"})

@@ -33,7 +33,7 @@ def split_block(name: str) -> tuple[int | None, str]:
 
 
 @once_per_run
-def layer_table(run: Run) -> pd.DataFrame:
+def owner_table(run: Run) -> pd.DataFrame:
     """One row per owner of the ledger (linear layer, op, encoder of a stage, chip), in program order.
 
     Columns: ``owner, kind, stage, block, operand_bits`` (width of the operands of an op, of the weights of a linear
@@ -71,7 +71,7 @@ def stage_table(run: Run) -> pd.DataFrame:
     ``<component>_pj`` of each component with energy, ``energy_pj, share, time_ps, time_share``. Time is NaN for the
     rows of the chip: barriers are inside the time of the stages.
     """
-    layers = layer_table(run)
+    layers = owner_table(run)
     layers["group"] = [split_block(stage)[1] for stage in layers["stage"]]
     owned = layers[layers["owner"] != CHIP]
     kinds = owned.groupby("group", sort=False)["kind"].agg(lambda kind: " ".join(dict.fromkeys(kind)))
@@ -211,7 +211,7 @@ def _assumption(run: Run, price: UnitPrice) -> dict[str, object]:
 
 
 def _operand_bits(trace: Trace, layer: str) -> int | None:
-    """Width of the operands of a row of `layer_table`, where it is known."""
+    """Width of the operands of a row of `owner_table`, where it is known."""
     if layer in trace.layer_by_id:
         return trace.layer_by_id[layer].weight_bits
     return trace.op_by_id[layer].operand_bits or None if layer in trace.op_by_id else None

@@ -34,7 +34,7 @@ from simulator.report.storage_table import storage_line
 from simulator.report.tables import (
     comparison_table,
     consumer_table,
-    layer_table,
+    owner_table,
     phase_table,
     stage_table,
     waits_finding,
@@ -154,7 +154,7 @@ def _stages(run: Run, console: Console) -> Table:
 
 def _layers(run: Run, console: Console) -> Table:
     """One row per layer of the ledger."""
-    rows = layer_table(run).rename(columns={"n_dendrite.accumulate": "ac_ops"})
+    rows = owner_table(run).rename(columns={"n_dendrite.accumulate": "ac_ops"})
     rows["share"] = rows["energy_pj"] / run.ledger.total_pj if run.ledger.total_pj else 0.0
     parts = _part_columns(console)
     table = _table(console, "Energy by layer", ["layer"], ["ACs", *parts, "energy", "share"])

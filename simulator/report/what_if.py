@@ -13,7 +13,7 @@ from simulator.engine.timing import PIPELINE
 from simulator.report.compare import Finished
 from simulator.report.report_reading import read_table
 from simulator.report.run import Run
-from simulator.report.tables import assumption_table, layer_table, split_block
+from simulator.report.tables import assumption_table, owner_table, split_block
 
 FACT = ["pj_per_count", "low_pj_per_count", "high_pj_per_count", "citation", "note"]  # one fact has these in common
 PRICE_NUMBERS = ("pj_per_count", "low_pj_per_count", "high_pj_per_count")
@@ -21,7 +21,7 @@ PRICE_NUMBERS = ("pj_per_count", "low_pj_per_count", "high_pj_per_count")
 
 def what_if_of_run(run: Run) -> dict[str, Any]:
     """`what_if` of one run."""
-    owners = layer_table(run)[["owner", "stage"]]
+    owners = owner_table(run)[["owner", "stage"]]
     tables = _Tables(run.ledger.rows, assumption_table(run), owners, run.result.stages, run.result.cores)
     chip = run.chip.model_dump(mode="json")
     return what_if([_report("this report", chip, run.n_tokens, run.ledger.total_pj, tables)])
@@ -65,7 +65,7 @@ def _of_finished(report: Finished) -> dict[str, Any]:
     texts = ("action", "unit", "path", "grade", "citation")
     prices = read_table(folder / "assumptions.csv", texts, ("energy_pj",), PRICE_NUMBERS)
     prices["note"] = prices["note"].astype(object).where(prices["note"].notna(), "") if "note" in prices else ""
-    owners = read_table(folder / "layers.csv", ("owner", "stage"), ())[["owner", "stage"]]
+    owners = read_table(folder / "owners.csv", ("owner", "stage"), ())[["owner", "stage"]]
     cores = read_table(folder / "cores.csv", ("owner",), ())
     tables = _Tables(report.ledger, prices, owners, report.stages, cores)
     return _report(report.label, report.chip, report.n_tokens, report.result["energy"]["total_pj"], tables)

@@ -215,10 +215,8 @@ def _simulated(
     progress: ProgressLine,
 ) -> Run:
     # Loaded late: the progress line is on the terminal before the figures and numba load.
-    from simulator.engine.machine_memory import default_limit_bytes
     from simulator.simulation.simulation import simulate
 
-    limit_bytes = request.memory_limit_bytes
     return simulate(
         chip,
         trace,
@@ -227,7 +225,7 @@ def _simulated(
         allow_uncosted=request.allow_uncosted,
         command=request.command,
         progress=progress,
-        memory_limit_bytes=default_limit_bytes() if limit_bytes is None else limit_bytes,
+        memory_limit_bytes=request.memory_limit_bytes,
         breakeven=request.breakeven,
         sample_tokens=request.sample_tokens,
         mapping=mapping,

@@ -61,7 +61,7 @@ def simulate(
     progress
         Called with (what, stages done, stages).
     memory_limit_bytes
-        Refuse to start where the arrays of a simulation would take more.
+        Refuse to start where this process would take more; None: 80 % of the memory of the machine or its container.
     breakeven
         Find the spike rates at which layers and trace cost what they cost on ``dense_chip``, by further simulations.
     sample_tokens
@@ -93,7 +93,7 @@ def simulate(
         _priced, progress=progress, allow_uncosted=allow_uncosted, memory_limit_bytes=memory_limit_bytes, sample=sample
     )
     choice, result, ledger = checked(choice, price)
-    dense = None if twin is None else dense_twin(twin, progress, sample)
+    dense = None if twin is None else dense_twin(twin, progress, sample, memory_limit_bytes)
     return NotebookRun(
         mapped=choice.mapped,
         result=result,
@@ -136,16 +136,19 @@ def _served_alike(twin: ChipConfig, chip: ChipConfig) -> ChipConfig:
 def _mapped_twin(chip: ChipConfig, trace: Trace, memory_limit_bytes: int | None, mapping: AskedMapping) -> Choice:
     """The trace on its twin; refuses a twin that does not fit before anything is simulated."""
     choice = choose(chip, trace, "auto" if mapping == "auto" else "chip")
-    if memory_limit_bytes is not None:
-        check_memory(choice.mapped, threads_for(trace), memory_limit_bytes)
+    check_memory(choice.mapped, threads_for(trace), memory_limit_bytes)
     return choice
 
 
 def dense_twin(
-    choice: Choice, progress: Progress | None = None, sample: int | Literal["auto"] | None = None
+    choice: Choice,
+    progress: Progress | None = None,
+    sample: int | Literal["auto"] | None = None,
+    memory_limit_bytes: int | None = None,
 ) -> DenseTwin:
     """The same layers, every activation once as one integer, on a dense chip: same engine, same ledger."""
-    choice, result, ledger = checked(choice, partial(_priced, progress=progress, sample=sample))
+    price = partial(_priced, progress=progress, sample=sample, memory_limit_bytes=memory_limit_bytes)
+    choice, result, ledger = checked(choice, price)
     chip, trace = choice.mapped.chip, choice.mapped.trace
     area = chip_area(chip)
     area_mm2 = None if area is None else area.chip_mm2 * result.n_chips

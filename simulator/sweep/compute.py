@@ -20,12 +20,15 @@ from simulator.trace.trace_files import load_trace
 Group = tuple[Point, ...]
 
 
-def compute_group(group: Sequence[Point], store: Store, root: Path) -> tuple[int, int]:
+def compute_group(
+    group: Sequence[Point], store: Store, root: Path, memory_limit_bytes: int | None = None
+) -> tuple[int, int]:
     """Simulate a trace once and price it for every point of a price group; returns (points, failed ones).
 
     The paths of the traces are relative to ``root``: a worker may have another working directory.
-    The first simulation that succeeds serves the rest. A point that fails, for whatever reason, is noted with it and
-    stops no other: in a sweep of thousands a fault of this program must not cost the other points either.
+    The limit is that of each simulation, see `simulate`. The first simulation that succeeds serves the rest. A point
+    that fails, for whatever reason, is noted with it and stops no other: in a sweep of thousands a fault of this
+    program must not cost the other points either.
     """
     run: Run | None = None
     unpriced: dict[str, Any] = {}
@@ -33,7 +36,7 @@ def compute_group(group: Sequence[Point], store: Store, root: Path) -> tuple[int
     for point in group:
         try:
             if run is None:
-                run = simulate_point(point, root)
+                run = simulate_point(point, root, memory_limit_bytes)
                 unpriced = unpriced_dict(run)
             else:
                 run = repriced(run, point.chip, point.command)
@@ -44,12 +47,14 @@ def compute_group(group: Sequence[Point], store: Store, root: Path) -> tuple[int
     return len(group), failed
 
 
-def simulate_point(point: Point, root: Path) -> Run:
+def simulate_point(point: Point, root: Path, memory_limit_bytes: int | None = None) -> Run:
     """The run of one point, without a dense twin; raises TraceError when its trace could not be captured."""
     if point.fault:
         raise TraceError(f"its trace could not be captured: {point.fault}")
     trace = opened(str(root / find_trace(point.trace)), point.trace_hash)
-    return simulate(point.chip, trace, command=point.command, mapping=point.mapping)
+    return simulate(
+        point.chip, trace, command=point.command, mapping=point.mapping, memory_limit_bytes=memory_limit_bytes
+    )
 
 
 @lru_cache(maxsize=2)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from simulator.config.sweep import SweepConfig
 from simulator.errors import ConfigError
+from simulator.outputs.names import path_below
 from simulator.sweep.adaptive import search
 from simulator.sweep.captures import Captures
 from simulator.sweep.compute import Group, opened
@@ -125,6 +126,11 @@ def run_sweep(
     failed = work.failed + refused
     warnings = () if captures is None else tuple(captures.warnings)
     return SweepResult(frame, axes, config.objectives, work.computed, work.reused, failed, store.folder, warnings)
+
+
+def default_folder(config: SweepConfig) -> Path:
+    """Where the points of a sweep are written unless a folder is given, below the current one."""
+    return path_below(Path("reports") / "sweeps", config.name)
 
 
 def parse_shard(text: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from simulator.engine.machine_memory import default_limit_bytes
 from simulator.engine.warmup import warm_up
 from simulator.errors import SpikewattError
 from simulator.sweep.compute import Group, compute_group
@@ -51,8 +52,10 @@ def local_outcomes(groups: Sequence[Group], store: Store, jobs: int) -> Iterator
 
 
 def _parallel(groups: dict[int, Group], store: Store, jobs: int) -> Iterator[tuple[int, Outcome]]:
-    """(number, outcome) of each group as it is done."""
-    work = (delayed(_numbered)(i, group, store, Path.cwd()) for i, group in list(groups.items()))
+    """(number, outcome) of each group as it is done; the processes share the memory of the machine."""
+    limit = default_limit_bytes()
+    share = None if limit is None else limit // jobs
+    work = (delayed(_numbered)(i, group, store, Path.cwd(), share) for i, group in list(groups.items()))
     outcomes = Parallel(n_jobs=jobs, backend="loky", batch_size=1, return_as="generator_unordered")(work)
     try:
         for outcome in outcomes:  # noqa: UP028 - `yield from` would close it before the warning is silenced
@@ -63,8 +66,8 @@ def _parallel(groups: dict[int, Group], store: Store, jobs: int) -> Iterator[tup
             outcomes.close()
 
 
-def _numbered(i: int, group: Group, store: Store, root: Path) -> tuple[int, Outcome]:
-    return i, compute_group(group, store, root)
+def _numbered(i: int, group: Group, store: Store, root: Path, memory_limit_bytes: int | None) -> tuple[int, Outcome]:
+    return i, compute_group(group, store, root, memory_limit_bytes)
 
 
 def dask_outcomes(groups: Sequence[Group], store: Store, address: str) -> Iterator[Outcome]:

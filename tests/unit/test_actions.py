@@ -11,7 +11,7 @@ from simulator.errors import TraceError
 from simulator.report.bridge import STEPS, bridge_frame
 from simulator.report.figures.energy import draw_energy, energy_frame
 from simulator.report.figures.style import component_fills
-from simulator.report.tables import assumption_table, layer_table
+from simulator.report.tables import assumption_table, owner_table
 from simulator.report.terminal import make_console, print_report
 from simulator.simulation.simulation import simulate
 from simulator.trace.check import check_trace
@@ -51,7 +51,7 @@ def test_a_made_up_action_is_counted_priced_and_printed(monkeypatch, component):
     rows = run.ledger.rows
     paid = rows.loc[(rows["component"] == component) & (rows["action"] == "gate"), "energy_pj"]
     assert paid.sum() == pytest.approx(2.5 * done)
-    assert layer_table(run)[f"n_{name}"].sum() == done
+    assert owner_table(run)[f"n_{name}"].sum() == done
     assert name in set(assumption_table(run)["action"])
     steps = [bridge_frame(of).set_index("step")["energy_pj"]["vector"] for of in (run, without)]
     assert (steps[0] - steps[1]) * trace.n_tokens >= 0.99 * 2.5 * done

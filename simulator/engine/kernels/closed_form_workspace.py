@@ -108,3 +108,8 @@ def closed_workspace(
         touched=ints(25),
         peak=np.zeros(3),
     )
+
+
+def closed_bytes(n: int) -> int:
+    """Bytes of a `closed_workspace` of ``n`` routers."""
+    return n * (8 * LINK.itemsize + 8 * (2 + 5 * 64 + 3 + 2 * 8 + 25))

@@ -12,7 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.arrays import Ints
-from simulator.engine.kernels.mesh_workspace import event_wheel, link_records, pick_table, power_of_two
+from simulator.engine.kernels.mesh_workspace import (
+    SlowestLink,
+    event_wheel,
+    link_records,
+    pick_table,
+    power_of_two,
+    wheel_bytes,
+)
 from simulator.engine.kernels.network_records import Indices, Records, Wheel
 
 VCS = 4
@@ -134,3 +141,11 @@ def mesh_vc_workspace(
         used=np.zeros(n, np.uint32),
         pick=pick_table(),
     )
+
+
+def mesh_vc_bytes(n: int, buffer_flits: int, slowest: SlowestLink, cycles: int) -> int:
+    """Bytes of a `mesh_vc_workspace` of ``n`` routers that runs of at most ``cycles`` cycles write to."""
+    fifo = 8 * 8 * VCS * power_of_two(buffer_flits)
+    records = ROUTER.itemsize + 8 * PORT_VC.itemsize + 8 * VCS * CHANNEL.itemsize
+    lists = 2 * 8 + 5 * 8 + 4 * 4  # x and y; peak; active, now, sources and used
+    return n * (fifo + records + lists) + wheel_bytes(n, slowest, cycles, 2 + (slowest.interval > 1), cargo=False)

@@ -68,6 +68,13 @@ LINK = np.dtype([("link", np.uint32), ("cycles", np.int32), ("interval", np.int3
 LINK_CYCLES_MAX = (1 << 16) - 1
 
 
+class SlowestLink(NamedTuple):
+    """Most cycles that any link takes beyond a router's own, and most cycles between two flits of one."""
+
+    extra: int
+    interval: int
+
+
 class MeshWorkspace(NamedTuple):
     """Arrays of the mesh kernel. Between calls it is empty: no flit, every credit returned, no output owned.
 
@@ -171,6 +178,29 @@ def mesh_workspace(
     )
 
 
+def mesh_bytes(n: int, buffer_flits: int, slowest: SlowestLink, cycles: int, *, asks: bool) -> int:
+    """Bytes of a `mesh_workspace` of ``n`` routers that runs of at most ``cycles`` cycles write to."""
+    fifo = 8 * 8 * power_of_two(buffer_flits)
+    lists = 2 * 8 + 5 * 8 + 17 * 4  # x and y; peak; active, winners and used
+    kinds = 2 + (slowest.interval > 1) + asks
+    return n * (8 * PORT.itemsize + QUEUE.itemsize + fifo + lists) + wheel_bytes(n, slowest, cycles, kinds, cargo=True)
+
+
+def wheel_bytes(n: int, slowest: SlowestLink, cycles: int, kinds: int, *, cargo: bool) -> int:
+    """Bytes of an `event_wheel` of ``n`` routers that are written to when ``kinds`` of events occur.
+
+    Large arrays take memory in pages of 2 MiB, so of a slot in use all is counted.
+    """
+    slots = wheel_slots(max(2 * (slowest.extra + LINK_CYCLES), slowest.interval))
+    used = min(slots, cycles + LINK_CYCLES)
+    return used * PORTS_DUE * n * (4 * kinds + (8 if cargo else 0))
+
+
+def wheel_slots(farthest: int) -> int:
+    """Slots of a wheel for each kind of event, for events at most ``farthest`` cycles ahead."""
+    return power_of_two(farthest + 1)
+
+
 def link_records(
     dtype: np.dtype[Any], mesh_x: int, n: int, extra: Ints | None, interval: Ints | None, torus: bool = False
 ) -> NDArray[Any]:
@@ -226,7 +256,7 @@ def event_wheel(port: NDArray[Any], *, with_cargo: bool) -> Wheel:
         When the wheel gets too large to be indexed.
     """
     farthest = max(2 * int(port["cycles"].max()), int(port["interval"].max()))
-    slots, per_slot = power_of_two(farthest + 1), PORTS_DUE * len(port)
+    slots, per_slot = wheel_slots(farthest), PORTS_DUE * len(port)
     entries = KINDS * slots * per_slot
     if entries > WHEEL_ENTRIES_MAX:
         raise SpikewattError(

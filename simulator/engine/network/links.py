@@ -71,7 +71,7 @@ def chip_crossing_mask(placement: Placement) -> NDArray[np.bool_]:
     x, y = _coordinates(placement)
     mask = np.zeros((len(x), N_PORTS), np.bool_)
     for direction in range(len(DIRECTIONS)):
-        if not placement.grid.torus or (placement.chips_x, placement.chips_y)[direction // 2] > 1:
+        if (placement.chips_x, placement.chips_y)[direction // 2] > 1:  # else no link that is used leaves a chip
             mask[:, direction] = placement.crosses_chip(x, y, direction)
     return mask
 

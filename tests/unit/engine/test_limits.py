@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from factories import make_chip
 from pydantic import ValidationError
 
 from simulator.engine import machine_memory
 from simulator.engine.engine import replay
-from simulator.engine.limits import memory_bytes
 from simulator.errors import CapacityError, SpikewattError, TraceError
 from simulator.mapping.grid import Grid
 from simulator.mapping.place import map_trace
@@ -74,22 +72,9 @@ def test_more_memory_than_allowed():
     replay(mapped, memory_limit_bytes=4 << 30)
 
 
-def test_memory_grows_with_tokens_whatever_the_network():
-    traces = (synthetic_trace("silent", [4, 4], tokens=n) for n in (10, 1010))
-    few, many = (memory_bytes(map_trace(trace, make_chip()), 1) for trace in traces)
-    assert many - few >= 1000 * 1000  # a kilobyte for each, measured
-
-
 def test_the_default_limit_is_that_of_the_container_where_it_is_less(tmp_path, monkeypatch):
     for text, expected in (("1000000", 800_000), ("max", None), ("9" * 30, None)):
         (tmp_path / "memory.max").write_text(text)
         monkeypatch.setattr(machine_memory, "CGROUP_FILES", (str(tmp_path / "memory.max"), str(tmp_path / "none")))
         found = machine_memory.default_limit_bytes()
         assert found == expected or (expected is None and found > 1 << 26)
-
-
-def test_memory_grows_with_the_packets_of_a_timestep():
-    chip = make_chip(core__limits={"axons_in": 4096, "neurons": 4096}, core__sram__capacity="64 MiB")
-    small, large = (synthetic_trace("silent", [n, 8], ops=False, head=False) for n in (100, 1100))
-    need = [memory_bytes(map_trace(trace, chip), 1) for trace in (small, large)]
-    assert need[1] - need[0] >= 1000 * 8 * np.dtype(np.int64).itemsize  # at least eight words a packet

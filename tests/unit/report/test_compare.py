@@ -24,6 +24,7 @@ from simulator.report.compare import (
 )
 from simulator.report.compare_page import render_comparison
 from simulator.report.report_files import write_report
+from simulator.report.what_if import what_if_of_reports
 
 
 @pytest.fixture(scope="module")
@@ -131,5 +132,8 @@ def test_a_report_of_schema_version_1_is_compared(folders, tmp_path):
     (earlier / "result.json").write_text(json.dumps(result))
     names = {"owner": "layer", "pj_per_count": "unit_pj"}
     pd.read_csv(earlier / "components.csv").rename(columns=names).to_csv(earlier / "components.csv", index=False)
+    (earlier / "owners.csv").rename(earlier / "layers.csv")
     before, after = read_reports([earlier, folders[1]])
+    today = what_if_of_reports(read_reports(folders[:2])[:1])["reports"]
+    assert [each["prices"] for each in what_if_of_reports([before])["reports"]] == [each["prices"] for each in today]
     pd.testing.assert_frame_equal(energy_difference(before, after), energy_difference(*read_reports(folders[:2])))

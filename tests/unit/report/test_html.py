@@ -17,7 +17,7 @@ from simulator.report.cells import as_cells, write_number
 from simulator.report.figures import FIGURES, draw_figures
 from simulator.report.format import format_energy, format_power, format_share, format_time
 from simulator.report.html import render_html, write_page
-from simulator.report.tables import assumption_table, layer_table, phase_table
+from simulator.report.tables import assumption_table, owner_table, phase_table
 from simulator.simulation.simulation import simulate
 
 EVIL = "<b>&\"'$x$"
@@ -162,9 +162,9 @@ def test_published_thresholds_are_named_for_people(page):
     assert all(threshold.title in headings and threshold.name not in headings for threshold in THRESHOLDS)
 
 
-def test_layer_table_has_every_layer(page, run):
+def test_owner_table_has_every_layer(page, run):
     rows = set(page.texts("th", scope="row"))
-    assert set(layer_table(run)["owner"]) <= rows
+    assert set(owner_table(run)["owner"]) <= rows
 
 
 def test_assumptions_show_price_source_grade_and_share(page, run):
@@ -227,7 +227,7 @@ def test_write_page(run, html, tmp_path, monkeypatch):
 
 
 def test_cells_write_units_shares_and_gaps(run):
-    frame = layer_table(run)[["owner", "energy_pj"]].assign(share=0.5, time_ps=float("nan"), fine=True).head(2)
+    frame = owner_table(run)[["owner", "energy_pj"]].assign(share=0.5, time_ps=float("nan"), fine=True).head(2)
     cells = as_cells(frame, most_rows=1)
     assert cells.headings == ("owner", "energy", "share", "time", "fine")
     assert cells.numeric == (False, True, True, True, False)

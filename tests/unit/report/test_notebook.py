@@ -13,7 +13,7 @@ from simulator.errors import OutputError
 from simulator.report.export import latex_table, write_latex
 from simulator.report.figures import FIGURES
 from simulator.report.format import format_energy
-from simulator.report.tables import layer_table
+from simulator.report.tables import owner_table
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +21,9 @@ def run():
     return make_run()
 
 
-def test_layers_is_the_layer_table(run):
-    pd.testing.assert_frame_equal(run.layers, layer_table(run))
+def test_owners_is_the_owner_table(run):
+    pd.testing.assert_frame_equal(run.owners, owner_table(run))
+    pd.testing.assert_frame_equal(run.layers, run.owners)  # its name in 0.1 and 0.2
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -59,10 +60,10 @@ def test_figures_are_completed_and_a_wrong_name_is_told(run):
 
 
 def test_a_table_is_derived_once_and_each_caller_has_one_of_its_own(run, monkeypatch):
-    first = layer_table(run)
+    first = owner_table(run)
     monkeypatch.setattr("simulator.report.tables.split_block", None)  # it could not be derived again
     first["energy_pj"] = 0.0
-    assert layer_table(run)["energy_pj"].sum() == pytest.approx(run.ledger.total_pj)
+    assert owner_table(run)["energy_pj"].sum() == pytest.approx(run.ledger.total_pj)
 
 
 def test_the_headline_of_a_notebook(run):
@@ -95,9 +96,9 @@ def test_tables_for_papers(run, tmp_path):
 
 def test_the_layers_of_a_run_are_a_table_for_a_paper(run, tmp_path):
     """Also those that belong to no block, whose number is missing."""
-    lines = sw.save_table(run.layers, tmp_path / "layers.tex").read_text().splitlines()
-    assert len(lines) == len(run.layers) + 6  # the head, its rules, begin and end
-    assert run.layers["block"].isna().any()
+    lines = sw.save_table(run.owners, tmp_path / "layers.tex").read_text().splitlines()
+    assert len(lines) == len(run.owners) + 6  # the head, its rules, begin and end
+    assert run.owners["block"].isna().any()
 
 
 def test_a_figure_is_told_in_words(run):
@@ -108,4 +109,4 @@ def test_another_ending(run, tmp_path):
     with pytest.raises(OutputError, match=r"found the ending '\.jpg', expected one of \.svg, \.png, \.pdf"):
         sw.save_figure(run.plot.energy()[0], tmp_path / "x.jpg")
     with pytest.raises(OutputError, match="cannot be written"):
-        sw.save_table(run.layers, tmp_path / "nowhere" / "x.csv")
+        sw.save_table(run.owners, tmp_path / "nowhere" / "x.csv")

@@ -11,10 +11,10 @@ from simulator.errors import OutputError
 from simulator.outputs import output_folder
 from simulator.outputs.csv_text import unquoted
 from simulator.report.report_files import write_report
-from simulator.report.tables import layer_table
+from simulator.report.tables import owner_table
 
 FILES = (
-    "analytic.csv assumptions.csv bands.csv chip.json components.csv cores.csv layers.csv links.csv manifest.json"
+    "analytic.csv assumptions.csv bands.csv chip.json components.csv cores.csv links.csv manifest.json owners.csv"
     " result.json stages.csv storage.csv tokens.csv tornado.csv units.csv"
 )
 
@@ -35,7 +35,7 @@ def test_files_read_back(run, tmp_path):
     assert [path.name for path in out.parent.iterdir()] == ["toy"]  # nothing hidden is left beside it
     tables = {
         "components": run.ledger.rows,
-        "layers": layer_table(run),
+        "owners": owner_table(run),
         "stages": run.result.stages,
         "cores": run.result.cores,
         "units": run.result.units,

@@ -11,7 +11,7 @@ from simulator.report.tables import (
     assumption_table,
     comparison_table,
     consumer_table,
-    layer_table,
+    owner_table,
     phase_table,
     split_block,
     stage_table,
@@ -32,8 +32,8 @@ def test_split_block(name, parts):
     assert split_block(name) == parts
 
 
-def test_layer_table_has_every_layer_once_and_loses_nothing(run):
-    table = layer_table(run)
+def test_owner_table_has_every_layer_once_and_loses_nothing(run):
+    table = owner_table(run)
     assert list(table["owner"]) == list(dict.fromkeys(run.ledger.rows["owner"]))
     assert table["owner"].iloc[-1] == "chip"
     assert table["energy_pj"].sum() == pytest.approx(run.ledger.total_pj, rel=1e-12)
@@ -43,9 +43,9 @@ def test_layer_table_has_every_layer_once_and_loses_nothing(run):
     assert counts == run.ledger.rows["count"].sum()
 
 
-def test_layer_table_row_by_hand(run):
+def test_owner_table_row_by_hand(run):
     """blocks.0.q: 42 spikes into 16 neurons: 42 lookups x 5 pJ, 42 x 2 words x 10 pJ, 672 accumulates x 23.6 pJ."""
-    row = layer_table(run).set_index("owner").loc["blocks.0.q"]
+    row = owner_table(run).set_index("owner").loc["blocks.0.q"]
     assert (row["kind"], row["stage"], row["block"], row["operand_bits"]) == ("q", "blocks.0.attn_in", 0, 8)
     assert (row["n_axon_in.lookup"], row["n_synapse.word_read"], row["n_dendrite.accumulate"]) == (42, 84, 672)
     assert (row["axon_in_pj"], row["synapse_pj"], row["noc_pj"]) == (210.0, 840.0, 0.0)
@@ -53,23 +53,23 @@ def test_layer_table_row_by_hand(run):
     assert row["energy_pj"] == pytest.approx(16909.2, rel=1e-15)
 
 
-def test_layer_table_names_what_each_row_is(run):
-    kinds = layer_table(run).set_index("owner")["kind"]
+def test_owner_table_names_what_each_row_is(run):
+    kinds = owner_table(run).set_index("owner")["kind"]
     assert kinds["blocks.1.attn_in"] == "encoder"
     assert kinds["blocks.1.softmax"] == "softmax"
     assert kinds["lm_head"] == "head"
     assert kinds["chip"] == "chip"
 
 
-def test_layer_table_columns_do_not_depend_on_the_chip(run):
+def test_owner_table_columns_do_not_depend_on_the_chip(run):
     one_chip = make_run(chip=make_chip(noc__chip_link=None, chip__max_chips=1), allow_uncosted=True)
-    columns = [c for c in layer_table(one_chip).columns if c != "uncosted_pj"]
-    assert columns == list(layer_table(run).columns)
+    columns = [c for c in owner_table(one_chip).columns if c != "uncosted_pj"]
+    assert columns == list(owner_table(run).columns)
 
 
 def test_uncosted_work_keeps_its_counts_in_the_layer_table():
     run = make_run(chip=make_chip(noc__chip_link=None, chip__max_chips=1), allow_uncosted=True)
-    table = layer_table(run)
+    table = owner_table(run)
     expected = sum(row.count for row in run.result.action_counts if row.action == "chip_hop")
     assert table["n_noc.chip_hop"].sum() == expected > 0
     assert table["uncosted_pj"].sum() == 0.0
@@ -79,7 +79,7 @@ def test_energy_of_an_unknown_layer_is_a_fault_of_the_program():
     one, two = make_run(), make_run(make_trace(n_blocks=1))
     mixed = replace(one, mapped=two.mapped)
     with pytest.raises(ConservationError, match=r"'blocks\.1\.[a-z_]+', which is not a layer, op or stage of trace"):
-        layer_table(mixed)
+        owner_table(mixed)
 
 
 def test_stage_table_sums_the_blocks(run):

@@ -1,0 +1,84 @@
+"""Questions about the mapping of a trace on a chip: whether it fits, what it costs, what would be better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import get_args
+
+from simulator.choices import NetworkModel, SyncKind
+from simulator.config import load_chip
+from simulator.mapper.mapping_file import MAPPING, save_mapping
+from simulator.mapper.optimize import optimize
+from simulator.mapper.search import Objective
+from simulator.mapping.fit import fit, storage_summary
+from simulator.outputs.output_file import check_writable_file
+from simulator.report.format import format_chips
+from simulator.report.mapping_search import front_table, json_of, mapping_lines, summary_lines, without_table
+from simulator.report.mappings import compare_mappings, own_mapping
+from simulator.report.progress import ProgressLine
+from simulator.report.syncs import compare_syncs
+from simulator.simulation.answer import Answer, Titled, one_table
+from simulator.trace.trace_files import load_trace
+
+
+def fit_of_trace(chip: str, overrides: Sequence[str], trace: str) -> Answer:
+    """The largest block of each owner, what is in memory besides weights, and the cores in use."""
+    captured = load_trace(trace)
+    found = fit(captured, load_chip(chip, overrides))
+    return Answer(
+        (
+            Titled(found.rows, f"{captured.name} on {chip}: the largest block of each owner; util = used / limit"),
+            Titled(storage_summary(found.storage), "in memory besides weights: all stages, and the most on one core"),
+            f"{found.cores_used} of {found.cores_total} cores on {format_chips(found.n_chips)}",
+        )
+    )
+
+
+def mapping_costs(
+    chip: str, overrides: Sequence[str], trace: str, compare: bool, simulate: bool, progress: ProgressLine
+) -> Answer:
+    """What the chip's own mapping costs, or every strategy with every placement (``compare``)."""
+    captured, chip_config = load_trace(trace), load_chip(chip, overrides)
+    network: NetworkModel = "cycle" if simulate else "ideal"
+    tabulate = compare_mappings if compare else own_mapping
+    time = "simulated time" if simulate else "time (lower bound)"
+    table = tabulate(captured, chip_config, network, progress)
+    return one_table(table, f"{captured.name} on {chip_config.name}, whole trace; {time}")
+
+
+def best_mapping(
+    chip: str,
+    overrides: Sequence[str],
+    trace: str,
+    objective: Objective,
+    max_chips: int | None,
+    check: bool,
+    save: Path | None,
+    progress: Callable[[str], None],
+) -> Answer:
+    """The mapping with the least ``objective`` and what each of its choices is worth; written to ``save``."""
+    captured, chip_config = load_trace(trace), load_chip(chip, overrides)
+    if save is not None:
+        check_writable_file(save, MAPPING)
+    found = optimize(chip_config, captured, objective, max_chips, check, progress)
+    title = f"{captured.name} on {chip_config.name}"
+    parts: list[Titled | str] = [
+        Titled(front_table(found), f"{title}: energy against time against chips, before placement"),
+        *summary_lines(found),
+        *mapping_lines(found.mapping),
+    ]
+    if found.without:
+        parts.append(Titled(without_table(found), f"{title}: cost without each of its choices"))
+    if save is not None:
+        save_mapping(found.mapping, save)
+        parts.append(f"mapping: {save}")
+    return Answer(tuple(parts), json_of(found))
+
+
+def sync_comparison(chip: str, overrides: Sequence[str], trace: str, progress: Callable[[str], None]) -> Answer:
+    """Time, packets and energy of a trace under barriers and under handshakes."""
+    chips = [load_chip(chip, [*overrides, f"sync.kind={kind}"]) for kind in get_args(SyncKind)]
+    captured = load_trace(trace)
+    table = compare_syncs(captured, chips, progress)
+    return one_table(table, f"{captured.name} on {chips[0].name}; time and energy per token")

@@ -1,0 +1,96 @@
+"""The memory estimate: of each array its size, without making it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from factories import make_chip
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.config import load_chip
+from simulator.engine.kernels.closed_form_workspace import closed_bytes
+from simulator.engine.kernels.mesh_vc_workspace import mesh_vc_bytes
+from simulator.engine.kernels.mesh_workspace import SlowestLink, mesh_bytes
+from simulator.engine.kernels.stage_records import scratch
+from simulator.engine.memory_estimate import PACKET_BYTES, kept_bytes, work_bytes
+from simulator.engine.network.network_memory import network_bytes, slowest_link
+from simulator.engine.network.shape import Mesh, Router, network_arrays
+from simulator.mapping.place import map_trace
+from simulator.trace.synthetic import synthetic_trace
+
+ENDLESS = 1 << 20  # cycles of a run that writes to every slot of a wheel
+
+
+def nbytes(record: object) -> int:
+    """Bytes of all arrays in nested tuples; of a wheel without kinds of events that do not occur."""
+    if hasattr(record, "nbytes"):
+        return int(record.nbytes)
+    return sum(map(nbytes, record)) if isinstance(record, tuple) else 0
+
+
+def wheel_index_bytes(wheel) -> int:
+    """What is small beside the slots: their limits."""
+    return nbytes((wheel.first, wheel.end))
+
+
+@given(
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.sampled_from("PNR"),
+    st.integers(1, 9),
+    st.integers(0, 70),
+    st.integers(1, 70),
+)
+def test_a_mesh_is_as_large_as_its_arrays(x, y, family, depth, extra, interval):
+    """But for events of kinds that do not occur, and the half of the cargo that belongs to credits."""
+    n = x * y
+    links = np.full((n, 5), extra), np.full((n, 5), interval)
+    mesh = network_arrays(Mesh(x, y, *links), Router(family, depth)).mesh
+    slots, kinds = mesh.wheel.mask + 1, 2 + (interval > 1) + (family == "R")
+    unused = slots * 6 * n * (4 * (4 - kinds) + 8)
+    found = mesh_bytes(n, depth, SlowestLink(extra, interval), ENDLESS, asks=family == "R")
+    assert found == nbytes(mesh) - nbytes((mesh.pick, mesh.active[:1])) - wheel_index_bytes(mesh.wheel) - unused
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 9), st.integers(0, 70), st.integers(1, 70))
+def test_a_mesh_of_virtual_channels_is_as_large_as_its_arrays(x, y, depth, extra, interval):
+    n = x * y
+    mesh = network_arrays(Mesh(x, y, np.full((n, 5), extra), np.full((n, 5), interval)), Router("V", depth)).mesh_vc
+    unused = (mesh.wheel.mask + 1) * 6 * n * 4 * (2 - (interval > 1))
+    found = mesh_vc_bytes(n, depth, SlowestLink(extra, interval), ENDLESS)
+    assert found == nbytes(mesh) - nbytes(mesh.pick) - wheel_index_bytes(mesh.wheel) - unused
+
+
+@given(st.integers(1, 30), st.integers(1, 30))
+def test_a_closed_form_is_as_large_as_its_arrays(x, y):
+    closed = network_arrays(Mesh(x, y), Router("P", 1), "estimate").closed
+    assert closed_bytes(x * y) == nbytes(closed) - nbytes(closed.peak)
+
+
+def test_a_packet_is_as_large_as_its_places():
+    one, two = (nbytes(scratch(n)) for n in (1, 2))
+    assert two - one == PACKET_BYTES + 8  # and its place in the order
+
+
+@pytest.mark.parametrize(("width", "slowest"), [(8, (2, 1)), (4096, (61, 222))])
+def test_only_chips_side_by_side_have_slow_links(width, slowest):
+    """Chip file of loihi-like: 2 cycles more on each link, 59 and 222 cycles per flit between chips."""
+    chip = load_chip("loihi-like")
+    mapped = map_trace(synthetic_trace("silent", [width, width], ops=False, head=False), chip)
+    assert slowest_link(mapped.placement, chip) == slowest
+    short, long = (network_bytes(mapped.placement, chip, cycles) for cycles in (1, 1000))
+    assert short < long
+
+
+def test_memory_grows_with_tokens_whatever_the_network():
+    traces = (synthetic_trace("silent", [4, 4], tokens=n) for n in (10, 1010))
+    few, many = (kept_bytes(map_trace(trace, make_chip())) for trace in traces)
+    assert many - few >= 1000 * 1000  # a kilobyte for each, measured
+
+
+def test_memory_grows_with_the_packets_of_a_timestep():
+    chip = make_chip(core__limits={"axons_in": 4096, "neurons": 4096}, core__sram__capacity="64 MiB")
+    small, large = (synthetic_trace("full", [n, 8], ops=False, head=False) for n in (100, 1100))
+    need = [work_bytes(map_trace(trace, chip), 1) for trace in (small, large)]
+    assert need[1] - need[0] >= 1000 * 8 * np.dtype(np.int64).itemsize  # at least eight words a packet
