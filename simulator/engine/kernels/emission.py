@@ -38,10 +38,11 @@ class Emission(NamedTuple):
 
 
 class HomeRanges(NamedTuple):
-    """int64 [H]: range of each home core in its packets."""
+    """int64 [H]: range of each home core in the packets by home core; int64 [n]: room for the rows that fire."""
 
     first: Ints
     stop: Ints
+    fired: Ints
 
 
 @step
@@ -69,13 +70,12 @@ def emit_run(
     receivers: Receivers,
     ranges: HomeRanges,
     emitted: Packets,
-    fired: Ints,
     totals: HomeTotals,
 ) -> tuple[int, int, int]:
     """All home cores update their neurons and send, for ``n_steps`` timesteps without a pause from ``first`` on.
 
-    Without barriers (``marker_ps``) a home core ends each timestep with markers. ``fired`` int64 [n] is room for rows.
-    Returns (packets to ``receivers``, when the last home core is done, spikes).
+    Without barriers (``marker_ps``) a home core ends each timestep with markers. Returns (packets to ``receivers``,
+    when the last home core is done, spikes).
     """
     n = ZERO
     emitted_ps = ZERO
@@ -84,7 +84,7 @@ def emit_run(
         ranges.first[home] = n
         done = Emission(n, ZERO, ZERO, spikes)
         for now in range(n_steps):
-            done = emit_home(counts, home, first + now, now, stage, receivers, done, emitted, fired)
+            done = emit_home(counts, home, first + now, now, stage, receivers, done, emitted, ranges.fired)
             if marker_ps is not None:
                 done = emit_markers(home, now, stage, receivers, done, emitted)
         n, spikes = done.n, done.spikes
