@@ -133,6 +133,9 @@ def validate_silicon(
         bool,
         typer.Option("--whole-chip", help="also replay TrueNorth's held-out point on all 4,096 cores (takes minutes)"),
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="also the source, the settings and the gaps of each case")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare simulated with published measurements on real chips, part by part.
@@ -141,4 +144,4 @@ def validate_silicon(
     """
     from simulator.simulation.energy_questions import silicon_comparison
 
-    print_answer(silicon_comparison(whole_chip), as_json=as_json)
+    print_answer(silicon_comparison(whole_chip, verbose), as_json=as_json)

@@ -1,4 +1,4 @@
-"""What is in memory besidess the weights of layers: how much of what, in which memory.
+"""What is in memory besides the weights of layers: how much of what, in which memory.
 
 Everything of a stage is spread evenly over its home cores. KV cache, embedding, head and tables stay; a residual waits
 for a later stage; spike counts and values that arrived are in use by one stage at a time.

@@ -11,6 +11,7 @@ from simulator.actions import is_power
 from simulator.config.chip import ChipConfig
 from simulator.energy.prices import UnitPrice, chip_prices
 from simulator.mapping.mapped import Mapped
+from simulator.report.fit_verdict import many_chips
 from simulator.report.format import format_power
 from simulator.report.storage_table import unbounded
 from simulator.trace.trace import Trace
@@ -21,6 +22,7 @@ def assumptions(mapped: Mapped) -> tuple[str, ...]:
     chip, trace = mapped.chip, mapped.trace
     return (
         *_always(chip, trace),
+        *many_chips(mapped.placement.n_chips),
         *_straddling(mapped),
         *unbounded(mapped),
         *_of_drawn_counts(trace),

@@ -91,13 +91,18 @@ def worth_of_spiking(
     return one_table(table, title, *worth_lines(table), ACCUMULATORS)
 
 
-def silicon_comparison(whole_chip: bool) -> Answer:
-    """Simulated and published measurements part by part; it fails where an error drifted from the recorded one."""
+def silicon_comparison(whole_chip: bool, verbose: bool = False) -> Answer:
+    """Simulated and published measurements part by part; it fails where an error drifted from the recorded one.
+
+    ``verbose`` adds the notes of each case: its source, its settings, what it leaves out.
+    """
     outcomes = [outcome for case in silicon_cases() for outcome in run_case(case, whole_chip)]
     table, notes, drifted = silicon_table(outcomes), silicon_notes(outcomes), drifted_lines(outcomes)
     title = "published measurements on silicon part by part, failed targets first; no price is fitted to them"
     parts: list[Titled | str] = [Titled(table.drop(columns=["chip", "published"]), title)]
-    for points, lines in notes.items():
+    if not verbose:
+        parts.append("sources, settings and what each case leaves out: -v")
+    for points, lines in notes.items() if verbose else ():
         parts += [f"\n{points}", *(f"- {line}" for line in lines)]
     record = {"parts": json_rows(table), "notes": notes, "drifted": drifted}
     return Answer(tuple(parts), record, tuple(f"drifted: {line}" for line in drifted), bool(drifted))
