@@ -46,7 +46,7 @@ class RoundTimes:
         self._tokens, self._works = segment.tokens, works[:, segment.tokens]
         self._names = [stage.stage_id for stage in trace.stages]
         self._decoded = trace.phases == DECODE
-        self._entry = entry_rounds(trace.take(segment.tokens))
+        self._entry = entry_rounds(trace, segment.tokens)
         n_rounds = int(self._entry.max()) + len(trace.stages)
         self._parts = np.zeros((len(STAGE_TIMES), n_rounds), np.int64)
         self._sampled = np.zeros_like(self._parts)

@@ -123,10 +123,12 @@ def fixed_by(chip: ChipConfig) -> str | None:
 
 
 def schedule_of(chip: ChipConfig, trace: Trace) -> Planned:
-    """Schedule that the mapper plans for: that of the chip; ``auto`` pipelines prompts."""
+    """Schedule that the mapper plans for: that of the chip; ``auto`` pipelines prompts, and batches that fill it."""
     if chip.schedule.kind in ("sequential", "pipelined"):
         return chip.schedule.kind
-    return "sequential" if bool((trace.phases == DECODE).mean() > 0.5) else "pipelined"
+    mostly_decoded = bool((trace.phases == DECODE).mean() > 0.5)
+    filled = 2 * chip.schedule.batch > len(trace.stages)  # by the texts of a batch
+    return "sequential" if mostly_decoded and not filled else "pipelined"
 
 
 def evenly(n_whole: int, n: int) -> Ints:
