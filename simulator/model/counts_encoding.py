@@ -40,7 +40,7 @@ def counts_encoding(preset: Preset | None, spikes: Mapping[str, Counts], mixed: 
     if spikes and encoding.n_timesteps > own.n_timesteps:
         raise ModelError(
             f"preset {preset.name}: {encoding.n_timesteps} timesteps, and streams that spike already need"
-            f" {own.n_timesteps}: a trace has one number for all, and the rest would be charged to them; take a preset of"
+            f" {own.n_timesteps}: a trace has one number for all, the rest would be charged to them; take a preset of"
             " one timestep (int8), none (real numbers are dense products then), or spikes=False"
         )
     return encoding
