@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from itertools import accumulate, pairwise
+from collections.abc import Iterator
+from itertools import accumulate, groupby, pairwise
 
 from simulator.engine.oracle import reference_handshake
 from simulator.engine.oracle.reference_cores import Event, ReferenceCores, ReferenceResult
@@ -227,17 +228,21 @@ class _Oracle(ReferenceCores):
     # ---------------------------------------------------------------- values between timesteps
 
     def transfer(self, values: list[tuple[Block, Block]], kind: str) -> int:
-        """One packet per (sender, receiver), senders one packet at a time; returns when the last is in."""
+        """Packets of one size with values of a sender to a receiver, one packet after another; returns the time of all.
+
+        A packet has as many places as the chip file says, one where numbers are exchanged; the last may be part empty.
+        """
         if not values:
             return 0
-        core = self.chip.core
-        flits = math.ceil(core.dendrite.accumulator_bits / self.chip.noc.flit_bits)
-        work = max(core.dendrite.reduce.latency.value, self.accumulator_ps()) if kind == "reduce" else 0
+        core, form = self.chip.core, self.chip.noc.packet
+        places = 1 if kind == "exchange" else form.values
+        flits = math.ceil((form.header + places * core.dendrite.accumulator_bits) / self.chip.noc.flit_bits)
+        work = places * (max(core.dendrite.reduce.latency.value, self.accumulator_ps()) if kind == "reduce" else 0)
         parts = {"axon_in": core.axon_in.lookup.latency.value, "dendrite": work}
         service = max(parts.values()) + core.overhead.value
         sent_ps: Counter[int] = Counter()
         packets = []
-        for sender, receiver in values:
+        for (sender, receiver), carried in self.packets(values, places):
             sent_ps[sender.core] += core.axon_out.packet.latency.value
             packet = Packet(sender, 0, sent_ps[sender.core], flits)
             packet.deliveries.append(Delivery(packet, receiver, service))
@@ -245,14 +250,22 @@ class _Oracle(ReferenceCores):
             self.lockstep(receiver.core, parts, service)
             self.count(receiver.owner, "axon_in", "lookup")
             if kind == "reduce":
-                self.count(receiver.owner, "dendrite", "reduce")
-                self.count_accumulators(receiver.owner, 1)
+                self.count(receiver.owner, "dendrite", "reduce", carried)
+                self.count_accumulators(receiver.owner, carried)
             else:
-                self.count(receiver.owner, "memory", "write", core.dendrite.accumulator_bits)
+                self.count(receiver.owner, "memory", "write", carried * core.dendrite.accumulator_bits)
         for number, busy in sent_ps.items():
             self.found.busy_ps[number] += busy
-        carried = self.carry(packets)
-        return max(carried, *self.serve(packets).values(), *sent_ps.values())
+        arrived = self.carry(packets)
+        return max(arrived, *self.serve(packets).values(), *sent_ps.values())
+
+    def packets(self, values: list[tuple[Block, Block]], places: int) -> Iterator[tuple[tuple[Block, Block], int]]:
+        """(sender and receiver, values in the packet) of each packet."""
+        for pair, run in groupby(values):
+            left = len(list(run))
+            while left > 0:
+                yield pair, min(left, places)
+                left -= places
 
     def collect(self, stages: list[Stage]) -> int:
         """Outputs of source layers and carried residuals travel to the home cores, element i of n to element i*w//n."""
