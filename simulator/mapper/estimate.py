@@ -180,7 +180,7 @@ def steady_ps(costs: Sequence[StageCost], share: Floats, barrier: float, n_whole
     in `round_ps`.
     """
     at_work = [cost for cost, part in zip(costs, share.tolist(), strict=True) if part >= 0.5]
-    n_tokens = at_work[0].vector_ps.shape[1]
+    n_tokens = np.array([cost.vector_ps.shape[1] for cost in at_work])  # fewer of a stage that skips some tokens
     ring = (np.arange(n_whole)[:, None] - np.arange(len(at_work))) % n_whole
     tokens = ring * n_tokens // n_whole
     return float(round_ps(at_work, barrier, tokens, shared_ps).mean())
