@@ -34,7 +34,8 @@ class ScheduleTiming:
         self._sampled = np.zeros((len(trace.stages), trace.n_tokens), np.int64)
         self._carried = np.zeros((len(trace.stages), trace.n_tokens), np.int64)
         self._row = {stage.stage_id: row for row, stage in enumerate(trace.stages)}
-        self._rounds = {i: RoundTimes(trace, s, self._works) for i, s in enumerate(self._segments) if s.way == "rounds"}
+        rounds = ((i, segment) for i, segment in enumerate(self._segments) if segment.way == "rounds")
+        self._rounds = {i: RoundTimes(trace, s, self._works, chip.replay == "dense") for i, s in rounds}
         self._flows: dict[int, Flow] = {}
         self._cores: dict[int, Ints] = {}  # row -> cores that take part in an asynchronous stage
 
