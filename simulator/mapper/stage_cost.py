@@ -127,7 +127,7 @@ class CostModel:
         port = on_tile * value_flits("collect", self.chip) * self.chip.noc.cycle.value
         each = np.maximum(receive_ps("collect", self.chip), port)
         taken: Floats = (
-            value_packets(ceil_div(work.arriving, some.homes), "collect", self.chip) * each
+            value_packets(-(-work.arriving // some.homes), "collect", self.chip) * each
             + self._latency(some.cores)
             + self._packet_ps
         )

@@ -119,6 +119,6 @@ def worth_verdict(table: pd.DataFrame) -> Iterator[str]:
                 break
 
 
-def _words(row: pd.Series[object]) -> str:
+def _words(row: pd.Series) -> str:
     tile = "" if row["tile"] == 1 else f", tile {row['tile']}"
     return f"{row['code']}, {row['schedule']}{tile}"

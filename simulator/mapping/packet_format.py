@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.mapping.capacity import ceil_div
 from simulator.trace.encoding import Encoding
+
+Values = TypeVar("Values", int, Ints, NDArray[np.float64])
 
 
 def values_together(kind: str, chip: ChipConfig) -> int:
@@ -13,9 +20,9 @@ def values_together(kind: str, chip: ChipConfig) -> int:
     return 1 if kind == "exchange" else chip.noc.packet.values
 
 
-def value_packets(values: Ints, kind: str, chip: ChipConfig) -> Ints:
+def value_packets(values: Values, kind: str, chip: ChipConfig) -> Values:
     """Packets that carry so many values from one core to another; the last one may have room left."""
-    return ceil_div(values, values_together(kind, chip))
+    return -(-values // values_together(kind, chip))
 
 
 def value_flits(kind: str, chip: ChipConfig) -> int:
