@@ -20,6 +20,7 @@ OVERRIDING = {
     "noc": "noc.model",
     "schedule": "schedule.kind",
     "chunk": "schedule.chunk",
+    "batch": "schedule.batch",
     "logits": "schedule.logits",
     "sync": "sync.kind",
 }

@@ -124,7 +124,8 @@ def _of_gating(chip: ChipConfig) -> tuple[str, ...]:
 def _order_of_tokens(chip: ChipConfig) -> tuple[str, ...]:
     """Assumptions of the schedule."""
     if chip.schedule.kind != "sequential":
-        which = "tokens" if chip.schedule.kind == "pipelined" else "prompts (not generated tokens)"
+        alone = chip.schedule.kind == "auto" and chip.schedule.batch == 1
+        which = "prompts (not generated tokens)" if alone else "tokens"
         if chip.sync.kind == "handshake":
             return (
                 f"{which} are pipelined without barriers: a stage starts a token when its inputs are there and the"

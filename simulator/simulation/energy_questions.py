@@ -7,6 +7,7 @@ from pathlib import Path
 
 from simulator.config import load_chip
 from simulator.config.dense_twin import twin_from
+from simulator.energy.batch_curve import batch_lines, batch_table, generated
 from simulator.energy.breakeven import break_even_lines, break_even_table
 from simulator.energy.claim_cost import TWO_CHIPS, can_be_replayed, claim_costs
 from simulator.energy.claim_file import find_claim
@@ -20,9 +21,13 @@ from simulator.energy.silicon_table import drifted_lines, silicon_notes, silicon
 from simulator.energy.worth import ACCUMULATORS, worth_lines, worth_table
 from simulator.errors import SpikewattError, did_you_mean
 from simulator.report.band_finding import read_placed
+from simulator.report.export import check_figure, save_figure
+from simulator.report.figures.batch_chart import draw_batches
 from simulator.simulation.answer import Answer, Titled, json_rows, one_table
+from simulator.trace.batches import copies_line
 from simulator.trace.trace_files import load_trace
 
+BATCHES = (1, 2, 4, 8)  # texts that generate together, unless others are given
 TILES = (1, 8)  # tokens that share a row fetch, unless others are given
 
 
@@ -89,6 +94,33 @@ def worth_of_spiking(
     table = worth_table(captured, lambda more: load_chip(chip, [*overrides, *more]), list(tiles or TILES), progress)
     title = f"{captured.name}: {chip} under every code and its own dense twin, {captured.n_tokens} tokens"
     return one_table(table, title, *worth_lines(table), ACCUMULATORS)
+
+
+def batch_costs(
+    chip: str,
+    overrides: Sequence[str],
+    trace: str,
+    batches: Sequence[int] | None,
+    tokens: int,
+    out: Path | None,
+    progress: Callable[[str], None],
+) -> Answer:
+    """Energy and time of a generated token against the batch; drawn in ``out`` (.svg, .png or .pdf) where given.
+
+    Raises
+    ------
+    SpikewattError
+        When ``out`` is no figure, or not even one text fits.
+    """
+    if out is not None:
+        check_figure(out)
+    some, words = generated(load_trace(trace), tokens)
+    sizes = sorted(set(batches or BATCHES))
+    table = batch_table(some, lambda more: load_chip(chip, [*overrides, *more]), sizes, progress)
+    lines = [*batch_lines(table), *copies_line(some, sizes[-1])]
+    if out is not None:
+        lines.append(f"figure: {save_figure(draw_batches(table)[0], out)}")
+    return one_table(table, f"{some.name} on {chip}, {words}, by the number of texts", *lines)
 
 
 def silicon_comparison(whole_chip: bool, verbose: bool = False) -> Answer:
