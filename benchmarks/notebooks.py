@@ -10,11 +10,12 @@ same file. ``tests/test_notebooks.py`` holds text, cells and printed results of 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import jupytext
-import nbformat
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).resolve().parents[1] / "reports" / "notebooks"
@@ -22,21 +23,21 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 TIMEOUT_S = 600
 
 
-def executed(script: Path) -> nbformat.NotebookNode:
+def executed(script: Path) -> Any:
     """The notebook of a script after a run in an empty folder."""
-    notebook = jupytext.read(script)
+    notebook: Any = jupytext.read(script)
     notebook.metadata["kernelspec"] = KERNEL
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(notebook, timeout=TIMEOUT_S, resources={"metadata": {"path": folder}}).execute()
     return notebook
 
 
-def plain(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+def plain(notebook: Any) -> Any:
     """The notebook without what differs from run to run."""
-    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"
-        cell.metadata = nbformat.from_dict({})
+        cell.metadata = {}
         if cell.cell_type == "code":
             cell["outputs"] = [output for output in cell.outputs if output.get("name") != "stderr"]
     return notebook
@@ -48,7 +49,8 @@ def main() -> None:
     names = parser.parse_args().names or sorted(path.stem for path in FOLDER.glob("*.py"))
     for name in names:
         target = FOLDER / f"{name}.ipynb"
-        nbformat.write(plain(executed(FOLDER / f"{name}.py")), target)
+        notebook = plain(executed(FOLDER / f"{name}.py"))
+        target.write_text(json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
         print(f"{target.name}: {target.stat().st_size / 1024:.0f} KiB")
 
 
