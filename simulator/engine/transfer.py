@@ -13,7 +13,7 @@ from simulator.config.chip import ChipConfig
 from simulator.engine.banks import accumulator_ps
 from simulator.engine.kernels.value_transfer import ValuePackets
 from simulator.mapping.capacity import ceil_div
-from simulator.mapping.flows import Edges, collected, exchange_rounds, exchanged, reduced
+from simulator.mapping.flows import Edges, collected, exchange_rounds, exchanged, forms_logits, reduced, spread
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.packet_format import value_flits, value_packets, values_together
 from simulator.trace.trace_program import Stage
@@ -27,7 +27,7 @@ class Transfer:
     ----------
     kind
         ``reduce`` (partial sums), ``collect`` (outputs and residuals to home cores), ``exchange`` (a number per home
-        core).
+        core), ``spread`` (the vector of a head to all its home cores).
     parts
         Who sends how much to whom; the edges of a sender are served in this order.
     """
@@ -40,7 +40,7 @@ class Transfer:
     @property
     def barriers(self) -> int:
         """Barriers that end it."""
-        return 0 if self.kind == "exchange" else 1
+        return 0 if self.kind in ("exchange", "spread") else 1
 
 
 def transfers_before_ops(stages: Sequence[Stage], mapped: Mapped) -> list[Transfer]:
@@ -50,7 +50,21 @@ def transfers_before_ops(stages: Sequence[Stage], mapped: Mapped) -> list[Transf
     """
     parts = tuple(edges for stage in stages for edges in collected(stage, mapped.placement.by_owner))
     collect = [Transfer("collect", parts, value_flits("collect", mapped.chip))] if parts else []
-    return collect + _exchanges(stages, mapped)
+    return collect + _exchanges(stages, mapped) + _of_heads(stages, mapped)
+
+
+def _of_heads(stages: Sequence[Stage], mapped: Mapped) -> list[Transfer]:
+    """What a head on several home cores takes: its whole input at each, and their largest logits at the first."""
+    chip, blocks = mapped.chip, mapped.placement.by_owner
+    wide = [s.stage_id for s in stages if forms_logits(s, mapped.trace) and len(blocks[s.stage_id]) > 1]
+    if not wide:
+        return []
+    inputs = tuple(spread(stage_id, blocks) for stage_id in wide)
+    largest = tuple(exchanged(stage_id, blocks)[0] for stage_id in wide)
+    return [
+        Transfer("spread", inputs, value_flits("spread", chip)),
+        Transfer("exchange", largest, value_flits("exchange", chip)),
+    ]
 
 
 def reductions(stages: Sequence[Stage], mapped: Mapped) -> list[Transfer]:

@@ -140,6 +140,18 @@ class CostModel:
         spread = others * self._packet_ps + receive_ps("exchange", self.chip)
         latency = 2 * self._latency(some.homes) + self._packet_ps
         taken: Floats = np.where(others > 0, work.exchanges * (gather + spread + latency), 0.0)
+        return taken + (self._of_head(work, some) if work.forms_logits else 0.0)
+
+    def _of_head(self, work: StageWork, some: Candidates) -> Floats:
+        """The input of a head to all its home cores, and their largest logits to the first."""
+        others = some.homes - 1
+        packets = others * value_packets(-(-work.stage.width // some.homes), "spread", self.chip)
+        on_tile = np.minimum(some.homes, self.chip.chip.cores_per_tile)
+        port = on_tile * value_flits("spread", self.chip) * self.chip.noc.cycle.value
+        each = np.maximum(max(receive_ps("spread", self.chip), self._packet_ps), port)
+        gather = np.maximum(others * receive_ps("exchange", self.chip), self._packet_ps)
+        latency = 2 * (self._latency(some.homes) + self._packet_ps)
+        taken: Floats = np.where(others > 0, packets * each + gather + latency, 0.0)
         return taken
 
     def _reduce(self, work: StageWork, some: Candidates) -> Floats:
@@ -243,7 +255,13 @@ class CostModel:
         reduced = sum((some.row_parts[:, i] - 1) * layer.n_out for i, layer in enumerate(work.layers))
         copies = some.col_parts.sum(axis=1)
         packets = spikes * (np.minimum(copies, 1) if chip.noc.multicast else copies)
-        values = exchanged + (work.arriving + reduced) / values_together("collect", chip)  # packets of them
+        inputs = (some.homes - 1) * work.stage.width * work.forms_logits
+        exchanged = exchanged + (some.homes - 1) * work.forms_logits
+        values = (
+            exchanged
+            + inputs / values_together("spread", chip)
+            + (work.arriving + reduced) / values_together("collect", chip)
+        )  # packets of them
         entries = (
             spikes * np.minimum(copies, ceil_div(some.cores, chip.chip.cores_per_tile))
             if chip.noc.multicast
@@ -257,7 +275,7 @@ class CostModel:
             (packets + values) * price["axon_out.packet"]
             + (spikes * copies + values) * price["axon_in.lookup"]
             + (entries * spike_flits + values * word_flits) * price["noc.local"]
-            + (work.arriving + exchanged) * chip.core.dendrite.accumulator_bits * price["memory.write"]
+            + (work.arriving + exchanged + inputs) * chip.core.dendrite.accumulator_bits * price["memory.write"]
             + reduced * reduce_pj
             + self._synapses(work, some)
             + self._somas(work, some)

@@ -13,7 +13,17 @@ import numpy as np
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
-from simulator.mapping.flows import Blocks, Edges, collected, exchange_rounds, exchanged, overlaps, reduced
+from simulator.mapping.flows import (
+    Blocks,
+    Edges,
+    collected,
+    exchange_rounds,
+    exchanged,
+    forms_logits,
+    overlaps,
+    reduced,
+    spread,
+)
 from simulator.mapping.packet_format import flits_per_spike, value_flits, value_packets
 from simulator.mapping.placement import Block
 from simulator.trace.trace import Trace
@@ -89,6 +99,10 @@ def _values(stage: Stage, trace: Trace, blocks: Blocks, chip: ChipConfig) -> Ite
     rounds = exchange_rounds(stage, trace)
     for edges in exchanged(stage.stage_id, blocks):
         yield edges.from_core, edges.to_core, flits(edges, "exchange") * rounds
+    if forms_logits(stage, trace):
+        inputs, largest = spread(stage.stage_id, blocks), exchanged(stage.stage_id, blocks)[0]
+        yield inputs.from_core, inputs.to_core, flits(inputs, "spread")
+        yield largest.from_core, largest.to_core, flits(largest, "exchange")
 
 
 def _ints(values: list[int]) -> Ints:

@@ -336,6 +336,22 @@ def test_packets_with_a_header_and_several_values(values, header, kind, code):
     assert_equal_to_oracle(trace, chip)
 
 
+@pytest.mark.parametrize("sync", ["barrier", "handshake"])
+@pytest.mark.parametrize("kind", ["sequential", "pipelined"])
+@pytest.mark.parametrize("values", [1, 3])
+def test_a_head_on_several_cores(sync, kind, values):
+    """16 values on 1, 3 and 4 home cores, three tokens."""
+    for homes in (1, 3, 4):
+        chip = make_chip(
+            sync__kind=sync,
+            chip__max_chips=9,
+            noc__packet={"values": values},
+            schedule={"kind": kind, "logits": "all"},
+            mapping={"head_cores": homes},
+        )
+        assert_equal_to_oracle(make_trace(n_blocks=1, n_tokens=3), chip)
+
+
 def test_a_tile_of_a_batch_shares_a_fetch():
     """2 texts, 2 generated tokens each; tiles of 2: a step reads 9 rows of 1 word once, 18 reads; one by one 36."""
     trace = synthetic_trace("poisson", [9, 7], tokens=4)

@@ -7,7 +7,7 @@ are sequential, as many as there are tokens in the chip when they are pipelined.
 together; a round is
 
 1. values arrive at its home cores (`collect`), and where there are several of these, they tell each other one number
-   per norm and per encoder (`exchange`);
+   per norm and per encoder (`exchange`); those of an LM head send each other its whole input (`inputs_of_heads`);
 2. its ops run on the vector units of the home cores; an op may be driven by the spikes of a stream of its own, which
    fire there and are sent nowhere;
 3. in each timestep the home cores update their neurons one by one and send a packet for each spike and target core, the
@@ -87,7 +87,7 @@ class _Oracle(ReferenceCores):
     def round(self, active: Active) -> int:
         """All steps of the stages at work, each on its token; returns the time in ps."""
         stages = [stage for stage, _ in active]
-        taken = self.collect(stages) + self.exchange(stages)
+        taken = self.collect(stages) + self.exchange(stages) + self.inputs_of_heads(stages)
         taken += max(self.channel_ps(active), *(self.ops(stage, token) for stage, token in active))
         taken += self.load(active)
         spiking = [(stage, token) for stage, token in active if stage.stream is not None]
@@ -296,6 +296,16 @@ class _Oracle(ReferenceCores):
             taken += self.transfer([(first, b) for first, *others in homes for b in others], "exchange")
             done += 1
         return taken
+
+    def inputs_of_heads(self, stages: list[Stage]) -> int:
+        """All home cores of a head get its whole input; each tells the first one its largest logit."""
+        heads = [s for s in stages if any(self.trace.op_by_id[op_id].kind == "head" for op_id in s.ops)]
+        homes = [self.blocks(stage.stage_id) for stage in heads]
+        inputs = [
+            (sender, to) for of in homes for sender in of for to in of if to != sender for _ in range(sender.n_cols)
+        ]
+        largest = [(other, first) for first, *others in homes for other in others]
+        return self.transfer(inputs, "spread") + self.transfer(largest, "exchange")
 
     def exchanges(self, stage: Stage) -> int:
         """How often the home cores of a stage exchange numbers; a single core never does."""

@@ -70,3 +70,15 @@ def test_more_values_in_a_packet_take_fewer_packets_lookups_and_flits():
 def test_a_header_that_fills_a_flit_is_refused():
     with pytest.raises(ConfigError, match=r"flit_bits.*: found 32 bit, expected more than the 32 bit of packet.header"):
         load_chip("loihi-like", ["noc.packet.header=32 bit"])
+
+
+def test_a_head_on_several_cores_moves_its_input_to_all_of_them_and_finds_the_largest_logit():
+    """16 values on 4 cores: each sends its 4 to 3 others, 48 packets; 3 tell their largest logit. One core: none."""
+    trace, sent = make_trace(n_blocks=1, n_tokens=1), {}
+    for cores in (1, 4):
+        mapped = map_trace(trace, make_chip(mapping={"head_cores": cores}, chip__max_chips=9))
+        rows = {row[:3]: row.count for row in replay(mapped).action_counts}
+        sent[cores] = rows.get(("head", "axon_out", "packet"), 0)
+        arriving = rows["head", "memory", "write"] // 24
+        assert arriving == 16 + (51 if cores == 4 else 0)
+    assert sent == {1: 0, 4: 48 + 3}
