@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.arrays import Ints
-from simulator.energy.prices import find_price
+from simulator.energy.prices import find_price, static_power_w
 from simulator.energy.static_parts import PARTS, static_names
+from simulator.engine.awake import stage_cores
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import Floats
+from simulator.mapping.mapped import Mapped
 
 Chips = Sequence[Collection[int]]  # of each stage
 
@@ -57,3 +59,19 @@ def static_pj(model: CostModel, chip_ps: float, awake: Awake) -> float:
 def _is_gated(of: str, gating: str) -> bool:
     """Whether a part of a core, a chip or the board is off while that is idle."""
     return gating != "none" and of != "board" and not (gating == "core" and of == "chip")
+
+
+def static_of_mapped_pj(mapped: Mapped, model: CostModel, under_way: Floats, total_ps: float) -> float:
+    """Static energy of all chips in use over ``total_ps``, in which each stage is under way for its part."""
+    n_chips = mapped.placement.n_chips
+    if model.chip.chip.gating == "none":
+        return total_ps * n_chips * static_pj_per_ps(model)
+    cores_of, chip_of = stage_cores(mapped), mapped.placement.chip_of(mapped.placement.core_router)
+    cores = [cores_of[stage.stage_id] for stage in mapped.trace.stages]
+    chips = [set(chip_of[sorted(of_stage)].tolist()) for of_stage in cores]
+    return static_pj(model, total_ps * n_chips, Awake.of(under_way, [len(each) for each in cores], chips, total_ps))
+
+
+def static_pj_per_ps(model: CostModel) -> float:
+    """Static power of one chip, nothing switched off: pJ in a picosecond."""
+    return static_power_w(model.chip, model.uses_dram)

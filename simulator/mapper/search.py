@@ -17,8 +17,7 @@ from simulator.arrays import Ints
 from simulator.engine.barrier import barrier_ps
 from simulator.errors import CapacityError
 from simulator.mapper.cost_table import NEVER, CostTable
-from simulator.mapper.estimate import static_pj_per_ps
-from simulator.mapper.gated_static import Awake, static_pj
+from simulator.mapper.gated_static import Awake, static_pj, static_pj_per_ps
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import Floats
 from simulator.mapping.capacity import ceil_div
