@@ -2,10 +2,10 @@
 
     python tests/support/mutants.py [--sample 200] [--seed 0] [--jobs 2] [--rooms config mapping energy trace]
 
-A mutant is killed when `pytest tests/unit/ROOM` fails or does not end; for the energy also
-tests/invariants/test_energy.py, for the replays of silicon tests/published/test_silicon.py. It runs on a copy of the tree, several at once. A sample is
-drawn from all mutants by seed, in random order; the score is printed with the survivors. The unchanged tree is tested
-first.
+A mutant is killed when `pytest tests/unit/ROOM` fails or does not end. The energy has tests/invariants/test_energy.py
+too, its replays of silicon tests/published/test_silicon.py. A mutant runs on a copy of the tree, several at once. A
+sample is drawn from all mutants by seed, in random order; the score is printed with the survivors. The unchanged tree
+is tested first.
 """
 
 from __future__ import annotations
