@@ -67,3 +67,13 @@ from simulator.report.format import format_energy
 print(run.ledger.conservation_line(format_energy))
 for warning in run.all_warnings:
     print("assumed:", warning)
+
+# %% [markdown]
+# ## Exercise
+# Papers print the number of additions times 0.9 pJ. Compute it from the synaptic operations of this run; find it in
+# the table above. (The manual has [eight exercises](../../docs/tutorials/exercises.md); this is the eighth.)
+
+# %%
+by_hand = 0.9 * run.result.synops / run.n_tokens
+print(f"{by_hand / 1e6:.3f} uJ per token by additions alone")
+assert abs(by_hand * run.n_tokens / run.op_count.ac_pj - 1) < 1e-9

@@ -57,5 +57,19 @@ figure
 # A question of one's own is one override away: what if leakage were ten times smaller?
 
 # %%
-less = sw.simulate(sw.load_chip("sdllm-asic-45nm", ["chip.static_power=24 mW"]), trace)
+less = sw.simulate(sw.load_chip("sdllm-asic-45nm", ["chip.static_power=4 mW"]), trace)
 print(f"{run.energy_per_token_pj / 1e6:.1f} uJ per token, then {less.energy_per_token_pj / 1e6:.1f} uJ")
+
+# %% [markdown]
+# ## Exercise
+# Without multicast each core that needs a spike gets a copy of it. Which counts change, and which stay? Predict, then
+# run. (Exercise 3 of the manual.)
+
+# %%
+one, copies = (
+    sw.simulate(sw.load_chip("sdllm-asic-45nm", [f"noc.multicast={value}"]), trace, mapping="chip")
+    for value in ("true", "false")
+)
+print(one.result.packet_hops, copies.result.packet_hops, one.result.synops, copies.result.synops)
+assert copies.result.packet_hops >= one.result.packet_hops
+assert copies.result.synops == one.result.synops

@@ -86,3 +86,14 @@ for cause in energy_causes(before, after):
 run = runs["mine"]
 share = run.ledger.rows.query("source == 'me2026'")["energy_pj"].sum() / run.ledger.total_pj
 print(f"{share:.1%} on me2026; {run.ledger.assumed_share:.1%} on assumed prices in total")
+
+# %% [markdown]
+# ## Exercise
+# Shrink the memory of a core to an eighth. What happens to the number of cores and to the static energy? Predict,
+# then run. (Exercise 7 of the manual.)
+
+# %%
+small = sw.load_chip("sdllm-asic-45nm", ["core.sram.capacity=8 KiB", "chip.max_chips=64"])
+few, many = (sw.simulate(each, trace, mapping="chip") for each in (sw.load_chip("sdllm-asic-45nm"), small))
+print(few.result.tiles_used, "tiles, then", many.result.tiles_used)
+assert many.result.tiles_used > few.result.tiles_used
