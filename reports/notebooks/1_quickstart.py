@@ -69,11 +69,9 @@ for warning in run.all_warnings:
     print("assumed:", warning)
 
 # %% [markdown]
-# ## Exercise
-# Papers print the number of additions times 0.9 pJ. Compute it from the synaptic operations of this run; find it in
-# the table above. (The manual has [eight exercises](../../docs/tutorials/exercises.md); this is the eighth.)
-
-# %%
-by_hand = 0.9 * run.result.synops / run.n_tokens
-print(f"{by_hand / 1e6:.3f} uJ per token by additions alone")
-assert abs(by_hand * run.n_tokens / run.op_count.ac_pj - 1) < 1e-9
+# ## Break this chip
+#
+# **Half the lanes.** `core.synapse.lanes` is the number of synapses that a core serves at once. Halve it on
+# `sdllm-asic-45nm`. Which energies move?
+#
+# Predict, then try it in a cell of your own. The checked answer is in the manual, under Exercises.

@@ -69,15 +69,9 @@ with tempfile.TemporaryDirectory() as folder:
 print(traces["sdllm"])
 
 # %% [markdown]
-# ## Exercise
-# How many synaptic operations does one layer cause? Each spike meets as many synapses as the layer has outputs.
-# Compute the number for `blocks.0.down` by hand, then find it in a run. (Exercise 6 of the manual.)
-
-# %%
-trace = traces["sdllm"]
-layer = trace.layer_by_id["blocks.0.down"]
-by_hand = int(abs(trace.load_counts(layer.stream).astype(int)).sum()) * layer.n_out
-rows = sw.simulate(sw.load_chip("loihi-like"), trace, mapping="chip").ledger.rows
-counted = rows[(rows["owner"] == layer.layer_id) & (rows["action"] == "synop")]["count"].sum()
-print(by_hand, counted)
-assert by_hand == counted
+# ## Break this chip
+#
+# **Another code.** Send the same integers as binary digits instead of unary spikes. What is the largest saving in
+# spikes that you can hope for at T = 15?
+#
+# Predict, then try it in a cell of your own. The checked answer is in the manual, under Exercises.

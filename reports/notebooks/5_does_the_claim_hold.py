@@ -70,12 +70,8 @@ for name, run in runs.items():
     print(name, {part: f"{pj / 1e6:.0f} uJ" for part, pj in run.ledger.by_component().items() if pj > 1e6})
 
 # %% [markdown]
-# ## Exercise
-# What does a chip cost when no neuron fires at all? Predict which components are zero, then run. (Exercise 1 of the
-# manual.)
-
-# %%
-silent = sw.synthetic_trace("silent", [64, 64], code="ternary", levels=15, tokens=4)
-energy = sw.simulate(sw.load_chip("loihi-like"), silent).ledger.by_component()
-print(energy[energy > 0] / energy.sum())
-assert energy.get("synapse", 0.0) == 0
+# ## Break this chip
+#
+# **Spikes of one layer.** Compute the synops of one layer by hand, from its spike counts and its fan-out.
+#
+# Predict, then try it in a cell of your own. The checked answer is in the manual, under Exercises.

@@ -88,12 +88,9 @@ share = run.ledger.rows.query("source == 'me2026'")["energy_pj"].sum() / run.led
 print(f"{share:.1%} on me2026; {run.ledger.assumed_share:.1%} on assumed prices in total")
 
 # %% [markdown]
-# ## Exercise
-# Shrink the memory of a core to an eighth. What happens to the number of cores and to the static energy? Predict,
-# then run. (Exercise 7 of the manual.)
-
-# %%
-small = sw.load_chip("sdllm-asic-45nm", ["core.sram.capacity=8 KiB", "chip.max_chips=64"])
-few, many = (sw.simulate(each, trace, mapping="chip") for each in (sw.load_chip("sdllm-asic-45nm"), small))
-print(few.result.tiles_used, "tiles, then", many.result.tiles_used)
-assert many.result.tiles_used > few.result.tiles_used
+# ## Break this chip
+#
+# **No multicast.** A spike must reach every core that holds a part of its layer. With `noc.multicast: false` each
+# core gets a copy.
+#
+# Predict, then try it in a cell of your own. The checked answer is in the manual, under Exercises.
