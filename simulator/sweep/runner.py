@@ -112,8 +112,9 @@ def run_sweep(
     store.check()
     prepared = prepare(config, store)
     notes = prepared.notes
-    for line in notes if note is not None else ():
-        note(line)
+    if note is not None:
+        for line in notes:
+            note(line)
     captures, points = prepared.captures, prepared.points
     store.open(config, prepared.hashes)
     work = Work(config, store, jobs, shard, dask, progress)
