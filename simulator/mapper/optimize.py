@@ -167,9 +167,9 @@ class Mapper:
         self.model.uses_dram = own_mapped.uses_dram
         own = self._placed(None, own_mapped, works)
         self._say("costs of all candidates")
-        table, points = self._searched(works, own_mapped, max_chips)
+        search, points = self._searched(works, own_mapped, max_chips)
         self._say(f"placing the best of {len(points)} mappings")
-        ranked = sorted(self._candidates(points, table, works, max_chips), key=lambda p: p.value(self.objective))
+        ranked = sorted(self._candidates(points, search, works, max_chips), key=lambda p: p.value(self.objective))
         if check:
             ranked = self._by_ideal(ranked)
         best = ranked[0] if ranked and ranked[0].value(self.objective) < own.value(self.objective) else own
@@ -177,29 +177,36 @@ class Mapper:
         if check and best is not own and not self._beats_own(checked[-1]):
             best, checked = own, tuple(self._check(None, network) for network in ("ideal", "cycle"))
         without = tuple(self._without(best, own, works)) if check else ()
-        found = tuple(front(points)), checked, without, table.size
+        found = tuple(front(points)), checked, without, search.table.size
         return Optimized(self.objective, self.schedule, best, own, *found, self.chip.schedule.kind)
 
-    def _searched(self, works: list[StageWork], own: Mapped, max_chips: int) -> tuple[CostTable, list[Point]]:
-        """Costs and points; with data in DRAM once more for the channels of the chips that the best point takes."""
+    def _searched(self, works: list[StageWork], own: Mapped, max_chips: int) -> tuple[Search, list[Point]]:
+        """A search and its points; with data in DRAM once more, for the channels of the chips of the best point."""
         pipelined, channels = self.schedule == "pipelined", own.placement.n_chips
         while True:
-            table = cost_table(works, self.model, own, pipelined, channels)
-            points = Search(table, self.model, pipelined).points(max_chips)
+            search = Search(cost_table(works, self.model, own, pipelined, channels), self.model, pipelined)
+            points = search.points(max_chips)
             n_chips = min(points, key=lambda p: p.value(self.objective)).n_chips
             if not own.uses_dram or n_chips == channels or channels != own.placement.n_chips:
-                return table, points
+                return search, points
             channels = n_chips
 
     def _placed(self, widths: Widths | None, mapped: Mapped, works: list[StageWork]) -> Placed:
         return Placed(widths, mapped, estimate(mapped, works, self.model, self.schedule == "pipelined"))
 
     def _candidates(
-        self, points: list[Point], table: CostTable, works: list[StageWork], max_chips: int
+        self, points: list[Point], search: Search, works: list[StageWork], max_chips: int
     ) -> Iterator[Placed]:
-        """The best points as placed; those that the memory of a core or the chips do not hold are left out."""
-        for point in sorted(points, key=lambda p: (p.value(self.objective), p.energy_pj))[:PLACED_POINTS]:
-            widths = widths_of(point, table, works)
+        """The best points as placed; those that the memory of a core or the chips do not hold are left out.
+
+        Stages that take turns may share cores besides.
+        """
+        best = sorted(points, key=lambda p: (p.value(self.objective), p.energy_pj))[:PLACED_POINTS]
+        tried = [widths_of(point.chosen, search.table, works) for point in best]
+        if self.schedule == "sequential" and self.chip.schedule.kind != "pipelined":
+            alone = [widths_of(chosen, search.table, works) for chosen in search.sharing()]
+            tried += [replace(widths, share_cores=True) for widths in alone]
+        for widths in tried:
             try:
                 mapped = map_trace(self.trace, self.chip, widths)
             except CapacityError:
@@ -297,11 +304,11 @@ def optimize(
     return mapper.run(min(most, chip.chip.max_chips), check)
 
 
-def widths_of(point: Point, table: CostTable, works: list[StageWork]) -> Widths:
-    """The widths that a point has chosen."""
+def widths_of(candidates: Ints, table: CostTable, works: list[StageWork]) -> Widths:
+    """The widths of one candidate for each stage, int64 [S]."""
     homes: dict[str, int] = {}
     cuts: dict[str, Cut] = {}
-    for work, some, chosen in zip(works, table.some, point.chosen.tolist(), strict=True):
+    for work, some, chosen in zip(works, table.some, candidates.tolist(), strict=True):
         homes[work.stage.stage_id] = int(some.homes[chosen])
         cuts.update(zip((layer.layer_id for layer in work.layers), some.cuts(chosen), strict=True))
     return Widths(homes, cuts)
@@ -309,7 +316,7 @@ def widths_of(point: Point, table: CostTable, works: list[StageWork]) -> Widths:
 
 def _uniform(widths: Widths) -> Widths:
     """The most common width of each kind of stage and layer for all of that kind."""
-    return Widths(_most_common(widths.homes), _most_common(widths.cuts))
+    return replace(widths, homes=_most_common(widths.homes), cuts=_most_common(widths.cuts))
 
 
 def _most_common(table: Mapping[str, Width]) -> dict[str, Width]:
