@@ -50,21 +50,22 @@ def test_the_closed_form_of_a_full_pipeline_is_within_a_tenth_of_the_engine(chip
 
 
 @pytest.mark.parametrize("objective", ["energy", "latency"])
-def test_generated_tokens_share_cores_where_that_is_better_and_the_closed_form_holds(objective):
-    """Stages that take turns leave their cores to the others: faster than any mapping with cores of their own."""
+def test_generated_tokens_share_cores_and_the_engine_finds_that_better(objective):
+    """Stages that take turns leave their cores to the others: less time and energy on fewer chips than the same widths
+    on cores of their own, which wait for links between chips, and than the mapping of the chip file.
+    """
     trace = load_trace(find_trace("shakespeare-ternary-T15")).take(slice(20, 36))
     trace = replace(trace, phases=np.full(trace.n_tokens, DECODE, trace.phases.dtype))
     chip = load_chip("loihi-like")
     found = optimize(chip, trace, objective, max_chips=1, check=False)
-    assert found.best.widths.share_cores
+    assert found.best.widths is not None
     assert found.mapping.share_cores
-    result = replay(found.best.mapped)
-    energy_pj = build_ledger(result, chip).total_pj
-    assert found.best.closed.latency_ps == pytest.approx(result.total_ps / trace.n_tokens, rel=0.1)
-    assert found.best.closed.energy_pj == pytest.approx(energy_pj / trace.n_tokens, rel=0.1)
-    alone = map_trace(trace, chip, replace(found.best.widths, share_cores=False)).placement
-    assert alone.n_chips > found.best.mapped.placement.n_chips
-    assert energy_pj < build_ledger(replay(found.own.mapped), chip).total_pj
+    shared, own = replay(found.best.mapped), replay(found.own.mapped)
+    alone = map_trace(trace, chip, replace(found.best.widths, share_cores=False))
+    assert shared.n_chips == 1 < alone.placement.n_chips
+    for other in (own, replay(alone)):
+        assert shared.total_ps < other.total_ps
+        assert build_ledger(shared, chip).total_pj < build_ledger(other, chip).total_pj
 
 
 def test_a_head_that_works_once_is_charged_to_all_tokens_of_the_prompt_and_no_round_waits_for_it():

@@ -76,8 +76,8 @@ def test_a_home_holds_values_and_no_rows():
 
 
 def test_the_axons_out_of_homes_on_one_core_add_up():
-    """Two neurons to two blocks each take 4 axons: two such homes fit a core of 8 axons, of 7 only one."""
-    for bound, cores in ((8, [0]), (7, [3])):
+    """Two neurons to two blocks each take 4 axons: core 0 holds two such homes with 8 axons, and one with 7."""
+    for bound, cores in ((8, [0]), (7, [1])):
         limits = {"axons_in": 64, "neurons": 8, "axons_out": bound}
         chip = make_chip(mapping={"share_cores": True}, chip__max_chips=9, core__limits=limits)
         widths = Widths(cuts={"layers.0": Cut(1, 2), "layers.1": Cut(1, 2)})
