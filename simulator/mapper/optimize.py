@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 
@@ -14,13 +13,13 @@ from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import replay
 from simulator.errors import CapacityError, SpikewattError
-from simulator.mapper.cost_table import CostTable, cost_table
+from simulator.mapper.cost_table import cost_table
 from simulator.mapper.estimate import Estimate, estimate, trace_total
-from simulator.mapper.mapping_file import MappingFile, ScheduleKind, mapping_of, pattern_of
+from simulator.mapper.mapping_file import MappingFile, ScheduleKind, mapping_of
+from simulator.mapper.point_widths import uniform, widths_of
 from simulator.mapper.search import Objective, Point, Search, front, objective_value
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import StageWork, stage_works
-from simulator.mapping.capacity import Cut
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
 from simulator.mapping.storage import fits_at, stores
@@ -36,7 +35,6 @@ CLAIM = 0.1  # largest difference between closed form and engine, relative
 
 Progress = Callable[[str], None]
 Planned = Literal["sequential", "pipelined"]
-Width = TypeVar("Width")
 
 
 @dataclass(frozen=True)
@@ -256,7 +254,7 @@ class Mapper:
         fewer = {
             "home cores of its own for each stage": replace(best.widths, homes={}),
             "cuts of its own for each layer": replace(best.widths, cuts={}),
-            "different widths for each stage of a kind": _uniform(best.widths),
+            "different widths for each stage of a kind": uniform(best.widths),
         }
         for what, widths in fewer.items():
             try:
@@ -302,26 +300,3 @@ def optimize(
     own_chips = map_trace(trace, chip).placement.n_chips
     most = min(chip.chip.max_chips, max(MAX_CHIPS, own_chips)) if max_chips is None else max_chips
     return mapper.run(min(most, chip.chip.max_chips), check)
-
-
-def widths_of(candidates: Ints, table: CostTable, works: list[StageWork]) -> Widths:
-    """The widths of one candidate for each stage, int64 [S]."""
-    homes: dict[str, int] = {}
-    cuts: dict[str, Cut] = {}
-    for work, some, chosen in zip(works, table.some, candidates.tolist(), strict=True):
-        homes[work.stage.stage_id] = int(some.homes[chosen])
-        cuts.update(zip((layer.layer_id for layer in work.layers), some.cuts(chosen), strict=True))
-    return Widths(homes, cuts)
-
-
-def _uniform(widths: Widths) -> Widths:
-    """The most common width of each kind of stage and layer for all of that kind."""
-    return replace(widths, homes=_most_common(widths.homes), cuts=_most_common(widths.cuts))
-
-
-def _most_common(table: Mapping[str, Width]) -> dict[str, Width]:
-    """Every name with the width that most names of its pattern have."""
-    of_pattern: dict[str, Counter[Width]] = {}
-    for name, width in table.items():
-        of_pattern.setdefault(pattern_of(name), Counter())[width] += 1
-    return {name: of_pattern[pattern_of(name)].most_common(1)[0][0] for name in table}
