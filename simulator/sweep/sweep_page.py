@@ -37,6 +37,7 @@ def render_sweep(result: SweepResult, config: SweepConfig, command: str) -> str:
         config=config,
         facts=_facts(result, config),
         finding=front_finding(result),
+        warnings=result.warnings,
         sections=list(sweep_sections(result)),
         axes=list(_axes(config)),
         points=as_cells(result.summary.assign(point=frame["point"]), MOST_ROWS),
