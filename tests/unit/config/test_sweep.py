@@ -22,7 +22,7 @@ objectives: [energy.per_token_pj]
 
 @pytest.fixture
 def sweep_file(write, toy):
-    """Write a sweep file beside a toy chip and what stands for its trace."""
+    """Write a sweep file next to a toy chip and what stands for its trace."""
     write(toy, "chips/toy.yaml")
     for name in ("traces/t.npz", "sweeps/traces/t.npz"):
         write("", name)

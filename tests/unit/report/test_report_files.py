@@ -14,8 +14,8 @@ from simulator.report.report_files import write_report
 from simulator.report.tables import owner_table
 
 FILES = (
-    "analytic.csv assumptions.csv bands.csv chip.json components.csv cores.csv links.csv manifest.json owners.csv"
-    " result.json stages.csv storage.csv tokens.csv tornado.csv units.csv"
+    "analytic.csv assumptions.csv bands.csv charged.csv chip.json components.csv cores.csv links.csv manifest.json"
+    " owners.csv result.json stages.csv storage.csv tokens.csv tornado.csv units.csv"
 )
 
 
@@ -32,7 +32,7 @@ def test_files_read_back(run, tmp_path):
     out = write_report(run, tmp_path / "reports" / "toy")
     assert out == tmp_path / "reports" / "toy"
     assert sorted(contents(out)) == FILES.split()
-    assert [path.name for path in out.parent.iterdir()] == ["toy"]  # nothing hidden is left beside it
+    assert [path.name for path in out.parent.iterdir()] == ["toy"]  # nothing hidden is left next to it
     tables = {
         "components": run.ledger.rows,
         "owners": owner_table(run),

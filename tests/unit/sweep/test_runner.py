@@ -156,7 +156,7 @@ def test_a_point_that_does_not_fit_is_noted_and_stops_no_other(sweep, simulation
     assert found.frame["reason"][0].startswith("CapacityError: ")
     error = json.loads(Path(f"out/points/{found.frame['point'][0]}/error.json").read_text())
     assert (error["kind"], error["values"]) == ("CapacityError", {SRAM: "4 B"})
-    assert found.frame["latency.total_ps"].dtype == "Int64"  # whole beside a missing one
+    assert found.frame["latency.total_ps"].dtype == "Int64"  # whole next to a missing one
 
 
 def test_a_failed_point_is_tried_again_and_its_fault_forgotten(sweep, monkeypatch):
@@ -236,13 +236,18 @@ def test_kill_9_loses_nothing_that_was_done(sweep):
     assert (found.computed, found.reused) == (1, 2)
 
 
+USUAL = (
+    "energy.per_token_pj, latency.per_token_ps, latency.ttft_ps, latency.tpot_ps, steady.energy_per_token_pj, "
+    "steady.time_per_token_ps, utilization.chips"
+)  # of a chip without an area
 WRONG_OBJECTIVES = [
     ("energy.per_tokn_pj", "unknown result key 'energy.per_tokn_pj', expected one such as energy.per_token_pj "
-     "(did you mean 'energy.per_token_pj'?)"),
+     f"(did you mean 'energy.per_token_pj'?); the usual ones are {USUAL}"),
     ("chip.name", "found 'chip.name', which is not a number, expected one such as energy.per_token_pj"),
     ("latency.by_part", "found 'latency.by_part', which holds several numbers, expected one such as "
      "latency.by_part.compute_ps"),
-    ("elapsed.simulate_s", "unknown result key 'elapsed.simulate_s', expected one such as energy.per_token_pj"),
+    ("elapsed.simulate_s", "unknown result key 'elapsed.simulate_s', expected one such as energy.per_token_pj; "
+     f"the usual ones are {USUAL}"),
 ]  # fmt: skip
 
 
