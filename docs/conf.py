@@ -4,10 +4,11 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 import inspect  # noqa: E402
 
+import gallery  # noqa: E402
 import latex2mathml.converter  # noqa: E402
 import typer  # noqa: E402
 from docutils import nodes  # noqa: E402
@@ -23,6 +24,8 @@ from simulator.energy.silicon_table import recorded_table  # noqa: E402
 
 project = "spikewatt"
 author = "the spikewatt authors"
+copyright = f"2026, {author}"
+smartquotes = False  # `--out` in a help text stays `--out`
 release = version = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
@@ -46,7 +49,7 @@ def commands() -> str:
     """The page of all commands, as typer writes it."""
     command = typer.main.get_command(app)
     for one in command.commands.values():
-        one.short_help = one.help  # the list of all commands cuts long ones otherwise
+        one.short_help = (one.help or "").partition("\n\n")[0]  # the list of all commands cuts long ones otherwise
     context = typer.Context(command, info_name="spikewatt")
     lines = get_docs_for_click(obj=command, ctx=context, name="spikewatt").splitlines()
     return "\n".join(["# Commands", *lines[1:]]) + "\n"
@@ -68,10 +71,14 @@ generated = HERE / "generated"
 generated.mkdir(exist_ok=True)
 (generated / "chip_fields.md").write_text(chip_reference(), encoding="utf-8")
 (generated / "claims.md").write_text(markdown_table(claims_table()), encoding="utf-8")
-(generated / "silicon.md").write_text(markdown_table(recorded_table(silicon_cases())), encoding="utf-8")
+silicon = recorded_table(silicon_cases()).drop(columns=["chip", "published"])
+(generated / "silicon.md").write_text(markdown_table(silicon), encoding="utf-8")
 (generated / "commands.md").write_text(commands(), encoding="utf-8")
 (generated / "public_names.md").write_text(public_names(), encoding="utf-8")
+(generated / "gallery.md").write_text(gallery.write_gallery(generated / "gallery"), encoding="utf-8")
 exclude_patterns += ["generated"]
+html_static_path = ["_static"]
+html_css_files = ["manual.css"]
 
 
 # Formulas as MathML, which browsers draw themselves: the pages need no network.

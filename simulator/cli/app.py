@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from simulator import __version__
+from simulator.cli.usage import USAGE_ERROR, add_hint
 from simulator.errors import SpikewattError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -32,6 +33,9 @@ class _Commands(TyperGroup):
         """Run the command that was named."""
         try:
             return super().invoke(ctx)
+        except USAGE_ERROR as error:
+            add_hint(error)
+            raise
         except EOFError as error:
             raise RuntimeError(f"unexpected end of a file: {error}") from error
 

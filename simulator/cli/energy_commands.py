@@ -127,11 +127,36 @@ def worth(
     print_answer(found, as_json=as_json)
 
 
+@app.command(rich_help_panel=ENERGIES)
+def batch(
+    chip: ChipName = "loihi-like",
+    trace: TraceName = DEFAULT_TRACE,
+    set_: Overrides = None,
+    size: Annotated[
+        list[int] | None, typer.Option(min=1, help="texts that generate together; default: 1, 2, 4 and 8")
+    ] = None,
+    tokens: Annotated[int, typer.Option(min=1, help="simulate this many generated tokens of each text")] = 4,
+    out: Annotated[Path | None, typer.Option(help="draw the curve in this file: .svg, .png or .pdf")] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a generated token costs when several texts generate together: energy and time by batch."""
+    from simulator.report.progress import ProgressLine
+    from simulator.simulation.energy_questions import batch_costs
+
+    with ProgressLine(quiet=quiet or as_json) as progress:
+        found = batch_costs(chip, set_ or [], trace, size, tokens, out, progress.say)
+    print_answer(found, as_json=as_json)
+
+
 @app.command(name="validate-silicon", rich_help_panel=ENERGIES)
 def validate_silicon(
     whole_chip: Annotated[
         bool,
         typer.Option("--whole-chip", help="also replay TrueNorth's held-out point on all 4,096 cores (takes minutes)"),
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="also the source, the settings and the gaps of each case")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -141,4 +166,4 @@ def validate_silicon(
     """
     from simulator.simulation.energy_questions import silicon_comparison
 
-    print_answer(silicon_comparison(whole_chip), as_json=as_json)
+    print_answer(silicon_comparison(whole_chip, verbose), as_json=as_json)

@@ -42,7 +42,7 @@ def simulate(
     trace: TraceName = DEFAULT_TRACE,
     encoding: Annotated[Code | None, typer.Option(help="replay the spike counts under this code")] = None,
     set_: Overrides = None,
-    out: Annotated[Path | None, typer.Option(help="report folder; default: reports/<chip>/<trace>")] = None,
+    out: Annotated[Path | None, typer.Option(help="report folder; default: reports/CHIP/TRACE")] = None,
     force: Annotated[bool, typer.Option("--force", help="replace the folder of --out and all that it holds")] = False,
     dense_twin: Annotated[
         str,
@@ -70,6 +70,10 @@ def simulate(
     chunk: Annotated[
         int | None,
         typer.Option(min=1, help="tokens of a prompt that pass each stage together (overrides schedule.chunk)"),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="texts that generate tokens together (overrides schedule.batch)"),
     ] = None,
     sample_tokens: Annotated[
         str, typer.Option(help="number of tokens whose network is simulated, all, or auto (all up to 64)")

@@ -5,23 +5,22 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from typer import BadParameter
 from typer.main import get_command
 
+from simulator.cli.usage import USAGE_ERROR
 from simulator.errors import SpikewattError
 
 if TYPE_CHECKING:
     from simulator.simulation.request import SimulateRequest
 
-# That of click, of which recent versions of typer bring their own.
-USAGE_ERROR = cast("type[Exception]", BadParameter.__bases__[0])
 # Option -> path of the chip file that it overrides.
 OVERRIDING = {
     "noc": "noc.model",
     "schedule": "schedule.kind",
     "chunk": "schedule.chunk",
+    "batch": "schedule.batch",
     "logits": "schedule.logits",
     "sync": "sync.kind",
 }

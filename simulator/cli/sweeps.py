@@ -18,7 +18,7 @@ SHOWN_POINTS = 40  # of a sweep on the terminal
 @app.command(rich_help_panel=SWEEP)
 def sweep(
     file: Annotated[str, typer.Argument(help="shipped sweep name, or path of a sweep file")],
-    out: Annotated[Path | None, typer.Option(help="folder of the points; default: reports/sweeps/<name>")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder of the points; default: reports/sweeps/NAME")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="processes")] = 1,
     shard: Annotated[str, typer.Option(help="i/N: compute only the i-th of N parts, for job arrays")] = "1/1",
     dask: Annotated[str | None, typer.Option(help="address of a Dask scheduler, instead of local processes")] = None,

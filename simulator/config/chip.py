@@ -241,6 +241,16 @@ class Schedule(Frozen):
         description="last: of the last token of a prompt and each decoded one, as serving needs; all: as scoring needs",
     )
     chunk: Count = Field(default=1, description="tokens of a prompt that pass each stage before the next begins")
+    batch: Count = Field(
+        default=1,
+        description="texts whose generated tokens are in the chip together: under auto they fill the gaps of a"
+        " pipeline, under sequential one token of each passes each stage before the next begins",
+    )
+
+    @property
+    def together(self) -> int:
+        """Most tokens that pass a stage before any of them goes on to the next."""
+        return max(self.chunk, self.batch if self.kind == "sequential" else 1)
 
     @model_validator(mode="before")
     @classmethod

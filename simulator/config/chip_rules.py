@@ -140,13 +140,16 @@ def _missing_accumulator_memory(chip: Mapping[str, Any]) -> Iterator[tuple[Path,
 def _tile_of_too_few_tokens(chip: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """A row that is fetched once serves the tokens that are at its stage together."""
     path = ("core", "synapse", "tile")
-    tile, chunk = _at(chip, path), _at(chip, ("schedule", "chunk"))
-    together = chunk if isinstance(chunk, int) else 1
+    tile, schedule = _at(chip, path), _at(chip, ("schedule",))
+    given = schedule if isinstance(schedule, Mapping) else {}
+    numbers = {key: n for key in ("chunk", "batch") if isinstance(n := given.get(key), int)}
+    kind = given.get("kind", "sequential" if numbers.get("chunk", 1) > 1 else "auto")
+    together = max(numbers.get("chunk", 1), numbers.get("batch", 1) if kind == "sequential" else 1)
     if isinstance(tile, int) and tile > together:
         yield (
             path,
-            f"found {tile}, expected at most the {together} token(s) that schedule.chunk brings to a stage together;"
-            " raise schedule.chunk or lower the tile",
+            f"found {tile}, expected at most the {together} token(s) that schedule.chunk, or schedule.batch under"
+            " schedule.kind sequential, brings to a stage together; raise one of them or lower the tile",
         )
 
 

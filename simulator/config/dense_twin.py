@@ -71,7 +71,7 @@ def _tile(chip: ChipConfig) -> int:
     """Tokens whose sums the accumulators hold, of those that are together."""
     neurons = chip.core.limits.neurons
     accumulators = chip.core.dendrite.accumulators_per_core or neurons
-    return max(1, min(chip.schedule.chunk, accumulators // neurons))
+    return max(1, min(chip.schedule.together, accumulators // neurons))
 
 
 def _multiply_accumulate(chip: ChipConfig) -> Action:

@@ -15,7 +15,7 @@ from simulator.arrays import Ints
 from simulator.engine.round_times import SegmentTimes
 from simulator.engine.schedule import Segment, entry_rounds
 from simulator.engine.steady import Steady
-from simulator.trace.sequences import sequence_starts
+from simulator.engine.token_order import follows_in
 from simulator.trace.trace import DECODE, Trace
 
 
@@ -64,13 +64,13 @@ class Flow:
 
 def flow(trace: Trace, segment: Segment, works: NDArray[np.bool_], taken: Ints) -> Flow:
     """The flow of a segment; ``works`` bool and ``taken`` int64 ps are [stages, tokens of the segment]."""
-    of_segment = trace.take(segment.tokens)
-    follows = (of_segment.phases == DECODE) & ~sequence_starts(of_segment.positions)
+    tokens = segment.tokens
+    follows = (trace.phases[tokens] == DECODE) & follows_in(trace, tokens)
     start, end = np.zeros_like(taken), np.zeros_like(taken)
     reason: dict[tuple[int, int], tuple[int, int, bool]] = {}  # what is waited for, and whether for its end
     at: dict[int, int] = {}  # stage -> the token that it has had last
     last: dict[int, int] = {}  # token -> its last stage so far
-    for token in np.argsort(entry_rounds(of_segment), kind="stable").tolist():
+    for token in np.argsort(entry_rounds(trace, tokens), kind="stable").tolist():
         ready = (last[token - 1], token - 1, True) if follows[token] and token - 1 in last else None
         for stage in np.flatnonzero(works[:, token]).tolist():
             waited = [] if ready is None else [ready]

@@ -90,20 +90,17 @@ def replay(
     compile_s = warm_up(mapped.chip)
     started = time.perf_counter()
     setting, n_sampled = Setting.of(mapped), SAMPLE_FIRST if sample == "auto" else sample
-    simulation = _simulated(setting, threads, n_sampled, progress)
+    simulation = _simulated(_Simulation(setting, threads, n_sampled), progress)
     while sample == "auto" and n_sampled is not None and not simulation.precise():
         n_sampled = larger_sample(n_sampled, simulation.time_error(), mapped.trace.n_tokens)
-        simulation = _simulated(setting, threads, n_sampled, progress)
+        simulation = _simulated(_Simulation(setting, threads, n_sampled, simulation), progress)
     if refuse_overload and (overload := simulation.overload()):
         raise SpikewattError(overload)
     return simulation.result({"compile_s": compile_s, "simulate_s": time.perf_counter() - started})
 
 
-def _simulated(
-    setting: Setting, threads: int, sample: int | None, progress: Callable[[int, int], None] | None
-) -> _Simulation:
+def _simulated(simulation: _Simulation, progress: Callable[[int, int], None] | None) -> _Simulation:
     """All batches of a simulation done."""
-    simulation = _Simulation(setting, threads, sample)
     for done, _ in enumerate(simulation.run(), start=1):
         if progress is not None:
             progress(done, simulation.n_batches)
@@ -121,15 +118,19 @@ def available_threads() -> int:
 
 
 class _Simulation:
-    """State of one simulation: counts, core loads, link loads and times so far."""
+    """State of one simulation: counts, core loads, link loads and times so far.
 
-    def __init__(self, setting: Setting, threads: int, sample: int | None) -> None:
+    What the stages of a pipeline do by themselves is taken from a simulation ``before`` with another sample.
+    """
+
+    def __init__(self, setting: Setting, threads: int, sample: int | None, before: _Simulation | None = None) -> None:
         self.setting, of = setting, (setting.trace, setting.chip)
         if any(segment.way != "sequential" for segment in segments(*of)):
             check_pipeline(setting.trace, setting.placement)
         self._batches = list(schedule_batches(*of, sample))
-        self._tasks = list(stage_tasks(setting.trace, in_rounds(*of)))
-        self._of_tasks: dict[tuple[str, int], StageTimes] = {}
+        self._tasks = [] if before else list(stage_tasks(setting.trace, in_rounds(*of)))
+        self._of_tasks: dict[tuple[str, int], StageTimes] = before._of_tasks if before else {}
+        self._tasks_counted: Counted = before._tasks_counted if before else Counted.nothing(setting.placement)
         self.timing = ScheduleTiming(*of)
         self.n_batches = len(self._tasks) + len(self._batches)
         self.threads = min(threads, self.n_batches)
@@ -143,8 +144,9 @@ class _Simulation:
         """
         for task, (times, counted) in self._in_threads(self._tasks, lambda task, _: simulate_stage(task, self.setting)):
             self._of_tasks[self._key(task.stage, task.tokens)] = times
-            self.counted.add_all(counted)
+            self._tasks_counted.add_all(counted)
             yield
+        self.counted.add_all(self._tasks_counted)
         for _, found in self._in_threads(self._batches, self._simulated):
             self.counted.add_all(found.counted)
             self.timing.add(found)

@@ -1,22 +1,45 @@
-"""The plans of a simulation, each made once: of every stage, and of the stages that share the network in a round."""
+"""The plans of a simulation, each made once: of every stage, of the stages of a round, and of the values they send."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
+from typing import NamedTuple
 
+from simulator.engine.kernels.value_transfer import ValuePackets
+from simulator.engine.network.network import CarriedValues
 from simulator.engine.plan import StagePlan, plan_stages
+from simulator.engine.transfer import Transfer, TransferPlan, plan_transfer, reductions, transfers_before_ops
 from simulator.mapping.mapped import Mapped
 from simulator.trace.trace_program import Stage
 
 
+class ValueStep(NamedTuple):
+    """A transfer step, its packets, and how an idle network carries them."""
+
+    transfer: Transfer
+    plan: TransferPlan
+    carried: CarriedValues
+
+
 class Plans:
-    """Plans of a mapped trace. Of stages together only the last plan is kept, for the next round may have the same."""
+    """Plans of a mapped trace. Of stages together only the last plan is kept, for the next round may have it too."""
 
     def __init__(self, mapped: Mapped) -> None:
-        self._mapped, self._lock = mapped, Lock()
+        self._mapped, self._lock, self._value_lock = mapped, Lock(), Lock()
         self._of_stage: dict[str, StagePlan] = {}
         self._together: tuple[tuple[str, ...], StagePlan] | None = None
+        self._values: tuple[tuple[str, ...], tuple[ValueStep, ...]] | None = None
+
+    def values(self, stages: Sequence[Stage], carry: Callable[[ValuePackets], CarriedValues]) -> tuple[ValueStep, ...]:
+        """The transfer steps of stages at work together, carried through an idle network by ``carry``."""
+        names = tuple(stage.stage_id for stage in stages)
+        with self._value_lock:
+            if self._values is None or self._values[0] != names:
+                steps = transfers_before_ops(stages, self._mapped) + reductions(stages, self._mapped)
+                plans = [(step, plan_transfer(step, self._mapped)) for step in steps]
+                self._values = names, tuple(ValueStep(step, plan, carry(plan.packets)) for step, plan in plans)
+            return self._values[1]
 
     def of_stage(self, stage: Stage) -> StagePlan:
         """The plan of a stage by itself."""

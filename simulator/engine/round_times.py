@@ -11,7 +11,7 @@ from simulator.arrays import Ints
 from simulator.engine.batch_result import STAGE_TIMES, BatchResult
 from simulator.engine.schedule import Segment, entry_rounds
 from simulator.engine.steady import Steady
-from simulator.engine.token_sample import standard_error, stood_for
+from simulator.engine.token_sample import monotone_error, standard_error, stood_for
 from simulator.trace.trace import DECODE, Trace
 
 
@@ -36,13 +36,17 @@ class SegmentTimes:
 
 
 class RoundTimes:
-    """Rounds of one segment one after another; a token spends one round in each stage that works on it."""
+    """Rounds of one segment one after another; a token spends one round in each stage that works on it.
 
-    def __init__(self, trace: Trace, segment: Segment, works: NDArray[np.bool_]) -> None:
+    In dense replay the network does the ``same`` for the same stages, and more for more of them.
+    """
+
+    def __init__(self, trace: Trace, segment: Segment, works: NDArray[np.bool_], same: bool = False) -> None:
+        self._same = same
         self._tokens, self._works = segment.tokens, works[:, segment.tokens]
         self._names = [stage.stage_id for stage in trace.stages]
         self._decoded = trace.phases == DECODE
-        self._entry = entry_rounds(trace.take(segment.tokens))
+        self._entry = entry_rounds(trace, segment.tokens)
         n_rounds = int(self._entry.max()) + len(trace.stages)
         self._parts = np.zeros((len(STAGE_TIMES), n_rounds), np.int64)
         self._sampled = np.zeros_like(self._parts)
@@ -71,7 +75,11 @@ class RoundTimes:
 
     def _error_ps(self, some: NDArray[np.bool_]) -> float | None:
         """Standard error of the sum of some rounds."""
-        return standard_error(self._sampled[:, some & (self._carried > 0)].sum(axis=0), int(some.sum()))
+        known = np.flatnonzero(some & (self._carried > 0))
+        values = self._sampled[:, known].sum(axis=0)
+        if self._same and len(known) > 1:
+            return monotone_error(values, known)
+        return standard_error(values, int(some.sum()))
 
     def times(self) -> SegmentTimes:
         """When each token is in the chip, and in each stage."""

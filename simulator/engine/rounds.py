@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from simulator.arrays import Ints
 from simulator.engine.batch_result import BatchResult, Counted, StageTimes
 from simulator.engine.network.network import Network
+from simulator.engine.plans import ValueStep
 from simulator.engine.result import CHIP
 from simulator.engine.schedule import Batch
 from simulator.engine.setting import Setting
 from simulator.engine.spike_steps import packets_sent, run_networked
 from simulator.engine.streamed_weights import load_ps
-from simulator.engine.transfer import Transfer, plan_transfer, reductions, transfers_before_ops
+from simulator.engine.transfer import reductions, transfers_before_ops
 from simulator.errors import ConservationError
 from simulator.trace.trace import PHASES
 
@@ -56,9 +57,9 @@ class _Rounds:
     def run(self) -> None:
         """Collect values, do the ops, spike, reduce."""
         stages, times = self._batch.stages, self.found.times
-        before, after = transfers_before_ops(stages, self._in.mapped), reductions(stages, self._in.mapped)
-        for transfer in before + after:
-            self._transfer(transfer)
+        if self._batch.carried.any():
+            for step in self._in.plans.values(stages, self._network.carry_values):
+                self._transfer(step)
         times["vector_ps"] = np.max([*(of.vector_ps[at] for of, at in self._places()), self._channel_ps()], axis=0)
         bursts = np.sum([of.bursts[at] for of, at in self._places()], axis=0)
         times["transfer_ps"] = times["transfer_ps"] + load_ps(bursts, self._in.mapped)
@@ -67,7 +68,8 @@ class _Rounds:
             self._spike(spiking)
         if self._in.chip.sync.kind == "handshake":
             return
-        barriers = sum(step.barriers for step in before + after) + (self._in.n_timesteps if spiking else 0)
+        steps = transfers_before_ops(stages, self._in.mapped) + reductions(stages, self._in.mapped)
+        barriers = sum(step.barriers for step in steps) + (self._in.n_timesteps if spiking else 0)
         foremost = PHASES[self._in.trace.phases[self._batch.tokens[0, -1]]]
         self.found.counted.tally[foremost].add(CHIP, "sync", "barrier", barriers * self.found.n_rounds)
         times["barrier_ps"] = np.full(self.found.n_rounds, barriers * self._in.barrier_ps)
@@ -81,16 +83,13 @@ class _Rounds:
         total: Ints = np.sum([of.channel_ps[at] for of, at in self._places()], axis=0)
         return total
 
-    def _transfer(self, transfer: Transfer) -> None:
+    def _transfer(self, step: ValueStep) -> None:
         """One transfer step of the rounds whose network is simulated (they are all alike)."""
-        carried = self._batch.carried
-        if not carried.any():
-            return
-        plan = plan_transfer(transfer, self._in.mapped)
-        times, stands_for = int((carried > 0).sum()) * transfer.rounds, int(carried.sum()) * transfer.rounds
-        served_ps, stall_ps = self._network.transfer(plan.packets, times, stands_for)
-        self.found.counted.cores.add("stall_ps", plan.receivers, stall_ps * stands_for)
-        taken = max(plan.sent_ps, served_ps) * transfer.rounds
+        carried, rounds = self._batch.carried, step.transfer.rounds
+        times, stands_for = int((carried > 0).sum()) * rounds, int(carried.sum()) * rounds
+        self._network.count_values(step.carried, times, stands_for)
+        self.found.counted.cores.add("stall_ps", step.plan.receivers, step.carried.stall_ps * stands_for)
+        taken = max(step.plan.sent_ps, step.carried.taken_ps) * rounds
         self.found.sampled["transfer_ps"] = self.found.sampled["transfer_ps"] + taken * (carried > 0)
 
     def _spike(self, spiking: list[int]) -> None:

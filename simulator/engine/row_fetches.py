@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
-from simulator.engine.schedule import chunks
+from simulator.engine.token_order import chunks
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
 from simulator.trace.trace import Trace
@@ -38,27 +38,29 @@ def fetches_per_row(stage: Stage, trace: Trace, chip: ChipConfig) -> Ints:
 
 
 def tiles(trace: Trace, chip: ChipConfig) -> Ints:
-    """Number of the tile of each token, int64 [tokens], ascending.
+    """Number of the tile of each token, int64 [tokens].
 
-    The tokens of a chunk of a prompt are at a stage together; they fill tiles in their order. A generated token waits
-    for the one before it and is alone.
+    The tokens of a chunk of a prompt are at a stage together, and so is a generated token of each text of a batch; they
+    fill tiles in their order. Without a batch a generated token is alone.
     """
     tile = chip.core.synapse.tile
-    starts = np.zeros(trace.n_tokens, np.int64)
-    for chunk in chunks(trace, chip.schedule.chunk):
-        starts[chunk[::tile]] = 1
-    return np.cumsum(starts) - 1
+    parts = (chunk[at : at + tile] for chunk in chunks(trace, chip.schedule) for at in range(0, len(chunk), tile))
+    number = np.zeros(trace.n_tokens, np.int64)
+    for i, part in enumerate(parts):
+        number[part] = i
+    return number
 
 
 def first_in_tile(active: NDArray[np.bool_], tile: Ints) -> NDArray[np.bool_]:
     """Where a row of ``active`` [tokens, n] is active for the first time in its tile; the same shape."""
     first = np.zeros_like(active)
+    order = np.argsort(tile, kind="stable")
     seen = np.zeros(active.shape[1], np.bool_)
-    for token, of_token in enumerate(active):
-        if token == 0 or tile[token] != tile[token - 1]:
+    for i, token in enumerate(order):
+        if i == 0 or tile[token] != tile[order[i - 1]]:
             seen[:] = False
-        first[token] = of_token & ~seen
-        seen |= of_token
+        first[token] = active[token] & ~seen
+        seen |= active[token]
     return first
 
 

@@ -2,8 +2,9 @@
 
 Sequential: one token in the chip at a time, or one chunk of a prompt, whose tokens pass a stage one after another
 before any of them goes on. Pipelined: rounds, in each of which every stage may work on another token. Auto: prompts
-are pipelined, generated tokens sequential. A trace is cut into segments, each under one of the first two. Without
-barriers (``sync.kind: handshake``) a pipeline has no rounds, and each stage starts when it can.
+are pipelined, generated tokens sequential, and those of a batch of texts pipelined. A trace is cut into segments, each
+under one of the first two. Without barriers (``sync.kind: handshake``) a pipeline has no rounds, and each stage starts
+when it can.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
+from simulator.engine.token_order import follows_in, runs
 from simulator.engine.token_sample import stand_ins
 from simulator.errors import SpikewattError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Placement
-from simulator.trace.sequences import sequence_starts
 from simulator.trace.trace import DECODE, Trace
 from simulator.trace.trace_program import Stage
 
@@ -34,12 +35,12 @@ Way = Literal["sequential", "rounds", "asynchronous"]
 
 @dataclass(frozen=True)
 class Segment:
-    """Neighbouring tokens of the trace that have one kind of schedule.
+    """Tokens of the trace that follow one another in time and have one kind of schedule.
 
     Attributes
     ----------
     tokens
-        int64 [n].
+        int64 [n], ascending.
     way
         One after another, in rounds of a pipeline, or each stage when it can (`asynchronous`).
     """
@@ -87,47 +88,37 @@ class Batch:
 
 def segments(trace: Trace, chip: ChipConfig) -> list[Segment]:
     """The segments of a trace under ``schedule.kind``; barriers make a pipeline go in rounds."""
-    everything, kind = np.arange(trace.n_tokens), chip.schedule.kind
+    schedule = chip.schedule
     pipeline: Way = "rounds" if chip.sync.kind == "barrier" else "asynchronous"
-    if kind != "auto":
-        return [Segment(everything, pipeline if kind == "pipelined" else "sequential")]
-    decoded = trace.phases == DECODE
-    parts = np.split(everything, np.flatnonzero(np.diff(decoded)) + 1)
-    return [Segment(part, "sequential" if decoded[part[0]] else pipeline) for part in parts]
+    if schedule.kind != "auto":
+        return [Segment(np.arange(trace.n_tokens), pipeline if schedule.kind == "pipelined" else "sequential")]
+    decoding: Way = "sequential" if schedule.batch == 1 else pipeline
+    return [
+        Segment(run, decoding if trace.phases[run[0]] == DECODE else pipeline) for run in runs(trace, schedule.batch)
+    ]
 
 
-def chunks(trace: Trace, size: int) -> list[Ints]:
-    """Tokens in the order of a sequential schedule, cut into chunks of at most ``size`` of one prompt."""
-    starts = sequence_starts(trace.positions)
-    found: list[list[int]] = []
-    for token in range(trace.n_tokens):
-        alone = starts[token] or trace.phases[token] == DECODE or trace.phases[token - 1] == DECODE
-        if alone or len(found[-1]) == size:
-            found.append([])
-        found[-1].append(token)
-    return [np.array(chunk, dtype=np.int64) for chunk in found]
-
-
-def entry_rounds(trace: Trace) -> Ints:
-    """Round in which each token enters the first stage of a pipeline, int64 [tokens].
+def entry_rounds(trace: Trace, tokens: Ints | None = None) -> Ints:
+    """Round in which each of ``tokens`` (default: all) enters the first stage of a pipeline, int64 [n].
 
     One token enters per round: of those that may, the first of the trace. A token follows its sequence, and a decoded
     one waits until the token before it has left the last stage, for it depends on its output.
     """
+    tokens = np.arange(trace.n_tokens) if tokens is None else tokens
     depth = len(trace.stages)
-    sequences = np.split(np.arange(trace.n_tokens), np.flatnonzero(sequence_starts(trace.positions))[1:])
+    sequences = np.split(np.arange(len(tokens)), np.flatnonzero(~follows_in(trace, tokens))[1:])
     waiting = [list(sequence) for sequence in sequences]
-    entry = np.full(trace.n_tokens, -1, np.int64)
+    entry = np.full(len(tokens), -1, np.int64)
     may_enter = [0] * len(waiting)
     now = 0
     while any(waiting):
-        ready = [i for i, tokens in enumerate(waiting) if tokens and may_enter[i] <= now]
+        ready = [i for i, some in enumerate(waiting) if some and may_enter[i] <= now]
         if ready:
             chosen = ready[0]
             token = waiting[chosen].pop(0)
             entry[token] = now
             following = waiting[chosen][:1]
-            decodes = bool(following) and trace.phases[following[0]] == DECODE
+            decodes = bool(following) and trace.phases[tokens[following[0]]] == DECODE
             may_enter[chosen] = now + (depth if decodes else 1)
         now += 1
     return entry
@@ -147,9 +138,9 @@ def stage_tasks(trace: Trace, tokens: Ints) -> Iterator[StageTask]:
 
 
 def in_rounds(trace: Trace, chip: ChipConfig) -> Ints:
-    """Tokens of all segments in rounds, int64 [n]."""
+    """Tokens of all segments in rounds, int64 [n], ascending."""
     found = [segment.tokens for segment in segments(trace, chip) if segment.way == "rounds"]
-    return np.concatenate([np.zeros(0, np.int64), *found])
+    return np.sort(np.concatenate([np.zeros(0, np.int64), *found]))
 
 
 def schedule_batches(trace: Trace, chip: ChipConfig, sample: int | None = None) -> Iterator[Batch]:
@@ -204,7 +195,7 @@ class _Round(NamedTuple):
 
 def _rounds(trace: Trace, segment: Segment) -> Iterator[_Round]:
     """The rounds of a segment in which any stage is at work."""
-    entry, works, depth = entry_rounds(trace.take(segment.tokens)), at_work(trace), len(trace.stages)
+    entry, works, depth = entry_rounds(trace, segment.tokens), at_work(trace), len(trace.stages)
     token_of = np.full(int(entry.max()) + 1, -1, np.int64)
     token_of[entry] = segment.tokens
     for now in range(len(token_of) + depth - 1):

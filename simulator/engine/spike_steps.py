@@ -56,6 +56,15 @@ class CoreSteps:
     home_soma_ps: Ints
     active_steps: Ints
 
+    def of_all(self, carried: Ints) -> CoreSteps:
+        """The steps of all tokens, of which these are some; ``carried`` as from `token_sample.stand_ins`."""
+        n, known = len(carried), len(self.step_ps)
+        if known == n:
+            return self
+        place = np.repeat(np.arange(known), carried[carried > 0])
+        totals = (total * n // known for total in (self.home_busy_ps, self.home_soma_ps, self.active_steps))
+        return CoreSteps(self.spikes, self.step_ps[place], *totals)
+
 
 @dataclass(frozen=True)
 class NetworkSteps:

@@ -16,6 +16,7 @@ from simulator.engine.setting import Setting
 from simulator.engine.spike_steps import CoreSteps, flows_of, packets_sent, run_alone
 from simulator.engine.suffix_sums import suffix_actions
 from simulator.engine.tally import Tally
+from simulator.engine.token_sample import stand_ins
 from simulator.errors import ConservationError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.traffic import flits_per_spike
@@ -46,10 +47,7 @@ class StageSpikes:
     def run(self) -> Ints:
         """Count everything; returns the time of each run of timesteps, int64 ps [rounds, runs]."""
         chip, encoding, plan, counted = self._in.chip, self._in.trace.encoding, self.plan, self._counted
-        steps = run_alone(self.counts, plan, encoding, chip)
-        spikes = self._spikes()
-        if spikes != steps.spikes:
-            raise ConservationError(f"spikes: {steps.spikes} were sent, {spikes} are in the trace")
+        steps, spikes = self._alone(), self._spikes(self.counts)
         counted.spikes += spikes
         self._count_homes(spikes, steps)
         sent, marks = packets_sent(self.counts, plan, encoding, chip), self._in.markers(plan) * len(self.counts)
@@ -76,11 +74,21 @@ class StageSpikes:
             counted.units.work("soma", plan.target_core[blocks][root], taken * len(self._tokens))
         return int(core_ps.max(initial=0))
 
-    def _spikes(self) -> int:
-        """Spikes of all rounds; in dense replay every activation is sent."""
+    def _alone(self) -> CoreSteps:
+        """What the cores take. In dense replay one token stands for all, which are alike."""
+        chip, encoding = self._in.chip, self._in.trace.encoding
+        carried = stand_ins(len(self.counts), 1 if chip.replay == "dense" else None)
+        counts = self.counts if carried.all() else self.counts[carried > 0]
+        steps, spikes = run_alone(counts, self.plan, encoding, chip), self._spikes(counts)
+        if spikes != steps.spikes:
+            raise ConservationError(f"spikes: {steps.spikes} were sent, {spikes} are in the trace")
+        return steps.of_all(carried)
+
+    def _spikes(self, counts: NDArray[np.integer]) -> int:
+        """Spikes of some tokens; in dense replay every activation is sent."""
         if self._in.chip.replay == "dense":
-            return int(self.counts.size)
-        return int(self._in.trace.encoding.spikes_per_count(self.counts).sum())
+            return int(counts.size)
+        return int(self._in.trace.encoding.spikes_per_count(counts).sum())
 
     def _steps(self) -> int:
         """Spike timesteps over all rounds."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig, Dram
-from simulator.engine.schedule import chunks
+from simulator.engine.token_order import chunks
 from simulator.mapping.capacity import ceil_div, words_per_row
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
@@ -23,7 +23,7 @@ def loads(stage: Stage, tokens: Ints, mapped: Mapped) -> Iterator[tuple[int, dic
     """
     trace = mapped.trace
     round_of = {token: i for i, token in enumerate(tokens.tolist())}
-    for chunk in chunks(trace, mapped.chip.schedule.chunk):
+    for chunk in chunks(trace, mapped.chip.schedule):
         working = chunk[trace.works(stage)[chunk]]
         if len(working) and working[0] in round_of:
             yield round_of[working[0]], stage_bursts(stage, working, mapped)

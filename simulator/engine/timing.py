@@ -13,10 +13,11 @@ from simulator.engine.asynchronous import Flow, flow
 from simulator.engine.batch_result import STAGE_TIMES, BatchResult
 from simulator.engine.picoseconds import check_ps
 from simulator.engine.round_times import RoundTimes, SegmentTimes
-from simulator.engine.schedule import Segment, at_work, chunks, segments
+from simulator.engine.schedule import Segment, at_work, segments
 from simulator.engine.steady import Steady
+from simulator.engine.token_order import chunks
 from simulator.engine.token_sample import standard_error, stood_for
-from simulator.trace.trace import PHASES, Trace
+from simulator.trace.trace import DECODE, PHASES, Trace
 
 SPAN_COLUMNS = ("stage", "token", "start_ps", "end_ps")
 PIPELINE = "pipeline"  # the row of `SimResult.stages` where all stages work at once
@@ -28,12 +29,13 @@ class ScheduleTiming:
     def __init__(self, trace: Trace, chip: ChipConfig) -> None:
         self._trace, self._works = trace, at_work(trace)
         self._segments = segments(trace, chip)
-        self._chunk = chip.schedule.chunk
+        self._schedule = chip.schedule
         self._parts = np.zeros((len(trace.stages), len(STAGE_TIMES), trace.n_tokens), np.int64)
         self._sampled = np.zeros((len(trace.stages), trace.n_tokens), np.int64)
         self._carried = np.zeros((len(trace.stages), trace.n_tokens), np.int64)
         self._row = {stage.stage_id: row for row, stage in enumerate(trace.stages)}
-        self._rounds = {i: RoundTimes(trace, s, self._works) for i, s in enumerate(self._segments) if s.way == "rounds"}
+        rounds = ((i, segment) for i, segment in enumerate(self._segments) if segment.way == "rounds")
+        self._rounds = {i: RoundTimes(trace, s, self._works, chip.replay == "dense") for i, s in rounds}
         self._flows: dict[int, Flow] = {}
         self._cores: dict[int, Ints] = {}  # row -> cores that take part in an asynchronous stage
 
@@ -115,13 +117,14 @@ class ScheduleTiming:
         return found
 
     def steady(self) -> Steady:
-        """The pipeline while it is full, of the segment with most tokens; without one, the mean of all tokens."""
+        """The pipeline while it is full, of the longest segment of prompts, else of tokens; else the mean of all."""
         pipelines = [i for i, segment in enumerate(self._segments) if segment.way != "sequential"]
         error_ps = self.error_ps()
         if not pipelines:
             n_tokens = self._trace.n_tokens
             return Steady(self.total_ps() / n_tokens, None, None if error_ps is None else error_ps / n_tokens)
-        longest = max(pipelines, key=lambda i: len(self._segments[i].tokens))
+        prompts = [i for i in pipelines if (self._trace.phases[self._segments[i].tokens] != DECODE).any()]
+        longest = max(prompts or pipelines, key=lambda i: len(self._segments[i].tokens))
         if longest in self._rounds:
             return self._rounds[longest].steady()
         return self._flow(longest).steady(self._works[:, self._segments[longest].tokens], error_ps)
@@ -176,7 +179,8 @@ class ScheduleTiming:
         works, names = self._works[:, tokens], list(self._row)
         start, end = np.zeros(len(tokens), np.int64), np.zeros(len(tokens), np.int64)
         spans, now = [], 0
-        for chunk in chunks(self._trace.take(tokens), self._chunk):
+        of_segment = (chunk for chunk in chunks(self._trace, self._schedule) if np.isin(chunk[0], tokens))
+        for chunk in (np.searchsorted(tokens, chunk) for chunk in of_segment):
             for row, stage_id in enumerate(names):
                 for token in chunk[works[row, chunk]].tolist():
                     if not works[:row, token].any():

@@ -75,6 +75,16 @@ def standard_error(values: NDArray[np.integer], n: int) -> float | None:
     return n * float(np.sqrt((1 - known / n) * variance / known))
 
 
+def monotone_error(values: NDArray[np.integer], places: Ints) -> float:
+    """Standard error of the sum of all values, of which those at ``places`` are known, where they rise or fall between.
+
+    Each step between two known values may be at any place between them with the same chance, so the variance of each
+    is that of a uniform distribution.
+    """
+    steps = np.abs(np.diff(values.astype(np.float64))) * np.diff(places)
+    return float(np.sqrt((steps**2).sum() / 12))
+
+
 def sample_size(trace: Trace, asked: int | Literal["auto", "all"]) -> int | Literal["auto"] | None:
     """Tokens whose network is simulated, where ``asked`` is a number, ``all`` or ``auto``; None: all.
 

@@ -89,7 +89,7 @@ class Optimized:
     checked
         The chosen mapping in the engine: with the network model ideal and with cycle; empty where not asked for.
     without
-        What is left out -> the estimate without it.
+        What is left out -> the estimate without it; empty where not asked for.
     candidates
         Candidates of all stages that were costed.
     kind
@@ -123,10 +123,12 @@ def fixed_by(chip: ChipConfig) -> str | None:
 
 
 def schedule_of(chip: ChipConfig, trace: Trace) -> Planned:
-    """Schedule that the mapper plans for: that of the chip; ``auto`` pipelines prompts."""
+    """Schedule that the mapper plans for: that of the chip; ``auto`` pipelines prompts, and batches that fill it."""
     if chip.schedule.kind in ("sequential", "pipelined"):
         return chip.schedule.kind
-    return "sequential" if bool((trace.phases == DECODE).mean() > 0.5) else "pipelined"
+    mostly_decoded = bool((trace.phases == DECODE).mean() > 0.5)
+    filled = 2 * chip.schedule.batch > len(trace.stages)  # by the texts of a batch
+    return "sequential" if mostly_decoded and not filled else "pipelined"
 
 
 def evenly(n_whole: int, n: int) -> Ints:
@@ -176,7 +178,7 @@ class Mapper:
         checked = tuple(self._check(best.widths, network) for network in ("ideal", "cycle")) if check else ()
         if check and best is not own and not self._beats_own(checked[-1]):
             best, checked = own, tuple(self._check(None, network) for network in ("ideal", "cycle"))
-        without = tuple(self._without(best, own, works))
+        without = tuple(self._without(best, own, works)) if check else ()
         found = tuple(front(points)), checked, without, table.size
         return Optimized(self.objective, self.schedule, best, own, *found, self.chip.schedule.kind)
 
@@ -268,7 +270,8 @@ def optimize(
     max_chips
         Chips at most; None: as many as the chip file allows, but no more than `MAX_CHIPS` unless it takes more itself.
     check
-        Check the best few with the engine: network model ideal, and cycle for the chosen one.
+        Check the best few with the engine: network model ideal, and cycle for the chosen one. Estimate what it costs to
+        do without each choice.
     progress
         Called with what is under way.
 

@@ -25,7 +25,7 @@ class Fit:
         One row per layer and home, in program order: ``owner, role, cores, row_parts, rows, neurons, sram_bytes`` (the
         largest block) and ``axon_util, neuron_util, sram_util`` (the largest block over the limit, 0..1).
     storage
-        What is in memory besidess weights, see `storage_frame`.
+        What is in memory besides weights, see `storage_frame`.
     cores_used, cores_total, n_chips
         Cores that hold a block, cores of the chips in use, chips.
     """

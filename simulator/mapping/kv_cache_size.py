@@ -7,7 +7,7 @@ import numpy as np
 from simulator.config.chip import ChipConfig
 from simulator.errors import CapacityError
 from simulator.mapping.capacity import ceil_div
-from simulator.trace.sequences import sequence_starts
+from simulator.trace.sequences import text_numbers
 from simulator.trace.trace import DECODE, Trace
 from simulator.trace.trace_program import Stage
 
@@ -19,19 +19,22 @@ def cache_bits(stage: Stage, trace: Trace) -> int:
 
 
 def positions_held(trace: Trace, chip: ChipConfig) -> int:
-    """Positions for which a cache must have room: the longest context of the trace, prompt and generated tokens.
+    """Positions for which a cache must have room: the longest context of each text that is in the chip together.
 
-    Tokens of a pipeline may be of several texts at once, so there the caches of all texts are held. Under ``auto`` a
-    generated token has the chip for itself, so texts up to one that generates are held together.
+    These are the ``schedule.batch`` texts of a batch. A pipeline holds all texts of the trace. Under ``auto`` a batch
+    that generates has the chip for itself, so all batches up to one that generates are held together.
     """
-    contexts, kind = trace.contexts, chip.schedule.kind
-    if kind == "sequential":
-        return int(contexts.max())
-    texts = np.flatnonzero(sequence_starts(trace.positions))
-    longest = np.maximum.reduceat(contexts, texts)
-    ends_decoded = trace.phases[np.append(texts[1:], trace.n_tokens) - 1] == DECODE
-    together = np.cumsum(np.append(False, ends_decoded[:-1])) if kind == "auto" else np.zeros(len(texts), np.int64)
-    return int(np.bincount(together, weights=longest).max())
+    schedule, texts = chip.schedule, text_numbers(trace.positions)
+    longest = np.zeros(int(texts[-1]) + 1, np.int64)
+    np.maximum.at(longest, texts, trace.contexts)
+    batches = np.arange(len(longest)) // schedule.batch
+    if schedule.kind == "pipelined":
+        batches = np.zeros_like(batches)
+    elif schedule.kind == "auto":
+        generates = np.zeros(int(batches[-1]) + 1, np.int64)
+        generates[batches[texts[trace.phases == DECODE]]] = 1
+        batches = (np.cumsum(generates) - generates)[batches]
+    return int(np.bincount(batches, weights=longest).max())
 
 
 def sram_bytes(bits: int, positions: int, n_homes: int, chip: ChipConfig) -> int:

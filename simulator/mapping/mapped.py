@@ -24,7 +24,7 @@ class Mapped:
     placement
         Which block of the trace's program is on which core of the chip.
     stored
-        What is in memory besidess the weights, in program order.
+        What is in memory besides the weights, in program order.
     """
 
     trace: Trace

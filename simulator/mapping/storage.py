@@ -1,4 +1,4 @@
-"""What is in memory besidess the weights of layers: how much of what, in which memory.
+"""What is in memory besides the weights of layers: how much of what, in which memory.
 
 Everything of a stage is spread evenly over its home cores. KV cache, embedding, head and tables stay; a residual waits
 for a later stage; spike counts and values that arrived are in use by one stage at a time.
@@ -130,7 +130,7 @@ def vocabulary(trace: Trace) -> int:
 
 def _stored(stage: Stage, trace: Trace, chip: ChipConfig) -> Iterator[Stored]:
     """What the ops of a stage keep, and the values that arrive for them."""
-    waiting = chip.schedule.chunk  # tokens that pass the stage before any goes on
+    waiting = chip.schedule.together
     for op_id in stage.ops:
         yield from (item for item in _of_op(trace.op_by_id[op_id], stage, trace, chip, waiting) if item.bits)
     arriving = sum(trace.layer_by_id[i].n_out for i in stage.sources) + sum(_width(i, trace) for i in stage.carries)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from simulator.energy.measured_band import Phase, Placed, band_sentence, placed
-from simulator.report.overview import RESULT, read_result
-from simulator.report.report_reading import check_fields, damaged, read_numbers
+from simulator.report.overview import read_result
+from simulator.report.report_reading import RESULT, check_fields, damaged, read_numbers
 from simulator.report.run import Run
 
 WEIGHT_BITS = 8  # of weights whose width a report does not hold

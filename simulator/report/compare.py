@@ -13,9 +13,9 @@ import pandas as pd
 from simulator.actions import is_power
 from simulator.errors import OutputError
 from simulator.report.format import format_change, format_energy, format_ratio, format_time
-from simulator.report.overview import RESULT, read_result
+from simulator.report.overview import read_result
 from simulator.report.report_files import CHIP_FILE
-from simulator.report.report_reading import damaged, read_record, read_table
+from simulator.report.report_reading import RESULT, damaged, read_record, read_table
 from simulator.report.result_json import leaves
 from simulator.report.tables import split_block
 

@@ -80,11 +80,11 @@ def _part(number: int, first: Finished, other: Finished) -> Part:
         as_cells(changes(first, other)),
         energy_causes(first, other),
         time_causes(first, other),
-        list(_sections(number, first, other)),
+        list(difference_sections(number, first, other)),
     )
 
 
-def _sections(number: int, first: Finished, other: Finished) -> Iterator[Section]:
+def difference_sections(number: int, first: Finished, other: Finished) -> Iterator[Section]:
     """Difference of energy by layer and component, and of time by stage and part, where there is one."""
     energy, time = energy_difference(first, other), time_difference(first, other)
     for what, frame, symbol, causes in (

@@ -15,7 +15,7 @@ import pandas as pd
 from simulator.actions import is_power
 from simulator.config.chip_files import chip_from_tree, chip_tree
 from simulator.config.yaml_marks import MapNode, Node
-from simulator.errors import SpikewattError
+from simulator.errors import SpikewattError, did_you_mean
 from simulator.report.format import format_energy, format_power, format_share
 from simulator.report.report_files import CHIP_FILE
 from simulator.report.report_reading import check_fields, damaged, read_record, read_table
@@ -56,9 +56,7 @@ def explain_table(folder: Path, layer: str = "*", action: str = "*") -> pd.DataF
     ]
     found = ledger[matching].sort_values("energy_pj", ascending=False, kind="stable")
     if found.empty:
-        raise SpikewattError(
-            f"{folder}: no ledger row matches layer '{layer}' and action '{action}'; see components.csv"
-        )
+        raise SpikewattError(f"{folder}: {_no_match(ledger, layer, action)}")
     price = prices.reindex(found["action"]).reset_index()
     table = found[["owner", "action", "count", "pj_per_count", "energy_pj"]].reset_index(drop=True)
     table["share"] = table["energy_pj"] / total if total else 0.0
@@ -67,6 +65,18 @@ def explain_table(folder: Path, layer: str = "*", action: str = "*") -> pd.DataF
         table[f"{end}_pj"] = table["energy_pj"].where(bound.isna(), table["count"] * bound)
         table[f"{end}_pj_per_count"] = bound
     return table.join(price[["path", "grade", "node_nm", "voltage", "citation", "note"]])
+
+
+def _no_match(ledger: pd.DataFrame, layer: str, action: str) -> str:
+    """Which of two patterns matches no row of a ledger, and a name that it may mean."""
+    for option, pattern, column in (("--layer", layer, "owner"), ("--action", action, "action")):
+        names = ledger[column].unique().tolist()
+        if not any(fnmatchcase(name, pattern) for name in names):
+            word = pattern.strip("*.")
+            inside = next((name for name in names if word and word in name), None)
+            hint = f" (did you mean '{inside}'?)" if inside else did_you_mean(pattern, names)
+            return f"{option} {pattern}: matches none of {len(names)} names, expected one such as {names[0]}{hint}"
+    return f"--layer {layer} and --action {action}: no row has both, expected names of one row; see components.csv"
 
 
 def price_places(folder: Path, paths: Iterable[str], chip: str | None = None) -> dict[str, str]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from simulator.errors import OutputError, did_you_mean
 from simulator.outputs.csv_text import csv_text
-from simulator.outputs.output_file import FIGURES, TEXT, replaced_whole
+from simulator.outputs.output_file import FIGURES, TEXT, check_writable_file, replaced_whole
 from simulator.report.cells import as_cells
 from simulator.report.figures.style import pdf_bytes, png_bytes, svg_text
 from simulator.report.latex_text import escape_latex
@@ -39,6 +39,13 @@ def save_figure(figure: Figure, path: Path | str) -> Path:
     write = _known(FIGURE_FORMATS, file)
     _write(file, write(figure))
     return file
+
+
+def check_figure(path: Path | str) -> None:
+    """Raise OutputError where `save_figure` could not write ``path``, before anything is simulated for it."""
+    file = Path(path)
+    _known(FIGURE_FORMATS, file)
+    check_writable_file(file, FIGURES[file.suffix])
 
 
 def save_table(frame: pd.DataFrame, path: Path | str) -> Path:

@@ -53,7 +53,7 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         scopes=_scopes(comparison),
         phases=as_cells(phase_table(run)) if run.trace.phase == "mixed" else None,
         waits=waits_finding(run),
-        sections=[_section(name, drawn[name]) for name in drawn],
+        sections=[figure_section(name, drawn[name]) for name in drawn],
         bisection=None if run.bisection is None else as_cells(run.bisection.layers),
         bisection_finding=[] if run.bisection is None else break_even_lines(run.bisection.layers),
         thresholds=as_cells(_thresholds(run)),
@@ -95,7 +95,7 @@ def write_page(run: Run, directory: Path, formats: Sequence[Literal["png", "pdf"
     return path
 
 
-def _section(name: str, drawn: DrawnFigure) -> Section:
+def figure_section(name: str, drawn: DrawnFigure) -> Section:
     """One figure with its words."""
     kind, frame = FIGURES[name], drawn.frame
     return make_section(name, kind.title, kind.picture, kind.reading, kind.finding(frame), drawn.svg, frame)

@@ -11,10 +11,9 @@ import pandas as pd
 
 from simulator.bounded_json import read_json
 from simulator.errors import OutputError
-from simulator.report.report_reading import check_fields
+from simulator.report.report_reading import RESULT, check_fields, unreadable
 from simulator.report.result_json import SCHEMA, SCHEMA_VERSION
 
-RESULT = "result.json"
 TEXTS = ("chip.name", "trace.name")
 NUMBERS = (
     *("energy.total_pj", "energy.per_token_pj", "energy.cmos45.ac_pj", "latency.per_token_ps"),
@@ -56,7 +55,7 @@ def read_result(folder: Path) -> dict[str, Any]:
     try:
         result = read_json(path)
     except OSError as error:
-        raise OutputError(f"{path}: cannot read the report: {error.strerror}") from error
+        raise unreadable(path, error) from error
     except ValueError as error:
         raise OutputError(f"{path}: is not JSON: {error}") from error
     found = (result.get("schema"), result.get("schema_version")) if isinstance(result, dict) else None

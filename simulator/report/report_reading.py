@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from simulator.bounded_json import read_json
-from simulator.errors import OutputError
+from simulator.errors import OutputError, did_you_mean
 from simulator.outputs.csv_text import unquoted
+
+RESULT = "result.json"
 
 # What columns were called in reports of schema version 1.
 EARLIER_NAMES = {
@@ -32,12 +34,33 @@ def damaged(path: Path, problem: object) -> OutputError:
     )
 
 
+def unreadable(path: Path, error: OSError) -> OutputError:
+    """The fault of a file that cannot be opened: of it, or of a folder that is no report, with one that may be."""
+    folder = path.parent
+    if folder.is_dir() and any((folder / name).exists() for name in (RESULT, "components.csv")):
+        return damaged(path, error.strerror or error)
+    if not folder.is_dir():
+        problem = f"found {'a file' if folder.exists() else 'no such folder'}"
+    else:
+        problem = "found no report in this folder"
+    return OutputError(f"{folder}: {problem}, expected one that `spikewatt simulate` wrote{_near(folder)}")
+
+
+def _near(folder: Path) -> str:
+    """A hint at a report below the folder, next to it, or in ``reports``."""
+    below = sorted(folder.glob(f"*/{RESULT}"))
+    if below:
+        return f" (did you mean '{below[0].parent}'?)"
+    others = (*folder.parent.glob(f"*/{RESULT}"), *Path("reports").glob(f"*/*/{RESULT}"))
+    return did_you_mean(str(folder), [str(other.parent) for other in others])
+
+
 def read_record(path: Path) -> dict[str, Any]:
     """A JSON object; raises OutputError for anything else."""
     try:
         found = read_json(path)
     except OSError as error:
-        raise damaged(path, error.strerror or error) from error
+        raise unreadable(path, error) from error
     except ValueError as error:
         raise damaged(path, error) from error
     if not isinstance(found, dict):
@@ -84,7 +107,7 @@ def read_table(path: Path, texts: Iterable[str], numbers: Iterable[str], gaps: I
     try:
         frame = pd.read_csv(path)
     except OSError as error:
-        raise damaged(path, error.strerror or error) from error
+        raise unreadable(path, error) from error
     except (ValueError, OverflowError, RecursionError) as error:  # of pandas: EmptyDataError, ParserError
         raise damaged(path, error) from error
     for name in (*texts, *numbers, *gaps):

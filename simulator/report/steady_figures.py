@@ -19,12 +19,12 @@ def steady_energy_pj(run: Run) -> float:
 def steady_pj(result: SimResult, ledger: EnergyLedger, chip: ChipConfig) -> float:
     """Energy of one more token, pJ: what is counted per token, and static power over the steady time of a token.
 
-    Where prompts are pipelined and generated tokens are not, it is the energy of a token of a prompt. The barriers of
+    Under schedule ``auto`` it is the energy of a token of a prompt, where the trace has prompts. The barriers of
     rounds that fill or drain the pipeline are left out like their time.
     """
     steady, phases = result.steady, result.tokens["phase"].tolist()
     n_tokens, of_tokens = len(phases), ledger
-    if steady.pipelined and chip.schedule.kind == "auto" and (n_prompt := phases.count("prefill")) < n_tokens:
+    if steady.pipelined and chip.schedule.kind == "auto" and 0 < (n_prompt := phases.count("prefill")) < n_tokens:
         n_tokens, of_tokens = n_prompt, build_ledger(result.of_phase("prefill"), chip, allow_uncosted=True)
     static = math.fsum(_of(ledger, "static"))
     barriers = math.fsum(_of(of_tokens, "sync"))

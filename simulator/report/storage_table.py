@@ -1,4 +1,4 @@
-"""What is in memory besidess weights: where KV cache, embedding, head and buffers are, how large, how full it is."""
+"""What is in memory besides weights: where KV cache, embedding, head and buffers are, how large, how full it is."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from simulator.actions import is_power
 from simulator.config.chip import ChipConfig
 from simulator.energy.prices import UnitPrice, chip_prices
 from simulator.mapping.mapped import Mapped
+from simulator.report.fit_verdict import many_chips
 from simulator.report.format import format_power
 from simulator.report.storage_table import unbounded
 from simulator.trace.trace import Trace
@@ -21,6 +22,7 @@ def assumptions(mapped: Mapped) -> tuple[str, ...]:
     chip, trace = mapped.chip, mapped.trace
     return (
         *_always(chip, trace),
+        *many_chips(mapped.placement.n_chips),
         *_straddling(mapped),
         *unbounded(mapped),
         *_of_drawn_counts(trace),
@@ -122,7 +124,8 @@ def _of_gating(chip: ChipConfig) -> tuple[str, ...]:
 def _order_of_tokens(chip: ChipConfig) -> tuple[str, ...]:
     """Assumptions of the schedule."""
     if chip.schedule.kind != "sequential":
-        which = "tokens" if chip.schedule.kind == "pipelined" else "prompts (not generated tokens)"
+        alone = chip.schedule.kind == "auto" and chip.schedule.batch == 1
+        which = "prompts (not generated tokens)" if alone else "tokens"
         if chip.sync.kind == "handshake":
             return (
                 f"{which} are pipelined without barriers: a stage starts a token when its inputs are there and the"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from simulator.config import load_chip
 from simulator.config.dense_twin import twin_from
+from simulator.energy.batch_curve import batch_lines, batch_table, generated
 from simulator.energy.breakeven import break_even_lines, break_even_table
 from simulator.energy.claim_cost import TWO_CHIPS, can_be_replayed, claim_costs
 from simulator.energy.claim_file import find_claim
@@ -20,9 +21,13 @@ from simulator.energy.silicon_table import drifted_lines, silicon_notes, silicon
 from simulator.energy.worth import ACCUMULATORS, worth_lines, worth_table
 from simulator.errors import SpikewattError, did_you_mean
 from simulator.report.band_finding import read_placed
+from simulator.report.export import check_figure, save_figure
+from simulator.report.figures.batch_chart import draw_batches
 from simulator.simulation.answer import Answer, Titled, json_rows, one_table
+from simulator.trace.batches import copies_line
 from simulator.trace.trace_files import load_trace
 
+BATCHES = (1, 2, 4, 8)  # texts that generate together, unless others are given
 TILES = (1, 8)  # tokens that share a row fetch, unless others are given
 
 
@@ -91,13 +96,45 @@ def worth_of_spiking(
     return one_table(table, title, *worth_lines(table), ACCUMULATORS)
 
 
-def silicon_comparison(whole_chip: bool) -> Answer:
-    """Simulated and published measurements part by part; it fails where an error drifted from the recorded one."""
+def batch_costs(
+    chip: str,
+    overrides: Sequence[str],
+    trace: str,
+    batches: Sequence[int] | None,
+    tokens: int,
+    out: Path | None,
+    progress: Callable[[str], None],
+) -> Answer:
+    """Energy and time of a generated token against the batch; drawn in ``out`` (.svg, .png or .pdf) where given.
+
+    Raises
+    ------
+    SpikewattError
+        When ``out`` is no figure, or not even one text fits.
+    """
+    if out is not None:
+        check_figure(out)
+    some, words = generated(load_trace(trace), tokens)
+    sizes = sorted(set(batches or BATCHES))
+    table = batch_table(some, lambda more: load_chip(chip, [*overrides, *more]), sizes, progress)
+    lines = [*batch_lines(table), *copies_line(some, sizes[-1])]
+    if out is not None:
+        lines.append(f"figure: {save_figure(draw_batches(table)[0], out)}")
+    return one_table(table, f"{some.name} on {chip}, {words}, by the number of texts", *lines)
+
+
+def silicon_comparison(whole_chip: bool, verbose: bool = False) -> Answer:
+    """Simulated and published measurements part by part; it fails where an error drifted from the recorded one.
+
+    ``verbose`` adds the notes of each case: its source, its settings, what it leaves out.
+    """
     outcomes = [outcome for case in silicon_cases() for outcome in run_case(case, whole_chip)]
     table, notes, drifted = silicon_table(outcomes), silicon_notes(outcomes), drifted_lines(outcomes)
     title = "published measurements on silicon part by part, failed targets first; no price is fitted to them"
     parts: list[Titled | str] = [Titled(table.drop(columns=["chip", "published"]), title)]
-    for points, lines in notes.items():
+    if not verbose:
+        parts.append("sources, settings and what each case leaves out: -v")
+    for points, lines in notes.items() if verbose else ():
         parts += [f"\n{points}", *(f"- {line}" for line in lines)]
     record = {"parts": json_rows(table), "notes": notes, "drifted": drifted}
     return Answer(tuple(parts), record, tuple(f"drifted: {line}" for line in drifted), bool(drifted))

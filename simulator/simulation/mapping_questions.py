@@ -11,9 +11,10 @@ from simulator.config import load_chip
 from simulator.mapper.mapping_file import MAPPING, save_mapping
 from simulator.mapper.optimize import optimize
 from simulator.mapper.search import Objective
+from simulator.mapping.alike import group_alike
 from simulator.mapping.fit import fit, storage_summary
 from simulator.outputs.output_file import check_writable_file
-from simulator.report.format import format_chips
+from simulator.report.fit_verdict import fit_verdict, many_chips
 from simulator.report.mapping_search import front_table, json_of, mapping_lines, summary_lines, without_table
 from simulator.report.mappings import compare_mappings, own_mapping
 from simulator.report.progress import ProgressLine
@@ -24,14 +25,16 @@ from simulator.trace.trace_files import load_trace
 
 def fit_of_trace(chip: str, overrides: Sequence[str], trace: str) -> Answer:
     """The largest block of each owner, what is in memory besides weights, and the cores in use."""
-    captured = load_trace(trace)
-    found = fit(captured, load_chip(chip, overrides))
+    captured, chip_config = load_trace(trace), load_chip(chip, overrides)
+    found = fit(captured, chip_config)
+    rows = group_alike(found.rows, "owner")
     return Answer(
         (
-            Titled(found.rows, f"{captured.name} on {chip}: the largest block of each owner; util = used / limit"),
+            f"{captured.name} on {chip_config.name}: {fit_verdict(found, rows)}",
+            Titled(rows, "the largest block of each owner, equal blocks in one row; util = used / limit"),
             Titled(storage_summary(found.storage), "in memory besides weights: all stages, and the most on one core"),
-            f"{found.cores_used} of {found.cores_total} cores on {format_chips(found.n_chips)}",
-        )
+        ),
+        warnings=many_chips(found.n_chips),
     )
 
 

@@ -25,6 +25,7 @@ from simulator.report.run import DenseTwin, Run, time_util
 from simulator.report.steady_figures import steady_pj
 from simulator.simulation.assumptions import assumptions, unpublished
 from simulator.simulation.choice import Choice, checked, choose
+from simulator.trace.batches import batched, copies_line
 from simulator.trace.trace import Trace
 
 Progress = Callable[[str, int, int], None]
@@ -83,6 +84,8 @@ def simulate(
     """
     if breakeven and dense_chip is None:
         raise SpikewattError("--breakeven needs the dense twin; remove --no-dense-twin")
+    copies = copies_line(trace, chip.schedule.batch)
+    trace = batched(trace, chip.schedule.batch)
     sample = sample_size(trace, sample_tokens)
     choice = choose(chip, trace, mapping)
     trace = choice.mapped.trace
@@ -101,7 +104,7 @@ def simulate(
         cmos45=cmos45_all(trace),
         dense=dense,
         command=command,
-        warnings=(*assumptions(choice.mapped), *choice.note),
+        warnings=(*assumptions(choice.mapped), *copies, *choice.note),
         precision=precision,
         bisection=_bisection(choice, dense_chip, dense, progress) if breakeven else None,
         mapping=choice.file,
@@ -129,8 +132,9 @@ def repriced(run: Run, chip: ChipConfig, command: str) -> Run:
 
 
 def _served_alike(twin: ChipConfig, chip: ChipConfig) -> ChipConfig:
-    """The twin, forming the logits of the same tokens as ``chip``."""
-    return twin.model_copy(update={"schedule": twin.schedule.model_copy(update={"logits": chip.schedule.logits})})
+    """The twin, forming the logits of the same tokens as ``chip``, in batches of as many texts."""
+    alike = {"logits": chip.schedule.logits, "batch": chip.schedule.batch}
+    return twin.model_copy(update={"schedule": twin.schedule.model_copy(update=alike)})
 
 
 def _mapped_twin(chip: ChipConfig, trace: Trace, memory_limit_bytes: int | None, mapping: AskedMapping) -> Choice:

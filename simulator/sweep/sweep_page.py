@@ -37,7 +37,7 @@ def render_sweep(result: SweepResult, config: SweepConfig, command: str) -> str:
         config=config,
         facts=_facts(result, config),
         finding=front_finding(result),
-        sections=list(_sections(result)),
+        sections=list(sweep_sections(result)),
         axes=list(_axes(config)),
         points=as_cells(result.summary.assign(point=frame["point"]), MOST_ROWS),
         failed=as_cells(failed[[*result.axes, "reason"]]),
@@ -64,7 +64,7 @@ def _axes(config: SweepConfig) -> Iterator[tuple[str, str]]:
     yield from (("bound", text) for text in config.constraints)
 
 
-def _sections(result: SweepResult) -> Iterator[Section]:
+def sweep_sections(result: SweepResult) -> Iterator[Section]:
     """The figures, where any point has a result."""
     if not has_picture(result):
         return

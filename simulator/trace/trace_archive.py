@@ -8,8 +8,6 @@ import tokenize
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +29,10 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtim
 _BAD_HEADER = (ValueError, TypeError, KeyError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
 
 
-@contextmanager
-def opened_archive(path: Path, absolute: Path | None = None) -> Iterator[zipfile.ZipFile]:
-    """The archive at ``path``, with the faults of the file in the user's words."""
-    file = absolute or path
+def open_archive(path: Path, file: Path) -> zipfile.ZipFile:
+    """The archive ``file``, which messages call ``path``, with its faults in the user's words."""
     try:
-        archive = zipfile.ZipFile(file)
+        return zipfile.ZipFile(file)
     except FileNotFoundError as error:
         raise TraceError(f"{path}: no such file, expected a trace (.npz)") from error
     except IsADirectoryError as error:
@@ -45,8 +41,6 @@ def opened_archive(path: Path, absolute: Path | None = None) -> Iterator[zipfile
         raise TraceError(f"{path}: cannot read: {error.strerror}") from error
     except _DAMAGE as error:
         raise TraceError(f"{path}: {_not_an_archive(file)}, expected a trace (.npz)") from error
-    with archive:
-        yield archive
 
 
 def _not_an_archive(file: Path) -> str:

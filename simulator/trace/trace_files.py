@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from simulator.outputs.output_file import TRACE, replaced_whole
 from simulator.shipped import find_trace
 from simulator.trace.check import check_trace
 from simulator.trace.trace import PHASES, Trace
-from simulator.trace.trace_archive import MANIFEST, check_archive, opened_archive, read_array, read_manifest
+from simulator.trace.trace_archive import MANIFEST, check_archive, open_archive, read_array, read_manifest
 from simulator.trace.trace_manifest import (
     PHASES_MEMBER,
     POSITIONS,
@@ -146,7 +146,7 @@ def load_trace(name_or_path: str | Path) -> Trace:
         not hold together. A stream's own damage is reported when it is read.
     """
     path = find_trace(name_or_path)
-    with opened_archive(path) as archive:
+    with open_archive(path, path) as archive:
         manifest = parse_manifest(read_manifest(archive, path), str(path))
         encoding = manifest_encoding(manifest.encoding, str(path))
         check_members(manifest, str(path))
@@ -202,13 +202,26 @@ def verify_trace(name_or_path: str | Path) -> Trace:
 
 @dataclass(frozen=True)
 class _CountsReader:
-    """Reads the counts of a stream from its file; a class, so that a trace can be sent to another process."""
+    """Reads the counts of a stream from its file; a class, so that a trace can be sent to another process.
+
+    The archive is opened once, at the first stream: its list of members is as long as there are streams.
+    """
 
     path: Path  # as the user wrote it, for error lines
     absolute: Path  # stays right when the working directory changes
     members: dict[str, Member]
+    _opened: list[zipfile.ZipFile] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __call__(self, stream_id: str) -> NDArray[np.integer]:
         name = counts_member(stream_id)
-        with opened_archive(self.path, self.absolute) as archive:
-            return read_array(archive, name, self.members[name], self.path)
+        if not self._opened:
+            self._opened.append(open_archive(self.path, self.absolute))
+        try:
+            return read_array(self._opened[0], name, self.members[name], self.path)
+        except TraceError:
+            self._opened.clear()  # another file may have taken its place
+            raise
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without the open file, which another process cannot have."""
+        return {**vars(self), "_opened": []}

@@ -25,7 +25,7 @@ SCHEMA_VERSIONS = (1, 2)
 POSITIONS = "positions.npy"
 PHASES_MEMBER = "phases.npy"
 MOST_VALUES = 1_000_000  # of a manifest; that of a model of 126 blocks has 60,000
-MOST_STREAMS, MOST_LAYERS, MOST_OPS = 8192, 16384, 65536
+MOST_STREAMS, MOST_LAYERS, MOST_OPS = 4096, 8192, 32768  # 126 blocks of LLaMA-3.1-405B: 1,135 streams
 
 
 class _Strict(BaseModel):

@@ -109,15 +109,14 @@ def test_validate_names_every_problem_of_every_file_and_the_good_ones(work: Path
 def test_fit_shows_the_blocks_and_the_cores(trace_file: Path) -> None:
     done = run_program("fit", "--trace", trace_file)
     assert (done.code, done.err) == (0, "")
-    assert done.out.startswith("tiny on loihi-like: the largest block of each owner; util = used / limit")
+    # 3 homes and 2 layers of one core each, on a chip of 128 cores
+    assert done.out.startswith("tiny on loihi-like: fits one chip: 5 of 128 cores (3.9%); fullest is ")
     assert [line.split()[0] for line in done.out.splitlines() if " home " in line] == [
         "layers.0.in",
         "layers.1.in",
         "head",
     ]
     assert any(line.split()[:3] == ["values", "memory", "2"] for line in done.out.splitlines())  # what a stage receives
-    # 3 homes and 2 layers of one core each, on a chip of 128 cores
-    assert done.out.splitlines()[-1] == "5 of 128 cores on 1 chip"
 
 
 def test_fit_refuses_what_simulate_refuses(trace_file: Path, refused: Refused) -> None:
@@ -453,7 +452,7 @@ def test_report_as_json_has_null_where_there_is_no_twin(two_reports: None, work:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "r/result.json: cannot read the report: No such file or directory"),
+        (None, "r: found no report in this folder, expected one that `spikewatt simulate` wrote"),
         ("[]", "r/result.json: found schema None, expected ('spikewatt/result', 2)"),
         ('{"schema": "x"}', "r/result.json: found schema ('x', None), expected ('spikewatt/result', 2)"),
         (
@@ -484,3 +483,18 @@ def test_calibrate_without_a_target_writes_the_scales_of_the_text(
     Path("mine.npz").unlink()
     line = refused(run_program("perplexity", *of_model, "--tokens", 20, "--preset", "mine.yaml"))
     assert "mine.npz: cannot read the moments of a calibration" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("simulate", "loihi-like"), "did you mean --chip loihi-like?"),
+        (("fit", "shakespeare-ternary-T15"), "did you mean --trace shakespeare-ternary-T15?"),
+        (("fit", "mine.npz"), "did you mean --trace mine.npz?"),
+        (("simulate", "--set", "noc.cycle", "2ns"), "path=value without spaces after --set"),
+    ],
+)
+def test_a_name_without_its_option_gets_a_hint(arguments: tuple[str, ...], hint: str) -> None:
+    done = run_program(*arguments)
+    assert done.code == 2
+    assert hint in " ".join(done.err.replace("│", " ").split())

@@ -30,6 +30,7 @@ COMMANDS = (
         "import-ert",
         "breakeven",
         "worth",
+        "batch",
     ),
     "validate-silicon",
     *("validate", "chips", "traces", "presets", "sweeps", "schema", "warmup"),

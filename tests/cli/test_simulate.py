@@ -100,7 +100,7 @@ def test_a_number_of_a_report_is_explained(full_report: tuple[Path, Done], refus
     assert "Davies" in source
     assert total.startswith("1 of ")
     assert json.loads(run_program("explain", folder, "--top", "1", "--json").out)[0]["grade"] == "measured"
-    assert "no ledger row matches layer 'nix'" in refused(run_program("explain", folder, "--layer", "nix"))
+    assert "--layer nix: matches none of" in refused(run_program("explain", folder, "--layer", "nix"))
 
 
 def test_breakeven_is_on_the_page_by_simulation(trace_file: Path, work: Path, refused: Refused) -> None:

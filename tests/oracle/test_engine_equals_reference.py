@@ -303,6 +303,35 @@ def test_a_tile_of_prompt_tokens_shares_a_fetch_and_generated_tokens_do_not():
     assert (counts["word_read"], counts["accumulate"]) == (36, 5 * 9 * 7)
 
 
+@pytest.mark.parametrize("sync", ["barrier", "handshake"])
+@pytest.mark.parametrize("kind", ["sequential", "auto", "pipelined"])
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_a_batch_of_texts_of_unlike_lengths(sync, kind, batch):
+    """Prompts of 2, 1, 0 and 1 tokens, 1, 3, 1 and 2 generated ones; the third text has a second prompt."""
+    positions = [0, 1, 2, 0, 1, 2, 3, 5, 6, 7, 0, 1, 2]
+    phases = [0, 0, 1, 0, 1, 1, 1, 1, 0, 1, 0, 1, 1]
+    trace = synthetic_trace("poisson", [9, 7, 5], levels=3, tokens=len(positions), seed=3)
+    trace = replace(trace, positions=np.array(positions), phases=np.array(phases, np.uint8))
+    changes = tiled(2) if kind == "sequential" and batch > 1 else {}
+    chip = make_chip(sync__kind=sync, chip__max_chips=9, **changes | {"schedule": {"kind": kind, "batch": batch}})
+    assert_equal_to_oracle(trace, chip)
+
+
+def test_a_tile_of_a_batch_shares_a_fetch():
+    """2 texts, 2 generated tokens each; tiles of 2: a step reads 9 rows of 1 word once, 18 reads; one by one 36."""
+    trace = synthetic_trace("poisson", [9, 7], tokens=4)
+    trace = replace(trace, positions=np.array([4, 5, 4, 5]), phases=np.ones(4, np.uint8))
+    reads = {}
+    for tile in (1, 2):
+        changes = tiled(tile) | {"schedule": {"kind": "sequential", "batch": 2}}
+        chip = make_chip(replay="dense", **changes)
+        assert_equal_to_oracle(trace, chip)
+        counts = {row.action: row.count for row in replay(map_trace(trace, chip)).action_counts}
+        reads[tile] = counts["word_read"]
+        assert counts["accumulate"] == 4 * 9 * 7
+    assert reads == {1: 36, 2: 18}
+
+
 @pytest.mark.parametrize("mode", ["captured", "dense"])
 def test_a_captured_model_with_spiking_attention_in_both_phases(tmp_path, mode):
     """Two blocks, two tokens of prompt and two generated: every op of a program, all spikes of it."""
@@ -465,7 +494,12 @@ kinds = st.one_of(
     st.integers(1, 3).map(lambda n: {"chunk": n}),
     st.sampled_from(["pipelined", "auto"]).map(lambda kind: {"kind": kind}),
 )
-schedules = st.builds(lambda kind, logits: Schedule(**kind, logits=logits), kinds, st.sampled_from(["last", "all"]))
+schedules = st.builds(
+    lambda kind, logits, batch: Schedule(**kind, logits=logits, batch=batch),
+    kinds,
+    st.sampled_from(["last", "all"]),
+    st.integers(1, 3),
+)
 
 
 @examples(15)

@@ -53,7 +53,7 @@ def run_cores(counts: Counts, stage: StageArrays, marker_ps: int | None, work: S
     n_timesteps = stage.senders.n_timesteps
     n_steps = 1 if marker_ps is None else n_timesteps
     n_homes, receivers = len(totals.homes.busy_ps), stage.without_network
-    ranges, steps = home_ranges(n_homes), no_steps(n_steps, len(receivers.copies))
+    ranges, steps = home_ranges(n_homes, counts.shape[1]), no_steps(n_steps, len(receivers.copies))
     servers = idle_servers(len(receivers.targets.server))
     n_spikes = ZERO
     for token in range(counts.shape[0]):
@@ -99,7 +99,7 @@ def run_network(
     n_timesteps, paths, receivers = stage.senders.n_timesteps, stage.paths, stage.with_network
     n_steps = 1 if marker_ps is None else n_timesteps
     n_homes = len(totals.homes.busy_ps)
-    ranges, steps = home_ranges(n_homes), no_steps(n_steps, len(receivers.copies))
+    ranges, steps = home_ranges(n_homes, counts.shape[1]), no_steps(n_steps, len(receivers.copies))
     servers = idle_servers(len(receivers.targets.server))
     # Without barriers the network serves nothing: the log holds when packets come.
     service_ps = paths.member_service_ps if marker_ps is None else np.zeros_like(paths.member_service_ps)
@@ -134,9 +134,9 @@ def run_network(
 
 
 @jit
-def home_ranges(n_homes: int) -> HomeRanges:
-    """HomeRanges of so many home cores."""
-    return HomeRanges(np.empty(n_homes, np.int64), np.empty(n_homes, np.int64))
+def home_ranges(n_homes: int, n_rows: int) -> HomeRanges:
+    """HomeRanges of so many home cores with so many rows in all."""
+    return HomeRanges(np.empty(n_homes, np.int64), np.empty(n_homes, np.int64), np.empty(n_rows, np.int64))
 
 
 @jit

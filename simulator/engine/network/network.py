@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +17,25 @@ from simulator.engine.network.links import N_PORTS, link_timing
 from simulator.engine.network.overload import overload, peak_load
 from simulator.engine.network.shape import Mesh, Router, network_arrays, peak_queue, wait_units
 from simulator.mapping.placement import Placement
+
+
+@dataclass(frozen=True)
+class CarriedValues:
+    """A transfer step through the network, which is the same for every token.
+
+    Attributes
+    ----------
+    taken_ps
+        Until the last value is served.
+    stall_ps
+        int64 [receivers]: how long each receiver kept packets out.
+    links
+        Flits and waiting on each output.
+    """
+
+    taken_ps: int
+    stall_ps: Ints
+    links: LinkTotals
 
 
 class Network:
@@ -76,14 +96,14 @@ class Network:
         if before is not None:
             self.wait[:] += (weight - 1) * (self.wait - before)
 
-    def transfer(self, packets: ValuePackets, times: int, stands_for: int) -> tuple[int, Ints]:
-        """Time in ps until the last value of one transfer step is served, and how long each receiver kept packets out.
-
-        Its flits count ``times`` times, for it is the same for every token, its waiting ``stands_for`` times.
-        """
+    def carry_values(self, packets: ValuePackets) -> CarriedValues:
+        """One transfer step from an idle network; `count_values` counts it."""
         stall_ps = np.zeros(len(packets.receiver_router), np.int64)
         links = LinkTotals(np.zeros_like(self.flits), np.zeros_like(self.wait))
         taken_ps = run_transfer(packets, self._cycle_ps, self.arrays._replace(links=links), stall_ps)
-        self.flits[:] += links.flits * times
-        self.wait[:] += links.wait * stands_for
-        return int(taken_ps), stall_ps
+        return CarriedValues(int(taken_ps), stall_ps, links)
+
+    def count_values(self, values: CarriedValues, times: int, stands_for: int) -> None:
+        """Count the flits of a step ``times`` times, for it is the same for every token; its waiting ``stands_for``."""
+        self.flits[:] += values.links.flits * times
+        self.wait[:] += values.links.wait * stands_for

@@ -162,7 +162,7 @@ class _Oracle(ReferenceCores):
         if dram is None:
             return 0
         for stage, token in active:
-            together = chunk_of(self.trace, token, self.chip.schedule.chunk)
+            together = chunk_of(self.trace, token, self.chip.schedule)
             chunk = [member for member in together if works(self.trace, stage, member)]
             for layer_id in stage.layers if token == chunk[0] else ():
                 if layer_id in self.placement.streamed:

@@ -24,7 +24,7 @@ class SharedRows:
 
     def tile_of(self, token: int) -> tuple[int, int]:
         """The tile of a token, as (first token of its chunk, number of the tile in the chunk)."""
-        chunk = chunk_of(self.trace, token, self.cores.chip.schedule.chunk)
+        chunk = chunk_of(self.trace, token, self.cores.chip.schedule)
         return chunk[0], chunk.index(token) // self.tile
 
     def share(self, block: Block) -> tuple[int, int]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, zip_longest
 
-from simulator.config.chip import ChipConfig
+from simulator.config.chip import ChipConfig, Schedule
 from simulator.trace.trace import PHASES, Trace
 from simulator.trace.trace_program import Stage
 
@@ -16,14 +16,16 @@ def ways(trace: Trace, chip: ChipConfig) -> Iterator[tuple[list[int], list[Activ
     """Tokens of one kind of schedule, their rounds, and whether these overlap (`reference_flow`)."""
     schedule, everything = chip.schedule, list(range(trace.n_tokens))
     if schedule.kind == "sequential":
-        yield everything, list(sequential(trace, schedule.chunk)), False
+        yield everything, list(sequential(trace, schedule)), False
     elif schedule.kind == "pipelined":
         yield in_a_pipeline(trace, everything, chip)
     else:
-        for is_decoded, run in groupby(everything, key=lambda token: decoded(trace, token)):
-            tokens = list(run)
-            alone = tokens, list(one_by_one(trace, tokens)), False
-            yield alone if is_decoded else in_a_pipeline(trace, tokens, chip)
+        for is_decoded, turns in groupby(turn_by_turn(trace, schedule.batch), key=lambda turn: decoded(trace, turn[0])):
+            of_prompts = [] if is_decoded else [token for turn in turns for token in turn]
+            for tokens in turns if is_decoded else [of_prompts]:
+                alone = is_decoded and schedule.batch == 1
+                in_order = tokens, list(one_by_one(trace, tokens)), False
+                yield in_order if alone else in_a_pipeline(trace, tokens, chip)
 
 
 def in_a_pipeline(trace: Trace, tokens: list[int], chip: ChipConfig) -> tuple[list[int], list[Active], bool]:
@@ -41,16 +43,53 @@ def one_by_one(trace: Trace, tokens: list[int]) -> Iterator[Active]:
                 yield [(stage, token)]
 
 
-def sequential(trace: Trace, size: int) -> Iterator[Active]:
-    """One token after another; the tokens of a chunk of a prompt pass each stage together."""
-    token = 0
-    while token < trace.n_tokens:
-        chunk = chunk_of(trace, token, size)
+def sequential(trace: Trace, schedule: Schedule) -> Iterator[Active]:
+    """One chunk after another, each of which passes a stage before any of it goes on."""
+    for chunk in chunks(trace, schedule):
         for stage in trace.stages:
             for member in chunk:
                 if works(trace, stage, member):
                     yield [(stage, member)]
-        token = chunk[-1] + 1
+
+
+def texts(trace: Trace) -> list[list[list[int]]]:
+    """The texts of a trace, each as its prompts and what it generates in turn; the first prompt may be empty."""
+    found: list[list[list[int]]] = []
+    for token in range(trace.n_tokens):
+        if not follows(trace, token):
+            found.append([[]])
+        is_prompt = len(found[-1]) % 2 == 1
+        if is_prompt == decoded(trace, token):
+            found[-1].append([])
+        found[-1][-1].append(token)
+    return found
+
+
+def turn_by_turn(trace: Trace, batch: int) -> Iterator[list[int]]:
+    """Tokens of one phase of ``batch`` texts, in the order in which they are in the chip."""
+    every = texts(trace)
+    for first in range(0, len(every), batch):
+        for parts in zip_longest(*every[first : first + batch], fillvalue=[]):
+            if turn := [token for part in parts for token in part]:
+                yield turn
+
+
+def chunks(trace: Trace, schedule: Schedule) -> Iterator[list[int]]:
+    """Tokens that pass the stages together: some of one prompt, or one generated token of each text of a batch."""
+    for turn in turn_by_turn(trace, schedule.batch):
+        of_texts = [[token for part in text for token in part if token in turn] for text in texts(trace)]
+        if decoded(trace, turn[0]):
+            for step in zip_longest(*of_texts):
+                yield [token for token in step if token is not None]
+        else:
+            for prompt in of_texts:
+                for at in range(0, len(prompt), schedule.chunk):
+                    yield prompt[at : at + schedule.chunk]
+
+
+def chunk_of(trace: Trace, token: int, schedule: Schedule) -> list[int]:
+    """The tokens that pass the stages together with ``token``, itself among them."""
+    return next(chunk for chunk in chunks(trace, schedule) if token in chunk)
 
 
 def works(trace: Trace, stage: Stage, token: int) -> bool:
@@ -76,25 +115,6 @@ def head(trace: Trace) -> list[Stage]:
         if stage not in found and not stage.layers and takers and all(other in found for other in takers):
             found.append(stage)
     return found
-
-
-def chunk_of(trace: Trace, token: int, size: int) -> list[int]:
-    """The tokens that pass the stages together with ``token``, itself among them: at most ``size`` of one prompt."""
-    chunk = [0]
-    while chunk[-1] + 1 < trace.n_tokens:
-        following = chunk[-1] + 1
-        if len(chunk) < size and joins(trace, following):
-            chunk.append(following)
-        elif token in chunk:
-            break
-        else:
-            chunk = [following]
-    return chunk
-
-
-def joins(trace: Trace, token: int) -> bool:
-    """Whether a token is of the same prompt as the one before it."""
-    return token < trace.n_tokens and follows(trace, token) and not decoded(trace, token) | decoded(trace, token - 1)
 
 
 def pipelined(trace: Trace, tokens: list[int]) -> Iterator[Active]:

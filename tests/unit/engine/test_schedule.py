@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from factories import make_chip
 
+from simulator.config.chip import Schedule
 from simulator.engine.engine import replay
-from simulator.engine.schedule import chunks, entry_rounds, segments
+from simulator.engine.schedule import entry_rounds, segments
 from simulator.engine.service import service
+from simulator.engine.token_order import chunks
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
@@ -37,7 +39,7 @@ def test_another_sequence_fills_the_rounds_between():
 
 def test_chunks_stay_within_a_prompt():
     trace = text([0, 1, 2, 3, 0, 1], [PROMPT, PROMPT, PROMPT, DECODED, PROMPT, PROMPT])
-    assert [chunk.tolist() for chunk in chunks(trace, 2)] == [[0, 1], [2], [3], [4, 5]]
+    assert [chunk.tolist() for chunk in chunks(trace, Schedule(chunk=2))] == [[0, 1], [2], [3], [4, 5]]
 
 
 def test_a_pipeline_has_more_throughput_and_no_better_latency():

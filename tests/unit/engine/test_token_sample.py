@@ -16,6 +16,7 @@ from simulator.engine.token_sample import (
     ALL_UP_TO,
     ERROR_MAX,
     larger_sample,
+    monotone_error,
     sample_size,
     stand_ins,
     standard_error,
@@ -40,6 +41,11 @@ def test_the_error_of_a_sample_by_hand():
     assert standard_error(np.array([1, 3, 2]), 3) == 0
     assert standard_error(np.array([7]), 3) is None
     assert standard_error(np.array([4, 4]), 10) == 0
+
+
+def test_the_error_of_a_sample_of_what_only_rises_by_hand():
+    """A step of 6 anywhere in 4 rounds, of 3 anywhere in 8: sqrt((24^2 + 24^2) / 12)."""
+    assert monotone_error(np.array([1, 7, 7, 4]), np.array([2, 6, 10, 18])) == pytest.approx(np.sqrt(96))
 
 
 def test_a_larger_sample_by_hand():
@@ -123,6 +129,26 @@ def test_a_sample_of_random_tokens_is_within_its_stated_error(kind, seed):
     assert 0 < error < 2 * ERROR_MAX * every.total_ps
     assert abs(some.total_ps - every.total_ps) < 3 * error
     assert abs(some.steady.time_per_token_ps - every.steady.time_per_token_ps) < 3 * some.steady.error_ps
+
+
+def test_a_sample_of_a_dense_pipeline_is_within_its_stated_error():
+    """Twenty layers fill and drain for 38 of 58 rounds, and their packets share links."""
+    trace = synthetic_trace("poisson", [24] * 21, levels=4, tokens=39)
+    chip = make_chip(
+        replay="dense",
+        core__limits={"axons_in": 64, "neurons": 8},
+        noc__cycle__value="20 ns",
+        schedule={"kind": "pipelined"},
+        chip__max_chips=99,
+    )
+    mapped = map_trace(trace, chip)
+    every, some = replay(mapped), replay(mapped, sample=8)
+    error = some.sampling.time_error * some.total_ps
+    assert 0 < error < 0.05 * every.total_ps
+    assert abs(some.total_ps - every.total_ps) < 3 * error
+    assert some.steady.time_per_token_ps == every.steady.time_per_token_ps
+    assert some.steady.error_ps == 0
+    assert some.action_counts == every.action_counts
 
 
 def test_the_default_goes_on_until_its_error_is_small():

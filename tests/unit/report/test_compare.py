@@ -111,7 +111,9 @@ def test_the_page_is_accessible_and_says_the_causes(reports):
 def test_one_report_or_none(folders, tmp_path):
     with pytest.raises(OutputError, match="found 1 report, expected two or more"):
         read_reports(folders[:1])
-    with pytest.raises(OutputError, match="cannot read the report"):
+    with pytest.raises(
+        OutputError, match="found no report in this folder, expected one that `spikewatt simulate` wrote"
+    ):
         read_reports([folders[0], tmp_path])
 
 

@@ -90,7 +90,32 @@ def test_static_power_is_in_watts(folder):
 
 
 def test_nothing_found_and_no_report_are_said(folder, tmp_path):
-    with pytest.raises(SpikewattError, match="no ledger row matches layer 'nix'"):
+    with pytest.raises(SpikewattError, match=r"--layer nix: matches none of \d+ names, expected one such as"):
         explain_table(folder, "nix")
-    with pytest.raises(OutputError, match="not a complete report folder"):
+    with pytest.raises(SpikewattError, match=r"--action statik.\*: .* \(did you mean 'static\.power'\?\)"):
+        explain_table(folder, action="statik.*")
+    with pytest.raises(SpikewattError, match=r"--layer chip and --action synapse\.\*: no row has both"):
+        explain_table(folder, "chip", "synapse.*")
+    with pytest.raises(OutputError, match="found no report in this folder"):
         explain_table(tmp_path)
+
+
+def test_part_of_a_name_is_completed(folder):
+    name = next(of for of in explain_table(folder)["owner"] if "." in of)
+    with pytest.raises(SpikewattError, match=rf"\(did you mean '[^']*{name.rpartition('.')[2]}'\?\)"):
+        explain_table(folder, name.rpartition(".")[2])
+
+
+def test_a_report_nearby_is_named(folder, tmp_path, monkeypatch):
+    below = tmp_path / "reports" / "loihi-like" / "tiny"
+    below.mkdir(parents=True)
+    (below / "result.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    for wrong, where in (
+        ("reports/loihi-like", "no report in this folder"),
+        ("reports/loihi-lik/tiny", "no such folder"),
+    ):
+        expected = f"{wrong}: found {where}, expected one that `spikewatt simulate` wrote"
+        with pytest.raises(OutputError) as refused:
+            explain_table(Path(wrong))
+        assert str(refused.value) == f"{expected} (did you mean 'reports/loihi-like/tiny'?)"
