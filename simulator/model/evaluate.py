@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.dense_attention import float_attention
 from simulator.model.linear import FloatLinear, Record, SpikingLinear
-from simulator.model.perplexity import Perplexity, score_passages
+from simulator.model.perplexity import score_passages
+from simulator.model.prediction import Perplexity
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset
 from simulator.model.tokenizer import Passage
