@@ -85,7 +85,7 @@ TARGETS: dict[str, tuple[Preset, float | None, float | None]] = {
 
 
 def print_targets(folder: Path, text: str, only: list[str]) -> None:
-    """Each preset of the targets on the start of a text, compared with the float model; a line as soon as it is known."""
+    """Each preset of the targets on a text, compared with the float model; a line as soon as it is known."""
     checkpoint = read_checkpoint(folder)
     passages = tokenize(Tokenizer(folder, checkpoint.config), text, checkpoint.config.max_position_embeddings, None)
     print("preset: perplexity, over float (target), spikes (target), KL, same top token, cloze accuracy (float)")
