@@ -151,7 +151,8 @@ def searched_step(values: F32, levels: int, rule: EncoderRule) -> F32:
     steps = np.where(steps >= np.finfo(np.float32).tiny, steps, np.float32(1))
     errors = np.empty(steps.shape, np.float32)
     contiguous, zone = np.ascontiguousarray(values, np.float32), np.float32(rule.dead_zone)
-    squared_errors(contiguous, np.float32(1) / steps, zone, rule.rounding == "nearest", np.float32(most), errors)
+    per_step: F32 = np.asarray(np.float32(1) / steps, np.float32)
+    squared_errors(contiguous, per_step, zone, rule.rounding == "nearest", np.float32(most), errors)
     wide, base = steps.astype(np.float64), spread[:, None].astype(np.float64)
     costs = errors * wide * ((1 - WORTH) * wide + WORTH * base)  # error times step**2 (1 + WORTH (base / step - 1))
     found: F32 = np.take_along_axis(steps, costs.argmin(axis=1)[:, None], axis=1)[:, 0]
