@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulator.config.chip_files import list_chips, load_chip
+    from simulator.config.dense_twin import twin_from
     from simulator.config.sweep import list_sweeps, load_sweep
     from simulator.engine.network.packets import simulate_packets
     from simulator.engine.network.shape import Mesh, Router
@@ -65,6 +66,7 @@ _HOME = {
     "statistical_trace": "simulator.model.statistical_trace",
     "synthetic_trace": "simulator.trace.synthetic",
     "trace_from_nir": "simulator.model.nir_trace",
+    "twin_from": "simulator.config.dense_twin",
 }
 
 __all__ = [
@@ -98,6 +100,7 @@ __all__ = [
     "statistical_trace",
     "synthetic_trace",
     "trace_from_nir",
+    "twin_from",
 ]
 
 

@@ -67,3 +67,11 @@ from simulator.report.format import format_energy
 print(run.ledger.conservation_line(format_energy))
 for warning in run.all_warnings:
     print("assumed:", warning)
+
+# %% [markdown]
+# ## Break this chip
+#
+# **Half the lanes.** `core.synapse.lanes` is the number of synapses that a core serves at once. Halve it on
+# `sdllm-asic-45nm`. Which energies move?
+#
+# Predict, then try it in a cell of your own. The checked answer is in the manual, under Exercises.

@@ -67,3 +67,11 @@ import tempfile
 with tempfile.TemporaryDirectory() as folder:
     print("sha256 of the trace:", sw.save_trace(traces["sdllm"], Path(folder) / "mine.npz"))
 print(traces["sdllm"])
+
+# %% [markdown]
+# ## Break this chip
+#
+# **Another code.** Send the same integers as binary digits instead of unary spikes. What is the largest saving in
+# spikes that you can hope for at T = 15?
+#
+# Predict, then try it in a cell of your own. The checked answer is in the manual, under Exercises.

@@ -59,3 +59,13 @@ figure
 # %%
 less = sw.simulate(sw.load_chip("sdllm-asic-45nm", ["chip.static_power=24 mW"]), trace)
 print(f"{run.energy_per_token_pj / 1e6:.1f} uJ per token, then {less.energy_per_token_pj / 1e6:.1f} uJ")
+
+# %% [markdown]
+# ## Break this chip
+#
+# **Silence.** No neuron fires at all. What does the chip still cost?
+#
+# **The op count.** Papers print the number of additions times 0.9 pJ. Compute it from the synops and find it in
+# the run.
+#
+# Predict, then try it in a cell of your own. The checked answer is in the manual, under Exercises.

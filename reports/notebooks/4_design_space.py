@@ -69,3 +69,11 @@ figure
 
 # %%
 result.frame.groupby("core.synapse.lanes")["energy.per_token_pj"].min() / 1e6
+
+# %% [markdown]
+# ## Break this chip
+#
+# **Too little memory.** Shrink the memory of a core to an eighth. What happens to the number of cores, and to the
+# static energy?
+#
+# Predict, then try it in a cell of your own. The checked answer is in the manual, under Exercises.

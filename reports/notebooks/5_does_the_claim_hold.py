@@ -68,3 +68,10 @@ print(f"{32 * run.op_count.dense_mac_pj / 1e9:.2f} mJ at {run.op_count.precision
 print(f"spikes per activation here: {run.spikes_per_activation:.2f}")
 for name, run in runs.items():
     print(name, {part: f"{pj / 1e6:.0f} uJ" for part, pj in run.ledger.by_component().items() if pj > 1e6})
+
+# %% [markdown]
+# ## Break this chip
+#
+# **Spikes of one layer.** Compute the synops of one layer by hand, from its spike counts and its fan-out.
+#
+# Predict, then try it in a cell of your own. The checked answer is in the manual, under Exercises.

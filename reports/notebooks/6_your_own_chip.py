@@ -86,3 +86,11 @@ for cause in energy_causes(before, after):
 run = runs["mine"]
 share = run.ledger.rows.query("source == 'me2026'")["energy_pj"].sum() / run.ledger.total_pj
 print(f"{share:.1%} on me2026; {run.ledger.assumed_share:.1%} on assumed prices in total")
+
+# %% [markdown]
+# ## Break this chip
+#
+# **No multicast.** A spike must reach every core that holds a part of its layer. With `noc.multicast: false` each
+# core gets a copy.
+#
+# Predict, then try it in a cell of your own. The checked answer is in the manual, under Exercises.

@@ -22,6 +22,7 @@ from simulator.cli.options import (
 )
 from simulator.cli.output import print_json, print_table
 from simulator.cli.simulate_request import request_of
+from simulator.errors import OutputError
 from simulator.simulation.answer import json_rows
 from simulator.trace.codes import Code
 
@@ -198,6 +199,9 @@ def compare(
     from simulator.report.compare_page import write_comparison
     from simulator.report.terminal import make_console, print_comparison
 
+    inside = [folder for folder in folders if out.resolve().is_relative_to(folder.resolve())]
+    if inside:
+        raise OutputError(f"{out}: lies in the report {inside[0]}, expected another place for the comparison")
     first, *others = read_reports(folders)
     page = write_comparison([first, *others], out)  # first: a reader that goes, as `head` does, costs no page
     for other in others:

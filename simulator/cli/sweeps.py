@@ -56,8 +56,11 @@ def rerun(
     out: Annotated[Path | None, typer.Option(help="write the full report of the point to this folder")] = None,
 ) -> None:
     """Compute one point of a sweep again and compare the bytes; the exit code is 1 if they differ."""
+    from simulator.report.report_files import check_place
     from simulator.sweep.rerun import rerun_point
 
+    if out is not None:
+        check_place(out)
     found = rerun_point(point, sweeps)
     if out is not None:
         from simulator.report.html import write_page

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.choices import NetworkModel
-from simulator.config.field_types import Count, Cycles, Depth, Frozen, Quantity, WidthBits, broken_rule
+from simulator.config.field_types import Count, Cycles, Depth, Frozen, HeaderBits, Quantity, WidthBits, broken_rule
 from simulator.config.provenance import Delay, Grade, Price
 
 
@@ -39,6 +39,20 @@ class ChipLink(Frozen):
         return self
 
 
+class PacketFormat(Frozen):
+    """What a packet of the network carries besides its payload, and how much of that."""
+
+    header: HeaderBits = Field(
+        default=0,
+        description="bits of each packet that are no payload, such as its address; 0: they travel in addition to the"
+        " bits of a flit",
+    )
+    values: Count = Field(
+        default=1,
+        description="values (outputs, residuals, partial sums) of one core to another that a packet has room for",
+    )
+
+
 class Noc(Frozen):
     """Mesh or torus of routers (docs/network_timing.md): XY routing, FIFOs, credits, round-robin."""
 
@@ -57,6 +71,7 @@ class Noc(Frozen):
     )
     buffer_flits: Depth = Field(default=8, description="depth of each FIFO; with V, of each channel")
     flit_bits: WidthBits
+    packet: PacketFormat = Field(default=PacketFormat(), description="format of its packets")
     cycle: CycleTime = Field(description="time of one router cycle; an asynchronous chip gives its flit time")
     extra_cycles_x: Cycles = Field(default=0, description="cycles an east-west hop takes beyond the router's own")
     extra_cycles_y: Cycles = Field(default=0, description="cycles a north-south hop takes beyond the router's own")
@@ -68,3 +83,12 @@ class Noc(Frozen):
     )
     local: Price = Field(description="one flit from the router into a tile, taken by every core it is for")
     chip_link: ChipLink | None = Field(default=None, description="needed when max_chips > 1")
+
+    @model_validator(mode="after")
+    def _header_within_a_flit(self) -> Self:
+        if self.packet.header >= self.flit_bits:
+            raise broken_rule(
+                "flit_bits",
+                f"found {self.flit_bits} bit, expected more than the {self.packet.header} bit of packet.header",
+            )
+        return self

@@ -88,6 +88,7 @@ LengthNm = Annotated[float, Quantity("length", above=True)]
 AreaMm2 = Annotated[float, Quantity("area")]
 SizeBytes = Annotated[int, Quantity("size", least=1, most="1 TiB")]
 WidthBits = Annotated[int, Quantity("width", least=1, most="1000000 bit")]
+HeaderBits = Annotated[int, Quantity("width", least=0, most="1000000 bit")]
 SLIP = 1_000_000_000  # a larger number is a slip of the pen
 Count = Annotated[int, Field(ge=1, le=SLIP, strict=True)]
 Depth = Annotated[int, Field(ge=1, le=255, strict=True)]  # of a FIFO, whose places are counted in a byte

@@ -13,7 +13,7 @@ from simulator.engine.schedule import Batch, StageTask
 from simulator.engine.setting import Setting
 from simulator.engine.spike_steps import flows_of, packets_sent
 from simulator.engine.transfer import reductions, transfers_before_ops
-from simulator.mapping.traffic import flits_per_spike
+from simulator.mapping.packet_format import flits_per_spike, value_packets
 from simulator.trace.trace_program import Stage
 
 
@@ -47,7 +47,8 @@ def _values(task: StageTask, setting: Setting) -> Ints:
     found = np.zeros(grid.x * grid.y * N_PORTS, np.int64)
     for transfer in transfers:
         for edges in transfer.parts:
-            flits = edges.values * transfer.flits * transfer.rounds * len(task.tokens)
+            packets = value_packets(edges.values, transfer.kind, setting.chip)
+            flits = packets * transfer.flits * transfer.rounds * len(task.tokens)
             found += unicast_flits(router[edges.from_core], router[edges.to_core], flits, grid)
     return found
 

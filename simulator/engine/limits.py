@@ -6,9 +6,8 @@ from simulator.config.chip import ChipConfig
 from simulator.engine.machine_memory import default_limit_bytes
 from simulator.engine.memory_estimate import MIB, peak_bytes
 from simulator.errors import CapacityError, SpikewattError
-from simulator.mapping.capacity import ceil_div
 from simulator.mapping.mapped import Mapped
-from simulator.mapping.traffic import flits_per_spike
+from simulator.mapping.packet_format import flits_per_spike, value_flits
 from simulator.trace.trace import Trace
 
 
@@ -61,7 +60,7 @@ def check_rings(trace: Trace, chip: ChipConfig) -> None:
     """
     if chip.noc.topology != "torus":
         return
-    value = ceil_div(chip.core.dendrite.accumulator_bits, chip.noc.flit_bits)
+    value = value_flits("collect", chip)
     spike = flits_per_spike(trace.encoding, chip)
     if chip.sync.kind == "handshake" and not chip.noc.multicast and spike > 1:
         raise CapacityError(

@@ -30,7 +30,7 @@ from simulator.engine.kernels.timesteps import run_cores, run_network
 from simulator.engine.network.network import Network
 from simulator.engine.plan import StagePlan
 from simulator.engine.servers import Servers
-from simulator.mapping.traffic import flits_per_spike
+from simulator.mapping.packet_format import flits_per_spike
 from simulator.trace.encoding import Encoding
 
 

@@ -16,6 +16,7 @@ from simulator.engine.streamed_weights import loads
 from simulator.engine.transfer import Transfer, receive_ps, receive_unit_ps, reductions, transfers_before_ops
 from simulator.engine.vector import op_ps, op_work
 from simulator.mapping.flows import Edges
+from simulator.mapping.packet_format import value_packets
 from simulator.trace.trace import PHASES, Trace
 
 
@@ -83,23 +84,25 @@ class _StageWork:
     def _transfer(self, transfer: Transfer) -> None:
         """Count the value packets of a transfer for all tokens."""
         for edges in transfer.parts:
-            self._count_values(transfer, edges, edges.values * len(self._tokens) * transfer.rounds)
+            times = len(self._tokens) * transfer.rounds
+            packets = value_packets(edges.values, transfer.kind, self._in.chip) * times
+            self._count_values(transfer, edges, packets, int(edges.values.sum()) * times)
 
-    def _count_values(self, transfer: Transfer, edges: Edges, packets: Ints) -> None:
-        """Count value packets, one entry per edge."""
-        chip, total, cores = self._in.chip, packets.sum(), self.counted.cores
+    def _count_values(self, transfer: Transfer, edges: Edges, packets: Ints, values: int) -> None:
+        """Count value packets, one entry per edge, and the values in all of them."""
+        chip, cores = self._in.chip, self.counted.cores
         router = self._in.placement.core_router
         links = crossings(router[edges.from_core], router[edges.to_core], self._in.placement)
         self._tally.add_traffic(edges.sender, packets, transfer.flits, links)
         self.counted.packet_hops += int((packets * links.hops).sum())
         cores.add("packets_out", edges.from_core, packets)
         cores.add("packets_in", edges.to_core, packets)
-        self._tally.add(edges.receiver, "axon_in", "lookup", total)
+        self._tally.add(edges.receiver, "axon_in", "lookup", packets.sum())
         if transfer.kind == "reduce":
             for action in ("reduce", *accumulator_actions(chip)):
-                self._tally.add(edges.receiver, "dendrite", action, total)
+                self._tally.add(edges.receiver, "dendrite", action, values)
         else:
-            self._tally.add(edges.receiver, "memory", "write", total * chip.core.dendrite.accumulator_bits)
+            self._tally.add(edges.receiver, "memory", "write", values * chip.core.dendrite.accumulator_bits)
         cores.add("busy_ps", edges.from_core, packets * chip.core.axon_out.packet.latency.value)
         self.at_work[edges.from_core] = self.at_work[edges.to_core] = True
         parts, taken_ps = receive_unit_ps(transfer.kind, chip), receive_ps(transfer.kind, chip)

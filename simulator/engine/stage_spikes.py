@@ -19,7 +19,7 @@ from simulator.engine.tally import Tally
 from simulator.engine.token_sample import stand_ins
 from simulator.errors import ConservationError
 from simulator.mapping.capacity import ceil_div
-from simulator.mapping.traffic import flits_per_spike
+from simulator.mapping.packet_format import flits_per_spike
 from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Stage
 

@@ -1,4 +1,4 @@
-"""Values on the move between timesteps, each as one packet: the edges of `simulator.mapping.flows` as steps in time."""
+"""Values on the move between timesteps, in packets: the edges of `simulator.mapping.flows` as steps in time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from simulator.config.chip import ChipConfig
 from simulator.engine.banks import accumulator_ps
 from simulator.engine.kernels.value_transfer import ValuePackets
 from simulator.mapping.capacity import ceil_div
-from simulator.mapping.flows import Edges, collected, exchange_rounds, exchanged, reduced
+from simulator.mapping.flows import Edges, collected, exchange_rounds, exchanged, forms_logits, reduced, spread
 from simulator.mapping.mapped import Mapped
+from simulator.mapping.packet_format import value_flits, value_packets, values_together
 from simulator.trace.trace_program import Stage
 
 
@@ -26,7 +27,7 @@ class Transfer:
     ----------
     kind
         ``reduce`` (partial sums), ``collect`` (outputs and residuals to home cores), ``exchange`` (a number per home
-        core).
+        core), ``spread`` (the vector of a head to all its home cores).
     parts
         Who sends how much to whom; the edges of a sender are served in this order.
     """
@@ -39,12 +40,7 @@ class Transfer:
     @property
     def barriers(self) -> int:
         """Barriers that end it."""
-        return 0 if self.kind == "exchange" else 1
-
-
-def value_flits(chip: ChipConfig) -> int:
-    """Flits of a packet that carries one accumulator."""
-    return ceil_div(chip.core.dendrite.accumulator_bits, chip.noc.flit_bits)
+        return 0 if self.kind in ("exchange", "spread") else 1
 
 
 def transfers_before_ops(stages: Sequence[Stage], mapped: Mapped) -> list[Transfer]:
@@ -53,14 +49,28 @@ def transfers_before_ops(stages: Sequence[Stage], mapped: Mapped) -> list[Transf
     The stages work at the same time, so their values travel together.
     """
     parts = tuple(edges for stage in stages for edges in collected(stage, mapped.placement.by_owner))
-    collect = [Transfer("collect", parts, value_flits(mapped.chip))] if parts else []
-    return collect + _exchanges(stages, mapped)
+    collect = [Transfer("collect", parts, value_flits("collect", mapped.chip))] if parts else []
+    return collect + _exchanges(stages, mapped) + _of_heads(stages, mapped)
+
+
+def _of_heads(stages: Sequence[Stage], mapped: Mapped) -> list[Transfer]:
+    """What a head on several home cores takes: its whole input at each, and their largest logits at the first."""
+    chip, blocks = mapped.chip, mapped.placement.by_owner
+    wide = [s.stage_id for s in stages if forms_logits(s, mapped.trace) and len(blocks[s.stage_id]) > 1]
+    if not wide:
+        return []
+    inputs = tuple(spread(stage_id, blocks) for stage_id in wide)
+    largest = tuple(exchanged(stage_id, blocks)[0] for stage_id in wide)
+    return [
+        Transfer("spread", inputs, value_flits("spread", chip)),
+        Transfer("exchange", largest, value_flits("exchange", chip)),
+    ]
 
 
 def reductions(stages: Sequence[Stage], mapped: Mapped) -> list[Transfer]:
     """Partial sums of the layers of ``stages``, where there are any."""
     parts = tuple(edges for stage in stages for edges in reduced(stage, mapped.placement.by_owner))
-    return [Transfer("reduce", parts, value_flits(mapped.chip))] if parts else []
+    return [Transfer("reduce", parts, value_flits("reduce", mapped.chip))] if parts else []
 
 
 def _exchanges(stages: Sequence[Stage], mapped: Mapped) -> list[Transfer]:
@@ -71,7 +81,7 @@ def _exchanges(stages: Sequence[Stage], mapped: Mapped) -> list[Transfer]:
     for before, upto in pairwise(sorted({0, *rounds.values()})):
         parts = [exchanged(stage_id, blocks) for stage_id, n in rounds.items() if n >= upto]
         by_way = zip(*parts, strict=True)  # all gather, then all spread
-        found += [Transfer("exchange", edges, value_flits(mapped.chip), upto - before) for edges in by_way]
+        found += [Transfer("exchange", edges, value_flits("exchange", mapped.chip), upto - before) for edges in by_way]
     return found
 
 
@@ -101,10 +111,10 @@ def plan_transfer(transfer: Transfer, mapped: Mapped) -> TransferPlan:
     """
     chip, placement = mapped.chip, mapped.placement
     from_core = np.concatenate([part.from_core for part in transfer.parts])
-    values = np.concatenate([part.values for part in transfer.parts])
+    packets_of = value_packets(np.concatenate([part.values for part in transfer.parts]), transfer.kind, chip)
     receivers, to = np.unique(np.concatenate([part.to_core for part in transfer.parts]), return_inverse=True)
     by_sender = np.argsort(from_core, kind="stable")  # ties in time go to the lower core
-    edge = np.repeat(by_sender, values[by_sender])
+    edge = np.repeat(by_sender, packets_of[by_sender])
     sender = from_core[edge]
     ready_ps = (_place_in_run(sender) + 1) * chip.core.axon_out.packet.latency.value
     cycle = ceil_div(ready_ps, chip.noc.cycle.value)
@@ -126,9 +136,10 @@ def receive_ps(kind: str, chip: ChipConfig) -> int:
 
 
 def receive_unit_ps(kind: str, chip: ChipConfig) -> dict[str, int]:
-    """Time of each unit of the core for it."""
+    """Time of each unit of the core for it; partial sums are added one by one, for each place of the packet."""
     core = chip.core
-    accumulate = max(core.dendrite.reduce.latency.value, accumulator_ps(chip)) if kind == "reduce" else 0
+    each = max(core.dendrite.reduce.latency.value, accumulator_ps(chip)) if kind == "reduce" else 0
+    accumulate = each * values_together(kind, chip)
     return {"axon_in": core.axon_in.lookup.latency.value, "dendrite": accumulate}
 
 

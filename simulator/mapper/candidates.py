@@ -18,6 +18,7 @@ from simulator.trace.trace_program import Layer, Stage
 HOMES = (1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 48, 64, 72, 96)
 HEAD_HOMES = (128, 192, 256, 384, 512, 768, 1024)  # of a stage that drives no layer, for a dense head
 COLUMNS = (1024, 768, 512, 384, 256, 192, 128, 96, 64, 48, 32, 24, 16)
+FINE_COLUMNS = (320, 224, 160, 112, 88, 80, 72, 56, 40, 36, 28, 20)  # so that the stages of a block fill a chip
 ROW_FACTORS = (1, 2, 4)
 
 
@@ -73,13 +74,17 @@ def placed(homes: int, blocks_of: Sequence[Sequence[Block]]) -> Candidates:
     )
 
 
-def candidates(stage: Stage, layers: Sequence[Layer], least_homes: int, chip: ChipConfig) -> Candidates:
+def candidates(
+    stage: Stage, layers: Sequence[Layer], least_homes: int, chip: ChipConfig, fine: bool = False
+) -> Candidates:
     """Every width worth trying: home cores x columns of a block x row parts, each cut as far as a core's memory asks.
 
-    Where some fit one chip, those that drive layers from two are left out: their spikes wait for the link.
+    ``fine`` adds columns: where stages take turns, each trades its time against cores, while in a pipeline all need the
+    time of the slowest. Where some fit one chip, those that drive layers from two are left out: their spikes wait for
+    the link.
     """
     homes = _up_to(HOMES if layers else HOMES + HEAD_HOMES, least_homes, stage.width)
-    cuts = _cuts(layers, chip)
+    cuts = _cuts(layers, chip, COLUMNS + FINE_COLUMNS if fine else COLUMNS)
     grid = np.array([(h, c) for h in homes for c in range(len(cuts))], dtype=np.int64)
     of_cut = np.array(cuts, dtype=np.int64).reshape(len(cuts), len(layers), 2)[grid[:, 1]]
     found = Candidates(grid[:, 0], of_cut[:, :, 0], of_cut[:, :, 1])
@@ -104,14 +109,14 @@ def _up_to(values: Sequence[int], least: int, most: int) -> list[int]:
     return sorted({least, *(value for value in values if least <= value <= most)})
 
 
-def _cuts(layers: Sequence[Layer], chip: ChipConfig) -> list[tuple[tuple[int, int], ...]]:
+def _cuts(layers: Sequence[Layer], chip: ChipConfig, widths: Sequence[int]) -> list[tuple[tuple[int, int], ...]]:
     """Different cuts of all layers of a stage: one width of blocks for all, no wider than memory allows."""
     if not layers:
         return [()]
     own = tuple((cut.row_parts, cut.col_parts) for cut in (cut_layer(layer, chip) for layer in layers))
     found = {own: None}
     for factor in ROW_FACTORS:
-        for columns in COLUMNS:
+        for columns in widths:
             cut = tuple(_cut(layer, columns, factor, chip) for layer in layers)
             found[cut] = None
     return list(found)

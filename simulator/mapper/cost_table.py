@@ -57,16 +57,21 @@ class CostTable:
         return sum(map(len, self.some))
 
 
-def cost_table(works: Sequence[StageWork], model: CostModel, own: Mapped, pipelined: bool = False) -> CostTable:
-    """Costs of all candidates of each stage; ``own`` says what lies in memory at each home core."""
-    found = [candidates_of(work, model.chip, own) for work in works]
+def cost_table(
+    works: Sequence[StageWork], model: CostModel, own: Mapped, pipelined: bool = False, channels: int | None = None
+) -> CostTable:
+    """Costs of all candidates of each stage; ``own`` says what lies in memory at each home core.
+
+    ``channels`` are those of the DRAM, one for each chip in use; None: as many as ``own`` has chips.
+    """
+    found = [candidates_of(work, model.chip, own, fine=not pipelined) for work in works]
     most, n_steps = max(map(len, found)), max(work.n_steps for work in works)
     shape = len(works), most
     token, energy, cores, vector = (np.full(shape, NEVER) for _ in range(4))
     barriers, parts, steps = np.zeros(shape), np.full((*shape, 4), NEVER), np.full((*shape, n_steps), NEVER)
     for s, (work, some) in enumerate(zip(works, found, strict=True)):
         spikes = _typical(work, len(works)) if pipelined else None
-        cost, n = model.cost(work, some, own.placement.n_chips, spikes), len(some)
+        cost, n = model.cost(work, some, channels or own.placement.n_chips, spikes), len(some)
         token[s, :n], energy[s, :n], cores[s, :n] = cost.token_ps, cost.energy_pj, cost.cores
         barriers[s, :n], vector[s, :n] = cost.barriers, _of_ops(cost.vector_ps, pipelined)
         parts[s, :n] = np.stack([cost.collect_ps, cost.exchange_ps, cost.soma_ps, cost.reduce_ps], axis=1)
@@ -76,7 +81,7 @@ def cost_table(works: Sequence[StageWork], model: CostModel, own: Mapped, pipeli
     return CostTable(tuple(found), share, arriving, token, energy, cores, barriers, parts, vector, steps)
 
 
-def candidates_of(work: StageWork, chip: ChipConfig, own: Mapped) -> Candidates:
+def candidates_of(work: StageWork, chip: ChipConfig, own: Mapped, fine: bool = False) -> Candidates:
     """Candidates of a stage whose home cores hold its neurons and its part of the memory."""
     bits = sum(item.bits for item in own.stored if item.stage == work.stage.stage_id and item.store == "memory")
     bound = 8 * (chip.memory.capacity or bits or 1)
@@ -85,7 +90,7 @@ def candidates_of(work: StageWork, chip: ChipConfig, own: Mapped) -> Candidates:
         homes_for_cache(work.stage, own.trace, chip),
         min(ceil_div(bits, bound), work.stage.width),
     )
-    return candidates(work.stage, work.layers, least, chip)
+    return candidates(work.stage, work.layers, least, chip, fine)
 
 
 def _typical(work: StageWork, n_stages: int) -> Floats:

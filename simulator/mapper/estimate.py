@@ -16,14 +16,13 @@ from simulator.energy.prices import static_power_w
 from simulator.engine.barrier import barrier_ps
 from simulator.engine.network.links import Crossings, crossings
 from simulator.engine.schedule import entry_rounds
-from simulator.engine.transfer import value_flits
 from simulator.mapper.candidates import placed
 from simulator.mapper.stage_cost import CostModel, StageCost
 from simulator.mapper.stage_work import Floats, StageWork
 from simulator.mapping.flows import collected, overlaps
 from simulator.mapping.mapped import Mapped
+from simulator.mapping.packet_format import flits_per_spike, value_flits, value_packets
 from simulator.mapping.placement import Placement
-from simulator.mapping.traffic import flits_per_spike
 
 _NONE: Ints = np.zeros(0, np.int64)
 _from, _to, _values = (attrgetter(name) for name in ("from_core", "to_core", "values"))
@@ -181,7 +180,7 @@ def steady_ps(costs: Sequence[StageCost], share: Floats, barrier: float, n_whole
     in `round_ps`.
     """
     at_work = [cost for cost, part in zip(costs, share.tolist(), strict=True) if part >= 0.5]
-    n_tokens = at_work[0].vector_ps.shape[1]
+    n_tokens = np.array([cost.vector_ps.shape[1] for cost in at_work])  # fewer of a stage that skips some tokens
     ring = (np.arange(n_whole)[:, None] - np.arange(len(at_work))) % n_whole
     tokens = ring * n_tokens // n_whole
     return float(round_ps(at_work, barrier, tokens, shared_ps).mean())
@@ -236,7 +235,11 @@ def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> PlacedCos
         sent = np.atleast_1d(chip_link_flits(*ways, flits * scale, placement))
     edges = list(collected(work.stage, placement.by_owner))
     ends = [np.concatenate([_NONE, *(cores(edge) for edge in edges)]) for cores in (_from, _to, _values)]
-    came = routers[ends[0]], routers[ends[1]], (ends[2] * value_flits(chip)).astype(np.float64)
+    came = (
+        routers[ends[0]],
+        routers[ends[1]],
+        (value_packets(ends[2], "collect", chip) * value_flits("collect", chip)).astype(np.float64),
+    )
     value_pj = _link_pj(crossings(came[0], came[1], placement), came[2], model)
     values = float(chip_link_flits(*came, placement))
     link_ps = 0.0 if chip.noc.chip_link is None else float(chip.noc.chip_link.cycles_per_flit * chip.noc.cycle.value)

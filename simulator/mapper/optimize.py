@@ -167,9 +167,7 @@ class Mapper:
         self.model.uses_dram = own_mapped.uses_dram
         own = self._placed(None, own_mapped, works)
         self._say("costs of all candidates")
-        table = cost_table(works, self.model, own_mapped, self.schedule == "pipelined")
-        search = Search(table, self.model, self.schedule == "pipelined")
-        points = search.points(max_chips)
+        table, points = self._searched(works, own_mapped, max_chips)
         self._say(f"placing the best of {len(points)} mappings")
         ranked = sorted(self._candidates(points, table, works, max_chips), key=lambda p: p.value(self.objective))
         if check:
@@ -181,6 +179,17 @@ class Mapper:
         without = tuple(self._without(best, own, works)) if check else ()
         found = tuple(front(points)), checked, without, table.size
         return Optimized(self.objective, self.schedule, best, own, *found, self.chip.schedule.kind)
+
+    def _searched(self, works: list[StageWork], own: Mapped, max_chips: int) -> tuple[CostTable, list[Point]]:
+        """Costs and points; with data in DRAM once more for the channels of the chips that the best point takes."""
+        pipelined, channels = self.schedule == "pipelined", own.placement.n_chips
+        while True:
+            table = cost_table(works, self.model, own, pipelined, channels)
+            points = Search(table, self.model, pipelined).points(max_chips)
+            n_chips = min(points, key=lambda p: p.value(self.objective)).n_chips
+            if not own.uses_dram or n_chips == channels or channels != own.placement.n_chips:
+                return table, points
+            channels = n_chips
 
     def _placed(self, widths: Widths | None, mapped: Mapped, works: list[StageWork]) -> Placed:
         return Placed(widths, mapped, estimate(mapped, works, self.model, self.schedule == "pipelined"))

@@ -15,7 +15,6 @@ import numpy as np
 
 from simulator.arrays import Ints
 from simulator.engine.barrier import barrier_ps
-from simulator.engine.transfer import value_flits
 from simulator.errors import CapacityError
 from simulator.mapper.cost_table import NEVER, CostTable
 from simulator.mapper.estimate import static_pj_per_ps
@@ -23,6 +22,7 @@ from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import Floats
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.chip_edges import first_cores
+from simulator.mapping.packet_format import value_flits, value_packets
 
 Objective = Literal["energy", "latency", "edp", "throughput"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
@@ -121,8 +121,8 @@ class Search:
             return np.zeros(len(self._rows))
         chip_of = np.array(firsts[:-1]) // self.model.chip.chip.n_cores
         crossing = np.diff(chip_of, prepend=0) != 0
-        flit_ps = link.cycles_per_flit * self.model.chip.noc.cycle.value * value_flits(self.model.chip)
-        taken: Floats = crossing * self.table.arriving * flit_ps
+        flit_ps = link.cycles_per_flit * self.model.chip.noc.cycle.value * value_flits("collect", self.model.chip)
+        taken: Floats = crossing * value_packets(self.table.arriving, "collect", self.model.chip) * flit_ps
         return taken
 
     def _round(self, chosen: Ints, barrier: float) -> float:

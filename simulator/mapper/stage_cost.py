@@ -18,12 +18,12 @@ from simulator.engine.plan import soma_ps
 from simulator.engine.row_fetches import stage_fetches
 from simulator.engine.row_service import accumulation, row_service
 from simulator.engine.suffix_sums import suffix_actions, suffix_ps
-from simulator.engine.transfer import receive_ps, value_flits
+from simulator.engine.transfer import receive_ps
 from simulator.mapper.candidates import Candidates
 from simulator.mapper.stage_work import Floats, PricedActions, StageWork, op_energy, op_times
 from simulator.mapping.capacity import ceil_div
+from simulator.mapping.packet_format import flits_per_spike, value_flits, value_packets, values_together
 from simulator.mapping.placements.link_cost import ROUTER_CYCLES
-from simulator.mapping.traffic import flits_per_spike
 
 EXIT_LINKS = 2  # of a tile that packets leave by at once, on a snake of tiles
 
@@ -124,9 +124,13 @@ class CostModel:
         if not work.arriving:
             return np.zeros(len(some))
         on_tile = np.minimum(some.homes, self.chip.chip.cores_per_tile)
-        port = on_tile * value_flits(self.chip) * self.chip.noc.cycle.value
+        port = on_tile * value_flits("collect", self.chip) * self.chip.noc.cycle.value
         each = np.maximum(receive_ps("collect", self.chip), port)
-        taken: Floats = -(-work.arriving // some.homes) * each + self._latency(some.cores) + self._packet_ps
+        taken: Floats = (
+            value_packets(-(-work.arriving // some.homes), "collect", self.chip) * each
+            + self._latency(some.cores)
+            + self._packet_ps
+        )
         return taken
 
     def _exchange(self, work: StageWork, some: Candidates) -> Floats:
@@ -136,13 +140,25 @@ class CostModel:
         spread = others * self._packet_ps + receive_ps("exchange", self.chip)
         latency = 2 * self._latency(some.homes) + self._packet_ps
         taken: Floats = np.where(others > 0, work.exchanges * (gather + spread + latency), 0.0)
+        return taken + (self._of_head(work, some) if work.forms_logits else 0.0)
+
+    def _of_head(self, work: StageWork, some: Candidates) -> Floats:
+        """The input of a head to all its home cores, and their largest logits to the first."""
+        others = some.homes - 1
+        packets = others * value_packets(-(-work.stage.width // some.homes), "spread", self.chip)
+        on_tile = np.minimum(some.homes, self.chip.chip.cores_per_tile)
+        port = on_tile * value_flits("spread", self.chip) * self.chip.noc.cycle.value
+        each = np.maximum(max(receive_ps("spread", self.chip), self._packet_ps), port)
+        gather = np.maximum(others * receive_ps("exchange", self.chip), self._packet_ps)
+        latency = 2 * (self._latency(some.homes) + self._packet_ps)
+        taken: Floats = np.where(others > 0, packets * each + gather + latency, 0.0)
         return taken
 
     def _reduce(self, work: StageWork, some: Candidates) -> Floats:
         """Partial sums to the blocks that hold the first rows."""
         values = (some.row_parts - 1) * _columns(work, some)
-        each = max(receive_ps("reduce", self.chip), value_flits(self.chip) * self.chip.noc.cycle.value)
-        most = _most(values)
+        each = max(receive_ps("reduce", self.chip), value_flits("reduce", self.chip) * self.chip.noc.cycle.value)
+        most = value_packets(_most(values), "reduce", self.chip)
         return np.where(most > 0, most * each + self._latency(some.cores) + self._packet_ps, 0.0)
 
     @property
@@ -239,13 +255,19 @@ class CostModel:
         reduced = sum((some.row_parts[:, i] - 1) * layer.n_out for i, layer in enumerate(work.layers))
         copies = some.col_parts.sum(axis=1)
         packets = spikes * (np.minimum(copies, 1) if chip.noc.multicast else copies)
-        values = work.arriving + exchanged + reduced
+        inputs = (some.homes - 1) * work.stage.width * work.forms_logits
+        exchanged = exchanged + (some.homes - 1) * work.forms_logits
+        values = (
+            exchanged
+            + inputs / values_together("spread", chip)
+            + (work.arriving + reduced) / values_together("collect", chip)
+        )  # packets of them
         entries = (
             spikes * np.minimum(copies, ceil_div(some.cores, chip.chip.cores_per_tile))
             if chip.noc.multicast
             else packets
         )
-        spike_flits, word_flits = flits_per_spike(work.trace.encoding, chip), value_flits(chip)
+        spike_flits, word_flits = flits_per_spike(work.trace.encoding, chip), value_flits("collect", chip)
         links = (entries * spike_flits + values * word_flits) * self.hops(some.cores)
         hop_pj = links * (price["noc.hop_x"] + price["noc.hop_y"]) / 2
         reduce_pj = price["dendrite.reduce"] + sum(price[f"dendrite.{name}"] for name in accumulator_actions(chip))
@@ -253,7 +275,7 @@ class CostModel:
             (packets + values) * price["axon_out.packet"]
             + (spikes * copies + values) * price["axon_in.lookup"]
             + (entries * spike_flits + values * word_flits) * price["noc.local"]
-            + (work.arriving + exchanged) * chip.core.dendrite.accumulator_bits * price["memory.write"]
+            + (work.arriving + exchanged + inputs) * chip.core.dendrite.accumulator_bits * price["memory.write"]
             + reduced * reduce_pj
             + self._synapses(work, some)
             + self._somas(work, some)

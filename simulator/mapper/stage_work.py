@@ -73,6 +73,11 @@ class StageWork:
     stores: dict[str, Store]
     fits_at: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def forms_logits(self) -> bool:
+        """Whether its home cores share the outputs of an LM head, and so all need its input."""
+        return any(op.kind == "head" for op in self.ops)
+
     @cached_property
     def mean_spikes(self) -> Floats:
         """Mean over the tokens, float64 [1, T]."""

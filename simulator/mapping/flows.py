@@ -74,6 +74,22 @@ def exchanged(stage_id: str, blocks: Blocks) -> tuple[Edges, Edges]:
     return Edges(*owners, others, first, one), Edges(*owners, first, others, one)
 
 
+def forms_logits(stage: Stage, trace: Trace) -> bool:
+    """Whether an op of a stage multiplies its whole vector by the weights of an LM head."""
+    return any(trace.op_by_id[op_id].kind == "head" for op_id in stage.ops)
+
+
+def spread(stage_id: str, blocks: Blocks) -> Edges:
+    """Every value of a stage from its home core to each other home core; no edges where there is only one.
+
+    Home cores that share the outputs of a head all need its whole input.
+    """
+    homes = blocks[stage_id]
+    pairs = [(sender, receiver) for sender in homes for receiver in homes if sender is not receiver]
+    from_core, to_core = (_ints([pair[end].core for pair in pairs]) for end in (0, 1))
+    return Edges(stage_id, stage_id, stage_id, from_core, to_core, _ints([sender.n_cols for sender, _ in pairs]))
+
+
 def reduced(stage: Stage, blocks: Blocks) -> Iterator[Edges]:
     """Partial sums of the layers whose inputs are split over cores, each to the root block of its outputs."""
     for layer_id in stage.layers:

@@ -13,10 +13,19 @@ import numpy as np
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
-from simulator.mapping.capacity import ceil_div
-from simulator.mapping.flows import Blocks, collected, exchange_rounds, exchanged, overlaps, reduced
+from simulator.mapping.flows import (
+    Blocks,
+    Edges,
+    collected,
+    exchange_rounds,
+    exchanged,
+    forms_logits,
+    overlaps,
+    reduced,
+    spread,
+)
+from simulator.mapping.packet_format import flits_per_spike, value_flits, value_packets
 from simulator.mapping.placement import Block
-from simulator.trace.encoding import Encoding
 from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Stage
 
@@ -43,27 +52,17 @@ def traffic(trace: Trace, blocks: tuple[Block, ...], chip: ChipConfig) -> Traffi
     owned: dict[str, list[Block]] = {}
     for block in blocks:
         owned.setdefault(block.owner, []).append(block)
-    value_flits = ceil_div(chip.core.dendrite.accumulator_bits, chip.noc.flit_bits)
     entries: list[Entry] = []
     for stage in trace.stages:
         entries += _spikes(stage, trace, owned, chip)
-        times = int(trace.works(stage).sum()) * value_flits
-        entries += [(a, b, n * times) for a, b, n in _values(stage, trace, owned)]
+        times = int(trace.works(stage).sum())
+        entries += [(a, b, n * times) for a, b, n in _values(stage, trace, owned, chip)]
     from_core, to_core, flits = (np.concatenate(field) for field in zip(*entries, strict=True))
     n_cores = 1 + max(block.core for block in blocks)
     pairs, which = np.unique(from_core * n_cores + to_core, return_inverse=True)
     total = np.zeros(len(pairs), np.int64)
     np.add.at(total, which, flits)
     return Traffic(pairs // n_cores, pairs % n_cores, total)
-
-
-def flits_per_spike(encoding: Encoding, chip: ChipConfig) -> int:
-    """Flits of a packet that leaves an encoder: as many as its payload fills, and at least the one that says who fired.
-
-    A flit's bits are payload; the address travels in addition to them. A dense replay sends the whole count.
-    """
-    bits = encoding.levels.bit_length() + encoding.signed if chip.replay == "dense" else encoding.payload_bits
-    return max(1, ceil_div(bits, chip.noc.flit_bits))
 
 
 def _spikes(stage: Stage, trace: Trace, blocks: Blocks, chip: ChipConfig) -> Iterator[Entry]:
@@ -89,13 +88,21 @@ def _spikes(stage: Stage, trace: Trace, blocks: Blocks, chip: ChipConfig) -> Ite
     yield from_core, to_core, flits
 
 
-def _values(stage: Stage, trace: Trace, blocks: Blocks) -> Iterator[Entry]:
-    """Values of one token that travel between timesteps, see `flows`."""
+def _values(stage: Stage, trace: Trace, blocks: Blocks, chip: ChipConfig) -> Iterator[Entry]:
+    """Flits of the values of one token that travel between timesteps, see `flows`."""
+
+    def flits(edges: Edges, kind: str) -> Ints:
+        return value_packets(edges.values, kind, chip) * value_flits(kind, chip)
+
     for edges in (*collected(stage, blocks), *reduced(stage, blocks)):
-        yield edges.from_core, edges.to_core, edges.values
+        yield edges.from_core, edges.to_core, flits(edges, "collect")
     rounds = exchange_rounds(stage, trace)
     for edges in exchanged(stage.stage_id, blocks):
-        yield edges.from_core, edges.to_core, edges.values * rounds
+        yield edges.from_core, edges.to_core, flits(edges, "exchange") * rounds
+    if forms_logits(stage, trace):
+        inputs, largest = spread(stage.stage_id, blocks), exchanged(stage.stage_id, blocks)[0]
+        yield inputs.from_core, inputs.to_core, flits(inputs, "spread")
+        yield largest.from_core, largest.to_core, flits(largest, "exchange")
 
 
 def _ints(values: list[int]) -> Ints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
 import zlib
@@ -15,6 +16,7 @@ from simulator.errors import OutputError
 from simulator.outputs.workspace import workspace
 
 TAB = 9  # the smallest byte of a text
+WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|.*\\")  # on other systems it would be the name of one file
 LOOK_BYTES = 1 << 16  # at either end of a file, to see of what kind it is
 
 
@@ -68,6 +70,8 @@ def check_writable(path: Path) -> None:
 
     Missing parents are no hindrance. What can be seen only by trying is tried: a file without a name, gone at once.
     """
+    if os.name != "nt" and (found := WINDOWS_PATH.match(str(path))):
+        raise OutputError(f"{_shown(path)}: found {found[0]!r} as in a path of Windows, expected '/' between folders")
     above = path.absolute().parent
     try:
         above = path.resolve().parent

@@ -7,7 +7,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -51,11 +51,11 @@ class FolderKind:
         return frozenset((self.marker, *files))
 
 
-def check_folder(path: Path, kind: FolderKind, force: bool = False) -> None:
+def check_folder(path: Path, kind: FolderKind, force: bool = False, inputs: Iterable[Path | None] = ()) -> None:
     """Raise OutputError when ``path`` cannot be the folder of a ``kind``, before the work that makes it.
 
-    As `check_writable`; when a file has the name; and when the folder is neither empty nor an earlier one of the kind,
-    unless ``force`` allows to remove what it holds.
+    As `check_writable`; when a file has the name; when the folder is neither empty nor an earlier one of the kind,
+    unless ``force`` allows to remove what it holds; and when one of the ``inputs`` of the same command would go.
     """
     check_writable(path)
     try:
@@ -66,7 +66,14 @@ def check_folder(path: Path, kind: FolderKind, force: bool = False) -> None:
         held = sorted(os.listdir(path))
     except OSError as error:
         raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
-    if not held or force or kind.own_files(path) is not None:
+    own = kind.own_files(path)
+    for given in inputs:
+        relative = None if given is None else _below(given, path)
+        if relative is not None and (force or relative in (own or ())):
+            raise OutputError(
+                f"{path}: holds {given}, an input of this command; choose another folder for the {kind.name}"
+            )
+    if not held or force or own is not None:
         return
     shown = ", ".join(held[:LISTED]) + (f" and {len(held) - LISTED} more" if len(held) > LISTED else "")
     raise OutputError(
@@ -161,6 +168,13 @@ def _exchanged(one: Path, other: Path) -> bool:
         done: int = rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE)
         return done == 0
     return False
+
+
+def _below(file: Path, folder: Path) -> str | None:
+    """The path of a file that is there, relative to a folder that holds it; None elsewhere."""
+    with suppress(OSError, ValueError, RuntimeError):
+        return file.resolve(strict=True).relative_to(folder.resolve()).as_posix()
+    return None
 
 
 def _marker(path: Path) -> dict[str, object] | None:

@@ -29,6 +29,7 @@ from simulator.report.tables import assumption_table, comparison_table, owner_ta
 from simulator.report.unit_table import unit_finding, unit_table
 from simulator.report.verdict import bar, numbers, sentences
 from simulator.report.what_if import what_if_of_run
+from simulator.report.worth_section import worth_section
 
 REPORT = "report.html"
 SHOWN_ELSEWHERE = {"warnings", "files", "schema", "schema_version"}  # keys of records that the page has a place for
@@ -54,6 +55,7 @@ def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
         phases=as_cells(phase_table(run)) if run.trace.phase == "mixed" else None,
         waits=waits_finding(run),
         sections=[figure_section(name, drawn[name]) for name in drawn],
+        worth=worth_section(run),
         bisection=None if run.bisection is None else as_cells(run.bisection.layers),
         bisection_finding=[] if run.bisection is None else break_even_lines(run.bisection.layers),
         thresholds=as_cells(_thresholds(run)),

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simulator.errors import SpikewattError, did_you_mean
 from simulator.report.headline import headline_html
+from simulator.report.inline import InlineReport, InlineTable
 from simulator.report.plot import Plot
 from simulator.report.report_files import write_report
 from simulator.report.run import Run
@@ -34,6 +36,46 @@ class NotebookRun(Run):
     def plot(self) -> Plot:
         """The figures of the report: ``run.plot.energy()`` returns (figure, axes)."""
         return Plot(self)
+
+    def table(self, name: str = "owners", top: int = 10) -> InlineTable:
+        """The ``top`` rows with the most energy of one table of the report, with units, for a cell or ``print``.
+
+        ``name`` is ``owners`` (layers, operations, stages), ``stages`` or ``components``.
+
+        Raises
+        ------
+        SpikewattError
+            For another name.
+        """
+        tables = {"owners": self._owners_shown, "stages": self._stages_shown, "components": self._components_shown}
+        if name not in tables:
+            hint = did_you_mean(name, tables)
+            raise SpikewattError(f"table {name!r}: expected one of {', '.join(tables)}{hint}")
+        frame = tables[name]().head(top)
+        return InlineTable(frame, f"{name} of {self.trace.name} on {self.chip.name}, the whole trace")
+
+    def _owners_shown(self) -> pd.DataFrame:
+        frame = self.owners.sort_values("energy_pj", ascending=False, kind="stable")[["owner", "kind", "energy_pj"]]
+        return frame.assign(share=self._share(frame["energy_pj"]))
+
+    def _stages_shown(self) -> pd.DataFrame:
+        return self.result.stages.sort_values("total_ps", ascending=False, kind="stable")
+
+    def _components_shown(self) -> pd.DataFrame:
+        energies = self.ledger.by_component().sort_values(ascending=False, kind="stable")
+        frame = energies.rename_axis("component").rename("energy_pj").reset_index()
+        return frame.assign(share=self._share(frame["energy_pj"]))
+
+    def _share(self, energies: pd.Series) -> pd.Series:
+        """Shares of the total."""
+        return energies / total if (total := self.ledger.total_pj) else 0.0 * energies
+
+    def report(self) -> InlineReport:
+        """The page of the report, as ``spikewatt simulate`` writes it, inside the cell of a notebook."""
+        from simulator.report.figures import draw_figures
+        from simulator.report.html import render_html
+
+        return InlineReport(render_html(self, draw_figures(self)))
 
     def save(self, folder: Path | str, *, force: bool = False) -> Path:
         """Write the report with its page and figures to ``folder``, as ``spikewatt simulate`` does; returns the folder.

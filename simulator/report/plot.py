@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.errors import did_you_mean
+from simulator.report.inline import InlineFigures
 from simulator.report.run import Run
 
 if TYPE_CHECKING:
@@ -56,6 +57,13 @@ class Plot:
 
         kind = FIGURES[name]
         return Drawn(*kind.draw(kind.frame(self.run), ax=ax))
+
+    def together(self, *names: str) -> InlineFigures:
+        """Several figures next to each other in one cell; raises AttributeError for a name that no figure has."""
+        from simulator.report.figures.style import svg_text
+
+        figures = {name: getattr(self, name)().figure for name in names}
+        return InlineFigures({name: svg_text(figure, f"{name}-inline") for name, figure in figures.items()})
 
     def finding(self, name: str) -> str:
         """What a figure shows, in one sentence with its numbers and units; raises KeyError for another name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -86,6 +86,9 @@ def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def check_place(out_dir: Path | str, force: bool = False) -> None:
-    """Raise OutputError where no report can be written: no permission, a file, or a folder of something else."""
-    check_folder(Path(out_dir), REPORT_FOLDER, force)
+def check_place(out_dir: Path | str, force: bool = False, inputs: Iterable[Path | None] = ()) -> None:
+    """Raise OutputError where no report can be written: no permission, a file, or a folder of something else.
+
+    Also where one of the ``inputs`` of the same command would be replaced or removed.
+    """
+    check_folder(Path(out_dir), REPORT_FOLDER, force, inputs)

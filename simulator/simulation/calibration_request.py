@@ -60,9 +60,10 @@ def run_calibration(request: CalibrationRequest, progress: ProgressLine) -> Iter
     SpikewattError
         When a file cannot be read or written, or no setting comes within the target.
     """
-    check_writable_file(request.out, PRESET, inputs=(request.text,))
+    inputs = request.text, *request.preset.files()
+    check_writable_file(request.out, PRESET, inputs)
     if request.target is None:
-        check_writable_file(request.out.with_suffix(".npz"), MOMENTS, inputs=(request.text,))
+        check_writable_file(request.out.with_suffix(".npz"), MOMENTS, inputs)
     max_tokens = request.max_tokens or (SCALE_TOKENS if request.target is None else SEARCH_TOKENS)
     content, checkpoint = read_text(request.text), read_checkpoint(request.model, request.options)
     tokenizer = Tokenizer(request.model, checkpoint.config)

@@ -102,7 +102,7 @@ def run_capture(request: CaptureRequest) -> Captured:
     SpikewattError
         When options contradict each other, a file cannot be read or written, or the capture fails.
     """
-    check_writable_file(request.out, TRACE, inputs=(request.text, request.prefill))
+    check_writable_file(request.out, TRACE, inputs=(request.text, request.prefill, request.model))
     if (request.prefill is None) != (request.decode is None):
         raise SpikewattError("found one of --prefill and --decode, expected both or neither")
     if request.prefill is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from simulator.errors import SpikewattError
 from simulator.model.attention_rule import rule_for
@@ -39,6 +40,13 @@ class PresetChoice:
     def is_float(self) -> bool:
         """Whether neither a preset nor a code is named, which some commands take for the float model."""
         return self.preset is None and self.encoding is None
+
+    def files(self) -> tuple[Path, ...]:
+        """Files that the preset is read from, where it is named by a path."""
+        if self.preset is None or not Path(self.preset).is_file():
+            return ()
+        moments = load_preset(self.preset).moments
+        return (Path(self.preset), *(() if moments is None else (Path(moments),)))
 
     def chosen(self) -> Preset:
         """The preset.

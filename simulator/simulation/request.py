@@ -110,9 +110,11 @@ def run_request(request: SimulateRequest, progress: ProgressLine) -> Simulated:
     chip = load_chip(request.chip, list(request.overrides))
     trace = _trace(request)
     folder = request.folder or path_below(Path("reports"), chip.name, trace.name)
-    check_place(folder, request.force)
+    named = Path(request.chip), Path(request.dense_twin), Path(request.mapping)
+    inputs = find_trace(request.trace), *named, request.verify
+    check_place(folder, request.force, inputs)
     if request.timeline is not None:
-        check_writable_file(request.timeline, TIMELINE, inputs=(find_trace(request.trace), Path(request.chip)))
+        check_writable_file(request.timeline, TIMELINE, inputs)
     run = _mapped_and_simulated(request, chip, trace, progress)
     if request.timeline is not None and (left_out := write_timeline(run, request.timeline)):
         progress.say(f"{request.timeline}: {left_out} slices beyond the first {SLICES_MAX} are left out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from simulator.engine.machine_memory import default_limit_bytes
 from simulator.engine.warmup import warm_up
 from simulator.errors import SpikewattError
 from simulator.sweep.compute import Group, compute_group
+from simulator.sweep.orphans import end_with
 from simulator.sweep.store import Store
 
 Outcome = tuple[int, int]  # points of a group, and how many of them failed
@@ -55,7 +57,8 @@ def _parallel(groups: dict[int, Group], store: Store, jobs: int) -> Iterator[tup
     """(number, outcome) of each group as it is done; the processes share the memory of the machine."""
     limit = default_limit_bytes()
     share = None if limit is None else limit // jobs
-    work = (delayed(_numbered)(i, group, store, Path.cwd(), share) for i, group in list(groups.items()))
+    here = os.getpid()
+    work = (delayed(_numbered)(i, group, store, Path.cwd(), share, here) for i, group in list(groups.items()))
     outcomes = Parallel(n_jobs=jobs, backend="loky", batch_size=1, return_as="generator_unordered")(work)
     try:
         for outcome in outcomes:  # noqa: UP028 - `yield from` would close it before the warning is silenced
@@ -66,7 +69,10 @@ def _parallel(groups: dict[int, Group], store: Store, jobs: int) -> Iterator[tup
             outcomes.close()
 
 
-def _numbered(i: int, group: Group, store: Store, root: Path, memory_limit_bytes: int | None) -> tuple[int, Outcome]:
+def _numbered(
+    i: int, group: Group, store: Store, root: Path, memory_limit_bytes: int | None, parent: int
+) -> tuple[int, Outcome]:
+    end_with(parent)
     return i, compute_group(group, store, root, memory_limit_bytes)
 
 

@@ -1,5 +1,6 @@
 """`spikewatt sweep` and `spikewatt rerun`, as a user calls them."""
 
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,18 @@ def test_a_sweep_is_computed_once_and_its_points_again_on_request(file: Path) ->
     page = Path("reports/sweeps/small/sweep.html").read_text()
     assert "2 of 4 points are on the Pareto front" in page or "1 of 4 points" in page
     assert 'aria-label="Parallel coordinates' in page
+
+
+def test_rerun_from_another_folder(file: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A sweep names its trace relative to the folder in which it ran."""
+    trace = Path("here.npz")
+    assert run_program("synthesize", "--sizes", "6,5", "--tokens", "2", "--out", trace).code == 0
+    file.write_text(SWEEP.format(trace=trace).replace("[8, 64]", "[8]"))
+    assert run_program("sweep", file, "--quiet").code == 0
+    point = next(Path("reports/sweeps/small/points").iterdir()).absolute()
+    with chdir(tmp_path_factory.mktemp("elsewhere")):
+        done = run_program("rerun", point)
+    assert (done.code, done.out) == (0, f"{point}/result.json: the same bytes\n")
 
 
 def test_rerun_says_what_differs(file: Path) -> None:

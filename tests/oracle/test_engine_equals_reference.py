@@ -317,6 +317,41 @@ def test_a_batch_of_texts_of_unlike_lengths(sync, kind, batch):
     assert_equal_to_oracle(trace, chip)
 
 
+@pytest.mark.parametrize("values", [1, 3])
+@pytest.mark.parametrize("header", ["0 bit", "7 bit"])
+@pytest.mark.parametrize("kind", ["sequential", "pipelined"])
+@pytest.mark.parametrize("code", ["ternary", "graded"])
+def test_packets_with_a_header_and_several_values(values, header, kind, code):
+    """Layers cut by rows and columns, several homes a stage; accumulators in a memory; packets of one flit and more."""
+    trace = synthetic_trace("poisson", [9, 7, 5], code=code, levels=3, tokens=3, seed=3)
+    chip = make_chip(
+        core__limits={"axons_in": 5, "neurons": 4},
+        core__dendrite__accumulators="sram",
+        core__dendrite__accumulator_banks=3,
+        chip__max_chips=9,
+        noc__flit_bits="8 bit",
+        noc__packet={"header": header, "values": values},
+        schedule={"kind": kind},
+    )
+    assert_equal_to_oracle(trace, chip)
+
+
+@pytest.mark.parametrize("sync", ["barrier", "handshake"])
+@pytest.mark.parametrize("kind", ["sequential", "pipelined"])
+@pytest.mark.parametrize("values", [1, 3])
+def test_a_head_on_several_cores(sync, kind, values):
+    """16 values on 1, 3 and 4 home cores, three tokens."""
+    for homes in (1, 3, 4):
+        chip = make_chip(
+            sync__kind=sync,
+            chip__max_chips=9,
+            noc__packet={"values": values},
+            schedule={"kind": kind, "logits": "all"},
+            mapping={"head_cores": homes},
+        )
+        assert_equal_to_oracle(make_trace(n_blocks=1, n_tokens=3), chip)
+
+
 def test_a_tile_of_a_batch_shares_a_fetch():
     """2 texts, 2 generated tokens each; tiles of 2: a step reads 9 rows of 1 word once, 18 reads; one by one 36."""
     trace = synthetic_trace("poisson", [9, 7], tokens=4)
@@ -380,6 +415,10 @@ def cases(draw):
         noc__router=router,
         core__axon_in={"lookup": action("5 pJ", "2 ns"), "fifo_packets": places if router != "V" else None},
         noc__multicast=multicast,
+        noc__packet={
+            "header": "0 bit" if torus else draw(st.sampled_from(["0 bit", "5 bit"])),
+            "values": 1 if torus else draw(st.integers(1, 3)),
+        },
         noc__extra_cycles_x=draw(st.integers(0, 2)),
         noc__extra_cycles_y=draw(st.integers(0, 2)),
         noc__cycle__value=f"{draw(st.sampled_from([700, 1350, 5000]))} ps",

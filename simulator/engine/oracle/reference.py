@@ -7,7 +7,7 @@ are sequential, as many as there are tokens in the chip when they are pipelined.
 together; a round is
 
 1. values arrive at its home cores (`collect`), and where there are several of these, they tell each other one number
-   per norm and per encoder (`exchange`);
+   per norm and per encoder (`exchange`); those of an LM head send each other its whole input (`inputs_of_heads`);
 2. its ops run on the vector units of the home cores; an op may be driven by the spikes of a stream of its own, which
    fire there and are sent nowhere;
 3. in each timestep the home cores update their neurons one by one and send a packet for each spike and target core, the
@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from itertools import accumulate, pairwise
+from collections.abc import Iterator
+from itertools import accumulate, groupby, pairwise
 
 from simulator.engine.oracle import reference_handshake
 from simulator.engine.oracle.reference_cores import Event, ReferenceCores, ReferenceResult
@@ -86,7 +87,7 @@ class _Oracle(ReferenceCores):
     def round(self, active: Active) -> int:
         """All steps of the stages at work, each on its token; returns the time in ps."""
         stages = [stage for stage, _ in active]
-        taken = self.collect(stages) + self.exchange(stages)
+        taken = self.collect(stages) + self.exchange(stages) + self.inputs_of_heads(stages)
         taken += max(self.channel_ps(active), *(self.ops(stage, token) for stage, token in active))
         taken += self.load(active)
         spiking = [(stage, token) for stage, token in active if stage.stream is not None]
@@ -227,17 +228,21 @@ class _Oracle(ReferenceCores):
     # ---------------------------------------------------------------- values between timesteps
 
     def transfer(self, values: list[tuple[Block, Block]], kind: str) -> int:
-        """One packet per (sender, receiver), senders one packet at a time; returns when the last is in."""
+        """Packets of one size with values of a sender to a receiver, one packet after another; returns the time of all.
+
+        A packet has as many places as the chip file says, one where numbers are exchanged; the last may be part empty.
+        """
         if not values:
             return 0
-        core = self.chip.core
-        flits = math.ceil(core.dendrite.accumulator_bits / self.chip.noc.flit_bits)
-        work = max(core.dendrite.reduce.latency.value, self.accumulator_ps()) if kind == "reduce" else 0
+        core, form = self.chip.core, self.chip.noc.packet
+        places = 1 if kind == "exchange" else form.values
+        flits = math.ceil((form.header + places * core.dendrite.accumulator_bits) / self.chip.noc.flit_bits)
+        work = places * (max(core.dendrite.reduce.latency.value, self.accumulator_ps()) if kind == "reduce" else 0)
         parts = {"axon_in": core.axon_in.lookup.latency.value, "dendrite": work}
         service = max(parts.values()) + core.overhead.value
         sent_ps: Counter[int] = Counter()
         packets = []
-        for sender, receiver in values:
+        for (sender, receiver), carried in self.packets(values, places):
             sent_ps[sender.core] += core.axon_out.packet.latency.value
             packet = Packet(sender, 0, sent_ps[sender.core], flits)
             packet.deliveries.append(Delivery(packet, receiver, service))
@@ -245,14 +250,22 @@ class _Oracle(ReferenceCores):
             self.lockstep(receiver.core, parts, service)
             self.count(receiver.owner, "axon_in", "lookup")
             if kind == "reduce":
-                self.count(receiver.owner, "dendrite", "reduce")
-                self.count_accumulators(receiver.owner, 1)
+                self.count(receiver.owner, "dendrite", "reduce", carried)
+                self.count_accumulators(receiver.owner, carried)
             else:
-                self.count(receiver.owner, "memory", "write", core.dendrite.accumulator_bits)
+                self.count(receiver.owner, "memory", "write", carried * core.dendrite.accumulator_bits)
         for number, busy in sent_ps.items():
             self.found.busy_ps[number] += busy
-        carried = self.carry(packets)
-        return max(carried, *self.serve(packets).values(), *sent_ps.values())
+        arrived = self.carry(packets)
+        return max(arrived, *self.serve(packets).values(), *sent_ps.values())
+
+    def packets(self, values: list[tuple[Block, Block]], places: int) -> Iterator[tuple[tuple[Block, Block], int]]:
+        """(sender and receiver, values in the packet) of each packet."""
+        for pair, run in groupby(values):
+            left = len(list(run))
+            while left > 0:
+                yield pair, min(left, places)
+                left -= places
 
     def collect(self, stages: list[Stage]) -> int:
         """Outputs of source layers and carried residuals travel to the home cores, element i of n to element i*w//n."""
@@ -283,6 +296,16 @@ class _Oracle(ReferenceCores):
             taken += self.transfer([(first, b) for first, *others in homes for b in others], "exchange")
             done += 1
         return taken
+
+    def inputs_of_heads(self, stages: list[Stage]) -> int:
+        """All home cores of a head get its whole input; each tells the first one its largest logit."""
+        heads = [s for s in stages if any(self.trace.op_by_id[op_id].kind == "head" for op_id in s.ops)]
+        homes = [self.blocks(stage.stage_id) for stage in heads]
+        inputs = [
+            (sender, to) for of in homes for sender in of for to in of if to != sender for _ in range(sender.n_cols)
+        ]
+        largest = [(other, first) for first, *others in homes for other in others]
+        return self.transfer(inputs, "spread") + self.transfer(largest, "exchange")
 
     def exchanges(self, stage: Stage) -> int:
         """How often the home cores of a stage exchange numbers; a single core never does."""

@@ -145,8 +145,8 @@ class ReferenceCores:
         """Flits of a spike packet: one, or as many as the count fills that it carries."""
         encoding = self.trace.encoding
         carries_count = self.chip.replay == "dense" or encoding.multiplies
-        bits = len(f"{encoding.levels:b}") + encoding.signed if carries_count else 1
-        return math.ceil(bits / self.chip.noc.flit_bits)
+        bits = len(f"{encoding.levels:b}") + encoding.signed if carries_count else encoding.payload_bits
+        return max(1, math.ceil((self.chip.noc.packet.header + bits) / self.chip.noc.flit_bits))
 
     def accumulate(self) -> tuple[str, Action]:
         """What a dendrite does for each weight: a multiply-accumulate where packets carry counts."""

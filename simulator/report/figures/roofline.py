@@ -16,13 +16,14 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullForma
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.banks import accumulator_ps
-from simulator.mapping.capacity import ceil_div
+from simulator.engine.row_service import accumulation, word_interval_ps
 from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.style import INK, SMALL_PT, axes_for, styled
 from simulator.report.format import format_count, format_share
 from simulator.report.run import Run
 from simulator.report.stage_load import stage_load
 from simulator.report.tables import split_block
+from simulator.trace.encoding import Encoding
 from simulator.units import PS_PER_S
 
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
@@ -32,28 +33,28 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6e
 def roofline_frame(run: Run) -> pd.DataFrame:
     """One row per kind of stage that drives layers, summed over blocks.
 
-    ``stage, layers, cores`` (mean over the blocks of the cores that hold its layers), ``synops_per_byte``,
+    ``stage, layers, cores`` (that hold its layers: mean over the blocks, by the time of each), ``synops_per_byte``,
     ``synops_per_s`` (over the whole time of the stage), ``roof_per_s`` (what those cores could do at this intensity,
     NaN where the chip file gives no time), ``share`` of that roof. ``attrs["cores"]`` holds ``(peak, bandwidth)`` of
     one core in synops and bytes per second.
     """
-    peak, bandwidth = core_roof(run.chip)
+    peak, bandwidth = core_roof(run.chip, run.trace.encoding)
     counts = _counts(run)
     times = stage_load(run).set_index("stage")["time_ps"]
     held = {(block.owner, block.core) for block in run.placement.blocks}
     rows = []
     for stage in run.trace.stages:
         if stage.layers:
-            synops, words = (sum(counts.get((layer, c), 0) for layer in stage.layers) for c in ("dendrite", "synapse"))
+            synops, words = (sum(counts.get((layer, a), 0) for layer in stage.layers) for a in ("synop", "word_read"))
             n_cores = len({core for owner, core in held if owner in stage.layers})
             kinds = " ".join(run.trace.layer_by_id[layer].kind for layer in stage.layers)
             time_ps = int(times.get(stage.stage_id, 0))
             rows.append((split_block(stage.stage_id)[1], kinds, n_cores, synops, words, time_ps))
     frame = pd.DataFrame(rows, columns=["stage", "layers", "cores", "synops", "words", "time_ps"])
-    sums = frame.groupby(["stage", "layers"], sort=False).agg(
-        cores=("cores", "mean"), synops=("synops", "sum"), words=("words", "sum"), time_ps=("time_ps", "sum")
-    )
-    sums = sums.reset_index()
+    frame["core_ps"] = frame["cores"] * frame["time_ps"]
+    of_kinds = frame.groupby(["stage", "layers"], sort=False)
+    sums, mean = of_kinds.sum().reset_index(), of_kinds["cores"].mean().to_numpy()
+    sums["cores"] = np.where(sums["time_ps"] > 0, sums["core_ps"] / sums["time_ps"].where(sums["time_ps"] > 0), mean)
     n_bytes = sums["words"] * run.chip.core.sram.word / 8
     sums["synops_per_byte"] = sums["synops"] / n_bytes.where(n_bytes > 0)
     sums["synops_per_s"] = sums["synops"] / sums["time_ps"].where(sums["time_ps"] > 0) * PS_PER_S
@@ -65,25 +66,29 @@ def roofline_frame(run: Run) -> pd.DataFrame:
     return table
 
 
-def core_roof(chip: ChipConfig) -> tuple[float, float]:
-    """Synops and bytes of weights that one core serves in a second at most; infinite where no time is given."""
-    core = chip.core
-    slots = ceil_div(core.synapse.lanes, core.dendrite.accumulator_banks or core.synapse.lanes)
-    synop_ps = max(
-        core.synapse.synop.latency.value, core.dendrite.accumulate.latency.value, slots * accumulator_ps(chip)
-    )
-    read_ps = core.synapse.word_read.latency.value
-    peak = core.synapse.lanes / synop_ps * PS_PER_S if synop_ps else math.inf
-    return peak, core.sram.banks * core.sram.word / 8 / read_ps * PS_PER_S if read_ps else math.inf
+def core_roof(chip: ChipConfig, encoding: Encoding) -> tuple[float, float]:
+    """Synops and bytes of weights that one core serves in a second at most; infinite where no time is given.
+
+    All lanes work at the rate of the slower of synapse and dendrite, and each bank of accumulators takes one at a time.
+    """
+    core, access_ps, read_ps = chip.core, accumulator_ps(chip), word_interval_ps(chip)
+    synop_ps = max(core.synapse.synop.latency.value, accumulation(encoding, chip)[1].latency.value)
+    banks = core.dendrite.accumulator_banks or core.synapse.lanes
+    peak = min(_rate(core.synapse.lanes, synop_ps), _rate(banks, access_ps))
+    return peak, _rate(core.sram.banks * core.sram.word / 8, read_ps)
+
+
+def _rate(amount: float, taken_ps: int) -> float:
+    """Per second."""
+    return amount / taken_ps * PS_PER_S if taken_ps else math.inf
 
 
 def _counts(run: Run) -> dict[tuple[str, str], int]:
-    """(layer, ``dendrite`` or ``synapse``) -> accumulates, or words read."""
-    rows = run.ledger.rows
-    rows = rows[rows["action"].isin(["accumulate", "multiply_accumulate", "word_read"])]
+    """(layer, ``synop`` or ``word_read``) -> how often."""
     done: dict[tuple[str, str], int] = {}
-    for layer, component, count in zip(rows["owner"], rows["component"], rows["count"], strict=True):
-        done[layer, component] = done.get((layer, component), 0) + int(count)
+    for row in run.result.action_counts:
+        if row.component == "synapse":
+            done[row.owner, row.action] = done.get((row.owner, row.action), 0) + row.count
     return done
 
 

@@ -114,7 +114,7 @@ def test_every_figure_says_what_it_shows(page, run):
 
 
 def test_every_section_has_a_finding(page):
-    assert len(page.all("h2")) == len(page.texts("p", **{"class": "finding"})) == len(FIGURES) + 11
+    assert len(page.all("h2")) == len(page.texts("p", **{"class": "finding"})) == len(FIGURES) + 12
     assert all(page.texts("p", **{"class": "finding"}))
 
 

@@ -1,6 +1,8 @@
 """What a notebook uses of a run: its table, its figures, its headline, and files for papers."""
 
+import re
 from copy import copy
+from html import unescape
 
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from matplotlib.figure import Figure
 from page import Page
 
 import simulator as sw
-from simulator.errors import OutputError
+from simulator.errors import OutputError, SpikewattError
 from simulator.report.export import latex_table, write_latex
 from simulator.report.figures import FIGURES
 from simulator.report.format import format_energy
@@ -110,3 +112,45 @@ def test_another_ending(run, tmp_path):
         sw.save_figure(run.plot.energy()[0], tmp_path / "x.jpg")
     with pytest.raises(OutputError, match="cannot be written"):
         sw.save_table(run.owners, tmp_path / "nowhere" / "x.csv")
+
+
+def test_a_table_shows_units_and_holds_numbers(run):
+    table = run.table("components", top=3)
+    energies = run.ledger.by_component().sort_values(ascending=False).head(3)
+    assert table.frame["component"].tolist() == energies.index.tolist()
+    assert table.frame["energy_pj"].tolist() == pytest.approx(energies.tolist())
+    page = Page(table._repr_html_())
+    texts = page.texts("td")
+    assert texts[:2] == [energies.index[0], format_energy(float(energies.iloc[0]))]
+    lines = str(table).splitlines()
+    assert lines[0] == "components of toy-trace on toy, the whole trace"
+    assert lines[2].split()[0] == energies.index[0]
+    assert len({line.rindex("%") for line in lines[2:]}) == 1  # numbers stand at the right
+
+
+@pytest.mark.parametrize(("name", "first"), [("owners", "owner"), ("stages", "stage"), ("components", "component")])
+def test_every_table_of_a_run(run, name, first):
+    assert run.table(name, top=2).frame.columns[0] == first
+    assert len(run.table(name, top=2).frame) == 2
+
+
+def test_another_table(run):
+    with pytest.raises(SpikewattError, match=r"table 'owner': expected one of owners, .*did you mean 'owners'"):
+        run.table("owner")
+
+
+def test_figures_side_by_side_share_no_names(run):
+    html = run.plot.together("energy", "latency")._repr_html_()
+    assert html.count("<svg") == 2
+    ids = re.findall(r'\bid="([^"]*)"', html)
+    assert len(ids) == len(set(ids))
+    with pytest.raises(AttributeError, match="no figure 'enrgy'"):
+        run.plot.together("energy", "enrgy")
+
+
+def test_the_report_in_a_cell_is_the_page(run, tmp_path):
+    """Escaped once as an attribute, so that the frame shows the bytes of report.html."""
+    html = run.report()._repr_html_()
+    inside = unescape(re.fullmatch(r'<iframe title="report" style="[^"]*" srcdoc="([^"]*)"></iframe>', html)[1])
+    run.save(tmp_path / "r")
+    assert inside == (tmp_path / "r" / "report.html").read_text(encoding="utf-8")

@@ -6,13 +6,21 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from factories import make_chip, make_run, make_trace
+from factories import make_chip, make_run, make_trace, price
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simulator.energy.breakeven import Bisection
+from simulator.energy.ledger import build_ledger
+from simulator.engine.engine import replay
+from simulator.mapping.place import map_trace
+from simulator.mapping.widths import Widths
 from simulator.report.figures.breakeven_line import break_even_finding, break_even_frame, draw_break_even
 from simulator.report.figures.raster import NEURONS, draw_raster, raster_finding, raster_frame
 from simulator.report.figures.roofline import core_roof, draw_roofline, roofline_finding, roofline_frame
 from simulator.report.run import DenseTwin
+
+HALF_NS = price("0.5 ns")
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +57,46 @@ def test_the_finding_of_the_raster(run):
 
 def test_the_roof_of_a_core_by_hand():
     """4 lanes of 3 ns per accumulate are 4/3 per ns; a 64 bit word per 1 ns is 8 bytes per ns."""
-    assert core_roof(make_chip()) == (pytest.approx(4 / 3e-9), pytest.approx(8e9))
-    # of three banks two serve one accumulator and one two, of 1 + 2 ns each
+    code = make_trace().encoding
+    assert core_roof(make_chip(), code) == (pytest.approx(4 / 3e-9), pytest.approx(8e9))
+    # three banks, each of which takes 1 + 2 ns for an accumulator
     banks = make_chip(core__dendrite__accumulators="sram", core__dendrite__accumulator_banks=3)
-    assert core_roof(banks) == (pytest.approx(4 / 6e-9), pytest.approx(8e9))
+    assert core_roof(banks, code) == (pytest.approx(3 / 3e-9), pytest.approx(8e9))
+    # the next word is read half a nanosecond later, though each takes one
+    assert core_roof(make_chip(core__synapse__word_interval=HALF_NS), code)[1] == pytest.approx(16e9)
+
+
+def test_a_graded_count_has_the_roof_of_the_multiplier():
+    """4 lanes of 4 ns per multiply-accumulate, where an addition takes 3 ns."""
+    assert core_roof(make_chip(), replace(make_trace().encoding, code="graded"))[0] == pytest.approx(4 / 4e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    lanes=st.integers(1, 5),
+    banks=st.integers(1, 5),
+    accumulators=st.sampled_from(["registers", "sram"]),
+    kind=st.sampled_from(["sequential", "pipelined"]),
+    widths=st.tuples(*[st.integers(1, 3)] * 4),
+)
+def test_no_stage_is_above_its_roof(lanes, banks, accumulators, kind, widths):
+    """Blocks of one kind may have different widths, and rows fewer columns than lanes."""
+    chip = make_chip(
+        core__synapse__lanes=lanes,
+        core__synapse__word_interval=HALF_NS,
+        core__dendrite__accumulators=accumulators,
+        core__dendrite__accumulator_banks=banks if accumulators == "sram" else None,
+        schedule={"kind": kind},
+    )
+    trace = make_trace()
+    layers = [layer.layer_id for layer in trace.layers]
+    chosen = Widths(layer_cores=dict(zip(layers, 4 * widths, strict=False)))
+    mapped = map_trace(trace, chip, chosen)
+    result = replay(mapped)
+    run = replace(make_run(), mapped=mapped, result=result, ledger=build_ledger(result, chip, True))
+    frame = roofline_frame(run)
+    assert (frame["share"] <= 1 + 1e-9).all()
+    assert (frame["share"] > 0).all()
 
 
 def test_intensity_and_rate_by_hand(run):
