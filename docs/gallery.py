@@ -20,7 +20,7 @@ from simulator.sweep.sweep_page import sweep_sections
 
 TRACE, CHIP, CHANGE = "shakespeare-ternary-T15", "loihi-like", "core.synapse.lanes=2"
 FIXED = "chip.static_fixed=true"
-TOKENS = 16  # of the trace: enough for every figure, and the manual builds in seconds
+TOKENS = 8  # of the trace: enough for every figure, and the manual builds in seconds
 SWEEP = """
 name: gallery
 summary: memory against lanes
@@ -43,17 +43,17 @@ def write_gallery(folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         groups = {
-            f"One run: `spikewatt simulate --chip {CHIP}`": of_run(),
+            f"One run: `spikewatt simulate --chip {CHIP} --mapping chip`": of_run(),
             f"Two runs: `spikewatt compare`, with `--set {CHANGE}`": of_comparison(Path(scratch)),
             "Many runs: `spikewatt sweep FILE`": of_sweep(Path(scratch)),
         }
         return HEAD + "".join(f"\n## {title}\n\n{words(sections, folder)}" for title, sections in groups.items())
 
 
-def run_of(*overrides: str, mapping: str = "auto"):  # noqa: ANN201 - a run of the program
+def run_of(*overrides: str):  # noqa: ANN201 - a run of the program
     """A run of the trace on the chip with these values changed, and its twin."""
     chip = spikewatt.load_chip(CHIP, overrides)
-    return spikewatt.simulate(chip, trace(), dense_chip=twin_from(chip), mapping=mapping)
+    return spikewatt.simulate(chip, trace(), dense_chip=twin_from(chip), mapping="chip")
 
 
 def trace():  # noqa: ANN201 - a trace of the program
@@ -69,7 +69,7 @@ def of_run() -> Iterator[Section]:
 def of_comparison(scratch: Path) -> Iterator[Section]:
     """The figures of a comparison of two reports."""
     changes = {"before": (FIXED,), "after": (FIXED, CHANGE)}
-    runs = {name: run_of(*overrides, mapping="chip") for name, overrides in changes.items()}
+    runs = {name: run_of(*overrides) for name, overrides in changes.items()}
     reports = read_reports([write_report(run, scratch / name) for name, run in runs.items()])
     return (section._replace(title=section.title.partition(":")[0]) for section in difference_sections(1, *reports))
 

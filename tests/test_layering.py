@@ -29,7 +29,7 @@ RANKS = (
     ("report",),
     ("simulation",),
     ("sweep",),
-    ("validation",),
+    ("validation", "server"),
     ("cli",),
     ("__main__",),
 )

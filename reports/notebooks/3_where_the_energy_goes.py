@@ -57,7 +57,7 @@ figure
 # A question of one's own is one override away: what if leakage were ten times smaller?
 
 # %%
-less = sw.simulate(sw.load_chip("sdllm-asic-45nm", ["chip.static_power=24 mW"]), trace)
+less = sw.simulate(sw.load_chip("sdllm-asic-45nm", ["chip.static_power=4 mW"]), trace)
 print(f"{run.energy_per_token_pj / 1e6:.1f} uJ per token, then {less.energy_per_token_pj / 1e6:.1f} uJ")
 
 # %% [markdown]

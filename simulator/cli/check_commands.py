@@ -82,3 +82,11 @@ def warmup(
         typer.echo(f"removed {clean_cache()} folders of cached kernels")
 
     typer.echo(f"kernels ready in {warm_up_all():.1f} s")
+
+
+@app.command(rich_help_panel=FILES)
+def mcp() -> None:
+    """Serve chips, simulate, explain, compare and sweep to other programs by the Model Context Protocol (MCP)."""
+    from simulator.server.mcp_server import mcp_server
+
+    mcp_server().run()

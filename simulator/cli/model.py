@@ -78,6 +78,7 @@ def capture(
     print_lines(done.lines())
     if not quiet:
         print_table(done.report.activity[ACTIVITY_COLUMNS], "spikes per layer type")
+        print_lines([done.next_step()])
     print_lines(f"warning: {warning}" for warning in done.report.warnings)
 
 

@@ -16,14 +16,14 @@ def awake_core_ps(spans: pd.DataFrame, mapped: Mapped) -> int:
     same time (`simulator.engine.schedule.check_pipeline`), so their times add up.
     """
     taken = (spans["end_ps"] - spans["start_ps"]).groupby(spans["stage"]).sum()
-    cores = _cores(mapped)
+    cores = stage_cores(mapped)
     return sum(int(ps) * len(cores[str(stage)]) for stage, ps in taken.items())
 
 
 def awake_chip_ps(spans: pd.DataFrame, mapped: Mapped) -> int:
     """Chip-picoseconds over all chips: the time in which at least one stage on a chip is under way."""
     chip_of = mapped.placement.chip_of(mapped.placement.core_router)
-    chips = {stage: set(chip_of[sorted(cores)].tolist()) for stage, cores in _cores(mapped).items()}
+    chips = {stage: set(chip_of[sorted(cores)].tolist()) for stage, cores in stage_cores(mapped).items()}
     at = spans.groupby("stage", sort=False).indices
     bounds = spans[["start_ps", "end_ps"]].to_numpy()
     found = 0
@@ -33,7 +33,7 @@ def awake_chip_ps(spans: pd.DataFrame, mapped: Mapped) -> int:
     return found
 
 
-def _cores(mapped: Mapped) -> dict[str, set[int]]:
+def stage_cores(mapped: Mapped) -> dict[str, set[int]]:
     """Stage -> its home cores and the cores of the blocks that it drives."""
     placement = mapped.placement
     return {

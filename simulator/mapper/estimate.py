@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
-from simulator.energy.prices import static_power_w
 from simulator.engine.barrier import barrier_ps
 from simulator.engine.network.links import Crossings, crossings
 from simulator.engine.schedule import entry_rounds
 from simulator.mapper.candidates import placed
-from simulator.mapper.stage_cost import CostModel, StageCost
+from simulator.mapper.cost_of_stage import StageCost
+from simulator.mapper.gated_static import static_of_mapped_pj
+from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import Floats, StageWork
 from simulator.mapping.flows import collected, overlaps
 from simulator.mapping.mapped import Mapped
@@ -90,14 +91,17 @@ def estimate(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipel
             interval = steady_ps(costs, share, barrier, mapped.trace.n_tokens, shared)
         else:
             interval = float(stage_ps[often].max())
-    watts = placement.n_chips * static_pj_per_ps(model)
+    under_way = stage_ps * share
+    if pipelined and chip.sync.kind == "barrier":
+        under_way = np.where(share >= 0.5, interval, under_way)  # for the whole round
+    rare = np.where(share >= 0.5, 0.0, under_way) if pipelined else np.zeros(len(share))
     return Estimate(
         latency_ps=latency,
         interval_ps=interval,
         seldom_ps=seldom,
         dynamic_pj=_dynamic_pj(costs, share) + _barriers(costs, share, pipelined, chip) * model.prices["sync.barrier"],
-        static_pj=interval * watts,
-        seldom_pj=seldom * watts,
+        static_pj=static_of_mapped_pj(mapped, model, under_way - rare, interval),
+        seldom_pj=static_of_mapped_pj(mapped, model, rare, seldom),
         n_chips=placement.n_chips,
         cores=len({block.core for block in placement.blocks}),
         stage_ps=tuple(stage_ps.tolist()),
@@ -116,8 +120,8 @@ def trace_total(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pi
     if mapped.chip.sync.kind == "handshake":
         found = estimate(mapped, works, model, pipelined)
         total = found.latency_ps + (trace.n_tokens - 1) * found.interval_ps
-        static_pj = total * mapped.placement.n_chips * static_pj_per_ps(model)
-        return total, found.dynamic_pj * trace.n_tokens + static_pj
+        static = static_of_mapped_pj(mapped, model, np.array(found.stage_ps) * share * trace.n_tokens, total)
+        return total, found.dynamic_pj * trace.n_tokens + static
     entry = entry_rounds(trace)
     token_of = np.full(int(entry.max()) + len(costs), -1, np.int64)
     token_of[entry] = np.arange(trace.n_tokens)
@@ -129,7 +133,8 @@ def trace_total(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pi
     total = float(rounds.sum())
     barriers = _barriers(costs, share, pipelined, mapped.chip) * len(rounds)
     energy = _dynamic_pj(costs, share) * trace.n_tokens + barriers * model.prices["sync.barrier"]
-    return total, energy + total * mapped.placement.n_chips * static_pj_per_ps(model)
+    under_way = np.array([float(rounds[of_stage >= 0].sum()) for of_stage in at_work])
+    return total, energy + static_of_mapped_pj(mapped, model, under_way, total)
 
 
 def _among(works: NDArray[np.bool_], tokens: Ints) -> Ints:
@@ -147,11 +152,6 @@ def _barrier_ps(mapped: Mapped) -> int:
 def _dynamic_pj(costs: Sequence[StageCost], share: Floats) -> float:
     """Dynamic energy of a token without barriers."""
     return float(sum(cost.energy_pj[0] * part for cost, part in zip(costs, share.tolist(), strict=True)))
-
-
-def static_pj_per_ps(model: CostModel) -> float:
-    """Static power of one chip, nothing switched off: pJ in a picosecond."""
-    return static_power_w(model.chip, model.uses_dram)
 
 
 def _barriers(costs: Sequence[StageCost], share: Floats, pipelined: bool, chip: ChipConfig) -> float:

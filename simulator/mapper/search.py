@@ -17,7 +17,7 @@ from simulator.arrays import Ints
 from simulator.engine.barrier import barrier_ps
 from simulator.errors import CapacityError
 from simulator.mapper.cost_table import NEVER, CostTable
-from simulator.mapper.estimate import static_pj_per_ps
+from simulator.mapper.gated_static import Awake, static_pj, static_pj_per_ps
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import Floats
 from simulator.mapping.capacity import ceil_div
@@ -111,7 +111,15 @@ class Search:
             often = stage_ps[self._often]
             interval = self._round(chosen, barrier) if chip.sync.kind == "barrier" else float(often.max())
             interval += float(stage_ps[~self._often].sum())
-        energy = float(table.energy_pj[at] @ table.share) + interval * n_chips * static_pj_per_ps(self.model)
+        static = interval * n_chips * static_pj_per_ps(self.model)
+        if chip.chip.gating != "none":
+            under_way = stage_ps
+            if self.pipelined and chip.sync.kind == "barrier":
+                under_way = np.where(self._often, interval, stage_ps)
+            n = chip.chip.n_cores
+            chips = [range(f // n, (f + own - 1) // n + 1) for f, own in zip(firsts, cores.tolist(), strict=False)]
+            static = static_pj(self.model, interval * n_chips, Awake.of(under_way, cores, chips, interval))
+        energy = float(table.energy_pj[at] @ table.share) + static
         return Point(chosen, energy, latency, interval, n_chips, int(cores.sum()))
 
     def _crossing_ps(self, firsts: list[int]) -> Floats:

@@ -244,10 +244,8 @@ def _left_out(passages: tuple[Passage, ...], text: str) -> list[str]:
         unread = sum(passage.n_unread_bytes for passage in cut)
         more = f" and {unread} bytes of text after them" if unread else ""
         n_cut = sum(passage.n_cut for passage in cut)
-        warnings.append(
-            f"the text is longer than --tokens or the context: {n_cut} tokens of {len(cut)} of {len(passages)}"
-            f" passages{more} are not used"
-        )
+        of = "the text is" if len(passages) == 1 else f"{len(cut)} of {len(passages)} passages are"
+        warnings.append(f"{of} longer than --tokens or the context: {n_cut:,} tokens{more} are not used")
     unused = len(split_passages(text)) - len(passages)
     if unused:
         warnings.append(f"{unused} passages are not used: the limit of tokens was reached")

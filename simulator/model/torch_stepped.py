@@ -147,12 +147,5 @@ def _real_notes(encoded: list[str], dense: list[str], encoding: Encoding) -> Ite
             f"{', '.join(dense)}: fed real numbers, counted as dense products (vector.mac) in each timestep; a preset"
             " encodes them instead"
         )
-    if encoded and encoding.n_timesteps == 1:
+    if encoded:
         yield f"{', '.join(encoded)}: real numbers, encoded in each timestep"
-    elif encoded:
-        yield (
-            f"{', '.join(encoded)}: real numbers, encoded in {encoding.n_timesteps} timesteps of the chip for each"
-            " of the network's. The spikes of other streams leave in the first; idle updates and barriers of the rest"
-            " are counted. Without a preset these layers are dense products, and a timestep of the network is one of"
-            " the chip"
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +93,10 @@ class Captured:
         )
         if found.generated:
             yield f"generated {self.request.decode} tokens: {found.generated!r}"
+
+    def next_step(self) -> str:
+        """The command that a user most likely runs now."""
+        return f"next: spikewatt simulate --trace {shlex.quote(str(self.request.out))}"
 
 
 def run_capture(request: CaptureRequest) -> Captured:

@@ -217,7 +217,7 @@ def test_capture_prints_speed_perplexities_and_activity(of_model: tuple[object, 
     assert kinds == ["q/k/v", "o", "gate/up", "down", "all"]
     assert (
         done.out.splitlines()[-1]
-        == "warning: the text is longer than --tokens or the context: 5 tokens of 1 of 2 passages are not used"
+        == "warning: 1 of 2 passages are longer than --tokens or the context: 5 tokens are not used"
     )
 
 

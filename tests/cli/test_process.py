@@ -33,7 +33,7 @@ COMMANDS = (
         "batch",
     ),
     "validate-silicon",
-    *("validate", "chips", "traces", "presets", "sweeps", "schema", "warmup"),
+    *("validate", "chips", "traces", "presets", "sweeps", "schema", "warmup", "mcp"),
 )
 COLOUR = re.compile(r"\x1b\[[0-9;]*\b(3[0-7]|4[0-7]|9[0-7]|10[0-7]|38|48)[;m]")
 

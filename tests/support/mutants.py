@@ -2,9 +2,10 @@
 
     python tests/support/mutants.py [--sample 200] [--seed 0] [--jobs 2] [--rooms config mapping energy trace]
 
-A mutant is killed when `pytest tests/unit/ROOM` (for the energy also tests/invariants/test_energy.py) fails or does not
-end. It runs on a copy of the tree, several at once. A sample is drawn from all mutants by seed, in random order; the
-score is printed with the survivors. The unchanged tree is tested first.
+A mutant is killed when `pytest tests/unit/ROOM` fails or does not end. The energy has tests/invariants/test_energy.py
+too, its replays of silicon tests/published/test_silicon.py. A mutant runs on a copy of the tree, several at once. A
+sample is drawn from all mutants by seed, in random order; the score is printed with the survivors. The unchanged tree
+is tested first.
 """
 
 from __future__ import annotations
@@ -97,6 +98,8 @@ def tests_of(path: Path) -> list[str]:
         chosen.insert(0, mirrored)  # first, where most mutants fail at once
     if path.name == "tables.py":
         chosen = ["tests/unit/report/test_tables.py", "tests/unit/report/test_terminal.py"]
+    if path.name.startswith("silicon_"):
+        chosen.append("tests/published/test_silicon.py")
     return chosen + (["tests/invariants/test_energy.py", "tests/published/test_cmos45.py"] if room == "energy" else [])
 
 

@@ -22,13 +22,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, pairwise
 
 from simulator.engine.oracle import reference_handshake
 from simulator.engine.oracle.reference_cores import Event, ReferenceCores, ReferenceResult
 from simulator.engine.oracle.reference_flow import Spans, flow
-from simulator.engine.oracle.reference_network import Delivery, Packet
+from simulator.engine.oracle.reference_network import Delivery, Packet, value_packets
 from simulator.engine.oracle.reference_ops import Work, dram_ps, op_ps, op_work
 from simulator.engine.oracle.reference_schedule import Active, chunk_of, ways, works
 from simulator.engine.oracle.reference_storage import channel_ps, store_of, touches
@@ -242,7 +241,7 @@ class _Oracle(ReferenceCores):
         service = max(parts.values()) + core.overhead.value
         sent_ps: Counter[int] = Counter()
         packets = []
-        for (sender, receiver), carried in self.packets(values, places):
+        for (sender, receiver), carried in value_packets(values, places):
             sent_ps[sender.core] += core.axon_out.packet.latency.value
             packet = Packet(sender, 0, sent_ps[sender.core], flits)
             packet.deliveries.append(Delivery(packet, receiver, service))
@@ -258,14 +257,6 @@ class _Oracle(ReferenceCores):
             self.found.busy_ps[number] += busy
         arrived = self.carry(packets)
         return max(arrived, *self.serve(packets).values(), *sent_ps.values())
-
-    def packets(self, values: list[tuple[Block, Block]], places: int) -> Iterator[tuple[tuple[Block, Block], int]]:
-        """(sender and receiver, values in the packet) of each packet."""
-        for pair, run in groupby(values):
-            left = len(list(run))
-            while left > 0:
-                yield pair, min(left, places)
-                left -= places
 
     def collect(self, stages: list[Stage]) -> int:
         """Outputs of source layers and carried residuals travel to the home cores, element i of n to element i*w//n."""

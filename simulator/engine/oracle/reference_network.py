@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from simulator.config.chip import ChipConfig
 from simulator.engine.oracle.reference_noc import ReferenceMesh, ReferenceNetwork
@@ -178,3 +180,12 @@ class ReferenceChipNetwork:
         """Cycles from one flit of an output to the next."""
         link = self.chip.noc.chip_link
         return link.cycles_per_flit if link is not None and output < 4 and self.leaves_chip(router, output) else 1
+
+
+def value_packets(values: list[tuple[Block, Block]], places: int) -> Iterator[tuple[tuple[Block, Block], int]]:
+    """(sender and receiver, values in it) of each packet; ``values`` are from a sender to a receiver each."""
+    for pair, run in groupby(values):
+        left = len(list(run))
+        while left > 0:
+            yield pair, min(left, places)
+            left -= places

@@ -2,6 +2,7 @@
 import pytest
 
 from simulator.config import load_sweep
+from simulator.config.sweep import CaptureSource
 from simulator.errors import ConfigError
 
 SWEEP = """\
@@ -233,3 +234,23 @@ def test_a_broken_base_is_told_in_its_own_file(sweep_file, write, toy):
 
 def test_a_missing_file():
     assert problems("no-such-sweep.yaml") == ["no-such-sweep.yaml: no such file, expected a YAML file"]
+
+
+def test_places_of_a_file_and_of_a_sweep_without_one(sweep_file):
+    sweep = load_sweep(sweep_file())
+    assert sweep.place("objectives.0").endswith("sweep.yaml:11:14")
+    assert sweep.place("constraints.7") == "sweep 'lanes'"
+
+
+def test_the_token_in_front_of_a_passage_may_be_number_0():
+    assert CaptureSource(model="m", text="t", bos=0).bos == 0
+    with pytest.raises(ValueError, match="greater than or equal to 0"):
+        CaptureSource(model="m", text="t", bos=-1)
+
+
+def test_a_file_next_to_the_sweep_goes_before_a_shipped_trace_of_its_name(sweep_file, write):
+    shipped = SWEEP.replace("traces/t.npz", "shakespeare-ternary-T15")
+    assert load_sweep(sweep_file(shipped)).trace == ("shakespeare-ternary-T15",)
+    write("", "sweeps/shakespeare-ternary-T15")
+    beside = load_sweep(sweep_file(shipped.replace("chips/toy", "../chips/toy"), "sweeps/s.yaml"))
+    assert beside.trace == ("sweeps/shakespeare-ternary-T15",)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from simulator.energy.claim_file import ClaimFile
-from simulator.energy.claim_verdict import contradictions, implied_spikes_per_mac, verdicts
+from simulator.energy.claim_file import ClaimFile, load_claim
+from simulator.energy.claim_verdict import claims_table, contradictions, implied_spikes_per_mac, verdict_table, verdicts
+from simulator.shipped import shipped_claims
 
 BASE = {"name": "x", "source": "y"}
 
@@ -46,3 +47,28 @@ def test_printed_counts_that_are_not_those_of_the_shape_are_a_contradiction():
     energy = {"name": "e", "printed": "0.00000000648", "unit": "J", "precision": "fp32", "macs_g": 1.408e-6}
     (line,) = contradictions(ClaimFile.model_validate(BASE | {"shape": shape, "tokens": 2, "energies": [energy]}))
     assert "+10.0% off those of the shape" in line
+
+
+def test_a_unit_scales_the_printed_number():
+    """100 G MAC x 4.6 pJ = 460 mJ; the table of a claim prints two digits more than the paper."""
+    claim = ClaimFile.model_validate(
+        BASE | {"energies": [{"name": "e", "unit": "mJ", "printed": "460", "precision": "fp32", "macs_g": 100}]}
+    )
+    assert verdicts(claim)[0].same is True
+    assert verdict_table(claim).to_dict("records") == [
+        {"name": "e", "printed": "460 mJ", "ours": "460.00", "finding": verdicts(claim)[0].finding}
+    ]
+
+
+def test_what_cannot_be_computed_is_a_dash_in_both_tables():
+    claim = ClaimFile.model_validate(BASE | {"energies": [{"name": "e", "unit": "J", "printed": "1.5"}]})
+    assert verdicts(claim)[0].ours is None
+    assert verdict_table(claim)["ours"].tolist() == ["-"]
+    table = claims_table()
+    known = {
+        f"{claim.name}: {v.name}": v.ours
+        for claim in map(load_claim, shipped_claims().values())
+        for v in verdicts(claim)
+    }
+    assert len(known) == len(table)
+    assert [ours == "-" for ours in table["ours"]] == [known[quantity] is None for quantity in table["quantity"]]

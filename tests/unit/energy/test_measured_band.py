@@ -48,3 +48,20 @@ def test_the_table_holds_the_run_by_its_size():
     assert (table["machine"] == "this run").sum() == 1
     row = table[table["machine"] == "this run"].iloc[0]
     assert row["pj_per_param"] == pytest.approx(10.0)
+
+
+def test_columns_stand_in_their_order_with_energy_per_parameter_and_byte():
+    table = band_table(decode(2e9, 0.03))
+    assert table.columns.tolist() == [
+        *("machine", "model", "params_m", "pj_per_param", "pj_per_byte", "joule", "bytes", "scope", "grade", "source")
+    ]
+    own = table[table["machine"] == "this run"].iloc[0]
+    assert (own["params_m"], own["pj_per_param"], own["pj_per_byte"]) == pytest.approx((2000, 15, 15))
+
+
+def test_the_range_over_all_sizes_by_hand():
+    """Decode: the least is NorthPole's or Slim-Llama's per parameter, the most the Jetson's 0.719 J over 0.37 G."""
+    sentence = band_sentence(decode(1e6, 1e-5), SHARES)
+    least = min(p.joule * 1e12 / p.params for p in points() if p.phase == "decode")
+    assert f"over all sizes they take {least:.3g} to {0.719e12 / 0.37e9:.3g} pJ" in sentence
+    assert "(they have 1e+08 to 8e+09)" in sentence

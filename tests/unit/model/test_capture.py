@@ -94,9 +94,7 @@ def test_passages_start_at_position_0(folder):
     assert trace.positions.tolist() == [*range(12), *range(5)]
     assert (report.n_tokens, report.n_passages) == (17, 2)
     assert trace.phase == "prefill"
-    assert report.warnings == (
-        "the text is longer than --tokens or the context: 7 tokens of 1 of 2 passages are not used",
-    )
+    assert report.warnings == ("1 of 2 passages are longer than --tokens or the context: 7 tokens are not used",)
     assert capture(folder, TEXT, encoding_for("ternary", 7), max_tokens=12)[1].warnings == (
         "1 passages are not used: the limit of tokens was reached",
     )

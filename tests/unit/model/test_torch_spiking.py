@@ -8,7 +8,9 @@ import pytest
 from simulator.config import load_chip
 from simulator.errors import ModelError
 from simulator.model.encoder import encode
+from simulator.model.preset import load_preset
 from simulator.model.torch_capture import capture_torch
+from simulator.model.torch_chain import INPUTS
 from simulator.simulation.simulation import simulate
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace_files import load_trace, save_trace
@@ -81,14 +83,22 @@ def events():
 def test_hidden_spikes_are_those_of_the_network(x, loop, signed) -> None:
     model = Net(loop, signed)
     expected = spikes_of(model, x)
-    trace = capture_torch(model, x, T15)
+    trace = capture_torch(model, x, "int8")
     assert trace.positions.tolist() == [0, 1, 2, 3] * 3
     for layer_id in ("fc2", "fc3"):
         assert set(np.unique(expected[layer_id])) <= {-1, 0, 1}
         np.testing.assert_array_equal(trace.spike_counts(f"{layer_id}.in"), by_sample(expected[layer_id]))
-    np.testing.assert_array_equal(trace.spike_counts("fc1.in"), encode(by_sample(x.numpy()), T15).counts)
+    integers = load_preset("int8").encoder_of(INPUTS)(by_sample(x.numpy()), "fc1.in")
+    np.testing.assert_array_equal(trace.spike_counts("fc1.in"), integers.counts)
     assert any("read as a spiking network: fc2, fc3" in line for line in trace.origin["warnings"])
     assert trace.origin["spiking"] == {"samples": 3, "tokens": 1, "timesteps": 4}
+
+
+def test_real_numbers_do_not_add_timesteps_to_streams_of_spikes(x) -> None:
+    """A trace has one number of timesteps: spikes of one each would be charged for 15, with their idle updates."""
+    with pytest.raises(ModelError, match=r"15 timesteps, and streams that spike already need 1.*int8"):
+        capture_torch(Net(True), x, T15)
+    assert capture_torch(Net(True), x).encoding.n_timesteps == 1  # real numbers are dense products
 
 
 @pytest.mark.parametrize("preset", [None, T15, "int8"], ids=str)
@@ -225,10 +235,11 @@ class ReadOut(nn.Module):
 
 def test_a_read_out_of_rates_has_the_last_row_of_each_sample(events) -> None:
     model = ReadOut()
-    trace = capture_torch(model, events, T15, spikes=True)
+    trace = capture_torch(model, events, "int8", spikes=True)
     rates = torch.stack([model.lif(model.fc1(step)) for step in events]).mean(0).detach().numpy()
     counts = trace.spike_counts("fc2.in").reshape(3, 4, 12)
-    np.testing.assert_array_equal(counts[:, 3], encode(rates, T15).counts)
+    integers = load_preset("int8").encoder_of(INPUTS)(rates, "fc2.in")
+    np.testing.assert_array_equal(counts[:, 3], integers.counts)
     assert not counts[:, :3].any()
     assert any("fc2: called once for all timesteps" in line for line in trace.origin["warnings"])
 
@@ -306,7 +317,7 @@ class Vision(nn.Module):
 
 def test_timesteps_that_the_inputs_do_not_show_are_an_argument() -> None:
     x = (torch.rand(2, 5, 6, generator=torch.Generator().manual_seed(11)) < 0.5).float()
-    trace = capture_torch(Vision(), x, T15, timesteps=4)
+    trace = capture_torch(Vision(), x, "int8", timesteps=4)
     assert trace.origin["spiking"] == {"samples": 2, "tokens": 5, "timesteps": 4}
     np.testing.assert_array_equal(trace.spike_counts("fc1.in"), x.numpy().reshape(10, 6).repeat(4, axis=0))
     rows = np.flatnonzero(trace.spike_counts("head.in").any(axis=1))

@@ -48,6 +48,10 @@ FAULTS = {
     "no streams": (lambda t: replace(t, streams=()), "no streams"),
     "positions of another type": (lambda t: replace(t, positions=np.zeros(2, np.int32)), "int32.*expected int64"),
     "positions of another shape": (lambda t: replace(t, positions=np.zeros((2, 1), np.int64)), "expected int64"),
+    "position beyond 31 bits": (
+        lambda t: replace(t, positions=np.array([0, 2**31 - 1])),
+        "from 0 to 2147483647, expected 0 to 2147483646",
+    ),
     "negative position": (lambda t: replace(t, positions=np.array([0, -1])), "from -1 to 0"),
     "stream id that climbs": (
         lambda t: replace(t, streams=(replace(t.streams[0], stream_id="../x"),)),
@@ -96,6 +100,10 @@ FAULTS = {
     "live falls with the context": (lambda t: local(t, (3, -1)), "expected b >= 0"),
     "unknown action": (lambda t: with_op(t, vector__macc=(1, 0)), "'vector.macc'.*did you mean 'vector.mac'"),
     "negative slope": (lambda t: with_op(t, vector__mac=(9, -1)), "negative"),
+    "beyond 64 bits by its slope": (
+        lambda t: with_op(t, vector__mac=(0, 2**61)),  # context 2 of 2 tokens: 2^63
+        "expected a sum of 64 bits",
+    ),
     "negative at context 1": (lambda t: with_op(t, vector__mac=(-2, 1)), "negative"),
     "beyond 64 bits": (lambda t: with_op(t, vector__mac=(2**62, 0)), "expected a sum of 64 bits"),  # x 2 tokens = 2^63
     "layer twice": (lambda t: replace(t, layers=(*t.layers, t.layers[0])), "'layers.0' is that of a layer already"),
@@ -197,6 +205,13 @@ def test_only_live_activations_of_a_local_stream_exist(trace):
     assert attention.live_counts("local").tolist() == [3, -1, 0, 0, 2]
     with pytest.raises(TraceError, match="token 0 counts 7 at activation 2, expected 0 beyond its 2 live ones"):
         replace(attention, load_counts=lambda _: np.array([[0, 0, 7], [0, 0, 0]], np.int8)).spike_counts("local")
+
+
+def test_bounds_that_a_trace_may_reach(trace):
+    """The last position of 31 bits; work that is 0 at context 1; all 3 stored activations live at context 2."""
+    check_trace(replace(trace, positions=np.array([0, 2**31 - 2])))
+    check_trace(with_op(trace, vector__mac=(-1, 1)))
+    check_trace(with_op(trace, vector__mac=(2**62 - 3, 1)))  # 2^62 - 3 + 2 over 2 tokens: 2 below 2^63
 
 
 def test_phase_of_all_tokens_or_mixed(trace):

@@ -1,0 +1,37 @@
+"""What a flit costs on its way, with links between chips, by hand."""
+
+import numpy as np
+import pytest
+
+from simulator.mapping.grid import Grid
+from simulator.mapping.placements.link_cost import LinkCost
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "cost"),
+    [
+        ((0, 0), (1, 1), 2),
+        ((0, 0), (2, 0), 2 + 9),
+        ((0, 0), (3, 3), 6 + 2 * 9),
+        ((1, 0), (2, 0), 1 + 9),
+        ((3, 1), (3, 2), 10),
+    ],
+)
+def test_a_link_between_chips_costs_as_much_as_given(start, stop, cost):
+    """Two by two chips of 2 x 2 routers; a link between chips costs 10 hops."""
+    grid = Grid(4, 4)
+    links = LinkCost(grid, (2, 2), 10.0)
+    at = [np.array([y * 4 + x]) for x, y in (start, stop)]
+    assert links.between(*at).tolist() == [cost]
+    assert links.between(at[1], at[0]).tolist() == [cost]
+
+
+def test_one_chip_has_no_link_between_chips():
+    links = LinkCost(Grid(2, 2), (2, 2), 10.0)
+    assert links.between(np.array([0]), np.array([3])).tolist() == [2]
+
+
+def test_routers_of_a_chip_have_its_number():
+    links = LinkCost(Grid(4, 2), (2, 2), 10.0)
+    numbers = links.chip_of(np.arange(8)).tolist()
+    assert numbers == [0, 0, 1, 1, 0, 0, 1, 1]
