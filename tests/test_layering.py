@@ -35,7 +35,7 @@ RANKS = (
 )
 RANK_OF = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
 FORBIDDEN = {("engine", "model")}
-# The public names: loads them when they are used, so it stands beside the ranks and only `cli` and up are closed to it.
+# The public names: loads them when they are used, so it is next to the ranks and only `cli` and up are closed to it.
 FRONT = "__init__"
 # What every room may ask of the front: facts of the package, which load nothing.
 FACTS = {"simulator.__version__", "simulator.__file__"}

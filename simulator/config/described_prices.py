@@ -190,7 +190,7 @@ def expand(root: Node) -> tuple[Node, tuple[Problem, ...]]:
 
 def _expanded(node: Any, root: MapNode, path: Path, problems: list[Problem], citations: dict[str, str]) -> Any:
     """``node``, which stands at ``path``, with the descriptions below it replaced."""
-    if not isinstance(node, MapNode) or path[:1] == ("sources",):
+    if not isinstance(node, MapNode) or path == ("sources",):
         return node
     if KEY in node.items and "value" not in node.items and model_at(ChipConfig, path) is not Noc:
         return _made(node, root, path, problems, citations)

@@ -199,12 +199,12 @@ def _shrink(from_nm: float, to_nm: float) -> float:
     """Factor of the energy beyond the table, both nodes at the supply of the table's."""
     if from_nm == to_nm:
         return 1.0
-    voltage = NODE_V.get(from_nm, 0.9)
+    voltage = NODE_V[from_nm]
     return energy_factor(from_nm, voltage, to_nm, voltage)
 
 
 def _scaled_note(from_nm: float, to_nm: float) -> str:
     if from_nm == to_nm:
         return ""
-    factor, voltage = _shrink(from_nm, to_nm), NODE_V.get(from_nm, 0.9)
+    factor, voltage = _shrink(from_nm, to_nm), NODE_V[from_nm]
     return f", x {factor:.4g} to {to_nm:g} nm at {voltage:g} V as logic scales; memories shrink less"

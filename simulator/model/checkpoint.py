@@ -56,6 +56,8 @@ class Checkpoint:
         (id, rows) -> those rows of a matrix, where they can be read without the whole.
     location
         Folder or file that the model was read from; the tokenizer is there.
+    keep
+        Whether weights may stay in memory after their use, see `for_one_pass`.
     """
 
     config: LlamaConfig
@@ -63,16 +65,24 @@ class Checkpoint:
     stored_bits: Mapping[str, int]
     read_rows: Callable[[str, slice], F32] | None = None
     location: Path | None = None
+    keep: bool = True
 
     @property
     def kept(self) -> bool:
-        """Whether the model is small enough to stay in memory."""
-        return _float32_bytes(tensor_specs(self.config)) <= KEPT_BYTES
+        """Whether the model is to stay in memory, and small enough for that."""
+        return self.keep and _float32_bytes(tensor_specs(self.config)) <= KEPT_BYTES
 
     @property
     def kept_rounded(self) -> bool:
-        """Whether its weights, rounded to a byte each, are small enough to stay in memory."""
-        return _float32_bytes(tensor_specs(self.config)) // 4 <= KEPT_BYTES
+        """Whether its weights, rounded to a byte each, are to stay in memory, and small enough for that."""
+        return self.keep and _float32_bytes(tensor_specs(self.config)) // 4 <= KEPT_BYTES
+
+    def for_one_pass(self) -> Checkpoint:
+        """The same model, of which each weight is read when it is used and kept no longer than that."""
+        if not isinstance(self.weights, StoredWeights):
+            return self
+        weights = self.weights.unkept()
+        return replace(self, weights=weights, read_rows=weights.rows, keep=False)
 
     def rows(self, weight_id: str, rows: slice) -> F32:
         """Some rows of a matrix."""
@@ -122,6 +132,10 @@ class StoredWeights(Mapping[str, F32]):
         if self._keep:
             self._kept[spec.name] = weights
         return weights
+
+    def unkept(self) -> StoredWeights:
+        """The same weights, none of which is kept."""
+        return StoredWeights(self._files, self._specs, keep=False)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._specs)

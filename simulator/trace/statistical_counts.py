@@ -223,7 +223,7 @@ def _draw(
     table = _Tilted(like.values, like.base, tilt.min() + token_tilt.min(), tilt.max() + token_tilt.max(), DRAW_TILTS)
     edges = table.shares.cumsum(axis=1)[:, :-1]  # the last one is 1: no draw is beyond it
     counts = np.zeros((len(tokens), n), dtype=np.int8 if encoding.levels <= np.iinfo(np.int8).max else np.int16)
-    at_once = max(1, DRAW_ENTRIES // len(like.values))
+    at_once = DRAW_ENTRIES // len(like.values)  # at least 128: a code has at most 32,768 counts
     for t, of_token in enumerate(token_tilt):
         # One draw in each n-th of [0, 1): the token's tilt already holds by how much its sum is off its mean.
         uniform = (generator.permutation(n) + generator.random(n)) / n

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from program import run_program
 
+from simulator.energy.silicon_case import silicon_cases
+from simulator.energy.silicon_table import recorded_table
+
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
@@ -28,6 +31,23 @@ def test_the_four_tasks(work: Path, inputs: Path) -> None:
         done = run_program(*(given.get(word, word) for word in words))
         assert done.code == 0, done.err
     assert (work / "reports" / "mine" / "mine" / "report.html").exists()
+
+
+def test_the_output_is_that_of_today(work: Path) -> None:
+    """The block under "What you see" is the beginning of what the first command prints."""
+    block = re.findall(r"## What you see\n\n```text\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[0]
+    done = run_program("simulate", "--chip", "loihi-like", "--out", work / "r")
+    assert " ".join(done.out.split()).startswith(" ".join(block.split()))
+
+
+def test_the_misses_are_those_of_the_record() -> None:
+    """Per cent under "How far to trust it", each as the recorded table of measurements on silicon has it."""
+    text = README.read_text(encoding="utf-8").partition("**Worst miss first.**")[2].partition("Validation")[0]
+    errors = {round(abs(float(error.split()[0]))) for error in recorded_table(silicon_cases())["error"]}
+    pairs = re.findall(r"(?:(\d+) and )?(\d+) %", " ".join(text.split()))
+    printed = {int(number) for pair in pairs for number in pair if number}
+    assert len(printed) > 4
+    assert printed <= errors
 
 
 def test_it_is_short() -> None:

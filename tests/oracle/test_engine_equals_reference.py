@@ -402,7 +402,7 @@ def cases(draw):
     code = draw(st.sampled_from(CODES))
     places = draw(st.one_of(st.none(), st.integers(1, 4))) if sync == "barrier" else None
     multicast = router != "V" and draw(st.booleans())
-    one_size = torus and sync == "handshake" and not multicast  # markers beside longer spikes are refused
+    one_size = torus and sync == "handshake" and not multicast  # markers next to longer spikes are refused
     chip = make_chip(
         chip__tiles_x=draw(st.integers(1, 3)),
         chip__tiles_y=draw(st.integers(1, 3)),

@@ -25,7 +25,7 @@ def load(folder: Path, text: str, tokens: int | None = None) -> Loaded:
 
 @pytest.fixture(scope="module")
 def stories() -> Loaded:
-    """The first 25 stories, as in `spike_study_stories260K.txt` beside the model."""
+    """The first 25 stories, as in `spike_study_stories260K.txt` next to the model."""
     if not STORIES.is_dir():
         pytest.skip("needs ../shared/models beside the repository (stories260K)")
     parts = (STORIES / "tinystories_eval.txt").read_text(encoding="utf-8").split("<|endoftext|>")[:25]

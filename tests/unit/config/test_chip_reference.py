@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simulator.config.chip_core import Sram
 from simulator.config.chip_reference import chip_reference
 
 
@@ -38,3 +39,8 @@ def test_values_with_bounds_and_units():
 def test_a_list_of_records_names_its_record():
     assert rows("Barrier")["latency"][:2] == ["a list of `BarrierPoint`", "required"]
     assert rows("Barrier")["energy"][0] == "`Price`"
+
+
+def test_a_section_begins_with_what_its_record_means():
+    text = chip_reference().partition("## Sram\n")[2]
+    assert text.splitlines()[1] == " ".join((Sram.__doc__ or "").split()) != ""

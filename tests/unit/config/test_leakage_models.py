@@ -41,6 +41,23 @@ def test_below_the_smallest_node_a_memory_leaks_as_there_and_that_is_assumed():
     assert logic_leakage(0.1, 22, 7, "LSTP").value == logic_leakage(0.1, 22, 22, "LSTP").value
 
 
+def test_only_cells_of_low_standby_power_have_bounds_by_silicon():
+    """TrueNorth and ODIN over CACTI's LSTP cells: x 0.401 and x 1.302."""
+    made = sram_leakage(64 << 10, 64, 45, "LSTP")
+    assert (made.low, made.high, made.unit) == (0.401 * made.value, 1.302 * made.value, "W")
+    assert (sram_leakage(64 << 10, 64, 45, "HP").low, logic_leakage(1.0, 45, 45, "HP").high) == (None, None)
+
+
+def test_the_note_says_how_a_leakage_was_made_and_only_between_nodes_that_it_is_taken_as_it_is():
+    at, between = (sram_leakage(256 << 10, 512, node, "LSTP") for node in (45, 40))
+    assert at.note == "8 x 32 KiB, 45 nm LSTP: 8 x 6.8 uW at 350 K"
+    assert between.note == f"{at.note}, taken as it is for 40 nm"
+    assert (at.value, at.grade, between.grade) == (between.value, "published-model", "assumed")
+    logic = logic_leakage(0.1, 45, 45, "LSTP")
+    assert logic.note == "1e+05 um2 at 45 nm x 0.065 nW/um2 of 1 MiB of LSTP cells at 350 K"
+    assert (logic.grade, logic_leakage(0.1, 45, 40, "LSTP").grade) == ("scaled", "assumed")
+
+
 def test_the_figure_follows_the_fields_that_it_names():
     chip = load_chip("sdllm-asic-45nm", ["core.sram.capacity=512 KiB"])
     assert chip.static.sram.value == pytest.approx(8 * 12e-6)  # 64 KiB each
@@ -82,6 +99,14 @@ def test_a_published_energy_of_one_capacity_is_scaled_to_another():
     )
     assert (at.value, at.grade, at.source) == (2.0, "published-model", "horowitz2014")
     assert (larger.value, larger.grade) == (pytest.approx(2 * 20.6 / 13.4), "scaled")
+    assert larger.note == "2 pJ at 64 KiB x 1.537 to 128 KiB, as CACTI 7 has it for LSTP"
+    assert at.note.startswith("2 pJ at 64 KiB x 1 to 64 KiB")
+
+
+def test_bounds_of_a_published_energy_are_scaled_with_it():
+    text = ANCHORED.format("128 KiB").replace("energy: 2 pJ", "energy: 2 pJ, low: 1 pJ, high: 5 pJ")
+    price = load_chip("loihi-like", [f"core.synapse.word_read.energy={text}"]).core.synapse.word_read.energy
+    assert (price.low, price.high) == (pytest.approx(price.value / 2), pytest.approx(2.5 * price.value))
 
 
 def test_half_a_published_energy_is_refused():

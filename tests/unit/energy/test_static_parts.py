@@ -89,7 +89,7 @@ def test_idle_cores_are_switched_off():
 
 
 def test_a_core_that_is_switched_off_draws_what_it_retains():
-    """10 % of 1,906,250 chip-ps: 190,625 beside 93,750."""
+    """10 % of 1,906,250 chip-ps: 190,625 next to 93,750."""
     chip = chip_of_parts(chip__gating="core", chip__retention=0.1)
     rows = ledger_of(chip, awake_core_ps=TOTAL_PS * 3 // 2, awake_chip_ps=TOTAL_PS)
     assert rows["lanes"][0] == 93_750 + 190_625

@@ -1,4 +1,4 @@
-"""Codes and tiles of one trace beside the dense twin of the chip."""
+"""Codes and tiles of one trace compared with the dense twin of the chip."""
 
 from __future__ import annotations
 

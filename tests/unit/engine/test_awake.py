@@ -1,4 +1,4 @@
-"""For how long cores and chips are at work, beside a count moment by moment."""
+"""For how long cores and chips are at work, compared with a count moment by moment."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Cases small enough to work out by hand; the arithmetic stands beside each.
+"""Cases small enough to work out by hand; the arithmetic stands next to each.
 
 Toy chip: router cycle 2 ns; soma update 8 ns, idle 5 ns, fire 3 ns; packet out 5 ns; lookup 2 ns, word 1 ns, synop 1 ns
 and accumulate 3 ns (4 lanes), overhead 1 ns; barrier 113 ns with 1 tile, 465 ns with 32. A packet takes 2 + 3 x routers

@@ -30,7 +30,7 @@ def nbytes(record: object) -> int:
 
 
 def wheel_index_bytes(wheel) -> int:
-    """What is small beside the slots: their limits."""
+    """What is small next to the slots: their limits."""
     return nbytes((wheel.first, wheel.end))
 
 

@@ -126,7 +126,7 @@ def test_blocks_in_two_dimensions_are_nearly_square():
 
 
 def test_small_layers_share_a_core_and_a_home_is_never_on_a_core_that_it_drives():
-    """A chain 4-4-4: home 0 takes core 0, layer 0 core 1; home 1 fits beside them on core 0, layer 1 on core 1."""
+    """A chain 4-4-4: home 0 takes core 0, layer 0 core 1; home 1 fits next to them on core 0, layer 1 on core 1."""
     placement = map_trace(synthetic_trace("silent", [4, 4, 4]), make_chip(mapping={"share_cores": True})).placement
     assert [(b.owner, b.core) for b in placement.blocks] == [
         ("layers.0.in", 0),
@@ -264,7 +264,7 @@ STRADDLING = {  # chips of 4 cores, one a tile; homes and layers of at most 4 ne
 
 @pytest.mark.parametrize("change", [{}, {"placement": "min_hops"}, {"share_cores": True}])
 def test_a_stage_that_fits_a_chip_never_straddles_one(change):
-    """Stages of 3, 3 and 1 cores on chips of 4: a home and 2 blocks, 2 homes and a block, the head beside these.
+    """Stages of 3, 3 and 1 cores on chips of 4: a home and 2 blocks, 2 homes and a block, the head next to these.
 
     Only the 8 outputs of layer 0 cross from chip to chip, one flit each for every token, and no spike does.
     """

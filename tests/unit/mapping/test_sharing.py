@@ -16,7 +16,7 @@ def cores_of(sizes: list[int], **limits: object) -> dict[str, list[int]]:
 
 
 def test_the_blocks_of_a_home_take_cores_of_their_own_and_leave_room_for_a_later_home():
-    """Homes of 6 values on 4 neurons: 2 blocks of 3. The head of 1 value fits beside the first block of the home."""
+    """Homes of 6 values on 4 neurons: 2 blocks of 3. The head of 1 value fits next to the first block of the home."""
     cores = cores_of([6, 1], core__limits={"axons_in": 64, "neurons": 4})
     assert cores == {"layers.0.in": [0, 1], "layers.0": [2], "head": [0]}
 
@@ -52,7 +52,7 @@ def test_a_later_block_of_a_home_takes_no_core_before_that_of_the_block_before()
 
 
 def test_a_later_block_of_a_layer_takes_no_core_before_that_of_the_block_before():
-    """34 inputs in parts of 8, 9, 8, 9 rows of 8 bytes: the third, of 64 bytes, would fit beside the first."""
+    """34 inputs in parts of 8, 9, 8, 9 rows of 8 bytes: the third, of 64 bytes, would fit next to the first."""
     cores = cores_of([34, 2], core__limits={"axons_in": 18, "neurons": 12}, core__sram=make_sram("128 B"))
     assert cores["layers.0"] == [3, 4, 5, 6]
 

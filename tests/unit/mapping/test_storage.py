@@ -343,7 +343,7 @@ def test_tables_in_dram_are_read_in_whole_bursts_and_what_an_op_makes_stays():
 
 
 def test_tables_go_to_dram_where_a_core_has_no_room_for_them():
-    """10,000 B of gains beside the values of the stage, which stay."""
+    """10,000 B of gains next to the values of the stage, which stay."""
     trace = norm_of(80_000)
     memory = {"memory__capacity": "8 KiB"}
     with pytest.raises(CapacityError, match=r"tables 10000.*set mapping.tables to dram"):
@@ -354,7 +354,7 @@ def test_tables_go_to_dram_where_a_core_has_no_room_for_them():
 
 
 def test_a_memory_in_the_sram_shares_its_room_with_weights():
-    """A home alone on its core has the whole of it; one beside weights has what they leave."""
+    """A home alone on its core has the whole of it; one next to weights has what they leave."""
     trace = norm_of(8 * 3000)
     shared = {"memory__capacity": "4 KiB", "memory__in_sram": True, "core__sram": make_sram("4 KiB")}
     map_trace(trace, make_chip(**shared))
@@ -364,7 +364,7 @@ def test_a_memory_in_the_sram_shares_its_room_with_weights():
 
 
 def test_how_many_homes_hold_what_one_does_not():
-    """A cache of 12 positions of 128 bits beside values of 768: 288 B; memories of 192 B hold them on two cores."""
+    """A cache of 12 positions of 128 bits next to values of 768: 288 B; memories of 192 B hold them on two cores."""
     trace = make_trace(n_blocks=1, n_tokens=12)
     chip = dram_chip({"kv_cache": "auto", "head": "dram"}, memory__capacity="192 B")
     stored = map_trace(trace, chip).stored

@@ -197,7 +197,7 @@ QWEN2 = {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}
     [{"rope_type": "default"}, {"type": "linear", "factor": 2.0}, LLAMA3, {"rope_type": "yarn", "factor": 2.0}],
 )
 def test_rope_theta_inside_any_scaling_is_used(write_model, field, scaling):
-    """transformers 5 takes the inner one; beside another at the top it is a conflict."""
+    """transformers 5 takes the inner one; next to another at the top it is a conflict."""
     inner = {field: scaling | {"rope_theta": 5e5}}
     assert read_config(write_fields(write_model, rope_theta=..., **inner)).rope_theta == 5e5
     assert read_config(write_fields(write_model, rope_theta=5e5, **inner)).rope_theta == 5e5

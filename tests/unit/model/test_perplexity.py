@@ -1,4 +1,4 @@
-"""Perplexity by hand, and beside an independent study of a trained model."""
+"""Perplexity by hand, and compared with an independent study of a trained model."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def test_the_sample_model_counts_as_from_its_files(llama, sample, encoding) -> N
 
 
 def test_a_hugging_face_model_states_its_own_config(llama) -> None:
-    """``model.config.to_dict()`` of transformers 5.24 holds these labels and sizes beside the fields of its file."""
+    """``model.config.to_dict()`` of transformers 5.24 holds these labels and sizes next to the fields of its file."""
     base = {"chunk_size_feed_forward": 0, "id2label": {0: "LABEL_0"}, "label2id": {"LABEL_0": 0}, "problem_type": None}
     sizes = llama.LlamaConfig(num_hidden_layers=1)
     model = llama.Llama(sizes)

@@ -146,7 +146,7 @@ def test_calibration_sees_no_padding(lm) -> None:
 
 
 class Encoder(nn.Module):
-    """An encoder layer that is told its padding; ``nn.TransformerEncoder`` itself takes it under another name."""
+    """An encoder layer that gets its padding; ``nn.TransformerEncoder`` itself takes it under another name."""
 
     def __init__(self, batch_first: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Streams of a torch module are told apart by what layers are fed, never by where a tensor lay in memory."""
+"""Streams of a torch module are distinguished by what layers are fed, never by where a tensor lay in memory."""
 
 from __future__ import annotations
 

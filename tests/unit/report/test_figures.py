@@ -156,7 +156,7 @@ def test_blocks_and_chip_level_sum_to_the_ledger(run):
     assert math.fsum(frame["energy_pj"]) * run.n_tokens + chip == pytest.approx(run.ledger.total_pj, rel=EXACT)
     _, ax = draw_energy_blocks(frame)
     kinds = frame.groupby("kind")["energy_pj"].sum()
-    shown = set(kinds[kinds >= 0.001 * kinds.sum()].index)  # a smaller kind cannot be seen beside the others
+    shown = set(kinds[kinds >= 0.001 * kinds.sum()].index)  # a smaller kind cannot be seen next to the others
     assert {label.get_text() for label in ax.get_yticklabels()} == shown
     cells = frame[frame["kind"].isin(shown)]
     tips = [patch.get_gid().removeprefix("tip:") for patch in ax.patches]

@@ -32,7 +32,7 @@ def test_files_read_back(run, tmp_path):
     out = write_report(run, tmp_path / "reports" / "toy")
     assert out == tmp_path / "reports" / "toy"
     assert sorted(contents(out)) == FILES.split()
-    assert [path.name for path in out.parent.iterdir()] == ["toy"]  # nothing hidden is left beside it
+    assert [path.name for path in out.parent.iterdir()] == ["toy"]  # nothing hidden is left next to it
     tables = {
         "components": run.ledger.rows,
         "owners": owner_table(run),

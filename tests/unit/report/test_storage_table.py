@@ -62,7 +62,7 @@ def test_a_memory_without_a_bound_is_warned_of_and_one_with_a_bound_is_not(moved
 
 
 def test_the_bridge_counts_a_cache_and_a_table_elsewhere_as_storage_and_streamed_weights_as_links(moved):
-    """Per token: a head of 6 bursts of 512 bits at 4 pJ in DRAM, beside what is in SRAM and memory."""
+    """Per token: a head of 6 bursts of 512 bits at 4 pJ in DRAM, next to what is in SRAM and memory."""
     rows = moved.ledger.rows
     stored = rows[
         rows["component"].isin(["memory", "sram"]) | (rows["owner"] == "lm_head") & (rows["component"] == "dram")

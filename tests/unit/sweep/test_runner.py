@@ -156,7 +156,7 @@ def test_a_point_that_does_not_fit_is_noted_and_stops_no_other(sweep, simulation
     assert found.frame["reason"][0].startswith("CapacityError: ")
     error = json.loads(Path(f"out/points/{found.frame['point'][0]}/error.json").read_text())
     assert (error["kind"], error["values"]) == ("CapacityError", {SRAM: "4 B"})
-    assert found.frame["latency.total_ps"].dtype == "Int64"  # whole beside a missing one
+    assert found.frame["latency.total_ps"].dtype == "Int64"  # whole next to a missing one
 
 
 def test_a_failed_point_is_tried_again_and_its_fault_forgotten(sweep, monkeypatch):

@@ -59,7 +59,7 @@ def test_two_spellings_of_one_chip_have_one_id(sweep):
 
 
 def test_values_that_are_wrong_together_are_told_before_anything_runs(sweep):
-    """A lower bound of 1.65 pJ is right on the base (1.7 pJ), and not beside 1.6 pJ."""
+    """A lower bound of 1.65 pJ is right on the base (1.7 pJ), and not with 1.6 pJ."""
     config = sweep({"noc.local": ["1.6 pJ"], "noc.local.low": ["0.5 pJ", "1.65 pJ"]})
     with pytest.raises(ConfigError) as error:
         points(config)

@@ -316,7 +316,7 @@ def test_no_single_byte_turns_a_trace_into_another(trace_file, tmp_path):
         try:
             trace = verify_trace(broken)
         except TraceError as error:
-            assert str(error).startswith(f"{broken}: ")  # noqa: PT017 - either outcome is right, if told so
+            assert str(error).startswith(f"{broken}: ")  # noqa: PT017 - either outcome is right, if reported so
             refused += 1
             continue
         assert trace.content_hash == sound.content_hash
