@@ -1,6 +1,6 @@
 """Cost of a simulation against its size: CPU time over three decades of spikes, cores and layers, and its exponent.
 
-    python benchmarks/scaling.py [--chip loihi-like] [--plot docs/scaling.png] [--json]
+    python benchmarks/scaling.py [--chip loihi-like] [--plot scaling.png] [--json]
 
 Each series changes one number and keeps the work per spike, core or layer the same; the exponent is the slope of a
 straight line through the logarithms. Multicast, one thread, kernels warm. Also the rate of the hot loop (flit-hops

@@ -7,11 +7,14 @@ from pathlib import Path
 from simulator.config.chip_files import load_chip
 from simulator.config.sweep import is_sweep, load_sweep
 from simulator.model.preset import is_preset, load_preset
+from simulator.sweep.preparation import prepare
 from simulator.trace.trace_files import verify_trace
 
 
 def validate_file(path: Path) -> str:
     """One line on what ``path`` holds: a trace (all members read and checked), a sweep, a preset or a chip file.
+
+    Of a sweep, objectives and constraints are compared with the result of one token, as `spikewatt sweep` does first.
 
     Raises
     ------
@@ -22,6 +25,7 @@ def validate_file(path: Path) -> str:
         return f"trace, {verify_trace(path)}"
     if is_sweep(path):
         sweep = load_sweep(path)
+        prepare(sweep)
         return f"sweep '{sweep.name}' over {', '.join(sweep.axes)}"
     if is_preset(path):
         preset = load_preset(str(path))

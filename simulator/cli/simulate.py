@@ -165,7 +165,7 @@ def report(
 
 @app.command(rich_help_panel=SIMULATE)
 def explain(
-    folder: Annotated[Path, typer.Argument(help="report folder")],
+    folder: Annotated[Path, typer.Argument(help="report folder, or a point of a sweep: its folder or id")],
     layer: Annotated[str, typer.Option(help='pattern of layers, as in a shell: "blocks.0.*"')] = "*",
     action: Annotated[str, typer.Option(help='pattern of component.action: "synapse.*"')] = "*",
     top: Annotated[int, typer.Option(min=1, help="number of rows to print, the largest first")] = 10,
@@ -175,7 +175,9 @@ def explain(
     """Show where the energy of a report comes from: count, price, line of the chip file, paper, range."""
     from simulator.report.explain import explain_lines, explain_table, price_places
     from simulator.report.format import format_energy
+    from simulator.sweep.point_report import as_report
 
+    folder = as_report(folder)
     table = explain_table(folder, layer, action)
     shown = table.head(top)
     places = price_places(folder, shown["path"].dropna(), chip)
@@ -191,14 +193,18 @@ def explain(
 
 @app.command(rich_help_panel=SIMULATE)
 def compare(
-    folders: Annotated[list[Path], typer.Argument(help="report folders; each is compared with the first")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="report folders or points of sweeps; each is compared with the first")
+    ],
     out: Annotated[Path, typer.Option(help="page to write")] = Path("reports/compare.html"),
 ) -> None:
     """Show what differs between reports, and what that does to energy and time."""
     from simulator.report.compare import changes, read_reports
     from simulator.report.compare_page import write_comparison
     from simulator.report.terminal import make_console, print_comparison
+    from simulator.sweep.point_report import as_report
 
+    folders = [as_report(folder) for folder in folders]
     inside = [folder for folder in folders if out.resolve().is_relative_to(folder.resolve())]
     if inside:
         raise OutputError(f"{out}: lies in the report {inside[0]}, expected another place for the comparison")

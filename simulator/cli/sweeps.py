@@ -10,7 +10,7 @@ import typer
 
 from simulator.cli.app import SWEEP, app
 from simulator.cli.options import Quiet
-from simulator.cli.output import print_table
+from simulator.cli.output import print_table, print_warning
 
 SHOWN_POINTS = 40  # of a sweep on the terminal
 
@@ -28,21 +28,26 @@ def sweep(
     from simulator.config import load_sweep
     from simulator.report.progress import ProgressLine
     from simulator.sweep.picture import save_picture
+    from simulator.sweep.point_table import next_lines, point_table
     from simulator.sweep.runner import default_folder, parse_shard, run_sweep
     from simulator.sweep.sweep_page import save_page
 
     config = load_sweep(file)
     folder = out or default_folder(config)
     with ProgressLine(quiet=quiet) as progress:
-        found = run_sweep(config, folder, jobs=jobs, progress=progress, shard=parse_shard(shard), dask=dask)
+        found = run_sweep(
+            config, folder, jobs=jobs, progress=progress, shard=parse_shard(shard), dask=dask, note=print_warning
+        )
     save_picture(found)
     page = save_page(found, config, f"spikewatt sweep {shlex.quote(file)}")
-    print_table(found.summary.head(SHOWN_POINTS), config.summary)
+    print_table(point_table(found).head(SHOWN_POINTS), config.summary)
     if len(found.frame) > SHOWN_POINTS:
         typer.echo(f"{len(found.frame) - SHOWN_POINTS} more points are in {folder / 'points.csv'}")
-    for warning in found.warnings:
+    for warning in found.warnings[len(found.notes) :]:
         typer.echo(f"warning: {warning}")
     typer.echo(f"computed {found.computed}, reused {found.reused}, failed {found.failed}: {page}")
+    for line in [] if quiet else next_lines(found):
+        typer.echo(line)
     if found.failed:
         raise typer.Exit(1)
 

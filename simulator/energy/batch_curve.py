@@ -13,12 +13,14 @@ from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import replay
 from simulator.engine.service import service
 from simulator.errors import CapacityError
+from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
 from simulator.trace.batches import batched
 from simulator.trace.sequences import text_numbers
 from simulator.trace.trace import DECODE, Trace
 
 Load = Callable[[Sequence[str]], ChipConfig]  # the chip under further overrides
+Map = Callable[[Trace, ChipConfig], Mapped]
 PIPELINED, TOGETHER = "pipelined", "together"
 COLUMNS = (
     "schedule",
@@ -47,12 +49,15 @@ def generated(trace: Trace, n_tokens: int) -> tuple[Trace, str]:
     return as_decoded, f"the last {last.n_tokens} tokens of the prompt, taken as generated"
 
 
-def batch_table(trace: Trace, load: Load, batches: Sequence[int], progress: Callable[[str], None]) -> pd.DataFrame:
+def batch_table(
+    trace: Trace, load: Load, batches: Sequence[int], progress: Callable[[str], None], mapped_on: Map = map_trace
+) -> pd.DataFrame:
     """One row per schedule and batch, `COLUMNS`; a batch whose caches or tiles the chip does not hold has none.
 
     ``pipelined``: the texts fill each other's gaps in a pipeline. ``together``: one token of each text passes each
     stage before the next begins, and the rows of weights are read once for all of them; the accumulators that this
-    takes are provisioned. ``between_tokens_ps`` is the time between two tokens of one text.
+    takes are provisioned. ``between_tokens_ps`` is the time between two tokens of one text. ``mapped_on`` maps a trace
+    on a chip.
 
     Raises
     ------
@@ -64,7 +69,7 @@ def batch_table(trace: Trace, load: Load, batches: Sequence[int], progress: Call
         for batch in batches:
             progress(f"{schedule}, batch {batch}")
             try:
-                rows.append((schedule, batch, *_cost(trace, _variant(load, schedule, batch))))
+                rows.append((schedule, batch, *_cost(trace, _variant(load, schedule, batch), mapped_on)))
             except CapacityError as error:
                 fault = error
                 progress(f"{schedule}, batch {batch}: {error}")
@@ -93,9 +98,9 @@ def _variant(load: Load, schedule: str, batch: int) -> ChipConfig:
     )
 
 
-def _cost(trace: Trace, chip: ChipConfig) -> tuple[int, float, float, float, float, int]:
+def _cost(trace: Trace, chip: ChipConfig, mapped_on: Map) -> tuple[int, float, float, float, float, int]:
     """Tile, then energy, energy without static power, time, and time between tokens of a text; bytes of all caches."""
-    mapped = map_trace(batched(trace, chip.schedule.batch), chip)
+    mapped = mapped_on(batched(trace, chip.schedule.batch), chip)
     result = replay(mapped)
     ledger, tokens = build_ledger(result, chip, allow_uncosted=True), mapped.trace.n_tokens
     static = float(ledger.by_component().get("static", 0.0))

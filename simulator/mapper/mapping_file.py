@@ -57,6 +57,7 @@ class MappingFile(Frozen):
     layer_cores: CoreWidths = Field(default="auto", description="as `mapping.layer_cores` of a chip file")
     home_cores: CoreWidths = Field(default="auto", description="as `mapping.home_cores` of a chip file")
     head_cores: CoreWidth = Field(default="auto", description="as `mapping.head_cores` of a chip file")
+    share_cores: bool = Field(default=False, description="whether stages that take turns share cores, each kept apart")
 
     def widths(self, trace: Trace) -> Widths:
         """The widths of the stages and layers of ``trace``; what no key names follows the chip file."""
@@ -65,6 +66,7 @@ class MappingFile(Frozen):
             homes=_named(_home_names(self.homes, trace), self.homes),
             cuts={name: Cut(cut.row_parts, cut.col_parts) for name, cut in cuts.items()},
             op_cores=_named(op_names(trace), self.ops),
+            share_cores=self.share_cores,
         )
         return own.over(self.keys.widths(trace))
 
@@ -76,7 +78,11 @@ class MappingFile(Frozen):
     def fields(self) -> dict[str, Any]:
         """The content as plain values, for the file and the manifest of a report; keys left at auto are left out."""
         fields = self.model_dump(mode="json", exclude_none=True)
-        optional = {"ops": {}, "layer_cores": "auto", "home_cores": "auto", "head_cores": "auto"}
+        optional = {
+            "ops": {},
+            "share_cores": False,
+            **dict.fromkeys(("layer_cores", "home_cores", "head_cores"), "auto"),
+        }
         return {name: value for name, value in fields.items() if optional.get(name, ...) != value}
 
 
@@ -86,7 +92,8 @@ AskedMapping = Literal["chip", "auto"] | MappingFile  # of a run: widths of the 
 def mapping_of(widths: Widths, objective: Objective, schedule: ScheduleKind) -> MappingFile:
     """``widths`` as a file; blocks of one width share a line."""
     layers = {name: LayerCut(row_parts=cut.row_parts, col_parts=cut.col_parts) for name, cut in widths.cuts.items()}
-    return MappingFile(objective=objective, schedule=schedule, homes=_folded(widths.homes), layers=_folded(layers))
+    homes, shared = _folded(widths.homes), widths.share_cores
+    return MappingFile(objective=objective, schedule=schedule, homes=homes, layers=_folded(layers), share_cores=shared)
 
 
 def load_mapping(path: Path, trace: Trace) -> MappingFile:

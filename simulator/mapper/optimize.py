@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 
@@ -14,13 +13,13 @@ from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import replay
 from simulator.errors import CapacityError, SpikewattError
-from simulator.mapper.cost_table import CostTable, cost_table
+from simulator.mapper.cost_table import cost_table
 from simulator.mapper.estimate import Estimate, estimate, trace_total
-from simulator.mapper.mapping_file import MappingFile, ScheduleKind, mapping_of, pattern_of
+from simulator.mapper.mapping_file import MappingFile, ScheduleKind, mapping_of
+from simulator.mapper.point_widths import uniform, widths_of
 from simulator.mapper.search import Objective, Point, Search, front, objective_value
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import StageWork, stage_works
-from simulator.mapping.capacity import Cut
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
 from simulator.mapping.storage import fits_at, stores
@@ -36,7 +35,6 @@ CLAIM = 0.1  # largest difference between closed form and engine, relative
 
 Progress = Callable[[str], None]
 Planned = Literal["sequential", "pipelined"]
-Width = TypeVar("Width")
 
 
 @dataclass(frozen=True)
@@ -167,9 +165,9 @@ class Mapper:
         self.model.uses_dram = own_mapped.uses_dram
         own = self._placed(None, own_mapped, works)
         self._say("costs of all candidates")
-        table, points = self._searched(works, own_mapped, max_chips)
+        search, points = self._searched(works, own_mapped, max_chips)
         self._say(f"placing the best of {len(points)} mappings")
-        ranked = sorted(self._candidates(points, table, works, max_chips), key=lambda p: p.value(self.objective))
+        ranked = sorted(self._candidates(points, search, works, max_chips), key=lambda p: p.value(self.objective))
         if check:
             ranked = self._by_ideal(ranked)
         best = ranked[0] if ranked and ranked[0].value(self.objective) < own.value(self.objective) else own
@@ -177,29 +175,36 @@ class Mapper:
         if check and best is not own and not self._beats_own(checked[-1]):
             best, checked = own, tuple(self._check(None, network) for network in ("ideal", "cycle"))
         without = tuple(self._without(best, own, works)) if check else ()
-        found = tuple(front(points)), checked, without, table.size
+        found = tuple(front(points)), checked, without, search.table.size
         return Optimized(self.objective, self.schedule, best, own, *found, self.chip.schedule.kind)
 
-    def _searched(self, works: list[StageWork], own: Mapped, max_chips: int) -> tuple[CostTable, list[Point]]:
-        """Costs and points; with data in DRAM once more for the channels of the chips that the best point takes."""
+    def _searched(self, works: list[StageWork], own: Mapped, max_chips: int) -> tuple[Search, list[Point]]:
+        """A search and its points; with data in DRAM once more, for the channels of the chips of the best point."""
         pipelined, channels = self.schedule == "pipelined", own.placement.n_chips
         while True:
-            table = cost_table(works, self.model, own, pipelined, channels)
-            points = Search(table, self.model, pipelined).points(max_chips)
+            search = Search(cost_table(works, self.model, own, pipelined, channels), self.model, pipelined)
+            points = search.points(max_chips)
             n_chips = min(points, key=lambda p: p.value(self.objective)).n_chips
             if not own.uses_dram or n_chips == channels or channels != own.placement.n_chips:
-                return table, points
+                return search, points
             channels = n_chips
 
     def _placed(self, widths: Widths | None, mapped: Mapped, works: list[StageWork]) -> Placed:
         return Placed(widths, mapped, estimate(mapped, works, self.model, self.schedule == "pipelined"))
 
     def _candidates(
-        self, points: list[Point], table: CostTable, works: list[StageWork], max_chips: int
+        self, points: list[Point], search: Search, works: list[StageWork], max_chips: int
     ) -> Iterator[Placed]:
-        """The best points as placed; those that the memory of a core or the chips do not hold are left out."""
-        for point in sorted(points, key=lambda p: (p.value(self.objective), p.energy_pj))[:PLACED_POINTS]:
-            widths = widths_of(point, table, works)
+        """The best points as placed; those that the memory of a core or the chips do not hold are left out.
+
+        Stages that take turns may share cores besides.
+        """
+        best = sorted(points, key=lambda p: (p.value(self.objective), p.energy_pj))[:PLACED_POINTS]
+        tried = [widths_of(point.chosen, search.table, works) for point in best]
+        if self.schedule == "sequential" and self.chip.schedule.kind != "pipelined":
+            alone = [widths_of(chosen, search.table, works) for chosen in search.sharing()]
+            tried += [replace(widths, share_cores=True) for widths in alone]
+        for widths in tried:
             try:
                 mapped = map_trace(self.trace, self.chip, widths)
             except CapacityError:
@@ -249,7 +254,7 @@ class Mapper:
         fewer = {
             "home cores of its own for each stage": replace(best.widths, homes={}),
             "cuts of its own for each layer": replace(best.widths, cuts={}),
-            "different widths for each stage of a kind": _uniform(best.widths),
+            "different widths for each stage of a kind": uniform(best.widths),
         }
         for what, widths in fewer.items():
             try:
@@ -295,26 +300,3 @@ def optimize(
     own_chips = map_trace(trace, chip).placement.n_chips
     most = min(chip.chip.max_chips, max(MAX_CHIPS, own_chips)) if max_chips is None else max_chips
     return mapper.run(min(most, chip.chip.max_chips), check)
-
-
-def widths_of(point: Point, table: CostTable, works: list[StageWork]) -> Widths:
-    """The widths that a point has chosen."""
-    homes: dict[str, int] = {}
-    cuts: dict[str, Cut] = {}
-    for work, some, chosen in zip(works, table.some, point.chosen.tolist(), strict=True):
-        homes[work.stage.stage_id] = int(some.homes[chosen])
-        cuts.update(zip((layer.layer_id for layer in work.layers), some.cuts(chosen), strict=True))
-    return Widths(homes, cuts)
-
-
-def _uniform(widths: Widths) -> Widths:
-    """The most common width of each kind of stage and layer for all of that kind."""
-    return Widths(_most_common(widths.homes), _most_common(widths.cuts))
-
-
-def _most_common(table: Mapping[str, Width]) -> dict[str, Width]:
-    """Every name with the width that most names of its pattern have."""
-    of_pattern: dict[str, Counter[Width]] = {}
-    for name, width in table.items():
-        of_pattern.setdefault(pattern_of(name), Counter())[width] += 1
-    return {name: of_pattern[pattern_of(name)].most_common(1)[0][0] for name in table}

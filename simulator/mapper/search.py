@@ -29,6 +29,7 @@ OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 TIME_WEIGHTS = 24
 CORE_WEIGHTS = 25
 ROUNDS = 28
+SHARED = 12  # sizes of a set of cores that stages share
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,15 @@ class Search:
         table, at = self.table, (self._rows[self._often], chosen[self._often])
         slowest = table.parts_ps[at].max(axis=0).sum() + table.vector_ps[at].max() + table.step_ps[at].max(axis=0).sum()
         return float(slowest + (table.step_ps.shape[2] + 1) * barrier)
+
+    def sharing(self) -> list[Ints]:
+        """Choices for stages that take turns on the same cores: the fastest of each on so many cores, up to a chip."""
+        table, per_chip = self.table, self.model.chip.chip.n_cores
+        least = int(table.cores.min(axis=1).max())
+        if least > per_chip:
+            return []
+        most = np.unique(np.geomspace(least, per_chip, SHARED).astype(np.int64))
+        return [self._cheapest(np.where(table.cores <= n, table.token_ps, NEVER)) for n in most.tolist()]
 
     def _fewest(self) -> Ints:
         return self._cheapest(self.table.cores + 1e-9 * self.table.energy_pj)

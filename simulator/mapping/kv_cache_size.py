@@ -22,18 +22,22 @@ def positions_held(trace: Trace, chip: ChipConfig) -> int:
     """Positions for which a cache must have room: the longest context of each text that is in the chip together.
 
     These are the ``schedule.batch`` texts of a batch. A pipeline holds all texts of the trace. Under ``auto`` a batch
-    that generates has the chip for itself, so all batches up to one that generates are held together.
+    that generates has the chip for itself, so all batches up to one that generates are held together. Copies that fill
+    a batch (`simulator.trace.batches`) count, whether they are in the trace yet or not.
     """
     schedule, texts = chip.schedule, text_numbers(trace.positions)
-    longest = np.zeros(int(texts[-1]) + 1, np.int64)
+    longest, generates = np.zeros(int(texts[-1]) + 1, np.int64), np.zeros(int(texts[-1]) + 1, np.int64)
     np.maximum.at(longest, texts, trace.contexts)
+    generates[texts[trace.phases == DECODE]] = 1
+    if generates.any():
+        n_texts = ceil_div(len(longest), schedule.batch) * schedule.batch
+        longest, generates = np.resize(longest, n_texts), np.resize(generates, n_texts)
     batches = np.arange(len(longest)) // schedule.batch
     if schedule.kind == "pipelined":
         batches = np.zeros_like(batches)
     elif schedule.kind == "auto":
-        generates = np.zeros(int(batches[-1]) + 1, np.int64)
-        generates[batches[texts[trace.phases == DECODE]]] = 1
-        batches = (np.cumsum(generates) - generates)[batches]
+        of_batch = np.maximum.reduceat(generates, np.arange(0, len(generates), schedule.batch))
+        batches = (np.cumsum(of_batch) - of_batch)[batches]
     return int(np.bincount(batches, weights=longest).max())
 
 

@@ -21,14 +21,19 @@ from simulator.mapping.placement import Block
 Stages = Sequence[Sequence[Part]]
 
 
-def assign(stages: Stages, chip: ChipConfig, passed: Sequence[int] | None = None) -> tuple[Block, ...]:
-    """The parts of all stages on cores, as `mapping` of the chip file says; ``passed``: see `first_cores`."""
+def assign(
+    stages: Stages, chip: ChipConfig, passed: Sequence[int] | None = None, apart: bool = False
+) -> tuple[Block, ...]:
+    """The parts of all stages on cores, as `mapping` of the chip file says; ``passed``: see `first_cores`.
+
+    Where cores are shared, those of one stage are kept ``apart``: on a core each, as far as there is room.
+    """
     whole = partial(_whole_stages, passed=passed)
     orders: tuple[Callable[[Stages, ChipConfig], list[int]], ...] = (whole, _gapless)
     if chip.mapping.weights == "streamed":
         orders = (_stage_by_stage,)
     elif chip.mapping.share_cores:
-        orders = (_packed_on_chips, _packed)
+        orders = (partial(_packed_on_chips, apart=apart), _packed)
     allowed = chip.chip.max_chips * chip.chip.n_cores
     cores: list[int] = []
     for place in orders:
@@ -51,41 +56,55 @@ def _whole_stages(stages: Stages, chip: ChipConfig, passed: Sequence[int] | None
 
 
 class _Room:
-    """What is left on each core: SRAM bytes, axons in, neurons."""
+    """What is left on each core: SRAM bytes, axons in, neurons, axons out."""
 
     def __init__(self, chip: ChipConfig) -> None:
         limits = chip.core.limits
-        self._empty = np.array([chip.core.sram.capacity, limits.axons_in, limits.neurons], np.int64)
-        self._left = np.empty((0, 3), np.int64)  # of the cores up to the last that holds something
+        axons_out = np.iinfo(np.int64).max if limits.axons_out is None else limits.axons_out
+        self._empty = np.array([chip.core.sram.capacity, limits.axons_in, limits.neurons, axons_out], np.int64)
+        self._left = np.empty((0, 4), np.int64)  # of the cores up to the last that holds something
+        self._multicast = chip.noc.multicast
 
     @property
     def used(self) -> int:
         """Cores from the first to the last that holds something."""
         return len(self._left)
 
-    def stage(self, parts: Sequence[Part], first: int = 0, n_cores: int | None = None) -> list[int]:
+    def stage(
+        self, parts: Sequence[Part], first: int = 0, n_cores: int | None = None, apart: bool = False
+    ) -> list[int]:
         """Put the parts of a stage on the ``n_cores`` cores from ``first`` on, each on the first of them with room.
 
-        No core behind these may be in use. Returns nothing, and takes no room, where the parts do not fit.
+        ``apart``: on the first that has none of the stage yet, where there is one. No core behind these may be in use.
+        Returns nothing, and takes no room, where the parts do not fit.
         """
         begun = self._left[first:]
         new = len(parts) if n_cores is None else min(len(parts), n_cores - len(begun))
         left = np.vstack([begun, np.tile(self._empty, (new, 1))])
-        cores = _cores_in(left, parts)
+        copies = sum(part.role != "home" and part.row_start == 0 for part in parts)  # of a spike of the stage
+        cores = _cores_in(left, parts, apart, min(copies, 1) if self._multicast else copies)
         if cores:
             skipped = np.tile(self._empty, (max(0, first - self.used), 1))
             self._left = np.vstack([self._left[:first], skipped, left[: max(max(cores) + 1, len(begun))]])
         return [first + core for core in cores]
 
 
-def _cores_in(left: Ints, parts: Sequence[Part]) -> list[int]:
-    """A core for each part of a stage, after the one of its owner before it; what it takes goes from ``left``."""
+def _cores_in(left: Ints, parts: Sequence[Part], apart: bool, copies: int) -> list[int]:
+    """A core for each part of a stage, after the one of its owner before it; what it takes goes from ``left``.
+
+    A neuron of the home cores takes ``copies`` axons out.
+    """
     cores: list[int] = []
     homes: list[int] = []
     owner, start = "", 0
     for part in parts:
         start = start if part.owner == owner else 0
-        core = _take(left, part, start, [] if part.role == "home" else homes)
+        n_cols, barred = part.col_stop - part.col_start, [] if part.role == "home" else homes
+        axons_out = n_cols * copies if part.role == "home" else 0
+        needs = np.array([part.sram_bytes, part.row_stop - part.row_start, n_cols, axons_out], np.int64)
+        core = _take(left, needs, start, cores if apart else barred)
+        if core is None and apart:
+            core = _take(left, needs, start, barred)
         if core is None:
             return []
         if part.role == "home":
@@ -95,9 +114,8 @@ def _cores_in(left: Ints, parts: Sequence[Part]) -> list[int]:
     return cores
 
 
-def _take(left: Ints, part: Part, start: int, barred: Sequence[int]) -> int | None:
-    """Put ``part`` on the first core from ``start`` on with room for it that is not ``barred``; None without any."""
-    needs = np.array([part.sram_bytes, part.row_stop - part.row_start, part.col_stop - part.col_start], np.int64)
+def _take(left: Ints, needs: Ints, start: int, barred: Sequence[int]) -> int | None:
+    """Put a part on the first core from ``start`` on with room for it that is not ``barred``; None without any."""
     fits = np.all(left[start:] >= needs, axis=1)
     fits[[core - start for core in barred if core >= start]] = False
     if not fits.any():
@@ -113,7 +131,7 @@ def _packed(stages: Stages, chip: ChipConfig) -> list[int]:
     return [core for stage in stages for core in room.stage(stage)]
 
 
-def _packed_on_chips(stages: Stages, chip: ChipConfig) -> list[int]:
+def _packed_on_chips(stages: Stages, chip: ChipConfig, apart: bool) -> list[int]:
     """The same within the chip that was begun last; a stage that it has no room for begins on the next.
 
     One that is larger than a chip goes on over as many as it takes, from the chip that was begun last.
@@ -123,7 +141,7 @@ def _packed_on_chips(stages: Stages, chip: ChipConfig) -> list[int]:
     for stage in stages:
         begun = max(0, room.used - 1) // per_chip * per_chip
         following = -(-room.used // per_chip) * per_chip
-        on_chip = room.stage(stage, begun, per_chip) or room.stage(stage, following, per_chip)
+        on_chip = room.stage(stage, begun, per_chip, apart) or room.stage(stage, following, per_chip, apart)
         cores += on_chip or room.stage(stage, begun)
     return cores
 

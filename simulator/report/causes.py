@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -32,6 +32,22 @@ def cause_sentences(run: Run) -> list[str]:
     said = [_energy_sentence(run), _time_sentence(run)]
     lever = best_lever(run)
     return said if lever is None else [*said, lever.sentence()]
+
+
+def causes_dict(run: Run) -> dict[str, Any]:
+    """The causes for programs: sentences, what binds, levers, outliers, and the charged energies by kind of stage.
+
+    Energies in pJ and times in ps of the whole trace, shares in [0, 1] (`charged_table`).
+    """
+    part, share = binding_part(run)
+    stands_out = outliers(run)
+    return {
+        "sentences": cause_sentences(run),
+        "binding": {"part": part, "share": share},
+        "levers": levers(run).to_dict("records"),
+        "outliers": dict(zip(stands_out["stage"].tolist(), stands_out["ratio"].tolist(), strict=True)),
+        "charged_by_stage": charged_table(run).set_index("stage").to_dict("index"),
+    }
 
 
 def _energy_sentence(run: Run) -> str:

@@ -16,6 +16,7 @@ from simulator.report.analytic import analytic_table
 from simulator.report.result_json import result_text
 from simulator.report.run import Run
 from simulator.report.run_manifest import SCHEMA, manifest_dict
+from simulator.report.stage_load import charged_table
 from simulator.report.tables import assumption_table, owner_table
 
 MANIFEST, CHIP_FILE = "manifest.json", "chip.json"
@@ -27,7 +28,8 @@ Writer = Callable[[Run, Path], object]  # adds files of its own (figures, html) 
 def write_report(run: Run, out_dir: Path | str, *, writers: Sequence[Writer] = (), force: bool = False) -> Path:
     """Write the report of ``run`` as the folder ``out_dir`` and return its path.
 
-    ``result.json``; ``chip.json`` (the chip as resolved); ``owners.csv`` (`owner_table`); ``components.csv`` (the
+    ``result.json``; ``chip.json`` (the chip as resolved); ``owners.csv`` (`owner_table`);
+    ``charged.csv`` (energy by kind of stage with its static power, `charged_table`); ``components.csv`` (the
     ledger: layer x component x action); ``assumptions.csv`` (each price used); ``bands.csv``, ``tornado.csv`` (what the
     ranges of the prices do); ``stages.csv``, ``tokens.csv``, ``cores.csv``, ``units.csv``, ``links.csv``;
     ``storage.csv`` (what is in memory besides weights); ``breakeven.csv`` where it was asked for; what ``writers``
@@ -59,6 +61,7 @@ def _write_files(run: Run, folder: Path) -> None:
     _write_text(folder / CHIP_FILE, json.dumps(run.chip.model_dump(mode="json"), indent=2, allow_nan=False) + "\n")
     tables: dict[str, pd.DataFrame] = {
         "owners": owner_table(run),
+        "charged": charged_table(run),
         "components": run.ledger.rows,
         "assumptions": assumption_table(run),
         "analytic": analytic_table(run),

@@ -15,6 +15,7 @@ from simulator.errors import OutputError, did_you_mean
 from simulator.outputs.csv_text import unquoted
 
 RESULT = "result.json"
+POINT = "point"  # key of the result of a point of a sweep: values, chip, trace and code of it
 
 # What columns were called in reports of schema version 1.
 EARLIER_NAMES = {

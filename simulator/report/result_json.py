@@ -13,6 +13,7 @@ from simulator.energy.cmos45 import Cmos45
 from simulator.energy.uncertainty import TOTAL, Uncertainty
 from simulator.engine.service import service
 from simulator.report.analytic import analytic_dict
+from simulator.report.causes import causes_dict
 from simulator.report.ledger_kinds import by_kind
 from simulator.report.run import DenseTwin, Run
 from simulator.report.run_manifest import chip_sha256
@@ -34,8 +35,8 @@ def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | N
     Energies are float pJ, times int ps (per token: float ps, the mean), shares in [0, 1], sizes bytes; null is a rate
     over no time. ``energy.cmos45`` shows the precision chosen (fp32 is what most papers print), its ``precisions`` all.
     Only ``elapsed`` (seconds of this machine) differs between two runs of the same inputs. Without ``bands`` it has no
-    ``energy.uncertainty``, whose draws take several times as long as all else, and no ``energy.by_kind``. ``unpriced``
-    is the `unpriced_dict` of a run that differs from this one in prices alone; it is computed if none is given.
+    ``energy.uncertainty``, whose draws take several times as long as all else, ``energy.by_kind`` or ``causes``.
+    ``unpriced`` is the `unpriced_dict` of a run that differs in prices alone; it is computed if none is given.
     """
     same = unpriced_dict(run) if unpriced is None else unpriced
     return {
@@ -49,6 +50,7 @@ def result_dict(run: Run, *, bands: bool = True, unpriced: Mapping[str, Any] | N
         "break_even": _break_even(run),
         "area": _area(run),
         "static": static_dict(run),
+        **({"causes": causes_dict(run)} if bands else {}),
         "latency": same["latency"],
         "steady": _steady(run),
         "sampling": sampling_dict(run),

@@ -8,6 +8,7 @@ import re
 import pandas as pd
 
 from simulator.actions import ACTIONS, COMPONENTS, billed_components
+from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import TOLERANCE, UNCOSTED, EnergyLedger, build_ledger
 from simulator.energy.lemaire import memory_inclusive
 from simulator.energy.prices import UnitPrice, chip_prices
@@ -184,16 +185,21 @@ def assumption_table(run: Run) -> pd.DataFrame:
     """
     rows = run.ledger.rows
     used = rows[["count", "energy_pj"]].groupby(rows["component"] + "." + rows["action"], sort=False).sum()
-    prices = chip_prices(run.chip)
-    records = [_assumption(run, prices[name]) for name in used.index if name in prices]
+    return price_rows(run.chip, used, run.ledger.total_pj)
+
+
+def price_rows(chip: ChipConfig, used: pd.DataFrame, total_pj: float) -> pd.DataFrame:
+    """`assumption_table` of a chip from ``count`` and ``energy_pj`` by ``component.action``."""
+    prices = chip_prices(chip)
+    records = [_assumption(chip, prices[name]) for name in used.index if name in prices]
     table = pd.DataFrame(records).set_index("action", drop=False).join(used, how="left").reset_index(drop=True)
-    table["share"] = _shares(table["energy_pj"], run.ledger.total_pj)
+    table["share"] = _shares(table["energy_pj"], total_pj)
     return table.sort_values("energy_pj", ascending=False, kind="stable", ignore_index=True)
 
 
-def _assumption(run: Run, price: UnitPrice) -> dict[str, object]:
+def _assumption(chip: ChipConfig, price: UnitPrice) -> dict[str, object]:
     """One row of `assumption_table`, without its counts."""
-    citation = price.source if price.included_in is not None else run.chip.sources[price.source]
+    citation = price.source if price.included_in is not None else chip.sources[price.source]
     return {
         "action": price.name,
         "pj_per_count": price.pj_per_count,

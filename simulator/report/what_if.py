@@ -11,7 +11,7 @@ import pandas as pd
 from simulator.actions import COMPONENTS, is_power
 from simulator.engine.timing import PIPELINE
 from simulator.report.compare import Finished
-from simulator.report.report_reading import read_table
+from simulator.report.report_reading import POINT, read_table
 from simulator.report.run import Run
 from simulator.report.tables import assumption_table, owner_table, split_block
 
@@ -65,8 +65,12 @@ def _of_finished(report: Finished) -> dict[str, Any]:
     texts = ("action", "unit", "path", "grade", "citation")
     prices = read_table(folder / "assumptions.csv", texts, ("energy_pj",), PRICE_NUMBERS)
     prices["note"] = prices["note"].astype(object).where(prices["note"].notna(), "") if "note" in prices else ""
-    owners = read_table(folder / "owners.csv", ("owner", "stage"), ())[["owner", "stage"]]
-    cores = read_table(folder / "cores.csv", ("owner",), ())
+    if POINT in report.result:  # of a sweep: it has no layers apart
+        owners = pd.DataFrame({"owner": report.ledger["owner"].unique(), "stage": report.ledger["owner"].unique()})
+        cores = pd.DataFrame({"owner": []})
+    else:
+        owners = read_table(folder / "owners.csv", ("owner", "stage"), ())[["owner", "stage"]]
+        cores = read_table(folder / "cores.csv", ("owner",), ())
     tables = _Tables(report.ledger, prices, owners, report.stages, cores)
     return _report(report.label, report.chip, report.n_tokens, report.result["energy"]["total_pj"], tables)
 

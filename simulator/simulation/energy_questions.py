@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from simulator.config import load_chip
+from simulator.config.chip import ChipConfig
 from simulator.config.dense_twin import twin_from
 from simulator.energy.batch_curve import batch_lines, batch_table, generated
 from simulator.energy.breakeven import break_even_lines, break_even_table
@@ -20,11 +21,14 @@ from simulator.energy.silicon_run import run_case
 from simulator.energy.silicon_table import drifted_lines, silicon_notes, silicon_table
 from simulator.energy.worth import ACCUMULATORS, worth_lines, worth_table
 from simulator.errors import SpikewattError, did_you_mean
+from simulator.mapping.mapped import Mapped
 from simulator.report.band_finding import read_placed
 from simulator.report.export import check_figure, save_figure
 from simulator.report.figures.batch_chart import draw_batches
 from simulator.simulation.answer import Answer, Titled, json_rows, one_table
+from simulator.simulation.choice import choose
 from simulator.trace.batches import copies_line
+from simulator.trace.trace import Trace
 from simulator.trace.trace_files import load_trace
 
 BATCHES = (1, 2, 4, 8)  # texts that generate together, unless others are given
@@ -116,11 +120,16 @@ def batch_costs(
         check_figure(out)
     some, words = generated(load_trace(trace), tokens)
     sizes = sorted(set(batches or BATCHES))
-    table = batch_table(some, lambda more: load_chip(chip, [*overrides, *more]), sizes, progress)
+    table = batch_table(some, lambda more: load_chip(chip, [*overrides, *more]), sizes, progress, _by_the_mapper)
     lines = [*batch_lines(table), *copies_line(some, sizes[-1])]
     if out is not None:
         lines.append(f"figure: {save_figure(draw_batches(table)[0], out)}")
     return one_table(table, f"{some.name} on {chip}, {words}, by the number of texts", *lines)
+
+
+def _by_the_mapper(trace: Trace, chip: ChipConfig) -> Mapped:
+    """The mapping that ``simulate`` takes by default."""
+    return choose(chip, trace, "auto").mapped
 
 
 def silicon_comparison(whole_chip: bool, verbose: bool = False) -> Answer:

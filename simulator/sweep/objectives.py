@@ -17,6 +17,16 @@ from simulator.trace.trace import Trace
 
 MACHINE = "elapsed"  # seconds of this machine: no property of a chip
 SUCH_AS = "expected one such as energy.per_token_pj"
+USUAL = (
+    "energy.per_token_pj",
+    "latency.per_token_ps",
+    "latency.ttft_ps",
+    "latency.tpot_ps",
+    "steady.energy_per_token_pj",
+    "steady.time_per_token_ps",
+    "area.total_mm2",
+    "utilization.chips",
+)
 
 
 @dataclass(frozen=True)
@@ -88,10 +98,11 @@ def _problem(key: str, flat: Mapping[str, Any], numbers: list[str]) -> str:
     """What ``key`` is instead of a number."""
     if key in flat:
         return f"found '{key}', which is not a number, {SUCH_AS}"
-    inside = next((name for name in numbers if name.startswith(f"{key}.")), None)
+    inside = next((name for name in (*USUAL, *numbers) if name in numbers and name.startswith(f"{key}.")), None)
     if inside is not None:
         return f"found '{key}', which holds several numbers, expected one such as {inside}"
-    return f"unknown result key '{key}', {SUCH_AS}{did_you_mean(key, numbers)}"
+    usual = ", ".join(name for name in USUAL if name in numbers)
+    return f"unknown result key '{key}', {SUCH_AS}{did_you_mean(key, numbers)}; the usual ones are {usual}"
 
 
 def _possible(trace: Trace) -> Iterator[str]:

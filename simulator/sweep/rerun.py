@@ -64,10 +64,10 @@ def rerun_point(name: str, root: Path) -> Rerun:
     SpikewattError
         As the chip, the trace or the simulation find.
     """
-    path = _find(name, root)
+    path = find_point(name, root)
     stored = path.read_text(encoding="utf-8", errors="replace")
     place = path.absolute()
-    with chdir(_folder_of_inputs(place)):
+    with find_inputs(place):
         point, code = _point(place)
         run = simulate_point(point, Path.cwd())
     text = point_text(point, run)
@@ -77,6 +77,11 @@ def rerun_point(name: str, root: Path) -> Rerun:
     return Rerun(path, run, again == stored, differences, code == code_sha256())
 
 
+def find_inputs(path: Path) -> chdir[Path]:
+    """Go to the folder that the inputs of a stored point are named from, for as long as the context lasts."""
+    return chdir(_folder_of_inputs(path))
+
+
 def _folder_of_inputs(path: Path) -> Path:
     """The folder that the trace of a point is named from: this one, or the first above the point that has it."""
     trace = str(((read_object(path) or {}).get(ORIGIN) or {}).get("trace", ""))
@@ -84,7 +89,7 @@ def _folder_of_inputs(path: Path) -> Path:
     return next(found, Path.cwd())
 
 
-def _find(name: str, root: Path) -> Path:
+def find_point(name: str, root: Path) -> Path:
     """The stored result of one point."""
     direct = Path(name) / RESULT
     if direct.is_file():
@@ -108,18 +113,30 @@ def _point(path: Path) -> tuple[Point, str]:
     """The point that a stored result is of, and the hash of the code that computed it."""
     origin = (read_object(path) or {}).get(ORIGIN, {})
     try:
-        values, base, trace = dict(origin["values"]), str(origin["base"]), str(origin["trace"])
+        values, trace = dict(origin["values"]), str(origin["trace"])
         code, mapping = str(origin["code_sha256"]), origin.get("mapping", "chip")
     except (KeyError, TypeError, ValueError):
-        raise OutputError(
-            f"{path}: damaged: base, trace or values are missing, expected a record of `spikewatt sweep`"
-        ) from None
-    overrides = [f"{axis}={value_text(value)}" for axis, value in values.items() if in_chip(axis)]
+        raise _damaged(path) from None
+    base, overrides = stored_point(path)
     chip = load_chip(base, overrides)
     if mapping not in ("auto", "chip"):
         raise OutputError(f"{path}: damaged: found mapping {mapping!r}, expected auto or chip")
     trace_hash = load_trace(trace).content_hash
     return Point(path.parent.name, values, base, chip, trace, trace_hash, mapping=mapping), code
+
+
+def stored_point(path: Path) -> tuple[str, list[str]]:
+    """Base chip of a stored result, and the values of its axes as ``path=value`` texts of ``--set``."""
+    origin = (read_object(path) or {}).get(ORIGIN, {})
+    try:
+        values, base = dict(origin["values"]), str(origin["base"])
+    except (KeyError, TypeError, ValueError):
+        raise _damaged(path) from None
+    return base, [f"{axis}={value_text(value)}" for axis, value in values.items() if in_chip(axis)]
+
+
+def _damaged(path: Path) -> OutputError:
+    return OutputError(f"{path}: damaged: base, trace or values are missing, expected a record of `spikewatt sweep`")
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

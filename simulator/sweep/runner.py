@@ -13,19 +13,19 @@ from simulator.config.sweep import SweepConfig
 from simulator.errors import ConfigError
 from simulator.outputs.names import path_below
 from simulator.sweep.adaptive import search
-from simulator.sweep.captures import Captures
-from simulator.sweep.compute import Group, opened
+from simulator.sweep.compute import Group
 from simulator.sweep.index import save_tables
-from simulator.sweep.objectives import checked_bounds, probe
+from simulator.sweep.point_warnings import JOINED, shared_warnings
+from simulator.sweep.preparation import prepare
 from simulator.sweep.price_groups import price_groups
-from simulator.sweep.sampling import TRACE_AXIS, trace_value, value_at
-from simulator.sweep.space import Point, Space, sweep_points
-from simulator.sweep.store import Store
+from simulator.sweep.sampling import TRACE_AXIS
+from simulator.sweep.space import Point
+from simulator.sweep.store import WARNINGS, Store
 from simulator.sweep.workers import Outcome, dask_outcomes, local_outcomes
-from simulator.trace.trace import Trace
-from simulator.trace.trace_files import load_trace, verify_trace
+from simulator.trace.trace_files import verify_trace
 
 Progress = Callable[[str, int, int], None]
+Note = Callable[[str], None]
 WHOLE = (1, 1)
 
 
@@ -44,7 +44,9 @@ class SweepResult:
     folder
         Where everything lies.
     warnings
-        What the captures of the sweep assumed or left out.
+        ``notes``, what captures left out, and what the points assumed, with how many of them.
+    notes
+        What an objective cannot feel of an axis.
     """
 
     frame: pd.DataFrame
@@ -55,6 +57,7 @@ class SweepResult:
     failed: int
     folder: Path
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -69,6 +72,7 @@ def run_sweep(
     progress: Progress | None = None,
     shard: tuple[int, int] = WHOLE,
     dask: str | None = None,
+    note: Note | None = None,
 ) -> SweepResult:
     """Compute the points of a sweep that ``out_dir`` does not hold yet.
 
@@ -90,6 +94,8 @@ def run_sweep(
         (i, n): compute only the i-th of n parts, 1 <= i <= n; the parts may run at the same time on one folder.
     dask
         Address of a Dask scheduler whose workers compute the points, in place of ``jobs``.
+    note
+        Called with each axis that an objective cannot feel, before the first point is computed.
 
     Raises
     ------
@@ -103,29 +109,30 @@ def run_sweep(
     """
     _check_call(config, jobs, shard)
     store = Store(Path(out_dir))
-    traces = {path: load_trace(path) for path in config.trace}
-    hashes = {path: trace.content_hash for path, trace in traces.items()}
     store.check()
-    captures = None if config.capture is None else Captures(config, store.folder)
-    space = Space(config, hashes, captures=captures)
-    if captures is not None:
-        store.open(config, hashes)  # what it captures is kept from now on
-    points = [] if config.mode == "optuna" else sweep_points(space)
-    example, trace = _example(space, points, store)
-    bounds = checked_bounds(config, example, [*traces.values(), *([] if trace is None else [trace])])
-    store.open(config, hashes)
+    prepared = prepare(config, store)
+    notes = prepared.notes
+    if note is not None:
+        for line in notes:
+            note(line)
+    captures, points = prepared.captures, prepared.points
+    store.open(config, prepared.hashes)
     work = Work(config, store, jobs, shard, dask, progress)
     refused = 0
     if config.mode == "optuna":
-        points, refused = search(space, bounds, work.evaluate)
+        points, refused = search(prepared.space, prepared.bounds, work.evaluate)
     else:
         work.compute(points)
-    frame = store.table(points, config.objectives, bounds)
+    frame = store.table(points, config.objectives, prepared.bounds)
     save_tables(frame, store.folder)
     axes = tuple(axis for axis in frame.columns if axis in config.axes or axis == TRACE_AXIS)
     failed = work.failed + refused
-    warnings = () if captures is None else tuple(captures.warnings)
-    return SweepResult(frame, axes, config.objectives, work.computed, work.reused, failed, store.folder, warnings)
+    captured = [] if captures is None else captures.warnings
+    known = frame[WARNINGS].dropna() if WARNINGS in frame else ()
+    warnings = (*notes, *captured, *shared_warnings(filter(None, text.split(JOINED)) for text in known))
+    return SweepResult(
+        frame, axes, config.objectives, work.computed, work.reused, failed, store.folder, warnings, notes
+    )
 
 
 def default_folder(config: SweepConfig) -> Path:
@@ -151,27 +158,6 @@ def _check_call(config: SweepConfig, jobs: int, shard: tuple[int, int]) -> None:
         raise ConfigError(
             [f"{what}: shard: found {i}/{n}, expected none: each point of optuna follows from the others"]
         )
-
-
-def _example(space: Space, points: Sequence[Point], store: Store) -> tuple[dict[str, Any] | None, Trace | None]:
-    """A flat result to compare the objectives with, one that is there or that of one token; and the trace of that."""
-    points = [point for point in points or list(_corners(space)) if not point.fault]
-    found = next((result for point in points if (result := store.result(point.point_id)) is not None), None)
-    if not points:
-        return None, None
-    trace = opened(points[0].trace, points[0].trace_hash)
-    return found or probe([point.chip for point in points], trace), trace
-
-
-def _corners(space: Space) -> Iterator[Point]:
-    """Points at the lower end, middle and upper end of every axis, of which most sweeps have one that works."""
-    config = space.config
-    for fraction in (0.0, 0.5, 1.0):
-        values = {name: value_at(axis, fraction) for name, axis in config.axes.items()}
-        try:
-            yield space.point(values | trace_value(config, (config.trace or ("",))[0]))
-        except ConfigError:
-            continue
 
 
 @dataclass

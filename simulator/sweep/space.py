@@ -125,6 +125,15 @@ class Space:
         point_id = _point_id(chip, trace_hash or fault + values_text(values), self._mapping)
         return Point(point_id, values, base, chip, path, trace_hash, fault, self._mapping)
 
+    @property
+    def mapping(self) -> Literal["auto", "chip"]:
+        """Where the widths of every point come from."""
+        return self._mapping
+
+    def chip(self, values: Values) -> ChipConfig:
+        """The chip of these values; raises ConfigError as `check`."""
+        return self._chip(values)[1]
+
     def check(self, values: Values) -> None:
         """Raise ConfigError when these values are wrong together, each line with its place; captures nothing."""
         self._chip(values)

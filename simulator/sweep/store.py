@@ -20,18 +20,20 @@ from simulator.config.sweep import SweepConfig
 from simulator.errors import OutputError
 from simulator.outputs.output_file import JSON, PAGE, TEXT, replaced_whole
 from simulator.outputs.output_folder import FolderKind, check_folder
+from simulator.report.report_reading import POINT
 from simulator.report.result_json import SCHEMA as RESULT_SCHEMA
 from simulator.report.result_json import SCHEMA_VERSION as RESULT_VERSION
 from simulator.report.result_json import result_dict
 from simulator.report.run import Run
 from simulator.sweep.objectives import Bound, flatten, is_number
 from simulator.sweep.pareto import pareto_mask
+from simulator.sweep.point_warnings import JOINED
 from simulator.sweep.space import Point, code_sha256
 
 SWEEP, POINTS = "sweep.json", "points"
 RESULT, ERROR = "result.json", "error.json"
 SEAL = "sha256"  # last key of the origin: the hash of the text before it, so that an edited result is computed again
-ORIGIN = "point"  # key of a result: values, chip, trace and code of its point
+ORIGIN = POINT
 SCHEMA = "spikewatt/sweep"
 SCHEMA_VERSION = 2
 SWEEP_FOLDER = FolderKind("sweep", SWEEP, SCHEMA)
@@ -52,6 +54,7 @@ SHOWN = (
     "utilization",
 )
 _BRANCHES = tuple(f"{name}." for name in SHOWN)
+WARNINGS = "warnings"  # of a result, and the column of the table
 OK, FAILED, MISSING = "ok", "failed", "missing"
 
 
@@ -102,8 +105,8 @@ class Store:
 
         Columns: ``point``; the axes; ``status`` (ok, failed, missing) and ``reason``; ``front``, whether no other point
         that keeps the constraints is better in one objective and as good in all; with constraints, ``feasible``,
-        whether it keeps them; the objectives; then the `SHOWN` keys of the result. An objective that the result of a
-        point lacks is NaN there, and ``reason`` says so.
+        whether it keeps them; the objectives; then the `SHOWN` keys of the result; last ``warnings``. An objective that
+        the result of a point lacks is NaN there, and ``reason`` says so.
         """
         more = (*objectives, *(bound.key for bound in bounds))
         rows = [self._row(point, objectives, bounds) for point in points]
@@ -135,7 +138,8 @@ class Store:
         row |= {key: None if key in lacking else result[key] for key in objectives}
         more = tuple(bound.key for bound in bounds)
         shown = {k: v for k, v in result.items() if _is_shown(k, more) and (v is None or is_number(v))}
-        return row | {key: value for key, value in shown.items() if key not in objectives}
+        row |= {key: value for key, value in shown.items() if key not in objectives}
+        return row | {WARNINGS: JOINED.join(result.get(WARNINGS) or ())}
 
 
 def point_text(point: Point, run: Run, unpriced: Mapping[str, Any] | None = None) -> str:

@@ -12,6 +12,7 @@ from simulator.report.figures.style import svg_text
 from simulator.report.page import Section, make_section, render_page, script_data
 from simulator.sweep.parallel_axes import draw_parallel, parallel_finding, parallel_frame
 from simulator.sweep.picture import draw_front, front_finding, front_frame, has_picture
+from simulator.sweep.point_table import next_lines
 from simulator.sweep.runner import SweepResult
 from simulator.sweep.store import FAILED, commit
 from simulator.sweep.sweep_view import sweep_view
@@ -37,6 +38,8 @@ def render_sweep(result: SweepResult, config: SweepConfig, command: str) -> str:
         config=config,
         facts=_facts(result, config),
         finding=front_finding(result),
+        warnings=result.warnings,
+        asks=[line.removeprefix("next: ") for line in next_lines(result)],
         sections=list(sweep_sections(result)),
         axes=list(_axes(config)),
         points=as_cells(result.summary.assign(point=frame["point"]), MOST_ROWS),

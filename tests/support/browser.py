@@ -22,8 +22,10 @@ window.addEventListener("load", () => {{
 </script></body></html>"""
 
 
-def look(folder, frames, script):
+def look(folder, frames, script, dark=False, scripts=True):
     """Open ``frames`` (id -> (address relative to ``folder``, width in px)) and run ``script`` on each root element.
+
+    With ``dark`` the reader prefers dark colours; without ``scripts`` those of the frames do not run.
 
     Returns
     -------
@@ -32,14 +34,16 @@ def look(folder, frames, script):
     """
     if BROWSER is None:
         pytest.skip("no browser here: needs chromium (Debian package `chromium`)")
+    sandbox = "" if scripts else ' sandbox="allow-same-origin"'
     elements = "".join(
-        f'<iframe id="{name}" src="{address}" style="width: {width}px; height: 900px"></iframe>'
+        f'<iframe id="{name}" src="{address}" style="width: {width}px; height: 900px"{sandbox}></iframe>'
         for name, (address, width) in frames.items()
     )
     page = folder / "frames.html"
     page.write_text(FRAMES.format(frames=elements, look=script), encoding="utf-8")
     command = [BROWSER, "--headless", "--disable-gpu", "--no-first-run", "--enable-logging=stderr", "--dump-dom"]
     command += ["--allow-file-access-from-files", f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=5000"]
+    command += ["--force-dark-mode"] if dark else []
     command += ["--no-sandbox"] if os.geteuid() == 0 else []
     done = subprocess.run([*command, page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
     found = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)

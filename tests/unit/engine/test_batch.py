@@ -89,6 +89,7 @@ def test_tiles_of_a_batch_hold_one_token_of_each_text():
         ({"kind": "sequential", "batch": 2}, 4 + 10),
         ({"kind": "auto", "batch": 2}, 4 + 10),
         ({"kind": "auto", "batch": 3}, 4 + 10 + 2),
+        ({"kind": "auto", "batch": 4}, 4 + 10 + 2 + 4),  # a copy of the first
         ({"kind": "pipelined"}, 4 + 10 + 2),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ def test_widths_come_back_as_they_were_saved(tmp_path: Path):
     read = load_mapping(tmp_path / "m.yaml", TRACE)
     assert (read.objective, read.schedule) == ("edp", "pipelined")
     assert read.widths(TRACE) == widths
+    save_mapping(mapping_of(replace(widths, share_cores=True), "edp", "sequential"), tmp_path / "m.yaml")
+    assert load_mapping(tmp_path / "m.yaml", TRACE).widths(TRACE).share_cores
 
 
 def test_blocks_of_one_width_share_a_line_and_an_id_goes_before_a_pattern(tmp_path: Path):

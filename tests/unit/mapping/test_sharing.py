@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from factories import make_chip, make_sram
 
+from simulator.mapping.capacity import Cut
 from simulator.mapping.place import map_trace
 from simulator.mapping.sharing import first_cores
+from simulator.mapping.widths import Widths
 from simulator.trace.synthetic import synthetic_trace
 
 
@@ -69,3 +73,26 @@ def test_a_home_holds_values_and_no_rows():
     placement = map_trace(synthetic_trace("silent", [6, 1]), chip).placement
     homes = [(b.row_start, b.row_stop, b.col_start, b.col_stop, b.sram_bytes) for b in placement.of("layers.0.in")]
     assert homes == [(0, 0, 0, 3, 0), (0, 0, 3, 6, 0)]
+
+
+def test_the_axons_out_of_homes_on_one_core_add_up():
+    """Two neurons to two blocks each take 4 axons: core 0 holds two such homes with 8 axons, and one with 7."""
+    for bound, cores in ((8, [0]), (7, [1])):
+        limits = {"axons_in": 64, "neurons": 8, "axons_out": bound}
+        chip = make_chip(mapping={"share_cores": True}, chip__max_chips=9, core__limits=limits)
+        widths = Widths(cuts={"layers.0": Cut(1, 2), "layers.1": Cut(1, 2)})
+        placement = map_trace(synthetic_trace("silent", [2, 2, 2]), chip, widths).placement
+        assert [b.core for b in placement.of("layers.1.in")] == cores
+
+
+def test_stages_share_cores_and_the_blocks_of_each_stage_are_apart():
+    """Without a key of the chip file: both layers of four blocks on the same cores, none of them with another."""
+    widths = Widths({"layers.0.in": 2, "layers.1.in": 2}, {"layers.0": Cut(1, 4), "layers.1": Cut(2, 2)})
+    trace = synthetic_trace("silent", [4, 4, 4])
+    alone = map_trace(trace, make_chip(chip__max_chips=9), widths)
+    shared = map_trace(trace, make_chip(chip__max_chips=9), replace(widths, share_cores=True))
+    cores = {owner: [b.core for b in blocks] for owner, blocks in shared.placement.by_owner.items()}
+    assert cores["layers.0.in"] == cores["layers.1.in"] == [0, 1]
+    assert cores["layers.0"] == cores["layers.1"] == [2, 3, 4, 5]
+    assert len({b.core for b in alone.placement.blocks}) == 13
+    assert shared.chip.mapping.share_cores

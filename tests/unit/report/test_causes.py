@@ -1,5 +1,6 @@
 """Why a run costs what it costs: charges add up, bounds hold when tried, and what stands out is named."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,9 @@ from factories import make_run
 
 from simulator import load_chip, load_trace, simulate
 from simulator.report.causes import binding_part, cause_sentences, levers, outlier_sentence, outliers
-from simulator.report.stage_load import charged_table, pipelined, stage_load
+from simulator.report.figures.latency import latency_finding, latency_frame
+from simulator.report.result_json import result_dict
+from simulator.report.stage_load import charged_table, part_shares, pipelined, stage_load
 from simulator.report.verdict import bar, numbers, verdict_lines
 
 CHIPS = ("loihi-like", "sdllm-asic-45nm")
@@ -35,6 +38,26 @@ def test_what_is_charged_to_stages_adds_up_to_the_ledger(runs):
         assert table["energy_pj"].sum() == pytest.approx(run.ledger.total_pj, rel=1e-12)
         assert table["static_pj"].sum() == pytest.approx(run.ledger.by_component()["static"], rel=1e-12)
         assert list(table["energy_pj"]) == sorted(table["energy_pj"], reverse=True)
+
+
+def test_the_causes_are_in_the_result_for_programs(runs):
+    for run in runs.values():
+        causes = result_dict(run)["causes"]
+        assert causes["sentences"] == cause_sentences(run)
+        energies = [stage["energy_pj"] for stage in causes["charged_by_stage"].values()]
+        assert sum(energies) == pytest.approx(run.ledger.total_pj, rel=1e-12)
+        assert causes["binding"]["share"] == max(part_shares(run).values())
+        json.dumps(causes, allow_nan=False)
+
+
+def test_the_time_of_a_pipeline_is_shown_by_stage(runs):
+    for chip in CHIPS:
+        run = runs[chip, "auto"]
+        frame = latency_frame(run)
+        assert set(frame["stage"]) == {stage.stage_id.split(".")[-1] for stage in run.trace.stages}
+        longest = frame.groupby("stage")["time_ps"].sum().max()
+        assert longest * run.n_tokens == pytest.approx(run.result.cores["busy_ps"].max())
+        assert latency_finding(frame).startswith("All stages work at once. The slowest is ")
 
 
 def test_where_stages_take_turns_static_power_goes_by_time(runs):

@@ -161,7 +161,7 @@ def test_what_is_there_already_is_not_lost(folders, tmp_path):
 @pytest.mark.parametrize("folders_given", [[], ["a"], ["twice", "twice"]])
 def test_reports_that_cannot_be_used_are_named(folders, folders_given, tmp_path):
     paths = [folders[0] if name == "twice" else tmp_path / name for name in folders_given]
-    with pytest.raises(OutputError, match=r"paper|cannot read"):
+    with pytest.raises(OutputError, match=r"^paper|a: found no such folder, expected one that"):
         write_paper(paths, tmp_path / "kit")
     assert not (tmp_path / "kit").exists()
 

@@ -14,8 +14,8 @@ from simulator.report.report_files import write_report
 from simulator.report.tables import owner_table
 
 FILES = (
-    "analytic.csv assumptions.csv bands.csv chip.json components.csv cores.csv links.csv manifest.json owners.csv"
-    " result.json stages.csv storage.csv tokens.csv tornado.csv units.csv"
+    "analytic.csv assumptions.csv bands.csv charged.csv chip.json components.csv cores.csv links.csv manifest.json"
+    " owners.csv result.json stages.csv storage.csv tokens.csv tornado.csv units.csv"
 )
 
 

@@ -19,9 +19,10 @@ def run():
 def test_schema_and_order(run):
     found = json.loads(result_text(run))
     assert (found["schema"], found["schema_version"]) == ("spikewatt/result", 2)
-    top = "schema schema_version command chip trace energy analytic break_even area static latency steady sampling"
+    top = "schema schema_version command chip trace energy analytic break_even area static causes latency steady"
     assert list(found) == [
         *top.split(),
+        "sampling",
         "phases",
         "counts",
         "neurobench",

@@ -236,13 +236,18 @@ def test_kill_9_loses_nothing_that_was_done(sweep):
     assert (found.computed, found.reused) == (1, 2)
 
 
+USUAL = (
+    "energy.per_token_pj, latency.per_token_ps, latency.ttft_ps, latency.tpot_ps, steady.energy_per_token_pj, "
+    "steady.time_per_token_ps, utilization.chips"
+)  # of a chip without an area
 WRONG_OBJECTIVES = [
     ("energy.per_tokn_pj", "unknown result key 'energy.per_tokn_pj', expected one such as energy.per_token_pj "
-     "(did you mean 'energy.per_token_pj'?)"),
+     f"(did you mean 'energy.per_token_pj'?); the usual ones are {USUAL}"),
     ("chip.name", "found 'chip.name', which is not a number, expected one such as energy.per_token_pj"),
     ("latency.by_part", "found 'latency.by_part', which holds several numbers, expected one such as "
      "latency.by_part.compute_ps"),
-    ("elapsed.simulate_s", "unknown result key 'elapsed.simulate_s', expected one such as energy.per_token_pj"),
+    ("elapsed.simulate_s", "unknown result key 'elapsed.simulate_s', expected one such as energy.per_token_pj; "
+     f"the usual ones are {USUAL}"),
 ]  # fmt: skip
 
 
