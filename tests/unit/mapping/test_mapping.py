@@ -106,11 +106,12 @@ def test_fit_names_the_largest_block():
 
 
 def test_fit_of_a_layer_on_cores_of_different_size():
-    """12 inputs and 5 outputs on cores of 8 axons and 3 neurons: 2 x 2 blocks, the largest 6 x 3."""
+    """13 inputs and 5 outputs on cores of 8 axons and 3 neurons: 7 or 6 by 3 or 2; a row is a word of 8 bytes."""
     chip = make_chip(core__limits={"axons_in": 8, "neurons": 3})
-    row = fit(synthetic_trace("silent", [12, 5], ops=False, head=False), chip).rows.set_index("owner").loc["layers.0"]
+    row = fit(synthetic_trace("silent", [13, 5], ops=False, head=False), chip).rows.set_index("owner").loc["layers.0"]
     assert (row["role"], row["cores"], row["row_parts"]) == ("layer", 4, 2)
-    assert (row["rows"], row["neurons"], row["axon_util"], row["neuron_util"]) == (6, 3, 6 / 8, 1.0)
+    assert (row["rows"], row["neurons"], row["sram_bytes"]) == (7, 3, 7 * 8)
+    assert (row["axon_util"], row["neuron_util"], row["sram_util"]) == (7 / 8, 1.0, 56 / 4096)
 
 
 def test_the_storage_of_a_fit_by_hand():
