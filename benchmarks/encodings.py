@@ -2,6 +2,9 @@
 
     python benchmarks/encodings.py --model DIR --text FILE [--stories N] [--windows 8] [--json] [--figure PNG]
 
+    python benchmarks/encodings.py --real --model SmolLM2-135M.gguf --text wikitext2_test.txt --bytes 60000
+                                                     the targets on a real model, without energy
+
 Passages of the text stand between lines ``<|endoftext|>``; ``--stories`` takes the first N. Several ``--model`` and
 ``--text`` make several tables, and a row each in the figure. Spiking rows take INT8 weights. The energy is that of
 ``--windows`` windows of ``--energy-tokens`` tokens, evenly spaced over the text and replayed on ``--chip``: their mean,
@@ -23,7 +26,7 @@ import simulator as sw
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.encoder import encoding_for
 from simulator.model.evaluate import Evaluation, evaluate, float_quality
-from simulator.model.preset import EncoderFields, Preset, as_preset, load_preset
+from simulator.model.preset import EncoderFields, Preset, WeightFields, as_preset, load_preset
 from simulator.model.program import build_program
 from simulator.model.recorder import Recorder
 from simulator.model.tokenizer import Passage, Tokenizer, tokenize
@@ -66,6 +69,37 @@ def sdllm_grid() -> dict[str, Preset]:
                 fields = {"rotation": rotation, "encoder": EncoderFields(threshold="quantile", gamma=gamma)}
                 table[f"ternary T={timesteps} rotation {rotation} gamma {gamma:g}"] = base.model_copy(update=fields)
     return table
+
+
+# Row of the targets -> preset, largest perplexity over that of the float model, most spikes per activation.
+INT4 = WeightFields(bits=4, group=64, rounding="gptq")
+TARGETS: dict[str, tuple[Preset, float | None, float | None]] = {
+    "int8": (load_preset("int8"), None, None),
+    "sdllm": (load_preset("sdllm"), 1.035, 4.2),
+    "sdllm-7": (load_preset("sdllm-7"), 1.14, 2.2),
+    "sdllm-4": (load_preset("sdllm-4"), 1.45, None),
+    "sdllm-7, INT4 per 64 inputs": (load_preset("sdllm-7").model_copy(update={"weights": INT4}), 1.30, None),
+    "sdllm-attention": (load_preset("sdllm-attention"), 1.10, None),
+    "sdllm-paper": (load_preset("sdllm-paper"), None, None),
+}
+
+
+def print_targets(folder: Path, text: str, only: list[str]) -> None:
+    """Each preset of the targets on a text, compared with the float model; a line as soon as it is known."""
+    checkpoint = read_checkpoint(folder)
+    passages = tokenize(Tokenizer(folder, checkpoint.config), text, checkpoint.config.max_position_embeddings, None)
+    print("preset: perplexity, over float (target), spikes (target), KL, same top token, cloze accuracy (float)")
+    for name, (preset, most, spikes) in TARGETS.items():
+        if only and name not in only:
+            continue
+        found = evaluate(checkpoint, preset, passages, reference=checkpoint)
+        quality, per_activation = found.quality, found.tally.spikes_per_activation
+        print(
+            f"{name}: {found.perplexity:.3f}, {found.perplexity / quality.float_perplexity:.4f}x"
+            f" ({most or '-'}), {per_activation:.3f} ({spikes or '-'}), {quality.divergence_per_token:.4f},"
+            f" {100 * quality.agreement:.1f} %, {100 * quality.accuracy:.1f} % ({100 * quality.float_accuracy:.1f} %)",
+            flush=True,
+        )
 
 
 def energies_uj(
@@ -170,11 +204,19 @@ def main() -> None:
     parser.add_argument("--energy-tokens", type=int, default=24, help="of a window; 0: no energy")
     parser.add_argument("--windows", type=int, default=8, help="windows of the text whose energy is taken")
     parser.add_argument("--grid", action="store_true", help="rotation and gamma of sdllm instead of the table")
+    parser.add_argument("--real", action="store_true", help="the targets on a real model instead of the table")
+    parser.add_argument("--bytes", type=int, default=60_000, help="of the text, for --real")
+    parser.add_argument("--row", action="append", default=[], help="of --real: rows to measure, all when absent")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
     if len(options.model) != len(options.text):
         parser.error("expected as many --text as --model")
+    if options.real:
+        for folder, path in zip(options.model, options.text, strict=True):
+            text = path.read_bytes()[: options.bytes].decode("utf-8", errors="ignore")
+            print_targets(folder, text, options.row)
+        return
     tables = {}
     for folder, path in zip(options.model, options.text, strict=True):
         passages = path.read_text(encoding="utf-8").split("<|endoftext|>")[: options.stories]

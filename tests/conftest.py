@@ -2,5 +2,7 @@
 
 import os
 
+import profiles  # noqa: F401  no deadline where a kernel compiles first
+
 for _library in ("OPENBLAS", "OMP", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")

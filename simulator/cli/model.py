@@ -27,7 +27,7 @@ from simulator.cli.options import (
     TimestepsOf,
     given,
 )
-from simulator.cli.output import print_json, print_lines, print_table, progress_lines
+from simulator.cli.output import print_json, print_lines, print_table
 from simulator.simulation.answer import json_rows
 from simulator.trace.codes import Code
 
@@ -152,6 +152,7 @@ def calibrate(
 ) -> None:
     """Tune a preset on a text: measure its channel scales, or with --target find the fewest spikes within a loss."""
     from simulator.model.model_options import parse_options
+    from simulator.report.progress import ProgressLine
     from simulator.simulation.calibration_request import CalibrationRequest, run_calibration
     from simulator.simulation.preset_choice import PresetChoice
 
@@ -164,7 +165,9 @@ def calibrate(
         max_tokens=tokens,
         options=parse_options(bos, ignore_config_keys),
     )
-    print_lines(run_calibration(request, progress_lines(quiet)))
+    with ProgressLine(quiet=quiet) as progress:
+        lines = list(run_calibration(request, progress))
+    print_lines(lines)
 
 
 @app.command(rich_help_panel=MODELS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import typer
@@ -23,11 +23,6 @@ def print_lines(lines: Iterable[str]) -> None:
     """Each line on stdout as soon as it is there."""
     for line in lines:
         typer.echo(line)
-
-
-def progress_lines(quiet: bool) -> Callable[[str], None]:
-    """What takes a line of progress: stderr, or nothing."""
-    return (lambda line: None) if quiet else (lambda line: typer.echo(line, err=True))
 
 
 def print_error(error: Exception) -> None:

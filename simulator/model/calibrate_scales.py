@@ -25,6 +25,9 @@ HELD_OUT_SHARE = 8
 WINDOW = 512
 FEWEST_TOKENS = 16
 
+# What is done, how much of it, and of how much.
+Progress = Callable[[str, int, int], None]
+
 
 @dataclass(frozen=True)
 class ScaleCalibration:
@@ -48,7 +51,7 @@ class ScaleCalibration:
 
 
 def calibrate_scales(
-    checkpoint: Checkpoint, passages: tuple[Passage, ...], base: Preset, progress: Callable[[str], None]
+    checkpoint: Checkpoint, passages: tuple[Passage, ...], base: Preset, progress: Progress
 ) -> ScaleCalibration:
     """Measure the moments of a text, and the quality of ``base`` with them on its last tokens, which gave none.
 
@@ -64,14 +67,17 @@ def calibrate_scales(
     used, held_out = hold_out(passages)
     windows = [ids[start : start + WINDOW] for ids in used for start in range(0, len(ids), WINDOW)]
     n = sum(len(ids) for ids in windows)
-    progress(f"second moments of {n} tokens in {len(windows)} windows")
-    moments = second_moments(checkpoint, windows, progress)
-    progress(f"perplexity of {sum(len(p.token_ids) for p in held_out)} held-out tokens: float, before, after")
-    exact, before = float_quality(checkpoint, held_out), evaluate(checkpoint, base, held_out)
+    moments = second_moments(checkpoint, windows, lambda i: progress(f"second moments of {n} tokens", i, len(windows)))
+    passes = f"perplexity of {sum(len(p.token_ids) for p in held_out)} held-out tokens: float, before, after"
+    exact = float_quality(checkpoint, held_out)
+    progress(passes, 1, 3)
+    before = evaluate(checkpoint, base, held_out)
+    progress(passes, 2, 3)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "moments.npz"
         write_moments(moments, path)
         after = evaluate(checkpoint, base.model_copy(update={"moments": str(path)}), held_out)
+    progress(passes, 3, 3)
     return ScaleCalibration(moments, n, exact.perplexity, before, after)
 
 

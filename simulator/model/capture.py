@@ -24,7 +24,8 @@ from simulator.model.kv_cache import KVCache
 from simulator.model.linear import VERIFY_TOKENS, FloatLinear, SpikingLinear
 from simulator.model.model_location import locate_model
 from simulator.model.model_options import AS_STATED, ModelOptions
-from simulator.model.perplexity import Perplexity, score_passages
+from simulator.model.perplexity import score_passages
+from simulator.model.prediction import Perplexity
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import DRIVEN, HEAD_STREAM, build_program, preset_origin

@@ -65,14 +65,51 @@ def count_steps(
     n_clipped = 0
     for token in range(values.shape[0]):
         for i in range(values.shape[1]):
-            steps = values[token, i] * per_step[token]
-            whole = np.rint(steps) if nearest else np.trunc(steps)
-            whole = np.float32(0) if abs(steps) < dead_zone else whole
-            whole += zero_point[token]
+            whole = _whole(values[token, i] * per_step[token], dead_zone, nearest) + zero_point[token]
             kept = min(max(whole, smallest), most)
             n_clipped += kept != whole
             counts[token, i] = np.int16(kept)
     return n_clipped
+
+
+@step
+def _whole(steps: np.float32, dead_zone: np.float32, nearest: bool) -> np.float32:
+    """A number of steps as a whole one."""
+    whole = np.rint(steps) if nearest else np.trunc(steps)
+    return np.float32(0) if abs(steps) < dead_zone else whole
+
+
+@jit
+def squared_errors(
+    values: NDArray[np.float32],
+    per_step: NDArray[np.float32],
+    dead_zone: np.float32,
+    nearest: bool,
+    most: np.float32,
+    errors: NDArray[np.float32],
+) -> None:
+    """Write to ``errors`` [tokens, steps] the squared error, in steps, of signed counts -most to most.
+
+    ``values`` is [tokens, n], ``per_step`` [tokens, steps] the reciprocals of the steps. The squares are added by
+    halves, many pairs at a time: in the order of their places, and so in the same one on every machine.
+    """
+    tokens, n = values.shape
+    squares = np.empty(n, np.float32)
+    for token in range(tokens):
+        for k in range(per_step.shape[1]):
+            scale = per_step[token, k]
+            for i in range(n):
+                steps = abs(values[token, i]) * scale
+                whole = _whole(steps, dead_zone, nearest)
+                error = steps - (whole if whole < most else most)
+                squares[i] = error * error
+            left = n
+            while left > 1:
+                half = left // 2
+                left -= half
+                for i in range(half):
+                    squares[i] += squares[left + i]
+            errors[token, k] = squares[0]
 
 
 @jit

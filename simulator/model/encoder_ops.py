@@ -8,6 +8,9 @@ Conventions as in `simulator.model.ops`. The work of a threshold at run time, fo
   compares all n values with a candidate and counts those below: 15n compare and 15n add, then the 1 div. Unsigned: for
   both ends, and 1 add for the range. If the quantile is the largest of n values, it is the absmax and costs that.
 * mean, normal: n add (of |x|) and 1 mul by the constant 1/(k n), or that of L.
+* least_error: n add, n compare and 1 div for the mean and the largest |x|; 2 mul and 2 div for the base step and two
+  reciprocals, 2 mul for each of 5 multiples. For each of the 6 steps: the counts as below, per value 1 add (difference)
+  and 1 mac (its square), then 3 mul and 1 add. 5 compare choose one.
 * static: the reciprocal of the step is read, 32 bits.
 """
 
@@ -16,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simulator.model.encoder import Encoder
-from simulator.model.threshold import EncoderRule
+from simulator.model.threshold import MULTIPLES, EncoderRule
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace_program import ClosedForm
 
@@ -53,9 +56,7 @@ def encoder_work(n: ClosedForm, rows: int, encoder: Encoder) -> dict[str, Closed
     if rule.threshold != "static":
         work.add("vector_compare", (rows, 0))
         work.add("vector_div", (rows, 0))
-    work.add("vector_mul", n)
-    work.add("vector_add", n, rule.rounding == "nearest")
-    work.add("vector_compare", n, 3 if rule.dead_zone else 2)
+    _counts(work, n, rule)
     if not encoder.encoding.signed:
         work.add("vector_mul", (rows, 0))
         work.add("vector_add", (rows, 0))
@@ -63,11 +64,36 @@ def encoder_work(n: ClosedForm, rows: int, encoder: Encoder) -> dict[str, Closed
     return work.counts
 
 
+def _counts(work: Work, n: ClosedForm, rule: EncoderRule, times: int = 1) -> None:
+    """Signed counts of n values at a known step, ``times`` times."""
+    work.add("vector_mul", n, times)
+    work.add("vector_add", n, times if rule.rounding == "nearest" else 0)
+    work.add("vector_compare", n, times * (3 if rule.dead_zone else 2))
+
+
+def _search(work: Work, n: ClosedForm, rows: int, rule: EncoderRule) -> None:
+    """The best of some multiples of a base step, and of the step of absmax."""
+    multiples = len(MULTIPLES)
+    steps = multiples + 1
+    work.add("vector_add", n)
+    work.add("vector_compare", n)
+    work.add("vector_div", (rows, 0), 3)
+    work.add("vector_mul", (rows, 0), 2 + 2 * multiples)
+    _counts(work, n, rule, steps)
+    work.add("vector_add", n, steps)
+    work.add("vector_mac", n, steps)
+    work.add("vector_mul", (rows, 0), 3 * steps)
+    work.add("vector_add", (rows, 0), steps)
+    work.add("vector_compare", (rows, 0), multiples)
+
+
 def _threshold(work: Work, n: ClosedForm, rows: int, encoder: Encoder) -> None:
     """The step of each row."""
     rule, ends = encoder.rule, 1 if encoder.encoding.signed else 2
     if rule.threshold == "static":
         work.add("memory_read", (rows * STEP_BITS, 0))
+    elif rule.threshold == "least_error":
+        _search(work, n, rows, rule)
     elif rule.threshold in ("mean", "normal"):
         work.add("vector_add", n)
         work.add("vector_mul", (rows, 0))

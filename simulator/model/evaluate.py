@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.model.attention import attention_for
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.dense_attention import float_attention
 from simulator.model.linear import FloatLinear, Record, SpikingLinear
-from simulator.model.perplexity import Perplexity, score_passages
+from simulator.model.perplexity import score_passages
+from simulator.model.prediction import Perplexity
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset
 from simulator.model.tokenizer import Passage
@@ -84,9 +86,16 @@ class Evaluation:
 
 
 def evaluate(
-    checkpoint: Checkpoint, preset: Preset, passages: tuple[Passage, ...], record: Record | None = None
+    checkpoint: Checkpoint,
+    preset: Preset,
+    passages: tuple[Passage, ...],
+    record: Record | None = None,
+    reference: Checkpoint | None = None,
 ) -> Evaluation:
-    """Pass the passages through the model under a preset; ``record`` gets the counts of every stream as well."""
+    """Pass the passages through the model under a preset, its attention and head included.
+
+    ``record`` gets the counts of every linear stream as well; a float model to compare with is the ``reference``.
+    """
     ready, settled, _ = prepared(checkpoint, preset, passages)
     tally = SpikeTally(settled.encoding)
 
@@ -96,7 +105,8 @@ def evaluate(
             record(stream_id, counts)
 
     linear = SpikingLinear(ready, settled, both)
-    quality = score_passages(ready, passages, linear)
+    attention = attention_for(settled.attention.rule(), settled)
+    quality = score_passages(ready, passages, linear, attention, settled.head == "spiking", reference)
     return Evaluation(settled, quality, tally, linear.n_clipped)
 
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from simulator.errors import ModelError
 from simulator.model.llama_config import LlamaConfig
-from simulator.model.perplexity import Perplexity, score_logits
+from simulator.model.perplexity import score_logits
+from simulator.model.prediction import Perplexity
 from simulator.model.tokenizer import Passage
 
 # token_ids [n], which follow all that were passed before -> logits [n, V].

@@ -85,13 +85,16 @@ def _squared_slopes(gate: F32, up: F32) -> F64:
 
 
 def second_moments(
-    checkpoint: Checkpoint, passages: list[NDArray[np.int64]], progress: Callable[[str], None] = lambda line: None
+    checkpoint: Checkpoint, passages: list[NDArray[np.int64]], progress: Callable[[int], None] = lambda done: None
 ) -> Moments:
-    """Moments of every stream in a float pass of the passages (token ids), one passage after another."""
+    """Moments of every stream in a float pass of the passages (token ids), one passage after another.
+
+    ``progress`` is called with the number of passages that are done.
+    """
     sums, config = _Sums(checkpoint), checkpoint.config
     for number, token_ids in enumerate(passages, 1):
         forward(checkpoint, token_ids, sums)
-        progress(f"window {number} of {len(passages)}")
+        progress(number)
     n = sum(len(token_ids) for token_ids in passages)
     rows = n * config.num_attention_heads // config.num_key_value_heads
     return Moments(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.arrays import F32
-from simulator.errors import ModelError
 from simulator.model.attention import Attention, attention_for, clipped_values
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.dense_attention import dense_attention, float_attention
@@ -20,6 +18,7 @@ from simulator.model.encoder import clip_warnings
 from simulator.model.linear import FloatLinear, Linear, SpikingLinear
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.model_options import AS_STATED, ModelOptions
+from simulator.model.prediction import Comparison, Perplexity
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
 from simulator.model.protocol import PASSAGES, Protocol, protocol_warnings, windows
@@ -30,114 +29,6 @@ from simulator.trace.encoding import Encoding
 
 # Widest activations [tokens, f] of passages that are passed together, in float32.
 BATCH_BYTES = 64 * 2**20
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """How far a model is from the float model on the same tokens.
-
-    Attributes
-    ----------
-    nats
-        Negative log-likelihood of all predicted tokens under the float model.
-    divergence_nats
-        Kullback-Leibler divergence from the float model, summed over the predicted tokens.
-    n_agreeing
-        Predicted tokens at which both models have the same most likely token.
-    """
-
-    nats: float
-    divergence_nats: float
-    n_agreeing: int
-
-
-@dataclass(frozen=True)
-class Perplexity:
-    """How well a text was predicted.
-
-    Attributes
-    ----------
-    nats
-        Negative log-likelihood of all predicted tokens together.
-    n_tokens
-        Predicted tokens: all but the BOS of each passage.
-    n_bytes
-        UTF-8 bytes of text that they stand for.
-    n_beyond
-        Tokens that were left out because the context of the model ended before their passage did.
-    warnings
-        What a reader should know: defaults taken, values clipped, a text that the preset was calibrated on.
-    comparison
-        With the float model, where that was asked for.
-    protocol
-        How it was measured (`Protocol.stated`).
-    """
-
-    nats: float
-    n_tokens: int
-    n_bytes: int
-    n_beyond: int = 0
-    warnings: tuple[str, ...] = ()
-    comparison: Comparison | None = None
-    protocol: Mapping[str, object] = field(default_factory=dict, compare=False)
-
-    @property
-    def nats_per_token(self) -> float:
-        """Token-weighted mean over the passages."""
-        return self.nats / self.n_tokens
-
-    @property
-    def perplexity(self) -> float:
-        """The exponential of the mean per token; raises ModelError where that is beyond the largest float."""
-        try:
-            return math.exp(self.nats_per_token)
-        except OverflowError:
-            nats = f"{self.nats_per_token:.3g} nats per token"
-            raise ModelError(
-                f"the perplexity exceeds the largest float ({nats}); the weights are too large, check the checkpoint"
-            ) from None
-
-    @property
-    def bits_per_byte(self) -> float:
-        """Comparable between tokenizers."""
-        return self.nats / math.log(2) / self.n_bytes
-
-    @property
-    def float_perplexity(self) -> float:
-        """That of the float model on the same tokens; of a comparison only."""
-        return math.exp(self._compared.nats / self.n_tokens)
-
-    @property
-    def divergence_per_token(self) -> float:
-        """Kullback-Leibler divergence from the float model, nats per predicted token; of a comparison only."""
-        return self._compared.divergence_nats / self.n_tokens
-
-    @property
-    def agreement(self) -> float:
-        """Share of the tokens at which the float model has the same most likely token; of a comparison only."""
-        return self._compared.n_agreeing / self.n_tokens
-
-    @property
-    def _compared(self) -> Comparison:
-        if self.comparison is None:
-            raise ValueError("no comparison with the float model, ask for it with compare=True")
-        return self.comparison
-
-    def as_json(self) -> dict[str, object]:
-        """The numbers and how they were measured, in JSON types."""
-        found: dict[str, object] = {
-            "perplexity": self.perplexity,
-            "bits_per_byte": self.bits_per_byte,
-            "tokens_predicted": self.n_tokens,
-            "tokens_beyond_context": self.n_beyond,
-        }
-        if self.comparison is not None:
-            found |= {
-                "float_perplexity": self.float_perplexity,
-                "kl_to_float_nats_per_token": self.divergence_per_token,
-                "top1_agreement": self.agreement,
-            }
-        return found | {"protocol": dict(self.protocol), "warnings": list(self.warnings)}
 
 
 def perplexity(
@@ -240,6 +131,7 @@ def score_passages(
         nats=sum((found.model.nats for found in scores), 0.0),
         n_tokens=sum(len(found.model.targets) for found in scores),
         n_bytes=sum(passage.n_bytes for passage in passages),
+        n_right=sum(found.model.n_right for found in scores),
         n_beyond=sum(passage.n_cut for passage in passages if len(passage.token_ids) == limit),
         comparison=None if reference is None else _comparison(scores),
     )
@@ -257,10 +149,12 @@ def _score_spiking(
 
 
 def _comparison(scores: list[TextScores]) -> Comparison:
+    references = [found.reference for found in scores if found.reference is not None]
     return Comparison(
-        nats=sum((found.reference.nats for found in scores if found.reference is not None), 0.0),
+        nats=sum((reference.nats for reference in references), 0.0),
         divergence_nats=sum(found.divergence_nats for found in scores),
         n_agreeing=sum(found.n_agreeing for found in scores),
+        n_right=sum(reference.n_right for reference in references),
     )
 
 
@@ -303,7 +197,7 @@ def score_logits(logits: NDArray[np.float32], passage: Passage, number: int) -> 
     with np.errstate(over="ignore", invalid="ignore"):
         scores.add(slice(0, len(scores.targets)), logits[:-1], 0)
     scores.check_finite(np.full(len(scores.targets), number))
-    return Perplexity(scores.nats, len(scores.targets), passage.n_bytes)
+    return Perplexity(scores.nats, len(scores.targets), passage.n_bytes, scores.n_right)
 
 
 def negative_log_likelihood(logits: NDArray[np.float32], token_ids: NDArray[np.int64]) -> float:

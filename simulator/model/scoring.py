@@ -76,6 +76,11 @@ class TokenScores:
         return np.asarray(self.largest + np.log(self.total), np.float64)
 
     @property
+    def n_right(self) -> int:
+        """Positions whose most likely token is the one that follows: cloze answers that are right."""
+        return int(np.count_nonzero(self.best == self.targets))
+
+    @property
     def nats(self) -> float:
         """Negative log-likelihood of all targets together."""
         return float((self.log_sums - self.chosen).sum())

@@ -16,9 +16,9 @@ import numpy as np
 
 from simulator.arrays import F32
 from simulator.errors import ModelError
-from simulator.model.count_kernels import largest_sizes
+from simulator.model.count_kernels import largest_sizes, squared_errors
 
-Rule = Literal["absmax", "quantile", "mean", "normal", "static"]
+Rule = Literal["absmax", "quantile", "mean", "normal", "least_error", "static"]
 Rounding = Literal["nearest", "floor"]
 
 
@@ -31,7 +31,8 @@ class EncoderRule:
     threshold
         ``absmax``: L steps reach the largest |x| of the token. ``quantile``: they reach its quantile ``gamma``.
         ``mean``: a step is ``mean|x| / k``. ``normal``: a step is ``mean|x|`` times a constant of L (`normal_step`).
-        ``static``: a step is ``step``, found beforehand.
+        ``least_error``: the best of six steps for the token (`searched_step`). ``static``: a step is ``step``, found
+        beforehand.
     gamma
         Share of the token's activations that do not exceed L steps, in (0, 1].
     k
@@ -64,6 +65,7 @@ class EncoderRule:
             "quantile": f"quantile {self.gamma:g} of |x|",
             "mean": f"mean|x| / {self.k:g}",
             "normal": "mean|x| of a normal distribution",
+            "least_error": "the step of least squared error of six",
             "static": f"static step {self.step:g}",
         }
         reach = f" in {self.steps} steps" if self.steps is not None else ""
@@ -87,9 +89,12 @@ MEAN_TO_DEVIATION = math.sqrt(math.pi / 2)
 # Near the step of least error the error is flat: so much wider a step costs less than 0.5 % of error and saves 3 % of
 # the spikes.
 WIDENING = 1.03
+# Steps of the rule `least_error`, over the step of least error for a normal distribution.
+MULTIPLES = (0.8, 0.9, 1.0, 1.1, 1.25)
+# Share of error that a step may cost for each share of width: the error of a normal row is flat near its best step.
+WORTH = 0.3
 
 
-@lru_cache(maxsize=64)
 def normal_step(levels: int) -> float:
     """Step for counts -L to L of a normal distribution, in standard deviations: that of least error, widened by 3 %.
 
@@ -98,6 +103,7 @@ def normal_step(levels: int) -> float:
     return WIDENING * least_error_step(levels)
 
 
+@lru_cache(maxsize=64)
 def least_error_step(levels: int) -> float:
     """The step of least squared error, found by golden section to 1e-6 of a standard deviation."""
     k = np.arange(1, levels + 1)
@@ -124,10 +130,33 @@ def signed_step(values: F32, levels: int, rule: EncoderRule) -> F32:
     if rule.threshold == "normal":
         factor = MEAN_TO_DEVIATION * normal_step(rule.steps_of(levels))
         return np.asarray(np.abs(values).mean(axis=1) * np.float32(factor), np.float32)
+    if rule.threshold == "least_error":
+        return searched_step(values, levels, rule)
     if rule.threshold == "mean":
         return np.asarray(np.abs(values).mean(axis=1) / np.float32(rule.k), np.float32)
     reach = order_statistic(np.abs(values), rule.gamma) if rule.selects(values.shape[1]) else largest_size(values)
     return reach / np.float32(rule.steps_of(levels))
+
+
+def searched_step(values: F32, levels: int, rule: EncoderRule) -> F32:
+    """Of six steps for each token [tokens] the one whose counts -L to L have the least squared error.
+
+    The steps are `MULTIPLES` of the least-error step for a normal distribution, and the step of absmax, which suits a
+    row of few different sizes. A wider step saves spikes, so a share of 1 % more of width may cost `WORTH` % of error.
+    """
+    most = levels if rule.clip is None else min(rule.clip, levels)
+    spread = np.abs(values).mean(axis=1) * np.float32(MEAN_TO_DEVIATION * least_error_step(rule.steps_of(levels)))
+    reach = largest_size(values) / np.float32(rule.steps_of(levels))
+    steps = np.stack([*(spread * np.float32(multiple) for multiple in MULTIPLES), reach], axis=1)  # [tokens, 6]
+    steps = np.where(steps >= np.finfo(np.float32).tiny, steps, np.float32(1))
+    errors = np.empty(steps.shape, np.float32)
+    contiguous, zone = np.ascontiguousarray(values, np.float32), np.float32(rule.dead_zone)
+    per_step: F32 = np.asarray(np.float32(1) / steps, np.float32)
+    squared_errors(contiguous, per_step, zone, rule.rounding == "nearest", np.float32(most), errors)
+    wide, base = steps.astype(np.float64), spread[:, None].astype(np.float64)
+    costs = errors * wide * ((1 - WORTH) * wide + WORTH * base)  # error times step**2 (1 + WORTH (base / step - 1))
+    found: F32 = np.take_along_axis(steps, costs.argmin(axis=1)[:, None], axis=1)[:, 0]
+    return found
 
 
 def largest_size(values: F32) -> F32:

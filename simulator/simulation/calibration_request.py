@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,13 +14,12 @@ from simulator.model.model_location import locate_model
 from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.tokenizer import Passage, Tokenizer, text_warnings, tokenize
 from simulator.outputs.output_file import MOMENTS, PRESET, check_writable_file
+from simulator.report.progress import ProgressLine
 from simulator.simulation.preset_choice import PresetChoice
 from simulator.text_files import read_text
 
 # Tokens of a calibration: the moments need many, a search passes its tokens over and over.
 SCALE_TOKENS, SEARCH_TOKENS = 8192, 1000
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ class CalibrationRequest:
     options: ModelOptions = AS_STATED
 
 
-def run_calibration(request: CalibrationRequest, say: Say) -> Iterator[str]:
-    """Check the request, calibrate, write the preset; yields the result in words, ``say`` takes the progress.
+def run_calibration(request: CalibrationRequest, progress: ProgressLine) -> Iterator[str]:
+    """Check the request, calibrate, write the preset; yields the result in words, ``progress`` shows how far it is.
 
     Raises
     ------
@@ -71,18 +70,22 @@ def run_calibration(request: CalibrationRequest, say: Say) -> Iterator[str]:
     passages = tokenize(tokenizer, content, checkpoint.config.max_position_embeddings, max_tokens)
     sha256 = hashlib.sha256(content.encode()).hexdigest()
     if request.target is None:
-        yield _measured(request, checkpoint, passages, sha256, say)
+        yield _measured(request, checkpoint, passages, sha256, progress)
     else:
-        yield _searched(request, request.target / 100, checkpoint, passages, sha256, say)
+        yield _searched(request, request.target / 100, checkpoint, passages, sha256, progress)
     yield from (f"warning: {warning}" for warning in (*checkpoint.config.warnings, *text_warnings(passages)))
 
 
 def _measured(
-    request: CalibrationRequest, checkpoint: Checkpoint, passages: tuple[Passage, ...], sha256: str, say: Say
+    request: CalibrationRequest,
+    checkpoint: Checkpoint,
+    passages: tuple[Passage, ...],
+    sha256: str,
+    progress: ProgressLine,
 ) -> str:
     """Measure the channel scales and write them with the preset; returns what they do, in words."""
     base = request.preset.chosen()
-    scales = calibrate_scales(checkpoint, passages, base, say)
+    scales = calibrate_scales(checkpoint, passages, base, progress)
     moments = write_calibrated(scales, request.out, base, locate_model(request.model).name, sha256)
     return (
         f"{request.out}, {moments}: perplexity {scales.after.perplexity:.3f} on {scales.after.quality.n_tokens}"
@@ -97,11 +100,11 @@ def _searched(
     checkpoint: Checkpoint,
     passages: tuple[Passage, ...],
     sha256: str,
-    say: Say,
+    progress: ProgressLine,
 ) -> str:
     """Search for the settings and write the preset; returns what was found, in words."""
     base = request.preset.chosen()
-    found = calibrate(checkpoint, passages, base, target, say)
+    found = calibrate(checkpoint, passages, base, target, progress.say)
     write_preset(found, request.out, locate_model(request.model).name, sha256)
     return (
         f"{request.out}: perplexity {found.found.perplexity:.3f}, {100 * found.loss:+.2f} % against INT8;"

@@ -9,7 +9,8 @@ from typing import Any
 
 from simulator.errors import SpikewattError
 from simulator.model.model_options import AS_STATED, ModelOptions
-from simulator.model.perplexity import Perplexity, perplexity
+from simulator.model.perplexity import perplexity
+from simulator.model.prediction import Perplexity
 from simulator.model.preset import Preset
 from simulator.model.protocol import protocol_for
 from simulator.simulation.preset_choice import PresetChoice
@@ -79,6 +80,8 @@ class Predicted:
             f"perplexity {found.perplexity:.3f} ({self.mode}), {found.nats_per_token:.4f} nats per token,"
             f" {found.bits_per_byte:.4f} bits per byte, {found.n_tokens} tokens predicted"
         )
+        compared = "" if found.comparison is None else f"; of the float model at {100 * found.float_accuracy:.1f} %"
+        yield f"cloze accuracy: the most likely token is the right one at {100 * found.accuracy:.1f} %{compared}"
         if found.comparison is not None:
             yield (
                 f"float {found.float_perplexity:.3f}; KL divergence {found.divergence_per_token:.4f} nats per token;"

@@ -20,6 +20,7 @@ NAME = "pareto"
 DOMINATED = "#8c8c8c"  # 3.4 to 1 on white: a point that counts must be seen
 UNITS = {"_pj": ("J", 1e-12), "_ps": ("s", 1e-12), "_w": ("W", 1.0)}  # suffix of a key -> symbol, factor
 LOG_FROM = 100.0  # largest over smallest from which an axis is logarithmic: it then has two labelled ticks at least
+NEAR = 0.005  # share of an objective below which two points do not differ: less than any price is known to
 PLOT_IN, LINE_IN = 4.0, 0.19  # height of the plot, and of each line of the key below it
 
 
@@ -65,7 +66,20 @@ def front_finding(result: SweepResult) -> str:
         best = front.iloc[int(front[key].to_numpy(dtype=float).argmin())]
         [(amount,)] = as_cells(pd.DataFrame({key: [best[key]]})).rows
         parts.append(f"the least {words(key)} is {amount} at {_changes(best, result.axes)}")
-    return f"{len(front)} of {len(known)} points are on the Pareto front; {', '.join(parts)}."
+    found = f"{len(front)} of {len(known)} points are on the Pareto front; {', '.join(parts)}."
+    near = near_front(known, result.objectives)
+    if not near:
+        return found
+    are = "1 other point is" if near == 1 else f"{near} other points are"
+    return f"{found} {are} within {100 * NEAR:g} % of one of them in every objective, which is no difference."
+
+
+def near_front(known: pd.DataFrame, objectives: tuple[str, ...]) -> int:
+    """How many points off the front are at most `NEAR` above one point of the front in every objective."""
+    on_front = known["front"].to_numpy(dtype=bool)
+    costs = known[list(objectives)].to_numpy(dtype=np.float64, na_value=np.nan)
+    best = costs[on_front] * (1 + NEAR)
+    return sum(bool((cost <= best).all(axis=1).any()) for cost in costs[~on_front])
 
 
 @styled

@@ -281,6 +281,7 @@ def test_captures_that_cannot_be(
 def test_perplexity_is_one_line_and_how_it_was_measured(of_model: tuple[object, ...], inputs: Path) -> None:
     done = run_program("perplexity", *of_model, "--tokens", 10)
     line = r"perplexity \S+ \(float\), \S+ nats per token, \S+ bits per byte, 9 tokens predicted\n"
+    line += r"cloze accuracy: the most likely token is the right one at \S+ %\n"
     sha256 = hashlib.sha256((inputs / "model" / "tokenizer.json").read_bytes()).hexdigest()
     line += rf"protocol passages: window 24, stride 24, BOS 1, token level; tokenizer sha256 {sha256[:16]}\n"
     assert (done.code, done.err) == (0, "")
@@ -293,8 +294,9 @@ def test_perplexity_compares_with_the_float_model(of_model: tuple[object, ...]) 
     assert fine["float_perplexity"] == pytest.approx(exact["perplexity"], rel=1e-6)
     assert 0 < fine["kl_to_float_nats_per_token"] < 0.5
     assert 0.5 < fine["top1_agreement"] <= 1
+    assert fine["float_top1_accuracy"] == exact["top1_accuracy"]
     assert fine["protocol"] == exact["protocol"]
-    words = run_program("perplexity", *of_model, "--encoding", "ternary", "--compare").out.splitlines()[1]
+    words = run_program("perplexity", *of_model, "--encoding", "ternary", "--compare").out.splitlines()[2]
     assert re.fullmatch(r"float \S+; KL divergence \S+ nats per token; the same most likely token at \S+ % .*", words)
     assert "--compare compares with the float model" in run_program("perplexity", *of_model, "--compare").err
 
@@ -303,7 +305,7 @@ def test_perplexity_says_what_the_context_left_out(inputs: Path, work: Path) -> 
     """A text of 40 letters and BOS at a context of 24."""
     (work / "long.txt").write_text("a" * 40)
     model = ("--model", inputs / "model", "--text", "long.txt")
-    assert run_program("perplexity", *model).out.splitlines()[1].startswith("warning: 17 tokens are not used")
+    assert run_program("perplexity", *model).out.splitlines()[2].startswith("warning: 17 tokens are not used")
     assert json.loads(run_program("perplexity", *model, "--json").out)["tokens_beyond_context"] == 17
 
 

@@ -44,7 +44,7 @@ MORE = (
     ("deep", "loihi2-like", ("--noc", "ideal")),
     ("deep", "spinnaker2-like", ()),
     (SHIPPED, "loihi-like", ()),
-    (SHIPPED, "loihi-like", ("--noc", "estimate", "--set", "schedule.kind=sequential")),
+    (SHIPPED, "loihi-like", ("--noc", "ideal", "--set", "schedule.kind=sequential")),
     (SHIPPED, "truenorth-like", ()),
     (SHIPPED, "odin-like", ()),
     (SHIPPED, "sdllm-asic-45nm", ()),

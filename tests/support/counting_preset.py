@@ -11,7 +11,7 @@ from simulator.model.checkpoint import Checkpoint
 from simulator.model.hadamard import Hadamard, base_matrix
 from simulator.model.preset import Preset
 from simulator.model.rotation import online_rotations
-from simulator.model.threshold import MEAN_TO_DEVIATION, EncoderRule, normal_step
+from simulator.model.threshold import MEAN_TO_DEVIATION, MULTIPLES, WORTH, EncoderRule, least_error_step, normal_step
 from simulator.model.weights import quantize_weights
 
 
@@ -78,16 +78,41 @@ class CountingPreset(CountingForward):
             step = self.max(self.step(x, rule, levels), 1e-38)
             per_step = self.div(1, step)
         most = levels if rule.clip is None else min(rule.clip, levels)
-        counts = []
+        return [self.count(self.mul(value, per_step), rule, most) for value in x], step, 0
+
+    def count(self, steps: float, rule: EncoderRule, most: int) -> int:
+        n = self.round(steps) if rule.rounding == "nearest" else math.trunc(steps)
+        if rule.dead_zone and self.less(abs(steps), rule.dead_zone):
+            n = 0
+        return int(self.min(self.max(n, -most), most))
+
+    def searched(self, x: list[float], rule: EncoderRule, levels: int) -> float:
+        """The step of least squared error, of multiples of a base and the step of absmax."""
+        total, largest = 0.0, 0.0
         for value in x:
-            steps = self.mul(value, per_step)
-            n = self.round(steps) if rule.rounding == "nearest" else math.trunc(steps)
-            if rule.dead_zone and self.less(abs(steps), rule.dead_zone):
-                n = 0
-            counts.append(int(self.min(self.max(n, -most), most)))
-        return counts, step, 0
+            total = self.add(total, abs(value))
+            largest = self.max(largest, abs(value))
+        base = self.mul(total, MEAN_TO_DEVIATION * least_error_step(rule.steps_of(levels)) / len(x))
+        share, reciprocal = self.mul(WORTH, base), self.div(1, base)
+        tried = [(self.mul(base, m), self.mul(reciprocal, 1 / m)) for m in MULTIPLES]
+        reach = self.div(largest, rule.steps_of(levels))
+        tried.append((reach, self.div(1, reach)))
+        most = levels if rule.clip is None else min(rule.clip, levels)
+        best, least = 0.0, math.inf
+        for place, (step, per_step) in enumerate(tried):
+            error = 0.0
+            for value in x:
+                steps = self.mul(value, per_step)
+                apart = self.add(steps, -self.count(steps, rule, most))
+                error = self.mac(error, apart, apart)
+            cost = self.mul(self.mul(error, step), self.add(self.mul(1 - WORTH, step), share))
+            if not place or self.less(cost, least):
+                best, least = step, cost
+        return best
 
     def step(self, x: list[float], rule: EncoderRule, levels: int) -> float:
+        if rule.threshold == "least_error":
+            return self.searched(x, rule, levels)
         if rule.threshold == "mean":
             total = 0.0
             for value in x:

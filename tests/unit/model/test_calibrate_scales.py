@@ -31,8 +31,9 @@ def test_what_is_written_is_what_was_measured(shipped_model: Path, tmp_path: Pat
     text = (shipped_model / "heldout_sample.txt").read_text(encoding="utf-8")
     passages = tokenize(Tokenizer(shipped_model, checkpoint.config), text, 256, 400)
     base, lines = load_preset("sdllm-7"), []
-    found = calibrate_scales(checkpoint, passages, base, lines.append)
-    assert lines[0].startswith(f"second moments of {found.n_tokens} tokens")
+    found = calibrate_scales(checkpoint, passages, base, lambda *step: lines.append(step))
+    assert lines[0] == (f"second moments of {found.n_tokens} tokens", 1, 2)
+    assert [line[1:] for line in lines[-3:]] == [(1, 3), (2, 3), (3, 3)]
     path = tmp_path / "mine.yaml"
     assert write_calibrated(found, path, base, "sample", "0" * 64) == tmp_path / "mine.npz"
     preset = load_preset(str(path))

@@ -146,6 +146,11 @@ PRESETS: dict[str, dict[str, object]] = {
     },
     "mean and floor": {"rotation": "random", "encoder": EncoderFields(threshold="mean", k=2.0, rounding="floor")},
     "online and normal": {"rotation": "online", "encoder": EncoderFields(threshold="normal")},
+    "least error": {"encoder": EncoderFields(threshold="least_error")},
+    "least error, dead zone and clip": {
+        "rotation": "online",
+        "encoder": EncoderFields(threshold="least_error", dead_zone=0.6, clip=5, rounding="floor"),
+    },
     "static": {"encoder": EncoderFields(threshold="static", step=0.25, steps=3)},
     "groups": {"weights": WeightFields(bits=4, group=5), "encoder": EncoderFields(steps=5)},
 }

@@ -10,7 +10,9 @@ import pytest
 from simulator.errors import ModelError
 from simulator.model.capture import capture
 from simulator.model.encoder import encoding_for
-from simulator.model.perplexity import Perplexity, negative_log_likelihood, perplexity
+from simulator.model.perplexity import negative_log_likelihood, perplexity, score_logits
+from simulator.model.prediction import Perplexity
+from simulator.model.tokenizer import Passage
 
 
 def test_uniform_logits_give_the_vocabulary():
@@ -25,6 +27,13 @@ def test_each_token_is_predicted_by_the_one_before_it():
     # Token 0 gives odds 3:1 for id 1 over id 0, token 1 gives 1:3; the last logits predict nothing.
     logits = np.log(np.float32([[1, 3], [3, 1], [1e9, 1]]))
     assert negative_log_likelihood(logits, np.array([0, 1, 1])) == pytest.approx(-math.log(3 / 4) - math.log(1 / 4))
+
+
+def test_a_right_token_is_the_most_likely_one():
+    # Token 0 prefers id 1, which follows; token 1 prefers id 0, and 1 follows. The last logits predict nothing.
+    logits = np.log(np.float32([[1, 3], [3, 1], [1, 9]]))
+    found = score_logits(logits, Passage(np.array([0, 1, 1]), 2, 0), 1)
+    assert (found.n_right, found.n_tokens, found.accuracy) == (1, 2, 0.5)
 
 
 def test_large_logits_do_not_overflow():

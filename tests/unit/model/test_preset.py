@@ -37,7 +37,7 @@ def test_every_shipped_preset_loads_under_its_name():
 def test_what_the_shipped_presets_say():
     sdllm = load_preset("sdllm")
     assert (sdllm.encoding, sdllm.rotation) == (Encoding("ternary", 15), "online")
-    assert sdllm.encoder_of("blocks.3.mlp_in").rule.threshold == "normal"
+    assert sdllm.encoder_of("blocks.3.mlp_in").rule.threshold == "least_error"
     assert load_preset("sdllm-bitwise").encoding == Encoding("bitwise", 15)
     assert load_preset("spikingbrain").encoder_of("attn_in").rule == EncoderRule("mean", k=3.0)
     assert load_preset("int4-group").weights.in_words.startswith("int4, symmetric for every 32 inputs")

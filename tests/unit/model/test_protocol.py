@@ -144,5 +144,6 @@ def test_divergence_by_hand(write_model):
     p, q = (x - np.log(np.exp(x).sum(axis=1, keepdims=True)) for x in (p, q))
     assert found.divergence_per_token == pytest.approx((np.exp(p) * (p - q)).sum() / len(p), rel=1e-4)
     assert found.agreement == (p.argmax(axis=1) == q.argmax(axis=1)).mean()
+    assert (found.float_accuracy, found.accuracy) == tuple((x.argmax(axis=1) == ids[1:]).mean() for x in (p, q))
     with pytest.raises(ValueError, match="no comparison"):
         _ = exact.agreement

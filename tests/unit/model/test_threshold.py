@@ -76,7 +76,7 @@ def test_order_statistic_is_the_smallest_that_enough_values_do_not_exceed(values
     values=npst.arrays(np.float32, (2, 9), elements=st.floats(-1000, 1000, width=32)),
     rule=st.builds(
         EncoderRule,
-        threshold=st.sampled_from(["absmax", "quantile", "mean", "normal"]),
+        threshold=st.sampled_from(["absmax", "quantile", "mean", "normal", "least_error"]),
         gamma=st.floats(0.3, 1),
         k=st.floats(0.5, 5),
         clip=st.none() | st.integers(1, 7),
@@ -115,6 +115,12 @@ def test_work_of_each_rule_by_hand():
     assert work(EncoderRule("mean")) == {
         "vector_add": 8 + 8, "vector_mul": 1 + 8, "vector_compare": 1 + 16, "vector_div": 1,
     }  # fmt: skip
+    # Mean and maximum: 8 add, 8 compare, a div. Base: 2 mul, 2 div; 5 multiples: 10 mul. 6 trials of 8 mul, 8 + 8 add,
+    # 16 compares and 8 mac, each with 3 mul and 1 add; 5 compares between them.
+    assert work(EncoderRule("least_error")) == {
+        "vector_add": 8 + 6 * 16 + 6 + 8, "vector_compare": 8 + 6 * 16 + 5 + 1 + 16, "vector_div": 3 + 1,
+        "vector_mul": 2 + 10 + 6 * 8 + 6 * 3 + 8, "vector_mac": 48,
+    }  # fmt: skip
     assert work(EncoderRule("static", step=1.0)) == {
         "memory_read": 32, "vector_mul": 8, "vector_add": 8, "vector_compare": 16,
     }  # fmt: skip
@@ -145,3 +151,32 @@ def test_a_normal_row_of_a_mean_of_one():
     # mean |x| = 1 is a deviation of sqrt(pi / 2); 3 % wider than Max's step for 3 outputs
     step = signed_step(np.array([[1.0, -1.0, 2.0, 0.0]], np.float32), 1, EncoderRule("normal"))
     assert step[0] == pytest.approx(1.03 * 1.2240 * np.sqrt(np.pi / 2), rel=1e-4)
+
+
+def test_the_step_of_least_error_takes_absmax_for_two_sizes():
+    # Multiples of 3 and 0 in 3 levels: absmax has no error at all, no multiple of the base step hits 3 exactly.
+    row = np.array([[3.0, -3.0, 0.0, 3.0, -3.0]], np.float32)
+    assert signed_step(row, 3, EncoderRule("least_error")).tolist() == [1.0]
+
+
+@given(
+    values=npst.arrays(np.float32, (2, 37), elements=st.floats(-100, 100, width=32)),
+    levels=st.integers(1, 15),
+    dead_zone=st.sampled_from([0.0, 0.7]),
+    rounding=st.sampled_from(["nearest", "floor"]),
+)
+def test_no_other_of_the_six_steps_has_less_error_at_its_width(values, levels, dead_zone, rounding):
+    rule = EncoderRule("least_error", dead_zone=dead_zone, rounding=rounding)
+    best = Encoder(Encoding("ternary", levels), rule)(values)
+    for row, counted, chosen in zip(values.astype(np.float64), best.counts, best.v_threshold, strict=True):
+        base = np.abs(row).mean() * np.sqrt(np.pi / 2) * least_error_step(levels)
+        if base < 1e-30:
+            continue
+
+        def cost(counts, step, base=base, row=row):
+            return ((counts * step - row) ** 2).sum() * (0.7 + 0.3 * base / step)
+
+        for step in [*(base * m for m in (0.8, 0.9, 1.0, 1.1, 1.25)), np.abs(row).max() / levels]:
+            static = EncoderRule("static", step=float(step), dead_zone=dead_zone, rounding=rounding)
+            other = Encoder(Encoding("ternary", levels), static)(row[None].astype(np.float32))
+            assert cost(counted, float(chosen)) <= cost(other.counts[0], step) * (1 + 1e-4) + 1e-9

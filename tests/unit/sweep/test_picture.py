@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from simulator.errors import OutputError
-from simulator.sweep.picture import draw_front, save_picture
+from simulator.sweep.picture import draw_front, front_finding, save_picture
 from simulator.sweep.runner import SweepResult
 
 LANES, SRAM = "core.synapse.lanes", "core.sram.capacity"
@@ -28,6 +28,14 @@ THREE = [((16, "4 KiB"), (2e6, 5e6), True), ((64, "4 KiB"), (3e6, 4e6), True), (
 def points(ax, label):
     [dots] = [dots for dots in ax.collections if dots.get_label() == label]
     return dots.get_offsets().tolist()
+
+
+def test_a_point_that_hardly_differs_from_the_front_is_counted_as_no_worse():
+    near = [((16, "8 KiB"), (2e6 * 1.0008, 5e6), False), ((16, "9 KiB"), (2e6 * 1.0008, 5e6 * 1.006), False)]
+    assert "no difference" not in front_finding(result(THREE))
+    assert front_finding(result(THREE + near)).endswith(
+        ". 1 other point is within 0.5 % of one of them in every objective, which is no difference."
+    )
 
 
 def test_front_and_dominated_points_stand_where_their_objectives_are():
