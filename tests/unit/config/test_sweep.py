@@ -47,32 +47,11 @@ def test_paths_are_relative_to_the_sweep_file(sweep_file):
     assert (sweep.base, sweep.trace) == ("chips/toy.yaml", ("sweeps/traces/t.npz",))
 
 
-def test_places_of_objectives_and_values(sweep_file):
+def test_places_of_values_and_of_those_that_stand_in_no_file(sweep_file):
     sweep = load_sweep(sweep_file())
-    assert sweep.place("objectives.0") == "sweep.yaml:11:14"
-    assert sweep.place("objectives.1") == "sweep 'lanes'"
     assert str(sweep.value_place("core.synapse.lanes", 4)) == "sweep.yaml:6:30"
     assert str(sweep.value_place("core.synapse.lanes", 3)) == "--set core.synapse.lanes=3"
     assert str(sweep.value_place("noc.cycle", 4)) == "--set noc.cycle=4"
-
-
-SHIPPED = "shakespeare-ternary-T15"
-
-
-def test_a_trace_by_name_is_the_shipped_one_unless_a_file_of_that_name_is_next_to_the_sweep(sweep_file, write):
-    name = sweep_file(SWEEP.replace("chips/toy", "../chips/toy").replace("traces/t.npz", SHIPPED), "sweeps/s.yaml")
-    assert load_sweep(name).trace == (SHIPPED,)
-    write("", f"sweeps/{SHIPPED}")
-    assert load_sweep(name).trace == (f"sweeps/{SHIPPED}",)
-
-
-@pytest.mark.parametrize("bos", ["0", "none"])
-def test_the_first_token_is_an_id_from_0_or_none(sweep_file, write, bos):
-    write("", "model/config.json")
-    write("", "text.txt")
-    text = CAPTURING.replace("text: text.txt", f"text: text.txt, bos: {bos}")
-    assert str(load_sweep(sweep_file(text)).capture.bos) == bos
-    assert "bos" in problems(sweep_file(text.replace(f"bos: {bos}", "bos: -1")))[0]
 
 
 def test_a_seed_is_0_or_more(sweep_file):

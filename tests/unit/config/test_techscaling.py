@@ -4,31 +4,30 @@ import pytest
 
 from simulator.config.techscaling import area_factor, energy_factor, loglog, relative_energy
 
-# A. Stillmaker and B. Baas, Integration 58:74-81, 2017: energy from 45 nm with both nodes at 0.9 V, at 0.8 V; area
+# A. Stillmaker and B. Baas, Integration 58:74-81, 2017: energy from 45 nm with both nodes at 0.9 V and at 0.8 V
 FACTORS = {
-    130: (3.17, 3.07, 6.4),
-    90: (1.95, 1.90, 2.8),
-    65: (1.25, 1.24, 1.5),
-    45: (1.0, 1.0, 1.0),
-    32: (0.641, 0.659, 0.46),
-    28: (0.507, 0.513, 0.377),
-    22: (0.305, 0.294, 0.252),
-    20: (0.238, 0.221, 0.21),
-    16: (0.187, 0.174, 0.19),
-    14: (0.150, 0.139, 0.17),
-    12: (0.139, 0.128, 0.135),
-    10: (0.127, 0.118, 0.10),
-    7: (0.102, 0.094, 0.059),
+    130: (3.17, 3.07),
+    90: (1.95, 1.90),
+    65: (1.25, 1.24),
+    45: (1.0, 1.0),
+    32: (0.641, 0.659),
+    28: (0.507, 0.513),
+    22: (0.305, 0.294),
+    20: (0.238, 0.221),
+    16: (0.187, 0.174),
+    14: (0.150, 0.139),
+    12: (0.139, 0.128),
+    10: (0.127, 0.118),
+    7: (0.102, 0.094),
 }
 
 
 @pytest.mark.parametrize("node", FACTORS)
 def test_factors_of_the_paper_from_45_nm(node):
-    at_0v9, at_0v8, area = FACTORS[node]
+    at_0v9, at_0v8 = FACTORS[node]
     assert energy_factor(45, 0.9, node, 0.9) == pytest.approx(at_0v9, rel=0.006)
     assert energy_factor(45, 0.8, node, 0.8) == pytest.approx(at_0v8, rel=0.006)
-    assert area_factor(45, node) == area
-    assert area_factor(node, 45) == pytest.approx(1 / area)
+    assert area_factor(node, 45) == pytest.approx(1 / area_factor(45, node))
 
 
 def test_energy_at_45_nm_by_hand():

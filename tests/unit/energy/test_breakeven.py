@@ -56,6 +56,20 @@ def test_never_and_always():
     assert break_even(LayerShape(8, 4, 8), TERNARY, spiking, dear).spikes == math.inf
 
 
+def test_a_twin_that_takes_as_much_as_silence_is_at_no_rate_dearer():
+    """Nothing has a price on either chip: no spikes at all are the break-even."""
+    found = break_even(LayerShape(8, 4, 8), TERNARY, chip(), chip("dense"))
+    assert (found.spikes, found.silent_pj, found.dense_pj) == (0.0, 0.0, 0.0)
+
+
+def test_a_twin_that_takes_as_much_as_every_spike_is_at_no_rate_cheaper():
+    """7 spikes of 1 pJ against one product of 7 pJ."""
+    found = break_even(
+        LayerShape(8, 4, 8), TERNARY, chip(dendrite__accumulate=1), chip("dense", dendrite__accumulate=7)
+    )
+    assert (found.spikes, found.full_pj, found.dense_pj) == (math.inf, 7 * 32, 7 * 32)
+
+
 @pytest.mark.parametrize("code", ["ternary", "binary", "bitwise"])
 @pytest.mark.parametrize("spikes", [0.0, 0.4, 1.0, 2.25])
 def test_the_counts_send_as_many_spikes_as_asked(code, spikes):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.energy.claim_cost import PARTS, by_part, claim_costs
+from simulator.energy.claim_cost import PARTS, ChipCost, by_part, can_be_replayed, claim_costs
 from simulator.energy.claim_file import ClaimFile
 from simulator.energy.claim_text import latex_table, paragraph
 from simulator.errors import SpikewattError
@@ -54,3 +54,14 @@ def test_the_table_is_latex_and_the_paragraph_names_the_chip():
     assert r"dense, 100 \%" in table
     assert table.count(r"\begin{tabular}") == table.count(r"\end{tabular}") == 2
     assert "On loihi-like the linear layers of one token take" in paragraph(CLAIM, costs)
+
+
+def test_only_a_claim_with_shape_and_spikes_can_be_replayed():
+    assert can_be_replayed(CLAIM)
+    for key in ("shape", "spikes_per_mac"):
+        assert not can_be_replayed(CLAIM.model_copy(update={key: None}))
+
+
+def test_totals_and_ratio_of_a_cost_by_hand():
+    cost = ChipCost("x", {"operations": 1.5, "static": 0.5}, {"operations": 3.0, "static": 1.0})
+    assert (cost.total_j, cost.twin_j, cost.over_twin) == (2.0, 4.0, 0.5)

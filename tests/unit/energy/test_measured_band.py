@@ -1,8 +1,10 @@
 """Published joules per token, and where a run lies among them."""
 
 import pytest
+from factories import make_trace
 
-from simulator.energy.measured_band import Placed, band_sentence, band_table, points
+from simulator.energy.measured_band import Placed, band_sentence, band_table, placed, points, points_table
+from simulator.errors import SpikewattError
 
 SHARES = {"synapse": 0.7, "static": 0.2, "noc": 0.1}
 
@@ -65,3 +67,35 @@ def test_the_range_over_all_sizes_by_hand():
     least = min(p.joule * 1e12 / p.params for p in points() if p.phase == "decode")
     assert f"over all sizes they take {least:.3g} to {0.719e12 / 0.37e9:.3g} pJ" in sentence
     assert "(they have 1e+08 to 8e+09)" in sentence
+
+
+def test_the_published_numbers_of_a_phase_alone():
+    assert len(points_table("prefill")) + len(points_table("decode")) == 20
+    with pytest.raises(SpikewattError, match="--phase both: expected one of prefill, decode"):
+        points_table("both")
+
+
+def test_a_trace_is_placed_by_its_linear_layers():
+    """The toy block: 16 x (16 + 8 + 8 + 16 + 32 + 32) + 32 x 16 weights of 8 bits."""
+    weights = 16 * (16 + 8 + 8 + 16 + 32 + 32) + 32 * 16
+    assert placed(make_trace(n_blocks=1), 0.5) == Placed(weights, weights, 0.5, "prefill")
+
+
+@pytest.mark.parametrize(("factor", "near"), [(4.0, True), (4.01, False)])
+def test_a_model_four_times_as_large_is_of_the_same_size_and_a_larger_one_is_not(factor, near):
+    smallest = min(point.params for point in points() if point.phase == "decode")
+    largest = max(point.params for point in points() if point.phase == "decode")
+    for params in (smallest / factor, largest * factor):
+        assert ("no published machine" not in band_sentence(decode(params, 1.0), SHARES)) is near
+
+
+def test_bounds_belong_to_the_band_and_factors_are_over_them():
+    """At the smallest and largest energy per parameter of the machines near 1e9 parameters, and half and twice that."""
+    near = [p for p in points() if p.phase == "decode" and 0.25 <= p.params / 1e9 <= 4]
+    low, high = (f(p.joule / p.params for p in near) for f in (min, max))
+    assert f"is within the {len(near)} published machines" in band_sentence(decode(1e9, high * 1e9), SHARES)
+    assert "is within the" in band_sentence(decode(1e9, low * 1e9 * (1 + 1e-12)), SHARES)
+    assert "is above, by 2.0x, the" in band_sentence(decode(1e9, 2 * high * 1e9), SHARES)
+    best = min(near, key=lambda p: p.joule / p.params)
+    below = band_sentence(decode(1e9, low / 2 * 1e9), SHARES)
+    assert f"by 2.0x; the nearest is {best.machine}, {best.model} ({low * 1e12:.3g} pJ" in below

@@ -35,3 +35,14 @@ def test_routers_of_a_chip_have_its_number():
     links = LinkCost(Grid(4, 2), (2, 2), 10.0)
     numbers = links.chip_of(np.arange(8)).tolist()
     assert numbers == [0, 0, 1, 1, 0, 0, 1, 1]
+
+
+def test_round_a_ring_the_outer_chips_are_neighbours():
+    """4 x 2 routers, chips of 2 x 1: from the first to the last column is one link, between chips."""
+    links = LinkCost(Grid(4, 2, torus=True), (2, 1), 5.0)
+    assert links.between(np.array([0, 0, 0]), np.array([3, 7, 1])).tolist() == [5, 10, 1]
+
+
+def test_the_ring_of_one_chip_leaves_no_chip():
+    links = LinkCost(Grid(4, 1, torus=True), (4, 1), 5.0)
+    assert links.between(np.array([0]), np.array([3])).tolist() == [1]

@@ -105,6 +105,20 @@ def test_fit_names_the_largest_block():
     assert (down["rows"], down["neurons"], down["sram_bytes"], down["sram_util"]) == (32, 16, 512, 0.125)
 
 
+def test_fit_of_a_layer_on_cores_of_different_size():
+    """12 inputs and 5 outputs on cores of 8 axons and 3 neurons: 2 x 2 blocks, the largest 6 x 3."""
+    chip = make_chip(core__limits={"axons_in": 8, "neurons": 3})
+    row = fit(synthetic_trace("silent", [12, 5], ops=False, head=False), chip).rows.set_index("owner").loc["layers.0"]
+    assert (row["role"], row["cores"], row["row_parts"]) == ("layer", 4, 2)
+    assert (row["rows"], row["neurons"], row["axon_util"], row["neuron_util"]) == (6, 3, 6 / 8, 1.0)
+
+
+def test_the_storage_of_a_fit_by_hand():
+    """A cache grows by 128 bits, 16 bytes; of 4 tokens it takes 64."""
+    row = fit(make_trace(n_blocks=1), make_chip()).storage.set_index("kind").loc["kv_cache"]
+    assert (row["bytes_per_token"], row["bytes"], row["core_bytes"], row["cores"]) == (16, 64, 64, 1)
+
+
 def test_the_chip_file_knows_every_strategy_and_placement():
     fields = Mapping.model_fields
     assert set(get_args(fields["strategy"].annotation)) == set(STRATEGIES)

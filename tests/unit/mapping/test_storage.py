@@ -24,7 +24,7 @@ from simulator.mapping.grid import Grid
 from simulator.mapping.kv_cache_size import positions_held
 from simulator.mapping.place import map_trace
 from simulator.mapping.placement import Block, Placement
-from simulator.mapping.storage import Stored, fits_at, memory_bytes
+from simulator.mapping.storage import Stored, fits_at, kinds_line, memory_bytes, place_storage
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Op
@@ -372,6 +372,64 @@ def test_how_many_homes_hold_what_one_does_not():
     found = fits_at(stored, trace, chip)
     assert found[CACHE] == 2
     assert set(found) == {op.op_id for op in trace.ops if op.kind in ("kv_cache", "qk", "pv")}
+
+
+@pytest.mark.parametrize(("bits", "homes"), [(799, 2), (800, 2), (801, 3)])
+def test_homes_count_what_else_of_their_stage_is_in_memory(bits, homes):
+    """100 bytes of values and a cache, in memories of 100 bytes; what other stages hold, and DRAM, does not count."""
+    stage = "blocks.0.attn_out"
+    stored = [
+        Stored(stage, stage, "values", "memory", 800),
+        Stored(stage, "x", "tables", "sram", 10_000),
+        Stored("blocks.0.mlp_in", "blocks.0.mlp_in", "values", "memory", 10_000),
+        Stored(stage, CACHE, "kv_cache", "dram", bits),
+    ]
+    chip = dram_chip({"kv_cache": "auto"}, memory__capacity="100 B")
+    assert fits_at(stored, make_trace(n_blocks=1), chip)[CACHE] == homes
+    by_word = dram_chip({"kv_cache": "dram"}, memory__capacity="100 B")
+    assert fits_at(stored, make_trace(n_blocks=1), by_word) == {}
+
+
+def test_auto_needs_room_on_every_home():
+    """Two homes with half a cache of 64 bytes each; the second is also that of all other stages."""
+    trace = make_trace(n_blocks=1)
+    blocks = (
+        *(Block(core, "home", "blocks.0.attn_out", 0, 0, 8 * core, 8 * core + 8, 0) for core in (0, 1)),
+        *(
+            Block(1, "home", stage.stage_id, 0, 0, 0, 16, 0)
+            for stage in trace.stages
+            if "attn_out" not in stage.stage_id
+        ),
+    )
+    placement = Placement(blocks, 1, 1, 1, Grid(1, 1), np.array([0, 0]))
+    mapping = {"kv_cache": "auto", "head": "dram"}
+
+    def store(capacity: str) -> str:
+        stored = place_storage(trace, dram_chip(mapping, memory__capacity=capacity), placement)
+        return next(item.store for item in stored if item.kind == "kv_cache")
+
+    values = 64 * 24 // 8  # gate and up, the most that core 1 holds at a time
+    assert store(f"{values + 32} B") == "memory"
+    assert store(f"{values + 31} B") == "dram"
+
+
+def test_a_buffer_of_counts_grows_with_the_longest_context():
+    """16 bits and 4 for each of 4 positions: 32."""
+    encode = Op("counts", "encode_heads", {"memory.write": (16, 4)})
+    found = stored_on(make_chip(), with_op(make_trace(n_blocks=1), "blocks.0.mlp_in", encode))
+    assert found["counts", "spike_counts"].bits == 16 + 4 * 4
+
+
+def test_a_table_of_angles_has_a_row_for_each_position():
+    """Positions 0 to 3, 8 bits each."""
+    rotary = Op("rope", "rotary", {"memory.read": (8, 0)})
+    assert (
+        stored_on(make_chip(), with_op(make_trace(n_blocks=1), "blocks.0.mlp_in", rotary))["rope", "tables"].bits == 32
+    )
+
+
+def test_kinds_are_named_the_largest_first_and_none_that_is_empty():
+    assert kinds_line({"values": 96, "kv_cache": 4096, "head": 0}) == "kv_cache 4096, values 96"
 
 
 @pytest.mark.parametrize(

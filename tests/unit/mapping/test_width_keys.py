@@ -14,6 +14,7 @@ from simulator.engine.engine import replay
 from simulator.errors import CapacityError, ConfigError
 from simulator.mapping.attention_heads import kv_heads
 from simulator.mapping.capacity import Cut
+from simulator.mapping.chip_widths import chip_widths
 from simulator.mapping.place import map_trace
 from simulator.mapping.widths import Widths
 from simulator.trace.synthetic import synthetic_trace
@@ -132,6 +133,19 @@ def test_a_part_of_the_head_stage_works_only_where_logits_are_formed():
 def test_a_cache_stays_with_the_products_that_read_it():
     with pytest.raises(ConfigError, match=r"blocks.0.qk: found cores of its own, expected those of blocks.0.kv_cache"):
         map_trace(make_trace(n_blocks=1), make_chip(), Widths(op_cores={"blocks.0.qk": 2}))
+
+
+def test_a_cache_alone_on_cores_of_its_own_is_apart_from_the_products():
+    with pytest.raises(ConfigError, match=r"blocks.0.qk: found cores of its own, expected those of blocks.0.kv_cache"):
+        map_trace(make_trace(n_blocks=1), make_chip(), Widths(op_cores={"blocks.0.kv_cache": 2}))
+
+
+def test_a_head_is_cut_only_where_memory_holds_less_than_it_and_its_values():
+    """384 bytes of weights and 16 values of 24 bits: 432 bytes are room for one core, 431 for none."""
+    trace = make_trace(n_blocks=1, n_tokens=1)
+    assert chip_widths(trace, make_chip(memory__capacity="432 B")).op_cores == {}
+    assert chip_widths(trace, make_chip(memory__capacity="431 B")).op_cores == {"lm_head": 2}
+    assert chip_widths(trace, make_chip(memory__capacity="10 B")).op_cores == {"lm_head": 16}
 
 
 def test_an_op_takes_no_more_cores_than_its_stage_has_values():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.trace.codes import CODES
+from simulator.trace.codes import CODES, GRADED_LEVELS, MAX_LEVELS, NESTED, SPECS
 from simulator.trace.encoding import Encoding
 
 
@@ -102,3 +102,39 @@ def test_the_largest_counts_of_the_widest_encoding(code):
 def test_refuses_what_is_no_encoding(code, levels):
     with pytest.raises(ValueError, match="expected"):
         Encoding(code, levels)
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if code != "graded"])
+def test_the_timesteps_allowed_are_all_that_hold_1_to_32767_levels(code):
+    spec = SPECS[code]
+    least, most = spec.allowed
+    assert spec.levels(least) == 1
+    assert spec.levels(least - 1) == 0
+    assert spec.levels(most) == MAX_LEVELS < spec.levels(most + 1)
+    for timesteps in (least, least + 1, most):
+        assert Encoding(code, spec.levels(timesteps)).n_timesteps == timesteps
+
+
+def test_a_graded_count_takes_one_timestep_of_int8():
+    spec = SPECS["graded"]
+    assert (spec.allowed, spec.levels(1), GRADED_LEVELS) == ((1, 1), 127, 2**7 - 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "bits"), [("binary", 0), ("ternary", 1), ("bitwise", 1), ("bitwise_twos", 0), ("graded", 4)]
+)
+def test_bits_that_a_packet_carries_besides_its_neuron(code, bits):
+    """Of 7 levels: none where sign and value are known, a sign, or three bits and a sign."""
+    assert Encoding(code, 7).payload_bits == bits
+
+
+def test_a_nested_count_is_one_packet_that_stands_for_the_timesteps_that_are_left():
+    """n = -3 of T = 7 in timestep 4, where 3 are left; 7 in the first one."""
+    encoding = Encoding("ternary", 7, nested=True)
+    assert train(encoding, -3) == [0, 0, 0, 0, -1, 0, 0]
+    assert train(encoding, 7) == [1, 0, 0, 0, 0, 0, 0]
+    assert train(encoding, 0) == [0] * 7
+    assert [encoding.timestep_weight(t) for t in range(7)] == [7, 6, 5, 4, 3, 2, 1]
+    assert encoding.spikes_per_count(np.array([-3, 7, 0])).tolist() == [1, 1, 0]
+    assert all(spec.sums_suffixes for spec in NESTED.values())
+    assert not any(spec.sums_suffixes for spec in SPECS.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import struct
 import zipfile
@@ -134,7 +135,9 @@ def test_manifest_with_a_wrong_value(trace_file, breaker, fault):
 
 def test_manifest_altered_without_its_hash(trace_file, breaker):
     breaker.manifest(trace_file, lambda m: m["layers"][0].update(weight_bits=4), rehash=False)
-    assert "manifest.json: altered since it was written" in refusal(trace_file)
+    line = refusal(trace_file)
+    assert "manifest.json: altered since it was written" in line
+    assert re.search(r": content hash [0-9a-f]{12}\.\., expected [0-9a-f]{12}\.\.$", line)
 
 
 def test_huge_manifest_is_not_unpacked(trace_file, breaker):
@@ -240,6 +243,46 @@ def test_member_with_a_right_hash_but_wrong(trace_file, breaker, fault):
     make, message = FORGED[fault]
     breaker.member(trace_file, COUNTS, make(breaker.npy))
     assert message in refusal(trace_file)
+
+
+@pytest.mark.parametrize(("header", "good"), [(1023, True), (1024, True), (1025, False)])
+def test_a_header_of_1024_bytes_and_no_more(trace_file, breaker, header, good):
+    """Spaces before the line feed of the header, as the format of numpy has it."""
+    npy = breaker.npy(np.zeros((3, 5), np.int8))
+    text = npy[10:-15].rstrip() + b" " * header
+    text = text[: header - 11] + b"\n"
+    breaker.member(trace_file, COUNTS, npy[:8] + struct.pack("<H", len(text)) + text + npy[-15:])
+    if good:
+        verify_trace(trace_file)
+    else:
+        assert f"declares {header + 15} bytes, expected 15" in refusal(trace_file)
+
+
+def test_an_empty_member_is_refused(trace_file, breaker):
+    breaker.member(trace_file, COUNTS, b"x" * 15)
+    assert "declares 15 bytes, expected 15" in refusal(trace_file)
+
+
+@pytest.mark.parametrize(
+    ("key", "most"), [("streams", 4096), ("layers", 8192), ("ops", 32768), ("stages", 4096), ("members", 4098)]
+)
+def test_more_than_any_model_has_is_refused_and_the_most_is_read(trace_file, breaker, key, most):
+    def fill(n):
+        def edit(manifest):
+            manifest[key] = dict.fromkeys(map(str, range(n)), 0) if key == "members" else [0] * n
+
+        return edit
+
+    breaker.manifest(trace_file, fill(most))
+    assert "expected at most" not in refusal(trace_file)
+    breaker.manifest(trace_file, fill(most + 1))
+    assert refusal(trace_file).endswith(f"manifest.json: {key}: found {most + 1}, expected at most {most}")
+
+
+@pytest.mark.parametrize(("n", "shown"), [(58, "'" + "x" * 58 + "'"), (59, "'" + "x" * 56 + "...")])
+def test_a_long_value_is_cut_at_60_characters(trace_file, breaker, n, shown):
+    breaker.manifest(trace_file, lambda manifest: manifest.update(window="x" * n))
+    assert f"manifest.json: window: {shown}, expected" in refusal(trace_file)
 
 
 def test_zip_bomb_is_refused_before_it_is_unpacked(trace_file, breaker):

@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 
 from simulator.errors import TraceError
+from simulator.trace import statistical_counts
 from simulator.trace.encoding import Encoding
-from simulator.trace.statistical_counts import StatisticalCounts, fit_stream, spread
+from simulator.trace.statistical_counts import (
+    StatisticalCounts,
+    fit_histogram,
+    fit_stream,
+    grows,
+    spread,
+    stream_kind,
+)
 from simulator.trace.trace_program import Stream
 
 TOKENS, NEURONS, LEVELS = 60, 80, 15
@@ -85,3 +93,75 @@ def test_what_was_not_captured_is_refused(captured: np.ndarray) -> None:
         StatisticalCounts(counts.encoding, (Stream("head", 4),), counts.statistics, counts.tokens, 0).check()
     with pytest.raises(TraceError, match="seed -1, expected 0 or more"):
         draws(captured, seed=-1).check()
+
+
+def test_how_many_draws_are_compared_at_once_changes_no_count(
+    captured: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = draws(captured)("blocks.0.attn_in")
+    monkeypatch.setattr(statistical_counts, "DRAW_ENTRIES", 16 * 7)  # 7 neurons at a time
+    np.testing.assert_array_equal(draws(captured)("blocks.0.attn_in"), whole)
+
+
+def test_the_sums_of_a_fit_are_those_of_the_capture_by_its_formula(captured: np.ndarray) -> None:
+    """P(v) ~ base[v] exp((neuron + token) v), summed here without a table: means and histogram of the module's text.
+
+    The last step of a tilt is below 1e-4, and a mean moves by a step times its variance, at most (15 / 2)^2.
+    """
+    found = fit_stream(captured)
+    size = np.abs(captured.astype(np.int64))
+    logs = found.base + (found.token[:, None] + found.neuron)[..., None] * found.values
+    shares = np.exp(logs - logs.max(axis=2, keepdims=True))
+    shares /= shares.sum(axis=2, keepdims=True)
+    mean = shares @ found.values
+    np.testing.assert_allclose(mean.mean(axis=0), size.mean(axis=0), atol=1e-4 * (LEVELS / 2) ** 2)
+    np.testing.assert_allclose(mean.mean(axis=1), size.mean(axis=1), atol=1e-4 * (LEVELS / 2) ** 2)
+    np.testing.assert_allclose(shares.sum(axis=(0, 1)), [(size == v).sum() for v in found.values], rtol=0.02, atol=0.5)
+    assert found.base.max() == 0
+    assert abs(found.token.mean()) < 1e-6
+    assert max(np.abs(found.neuron).max(), np.abs(found.token).max()) <= 12
+
+
+def test_a_histogram_by_hand() -> None:
+    """Counts 0, 0, 1, -2: shares 1/2, 1/4, 1/4; one of two spikes is positive."""
+    found = fit_histogram(np.array([0, 0, 1, -2], np.int8), 3)
+    assert found.values.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(found.base, np.log([0.5, 0.25, 0.25]), atol=1e-6)
+    assert (found.positive.tolist(), found.neuron.tolist(), found.token.tolist()) == ([0.5], [0.0], [0.0] * 3)
+    silent = fit_histogram(np.zeros(4, np.int8), 1)
+    assert (silent.values.tolist(), silent.positive.tolist()) == ([0], [0.0])
+
+
+def test_the_sign_of_a_neuron_is_its_own() -> None:
+    """The first always positive, the second never, the third silent."""
+    found = fit_stream(np.array([[1, -1, 0], [2, -2, 0]], np.int8))
+    assert found.positive.tolist() == [1.0, 0.0, 0.0]
+    drawn = StatisticalCounts(Encoding("ternary", 2), (Stream("x", 3),), {"x": (found,)}, np.array([0, 1, 0, 1]), 0)(
+        "x"
+    )
+    assert (drawn[:, 0] >= 0).all()
+    assert (drawn[:, 1] <= 0).all()
+    unsigned = StatisticalCounts(Encoding("binary", 2), (Stream("x", 3),), {"x": (found,)}, np.array([0, 1]), 0)("x")
+    assert (unsigned >= 0).all()
+
+
+@pytest.mark.parametrize(("levels", "dtype"), [(127, np.int8), (128, np.int16)])
+def test_drawn_counts_have_the_type_of_their_levels(levels: int, dtype: type) -> None:
+    found = fit_stream(np.full((1, 2), levels, np.int16))
+    drawn = StatisticalCounts(Encoding("binary", levels), (Stream("x", 2),), {"x": (found,)}, np.zeros(1, np.int64), 0)
+    assert drawn("x").dtype == dtype
+    assert (drawn("x") == levels).all()
+
+
+def test_only_live_activations_of_a_drawn_stream_count() -> None:
+    """Live 1 + c of 4 at contexts 1 and 3: 2 and 4."""
+    found = fit_histogram(np.ones(4, np.int8), 1)
+    stream, tokens = Stream("x.p", 4, (1, 1)), np.zeros(2, np.int64)
+    drawn = StatisticalCounts(Encoding("binary", 1), (stream,), {"p": (found,)}, tokens, 0, np.array([1, 3]))("x.p")
+    assert drawn.tolist() == [[1, 1, 0, 0], [1, 1, 1, 1]]
+    assert (grows(stream), grows(Stream("x", 4, (1, 0))), grows(Stream("x", 4))) == (True, False, False)
+    assert (stream_kind("blocks.0.attn_in"), stream_kind("head")) == ("attn_in", "head")
+
+
+def test_a_seed_of_0_is_one(captured: np.ndarray) -> None:
+    draws(captured, seed=0).check()

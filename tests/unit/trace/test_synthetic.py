@@ -108,3 +108,40 @@ def test_ops_count_the_encoder_and_the_read_out():
 def test_refuses_what_it_cannot_make(changes, message):
     with pytest.raises(TraceError, match=message):
         synthetic_trace(**{"pattern": "single", "sizes": [4, 3]} | changes)
+
+
+def test_as_many_counts_as_the_limit_and_no_more():
+    """2^20 inputs of 1,024 tokens; the outputs of the last layer are no counts. Nothing is drawn until it is read."""
+    assert synthetic_trace("silent", [1 << 20, 1], tokens=1 << 10).n_tokens == 1024
+    with pytest.raises(TraceError, match="1074790400 counts, expected at most 1073741824"):
+        synthetic_trace("silent", [1 << 20, 1], tokens=(1 << 10) + 1)
+
+
+@pytest.mark.parametrize("single", [(0, 0, 0, 1), (1, 3, 2, -7), (0, 3, 3, 7)])
+def test_a_single_spike_at_the_limits(single):
+    trace = synthetic_trace("single", [4, 3, 2], single=single)
+    stream, token, neuron, count = single
+    assert trace.spike_counts(f"layers.{stream}.in")[token, neuron] == count
+    assert sum(np.count_nonzero(trace.spike_counts(s.stream_id)) for s in trace.streams) == 1
+
+
+@pytest.mark.parametrize(
+    ("single", "message"),
+    [
+        ((-1, 0, 0, 1), "in stream -1, expected 0 to 1"),
+        ((2, 0, 0, 1), "in stream 2, expected 0 to 1"),
+        ((1, 0, 3, 1), "of neuron 3, expected 0 to 2"),
+        ((0, -1, 0, 1), "of token -1, expected 0 to 3"),
+        ((0, 0, 0, -8), "of count -8, expected -7 to 7"),
+    ],
+)
+def test_a_single_spike_one_beyond_them(single, message):
+    with pytest.raises(TraceError, match=message):
+        synthetic_trace("single", [4, 3, 2], single=single)
+
+
+def test_a_mean_of_nothing_or_a_thousand_million_is_one():
+    assert not synthetic_trace("poisson", [4, 3], mean_count=0.0).spike_counts("layers.0.in").any()
+    assert (abs(synthetic_trace("poisson", [4, 3], mean_count=1e9).spike_counts("layers.0.in")) == 7).all()
+    with pytest.raises(TraceError, match="expected numbers from 0 to 1e9"):
+        synthetic_trace("poisson", [4, 3], mean_count=1.001e9)

@@ -56,3 +56,17 @@ def test_products_of_attention_by_hand():
     trace = replace(trace, ops=(*trace.ops, products), stages=stages)
     assert op_macs(trace, trace.op_by_id["scores"], trace.contexts) == 2 * 3 + 3 * 6
     assert op_macs(trace, products, trace.contexts) == 16
+
+
+def test_work_per_spike_that_is_no_sum_is_no_multiply_accumulate():
+    """2 MACs at each of 2 tokens; reads that spikes trigger are none, with live activations or with all of them."""
+    trace = with_local_stream(synthetic_trace("silent", [3, 2], tokens=2), (1, 1), {"memory.read": (5, 5)})
+    op = replace(trace.op_by_id["scores"], work_per_token={"vector.mac": (2, 0)})
+    assert op_macs(trace, op, trace.contexts) == 2 * 2
+
+
+def test_products_of_a_stream_without_live_ones_are_over_all_its_activations():
+    """3 inputs, each 2 additions per spike at 2 tokens: 12 MACs."""
+    trace = with_local_stream(synthetic_trace("silent", [3, 2], tokens=2), (1, 1), {"vector.add": (2, 0)})
+    op = replace(trace.op_by_id["scores"], stream="layers.0.in")
+    assert op_macs(trace, op, trace.contexts) == 2 * 3 * 2

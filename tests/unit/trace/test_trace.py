@@ -166,6 +166,52 @@ def test_accepts_a_residual_stream_and_a_count_that_is_zero_at_the_first_token(t
         check_trace(with_op(trace, vector__add=(-5, 4)))  # -1 at c = 1
 
 
+MOST = 2**31 - 1
+
+
+def test_values_at_the_limits_are_accepted(trace):
+    """Sizes up to 2^31 - 1, weights and operands of 64 bits, sums below 2^63 over 2 tokens."""
+    check_trace(replace(trace, phases=np.array([0, 1], np.uint8)))
+    check_trace(replace(trace, layers=(replace(trace.layers[0], n_out=MOST, weight_bits=64), trace.layers[1])))
+    check_trace(replace(trace, layers=(replace(trace.layers[0], n_out=1, weight_bits=1), trace.layers[1])))
+    check_trace(replace(trace, window=1))
+    check_trace(with_ops(trace, operand_bits=64))
+    check_trace(with_ops(local(trace, (3, 0)), operand_bits=0))
+    check_trace(local(trace, (-1, 1), 1))  # 0 live at a context of 1
+    check_trace(local(trace, (0, 1), 2))  # as many as are stored
+    check_trace(with_op(trace, vector__mac=(2**62 - 1, 0)))
+    check_trace(with_op(trace, vector__mac=(0, 2**61 - 1)))  # at contexts up to 2
+    check_trace(with_op(trace, vector__mac=(2**61, 2**60 - 1)))
+    check_trace(with_ops(local(trace), per_spike={"vector.add": (2**62 // 21, 0)}))  # 3 neurons x 7 timesteps
+
+
+BEYOND = {
+    "layer": (
+        lambda t: replace(t, layers=(replace(t.layers[0], n_out=MOST + 1), t.layers[1])),
+        f"n_out {MOST + 1}, expected 1 to {MOST}$",
+    ),
+    "weight": (
+        lambda t: replace(t, layers=(replace(t.layers[0], weight_bits=0), t.layers[1])),
+        "weight_bits 0, expected 1 to 64$",
+    ),
+    "operand": (lambda t: with_ops(t, operand_bits=-1), "operand_bits -1, expected 0 to 64$"),
+    "live at context 1": (lambda t: local(t, (-2, 1), 3), r"live \[-2, 1\] makes 0 activations"),
+    "work": (lambda t: with_op(t, vector__mac=(2**61, 2**60)), "is too large"),
+    "per timestep": (lambda t: with_ops(t, per_timestep={"memory.read": (2**62 // 7 + 1, 0)}), "per timestep: .*large"),
+    "per spike": (
+        lambda t: with_ops(local(t), per_spike={"vector.add": (2**62 // 21 + 1, 0)}),
+        "per spike: .*is too large, expected a sum of 64 bits over 2 tokens",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BEYOND)
+def test_one_beyond_the_limits_is_refused(trace, what):
+    broken, message = BEYOND[what]
+    with pytest.raises(TraceError, match=message):
+        check_trace(broken(trace))
+
+
 def test_op_counts_grow_with_the_context():
     op = Op("softmax", "softmax", {"vector.exp": (0, 3), "vector.div": (2, 0)})
     work = op.work(np.array([1, 2, 10]), n_timesteps=7)
