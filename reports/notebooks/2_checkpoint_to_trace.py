@@ -65,7 +65,8 @@ figure
 import tempfile
 
 with tempfile.TemporaryDirectory() as folder:
-    print("sha256 of the trace:", sw.save_trace(traces["sdllm"], Path(folder) / "mine.npz"))
+    sw.save_trace(traces["sdllm"], Path(folder) / "mine.npz")
+    print(f"{(Path(folder) / 'mine.npz').stat().st_size / 1024:.0f} KiB")
 print(traces["sdllm"])
 
 # %% [markdown]

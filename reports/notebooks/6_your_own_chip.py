@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 
 import spikewatt as sw
+from simulator.shipped import shipped_folder
 
 FOLDER = Path(tempfile.mkdtemp())
 mine = FOLDER / "mine.yaml"
@@ -33,7 +34,7 @@ core:
 try:
     sw.load_chip(str(mine))
 except sw.ConfigError as error:
-    print(str(error).replace(str(FOLDER), "."))
+    print(str(error).replace(str(FOLDER), ".").replace(str(shipped_folder("chip_configs")), "chip_configs"))
 
 # %% [markdown]
 # With the faults fixed it loads. The price of reading a word is one of the base's, for its own word; a number of

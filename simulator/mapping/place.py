@@ -42,7 +42,7 @@ def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> M
         When the chip cannot replay the code of the trace (`replayed.as_replayed`), or widths do not fit its program
         (`chip_widths`, `op_parts`).
     """
-    chip = as_scheduled(_sharing(chip) if widths is not None and widths.share_cores else chip)
+    chip = as_scheduled(with_shared_cores(chip) if widths is not None and widths.share_cores else chip)
     trace = as_replayed(trace.served(chip.schedule.logits), chip)
     trace, widths = split_ops(trace, (widths or Widths()).over(chip_widths(trace, chip)))
     _chips(least_cores(trace, chip, widths), chip)
@@ -50,7 +50,7 @@ def map_trace(trace: Trace, chip: ChipConfig, widths: Widths | None = None) -> M
     return Mapped.at(trace, chip, place_blocks(trace, blocks, chip))
 
 
-def _sharing(chip: ChipConfig) -> ChipConfig:
+def with_shared_cores(chip: ChipConfig) -> ChipConfig:
     """``chip``, whose stages share cores."""
     return chip.model_copy(update={"mapping": chip.mapping.model_copy(update={"share_cores": True})})
 

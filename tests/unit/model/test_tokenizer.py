@@ -237,5 +237,5 @@ def test_a_long_word_is_tokenized_as_the_whole(write_model):
 def test_perplexity_beyond_the_largest_float_is_refused(write_model, tiny_tensors_of):
     tensors = tiny_tensors_of()
     tensors["model.norm.weight"][:] = 1e30
-    with pytest.raises(ModelError, match=r"the perplexity exceeds the largest float .*: the weights are too large"):
+    with pytest.raises(ModelError, match=r"the perplexity exceeds the largest float .*; the weights are too large"):
         _ = perplexity(write_model(tensors), "hello").perplexity

@@ -18,7 +18,8 @@ from simulator.trace.synthetic import synthetic_trace
 
 
 def make_run(**chip: object) -> Run:
-    return simulate(make_chip(**chip), synthetic_trace("poisson", [9, 7, 5], tokens=3))
+    """Each stage on cores of its own, as the chip file has it."""
+    return simulate(make_chip(**chip), synthetic_trace("poisson", [9, 7, 5], tokens=3), mapping="chip")
 
 
 def events_of(path: Path) -> tuple[list[dict[str, object]], dict[str, object]]:
