@@ -34,7 +34,8 @@ core:
 try:
     sw.load_chip(str(mine))
 except sw.ConfigError as error:
-    print(str(error).replace(str(FOLDER), ".").replace(str(shipped_folder("chip_configs")), "chip_configs"))
+    text = str(error).replace(str(FOLDER), ".").replace(str(shipped_folder("chip_configs")), "chip_configs")
+    print("\n".join(sorted(text.splitlines())))
 
 # %% [markdown]
 # With the faults fixed it loads. The price of reading a word is one of the base's, for its own word; a number of
