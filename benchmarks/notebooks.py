@@ -40,6 +40,9 @@ def plain(notebook: Any) -> Any:
         cell.metadata = {}
         if cell.cell_type == "code":
             cell["outputs"] = [output for output in cell.outputs if output.get("name") != "stderr"]
+            for data in (output["data"] for output in cell["outputs"] if "data" in output):
+                if len(data) > 1:
+                    data.pop("text/plain", None)  # the picture or table says it; this one holds addresses and paths
     return notebook
 
 

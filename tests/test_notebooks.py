@@ -53,4 +53,6 @@ def test_the_notebook_with_outputs_has_the_cells_of_the_script_and_ran_without_a
     kinds = [output["output_type"] for cell in cells for output in cell.get("outputs", ())]
     assert "error" not in kinds
     assert any(kind == "execute_result" for kind in kinds)
+    rich = [output["data"] for cell in cells for output in cell.get("outputs", ()) if len(output.get("data", ())) > 1]
+    assert not [data for data in rich if "text/plain" in data]  # the form of Python names paths of a machine
     assert any("Break this chip" in "".join(cell["source"]) for cell in cells)
