@@ -6,7 +6,7 @@ import os
 import socket
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -87,15 +87,19 @@ HAZARDS = {
 }
 
 
+def assert_stays(command: Sequence[str], hazard: str, there: Path) -> None:
+    """A command refuses what it finds at its output, by name, and leaves it as it is."""
+    (there.parent / "poem.txt").write_text("my poem\n")
+    HAZARDS[hazard](there)
+    before = identity(there)
+    assert there.name in refused(run_program(*command, there.name))
+    assert identity(there) == before
+
+
 @pytest.mark.parametrize("hazard", HAZARDS)
 @pytest.mark.parametrize("command", FILE_COMMANDS)
 def test_what_is_no_output_of_the_command_stays(command: str, hazard: str, inputs: Path) -> None:
-    (inputs / "poem.txt").write_text("my poem\n")
-    there = inputs / f"{command}-{hazard}"
-    HAZARDS[hazard](there)
-    before = identity(there)
-    assert there.name in refused(run_program(*FILE_COMMANDS[command], there.name))
-    assert identity(there) == before
+    assert_stays(FILE_COMMANDS[command], hazard, inputs / f"{command}-{hazard}")
     assert (inputs / "poem.txt").read_text() == "my poem\n"
     assert not (inputs / "o").exists()
 
@@ -103,12 +107,7 @@ def test_what_is_no_output_of_the_command_stays(command: str, hazard: str, input
 @pytest.mark.parametrize("hazard", ["poem", "fifo", "socket", "device", "link-to-poem"])
 @pytest.mark.parametrize("command", FOLDER_COMMANDS)
 def test_what_is_no_folder_stays(command: str, hazard: str, inputs: Path) -> None:
-    (inputs / "poem.txt").write_text("my poem\n")
-    there = inputs / f"{command}-in-{hazard}"
-    HAZARDS[hazard](there)
-    before = identity(there)
-    assert there.name in refused(run_program(*FOLDER_COMMANDS[command], there.name))
-    assert identity(there) == before
+    assert_stays(FOLDER_COMMANDS[command], hazard, inputs / f"{command}-in-{hazard}")
 
 
 @pytest.mark.parametrize("path", ["C:\\out\\a.npz", "c:/out/a.npz", "out\\a.npz"])

@@ -124,6 +124,14 @@ def _write_nir(folder: Path) -> None:
     np.savez(folder / "spikes.npz", input=np.ones((5, 4), np.int8))
 
 
+def _mutate_yaml(rng: Random, source: Path, path: Path) -> None:
+    """Write a shipped YAML file to ``path``, its bytes changed or, mostly, its values."""
+    if rng.random() < 0.25:
+        path.write_bytes(mutated_bytes(rng, source.read_bytes()))
+    else:
+        _dump(path, mutated_tree(rng, yaml.safe_load(source.read_text("utf-8"))))
+
+
 def _dump(path: Path, tree: Any) -> Path:
     """As JSON, which is YAML."""
     path.write_text(json.dumps(tree), encoding="utf-8")
@@ -241,10 +249,7 @@ def preset(rng: Random, seeds: Seeds, work: Path) -> list[str]:
     """A preset of a spike encoder."""
     source = rng.choice(sorted((ROOT / "simulator/model/presets").glob("*.yaml")))
     path = work / "p.yaml"
-    if rng.random() < 0.25:
-        path.write_bytes(mutated_bytes(rng, source.read_bytes()))
-    else:
-        _dump(path, mutated_tree(rng, yaml.safe_load(source.read_text("utf-8"))))
+    _mutate_yaml(rng, source, path)
     if rng.random() < 0.2:
         return [
             "perplexity",
@@ -311,10 +316,7 @@ def claim(rng: Random, seeds: Seeds, work: Path) -> list[str]:
     """The claim of a paper; few of them replayed on a chip."""
     source = rng.choice(sorted((ROOT / "simulator/energy/paper_claims").glob("*.yaml")))
     path = work / "claim.yaml"
-    if rng.random() < 0.25:
-        path.write_bytes(mutated_bytes(rng, source.read_bytes()))
-    else:
-        _dump(path, mutated_tree(rng, yaml.safe_load(source.read_text("utf-8"))))
+    _mutate_yaml(rng, source, path)
     return rng.choice((["defend", str(path), "--counts-only"], ["validate", str(path)]))
 
 
