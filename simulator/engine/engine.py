@@ -52,6 +52,7 @@ def replay(
     memory_limit_bytes: int | None = None,
     sample: int | Literal["auto"] | None = None,
     refuse_overload: bool = True,
+    cores_sample: int | None = None,
 ) -> SimResult:
     """Replay a trace on the chip it is mapped on, timestep by timestep.
 
@@ -70,6 +71,9 @@ def replay(
         many as keep the standard error of the time to `token_sample.ERROR_MAX`. None: all.
     refuse_overload
         Refuse a network of model ``estimate`` with an output above a load of 0.9; otherwise a warning says so.
+    cores_sample
+        Tokens of each stage whose cores are simulated, for neighbours too, where a rough time is enough: counts stay
+        exact, and the result says nothing of the units of cores. None: all.
 
     Raises
     ------
@@ -89,7 +93,7 @@ def replay(
     check_memory(mapped, threads, memory_limit_bytes)
     compile_s = warm_up(mapped.chip)
     started = time.perf_counter()
-    setting, n_sampled = Setting.of(mapped), SAMPLE_FIRST if sample == "auto" else sample
+    setting, n_sampled = Setting.of(mapped, cores_sample), SAMPLE_FIRST if sample == "auto" else sample
     simulation = _simulated(_Simulation(setting, threads, n_sampled), progress)
     while sample == "auto" and n_sampled is not None and not simulation.precise():
         n_sampled = larger_sample(n_sampled, simulation.time_error(), mapped.trace.n_tokens)
@@ -236,7 +240,12 @@ class _Simulation:
         )
 
     def _units(self, total_ps: int) -> pd.DataFrame:
-        """Times of the units; stages of an asynchronous pipeline may be under way on a core at the same time."""
+        """Times of the units; stages of an asynchronous pipeline may be under way on a core at the same time.
+
+        Of sampled cores the times of units and of the whole do not belong together.
+        """
+        if self.setting.cores_sample is not None:
+            return pd.DataFrame()
         placement, units = self.setting.placement, self.counted.units
         overlapping = any(batch.overlapping for batch in self._batches)
         if overlapping:
