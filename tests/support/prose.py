@@ -106,6 +106,7 @@ def error_texts(folder: Path) -> Iterator[tuple[str, str]]:
 def comments(path: Path) -> Iterator[str]:
     """Comments of a Python or YAML file; the lines of one that fills lines by itself are joined."""
     joined: list[str] = []
+    last = -1
     for line, alone, text in _comment_lines(path):
         if joined and not (alone and line == last + 1):
             yield " ".join(joined)
