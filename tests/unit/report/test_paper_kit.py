@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from factories import make_chip, make_run, price
@@ -77,6 +78,26 @@ def test_a_range_moves_its_row_alone(reports):
     assert ranged.per_token_pj("compute", "q05_pj") < ranged.per_token_pj("compute", "q95_pj")
     others = ["memory", "network", "non-spiking", "static"]
     assert plain.rows.loc[others].equals(ranged.rows.loc[others])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_printed_range_holds_its_value(tmp_path, seed):
+    """Prices at an end of their range, in the middle, or without an end: what the table and the prices print."""
+    rng = np.random.default_rng(seed)
+    value, kind = rng.uniform(1, 50), seed % 3
+    low, high = value * rng.uniform(0.1, 0.9), value * rng.uniform(1.1, 9)
+    ends = [{"low": f"{low} pJ", "high": f"{high} pJ"}, {"low": f"{low} pJ"}, {"high": f"{high} pJ"}][kind]
+    changed = {"core__dendrite__accumulate__energy": price(f"{value} pJ", **ends)}
+    (report,) = read_paper_reports([_write(tmp_path / "run", **changed)])
+    table = energy_table([report])
+    found = re.findall(r"([\d.]+) \[([\d.]+), ([\d.]+)\]", table)
+    assert len(found) >= 2  # the row of the compute and the total
+    assert all(float(low) <= float(shown) <= float(high) for shown, low, high in found)
+    rows = report.rows
+    assert (rows["low_pj"] <= rows["value_pj"]).all()
+    assert (rows["value_pj"] <= rows["high_pj"]).all()
+    assert (rows["low_pj"] <= rows["q05_pj"]).all()
+    assert (rows["q95_pj"] <= rows["high_pj"]).all()
 
 
 def test_the_table_states_the_energies_in_one_unit(reports):
