@@ -182,10 +182,8 @@ def energy_parts(before: Finished, after: Finished) -> list[Cause]:
     old, new = _per_token(before, keys).add_suffix("_before"), _per_token(after, keys).add_suffix("_after")
     table = old.join(new, how="outer", sort=False).fillna(0.0)
     table["difference"] = table["energy_pj_after"] - table["energy_pj_before"]
-    return [
-        Cause(float(row["difference"]), _energy_cause(".".join(key[1:]), str(key[0]), row))
-        for key, row in _largest_first(table, "difference").iterrows()
-    ]
+    rows = _largest_first(table, "difference").reset_index().to_dict("records")
+    return [Cause(row["difference"], _energy_cause(row)) for row in rows]
 
 
 def time_parts(before: Finished, after: Finished) -> list[Cause]:
@@ -240,8 +238,9 @@ def _per_token(report: Finished, keys: list[str]) -> pd.DataFrame:
     return rows.groupby(keys, sort=False)[["count", "energy_pj"]].sum() / report.n_tokens
 
 
-def _energy_cause(action: str, layer: str, row: pd.Series) -> str:
+def _energy_cause(row: Mapping[Any, Any]) -> str:
     """One difference and whether more was done or each cost more."""
+    action = f"{row['component']}.{row['action']}"
     counts, energies = (row["count_before"], row["count_after"]), (row["energy_pj_before"], row["energy_pj_after"])
     reasons = []
     if counts[0] and counts[1]:
@@ -251,7 +250,7 @@ def _energy_cause(action: str, layer: str, row: pd.Series) -> str:
         if not math.isclose(*prices, rel_tol=1e-9):
             reasons.append(format_change("price", *prices) if prices[0] else "priced now, not before")
     change = ", ".join(reasons) or _change(*counts)
-    return f"{action} of {layer}: {_signed(row['difference'], format_energy)} per token ({change})"
+    return f"{action} of {row['owner']}: {_signed(row['difference'], format_energy)} per token ({change})"
 
 
 def _time_cause(row: Mapping[Any, Any]) -> str:
