@@ -84,7 +84,7 @@ def headline_html(run: Run) -> str:
 
 
 def _in_the_chip(run: Run) -> Iterator[Headline]:
-    """How long a token is on its way, where tokens overlap; else that is the time per token."""
+    """The latency of a token, where tokens overlap; else that is the time per token."""
     if math.isclose(run.latency_per_token_ps, run.time_per_token_ps):
         return
     yield Headline(

@@ -81,8 +81,7 @@ def read_result_file(
         raise OutputError(f"{path}: is not JSON: {error}") from error
     found = (result.get("schema"), result.get("schema_version")) if isinstance(result, dict) else None
     if found not in [(SCHEMA, version) for version in versions]:
-        expected = (SCHEMA, SCHEMA_VERSION)
-        raise OutputError(f"{path}: found schema {found}, expected {expected}: a result.json of a report")
+        raise OutputError(f"{path}: found schema {found}, expected {(SCHEMA, SCHEMA_VERSION)}")
     check_fields(path, result, NUMBERS, TEXTS)
     if isinstance(result["energy"].get("dense_twin"), dict):
         check_fields(path, result, ("energy.dense_twin.energy_per_token_pj",), ())
