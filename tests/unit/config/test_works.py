@@ -15,12 +15,14 @@ MINE = "extends: loihi-like\nname: mine\nsources:\n  {}\n"
     [
         ("davies2018", "M. Davies et al., Loihi: A Neuromorphic Manycore Processor with On-Chip Learning, IEEE Micro"
          " 38(1):82-99, 2018"),
-        ("dramsim2020", "S. Li et al., DRAMsim3: A Cycle-Accurate, Thermal-Capable DRAM Simulator, IEEE CAL 19(2), 2020"),
-        ("frady2020", "E. P. Frady et al., Neuromorphic Nearest Neighbor Search Using Intel's Pohoiki Springs, NICE 2020"),
+        ("dramsim2020", "S. Li et al., DRAMsim3: A Cycle-Accurate, Thermal-Capable DRAM Simulator, IEEE CAL 19(2),"
+         " 2020"),
+        ("frady2020", "E. P. Frady et al., Neuromorphic Nearest Neighbor Search Using Intel's Pohoiki Springs, NICE"
+         " 2020"),
         ("vpx2026", "vpx: persistent monitoring by an autoencoder on a Loihi 2 VPX board of 16 chips, arXiv 2608.18341,"
          " 2026"),
-        ("intel2024", 'Intel, "Intel Builds World\'s Largest Neuromorphic System to Enable More Sustainable AI", 17 April'
-         " 2024"),
+        ("intel2024", 'Intel, "Intel Builds World\'s Largest Neuromorphic System to Enable More Sustainable AI", 17'
+         " April 2024"),
         ("aif2023", "AiF, 2023"),
     ],
 )  # fmt: skip
