@@ -18,6 +18,7 @@ from simulator.engine.in_threads import in_threads
 from simulator.engine.limits import check_memory, check_placement, check_rings
 from simulator.engine.network.links import link_frame
 from simulator.engine.network.network import Network
+from simulator.engine.reach import routers_passed
 from simulator.engine.result import SimResult
 from simulator.engine.rounds import simulate_rounds
 from simulator.engine.schedule import (
@@ -138,7 +139,8 @@ class _Simulation:
         self.timing = ScheduleTiming(*of)
         self.n_batches = len(self._tasks) + len(self._batches)
         self.threads = min(threads, self.n_batches)
-        self.networks = [Network(setting.placement, setting.chip) for _ in range(self.threads)]
+        passed = routers_passed(setting.mapped)
+        self.networks = [Network(setting.placement, setting.chip, passed) for _ in range(self.threads)]
         self.counted = Counted.nothing(setting.placement)
 
     def run(self) -> Iterator[None]:
