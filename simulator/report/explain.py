@@ -5,6 +5,7 @@ Read from the report's folder alone, so that it answers for the numbers as they 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -116,14 +117,30 @@ def _place(tree: Node, path: str) -> str | None:
 
 
 def explain_lines(table: pd.DataFrame, places: Mapping[str, str]) -> Iterator[str]:
-    """Three lines per row of `explain_table`: the arithmetic, the place and grade of the price, the paper."""
-    for row in table.to_dict("records"):
+    """Three lines per row of `explain_table`: the arithmetic, the place and grade of the price, the paper.
+
+    A paper of several rows has a number and is written out the first time.
+    """
+    rows = table.to_dict("records")
+    numbers: dict[str, int] = {}
+    shared = {citation for citation, n in Counter(row["citation"] for row in rows).items() if n > 1}
+    for row in rows:
         yield f"{row['owner']} {row['action']}: {_arithmetic(row)}, {format_share(row['share'])} of the total"
         place = places.get(row["path"])
         where = row["path"] if place is None else f"{row['path']} ({place})"
         yield f"  price: {where}, {row['grade']}{_conditions(row)}; {_span(row)}"
         note = "" if pd.isna(row["note"]) else f". Note: {row['note']}"
-        yield f"  source: {row['citation']}{note}"
+        yield f"  source: {_cited(row['citation'], numbers, shared)}{note}"
+
+
+def _cited(citation: str, numbers: dict[str, int], shared: set[str]) -> str:
+    """``citation``, numbered where it is ``shared``; its number alone where that has been said."""
+    if citation not in shared:
+        return citation
+    if citation in numbers:
+        return f"[{numbers[citation]}]"
+    numbers[citation] = len(numbers) + 1
+    return f"[{numbers[citation]}] {citation}"
 
 
 def _arithmetic(row: Mapping[Any, Any]) -> str:

@@ -119,3 +119,15 @@ def test_a_report_nearby_is_named(folder, tmp_path, monkeypatch):
         with pytest.raises(OutputError) as refused:
             explain_table(Path(wrong))
         assert str(refused.value) == f"{expected} (did you mean 'reports/loihi-like/tiny'?)"
+
+
+def test_a_paper_of_several_rows_is_written_out_once(folder):
+    table = explain_table(folder)
+    lines = list(explain_lines(table, {}))
+    for citation, n in table["citation"].value_counts().items():
+        assert sum(citation in line for line in lines) == 1
+        if n > 1:
+            [first] = [line for line in lines if citation in line]
+            number = first.removeprefix("  source: ").split()[0]
+            assert number.startswith("[")
+            assert sum(line.startswith(f"  source: {number}") for line in lines) == n
