@@ -54,5 +54,6 @@ def test_the_notebook_with_outputs_has_the_cells_of_the_script_and_ran_without_a
     assert "error" not in kinds
     assert any(kind == "execute_result" for kind in kinds)
     rich = [output["data"] for cell in cells for output in cell.get("outputs", ()) if len(output.get("data", ())) > 1]
+    assert [data for data in rich if "image/png" in data or "<svg" in "".join(data.get("text/html", ""))]  # a picture
     assert not [data for data in rich if "text/plain" in data]  # the form of Python names paths of a machine
     assert any("Break this chip" in "".join(cell["source"]) for cell in cells)

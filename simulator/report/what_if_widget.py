@@ -28,7 +28,7 @@ def what_if_widget(run: Run) -> Any:
     Raises
     ------
     SpikewattError
-        ``anywidget`` is not installed. Setting ``prices`` to an unknown name or to what is no price raises it too.
+        ``anywidget`` is not installed. Setting ``prices`` to an unknown name or a wrong value raises it too.
     """
     try:
         import anywidget
@@ -104,7 +104,7 @@ def _slider(names: list[str], prices: dict[str, dict[str, Any]]) -> dict[str, An
 
 
 def _known(found: dict[str, Any], prices: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """The prices of ``found``; raises SpikewattError for what is none."""
+    """The prices of ``found``; raises SpikewattError for another name, and for what is not a number of at least 0."""
     for name, value in found.items():
         if name not in prices:
             raise SpikewattError(f"prices: found {name!r}, expected a price of the run{did_you_mean(name, prices)}")
