@@ -72,6 +72,35 @@ def count_steps(
     return n_clipped
 
 
+@jit
+def diffuse_steps(
+    values: NDArray[np.float32],
+    per_step: NDArray[np.float32],
+    zero_point: NDArray[np.float32],
+    dead_zone: np.float32,
+    smallest: np.float32,
+    most: np.float32,
+    counts: NDArray[np.int16],
+) -> int:
+    """As `count_steps` to nearest, but what rounding leaves of a value is added to the next one of its row.
+
+    A value below the dead zone adds nothing. What the clip takes off a count is lost, and not added to the next value.
+    """
+    n_clipped = 0
+    for token in range(values.shape[0]):
+        left = np.float32(0)
+        for i in range(values.shape[1]):
+            steps = values[token, i] * per_step[token]
+            left += np.float32(0) if abs(steps) < dead_zone else steps
+            rounded = np.rint(left)
+            left -= rounded
+            whole = rounded + zero_point[token]
+            kept = min(max(whole, smallest), most)
+            n_clipped += kept != whole
+            counts[token, i] = np.int16(kept)
+    return n_clipped
+
+
 @step
 def _whole(steps: np.float32, dead_zone: np.float32, nearest: bool) -> np.float32:
     """A number of steps as a whole one."""

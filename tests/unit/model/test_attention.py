@@ -10,6 +10,7 @@ from simulator.model import attention
 from simulator.model.attention import SpikingAttention, attention_for, dense_attention, fold
 from simulator.model.attention_rule import DENSE, SPIKING, AttentionRule, rule_for
 from simulator.model.checkpoint import read_checkpoint
+from simulator.model.encoder import encoding_for
 from simulator.model.kv_cache import CachedRows, KVCache
 from simulator.model.linear import FloatLinear, SpikingLinear
 from simulator.model.preset import EncoderFields, as_preset
@@ -165,6 +166,22 @@ def test_each_operand_is_switched_on_its_own(letter, streams):
         assert np.abs(cache.append(kept, none).rows).max() == (3 if name == letter else 127)
     exact = SpikingAttention(AttentionRule(kv_bits=8), encoding)("b", q, k, v, KVCache())
     assert 1e-3 < np.abs(mixed - exact).max() < 1
+
+
+@pytest.mark.parametrize("code", ["ternary", "binary", "bitwise"])
+def test_many_small_probabilities_keep_their_mass(code):
+    """One position of 1/2 and 200 of 1/400 each: none of these reaches half of a step of 1/30.
+
+    Half of the mass is theirs, and so is half of the mixed value: 3 from the first position, -1 from each other.
+    """
+    scores = np.log(np.array([0.5, *[0.5 / 200] * 200]))
+    k, v = np.zeros((1, 201, 2), np.float32), np.full((1, 201, 2), -1, np.float32)
+    k[0, :, 0], v[0, 0] = scores * np.sqrt(2), 3
+    q = np.zeros((1, 201, 2), np.float32)
+    q[..., 0] = 1
+    rule = AttentionRule(probabilities=True, kv_bits=8)
+    mixed = SpikingAttention(rule, encoding_for(code, 4 if code == "bitwise" else 15))("b", q, k, v, KVCache())[-1]
+    assert mixed == pytest.approx(0.5 * 3 - 0.5, abs=0.12)  # half a step of 3 x 0.5 / 15, and the rounding of keys
 
 
 @pytest.mark.parametrize("wrong", ["", "spike", "qq", "qx"])

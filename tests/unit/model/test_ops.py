@@ -151,6 +151,8 @@ PRESETS: dict[str, dict[str, object]] = {
         "rotation": "online",
         "encoder": EncoderFields(threshold="least_error", dead_zone=0.6, clip=5, rounding="floor"),
     },
+    "error diffusion": {"encoder": EncoderFields(rounding="error_diffusion", dead_zone=0.3, clip=5)},
+    "least error, diffused": {"encoder": EncoderFields(threshold="least_error", rounding="error_diffusion")},
     "static": {"encoder": EncoderFields(threshold="static", step=0.25, steps=3)},
     "groups": {"weights": WeightFields(bits=4, group=5), "encoder": EncoderFields(steps=5)},
 }
