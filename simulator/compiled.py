@@ -132,7 +132,7 @@ def cache_directory() -> Path | None:
         directory.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
             pass
-    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
+    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home folder
         warnings.warn(f"compiled kernels are not cached: {error}; set NUMBA_CACHE_DIR", RuntimeWarning, stacklevel=3)
         return None
     return directory

@@ -85,9 +85,9 @@ def test_validate_says_what_each_good_file_is(trace_file: Path) -> None:
     done = run_program("validate", chip, sweep, trace_file)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
-        f"{chip}: chip 'loihi-like'",
-        f"{sweep}: sweep 'sram-lanes' over core.sram.capacity, core.synapse.lanes",
-        f"{trace_file}: trace, {load_trace(trace_file)}",
+        f"{chip}: ok, chip 'loihi-like'",
+        f"{sweep}: ok, sweep 'sram-lanes' over core.sram.capacity, core.synapse.lanes",
+        f"{trace_file}: ok, trace, {load_trace(trace_file)}",
     ]
 
 
@@ -96,7 +96,7 @@ def test_validate_names_every_problem_of_every_file_and_the_good_ones(work: Path
     (work / "b.npz").write_bytes(trace_file.read_bytes()[:500])
     done = run_program("validate", "a.yaml", trace_file, "b.npz", "c.yaml")
     assert done.code == 2
-    assert done.out == f"{trace_file}: trace, {load_trace(trace_file)}\n"
+    assert done.out == f"{trace_file}: ok, trace, {load_trace(trace_file)}\n"
     first, second, third, fourth = done.err.splitlines()
     assert first.startswith("error: a.yaml:4:3: core.sramm: found an unknown key, expected one of sram, limits")
     assert first.endswith("(did you mean 'sram'?)")
@@ -202,7 +202,8 @@ def of_model(inputs: Path) -> tuple[object, ...]:
 
 def test_capture_prints_speed_perplexities_and_activity(of_model: tuple[object, ...], work: Path) -> None:
     done = run_program("capture", *of_model, "-T", 7, "--out", "new/cap.npz")
-    assert (done.code, done.err) == (0, "")
+    long = "1 of 2 passages are longer than --tokens or the context: 5 tokens are not used"
+    assert (done.code, done.err) == (0, f"warning: {long}\n")
     trace = load_trace(work / "new" / "cap.npz")
     words = r"new/cap\.npz: (\d+) tokens at (\d+) tokens/s; perplexity (\S+) float, (\S+) spiking \(ternary, T=7\)"
     match = re.fullmatch(words, done.out.splitlines()[0])
@@ -215,10 +216,7 @@ def test_capture_prints_speed_perplexities_and_activity(of_model: tuple[object, 
     assert float(match[4]) == pytest.approx(known["spiking"], abs=1e-3)
     kinds = [line.split()[0] for line in done.out.splitlines() if "%" in line]
     assert kinds == ["q/k/v", "o", "gate/up", "down", "all"]
-    assert (
-        done.out.splitlines()[-1]
-        == "warning: 1 of 2 passages are longer than --tokens or the context: 5 tokens are not used"
-    )
+    assert done.out.splitlines()[-1] == "next: spikewatt simulate --trace new/cap.npz"
 
 
 def test_capture_as_json_and_what_perplexity_says_of_the_same(of_model: tuple[object, ...], work: Path) -> None:
@@ -305,7 +303,7 @@ def test_perplexity_says_what_the_context_left_out(inputs: Path, work: Path) -> 
     """A text of 40 letters and BOS at a context of 24."""
     (work / "long.txt").write_text("a" * 40)
     model = ("--model", inputs / "model", "--text", "long.txt")
-    assert run_program("perplexity", *model).out.splitlines()[2].startswith("warning: 17 tokens are not used")
+    assert run_program("perplexity", *model).err.startswith("warning: 17 tokens are not used")
     assert json.loads(run_program("perplexity", *model, "--json").out)["tokens_beyond_context"] == 17
 
 
@@ -345,7 +343,7 @@ def test_calibrate_writes_a_preset_that_validates(of_model: tuple[object, ...], 
     done = run_program("calibrate", *options, "--target", 100, "--out", "mine.yaml")
     assert done.code == 0, done.err
     assert re.match(r"mine\.yaml: perplexity \S+, \S+ % against INT8; \S+ spikes per activation, sdllm has ", done.out)
-    assert run_program("validate", "mine.yaml").out == "mine.yaml: preset 'mine' (ternary, T=3)\n"
+    assert run_program("validate", "mine.yaml").out == "mine.yaml: ok, preset 'mine' (ternary, T=3)\n"
 
 
 def test_a_captured_trace_can_be_simulated(of_model: tuple[object, ...], work: Path, plain_page: None) -> None:
@@ -482,7 +480,7 @@ def test_calibrate_without_a_target_writes_the_scales_of_the_text(
     done = run_program("calibrate", *of_model, "-T", 7, "--tokens", 40, "--out", "mine.yaml")
     assert done.code == 0, done.err
     assert re.match(r"mine\.yaml, mine\.npz: perplexity \S+ on \d+ held-out tokens, sdllm \S+, float ", done.out)
-    assert run_program("validate", "mine.yaml").out == "mine.yaml: preset 'mine' (ternary, T=7)\n"
+    assert run_program("validate", "mine.yaml").out == "mine.yaml: ok, preset 'mine' (ternary, T=7)\n"
     assert run_program("perplexity", *of_model, "--tokens", 20, "--preset", "mine.yaml").code == 0
     Path("mine.npz").unlink()
     line = refused(run_program("perplexity", *of_model, "--tokens", 20, "--preset", "mine.yaml"))
