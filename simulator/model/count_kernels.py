@@ -163,7 +163,8 @@ def _total(sums: NDArray[np.float32]) -> np.float32:
         for i in range(half):
             sums[i] += sums[half + i]
         half //= 2
-    return sums[0]
+    total: np.float32 = sums[0]
+    return total
 
 
 @jit
