@@ -19,6 +19,7 @@ from simulator.model.attention_rule import AttentionRule
 from simulator.model.count_kernels import accumulate_spikes
 from simulator.model.dense_attention import causal, dense_attention, softmax
 from simulator.model.encoder import Encoder, SpikeCounts
+from simulator.model.hadamard import hadamard_of
 from simulator.model.kv_cache import CachedRows, KVCache
 from simulator.model.linear import Record, SpikingLinear, exact_in_float32
 from simulator.model.preset import Preset, as_preset
@@ -80,11 +81,14 @@ class SpikingAttention:
 
     def __call__(self, block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None = None) -> F32:
         """Remember the keys and values of the new tokens, score their queries against all keys, mix the values."""
-        n, hd = q.shape[1:]
+        n, factor = q.shape[1], q.shape[2] ** -0.5
         for name, values in (("attn_q", q), ("attn_k", k), ("attn_v", v)):
             _check_finite(values, f"{block}.{name}")
+        if self._rule.rotates(self._preset.rotation):  # both, so the scores stay what they are
+            hadamard = hadamard_of(q.shape[2])
+            q, k, factor = hadamard(q), hadamard(k), factor / hadamard.order
         new = self._rows(f"{block}.attn_k", k, self._rule.keys)
-        scaled = CachedRows(new.rows, new.scale * np.float32(hd**-0.5))  # the factor of the scores, folded in
+        scaled = CachedRows(new.rows, new.scale * np.float32(factor))  # the factor of the scores, folded in
         keys = cache.append(f"{block}.keys", scaled)
         cached_values = cache.append(f"{block}.values", self._rows(f"{block}.attn_v", v, self._rule.values))
         shares = softmax(causal(self._scores(block, q, keys), n, window))  # [kv, g*n, c]

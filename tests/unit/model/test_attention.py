@@ -184,6 +184,23 @@ def test_many_small_probabilities_keep_their_mass(code):
     assert mixed == pytest.approx(0.5 * 3 - 0.5, abs=0.12)  # half a step of 3 x 0.5 / 15, and the rounding of keys
 
 
+def test_a_rotation_leaves_the_scores_and_spreads_an_outlier_of_the_queries():
+    """With many levels the mixed values are those without a rotation; with few, an outlier hides the rest without."""
+    q, k, v = heads(12)
+    q[..., 3] *= 40
+    k[..., 3] /= 40
+    exact = dense_attention("b", q, k, v, KVCache())
+
+    def error(levels: int, rotation: str) -> float:
+        rule = AttentionRule(queries=True, kv_bits=8)
+        preset = as_preset(Encoding("ternary", levels)).model_copy(update={"rotation": rotation})
+        return float(np.abs(SpikingAttention(rule, preset, verify_tokens=2)("b", q, k, v, KVCache()) - exact).mean())
+
+    assert error(127, "online") < 0.02
+    assert error(127, "online") < error(127, "none")
+    assert error(15, "online") < 0.5 * error(15, "none")
+
+
 @pytest.mark.parametrize("wrong", ["", "spike", "qq", "qx"])
 def test_an_unknown_attention_is_refused(wrong):
     with pytest.raises(ModelError, match=f"attention '{wrong}', expected dense, spiking, or letters of q, k, v and p"):

@@ -177,6 +177,16 @@ def test_closed_form_of_a_preset_equals_counting_forward(write_model, fields):
     assert np.abs(np.array(logits) - real).max() < 1e-3
 
 
+def test_queries_and_keys_are_mixed_where_online_encodes_them():
+    """SMALL has 2 query heads and as many key heads as it says, of 2 values: one butterfly, 2 additions, for each."""
+    online = as_preset(ENCODINGS[0]).model_copy(update={"rotation": "online"})
+    work = {op.op_id: op.work_per_token for op in attention_ops("b", SMALL, online, SPIKING)}
+    heads = SMALL.num_attention_heads + SMALL.num_key_value_heads
+    assert work["b.hadamard_qk"] == {"vector.add": (2 * heads, 0)}
+    for preset, rule in ((online, DENSE), (as_preset(ENCODINGS[0]), SPIKING)):
+        assert not [op for op in attention_ops("b", SMALL, preset, rule) if op.kind == "hadamard"]
+
+
 @pytest.mark.parametrize("full", [False, True])
 def test_products_of_attention_causal_and_full(full):
     """A text of 9 tokens: every token sees those before it and itself, or (an encoder) all nine."""
