@@ -25,6 +25,8 @@ from simulator.model.linear import Record, SpikingLinear, exact_in_float32
 from simulator.model.preset import Preset, as_preset
 from simulator.trace.encoding import Encoding
 
+QUERIES_AT_ONCE = 256
+
 
 class Attention(Protocol):
     """Attention of block ``blocks.0`` and so on, for n new tokens."""
@@ -60,8 +62,9 @@ class SpikingAttention:
     record
         Called with the counts of each local stream: ``blocks.0.attn_q`` [n, h*hd] and ``blocks.0.attn_p`` [n, c*h],
         position after position, in each of them one per head; under a window position p takes the place p % window.
+        The tokens of a long call come in parts, each as wide as its last token needs.
     verify_tokens
-        For so many tokens of each call the sums are formed again spike by spike and compared.
+        For so many tokens of each part of `QUERIES_AT_ONCE` the sums are formed again spike by spike and compared.
 
     Raises
     ------
@@ -91,8 +94,15 @@ class SpikingAttention:
         scaled = CachedRows(new.rows, new.scale * np.float32(factor))  # the factor of the scores, folded in
         keys = cache.append(f"{block}.keys", scaled)
         cached_values = cache.append(f"{block}.values", self._rows(f"{block}.attn_v", v, self._rule.values))
+        before = keys.length - n
+        parts = [(q[:, rows], before + rows.stop) for rows in in_parts(n)]
+        return np.concatenate([self._mixed(block, p, keys.first(c), cached_values.first(c), window) for p, c in parts])
+
+    def _mixed(self, block: str, q: F32, keys: CachedRows, values: CachedRows, window: int | None) -> F32:
+        """Mixed values [n, h*hd] of some queries, of which the last sees all these keys and values."""
+        n = q.shape[1]
         shares = softmax(causal(self._scores(block, q, keys), n, window))  # [kv, g*n, c]
-        return merge(self._mix(block, shares, cached_values, n, window), q)
+        return merge(self._mix(block, shares, values, n, window), q)
 
     def _encode(self, stream_id: str, values: F32) -> SpikeCounts:
         """Counts of rows [tokens and heads, n] by the encoder of a stream."""
@@ -172,6 +182,11 @@ class SpikingAttention:
             n = int(np.count_nonzero(by_spike != sums))
             raise ConservationError(f"{stream_id}: {n} sums of cached rows differ from the sums added spike by spike")
         self.n_verified += sums.size
+
+
+def in_parts(n: int) -> list[slice]:
+    """Queries 0 to n, some at a time: their scores with a long context would not fit into memory at once."""
+    return [slice(start, min(start + QUERIES_AT_ONCE, n)) for start in range(0, n, QUERIES_AT_ONCE)]
 
 
 def group(q: F32, kv: int) -> F32:

@@ -94,6 +94,26 @@ def test_with_a_cache_as_in_one_pass(spiking, window):
         assert np.array_equal(np.concatenate(pieces["b.attn_q"]), counts["b.attn_q"][0])
 
 
+@pytest.mark.parametrize("window", [None, 5])
+def test_a_long_call_in_parts_is_as_one(monkeypatch, window):
+    def run(at_once: int) -> tuple[np.ndarray, dict[str, list[np.ndarray]]]:
+        monkeypatch.setattr(attention, "QUERIES_AT_ONCE", at_once)
+        recorded: dict[str, list[np.ndarray]] = {"b.attn_q": [], "b.attn_p": []}
+        one = SpikingAttention(SPIKING, Encoding("ternary", 15), lambda i, counts: recorded[i].append(counts), 1)
+        mixed = one("b", *heads(11), KVCache(), window)
+        assert one.n_verified > 0
+        return mixed, recorded
+
+    whole, counts = run(11)
+    parts, pieces = run(4)
+    assert np.array_equal(whole, parts)
+    assert np.array_equal(counts["b.attn_q"][0], np.concatenate(pieces["b.attn_q"]))
+    width = counts["b.attn_p"][0].shape[1]
+    padded = [np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in pieces["b.attn_p"]]
+    assert len(padded) == 3
+    assert np.array_equal(counts["b.attn_p"][0], np.concatenate(padded))
+
+
 def test_a_window_hides_what_lies_before_it():
     q, k, v = heads(6)
     near = dense_attention("b", q, k, v, KVCache(), window=2)
