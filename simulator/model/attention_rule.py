@@ -56,8 +56,8 @@ class AttentionRule:
         return (1 << (self.kv_bits - 1)) - 1
 
     def rotates(self, rotation: str) -> bool:
-        """Whether a Hadamard transform mixes each query and key: under `online`, where counts are made of either."""
-        return rotation == "online" and (self.queries or self.keys)
+        """Whether a Hadamard transform mixes each query and key: under `online`, where keys become integers."""
+        return rotation == "online" and self.integer
 
     def check(self, encoding: Encoding) -> None:
         """Raise ModelError when the cache cannot hold the counts of an encoding."""
