@@ -159,11 +159,11 @@ def _moved(drift: Drift, tolerance: float) -> bool:
 
 def _sums(golden: Mapping[str, Any], fresh: Mapping[str, Any]) -> Iterator[Drift]:
     """Energy, time and latency of a token, and the counts."""
-    energies = [result["energy"]["per_token_pj"] for result in (golden, fresh)]
-    yield Drift(("energy per token", ""), *energies, "energy")
+    old, new = golden["energy"]["per_token_pj"], fresh["energy"]["per_token_pj"]
+    yield Drift(("energy per token", ""), old, new, "energy")
     yield Drift(("time per token", ""), _time_per_token(golden), _time_per_token(fresh), "time")
-    latencies = [result["latency"]["per_token_ps"] for result in (golden, fresh)]
-    yield Drift(("latency of a token", ""), *latencies, "time")
+    old, new = golden["latency"]["per_token_ps"], fresh["latency"]["per_token_ps"]
+    yield Drift(("latency of a token", ""), old, new, "time")
     for name in COUNTS:
         yield Drift((name.replace("_", " "), ""), golden["counts"][name], fresh["counts"][name], "count")
 
