@@ -18,7 +18,7 @@ import pandas as pd
 from simulator.bounded_json import read_json
 from simulator.config.sweep import SweepConfig
 from simulator.errors import OutputError
-from simulator.outputs.output_file import JSON, PAGE, TEXT, replaced_whole
+from simulator.outputs.output_file import JSON, TEXT, page_kind, replaced_whole
 from simulator.outputs.output_folder import FolderKind, check_folder
 from simulator.report.report_reading import POINT
 from simulator.report.result_json import SCHEMA as RESULT_SCHEMA
@@ -38,7 +38,7 @@ SCHEMA = "spikewatt/sweep"
 SCHEMA_VERSION = 2
 SWEEP_FOLDER = FolderKind("sweep", SWEEP, SCHEMA)
 _SEALED = re.compile(r', "sha256": "[0-9a-f]{64}"}}$')
-_KINDS = {".json": JSON, ".html": PAGE}
+_KINDS = {".json": JSON, ".html": page_kind("sweep")}
 
 # What of a result the table shows besides the objectives, whole branches included.
 SHOWN = (
