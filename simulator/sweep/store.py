@@ -32,6 +32,7 @@ from simulator.sweep.space import Point, code_sha256
 
 SWEEP, POINTS = "sweep.json", "points"
 RESULT, ERROR = "result.json", "error.json"
+POINT_ID = "id"
 SEAL = "sha256"  # last key of the origin: the hash of the text before it, so that an edited result is computed again
 ORIGIN = POINT
 SCHEMA = "spikewatt/sweep"
@@ -74,10 +75,16 @@ class Store:
         commit(self.folder / SWEEP, _json(about | {"trace_content_hashes": dict(trace_hashes)}))
 
     def result(self, point_id: str) -> dict[str, Any] | None:
-        """The result of a point as flat keys; None when there is none, or an edited one, or one of another schema."""
+        """The result of a point as flat keys; None when there is none that was written for it in this schema.
+
+        So an edited result is computed again, and one that lies in the folder of another point.
+        """
         path = self.folder / POINTS / point_id / RESULT
         result = read_object(path)
         if result is None or not is_sealed(path.read_bytes()):
+            return None
+        origin = result.get(ORIGIN)
+        if not isinstance(origin, dict) or origin.get(POINT_ID) != point_id:
             return None
         if (result.get("schema"), result.get("schema_version")) != (RESULT_SCHEMA, RESULT_VERSION):
             return None
@@ -174,6 +181,7 @@ def _seal(body: str) -> str:
 
 def _origin(point: Point) -> dict[str, Any]:
     return {
+        POINT_ID: point.point_id,
         "values": point.values,
         "base": point.base,
         "trace": point.trace,
