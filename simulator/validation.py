@@ -12,9 +12,10 @@ from simulator.trace.trace_files import verify_trace
 
 
 def validate_file(path: Path) -> str:
-    """One line on what ``path`` holds: a trace (all members read and checked), a sweep, a preset or a chip file.
+    """What ``path`` holds, a line first: a trace (all members read and checked), a sweep, a preset or a chip file.
 
-    Of a sweep, objectives and constraints are compared with the result of one token, as `spikewatt sweep` does first.
+    Of a sweep, objectives and constraints are compared with the result of one token, as `spikewatt sweep` does first,
+    and a line follows for each axis that an objective does not depend on.
 
     Raises
     ------
@@ -25,8 +26,10 @@ def validate_file(path: Path) -> str:
         return f"trace, {verify_trace(path)}"
     if is_sweep(path):
         sweep = load_sweep(path)
-        prepare(sweep)
-        return f"sweep '{sweep.name}' over {', '.join(sweep.axes)}"
+        notes = prepare(sweep).notes
+        return "\n".join(
+            [f"sweep '{sweep.name}' over {', '.join(sweep.axes)}", *(f"warning: {note}" for note in notes)]
+        )
     if is_preset(path):
         preset = load_preset(str(path))
         return f"preset '{preset.name}' ({preset.code}, T={preset.encoding.n_timesteps})"

@@ -20,7 +20,7 @@ def validate(files: Annotated[list[Path], typer.Argument(help="chip files, sweep
     failed = False
     for file in files:
         try:
-            typer.echo(f"{file}: {validate_file(file)}")
+            typer.echo(f"{file}: ok, {validate_file(file)}")
         except SpikewattError as error:
             failed = True
             print_error(error)

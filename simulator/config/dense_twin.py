@@ -7,13 +7,14 @@ from typing import TypeVar
 from simulator.config.chip import Areas, ChipConfig, Static
 from simulator.config.price_models import STILLMAKER, scaled_energy
 from simulator.config.provenance import Action, Price
+from simulator.config.works import works
 from simulator.errors import ConfigError
 
 # INT8 multiply, M. Horowitz, Computing's Energy Problem, ISSCC 2014, at 45 nm and 0.9 V.
 MULTIPLY_PJ, NODE_NM, VOLTAGE = 0.2, 45.0, 0.9
 # Units of 32 bits at 1 GHz in 40 nm, Y. S. Shao et al., Aladdin, ISCA 2014; multipliers grow with their width squared.
 ADDER_UM2, MULTIPLIER_UM2 = 278.0, 6351.0 * (8 / 32) ** 2
-HOROWITZ = "M. Horowitz, Computing's Energy Problem (and what we can do about it), ISSCC 2014 (45 nm, 0.9 V)"
+HOROWITZ = f"{works()['horowitz2014'].citation} (45 nm, 0.9 V)"
 
 
 def twin_from(chip: ChipConfig) -> ChipConfig:

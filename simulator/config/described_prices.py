@@ -31,7 +31,9 @@ from simulator.config.provenance import Grade, StaticPower
 from simulator.config.schema_words import model_at
 from simulator.config.source_position import Place, Problem
 from simulator.config.validate import check
+from simulator.config.works import WORK, works
 from simulator.config.yaml_marks import Entry, MapNode, Node, ScalarNode
+from simulator.errors import did_you_mean
 
 KEY = "model"
 Path = tuple[str | int, ...]
@@ -190,8 +192,10 @@ def expand(root: Node) -> tuple[Node, tuple[Problem, ...]]:
 
 def _expanded(node: Any, root: MapNode, path: Path, problems: list[Problem], citations: dict[str, str]) -> Any:
     """``node``, which stands at ``path``, with the descriptions below it replaced."""
-    if not isinstance(node, MapNode) or path == ("sources",):
+    if not isinstance(node, MapNode):
         return node
+    if path == ("sources",):
+        return MapNode(node.place, {key: _cited(key, entry, problems) for key, entry in node.items.items()})
     if KEY in node.items and "value" not in node.items and model_at(ChipConfig, path) is not Noc:
         return _made(node, root, path, problems, citations)
     items = {
@@ -199,6 +203,20 @@ def _expanded(node: Any, root: MapNode, path: Path, problems: list[Problem], cit
         for key, entry in node.items.items()
     }
     return MapNode(node.place, items)
+
+
+def _cited(key: str, entry: Entry, problems: list[Problem]) -> Entry:
+    """A source with the citation of its work, where it names one of the table (`simulator.config.works`)."""
+    node = entry.node
+    if not isinstance(node, ScalarNode) or not isinstance(node.value, str) or WORK not in node.value:
+        return entry
+    work = works().get(key)
+    if work is None:
+        text = f"found {WORK}, expected a key of a known work{did_you_mean(key, works())}, or the citation itself"
+        problems.append(Problem(node.place, ("sources", key), text))
+        return entry
+    text = node.value.replace(WORK, work.citation)
+    return entry._replace(node=ScalarNode(node.place, text, text))
 
 
 def _made(node: MapNode, root: MapNode, path: Path, problems: list[Problem], citations: dict[str, str]) -> Node:

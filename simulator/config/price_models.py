@@ -11,15 +11,10 @@ from typing import NamedTuple
 
 from simulator.config.price_tables import DRAM, KIB, SRAM, Macro
 from simulator.config.techscaling import area_factor, energy_factor, loglog
+from simulator.config.works import works
 
-CACTI = (
-    "R. Balasubramonian et al., CACTI 7: New Tools for Interconnect Exploration in Innovative Off-Chip Memories, ACM"
-    " TACO 14(2):14, 2017; run with a 64-bit port, 1 read/write port, 350 K, no ECC"
-)
-STILLMAKER = (
-    "A. Stillmaker and B. Baas, Scaling equations for the accurate prediction of CMOS device performance from 180 nm to"
-    " 7 nm, Integration 58:74-81, 2017"
-)
+CACTI = f"{works()['cacti2017'].citation}; run with a 64-bit port, 1 read/write port, 350 K, no ECC"
+STILLMAKER = works()["stillmaker2017"].citation
 LEAST_KIB, MOST_KIB = 0.5, 16384.0  # beyond the rows: power laws for energy, proportion for area and leakage
 PORT_BITS = 64
 CACTI_KEY = "cacti2017"

@@ -6,6 +6,8 @@ import csv
 from pathlib import Path
 from typing import NamedTuple
 
+from simulator.config.works import WORK, works
+
 SRAM_FILE = Path(__file__).with_name("cacti7_sram.csv")
 DRAM_FILE = Path(__file__).with_name("dram_interfaces.csv")
 
@@ -46,7 +48,14 @@ def _sram(rows: list[dict[str, str]]) -> dict[tuple[int, str], Macro]:
 
 def _dram(row: dict[str, str]) -> Dram:
     low, high = (float(row[bound]) if row[bound] else None for bound in ("low_pj", "high_pj"))
-    return Dram(float(row["bit_pj"]), low, high, row["grade"], row["key"], row["citation"])
+    return Dram(
+        float(row["bit_pj"]),
+        low,
+        high,
+        row["grade"],
+        row["key"],
+        row["citation"].replace(WORK, works()[row["key"]].citation),
+    )
 
 
 SRAM = _sram(_rows(SRAM_FILE))

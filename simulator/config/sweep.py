@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -39,6 +40,18 @@ def _constraint(text: object) -> str:
         raise FieldValueError("no text", "a constraint such as 'latency.per_token < 1 ms'")
     parse_constraint(text)
     return text
+
+
+def _tolerance(value: object) -> float:
+    """``1%`` or ``0.01`` as a share."""
+    text = str(value).strip()
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = math.nan
+    if isinstance(value, bool) or not 0 <= share < 1:
+        raise FieldValueError(f"{value!r}", "a share below 1, such as 0.5% or 0.005")
+    return share
 
 
 class CaptureSource(Frozen):
@@ -88,6 +101,10 @@ class SweepConfig(Frozen):
     )
     objectives: Annotated[tuple[Text, ...], Field(min_length=1)] = Field(
         description="result keys to minimize, such as energy.per_token_pj"
+    )
+    tolerance: Annotated[float, BeforeValidator(_tolerance)] = Field(
+        default=0.005,
+        description="share of an objective up to which two points do not differ on the Pareto front, such as 0.5%",
     )
     constraints: tuple[Annotated[str, BeforeValidator(_constraint)], ...] = Field(
         default=(), description="bounds on result keys, such as 'latency.per_token < 1 ms'"

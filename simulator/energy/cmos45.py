@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 
 from simulator.choices import Precision
+from simulator.config.works import works
 from simulator.trace.totals import LayerWork, layer_work
 from simulator.trace.trace import Trace
 
-HOROWITZ = (
-    "M. Horowitz, Computing's energy problem (and what we can do about it), ISSCC 2014 (45 nm, 0.9 V); MAC = mult + add"
-)
+HOROWITZ = f"{works()['horowitz2014'].citation} (45 nm, 0.9 V); MAC = mult + add"
 SCOPE = (
     "Linear layers only, arithmetic only: no weight fetch, routing, neuron update, softmax, norm, attention products,"
     " KV cache, head or static power."

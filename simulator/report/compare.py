@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from simulator.actions import is_power
+from simulator.engine.timing import PIPELINE
 from simulator.errors import OutputError
 from simulator.report.format import format_change, format_energy, format_ratio, format_time
 from simulator.report.overview import read_result
@@ -20,6 +21,7 @@ from simulator.report.result_json import leaves
 from simulator.report.tables import split_block
 
 CAUSES = 5
+ALL_STAGES = "all stages"
 NOT_A_CHANGE = {"source", "note", "sources", "summary"}  # keys of a chip file that say why, not what
 
 
@@ -50,6 +52,16 @@ class Finished:
     def n_tokens(self) -> int:
         """Tokens of the trace."""
         return int(self.result["trace"]["tokens"])
+
+    @property
+    def time_per_token_ps(self) -> float:
+        """Time of the whole trace over its tokens, ps: what the parts of `stages` add up to."""
+        return float(self.stages["total_ps"].sum()) / self.n_tokens
+
+    @property
+    def is_pipelined(self) -> bool:
+        """Whether stages worked at the same time, which leaves one row of times for all of them."""
+        return bool((self.stages["stage"] == PIPELINE).any())
 
 
 def read_reports(folders: list[Path]) -> list[Finished]:
@@ -119,11 +131,16 @@ def energy_difference(before: Finished, after: Finished) -> pd.DataFrame:
 
 
 def time_difference(before: Finished, after: Finished) -> pd.DataFrame:
-    """Time of one token by stage (summed over blocks) and part: ``stage, part, before_ps, after_ps, difference_ps``."""
+    """Time of one token by stage (summed over blocks) and part: ``stage, part, before_ps, after_ps, difference_ps``.
+
+    Times are those of the whole trace over its tokens. The stages of a pipeline work at once, so their times have no
+    counterpart in a run without one: where only one of the two is pipelined, the parts are those of all stages.
+    """
+    together = before.is_pipelined != after.is_pipelined
     tables = []
     for report in (before, after):
         long = report.stages.drop(columns="total_ps").melt("stage", var_name="part", value_name="time_ps")
-        long["stage"] = [split_block(stage)[1] for stage in long["stage"]]
+        long["stage"] = ALL_STAGES if together else [split_block(stage)[1] for stage in long["stage"]]
         long["part"] = long["part"].str.removesuffix("_ps")
         tables.append(long.groupby(["stage", "part"], sort=False)["time_ps"].sum() / report.n_tokens)
     table = pd.concat(tables, axis=1, keys=["before_ps", "after_ps"]).fillna(0.0)
@@ -131,40 +148,88 @@ def time_difference(before: Finished, after: Finished) -> pd.DataFrame:
     return table.reset_index()
 
 
+class Cause(NamedTuple):
+    """A part of a difference.
+
+    Attributes
+    ----------
+    amount
+        Per token, in pJ or ps; negative is saved.
+    words
+        Where and why.
+    """
+
+    amount: float
+    words: str
+
+
 def energy_causes(before: Finished, after: Finished, most: int = CAUSES) -> list[str]:
-    """The largest differences of energy per token by owner, component and action, each with its reason, in words."""
+    """The largest differences of energy per token by owner, component and action, each with its reason, in words.
+
+    The last line, where there are several, sums the others and all of them.
+    """
+    return _in_words(energy_parts(before, after), most, format_energy)
+
+
+def time_causes(before: Finished, after: Finished, most: int = CAUSES) -> list[str]:
+    """The largest differences of time per token by stage and part, in words; the last line as in `energy_causes`."""
+    return _in_words(time_parts(before, after), most, format_time)
+
+
+def energy_parts(before: Finished, after: Finished) -> list[Cause]:
+    """Every difference of the energy of one token, the largest first: they add up to that of the totals."""
     keys = ["owner", "component", "action"]
     old, new = _per_token(before, keys).add_suffix("_before"), _per_token(after, keys).add_suffix("_after")
     table = old.join(new, how="outer", sort=False).fillna(0.0)
     table["difference"] = table["energy_pj_after"] - table["energy_pj_before"]
-    table = table[table["difference"] != 0]
-    order = table["difference"].abs().sort_values(ascending=False, kind="stable").index[:most]
-    return [_energy_cause(".".join(key[1:]), str(key[0]), table.loc[key]) for key in order]
+    rows = _largest_first(table, "difference").reset_index().to_dict("records")
+    return [Cause(row["difference"], _energy_cause(row)) for row in rows]
 
 
-def time_causes(before: Finished, after: Finished, most: int = CAUSES) -> list[str]:
-    """The largest differences of time per token by stage and part, in words."""
-    table = time_difference(before, after)
-    table = table[table["difference_ps"] != 0]
-    order = table["difference_ps"].abs().sort_values(ascending=False, kind="stable").index[:most]
-    words = []
-    for row in table.loc[order].to_dict("records"):
-        change = _change(row["before_ps"], row["after_ps"])
-        amount = format_time(abs(row["difference_ps"]))
-        words.append(f"{row['part']} of {row['stage']}: {_sign(row['difference_ps'])}{amount} per token ({change})")
-    return words
+def time_parts(before: Finished, after: Finished) -> list[Cause]:
+    """Every difference of the time of one token, the largest first: they add up to that of `time_per_token_ps`."""
+    rows = _largest_first(time_difference(before, after), "difference_ps").to_dict("records")
+    return [Cause(row["difference_ps"], _time_cause(row)) for row in rows]
+
+
+def _largest_first(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The rows that differ."""
+    found = table[table[column] != 0]
+    return found.loc[found[column].abs().sort_values(ascending=False, kind="stable").index]
+
+
+def _in_words(parts: Sequence[Cause], most: int, write: Callable[[float], str]) -> list[str]:
+    """The largest parts in words, and what the others and all of them add up to."""
+    said = [part.words for part in parts[:most]]
+    if len(parts) < 2:
+        return said
+    whole = _signed(math.fsum(part.amount for part in parts), write)
+    if len(parts) <= most:
+        return [*said, f"all {len(parts)} together: {whole} per token"]
+    rest = _signed(math.fsum(part.amount for part in parts[most:]), write)
+    others = len(parts) - most
+    words = "1 other difference" if others == 1 else f"{others} other differences"
+    return [*said, f"{words}: {rest} per token; all {len(parts)} together: {whole} per token"]
 
 
 def headline(before: Finished, after: Finished) -> str:
-    """Energy and time per token of the second over the first, in words."""
+    """Energy and time per token of the second over the first, in words; of the whole trace, as the causes are."""
     old, new = before.result, after.result
     energies = old["energy"]["per_token_pj"], new["energy"]["per_token_pj"]
-    times = old["latency"]["per_token_ps"], new["latency"]["per_token_ps"]
+    times = before.time_per_token_ps, after.time_per_token_ps
     return (
         f"{after.label} takes {format_energy(energies[1])} and {format_time(times[1])} per token,"
         f" {format_ratio(_ratio(*energies))} the energy and {format_ratio(_ratio(*times))} the time of {before.label}"
-        f" ({format_energy(energies[0])}, {format_time(times[0])})."
+        f" ({format_energy(energies[0])}, {format_time(times[0])}).{_in_the_chip(before, after)}"
     )
+
+
+def _in_the_chip(before: Finished, after: Finished) -> str:
+    """How long a token is in the chip, where tokens overlap and that is another time."""
+    if not (before.is_pipelined or after.is_pipelined):
+        return ""
+    times = [format_time(report.result["latency"]["per_token_ps"]) for report in (before, after)]
+    return f" A token is in the chip for {times[1]} ({times[0]})."
 
 
 def _per_token(report: Finished, keys: list[str]) -> pd.DataFrame:
@@ -173,8 +238,9 @@ def _per_token(report: Finished, keys: list[str]) -> pd.DataFrame:
     return rows.groupby(keys, sort=False)[["count", "energy_pj"]].sum() / report.n_tokens
 
 
-def _energy_cause(action: str, layer: str, row: pd.Series) -> str:
+def _energy_cause(row: Mapping[Any, Any]) -> str:
     """One difference and whether more was done or each cost more."""
+    action = f"{row['component']}.{row['action']}"
     counts, energies = (row["count_before"], row["count_after"]), (row["energy_pj_before"], row["energy_pj_after"])
     reasons = []
     if counts[0] and counts[1]:
@@ -184,8 +250,13 @@ def _energy_cause(action: str, layer: str, row: pd.Series) -> str:
         if not math.isclose(*prices, rel_tol=1e-9):
             reasons.append(format_change("price", *prices) if prices[0] else "priced now, not before")
     change = ", ".join(reasons) or _change(*counts)
-    amount = format_energy(abs(row["difference"]))
-    return f"{action} of {layer}: {_sign(row['difference'])}{amount} per token ({change})"
+    return f"{action} of {row['owner']}: {_signed(row['difference'], format_energy)} per token ({change})"
+
+
+def _time_cause(row: Mapping[Any, Any]) -> str:
+    """One difference of time."""
+    change = _change(row["before_ps"], row["after_ps"])
+    return f"{row['part']} of {row['stage']}: {_signed(row['difference_ps'], format_time)} per token ({change})"
 
 
 def _change(before: float, after: float) -> str:
@@ -195,8 +266,9 @@ def _change(before: float, after: float) -> str:
     return format_ratio(after / before) if after else "none now"
 
 
-def _sign(difference: float) -> str:
-    return "+" if difference > 0 else "-"
+def _signed(difference: float, write: Callable[[float], str]) -> str:
+    """An amount with its sign; none has none."""
+    return ("+" if difference > 0 else "-" if difference < 0 else "") + write(abs(difference))
 
 
 def _ratio(before: float, after: float) -> float:

@@ -66,9 +66,12 @@ def render_comparison(reports: Sequence[Finished]) -> str:
 
 
 def _overview(reports: Sequence[Finished]) -> pd.DataFrame:
-    """`overview` with the label of each report, which tells two of the same pair apart."""
+    """`overview` with the label of each report, and with the time of the whole trace where tokens overlap."""
     table = overview([report.folder for report in reports]).drop(columns=["chip", "trace"])
     table.insert(0, "report", [report.label for report in reports])
+    if any(report.is_pipelined for report in reports):
+        table = table.rename(columns={"time_per_token_ps": "token_in_chip_ps"})
+        table.insert(2, "time_per_token_ps", [report.time_per_token_ps for report in reports])
     return table
 
 

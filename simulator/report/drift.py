@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from simulator.actions import is_power
-from simulator.bounded_json import read_json
 from simulator.errors import OutputError, SpikewattError
 from simulator.outputs.output_file import JSON, replaced_whole
 from simulator.report.format import format_change, format_energy, format_time
-from simulator.report.overview import NUMBERS, TEXTS
+from simulator.report.overview import read_result_file
 from simulator.report.report_reading import check_fields
-from simulator.report.result_json import SCHEMA, SCHEMA_VERSION, leaves
+from simulator.report.result_json import SCHEMA_VERSION, leaves
 
 NESTED = {"energy.by_kind": 3, "energy.by_owner": 1, "latency.by_stage": 2}  # place -> keys above its numbers
 COUNTS = ("spikes", "synops", "packets", "packet_hops")
@@ -63,23 +62,17 @@ def parse_tolerance(text: str) -> float:
 
 def read_golden(path: Path) -> dict[str, Any]:
     """A stored ``result.json``, under any name; raises OutputError for anything else."""
-    try:
-        result = read_json(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be read: {error.strerror}, expected a result.json") from error
-    except ValueError as error:
-        raise OutputError(f"{path}: is not JSON: {error}") from error
-    found = (result.get("schema"), result.get("schema_version")) if isinstance(result, dict) else None
-    if found != (SCHEMA, SCHEMA_VERSION):
-        raise OutputError(
-            f"{path}: found schema {found}, expected {(SCHEMA, SCHEMA_VERSION)}: a result.json of a report"
-        )
-    check_fields(path, result, (*NUMBERS, *(f"counts.{name}" for name in COUNTS)), TEXTS)
+    result = read_result_file(path, (SCHEMA_VERSION,), _missing)
+    check_fields(path, result, [f"counts.{name}" for name in COUNTS], ())
     if result["trace"]["tokens"] < 1:
         raise OutputError(f"{path}: damaged: trace.tokens: found 0, expected at least 1")
     for place, depth in NESTED.items():
         _check_nested(path, result, place, depth)
-    return dict(result)
+    return result
+
+
+def _missing(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"{path}: cannot be read: {error.strerror}, expected a result.json")
 
 
 def _check_nested(path: Path, result: Mapping[str, Any], place: str, depth: int) -> None:

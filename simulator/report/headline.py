@@ -43,11 +43,12 @@ def headline(run: Run) -> Iterator[Headline]:
     yield _time_range(run)
     yield Headline(
         "time per token",
-        format_time(run.latency_per_token_ps),
+        format_time(run.time_per_token_ps),
         NONE,
         NONE if twin is None else format_time(twin.latency_per_token_ps),
-        f"average from start to finish; {format_count(run.tokens_per_s)} tokens per second",
+        f"time of the whole trace over its tokens; {format_count(run.tokens_per_s)} tokens per second",
     )
+    yield from _in_the_chip(run)
     yield from _steady(run)
     yield from _sampling(run)
     power = math.nan if twin is None or not twin.latency_ps else twin.energy_pj / twin.latency_ps
@@ -60,7 +61,7 @@ def headline(run: Run) -> Iterator[Headline]:
     )
     yield Headline(
         "energy-delay product",
-        _edp(run.energy_per_token_pj, run.latency_per_token_ps),
+        _edp(run.energy_per_token_pj, run.time_per_token_ps),
         NONE,
         NONE if twin is None else _edp(twin.energy_per_token_pj, twin.latency_per_token_ps),
         "energy per token times time per token",
@@ -80,6 +81,19 @@ def headline_html(run: Run) -> str:
     )
     caption = f"{run.trace.name} on {run.chip.name}, {run.n_tokens} tokens"
     return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _in_the_chip(run: Run) -> Iterator[Headline]:
+    """The latency of a token, where tokens overlap; else that is the time per token."""
+    if math.isclose(run.latency_per_token_ps, run.time_per_token_ps):
+        return
+    yield Headline(
+        "latency of a token",
+        format_time(run.latency_per_token_ps),
+        NONE,
+        NONE,
+        "average from its start to its finish; other tokens are in the chip at the same time",
+    )
 
 
 def _steady(run: Run) -> Iterator[Headline]:
@@ -140,7 +154,7 @@ def _range(run: Run) -> Headline:
 
 
 def _time_range(run: Run) -> Headline:
-    """The range of the latency over the ranges of the times."""
+    """The range of the time over the ranges of the times."""
     low, high = time_band(run)
     return Headline(
         "range of the time",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from simulator.report.cells import as_cells
+from simulator.report.terminal import make_console, print_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,17 +33,9 @@ class InlineTable:
     caption: str
 
     def __str__(self) -> str:
-        cells = as_cells(self.frame)
-        columns = list(zip(cells.headings, *cells.rows, strict=True))
-        widths = [max(map(len, column)) for column in columns]
-        lines = [self._line(row, cells.numeric, widths) for row in (cells.headings, *cells.rows)]
-        return "\n".join([self.caption, *lines])
-
-    @staticmethod
-    def _line(row: tuple[str, ...], numeric: tuple[bool, ...], widths: list[int]) -> str:
-        """One row; numbers stand at the right of their column."""
-        cells = zip(row, numeric, widths, strict=True)
-        return "  ".join(text.rjust(width) if right else text.ljust(width) for text, right, width in cells).rstrip()
+        text = StringIO()
+        print_frame(self.frame, self.caption, make_console(text))
+        return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).rstrip()
 
     def _repr_html_(self) -> str:
         """The table for Jupyter and VS Code."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +51,36 @@ def read_result(folder: Path) -> dict[str, Any]:
 
     Version 1 is read as it is: it says ``energy.by_layer`` for ``energy.by_owner``.
     """
-    path = folder / RESULT
+    return read_result_file(folder / RESULT, (SCHEMA_VERSION, 1), unreadable)
+
+
+def read_result_file(
+    path: Path, versions: tuple[int, ...], missing: Callable[[Path, OSError], OutputError]
+) -> dict[str, Any]:
+    """A ``result.json`` under any name.
+
+    Parameters
+    ----------
+    path
+        The file.
+    versions
+        Versions of the schema that are read.
+    missing
+        Makes the fault of a file that cannot be opened.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be read, is damaged, or is of another schema.
+    """
     try:
         result = read_json(path)
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise missing(path, error) from error
     except ValueError as error:
         raise OutputError(f"{path}: is not JSON: {error}") from error
     found = (result.get("schema"), result.get("schema_version")) if isinstance(result, dict) else None
-    if found not in ((SCHEMA, SCHEMA_VERSION), (SCHEMA, 1)):
+    if found not in [(SCHEMA, version) for version in versions]:
         raise OutputError(f"{path}: found schema {found}, expected {(SCHEMA, SCHEMA_VERSION)}")
     check_fields(path, result, NUMBERS, TEXTS)
     if isinstance(result["energy"].get("dense_twin"), dict):

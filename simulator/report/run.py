@@ -159,6 +159,11 @@ class Run:
         return float(self.result.tokens["latency_ps"].mean())
 
     @property
+    def time_per_token_ps(self) -> float:
+        """Time of the whole trace over its tokens, ps: of tokens that overlap it is shorter than their latency."""
+        return self.result.total_ps / self.n_tokens
+
+    @property
     def tokens_per_s(self) -> float:
         """Throughput: tokens over the time of the whole trace."""
         return _per_time(self.n_tokens * PS_PER_S, self.result.total_ps)

@@ -157,9 +157,9 @@ def comparison_table(run: Run) -> pd.DataFrame:
     """The chip compared with the 45 nm op count at each precision and with the dense twin.
 
     Columns: ``model, energy_pj, energy_per_token_pj, chip_over`` (energy of the chip over this one; NaN when this one
-    is 0), ``latency_per_token_ps`` (NaN for op counts, which know no time), ``scope``.
+    is 0), ``time_per_token_ps`` (of the whole trace over its tokens; NaN for op counts, which know no time), ``scope``.
     """
-    rows = [(f"chip {run.chip.name}", run.ledger.total_pj, run.latency_per_token_ps, "everything that was counted")]
+    rows = [(f"chip {run.chip.name}", run.ledger.total_pj, run.time_per_token_ps, "everything that was counted")]
     for precision, ops in run.cmos45.items():
         rows.append((f"45 nm {precision} AC (spiking)", ops.ac_pj, math.nan, ops.scope))
         rows.append((f"45 nm {precision} MAC (dense)", ops.dense_mac_pj, math.nan, ops.scope))
@@ -169,10 +169,10 @@ def comparison_table(run: Run) -> pd.DataFrame:
     if run.dense is not None:
         twin = f"dense twin {run.dense.label(run.chip)}"
         rows.append((twin, run.dense.energy_pj, run.dense.latency_per_token_ps, _TWIN_SCOPE))
-    table = pd.DataFrame(rows, columns=["model", "energy_pj", "latency_per_token_ps", "scope"])
+    table = pd.DataFrame(rows, columns=["model", "energy_pj", "time_per_token_ps", "scope"])
     table.insert(2, "energy_per_token_pj", table["energy_pj"] / run.n_tokens)
     table.insert(3, "chip_over", run.ledger.total_pj / table["energy_pj"].where(table["energy_pj"] > 0))
-    return table[["model", "energy_pj", "energy_per_token_pj", "chip_over", "latency_per_token_ps", "scope"]]
+    return table[["model", "energy_pj", "energy_per_token_pj", "chip_over", "time_per_token_ps", "scope"]]
 
 
 @once_per_run

@@ -64,7 +64,7 @@ def print_report(run: Run, console: Console, *, verbose: bool = False, quiet: bo
     one line and the warnings: an assumption is never hidden.
     """
     if quiet:
-        once = f"{_title(run)}: {_energy_words(run)}, {format_time(run.latency_per_token_ps)} per token"
+        once = f"{_title(run)}: {_energy_words(run)}, {format_time(run.time_per_token_ps)} per token"
         _say(console, "; ".join([once, *steady_line(run)]))
     else:
         _say(console, _title(run), style="bold")
@@ -82,7 +82,7 @@ def print_report(run: Run, console: Console, *, verbose: bool = False, quiet: bo
 
 
 def summary_lines(run: Run) -> list[str]:
-    """Energy identity, what it rests on, latency and utilization, one line each."""
+    """Energy identity, ranges, time and utilization, one line each."""
     result = run.result
     shares = ", ".join(f"{grade} {format_share(share)}" for grade, share in run.ledger.grade_shares().items())
     return [
@@ -90,9 +90,9 @@ def summary_lines(run: Run) -> list[str]:
         f"energy: {_energy_words(run)}, mean power {format_power(run.mean_power_w)}; prices: {shares}",
         band_line(run),
         time_band_line(run),
-        assumed_line(run),
-        f"latency: {format_time(run.latency_per_token_ps)} per token, {format_time(result.total_ps)} in total,"
-        f" {format_count(run.tokens_per_s)} tokens/s",
+        f"time: {format_time(run.time_per_token_ps)} per token, {format_time(result.total_ps)} in total,"
+        f" {format_count(run.tokens_per_s)} tokens/s; a token is in the chip for"
+        f" {format_time(run.latency_per_token_ps)}",
         *steady_line(run),
         f"time utilization (busy / elapsed): mean {format_share(run.time_util_mean)}, busiest core {run.busiest_core}"
         f" at {format_share(run.time_util_busiest)}",
@@ -124,11 +124,6 @@ def time_band_line(run: Run) -> str:
     """The time of one token with all times of the chip file at their low and at their high ends."""
     low, high = (format_time(time) for time in time_band(run))
     return f"range of the time: {low} to {high} per token over the published ranges of the times (closed form)"
-
-
-def assumed_line(run: Run) -> str:
-    """The sentence that a defender of the total must be able to say."""
-    return f"{format_share(run.ledger.assumed_share)} of this total rests on assumed prices"
 
 
 def _title(run: Run) -> str:
@@ -188,10 +183,10 @@ def _phases(run: Run, console: Console) -> Table:
 
 def _comparison(run: Run, console: Console) -> Table:
     """The chip compared with the op counts and the dense twin."""
-    table = _table(console, "Per token: chip, 45 nm op count, dense twin", ["model"], ["energy", "chip is", "latency"])
+    table = _table(console, "Per token: chip, 45 nm op count, dense twin", ["model"], ["energy", "chip is", "time"])
     for row in comparison_table(run).to_dict("records"):
         numbers = format_energy(row["energy_per_token_pj"]), format_ratio(row["chip_over"])
-        _add(console, table, row["model"], *numbers, _time(row["latency_per_token_ps"]))
+        _add(console, table, row["model"], *numbers, _time(row["time_per_token_ps"]))
     return table
 
 
@@ -230,8 +225,10 @@ def print_frame(frame: pd.DataFrame, title: str, console: Console) -> None:
 
 def _table(console: Console, title: str, words: list[str], numbers: list[str]) -> Table:
     """An empty table; its frame is ASCII where the output cannot show another."""
+    shown = _printable(console, title)
+    fits = len(shown) <= console.width  # then on one line, also where the table is narrower
     table = Table(
-        title=Text(_printable(console, title)),
+        title=Text(shown, no_wrap=fits, overflow="ignore" if fits else "fold"),
         title_justify="left",
         title_style="bold",
         caption_justify="left",

@@ -26,9 +26,9 @@ def time_band(run: Run) -> tuple[float, float]:
     """
     value = _closed_form_ps(run, run.chip)
     if value <= 0:
-        return run.latency_per_token_ps, run.latency_per_token_ps
+        return run.time_per_token_ps, run.time_per_token_ps
     low, high = (_closed_form_ps(run, at_time_bound(run.chip, end)) / value for end in ("low", "high"))
-    return run.latency_per_token_ps * min(low, 1.0), run.latency_per_token_ps * max(high, 1.0)
+    return run.time_per_token_ps * min(low, 1.0), run.time_per_token_ps * max(high, 1.0)
 
 
 def _closed_form_ps(run: Run, chip: ChipConfig) -> float:

@@ -38,10 +38,10 @@ class Piece(NamedTuple):
 def numbers(run: Run) -> list[Number]:
     """Energy and time of a token, and the energy compared with the op count and with the dense twin."""
     steady = run.result.steady
-    energy, time = run.energy_per_token_pj, float(run.latency_per_token_ps)
+    energy, time = run.energy_per_token_pj, run.time_per_token_ps
     if steady.pipelined:
         per, energy, time = "steady token", steady_energy_pj(run), steady.time_per_token_ps
-        mean = f"{format_energy(run.energy_per_token_pj)} and {format_time(run.latency_per_token_ps)} on average"
+        mean = f"{format_energy(run.energy_per_token_pj)} and {format_time(run.time_per_token_ps)} on average"
     else:
         per, mean = "token", f"{format_energy(run.ledger.total_pj)} for all {run.n_tokens} tokens"
     op_count = run.op_count.ac_pj / run.n_tokens

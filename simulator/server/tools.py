@@ -96,7 +96,7 @@ def simulate(
     return Simulation(
         report=str(done.folder),
         energy_per_token_pj=run.energy_per_token_pj,
-        time_per_token_ps=run.latency_per_token_ps,
+        time_per_token_ps=run.time_per_token_ps,
         op_count_per_token_pj=run.op_count.ac_pj / run.n_tokens,
         dense_twin_per_token_pj=None if run.dense is None else run.dense.energy_per_token_pj,
         chips=run.result.n_chips,

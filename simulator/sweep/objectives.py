@@ -95,14 +95,14 @@ def checked_bounds(config: SweepConfig, flat: Mapping[str, Any] | None, traces: 
 
 
 def _problem(key: str, flat: Mapping[str, Any], numbers: list[str]) -> str:
-    """What ``key`` is instead of a number."""
+    """What ``key`` is instead of a number, and which numbers are usual."""
+    usual = f"the usual ones are {', '.join(name for name in USUAL if name in numbers)}"
     if key in flat:
-        return f"found '{key}', which is not a number, {SUCH_AS}"
+        return f"found '{key}', which is not a number, {SUCH_AS}; {usual}"
     inside = next((name for name in (*USUAL, *numbers) if name in numbers and name.startswith(f"{key}.")), None)
     if inside is not None:
-        return f"found '{key}', which holds several numbers, expected one such as {inside}"
-    usual = ", ".join(name for name in USUAL if name in numbers)
-    return f"unknown result key '{key}', {SUCH_AS}{did_you_mean(key, numbers)}; the usual ones are {usual}"
+        return f"found '{key}', which holds several numbers, expected one such as {inside}; {usual}"
+    return f"unknown result key '{key}', {SUCH_AS}{did_you_mean(key, numbers)}; {usual}"
 
 
 def _possible(trace: Trace) -> Iterator[str]:

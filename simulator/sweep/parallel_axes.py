@@ -17,6 +17,7 @@ from simulator.sweep.picture import DOMINATED, short_name, words
 from simulator.sweep.runner import SweepResult
 
 HEIGHT_IN = 3.6
+APART = 0.055  # of an axis, between two labels: one line of text
 LISTED_UP_TO = 8  # different values that an axis names one by one
 RASTER_ABOVE = 400  # lines; more of them are an image inside the SVG
 
@@ -29,15 +30,16 @@ def parallel_frame(result: SweepResult) -> pd.DataFrame:
 
 
 def parallel_finding(frame: pd.DataFrame, axes: tuple[str, ...]) -> str:
-    """How many points are on the front, and the value that most of them share, in words."""
+    """The value that most points of the front share, and how many of all points have it, in words."""
     front = frame[frame["front"].astype(bool)]
-    head = f"{len(front)} of {len(frame)} points are on the Pareto front"
     shared = [(float(front[axis].value_counts(normalize=True).iloc[0]), axis) for axis in axes if len(front)]
     if len(front) < 2 or not shared:
-        return f"{head}."
+        return "The front is one point." if len(front) else "No point is on the front."
     share, axis = max(shared, key=lambda pair: pair[0])
     value = front[axis].value_counts().index[0]
-    return f"{head}; {format_share(share)} of those have {short_name(axis, axes)} = {value_text(value)}."
+    of_all = format_share(float((frame[axis] == value).mean()))
+    has = f"{short_name(axis, axes)} = {value_text(value)}"
+    return f"{format_share(share)} of the points on the front have {has}; of all points, {of_all}."
 
 
 @styled
@@ -81,8 +83,18 @@ def _name_values(ax: Axes, x: int, column: pd.Series) -> None:
     places = dict(zip(heights.tolist(), texts, strict=True))
     if len(places) > LISTED_UP_TO:
         places = {height: places[height] for height in (min(places), max(places))}
-    for height, text in places.items():
+    for height, text in _apart(places).items():
         ax.annotate(
             text, (x, height), xytext=(4, 0), textcoords="offset points", va="center", fontsize=SMALL_PT, zorder=4,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
         )  # fmt: skip
+
+
+def _apart(places: dict[float, str]) -> dict[float, str]:
+    """The labels that do not overprint one another: the ends first, then those with room from the bottom up."""
+    ends = {min(places), max(places)} if max(places) - min(places) >= APART else {max(places)}
+    kept = sorted(ends)
+    for height in sorted(places):
+        if all(abs(height - other) >= APART for other in kept):
+            kept.append(height)
+    return {height: places[height] for height in sorted(kept)}

@@ -1,8 +1,9 @@
-"""Picture of a sweep: all points over two objectives, those on the Pareto front numbered and named below."""
+"""Picture of a sweep: all points over its objectives, those on the Pareto front numbered and named below."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullFormatter
 
+from simulator.arrays import F64
 from simulator.config.sweep_axes import value_text
 from simulator.errors import OutputError
 from simulator.outputs.output_file import FIGURES, replaced_whole
@@ -21,8 +23,8 @@ NAME = "pareto"
 DOMINATED = "#8c8c8c"  # 3.4 to 1 on white: a point that counts must be seen
 UNITS = {"_pj": ("J", 1e-12), "_ps": ("s", 1e-12), "_w": ("W", 1.0)}  # suffix of a key -> symbol, factor
 LOG_FROM = 100.0  # largest over smallest from which an axis is logarithmic: it then has two labelled ticks at least
-NEAR = 0.005  # share of an objective below which two points do not differ: less than any price is known to
-PLOT_IN, LINE_IN = 4.0, 0.19  # height of the plot, and of each line of the key below it
+PLOT_IN, PANEL_IN, LINE_IN = 4.0, 2.8, 0.19  # height of the plot, of one of several, and of each line of the key
+POINTS_PER_INCH, LETTER_PT = 72, 5.5
 
 
 def save_picture(result: SweepResult) -> tuple[Path, ...]:
@@ -58,53 +60,78 @@ def front_frame(result: SweepResult) -> pd.DataFrame:
 
 
 def front_finding(result: SweepResult) -> str:
-    """The cheapest points of the front in each of the first two objectives, in words."""
+    """The cheapest points of the front in each objective, in words."""
     known = _known(result)
     front = known[known["front"].astype(bool)]
     if front.empty:
         return "No point is on the front."
     parts = []
-    for key in result.objectives[:2]:
+    for key in result.objectives:
         best = front.iloc[int(front[key].to_numpy(dtype=float).argmin())]
         [(amount,)] = as_cells(pd.DataFrame({key: [best[key]]})).rows
         parts.append(f"the least {words(key)} is {amount} at {_changes(best, result.axes)}")
-    found = f"{len(front)} of {len(known)} points are on the Pareto front; {', '.join(parts)}."
-    near = near_front(known, result.objectives)
-    if not near:
-        return found
-    are = "1 other point is" if near == 1 else f"{near} other points are"
-    return f"{found} {are} within {100 * NEAR:g} % of one of them in every objective, which is no difference."
+    return f"{len(front)} of {len(known)} points are on the Pareto front{_tolerance_words(result)}; {', '.join(parts)}."
 
 
-def near_front(known: pd.DataFrame, objectives: tuple[str, ...]) -> int:
-    """How many points off the front are at most `NEAR` above one point of the front in every objective."""
-    on_front = known["front"].to_numpy(dtype=bool)
-    costs = known[list(objectives)].to_numpy(dtype=np.float64, na_value=np.nan)
-    best = costs[on_front] * (1 + NEAR)
-    return sum(bool((cost <= best).all(axis=1).any()) for cost in costs[~on_front])
+def _tolerance_words(result: SweepResult) -> str:
+    """What counts as no difference, in brackets."""
+    return f" (differences up to {100 * result.tolerance:g} % count as none)" if result.tolerance else ""
+
+
+def trade_finding(result: SweepResult) -> str:
+    """From where to where each objective goes along the front, in words."""
+    known = _known(result)
+    front = known[known["front"].astype(bool)]
+    if len(front) < 2:
+        return "One point is the best in every objective." if len(front) else "No point is on the front."
+    ends = front[list(result.objectives)].agg(["min", "max"])
+    spans = []
+    for key in result.objectives:
+        low, high = (row[0] for row in as_cells(ends[[key]].reset_index(drop=True)).rows)
+        spans.append(f"{words(key)} is {low} everywhere" if low == high else f"{words(key)} goes from {low} to {high}")
+    return f"Along the front, {', '.join(spans)}."
 
 
 @styled
 def draw_front(result: SweepResult) -> tuple[Figure, Axes]:
-    """Scatter of the first two objectives; with one objective, of that over the number of the point.
+    """Scatter of every other objective over the first, one panel each; of one objective, over the number of the point.
 
-    Dominated points are grey. Those on the front (over all objectives, so a third one may put a point there that looks
-    beaten) are numbered from the left, and the key below says which values were changed there.
+    Dominated points are grey. Those on the front (over all objectives, so a panel may show one that looks beaten) are
+    numbered from the left, and the key below says which values were changed there.
+
+    Returns
+    -------
+    tuple
+        The figure, and its lowest panel.
     """
     known = _known(result)
-    x, y = _coordinates(known, result.objectives)
+    x, ys = _coordinates(known, result.objectives)
     on_front = known["front"].to_numpy(dtype=bool)
-    order = np.flatnonzero(on_front)[np.lexsort((y[on_front], x[on_front]))]
-    figure, ax = axes_for(None, PLOT_IN + LINE_IN * len(order))
-    ax.scatter(x[~on_front], y[~on_front], s=22, color=DOMINATED, label="dominated")
-    ax.scatter(x[on_front], y[on_front], s=34, color=HOT, edgecolor=INK, linewidth=0.6, label="Pareto front", zorder=3)
-    ax.grid(color=RULE)
-    _name_axes(ax, result.objectives, x, y)
-    _number(ax, x[order], y[order])
-    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+    order = np.flatnonzero(on_front)[np.lexsort((ys[0][on_front], x[on_front]))]
+    height = PLOT_IN if len(ys) == 1 else PANEL_IN * len(ys)
+    figure, ax = axes_for(None, height + LINE_IN * len(order))
+    panels = [ax] if len(ys) == 1 else _panels(figure, len(ys))
+    for panel, y, name in zip(panels, ys, result.objectives[1:] or result.objectives, strict=True):
+        panel.scatter(x[~on_front], y[~on_front], s=22, color=DOMINATED, label="dominated")
+        panel.scatter(
+            x[on_front], y[on_front], s=34, color=HOT, edgecolor=INK, linewidth=0.6, label="Pareto front", zorder=3
+        )
+        panel.grid(color=RULE)
+        _name_axis(panel, "y", name, y)
+    ax = panels[-1]
+    _name_axis(ax, "x", "number of the point" if len(result.objectives) == 1 else result.objectives[0], x)
+    for panel, y in zip(panels, ys, strict=True):
+        _number(panel, x[order], y[order])
+    panels[0].legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
     key = [f"{n}  {_changes(known.iloc[i], result.axes)}" for n, i in enumerate(order, start=1)]
     ax.set_xlabel("\n".join([ax.get_xlabel(), "", *key]), loc="left", fontsize=SMALL_PT)
     return figure, ax
+
+
+def _panels(figure: Figure, n: int) -> list[Axes]:
+    """Panels below each other with one horizontal axis."""
+    figure.clear()
+    return list(figure.subplots(n, 1, sharex=True))
 
 
 def _known(result: SweepResult) -> pd.DataFrame:
@@ -112,35 +139,55 @@ def _known(result: SweepResult) -> pd.DataFrame:
     return result.frame.dropna(subset=list(result.objectives[:2]))
 
 
-def _coordinates(known: pd.DataFrame, objectives: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Both coordinates of each point, in the units of the axes."""
-    columns = [known[key].to_numpy(dtype=np.float64, na_value=np.nan) * _unit(key)[1] for key in objectives[:2]]
+def _coordinates(known: pd.DataFrame, objectives: tuple[str, ...]) -> tuple[F64, list[F64]]:
+    """Places of the points on the horizontal axis and on each vertical one, in the units of the axes."""
+    columns = [known[key].to_numpy(dtype=np.float64, na_value=np.nan) * _unit(key)[1] for key in objectives]
     if len(columns) == 1:
-        return known.index.to_numpy(dtype=np.float64) + 1, columns[0]
-    return columns[0], columns[1]
+        return known.index.to_numpy(dtype=np.float64) + 1, columns
+    return columns[0], columns[1:]
 
 
-def _name_axes(ax: Axes, objectives: tuple[str, ...], x: np.ndarray, y: np.ndarray) -> None:
-    """Label each axis in words and units; a wide one is logarithmic."""
-    names = ("number of the point", objectives[0]) if len(objectives) == 1 else objectives[:2]
-    for axis, name, values in ((ax.xaxis, names[0], x), (ax.yaxis, names[1], y)):
-        smallest, largest = values.min(), values.max()
-        if smallest > 0 and largest / smallest >= LOG_FROM:
-            axis.axes.set_xscale("log") if axis is ax.xaxis else axis.axes.set_yscale("log")
-            axis.set_minor_formatter(NullFormatter())
-        symbol, _ = _unit(name)
-        if symbol:
-            axis.set_major_formatter(EngFormatter(unit=symbol))
-        axis.set_label_text(words(name))
+def _name_axis(ax: Axes, which: Literal["x", "y"], name: str, values: F64) -> None:
+    """Label an axis in words and units; a wide one is logarithmic."""
+    axis = ax.xaxis if which == "x" else ax.yaxis
+    smallest, largest = np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf)
+    if smallest > 0 and largest / smallest >= LOG_FROM:
+        ax.set_xscale("log") if which == "x" else ax.set_yscale("log")
+        axis.set_minor_formatter(NullFormatter())
+    symbol, _ = _unit(name)
+    if symbol:
+        axis.set_major_formatter(EngFormatter(unit=symbol))
+    axis.set_label_text(words(name))
 
 
-def _number(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    """Write the number of each point of the front next to it; points at one place share the label."""
-    at: dict[tuple[float, float], list[str]] = {}
-    for n, place in enumerate(zip(x.tolist(), y.tolist(), strict=True), start=1):
-        at.setdefault(place, []).append(str(n))
-    for place, numbers in at.items():
-        ax.annotate(", ".join(numbers), place, xytext=(5, 4), textcoords="offset points", fontsize=SMALL_PT, zorder=4)
+def _number(ax: Axes, x: F64, y: F64) -> None:
+    """Write the number of each point of the front next to it; points whose labels would overlap share one."""
+    ax.figure.draw_without_rendering()  # type: ignore[union-attr]  # from here on a place on the page is known
+    places = ax.transData.transform(np.stack([x, y], axis=1)) * (POINTS_PER_INCH / ax.figure.dpi)
+    groups: list[list[int]] = []
+    for n, place in enumerate(places):
+        for group in groups:
+            across, up = np.abs(places[group[0]] - place)
+            if across < LETTER_PT * (len(_runs(group)) + 2) and up < SMALL_PT + 2:
+                group.append(n)
+                break
+        else:
+            groups.append([n])
+    for group in groups:
+        at = (float(x[group[0]]), float(y[group[0]]))
+        ax.annotate(_runs(group), at, (5, 4), textcoords="offset points", fontsize=SMALL_PT, zorder=4)
+
+
+def _runs(places: list[int]) -> str:
+    """Numbers from 1 on, three and more in a row as a range: ``1, 3-7``."""
+    words: list[str] = []
+    start = 0
+    for i in range(1, len(places) + 1):
+        if i == len(places) or places[i] != places[i - 1] + 1:
+            run = [str(place + 1) for place in places[start:i]]
+            words += run if len(run) < 3 else [f"{run[0]}-{run[-1]}"]
+            start = i
+    return ", ".join(words)
 
 
 def _unit(key: str) -> tuple[str, float]:
@@ -153,7 +200,8 @@ def _unit(key: str) -> tuple[str, float]:
 def words(key: str) -> str:
     """``energy.per_token_pj`` as ``energy per token``."""
     suffix = next((suffix for suffix in UNITS if key.endswith(suffix)), "")
-    return key.removesuffix(suffix).removeprefix("trace.origin.").replace(".", " ").replace("_", " ")
+    said = key.removesuffix(suffix).removeprefix("trace.origin.").replace(".", " ").replace("_", " ")
+    return f"{said.removesuffix(' mm2')}, mm²" if said.endswith(" mm2") else said
 
 
 def _changes(row: pd.Series, axes: tuple[str, ...]) -> str:

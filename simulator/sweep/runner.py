@@ -47,6 +47,8 @@ class SweepResult:
         ``notes``, what captures left out, and what the points assumed, with how many of them.
     notes
         What an objective cannot feel of an axis.
+    tolerance
+        Share up to which a difference of an objective counts as none.
     """
 
     frame: pd.DataFrame
@@ -58,6 +60,7 @@ class SweepResult:
     folder: Path
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    tolerance: float = 0.0
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -123,15 +126,16 @@ def run_sweep(
         points, refused = search(prepared.space, prepared.bounds, work.evaluate)
     else:
         work.compute(points)
-    frame = store.table(points, config.objectives, prepared.bounds)
+    frame = store.table(points, config.objectives, prepared.bounds, config.tolerance)
     save_tables(frame, store.folder)
     axes = tuple(axis for axis in frame.columns if axis in config.axes or axis == TRACE_AXIS)
     failed = work.failed + refused
     captured = [] if captures is None else captures.warnings
     known = frame[WARNINGS].dropna() if WARNINGS in frame else ()
     warnings = (*notes, *captured, *shared_warnings(filter(None, text.split(JOINED)) for text in known))
+    counted = work.computed, work.reused, failed
     return SweepResult(
-        frame, axes, config.objectives, work.computed, work.reused, failed, store.folder, warnings, notes
+        frame, axes, config.objectives, *counted, store.folder, warnings, notes, tolerance=config.tolerance
     )
 
 

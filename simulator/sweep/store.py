@@ -107,13 +107,19 @@ class Store:
         about |= {"kind": type(error).__name__, "reason": str(error)}
         commit(self.folder / POINTS / point.point_id / ERROR, _json(about))
 
-    def table(self, points: Sequence[Point], objectives: Sequence[str], bounds: Sequence[Bound] = ()) -> pd.DataFrame:
+    def table(
+        self,
+        points: Sequence[Point],
+        objectives: Sequence[str],
+        bounds: Sequence[Bound] = (),
+        tolerance: float = 0.0,
+    ) -> pd.DataFrame:
         """One row per point, in their order.
 
         Columns: ``point``; the axes; ``status`` (ok, failed, missing) and ``reason``; ``front``, whether no other point
-        that keeps the constraints is better in one objective and as good in all; with constraints, ``feasible``,
-        whether it keeps them; the objectives; then the `SHOWN` keys of the result; last ``warnings``. An objective that
-        the result of a point lacks is NaN there, and ``reason`` says so.
+        that keeps the constraints is better in one objective and as good in all (`pareto_mask` with ``tolerance``);
+        with constraints, ``feasible``, whether it keeps them; the objectives; then the `SHOWN` keys of the result; last
+        ``warnings``. An objective that the result of a point lacks is NaN there, and ``reason`` says so.
         """
         more = (*objectives, *(bound.key for bound in bounds))
         rows = [self._row(point, objectives, bounds) for point in points]
@@ -125,7 +131,7 @@ class Store:
         if bounds:
             table["feasible"] = table["feasible"].astype(bool)
             costs[~table["feasible"].to_numpy()] = np.nan
-        table.insert(list(table.columns).index("reason") + 1, "front", pareto_mask(costs))
+        table.insert(list(table.columns).index("reason") + 1, "front", pareto_mask(costs, tolerance))
         return table
 
     def _row(self, point: Point, objectives: Sequence[str], bounds: Sequence[Bound]) -> dict[str, Any]:

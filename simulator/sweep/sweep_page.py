@@ -11,7 +11,7 @@ from simulator.report.cells import MOST_ROWS, as_cells
 from simulator.report.figures.style import svg_text
 from simulator.report.page import Section, make_section, render_page, script_data
 from simulator.sweep.parallel_axes import draw_parallel, parallel_finding, parallel_frame
-from simulator.sweep.picture import draw_front, front_finding, front_frame, has_picture
+from simulator.sweep.picture import draw_front, front_finding, front_frame, has_picture, trade_finding
 from simulator.sweep.point_table import next_lines
 from simulator.sweep.runner import SweepResult
 from simulator.sweep.store import FAILED, commit
@@ -75,9 +75,9 @@ def sweep_sections(result: SweepResult) -> Iterator[Section]:
     yield make_section(
         "front",
         "Pareto front",
-        "Scatter plot of the points over the first two objectives",
+        "Scatter plot of the points over their objectives",
         "Towards the lower left is better. Points on the front are numbered; the key below names their values.",
-        front_finding(result),
+        trade_finding(result),
         svg_text(figure, "front"),
         front_frame(result),
     )

@@ -34,6 +34,7 @@ def sweep_view(result: SweepResult) -> dict[str, Any]:
         "objectives": list(result.objectives),
         "columns": [_column(frame, name, result.axes) for name in names],
         "parts": [_part(frame, name) for name in frame.columns if name.startswith(PARTS)],
+        "tolerance": 100 * result.tolerance,
         "folder": str(result.folder),
     }
 

@@ -85,9 +85,9 @@ def test_validate_says_what_each_good_file_is(trace_file: Path) -> None:
     done = run_program("validate", chip, sweep, trace_file)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
-        f"{chip}: chip 'loihi-like'",
-        f"{sweep}: sweep 'sram-lanes' over core.sram.capacity, core.synapse.lanes",
-        f"{trace_file}: trace, {load_trace(trace_file)}",
+        f"{chip}: ok, chip 'loihi-like'",
+        f"{sweep}: ok, sweep 'sram-lanes' over core.sram.capacity, core.synapse.lanes",
+        f"{trace_file}: ok, trace, {load_trace(trace_file)}",
     ]
 
 
@@ -96,7 +96,7 @@ def test_validate_names_every_problem_of_every_file_and_the_good_ones(work: Path
     (work / "b.npz").write_bytes(trace_file.read_bytes()[:500])
     done = run_program("validate", "a.yaml", trace_file, "b.npz", "c.yaml")
     assert done.code == 2
-    assert done.out == f"{trace_file}: trace, {load_trace(trace_file)}\n"
+    assert done.out == f"{trace_file}: ok, trace, {load_trace(trace_file)}\n"
     first, second, third, fourth = done.err.splitlines()
     assert first.startswith("error: a.yaml:4:3: core.sramm: found an unknown key, expected one of sram, limits")
     assert first.endswith("(did you mean 'sram'?)")
@@ -345,7 +345,7 @@ def test_calibrate_writes_a_preset_that_validates(of_model: tuple[object, ...], 
     done = run_program("calibrate", *options, "--target", 100, "--out", "mine.yaml")
     assert done.code == 0, done.err
     assert re.match(r"mine\.yaml: perplexity \S+, \S+ % against INT8; \S+ spikes per activation, sdllm has ", done.out)
-    assert run_program("validate", "mine.yaml").out == "mine.yaml: preset 'mine' (ternary, T=3)\n"
+    assert run_program("validate", "mine.yaml").out == "mine.yaml: ok, preset 'mine' (ternary, T=3)\n"
 
 
 def test_a_captured_trace_can_be_simulated(of_model: tuple[object, ...], work: Path, plain_page: None) -> None:
@@ -482,7 +482,7 @@ def test_calibrate_without_a_target_writes_the_scales_of_the_text(
     done = run_program("calibrate", *of_model, "-T", 7, "--tokens", 40, "--out", "mine.yaml")
     assert done.code == 0, done.err
     assert re.match(r"mine\.yaml, mine\.npz: perplexity \S+ on \d+ held-out tokens, sdllm \S+, float ", done.out)
-    assert run_program("validate", "mine.yaml").out == "mine.yaml: preset 'mine' (ternary, T=7)\n"
+    assert run_program("validate", "mine.yaml").out == "mine.yaml: ok, preset 'mine' (ternary, T=7)\n"
     assert run_program("perplexity", *of_model, "--tokens", 20, "--preset", "mine.yaml").code == 0
     Path("mine.npz").unlink()
     line = refused(run_program("perplexity", *of_model, "--tokens", 20, "--preset", "mine.yaml"))

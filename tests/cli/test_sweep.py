@@ -15,6 +15,7 @@ axes:
   core.synapse.lanes: [8, 64]
   noc.hop_x: [1 pJ, 2 pJ]
 objectives: [energy.per_token_pj, latency.per_token_ps]
+tolerance: 0%
 """
 
 

@@ -1,4 +1,4 @@
-"""The energy table of a paper: five rows per token in one unit, each with its 90 % range; one column per report."""
+"""The energy table of a paper: five rows per token in one unit, each with its range; one column per report."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ GAP_PT = 8.0  # between columns: twice \tabcolsep as set in the table
 DIGITS = 3  # significant ones of the smallest total
 MOST_DECIMALS = 4
 CAPTION = (
-    "Energy per token (mean of the whole run). In brackets: 90\\,\\% of draws of the prices from their published"
-    " ranges; a row without brackets has no known range. A value outside its brackets lies near one end of its ranges."
+    "Energy per token (mean of the whole run). In brackets: the range that holds the value and the middle 90\\,\\% of"
+    " draws of the prices from their published ranges; a row without brackets has no known range."
     " Memory: weights, accumulators, membranes, caches, DRAM."
     " Non-spiking: softmax, normalization, encoders, the head. Static: leakage and barriers over the whole time."
 )
@@ -61,7 +61,7 @@ def _cells(reports: Sequence[PaperReport]) -> tuple[str, list[list[str]]]:
     return unit, [
         *lines,
         *energies,
-        ["time", *(format_time(_per_token(report, "latency", "ps")) for report in reports)],
+        ["time", *(format_time(report.finished.time_per_token_ps) for report in reports)],
         *_compared(reports),
     ]
 
@@ -88,7 +88,7 @@ def _compared(reports: Sequence[PaperReport]) -> list[list[str]]:
 
 def _energy(report: PaperReport, row: str, factor: float, decimals: int) -> str:
     """``135.8 [131.9, 165.3]``; the value alone where no price has a range."""
-    columns = ("value_pj", "q05_pj", "q95_pj")
+    columns = ("value_pj", "low_pj", "high_pj")
     value, low, high = (_number(report.per_token_pj(row, name) / factor, decimals) for name in columns)
     return value if low == high else f"{value} [{low}, {high}]"
 
@@ -98,10 +98,6 @@ def _number(value: float, decimals: int) -> str:
     if 0 < value < smallest / 2:
         return f"<{smallest:.{decimals}f}"
     return f"{value:.{decimals}f}"
-
-
-def _per_token(report: PaperReport, part: str, unit: str) -> float:
-    return float(report.result[part][f"per_token_{unit}"])
 
 
 def _plain(cell: str) -> str:

@@ -80,8 +80,9 @@ def _ranges(reports: Sequence[PaperReport]) -> Iterator[str]:
     draws = dict.fromkeys(band.get("draws") for band in found if isinstance(band, Mapping))
     if draws:
         yield (
-            f"Ranges are the 5\\,\\% and 95\\,\\% quantiles of {' or '.join(map(str, draws))} draws"
-            r" of all prices from their published ranges. Prices without a published range stay at their value."
+            f"Ranges run from the 5\\,\\% to the 95\\,\\% quantile of {' or '.join(map(str, draws))} draws"
+            r" of all prices from their published ranges, and to the value where it lies outside. Prices without a"
+            r" published range stay at their value."
         )
 
 

@@ -63,7 +63,7 @@ def draw_paper_figure(name: str, reports: Sequence[PaperReport], width_in: float
 
 
 def _energy(reports: Sequence[PaperReport], width_in: float) -> Figure:
-    """Energy of one token by the rows of the table, one bar per report, with the total and its 90 % range.
+    """Energy of one token by the rows of the table, one bar per report, with the total and its range.
 
     Where one total dwarfs another, bars show shares of it: the parts of the smaller could not be seen.
     """
@@ -74,7 +74,7 @@ def _energy(reports: Sequence[PaperReport], width_in: float) -> Figure:
     table = pd.DataFrame([r.rows["value_pj"].drop(TOTAL) / scale for r, scale in zip(reports, scales, strict=True)])
     fills = {row: Fill(*COMPONENTS[component].look) for row, component in SUMMARY_ROWS.items()}
     figure, ax = _bars(reports, width_in, table, fills)
-    ends = [(report.per_token_pj(TOTAL, "q05_pj"), report.per_token_pj(TOTAL, "q95_pj")) for report in reports]
+    ends = [(report.per_token_pj(TOTAL, "low_pj"), report.per_token_pj(TOTAL, "high_pj")) for report in reports]
     _at_the_end(ax, [format_energy(report.per_token_pj(TOTAL)) for report in reports])
     if apart:
         _share_axis(ax, "share of the energy; at the right: per token")
@@ -92,7 +92,7 @@ def _time(reports: Sequence[PaperReport], width_in: float) -> Figure:
     """Share of the time by part, one bar per report, with the time of one token at its end."""
     table = pd.DataFrame([report.times / (report.times.sum() or 1.0) for report in reports]).fillna(0.0)
     figure, ax = _bars(reports, width_in, table, TIMES)
-    _at_the_end(ax, [format_time(float(report.result["latency"]["per_token_ps"])) for report in reports])
+    _at_the_end(ax, [format_time(report.finished.time_per_token_ps) for report in reports])
     _share_axis(ax, "share of the time; at the right: per token")
     return figure
 

@@ -20,7 +20,7 @@ from simulator.report.paper.price_table import price_tables
 SCHEMA, MARKER = "spikewatt/paper", "paper.json"
 PAPER_FOLDER = FolderKind("paper kit", MARKER, SCHEMA)
 CAPTIONS = {
-    "energy": "Energy per token by part. A whisker, where drawn, is the 90\\,\\% range of the total.",
+    "energy": "Energy per token by part. A whisker, where drawn, is the range of the total in Table~\\ref{tab:energy}.",
     "time": "Time by part. Compute, network, transfer of results, vector unit, barrier.",
     "layers": "Energy per token by kind of layer, summed over the blocks. The axis is logarithmic.",
 }

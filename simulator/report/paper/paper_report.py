@@ -62,16 +62,20 @@ class PaperReport:
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """Energy of one token by row of `SUMMARY_ROWS`, and last the `TOTAL`: ``value_pj, q05_pj, q95_pj``.
+        """Energy of one token by row of `SUMMARY_ROWS`, and last the `TOTAL`.
 
-        The quantiles are those of the report's own draws (`simulator.energy.uncertainty.Uncertainty`): the total's
-        are those in its ``bands.csv``.
+        Columns: ``value_pj, q05_pj, q95_pj, low_pj, high_pj``. The quantiles are those of the report's own draws
+        (`simulator.energy.uncertainty.Uncertainty`): the total's are those in its ``bands.csv``. Ranges that are open
+        to one side put the value outside of them; from ``low_pj`` to ``high_pj`` is the least range that holds the
+        value and what is between the quantiles.
         """
         ledger = self.finished.ledger
         names = ledger["component"] + "." + ledger["action"]
         grouped = EnergyLedger(ledger.assign(owner=[summary_row(name) for name in names]), ())
         bands = Uncertainty(grouped, self._unit_prices).bands().set_index("owner")
         bands = bands[["value_pj", "q05_pj", "q95_pj"]].reindex([*SUMMARY_ROWS, TOTAL], fill_value=0.0)
+        bands["low_pj"] = bands[["value_pj", "q05_pj"]].min(axis=1)
+        bands["high_pj"] = bands[["value_pj", "q95_pj"]].max(axis=1)
         return bands / self.finished.n_tokens
 
     def per_token_pj(self, row: str, column: str = "value_pj") -> float:

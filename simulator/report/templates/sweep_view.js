@@ -16,13 +16,20 @@
 
   // ---- the front, with a tolerance: a point leaves it when another is better by more than that in every way it is better
   const costs = objectives.map(name => column(name).numbers);
+  const weightOf = () => {  // as in simulator/sweep/pareto.py: no points beat each other in a circle
+    const shares = costs.map(cost => {
+      const found = cost.filter(valid), scale = Math.max(...found.map(Math.abs)) || 1;
+      return cost.map(found.every(c => c > 0) ? Math.log : c => c / scale);
+    });
+    return points.map((_, i) => shares.reduce((sum, share) => sum + share[i], 0));
+  };
   const frontOf = tolerance => {
+    const weights = weightOf();
     const usable = points.map((_, i) => !data.broken[i] && costs.every(cost => valid(cost[i])));
-    const least = costs.map(cost => Math.min(...cost.filter((c, i) => usable[i])));
     const same = (a, b) => Math.abs(a - b) <= tolerance * Math.min(Math.abs(a), Math.abs(b));
     const dominates = (a, b) => costs.every(cost => cost[a] <= cost[b] || same(cost[a], cost[b]))
-      && costs.some(cost => cost[a] < cost[b] && !same(cost[a], cost[b]));
-    return least.length ? points.map((_, b) => usable[b] && !points.some((_, a) => a !== b && usable[a] && dominates(a, b))) : [];
+      && costs.some(cost => cost[a] < cost[b] && !same(cost[a], cost[b])) && (!tolerance || weights[a] < weights[b]);
+    return costs.length ? points.map((_, b) => usable[b] && !points.some((_, a) => a !== b && usable[a] && dominates(a, b))) : [];
   };
 
   const choose = {};
@@ -58,6 +65,8 @@
     if (sorted.length <= 6) return sorted;
     return [0, 0.25, 0.5, 0.75, 1].map(part => sorted[Math.round(part * (sorted.length - 1))]);
   };
+  const spread = (ticks, place, least) => ticks.reduce((kept, tick) =>  // labels that do not overprint one another
+    kept.every(other => Math.abs(place(other[0]) - place(tick[0])) >= least) ? [...kept, tick] : kept, []);
   const describe = i => columns.map(each => `${each.label}: ${each.texts[i]}`).join("\n");
 
   const scatter = () => {
@@ -66,8 +75,6 @@
     const radius = size ? scaleOf(size, 4, 14) : () => 6;
     const picture = at("scatter");
     picture.replaceChildren();
-    const spread = (ticks, place, least) => ticks.reduce((kept, tick) =>
-      kept.every(other => Math.abs(place(other[0]) - place(tick[0])) >= least) ? [...kept, tick] : kept, []);
     for (const [value, text] of spread(ticksOf(x), xs, 80)) {
       picture.append(draw("line", {x1: xs(value), x2: xs(value), y1: TOP, y2: HEIGHT - BOTTOM, class: "rule"}));
       picture.append(draw("text", {x: xs(value), y: HEIGHT - BOTTOM + 18, "text-anchor": "middle"}, text));
@@ -106,7 +113,7 @@
     shown.forEach((each, n) => {
       picture.append(draw("line", {x1: xs[n], x2: xs[n], y1: top, y2: bottom, class: "axis-line"}));
       picture.append(draw("text", {x: xs[n], y: n % 2 ? 14 : 28, "text-anchor": n ? "middle" : "start", class: "axis"}, each.label));
-      for (const [value, text] of ticksOf(each)) picture.append(draw("text", {x: xs[n] + 7, y: scales[n](value) + 4, class: "halo"}, text));
+      for (const [value, text] of spread(ticksOf(each), scales[n], 13)) picture.append(draw("text", {x: xs[n] + 7, y: scales[n](value) + 4, class: "halo"}, text));
       const brush = brushes.get(each.name);
       if (brush) {
         const [a, b] = brush.map(scales[n]);
@@ -172,6 +179,7 @@
     for (const [name, [low, high]] of brushes) words.push(`keep.${encodeURIComponent(name)}=${low}..${high}`);
     if (touched) try { history.replaceState(null, "", `#explore&${words.join("&")}`); } catch { /* the address stays */ }
   };
+  at("tolerance").value = data.tolerance;
   let touched = location.hash.startsWith("#explore&");
   if (touched) for (const word of location.hash.split("&").slice(1)) {
     const [name, value] = word.split("=").map(decodeURIComponent);

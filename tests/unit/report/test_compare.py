@@ -1,28 +1,36 @@
 """Comparisons of finished reports of the toy model."""
 
 import json
+import math
 import re
 import shutil
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from factories import make_chip, make_run
 from page import Page
 
 from simulator.energy.ledger import build_ledger
+from simulator.engine.batch_result import STAGE_TIMES
+from simulator.engine.timing import PIPELINE
 from simulator.errors import OutputError
 from simulator.report.compare import (
     changes,
     energy_causes,
     energy_difference,
+    energy_parts,
     headline,
     read_reports,
     time_causes,
     time_difference,
+    time_parts,
 )
 from simulator.report.compare_page import render_comparison
+from simulator.report.format import format_energy
 from simulator.report.report_files import write_report
 from simulator.report.what_if import what_if_of_reports
 
@@ -65,8 +73,9 @@ def test_the_difference_of_a_price_is_count_times_difference(reports):
 
 
 def test_the_five_largest_causes_come_with_their_reason(reports):
-    causes = energy_causes(reports[0], reports[1])
+    *causes, rest = energy_causes(reports[0], reports[1])
     assert len(causes) == 5
+    assert re.fullmatch(r"\d+ other differences: \+[\d.]+ nJ per token; all \d+ together: \+[\d.]+ nJ per token", rest)
     for cause in causes:
         assert re.fullmatch(r"dendrite\.accumulate of \w+: \+[\d.]+ nJ per token \(2\.00x the price\)", cause)
     assert energy_causes(reports[1], reports[0])[0].endswith(" nJ per token (0.500x the price)")
@@ -90,6 +99,59 @@ def test_what_only_one_report_has_is_compared_with_nothing(reports):
     less = replace(reports[0], ledger=reports[0].ledger.query("component != 'soma'"))
     assert "none before" in " ".join(energy_causes(less, reports[0], 50))
     assert "none now" in " ".join(energy_causes(reports[0], less, 50))
+
+
+def _random_report(report, seed, way):
+    """``report`` with a random ledger and random times: stages in turn, at once, or some of both."""
+    rng = np.random.default_rng(seed)
+    tokens = int(rng.integers(1, 9))
+    counts = rng.integers(0, 10**9, len(report.ledger)) * rng.integers(0, 2, len(report.ledger))
+    ledger = report.ledger.assign(count=counts, energy_pj=counts * report.ledger["pj_per_count"].fillna(0.0))
+    rows = {"turns": report.stages["stage"], "pipeline": [PIPELINE], "both": [PIPELINE, *report.stages["stage"]]}[way]
+    stages = pd.DataFrame({"stage": rows})
+    for name in STAGE_TIMES:
+        stages[name] = rng.integers(0, 10**12, len(stages)) * rng.integers(0, 2, len(stages))
+    stages["total_ps"] = stages[list(STAGE_TIMES)].sum(axis=1)
+    total = math.fsum(ledger["energy_pj"])
+    result = report.result | {
+        "trace": {**report.result["trace"], "tokens": tokens},
+        "energy": {**report.result["energy"], "total_pj": total, "per_token_pj": total / tokens},
+        "latency": {**report.result["latency"], "total_ps": int(stages["total_ps"].sum())},
+    }
+    return replace(report, ledger=ledger, stages=stages, result=result)
+
+
+@pytest.mark.parametrize("ways", list(product(("turns", "pipeline", "both"), repeat=2)))
+@pytest.mark.parametrize("seed", range(4))
+def test_causes_add_up_to_the_difference_of_the_totals(reports, ways, seed):
+    before, after = (_random_report(reports[0], 2 * seed + i, way) for i, way in enumerate(ways))
+    for parts, part, key in (
+        (energy_parts(before, after), "energy", "total_pj"),
+        (time_parts(before, after), "latency", "total_ps"),
+    ):
+        old, new = (report.result[part][key] / report.n_tokens for report in (before, after))
+        found = math.fsum(cause.amount for cause in parts)
+        assert found == pytest.approx(new - old, rel=1e-12, abs=1e-12 * max(old, new))
+        sizes = [abs(cause.amount) for cause in parts]
+        assert sizes == sorted(sizes, reverse=True)
+
+
+def test_the_last_line_sums_the_others_and_all(reports):
+    before, after = (_random_report(reports[0], seed, "pipeline") for seed in (1, 2))
+    parts, said = energy_parts(before, after), energy_causes(before, after)
+    rest, whole = math.fsum(x.amount for x in parts[5:]), math.fsum(x.amount for x in parts)
+    words = [("+" if x > 0 else "-") + format_energy(abs(x)) for x in (rest, whole)]
+    n = len(parts)
+    assert said[-1] == f"{n - 5} other differences: {words[0]} per token; all {n} together: {words[1]} per token"
+
+
+def test_a_pipeline_and_stages_in_turn_differ_by_part(reports):
+    """One has a single row of times: what each part takes over all stages is all that both have."""
+    pipelined, in_turn = _random_report(reports[0], 1, "pipeline"), _random_report(reports[0], 2, "turns")
+    assert set(time_difference(in_turn, pipelined)["stage"]) == {"all stages"}
+    assert set(time_difference(pipelined, pipelined)["stage"]) == {PIPELINE}
+    assert "A token is in the chip for" in headline(in_turn, pipelined)
+    assert "A token is in the chip for" not in headline(in_turn, in_turn)
 
 
 def test_headline(reports):

@@ -138,9 +138,9 @@ def test_page_never_scrolls_sideways(html):
 def test_headline_numbers(page, run):
     words = " ".join(page.texts("table", **{"class": "headline"}))
     assert format_energy(run.energy_per_token_pj) in words
-    assert format_time(run.latency_per_token_ps) in words
+    assert format_time(run.time_per_token_ps) in words
     assert format_power(run.mean_power_w) in words
-    edp = run.energy_per_token_pj * run.latency_per_token_ps * 1e-12  # pJ x s
+    edp = run.energy_per_token_pj * run.time_per_token_ps * 1e-12  # pJ x s
     assert f"{format_energy(edp)}·s" in words
     assert f"{run.spikes_per_activation:.3f}" in words
     assert f"utilization {format_share(run.time_util_mean)} – 25.0%" in words  # the twin as the factory makes it

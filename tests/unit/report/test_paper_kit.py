@@ -6,11 +6,13 @@ import shutil
 import subprocess
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from factories import make_chip, make_run, price
 
 from simulator.actions import COMPONENTS, SUMMARY_ROWS, summary_row
+from simulator.config.works import works
 from simulator.energy.ledger import build_ledger
 from simulator.energy.uncertainty import TOTAL
 from simulator.errors import OutputError
@@ -79,6 +81,26 @@ def test_a_range_moves_its_row_alone(reports):
     assert plain.rows.loc[others].equals(ranged.rows.loc[others])
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_every_printed_range_holds_its_value(tmp_path, seed):
+    """Prices at an end of their range, in the middle, or without an end: what the table and the prices print."""
+    rng = np.random.default_rng(seed)
+    value, kind = rng.uniform(1, 50), seed % 3
+    low, high = value * rng.uniform(0.1, 0.9), value * rng.uniform(1.1, 9)
+    ends = [{"low": f"{low} pJ", "high": f"{high} pJ"}, {"low": f"{low} pJ"}, {"high": f"{high} pJ"}][kind]
+    changed = {"core__dendrite__accumulate__energy": price(f"{value} pJ", **ends)}
+    (report,) = read_paper_reports([_write(tmp_path / "run", **changed)])
+    table = energy_table([report])
+    found = re.findall(r"([\d.]+) \[([\d.]+), ([\d.]+)\]", table)
+    assert len(found) >= 2  # the row of the compute and the total
+    assert all(float(low) <= float(shown) <= float(high) for shown, low, high in found)
+    rows = report.rows
+    assert (rows["low_pj"] <= rows["value_pj"]).all()
+    assert (rows["value_pj"] <= rows["high_pj"]).all()
+    assert (rows["low_pj"] <= rows["q05_pj"]).all()
+    assert (rows["q95_pj"] <= rows["high_pj"]).all()
+
+
 def test_the_table_states_the_energies_in_one_unit(reports):
     """The toy's total in the unit of the caption."""
     table = energy_table(reports[:1])
@@ -121,16 +143,44 @@ def test_keys_are_those_of_the_chip_files_and_never_mean_two_works(reports):
     keys = citation_keys(reports)
     assert (keys["toy", "made up for tests"], keys["toy", CITATION]) == ("toy", "toya")
     text = bibliography(keys)
-    assert re.findall(r"^@misc{(.*),$", text, re.MULTILINE) == [*keys.values(), "spikewatt"]
+    assert re.findall(r"^@\w+{(.*),$", text, re.MULTILINE) == [*dict.fromkeys(keys.values()), "spikewatt"]
     assert "year = {{2018}}" in text
     assert "author = {{Ł. Çelik and É. [U+03A9]mega}}" in text
-    assert "author = {{M. Davies et al.}}" in text
+    assert "author = {{M. Davies et al.}}" in text  # the toy cites in words of its own
+
+
+def test_a_known_work_has_its_fields_and_one_key_for_all_its_places(tmp_path):
+    """Table 2 on one chip, Table 2 at 0.75 V on another: one article, with both as its note."""
+    words = works()["davies2018"].citation
+    folders = [
+        _write(
+            tmp_path / name,
+            name=name,
+            sources__davies2018=f"{words}, {place}",
+            core__dendrite__accumulate__energy=price("20 pJ", source="davies2018"),
+        )
+        for name, place in (("one", "Table 2"), ("two", "Table 2 (0.75 V)"))
+    ]
+    keys = citation_keys(read_paper_reports(folders))
+    assert {key for source, key in keys.items() if source[0] == "davies2018"} == {"davies2018"}
+    (entry,) = re.findall(r"^@article{davies2018,\n.*?^}", bibliography(keys), re.MULTILINE | re.DOTALL)
+    lines = [line.strip() for line in entry.splitlines()]
+    assert lines[1:-1] == [
+        "author = {M. Davies and others},",
+        "title = {{Loihi: A Neuromorphic Manycore Processor with On-Chip Learning}},",
+        "journal = {IEEE Micro},",
+        "volume = {38},",
+        "number = {1},",
+        "pages = {82--99},",
+        "year = {2018},",
+        "note = {Table 2; Table 2 (0.75 V)},",
+    ]
 
 
 def test_every_key_that_is_cited_is_in_the_bibliography(folders, tmp_path):
     write_paper(folders, tmp_path / "kit")
     text = "".join(file.read_text(encoding="utf-8") for file in (tmp_path / "kit").glob("*.tex"))
-    known = re.findall(r"^@misc{(.*),$", (tmp_path / "kit" / "refs.bib").read_text(encoding="utf-8"), re.MULTILINE)
+    known = re.findall(r"^@\w+{(.*),$", (tmp_path / "kit" / "refs.bib").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(re.findall(r"\\cite{(.*?)}", text)) == set(known)
     labels = re.findall(r"\\label{(.*?)}", text)
     assert len(set(labels)) == len(labels)

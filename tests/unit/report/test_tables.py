@@ -112,11 +112,11 @@ def test_comparison_by_hand(run):
     assert spiking["energy_pj"] == run.cmos45["fp32"].ac_pj
     assert spiking["energy_per_token_pj"] == run.cmos45["fp32"].ac_pj / 4
     assert spiking["chip_over"] == run.ledger.total_pj / run.cmos45["fp32"].ac_pj
-    assert math.isnan(spiking["latency_per_token_ps"])
+    assert math.isnan(spiking["time_per_token_ps"])
     assert "no weight fetch" in spiking["scope"]
     twin = table.loc["dense twin dense-int8-45nm (45 nm; the chip is 14 nm)"]
     assert twin["chip_over"] == pytest.approx(2.5, rel=1e-12)
-    assert twin["latency_per_token_ps"] == (run.result.total_ps // 3) / 4
+    assert twin["time_per_token_ps"] == (run.result.total_ps // 3) / 4
 
 
 def test_comparison_without_a_twin():

@@ -65,7 +65,7 @@ def test_consumers_comparison_and_lines(run):
     assert text.count("dendrite.accumulate") == 4  # five consumers, one of them static power
     assert row(text, "45")[-3:] == ["2.902", "nJ", "48.6x"]
     assert "dense twin dense-int8-45nm" in text
-    assert "latency: 5.390 µs per token, 21.56 µs in total, 185.5k tokens/s" in text
+    assert "time: 5.390 µs per token, 21.56 µs in total, 185.5k tokens/s; a token is in the chip for 5.390 µs" in text
     assert "busiest core 7 at 8.5%" in text
     assert "23 of 32 cores on 2 chips, 4.5 KiB of 128 KiB SRAM (3.5%)" in text
 

@@ -85,7 +85,16 @@ def test_validate_checks_the_objectives_as_a_sweep_does(sweep, monkeypatch):
     text = "name: s\nsummary: x\nbase: ./toy.yaml\ntrace: small.npz\naxes: {core.synapse.lanes: [1, 2]}\n"
     path = Path("s.yaml")
     path.write_text(text + "objectives: [energy.per_token_pj]\n")
-    assert validate_file(path) == f"sweep 's' over {LANES}"
+    assert validate_file(path).splitlines()[0] == f"sweep 's' over {LANES}"
     path.write_text(text + "objectives: [energy]\n")
     with pytest.raises(ConfigError, match=r"s.yaml:6:14: objectives: found 'energy', which holds several numbers"):
         validate_file(path)
+
+
+def test_validate_names_the_axes_that_a_sweep_names(sweep, notes_of):
+    """The toy has one price for any number of lanes."""
+    text = "name: s\nsummary: x\nbase: ./toy.yaml\ntrace: small.npz\naxes: {core.synapse.lanes: [1, 2]}\n"
+    named = notes_of({LANES: [1, 2]}, objectives=(ENERGY,))
+    Path("s.yaml").write_text(text + f"objectives: [{ENERGY}]\n")
+    assert validate_file(Path("s.yaml")).splitlines()[1:] == [f"warning: {note}" for note in named]
+    assert any("the chip file gives every value the same prices" in note for note in named)

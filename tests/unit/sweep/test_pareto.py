@@ -50,3 +50,40 @@ def dominates(a, b):
 def test_the_front_is_what_no_point_dominates(costs):
     expected = [not any(dominates(other, point) for other in costs) for point in costs]
     assert pareto_mask(costs).tolist() == expected
+
+
+def tolerant(rows, tolerance):
+    return pareto_mask(np.array(rows, dtype=np.float64), tolerance).tolist()
+
+
+def test_a_difference_within_the_tolerance_is_none():
+    """0.008 % less energy is none, so both stay; 2 % more time for it is too much."""
+    assert tolerant([(1.0, 5), (1.00008, 5), (2, 6)], 0.0) == [True, False, False]
+    assert tolerant([(1.0, 5), (1.00008, 5), (2, 6)], 0.005) == [True, True, False]
+    assert tolerant([(1.0, 5.1), (1.00008, 5)], 0.005) == [False, True]
+
+
+def test_no_points_beat_each_other_in_a_circle():
+    """Each is 1.5 tolerances below the next in one objective and within the tolerance in the others."""
+    step = 1.01**0.75
+    circle = [(1, step, step**2), (step**2, 1, step), (step, step**2, 1)]
+    assert any(tolerant(circle, 0.01))
+
+
+@given(
+    arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=st.floats(-5, 5)),
+    st.sampled_from([0.0, 0.005, 0.1, 0.5]),
+)
+def test_some_point_is_always_left_and_what_beats_all_is_on_the_front(costs, tolerance):
+    found = pareto_mask(costs, tolerance)
+    assert found.any()
+    far = costs.min(axis=0) - 10 * (1 + np.abs(costs).max())
+    assert pareto_mask(np.vstack([costs, far]), tolerance).tolist() == [*[False] * len(costs), True]
+
+
+@given(arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=st.floats(0.1, 5)))
+def test_what_is_left_out_is_worse_than_the_tolerance(costs):
+    """Every point off the front has one on it or off it that is better by more than the tolerance in an objective."""
+    found = pareto_mask(costs, 0.05)
+    for point in costs[~found]:
+        assert ((point - costs > 0.05 * np.minimum(point, costs)).any(axis=1)).any()

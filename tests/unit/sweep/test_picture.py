@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -6,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from simulator.errors import OutputError
-from simulator.sweep.picture import draw_front, front_finding, save_picture
+from simulator.sweep.picture import draw_front, front_finding, save_picture, trade_finding
 from simulator.sweep.runner import SweepResult
 
 LANES, SRAM = "core.synapse.lanes", "core.sram.capacity"
@@ -30,12 +31,45 @@ def points(ax, label):
     return dots.get_offsets().tolist()
 
 
-def test_a_point_that_hardly_differs_from_the_front_is_counted_as_no_worse():
-    near = [((16, "8 KiB"), (2e6 * 1.0008, 5e6), False), ((16, "9 KiB"), (2e6 * 1.0008, 5e6 * 1.006), False)]
-    assert "no difference" not in front_finding(result(THREE))
-    assert front_finding(result(THREE + near)).endswith(
-        ". 1 other point is within 0.5 % of one of them in every objective, which is no difference."
+def test_the_finding_says_what_counts_as_no_difference():
+    assert front_finding(result(THREE)).startswith(
+        "2 of 3 points are on the Pareto front; the least energy per token is"
     )
+    tolerant = replace(result(THREE), tolerance=0.005)
+    assert "on the Pareto front (differences up to 0.5 % count as none);" in front_finding(tolerant)
+
+
+def test_the_front_goes_from_one_end_to_the_other():
+    """2 to 3 uJ, and 4 to 5 us; the third point is not on it."""
+    found = trade_finding(result(THREE))
+    assert found == (
+        "Along the front, energy per token goes from 2.000 µJ to 3.000 µJ, latency per token goes from 4.000 µs to"
+        " 5.000 µs."
+    )
+    assert trade_finding(result(THREE[:1])) == "One point is the best in every objective."
+
+
+def test_every_objective_is_in_the_picture():
+    """Three objectives are two panels over the first; a point without the third is in one of them."""
+    objectives = (ENERGY, LATENCY, "area.total_mm2")
+    rows = [
+        ((16, "4 KiB"), (2e6, 5e6, 3.0), True),
+        ((64, "4 KiB"), (3e6, 4e6, 2.0), True),
+        ((1, "4 KiB"), (4e6, 6e6, None), False),
+    ]
+    figure, ax = draw_front(result(rows, objectives=objectives))
+    upper, lower = figure.axes
+    assert ax is lower
+    assert [panel.get_ylabel() for panel in figure.axes] == ["latency per token", "area total, mm²"]
+    assert points(upper, "Pareto front") == [pytest.approx([2e-6, 5e-6]), pytest.approx([3e-6, 4e-6])]
+    assert points(lower, "Pareto front") == [pytest.approx([2e-6, 3.0]), pytest.approx([3e-6, 2.0])]
+
+
+def test_labels_that_would_overlap_are_one():
+    """Three points within a hair of each other, and one far away."""
+    rows = [((n, "a"), (1e6 * (1 + n * 1e-4), 5e6 * (1 - n * 1e-4)), True) for n in range(3)]
+    _, ax = draw_front(result([*rows, ((9, "a"), (9e6, 1e6), True)]))
+    assert [text.get_text() for text in ax.texts] == ["1-3", "4"]
 
 
 def test_front_and_dominated_points_stand_where_their_objectives_are():

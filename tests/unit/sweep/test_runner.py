@@ -256,9 +256,10 @@ USUAL = (
 WRONG_OBJECTIVES = [
     ("energy.per_tokn_pj", "unknown result key 'energy.per_tokn_pj', expected one such as energy.per_token_pj "
      f"(did you mean 'energy.per_token_pj'?); the usual ones are {USUAL}"),
-    ("chip.name", "found 'chip.name', which is not a number, expected one such as energy.per_token_pj"),
+    ("chip.name", "found 'chip.name', which is not a number, expected one such as energy.per_token_pj; "
+     f"the usual ones are {USUAL}"),
     ("latency.by_part", "found 'latency.by_part', which holds several numbers, expected one such as "
-     "latency.by_part.compute_ps"),
+     f"latency.by_part.compute_ps; the usual ones are {USUAL}"),
     ("elapsed.simulate_s", "unknown result key 'elapsed.simulate_s', expected one such as energy.per_token_pj; "
      f"the usual ones are {USUAL}"),
 ]  # fmt: skip

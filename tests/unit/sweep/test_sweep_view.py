@@ -5,9 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from browser import look
+from page import Page
 
 from simulator.report.page import script_data
 from simulator.sweep.axis_order import axis_numbers
+from simulator.sweep.parallel_axes import draw_parallel, parallel_finding, parallel_frame
 from simulator.sweep.runner import SweepResult
 from simulator.sweep.sweep_page import render_sweep
 from simulator.sweep.sweep_view import sweep_view
@@ -75,3 +77,20 @@ def test_in_a_browser(result, sweep, tmp_path):
     assert found["start"]["after"] == "spikewatt rerun c3 --in sweeps/small --out c3"
     assert "point=c3" in found["start"]["hash"]
     assert found["kept"]["away"] == 3
+
+
+def test_labels_of_an_axis_never_overprint(result):
+    """Nearly equal energies have one label; the ends always have theirs."""
+    frame = parallel_frame(result)
+    figure, ax = draw_parallel(frame, result.axes)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert len(boxes) >= 8
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_no_finding_is_said_twice(result, sweep):
+    findings = Page(render_sweep(result, sweep({SRAM: ["16 KiB"]}), "spikewatt sweep a.yaml")).texts("p")
+    said = [text for text in findings if text]
+    assert len(said) == len(set(said))
+    assert "75.0% of the points" not in parallel_finding(parallel_frame(result), result.axes)
