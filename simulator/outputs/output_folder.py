@@ -143,15 +143,13 @@ def _keep_others(earlier: Path, place: Path, kind: FolderKind) -> None:
             os.rename(file, target)
     own_folders = {above.as_posix() for name in own for above in PurePosixPath(name).parents}
     for above, folders, _ in os.walk(earlier):
-        for name in folders:
-            left = Path(above) / name
-            relative = left.relative_to(earlier)
-            if left.is_symlink():  # walk does not enter it; it is a link of the user's
-                with suppress(OSError):
-                    os.rename(left, place / relative)
-            elif relative.as_posix() not in own_folders:
-                with suppress(OSError):  # a file of the new report has that name
-                    (place / relative).mkdir(exist_ok=True)
+        for left in (Path(above) / name for name in folders):
+            target = place / left.relative_to(earlier)
+            with suppress(OSError):  # a file of the new report has that name
+                if left.is_symlink():  # walk does not enter it; it is a link of the user's
+                    os.rename(left, target)
+                elif left.relative_to(earlier).as_posix() not in own_folders:
+                    target.mkdir(exist_ok=True)
 
 
 def _exchange(made: Path, place: Path, aside: Path) -> None:
