@@ -133,7 +133,7 @@ def cache_directory() -> Path | None:
         make_private(directory)
         with tempfile.TemporaryFile(dir=directory):
             pass
-    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
+    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home folder
         warnings.warn(f"compiled kernels are not cached: {error}; set NUMBA_CACHE_DIR", RuntimeWarning, stacklevel=3)
         return None
     return directory

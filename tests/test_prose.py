@@ -4,7 +4,19 @@ import ast
 from pathlib import Path
 
 import pytest
-from prose import HELPS, clauses, docstrings, error_texts, faults, help_texts, markdown_sentences, messages
+import yaml
+from prose import (
+    HELPS,
+    clauses,
+    comments,
+    docstrings,
+    error_texts,
+    faults,
+    help_texts,
+    markdown_sentences,
+    messages,
+    yaml_texts,
+)
 
 from simulator.config import load_chip
 from simulator.config.chip_inheritance import shipped_chips
@@ -20,6 +32,7 @@ PAGES = [
     *(ROOT / folder / "README.md" for folder in ("chip_configs", "traces", "reports")),
     *(ROOT / "simulator" / "model" / name for name in ("ENCODING.md", "TORCH.md")),
 ]
+FOLDERS_OF_TEXT = ("simulator", "chip_configs", "benchmarks")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -52,6 +65,23 @@ def test_docstrings():
     rest = [text for _, text in docstrings(ROOT / "simulator", ast.ClassDef, ast.FunctionDef)]
     sentences = [sentence for text in rest for sentence in markdown_sentences(text)]
     assert [fault for fault in faults("docstrings", sentences) if "expected at most 40" not in fault] == []
+
+
+def test_comments():
+    """Comments of the program, of its data and of the chip files, for the length of sentences and for their words."""
+    files = [path for folder in FOLDERS_OF_TEXT for kind in ("*.py", "*.yaml") for path in (ROOT / folder).rglob(kind)]
+    found = {path: faults("", [c for text in comments(path) for c in clauses(text)]) for path in files}
+    assert len(found) > 300
+    assert {str(path.relative_to(ROOT)): lines for path, lines in found.items() if lines} == {}
+
+
+def test_texts_of_data():
+    """Notes on prices, silicon cases, claims and presets."""
+    files = [path for folder in FOLDERS_OF_TEXT for path in sorted((ROOT / folder).rglob("*.yaml"))]
+    texts = {path: list(yaml_texts(yaml.safe_load(path.read_text(encoding="utf-8")))) for path in files}
+    assert sum(map(len, texts.values())) > 400
+    found = {path: faults("", [c for text in lines for c in clauses(text)]) for path, lines in texts.items()}
+    assert {str(path.relative_to(ROOT)): lines for path, lines in found.items() if lines} == {}
 
 
 def is_prose(text):

@@ -54,7 +54,7 @@ def write_crash_log(error: BaseException) -> Path | None:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
             return Path(name)
-        except (OSError, RuntimeError):  # RuntimeError: a user without a home
+        except (OSError, RuntimeError):  # RuntimeError: a user without a home folder
             continue
     return None
 

@@ -10,6 +10,7 @@ import typer
 
 from simulator.cli.app import SIMULATE, app
 from simulator.cli.options import Quiet
+from simulator.cli.output import print_answer
 from simulator.cli.simulate_request import remembered_request
 
 
@@ -28,17 +29,12 @@ def check(
     Without --report, the command in the stored result runs again: its chip, trace and overrides, by paths relative to
     the current folder. It writes no report.
     """
-    from simulator.report.drift import drift_report, drifts, parse_tolerance, read_golden, write_golden
+    from simulator.report.drift import parse_tolerance, read_golden
+    from simulator.simulation.report_questions import drifted
 
     share, stored = parse_tolerance(tolerance), read_golden(golden)
     fresh = _simulated(stored, golden, quiet) if report is None else read_golden(report / "result.json")
-    found = drifts(stored, fresh, share)
-    typer.echo(drift_report(stored, fresh, found, share, str(golden)), nl=False)
-    if found and update:
-        write_golden(golden, fresh)
-        typer.echo(f"\n{golden}: stored the new result")
-    elif found:
-        raise typer.Exit(1)
+    print_answer(drifted(stored, fresh, share, golden, update=update))
 
 
 def _simulated(stored: dict[str, Any], golden: Path, quiet: bool) -> dict[str, Any]:

@@ -27,8 +27,7 @@ from simulator.cli.options import (
     TimestepsOf,
     given,
 )
-from simulator.cli.output import print_json, print_lines, print_table
-from simulator.simulation.answer import json_rows
+from simulator.cli.output import print_answer, print_lines
 from simulator.trace.codes import Code
 
 
@@ -55,7 +54,7 @@ def capture(
 ) -> None:
     """Run a text through the spike-driven model, generate more tokens if asked, and save the spikes as a trace."""
     from simulator.model.model_options import parse_options
-    from simulator.simulation.capture_request import ACTIVITY_COLUMNS, CaptureRequest, run_capture
+    from simulator.simulation.capture_request import CaptureRequest, run_capture
     from simulator.simulation.preset_choice import PresetChoice
 
     request = CaptureRequest(
@@ -71,15 +70,7 @@ def capture(
         options=parse_options(bos, ignore_config_keys),
         given=given(called),
     )
-    done = run_capture(request)
-    if as_json:
-        print_json(done.as_json() | {"activity": json_rows(done.report.activity)})
-        return
-    print_lines(done.lines())
-    if not quiet:
-        print_table(done.report.activity[ACTIVITY_COLUMNS], "spikes per layer type")
-        print_lines([done.next_step()])
-    print_lines(f"warning: {warning}" for warning in done.report.warnings)
+    print_answer(run_capture(request).answer(), as_json=as_json, quiet=quiet)
 
 
 @app.command(rich_help_panel=MODELS)
@@ -125,11 +116,7 @@ def perplexity(
         stride=stride,
         compare=compare,
     )
-    done = run_perplexity(request)
-    if as_json:
-        print_json(done.as_json())
-    else:
-        print_lines(done.lines())
+    print_answer(run_perplexity(request).answer(), as_json=as_json)
 
 
 @app.command(rich_help_panel=MODELS)

@@ -53,7 +53,7 @@ def print_table(frame: Any, title: str) -> None:
 def print_answer(answer: Answer, *, as_json: bool = False, quiet: bool = False) -> None:
     """Tables and lines of an answer, or the same as JSON; warnings on stderr; exit code 1 where a check failed.
 
-    ``quiet`` leaves the tables out.
+    ``quiet`` leaves the tables and the next commands out.
     """
     if as_json:
         print_json(answer.record)
@@ -62,6 +62,7 @@ def print_answer(answer: Answer, *, as_json: bool = False, quiet: bool = False) 
             typer.echo(part)
         elif not quiet:
             print_table(part.frame, part.title)
+    print_lines(() if as_json or quiet else answer.next_lines)
     for line in answer.warnings:
         print_warning(line)
     if answer.failed:

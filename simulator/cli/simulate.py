@@ -20,10 +20,10 @@ from simulator.cli.options import (
     Quiet,
     TraceName,
 )
-from simulator.cli.output import print_json, print_table
+from simulator.cli.output import print_answer, print_table
 from simulator.cli.simulate_request import request_of
 from simulator.errors import OutputError
-from simulator.simulation.answer import json_rows
+from simulator.simulation.answer import one_table
 from simulator.trace.codes import Code
 
 SHOWN_CHANGES = 12  # of a comparison on the terminal
@@ -156,11 +156,7 @@ def report(
     """List finished reports, one line each."""
     from simulator.report.overview import find_reports, overview
 
-    table = overview(folders or find_reports(Path("reports")))
-    if as_json:
-        print_json(json_rows(table))
-    else:
-        print_table(table, "reports")
+    print_answer(one_table(overview(folders or find_reports(Path("reports"))), "reports"), as_json=as_json)
 
 
 @app.command(rich_help_panel=SIMULATE)
@@ -173,22 +169,10 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Show where the energy of a report comes from: count, price, line of the chip file, paper, range."""
-    from simulator.report.explain import explain_lines, explain_table, price_places
-    from simulator.report.format import format_energy
+    from simulator.simulation.report_questions import explained
     from simulator.sweep.point_report import as_report
 
-    folder = as_report(folder)
-    table = explain_table(folder, layer, action)
-    shown = table.head(top)
-    places = price_places(folder, shown["path"].dropna(), chip)
-    if as_json:
-        print_json([{**row, "place": places.get(str(row["path"]))} for row in json_rows(shown)])
-        return
-    for line in explain_lines(shown, places):
-        typer.echo(line)
-    ends = " to ".join(format_energy(float(table[f"{end}_pj"].sum())) for end in ("low", "high"))
-    energy = format_energy(float(table["energy_pj"].sum()))
-    typer.echo(f"{len(shown)} of {len(table)} rows shown. All rows: {energy} ({ends} over the price ranges)")
+    print_answer(explained(as_report(folder), layer, action, top, chip), as_json=as_json)
 
 
 @app.command(rich_help_panel=SIMULATE)

@@ -10,7 +10,7 @@ import typer
 
 from simulator.cli.app import SWEEP, app
 from simulator.cli.options import Quiet
-from simulator.cli.output import print_table, print_warning
+from simulator.cli.output import print_answer, print_table, print_warning
 
 SHOWN_POINTS = 40  # of a sweep on the terminal
 
@@ -61,22 +61,6 @@ def rerun(
     out: Annotated[Path | None, typer.Option(help="write the full report of the point to this folder")] = None,
 ) -> None:
     """Compute one point of a sweep again and compare the bytes; the exit code is 1 if they differ."""
-    from simulator.report.report_files import check_place
-    from simulator.sweep.rerun import rerun_point
+    from simulator.sweep.rerun_answer import rerun_answer
 
-    if out is not None:
-        check_place(out)
-    found = rerun_point(point, sweeps)
-    if out is not None:
-        from simulator.report.html import write_page
-        from simulator.report.report_files import write_report
-
-        typer.echo(f"report: {write_report(found.run, out, writers=[write_page]) / 'report.html'}")
-    if found.same_bytes:
-        typer.echo(f"{found.path}: the same bytes")
-        return
-    why = "" if found.same_code else " (computed by another version of the program)"
-    typer.echo(f"{found.path}: differs{why}")
-    for line in found.differences:
-        typer.echo(f"  {line}")
-    raise typer.Exit(1)
+    print_answer(rerun_answer(point, sweeps, out))

@@ -102,7 +102,7 @@ class EnergyLedger:
         groups: dict[object, list[float]] = {}
         for key, energy_pj in zip(self._lists[column], self._lists["energy_pj"], strict=True):
             groups.setdefault(key, []).append(energy_pj)
-        return {key: math.fsum(group) for key, group in groups.items() if isinstance(key, str)}  # NaN is no home
+        return {key: math.fsum(group) for key, group in groups.items() if isinstance(key, str)}  # NaN: no stage
 
     def _check_rows(self) -> None:
         rows = self.rows

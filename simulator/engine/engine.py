@@ -125,7 +125,7 @@ class _Simulation:
 
     def __init__(self, setting: Setting, threads: int, sample: int | None, before: _Simulation | None = None) -> None:
         self.setting, of = setting, (setting.trace, setting.chip)
-        if any(segment.way != "sequential" for segment in segments(*of)):
+        if any(segment.order != "sequential" for segment in segments(*of)):
             check_pipeline(setting.trace, setting.placement)
         self._batches = list(schedule_batches(*of, sample))
         self._tasks = [] if before else list(stage_tasks(setting.trace, in_rounds(*of)))

@@ -30,7 +30,7 @@ from simulator.trace.trace_program import Stage
 ROUNDS_MAX = 8  # of a batch of a pipeline, so that several threads find work; the result does not depend on it
 
 
-Way = Literal["sequential", "rounds", "asynchronous"]
+Order = Literal["sequential", "rounds", "asynchronous"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Segment:
     """
 
     tokens: Ints
-    way: Way
+    order: Order
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,10 @@ class Batch:
 def segments(trace: Trace, chip: ChipConfig) -> list[Segment]:
     """The segments of a trace under ``schedule.kind``; barriers make a pipeline go in rounds."""
     schedule = chip.schedule
-    pipeline: Way = "rounds" if chip.sync.kind == "barrier" else "asynchronous"
+    pipeline: Order = "rounds" if chip.sync.kind == "barrier" else "asynchronous"
     if schedule.kind != "auto":
         return [Segment(np.arange(trace.n_tokens), pipeline if schedule.kind == "pipelined" else "sequential")]
-    decoding: Way = "sequential" if schedule.batch == 1 else pipeline
+    decoding: Order = "sequential" if schedule.batch == 1 else pipeline
     return [
         Segment(run, decoding if trace.phases[run[0]] == DECODE else pipeline) for run in runs(trace, schedule.batch)
     ]
@@ -139,7 +139,7 @@ def stage_tasks(trace: Trace, tokens: Ints) -> Iterator[StageTask]:
 
 def in_rounds(trace: Trace, chip: ChipConfig) -> Ints:
     """Tokens of all segments in rounds, int64 [n], ascending."""
-    found = [segment.tokens for segment in segments(trace, chip) if segment.way == "rounds"]
+    found = [segment.tokens for segment in segments(trace, chip) if segment.order == "rounds"]
     return np.sort(np.concatenate([np.zeros(0, np.int64), *found]))
 
 
@@ -155,13 +155,13 @@ def schedule_batches(trace: Trace, chip: ChipConfig, sample: int | None = None) 
     """
     alone = np.setdiff1d(np.arange(trace.n_tokens), in_rounds(trace, chip))
     parts = segments(trace, chip)
-    flowing = np.concatenate([np.zeros(0, np.int64), *(s.tokens for s in parts if s.way == "asynchronous")])
+    flowing = np.concatenate([np.zeros(0, np.int64), *(s.tokens for s in parts if s.order == "asynchronous")])
     for task in stage_tasks(trace, alone):
         carried = stand_ins(len(task.tokens), sample)
-        overlapping = bool(np.isin(task.tokens[:1], flowing).any())  # all tokens of a phase go one way
+        overlapping = bool(np.isin(task.tokens[:1], flowing).any())  # all tokens of a phase take one route
         yield Batch((task.stage,), task.tokens[:, None], task.tokens, carried, overlapping=overlapping)
     for number, segment in enumerate(parts):
-        if segment.way == "rounds":
+        if segment.order == "rounds":
             yield from pipelined_batches(trace, segment, number, sample)
 
 

@@ -34,7 +34,7 @@ class ScheduleTiming:
         self._sampled = np.zeros((len(trace.stages), trace.n_tokens), np.int64)
         self._carried = np.zeros((len(trace.stages), trace.n_tokens), np.int64)
         self._row = {stage.stage_id: row for row, stage in enumerate(trace.stages)}
-        rounds = ((i, segment) for i, segment in enumerate(self._segments) if segment.way == "rounds")
+        rounds = ((i, segment) for i, segment in enumerate(self._segments) if segment.order == "rounds")
         self._rounds = {i: RoundTimes(trace, s, self._works, chip.replay == "dense") for i, s in rounds}
         self._flows: dict[int, Flow] = {}
         self._known: list[tuple[int, Segment, SegmentTimes]] = []  # of all batches so far
@@ -92,10 +92,10 @@ class ScheduleTiming:
     def stages(self) -> pd.DataFrame:
         """See `SimResult.stages`: a row for a pipeline, in which all stages work at once, and one per stage alone."""
         rows = {}
-        if any(segment.way != "sequential" for segment in self._segments):
+        if any(segment.order != "sequential" for segment in self._segments):
             of_rounds = [rounds.parts().sum(axis=1) for rounds in self._rounds.values()]
             rows[PIPELINE] = np.sum([*of_rounds, *(parts.sum(axis=1) for parts, _ in self._paths())], axis=0)
-        if alone := [segment.tokens for segment in self._segments if segment.way == "sequential"]:
+        if alone := [segment.tokens for segment in self._segments if segment.order == "sequential"]:
             tokens = np.concatenate(alone)
             rows |= {stage_id: self._parts[row][:, tokens].sum(axis=1) for stage_id, row in self._row.items()}
         frame = pd.DataFrame([times.tolist() for times in rows.values()], columns=list(STAGE_TIMES))
@@ -106,7 +106,7 @@ class ScheduleTiming:
     def phase_ps(self) -> dict[str, int]:
         """Time in which the chip worked on tokens of each phase; adds up to the total."""
         found: dict[str, int] = dict.fromkeys(PHASES, 0)
-        alone = [segment.tokens for segment in self._segments if segment.way == "sequential"]
+        alone = [segment.tokens for segment in self._segments if segment.order == "sequential"]
         taken = [(self._parts[:, :, tokens].sum(axis=(0, 1)), tokens) for tokens in alone]
         for ps, tokens in [*taken, *((parts.sum(axis=0), tokens) for parts, tokens in self._paths())]:
             for phase, name in enumerate(PHASES):
@@ -119,7 +119,7 @@ class ScheduleTiming:
 
     def steady(self) -> Steady:
         """The pipeline while it is full, of the longest segment of prompts, else of tokens; else the mean of all."""
-        pipelines = [i for i, segment in enumerate(self._segments) if segment.way != "sequential"]
+        pipelines = [i for i, segment in enumerate(self._segments) if segment.order != "sequential"]
         error_ps = self.error_ps()
         if not pipelines:
             n_tokens = self._trace.n_tokens
@@ -137,7 +137,7 @@ class ScheduleTiming:
         for row, cores in self._cores.items():
             for core in cores.tolist():
                 rows_of[core].append(row)
-        flows = [self._flow(i) for i, segment in enumerate(self._segments) if segment.way == "asynchronous"]
+        flows = [self._flow(i) for i, segment in enumerate(self._segments) if segment.order == "asynchronous"]
         of_rows = {rows: sum(of.under_way(rows) for of in flows) for rows in set(map(tuple, rows_of)) if rows}
         for core, rows in enumerate(rows_of):
             found[core] = of_rows.get(tuple(rows), 0)
@@ -154,7 +154,7 @@ class ScheduleTiming:
     def _paths(self) -> Iterator[tuple[Ints, Ints]]:
         """Critical path of each asynchronous segment: parts of the times int64 [times, works], and tokens [works]."""
         for number, segment in enumerate(self._segments):
-            if segment.way == "asynchronous":
+            if segment.order == "asynchronous":
                 stages, places = np.array(self._flow(number).path).T
                 tokens = segment.tokens[places]
                 yield self._parts[stages, :, tokens].T, tokens
@@ -168,7 +168,7 @@ class ScheduleTiming:
             rounds = self._rounds.get(number)
             if rounds is not None:
                 times = rounds.times()
-            elif segment.way == "asynchronous":
+            elif segment.order == "asynchronous":
                 times = self._flow(number).times(list(self._row), segment, self._works[:, segment.tokens])
             else:
                 times = self._one_by_one(segment.tokens)

@@ -17,7 +17,7 @@ from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Stage
 
 Blocks = Mapping[str, Sequence[Block]]  # layer or stage -> its blocks, in core order
-EXCHANGING = ("norm", "encode")  # kinds of ops that need one number of all values of a home
+EXCHANGING = ("norm", "encode")  # kinds of ops that need one number of all values of a home core
 
 
 @dataclass(frozen=True)

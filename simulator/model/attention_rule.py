@@ -65,7 +65,7 @@ class AttentionRule:
 
 
 DENSE = AttentionRule()
-# Keys stay integers of 8 bits: as counts of 15 levels they cost quality, and what meets them are spikes either way.
+# Keys stay integers of 8 bits: as counts of 15 levels they cost quality, and the queries that meet them are spikes.
 SPIKING = AttentionRule(queries=True, values=True, probabilities=True, kv_bits=8)
 
 

@@ -214,7 +214,7 @@ def read_checkpoint(model: Path | str, options: ModelOptions = AS_STATED) -> Che
     config = _untied(config, files)
     specs = tensor_specs(config)
     if config.tie_word_embeddings and EMBEDDING not in files.path_of and HEAD in files.path_of:
-        specs["embedding"] = TensorSpec(HEAD, specs["embedding"].shape)  # tied either way, as transformers does
+        specs["embedding"] = TensorSpec(HEAD, specs["embedding"].shape)  # tied with or without the key
     problems = _misplaced(specs, files, config)
     problems += [problem for spec in specs.values() if spec.name in files.path_of for problem in _misfit(files, spec)]
     keep = _float32_bytes(specs) <= KEPT_BYTES

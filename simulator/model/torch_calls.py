@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-# What the ids of streams are made of, since they name files (`trace/check.py`).
+# What the ids of streams may contain, since they name files (`trace/check.py`).
 NOT_IN_IDS = re.compile(r"[^A-Za-z0-9_.-]")
 RESERVED = ("chip", "outputs")
 

@@ -16,7 +16,7 @@ from simulator.errors import OutputError
 from simulator.outputs.output_file import check_writable
 from simulator.outputs.workspace import workspace
 
-MARKER_BYTES = 32 << 20  # a larger marker is none
+MARKER_BYTES = 32 << 20  # a larger file is no marker
 LISTED = 5  # names that an error line shows
 RENAME_EXCHANGE = 2
 AT_FDCWD = -100

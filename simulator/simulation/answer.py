@@ -29,12 +29,15 @@ class Answer(NamedTuple):
         Lines for stderr.
     failed
         Whether a check did not hold: the exit code is 1 then.
+    next_lines
+        Commands that a user most likely runs now.
     """
 
     parts: tuple[Titled | str, ...]
     record: Any = None
     warnings: tuple[str, ...] = ()
     failed: bool = False
+    next_lines: tuple[str, ...] = ()
 
 
 def json_rows(frame: pd.DataFrame) -> list[dict[str, object]]:

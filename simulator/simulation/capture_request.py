@@ -14,6 +14,7 @@ from simulator.model.generation import Decode
 from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.preset import Preset
 from simulator.outputs.output_file import TRACE, check_writable_file
+from simulator.simulation.answer import Answer, Titled, json_rows
 from simulator.simulation.given_options import refuse_together, require_option
 from simulator.simulation.preset_choice import PresetChoice
 from simulator.text_files import read_text
@@ -69,8 +70,15 @@ class Captured:
     report: CaptureReport
     preset: Preset
 
-    def as_json(self) -> dict[str, Any]:
-        """Everything as plain JSON types but the table of activity."""
+    def answer(self) -> Answer:
+        """The result in words, the activity of each layer type, and the command that simulates the trace."""
+        activity = Titled(self.report.activity[ACTIVITY_COLUMNS], "spikes per layer type")
+        next_line = f"next: spikewatt simulate --trace {shlex.quote(str(self.request.out))}"
+        parts: tuple[Titled | str, ...] = (*self._lines(), activity)
+        return Answer(parts, self._record(), tuple(self.report.warnings), next_lines=(next_line,))
+
+    def _record(self) -> dict[str, Any]:
+        """Everything as plain JSON types."""
         found = self.report
         return {
             "trace": str(self.request.out),
@@ -80,9 +88,10 @@ class Captured:
             "perplexity_spiking": found.spiking_perplexity.perplexity,
             "generated": found.generated,
             "warnings": list(found.warnings),
+            "activity": json_rows(found.activity),
         }
 
-    def lines(self) -> Iterator[str]:
+    def _lines(self) -> Iterator[str]:
         """The result in words."""
         found = self.report
         yield (
@@ -93,10 +102,6 @@ class Captured:
         )
         if found.generated:
             yield f"generated {self.request.decode} tokens: {found.generated!r}"
-
-    def next_step(self) -> str:
-        """The command that a user most likely runs now."""
-        return f"next: spikewatt simulate --trace {shlex.quote(str(self.request.out))}"
 
 
 def run_capture(request: CaptureRequest) -> Captured:

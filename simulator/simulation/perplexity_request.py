@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from simulator.errors import SpikewattError
 from simulator.model.model_options import AS_STATED, ModelOptions
@@ -13,6 +12,7 @@ from simulator.model.perplexity import perplexity
 from simulator.model.prediction import Perplexity
 from simulator.model.preset import Preset
 from simulator.model.protocol import protocol_for
+from simulator.simulation.answer import Answer
 from simulator.simulation.preset_choice import PresetChoice
 from simulator.text_files import read_text
 
@@ -69,12 +69,11 @@ class Predicted:
         words += [] if choice.kv_bits is None else [f"{choice.kv_bits}-bit KV cache"]
         return ", ".join(words)
 
-    def as_json(self) -> dict[str, Any]:
-        """Everything as plain JSON types."""
-        return {"mode": self.mode, **self.found.as_json()}
+    def answer(self) -> Answer:
+        """The result in words, and what a reader should know of it."""
+        return Answer(tuple(self._lines()), {"mode": self.mode, **self.found.as_json()}, tuple(self._warnings()))
 
-    def lines(self) -> Iterator[str]:
-        """The result in words."""
+    def _lines(self) -> Iterator[str]:
         found = self.found
         yield (
             f"perplexity {found.perplexity:.3f} ({self.mode}), {found.nats_per_token:.4f} nats per token,"
@@ -87,17 +86,19 @@ class Predicted:
                 f"float {found.float_perplexity:.3f}; KL divergence {found.divergence_per_token:.4f} nats per token;"
                 f" the same most likely token at {100 * found.agreement:.1f} % of the tokens"
             )
-        if found.n_beyond:
-            yield (
-                f"warning: {found.n_beyond} tokens are not used: their passages are longer than the context"
-                " (--window passes them in several windows)"
-            )
-        yield from (f"warning: {warning}" for warning in found.warnings)
         stated = found.protocol
         yield (
             f"protocol {stated['name']}: window {stated['window']}, stride {stated['stride']}, BOS {stated['bos']},"
             f" {stated['level']} level; tokenizer sha256 {str(stated['tokenizer_sha256'])[:16]}"
         )
+
+    def _warnings(self) -> Iterator[str]:
+        if self.found.n_beyond:
+            yield (
+                f"{self.found.n_beyond} tokens are not used: their passages are longer than the context"
+                " (--window passes them in several windows)"
+            )
+        yield from self.found.warnings
 
 
 def run_perplexity(request: PerplexityRequest) -> Predicted:

@@ -202,7 +202,8 @@ def of_model(inputs: Path) -> tuple[object, ...]:
 
 def test_capture_prints_speed_perplexities_and_activity(of_model: tuple[object, ...], work: Path) -> None:
     done = run_program("capture", *of_model, "-T", 7, "--out", "new/cap.npz")
-    assert (done.code, done.err) == (0, "")
+    long = "1 of 2 passages are longer than --tokens or the context: 5 tokens are not used"
+    assert (done.code, done.err) == (0, f"warning: {long}\n")
     trace = load_trace(work / "new" / "cap.npz")
     words = r"new/cap\.npz: (\d+) tokens at (\d+) tokens/s; perplexity (\S+) float, (\S+) spiking \(ternary, T=7\)"
     match = re.fullmatch(words, done.out.splitlines()[0])
@@ -215,10 +216,7 @@ def test_capture_prints_speed_perplexities_and_activity(of_model: tuple[object, 
     assert float(match[4]) == pytest.approx(known["spiking"], abs=1e-3)
     kinds = [line.split()[0] for line in done.out.splitlines() if "%" in line]
     assert kinds == ["q/k/v", "o", "gate/up", "down", "all"]
-    assert (
-        done.out.splitlines()[-1]
-        == "warning: 1 of 2 passages are longer than --tokens or the context: 5 tokens are not used"
-    )
+    assert done.out.splitlines()[-1] == "next: spikewatt simulate --trace new/cap.npz"
 
 
 def test_capture_as_json_and_what_perplexity_says_of_the_same(of_model: tuple[object, ...], work: Path) -> None:
@@ -305,7 +303,7 @@ def test_perplexity_says_what_the_context_left_out(inputs: Path, work: Path) -> 
     """A text of 40 letters and BOS at a context of 24."""
     (work / "long.txt").write_text("a" * 40)
     model = ("--model", inputs / "model", "--text", "long.txt")
-    assert run_program("perplexity", *model).out.splitlines()[2].startswith("warning: 17 tokens are not used")
+    assert run_program("perplexity", *model).err.startswith("warning: 17 tokens are not used")
     assert json.loads(run_program("perplexity", *model, "--json").out)["tokens_beyond_context"] == 17
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +101,46 @@ def error_texts(folder: Path) -> Iterator[tuple[str, str]]:
                 text = _text(node.args[0])
                 if text:
                     yield f"{path.relative_to(folder.parent)}:{node.lineno}", text
+
+
+def comments(path: Path) -> Iterator[str]:
+    """Comments of a Python or YAML file; the lines of one that fills lines by itself are joined."""
+    joined: list[str] = []
+    last = -1
+    for line, alone, text in _comment_lines(path):
+        if joined and not (alone and line == last + 1):
+            yield " ".join(joined)
+            joined = []
+        joined.append(text)
+        last = line if alone else -1
+    if joined:
+        yield " ".join(joined)
+
+
+def _comment_lines(path: Path) -> Iterator[tuple[int, bool, str]]:
+    """(line, whether nothing else stands on it, text) of each comment that is none for a tool."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        found = [t for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type == tokenize.COMMENT]
+        hits = [(t.start[0], not t.line[: t.start[1]].strip(), t.string) for t in found]
+    else:
+        matches = enumerate((re.search(r"(^|\s)#.*", line) for line in source.splitlines()), start=1)
+        hits = [(n, not hit.string[: hit.start()].strip(), hit.group().strip()) for n, hit in matches if hit]
+    for line, alone, text in hits:
+        if not re.match(r"# ?(type:|noqa|fmt:|yaml-language-server|SPDX)", text):
+            yield line, alone, text.lstrip("# ")
+
+
+def yaml_texts(node: object) -> Iterator[str]:
+    """Notes, summaries and other texts of a file of data, but its sources, which are titles of others."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from () if key in ("sources", "source", "cite") else yaml_texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from yaml_texts(value)
+    elif isinstance(node, str) and n_words(node) > 3:
+        yield node
 
 
 def clauses(text: str) -> list[str]:

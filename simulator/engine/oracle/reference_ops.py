@@ -11,7 +11,7 @@ from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Op
 
 Work = Counter[tuple[str, str]]  # (component, action) -> times
-Touches = Callable[[str, str, int, bool], tuple[str, int]]  # component, action, amount, whether all homes share it
+Touches = Callable[[str, str, int, bool], tuple[str, int]]  # component, action, amount, whether all home cores share it
 Fires = Callable[[int, int], bool]  # whether a spike count fires in a timestep; always, in dense replay
 
 

@@ -14,7 +14,7 @@ from simulator.report.format import format_share
 from simulator.report.run import Run
 from simulator.report.tables import split_block
 
-# colour, marker, line: three ways to tell one kind from another
+# colour, marker, line: three marks that tell one kind from another
 LINES = (
     ("#0072B2", "o", "-"),
     ("#D55E00", "s", "--"),

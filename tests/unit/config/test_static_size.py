@@ -49,6 +49,15 @@ def test_a_bound_of_the_figure_is_not_the_figure():
         load_chip("loihi-like", ["chip.tiles_x=4", "chip.static_power.low=1 mW"])
 
 
+def test_the_size_that_is_expected_is_the_one_that_the_file_states(write):
+    """1024 neurons stand for as many accumulators until a file says 4096 of them."""
+    path = "core.dendrite.accumulators_per_core"
+    figure = "{value: 1 W, source: frady2020, grade: assumed}"
+    stated = f"chip: {{static_power: {figure}}}\ncore: {{dendrite: {{accumulators_per_core: 4096}}}}\n"
+    with pytest.raises(ConfigError, match="found 2048, expected 4096, the size"):
+        load_chip(write(f"extends: loihi-like\nname: m\nsummary: m\n{stated}"), [f"{path}=2048"])
+
+
 EXTENDED = "extends: loihi-like\nname: mine\nsummary: mine\n"
 
 

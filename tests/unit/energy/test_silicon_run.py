@@ -55,6 +55,29 @@ def test_a_recorded_row_by_hand(fields, verdict):
     assert (row["measured"], row["simulated"], row["error"], row["verdict"]) == ("200 pJ", "220 pJ", "+10.0 %", verdict)
 
 
+def test_each_part_has_the_grade_of_what_it_rests_on():
+    """A silent trace on Loihi: its published barrier is nearly all of the time, its measured power all that leaks."""
+    parts = {
+        "cores": part(what="cores", unit="cores", price=None),
+        "chips": part(what="chips", unit="chips", price=None),
+        "time": part(what="time", unit="us", price=None),
+        "power": part(what="static power", unit="mW", price=None),
+        "synapse": part(price="synapse.synop"),
+    }
+    events = {"layers": [[4, 4]], "code": "ternary", "levels": 1, "pattern": "poisson", "mean_count": 0.0}
+    point = {"name": "p", "parts": {name: made.model_dump() for name, made in parts.items()}}
+    record = {"name": "c", "source": "s", "grade": "measured", "chip": "loihi-like", "events": events}
+    whole = SiliconCase.model_validate(record | {"points": [point]})
+    found = {name: verdict.grade for name, verdict in run_point(whole, whole.points[0]).verdicts.items()}
+    assert found == {
+        "cores": "counted",
+        "chips": "counted",
+        "time": "pre-silicon",
+        "power": "measured",
+        "synapse": "pre-silicon",
+    }
+
+
 def test_a_seed_of_events_is_0_or_more():
     events = {"layers": ((4, 4),), "code": "ternary", "levels": 1}
     assert Events.model_validate(events).seed == Events.model_validate(events | {"seed": 0}).seed == 0

@@ -58,7 +58,7 @@ def test_texts_of_a_batch_fill_the_gaps_of_a_pipeline():
     """Each text enters every third round, when its token before has left three stages; the second is a round behind."""
     trace = two_texts()
     found = segments(trace, make_chip(schedule={"kind": "auto", "batch": 2}))
-    assert [(s.tokens.tolist(), s.way) for s in found] == [([0, 1, 4], "rounds"), ([2, 3, 5, 6, 7], "rounds")]
+    assert [(s.tokens.tolist(), s.order) for s in found] == [([0, 1, 4], "rounds"), ([2, 3, 5, 6, 7], "rounds")]
     assert entry_rounds(trace, found[1].tokens).tolist() == [0, 3, 1, 4, 7]
 
 

@@ -86,7 +86,9 @@ def test_service_times_by_hand():
 def test_prompts_are_pipelined_and_generated_tokens_are_not():
     """Segments of 3 and 2 tokens and of 1: each takes what it takes alone, one after another."""
     trace = text([0, 1, 2, 3, 4, 0], [PROMPT] * 3 + [DECODED] * 2 + [PROMPT])
-    assert [(s.tokens.tolist(), s.way == "rounds") for s in segments(trace, make_chip(schedule={"kind": "auto"}))] == [
+    assert [
+        (s.tokens.tolist(), s.order == "rounds") for s in segments(trace, make_chip(schedule={"kind": "auto"}))
+    ] == [
         ([0, 1, 2], True),
         ([3, 4], False),
         ([5], True),

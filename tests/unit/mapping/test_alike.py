@@ -17,6 +17,7 @@ def test_rows_that_differ_in_the_number_of_a_block_alone_are_one():
     names = ["blocks.0.q", "blocks.0.o", "blocks.1.q", "blocks.1.o", "blocks.2.q", "blocks.2.o", "head"]
     rows = pd.DataFrame({"owner": names, "cores": [3, 3, 3, 4, 3, 3, 3], "share": [0.5] * 7})
     grouped = group_alike(rows, "owner")
+    assert list(grouped.columns) == ["owner", "alike", "cores", "share"]
     assert grouped.to_dict("list") == {
         "owner": ["blocks.0-2.q", "blocks.0,2.o", "blocks.1.o", "head"],
         "alike": [3, 2, 1, 1],

@@ -37,6 +37,14 @@ def test_routers_of_a_chip_have_its_number():
     assert numbers == [0, 0, 1, 1, 0, 0, 1, 1]
 
 
+def test_chips_of_other_rows_have_other_numbers():
+    """2 x 2 chips of 3 x 2 routers: six routers to each of four numbers."""
+    numbers = LinkCost(Grid(6, 4), (3, 2), 10.0).chip_of(np.arange(24)).reshape(4, 6)
+    corners = [numbers[y, x] for y in (0, 2) for x in (0, 3)]
+    assert len(set(corners)) == 4
+    assert (numbers == np.kron(np.reshape(corners, (2, 2)), np.ones((2, 3), int))).all()
+
+
 def test_round_a_ring_the_outer_chips_are_neighbours():
     """4 x 2 routers, chips of 2 x 1: from the first to the last column is one link, between chips."""
     links = LinkCost(Grid(4, 2, torus=True), (2, 1), 5.0)

@@ -25,9 +25,10 @@ def test_an_encoder_on_three_cores_gathers_and_spreads_one_number():
 @pytest.mark.parametrize(
     "trace", [make_trace(n_blocks=2), synthetic_trace("poisson", [13, 9, 6], tokens=2, seed=4)], ids=["blocks", "chain"]
 )
-def test_the_engine_moves_every_flit_that_a_placement_sees(trace: Trace):
+@pytest.mark.parametrize("flit", ["32 bit", "8 bit"])
+def test_the_engine_moves_every_flit_that_a_placement_sees(trace: Trace, flit: str):
     """Homes and layers on several cores: spikes, outputs, residuals, exchanges and partial sums, flits x links."""
-    chip = make_chip(core__limits={"axons_in": 5, "neurons": 5}, chip__max_chips=60)
+    chip = make_chip(core__limits={"axons_in": 5, "neurons": 5}, chip__max_chips=60, noc__flit_bits=flit)
     mapped = map_trace(trace, chip)
     placement, found = mapped.placement, traffic(trace, mapped.placement.blocks, chip)
     at, to = placement.core_router[found.from_core], placement.core_router[found.to_core]

@@ -57,6 +57,7 @@ def test_a_table_names_ids_patterns_and_kinds_in_its_order(table, widths):
 
 
 def test_layers_go_by_their_kind_or_that_of_the_stage_that_drives_them():
+    assert cores(make_trace(n_blocks=1), mapping={"layer_cores": 1})["blocks.0.q"] == 1
     found = cores(make_trace(n_blocks=1), mapping={"layer_cores": {"q": 3, "attn_in": 2, "mlp_in": 4}})
     assert [found[f"blocks.0.{kind}"] for kind in ("q", "k", "v", "o", "gate", "up", "down")] == [3, 2, 2, 1, 4, 4, 1]
 

@@ -264,6 +264,7 @@ def test_phase_of_all_tokens_or_mixed(trace):
     assert trace.phase == "prefill"
     assert replace(trace, phases=np.array([1, 1], np.uint8)).phase == "decode"
     assert replace(trace, phases=np.array([0, 1], np.uint8)).phase == "mixed"
+    assert synthetic_trace("silent", [2, 2], tokens=1).phase == "prefill"
 
 
 def test_some_tokens_of_a_trace():
