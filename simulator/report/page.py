@@ -12,6 +12,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from simulator.outputs.shown_text import shown_lines
 from simulator.report.cells import MOST_ROWS, Cells, as_cells
 
 
@@ -64,9 +65,15 @@ def render_page(template: str, scripts: Sequence[str] = (), **content: object) -
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_shown,
     )
     sources = [loader.get_source(environment, name)[0] for name in scripts]
     hashes = [base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() for source in sources]
     allowed = " ".join(f"'sha256-{value}'" for value in hashes)
     environment.globals["script_policy"] = f"; script-src {allowed}" if allowed else ""
     return environment.get_template(template).render(scripts=[Markup(source) for source in sources], **content)
+
+
+def _shown(value: object) -> object:
+    """A value of a page: of text that is no markup, control characters and marks of direction appear as escapes."""
+    return shown_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
