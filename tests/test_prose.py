@@ -1,6 +1,7 @@
 """How pages, help and messages are written: short sentences, and none of the words that readers stumble over."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,7 @@ def test_warnings(chip):
     for override in ("pipelined", "sequential"):
         lines = assumptions(map_trace(trace, load_chip(chip, [f"schedule.kind={override}"])))
         assert faults(chip, [clause for line in lines for clause in clauses(line)]) == []
+        assert [line for line in lines if not re.search(r"--[a-z]|\b[a-z_]+\.[a-z_*]", line)] == []  # an option
 
 
 def test_errors_say_what_was_expected_or_what_helps():

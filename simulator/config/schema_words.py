@@ -32,6 +32,12 @@ def model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseMode
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
+def dimension_at(model: type[BaseModel], path: Sequence[str | int]) -> str | None:
+    """What the number at ``path`` below ``model`` measures (`simulator.units`); None where it has no unit."""
+    constraints = _constraints(field_at(model, path))
+    return next((each.dimension for each in constraints if isinstance(each, Quantity)), None)
+
+
 def known_keys(model: type[BaseModel], path: Sequence[str | int]) -> tuple[str, ...]:
     """Keys of the record at ``path``, in the order of the schema."""
     record = model_at(model, path)

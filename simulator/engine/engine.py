@@ -69,7 +69,7 @@ def replay(
         Tokens of each stage and phase whose network is simulated, for neighbours too (`token_sample`). ``auto``: as
         many as keep the standard error of the time to `token_sample.ERROR_MAX`. None: all.
     refuse_overload
-        Refuse a network of model ``estimate`` with an output above a load of 0.9; otherwise a warning says so.
+        Refuse a network of model ``estimate`` with a port or a FIFO above a load of 0.9; otherwise a warning says so.
 
     Raises
     ------

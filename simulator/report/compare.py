@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from simulator.actions import is_power
+from simulator.config.chip import ChipConfig
+from simulator.config.schema_words import dimension_at
 from simulator.engine.timing import PIPELINE
 from simulator.errors import OutputError
-from simulator.report.format import format_change, format_energy, format_ratio, format_time
+from simulator.report.format import format_change, format_energy, format_quantity, format_ratio, format_time
 from simulator.report.overview import read_result
 from simulator.report.report_files import CHIP_FILE
 from simulator.report.report_reading import RESULT, damaged, read_record, read_table
@@ -97,25 +99,35 @@ def read_finished(folder: Path) -> Finished:
 
 def changes(before: Finished, after: Finished) -> pd.DataFrame:
     """What differs in the chips and in the traces: ``where, before, after``; nothing of sources and notes."""
-    rows = [(f"chip {key}", old, new) for key, old, new in _differences(before.chip, after.chip)]
+    rows = [
+        (f"chip {'.'.join(path)}", *(_shown(value, dimension_at(ChipConfig, path)) for value in values))
+        for path, *values in _differences(before.chip, after.chip)
+    ]
     rows += [
-        (f"trace {key}", old, new)
-        for key, old, new in _differences(before.result["trace"], after.result["trace"])
-        if key != "content_hash"
+        (f"trace {'.'.join(path)}", *map(_shown, values))
+        for path, *values in _differences(before.result["trace"], after.result["trace"])
+        if path != ("content_hash",)
     ]
     return pd.DataFrame(rows, columns=["where", "before", "after"])
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _differences(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[tuple[tuple[str, ...], object, object]]:
     """(path, before, after) of every leaf that differs."""
     old, new = dict(leaves(before)), dict(leaves(after))
     for path in dict.fromkeys([*old, *new]):
         if old.get(path) != new.get(path) and NOT_A_CHANGE.isdisjoint(path):
-            yield ".".join(path), _shown(old.get(path)), _shown(new.get(path))
+            yield path, old.get(path), new.get(path)
 
 
-def _shown(value: object) -> str:
-    return "none" if value is None else str(value)
+def _shown(value: object, dimension: str | None = None) -> str:
+    """A value of a file for people: a quantity with its unit."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    return f"{value:.6g}" if dimension is None else format_quantity(value, dimension)
 
 
 def energy_difference(before: Finished, after: Finished) -> pd.DataFrame:

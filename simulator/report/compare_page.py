@@ -20,7 +20,7 @@ from simulator.report.compare import (
     time_causes,
     time_difference,
 )
-from simulator.report.figures.difference import draw_difference
+from simulator.report.figures.difference import draw_difference, largest_rows
 from simulator.report.figures.style import TIMES, svg_text
 from simulator.report.overview import overview
 from simulator.report.page import Section, make_section, render_page, script_data
@@ -99,14 +99,14 @@ def difference_sections(number: int, first: Finished, other: Finished) -> Iterat
         name = f"{what}-{number}"
         row, part, value = frame.columns[0], frame.columns[1], frame.columns[-1]
         frame = frame[frame[value] != 0]
-        tidy = pd.DataFrame({"row": frame[row], "part": frame[part], "value": frame[value]})
+        tidy = largest_rows(pd.DataFrame({"row": frame[row], "part": frame[part], "value": frame[value]}))
         figure, _ = draw_difference(tidy, symbol, None if symbol == "J" else TIMES)
         yield make_section(
             name,
             f"Difference in {what}: {other.label}",
             f"Signed stacked bars of the difference in {what} per token, by {row} and {part}",
-            "Left of zero is saved, right of zero is added; the numbers are the sums of the rows. Rows without a"
-            " difference are left out; slanted gaps cut a bar that dwarfs all others.",
+            "Left of zero is saved, right of zero is added; the numbers are the sums of the rows. The largest come"
+            " first; those below 1 % of the largest are one row. Slanted gaps cut a bar that dwarfs all others.",
             f"The largest difference: {causes[0]}.",
             svg_text(figure, name),
             frame,

@@ -69,6 +69,13 @@ def format_bytes(n: float) -> str:
     return f"{n / 1024**power:.{DIGITS}g} {_BINARY[power]}"
 
 
+def format_quantity(value: float, dimension: str) -> str:
+    """A quantity of a chip file (`simulator.units`) in the unit used inside: ``23.60 pJ``, ``128 KiB``, ``32 bit``."""
+    written = {"energy": format_energy, "time": format_time, "power": format_power, "size": format_bytes}
+    units = {"length": "nm", "width": "bit", "area": "mm²"}
+    return written[dimension](value) if dimension in written else f"{value:.{DIGITS}g} {units[dimension]}"
+
+
 def _engineering(value: float, units: Sequence[tuple[int, str]], gap: str) -> str:
     """``value`` with `DIGITS` significant digits in the largest unit that leaves at least 1 before the point."""
     if not math.isfinite(value):

@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from simulator.outputs.shown_text import shown_lines
 from simulator.report.cells import MOST_ROWS, Cells, as_cells
+
+# Options of the command line in a sentence, each with its value, and what is between backticks.
+CODE = re.compile(r"(`[^`]+`|--set [^\s=]+=[^\s:;,]+|--(?:mapping|schedule|sync) [a-z]+|--[a-z][a-z-]+)")
 
 
 class Section(NamedTuple):
@@ -45,6 +49,16 @@ def make_section(
     return Section(name, title, picture, reading, finding, Markup(svg), width_pt, as_cells(frame, MOST_ROWS))
 
 
+def with_code(text: str) -> Markup:
+    """``text`` with options of the command line and what is between backticks as code, which does not break."""
+    parts = CODE.split(text)  # every second one is code
+    marked = (
+        escape(part) if i % 2 == 0 else Markup("<code>{}</code>").format(part.strip("`"))
+        for i, part in enumerate(parts)
+    )
+    return Markup("").join(marked)
+
+
 def script_data(data: object) -> Markup:
     """``data`` as JSON that can stand inside a ``<script>`` element."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -70,6 +84,7 @@ def render_page(template: str, scripts: Sequence[str] = (), **content: object) -
     sources = [loader.get_source(environment, name)[0] for name in scripts]
     hashes = [base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() for source in sources]
     allowed = " ".join(f"'sha256-{value}'" for value in hashes)
+    environment.filters["with_code"] = with_code
     environment.globals["script_policy"] = f"; script-src {allowed}" if allowed else ""
     return environment.get_template(template).render(scripts=[Markup(source) for source in sources], **content)
 

@@ -37,11 +37,19 @@ def _always(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
     dense = [name for name in spiking.values() if name not in added]
     head = ", norms and the LM head" if any(op.kind == "head" for op in trace.ops) else " and norms"
     products = f"attention products ({', '.join(dense)}), " if dense else ""
-    idle = "cores that are idle in a stage update no neurons; their leakage is counted as static power"
+    spiking_attention = "; `capture --preset sdllm-attention` lets the products spike" if dense else ""
+    idle = (
+        "cores that are idle in a stage update no neurons; their leakage is counted as static power, which"
+        " chip.gating=core switches off"
+    )
     return (
-        f"{products}softmax{head} do not spike: the vector unit computes them",
+        f"{products}softmax{head} do not spike: the vector unit computes them at the prices of vector.*"
+        f"{spiking_attention}",
         *(
-            (f"{' and '.join(added)}: every spike reads its row of the KV cache again, as it reads a row of weights",)
+            (
+                f"{' and '.join(added)}: every spike reads its row of the KV cache again, as it reads a row of"
+                " weights; a preset without spiking attention reads each row once",
+            )
             if added
             else ()
         ),
@@ -77,7 +85,8 @@ def unpublished(chip: ChipConfig) -> Iterator[str]:
         low, high = (math.fsum(_end(price, end) for price in assumed) for end in ends)
         span = f" ({format_power(low)} to {format_power(high)})" if ranged else ""
         watts = format_power(math.fsum(price.pj_per_count for price in assumed))
-        yield f"static power of {watts}{span} per chip is assumed: no source publishes it"
+        where = "chip.static_power" if chip.static is None else "static.*"
+        yield f"static power of {watts}{span} per chip is assumed: no source publishes it; {where} takes your own"
     whole = chip.chip.static_power
     if whole is not None and chip.chip.static_fixed:
         yield (
@@ -85,7 +94,7 @@ def unpublished(chip: ChipConfig) -> Iterator[str]:
             " chip.static_fixed keeps it for any number of tiles, lanes, memories and accumulators"
         )
     if chip.area is None:
-        yield "the chip file has no area: none of its sources gives one"
+        yield "the chip file has no area: none of its sources gives one; set area.core to see areas"
 
 
 def _end(price: UnitPrice, end: str) -> float:
@@ -130,11 +139,17 @@ def _order_of_tokens(chip: ChipConfig) -> tuple[str, ...]:
             return (
                 f"{which} are pipelined without barriers: a stage starts a token when its inputs are there and the"
                 " next stage has taken the token before; stages are assumed not to wait for each other on links or in"
-                " DRAM, a lower bound",
+                " DRAM, a lower bound of the time; --sync barrier lets them go in rounds",
             )
-        return (f"{which} are pipelined: a round takes as long as the slowest of its stages",)
+        return (
+            f"{which} are pipelined: a round takes as long as the slowest of its stages; --schedule sequential passes"
+            " one token at a time",
+        )
     if chip.schedule.chunk > 1:
-        return (f"prompts pass each stage in chunks of {chip.schedule.chunk} tokens, one chunk at a time",)
+        return (
+            f"prompts pass each stage in chunks of {chip.schedule.chunk} tokens (schedule.chunk), one at a time;"
+            " --schedule pipelined overlaps tokens",
+        )
     return ("tokens are processed one at a time, so most cores wait; --schedule pipelined overlaps tokens",)
 
 
@@ -144,7 +159,8 @@ def _of_handshakes(chip: ChipConfig) -> tuple[str, ...]:
         return ()
     return (
         "sync handshake: in the timesteps of a stage each core continues when its own home cores are done; the steps"
-        " of a stage still run in sequence, and a core knows at no cost how many values to expect",
+        " of a stage still run in sequence, and a core knows at no cost how many values to expect; --sync barrier"
+        " pays for it",
     )
 
 

@@ -146,12 +146,25 @@ def find_peak(n_touched: int, window: int, closed: ClosedWorkspace) -> None:
             closed.peak[0], closed.peak[1], closed.peak[2] = load, o, 0.0
     for k in range(n_touched if closed.estimate else 0):
         router, i = closed.touched[k] >> 6, closed.touched[k] & 7
-        load = 0.0
+        load = held = 0.0
         for o in range(INPUTS):
             pair = (router << 3 | o) << 3 | i
             load += (closed.work[pair] + closed.packets[pair] * closed.head[pair]) / window
+            held += 0.0 if i == SOURCE_INPUT else held_flits(pair, window, closed)
         if load > closed.peak[0]:
             closed.peak[0], closed.peak[1], closed.peak[2] = load, router << 3 | i, 1.0
+        if held / closed.buffer_flits > closed.peak[0]:
+            closed.peak[0], closed.peak[1], closed.peak[2] = held / closed.buffer_flits, router << 3 | i, 2.0
+
+
+@subroutine
+def held_flits(pair: int, window: int, closed: ClosedWorkspace) -> float:
+    """Flits of a pair that are in the FIFO of its input on average (Little): their rate times how long they stay."""
+    if closed.packets[pair] == 0:
+        return 0.0
+    stay = fifo_waiting(pair, closed, window) + closed.at_port[pair >> 3] + closed.work[pair] / closed.packets[pair]
+    held: float = closed.moved[pair] / window * stay
+    return held
 
 
 @subroutine

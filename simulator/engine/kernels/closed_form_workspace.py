@@ -45,7 +45,8 @@ class ClosedWorkspace(NamedTuple):
     touched
         Pairs in use.
     peak
-        Highest load of a port found so far, over all calls, the port that has it, and 1 where it is an input.
+        Highest load of a port found so far, over all calls, the port that has it, and what is loaded: 0 an output, 1 an
+        input, 2 the FIFO of an input.
     """
 
     estimate: bool

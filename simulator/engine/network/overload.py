@@ -5,11 +5,13 @@ from __future__ import annotations
 from simulator.engine.kernels.carry import NetworkArrays
 from simulator.engine.network.links import DIRECTIONS
 
-ESTIMATE_LOAD_MAX = 0.9  # of a port: above it queues grow, which the mean of steady traffic does not describe
+# Of the time of a port, or of the flits of its FIFO: above it queues grow, or full FIFOs stop the routers before them.
+ESTIMATE_LOAD_MAX = 0.9
+FIFO = 2  # what is loaded, in ``ClosedWorkspace.peak``
 
 
 def peak_load(network: NetworkArrays) -> float:
-    """Highest share of time in which a port was busy in any step; 0 but in the closed forms."""
+    """Highest share of time in which a port was busy, or of a FIFO in use, in any step; 0 but in closed forms."""
     return 0.0 if network.closed is None else float(network.closed.peak[0])
 
 
@@ -18,9 +20,11 @@ def overload(network: NetworkArrays) -> str:
     load = peak_load(network)
     if network.closed is None or not network.closed.estimate or load <= ESTIMATE_LOAD_MAX:
         return ""
-    port, side = int(network.closed.peak[1]), "input" if network.closed.peak[2] else "output"
+    port, kind = int(network.closed.peak[1]), int(network.closed.peak[2])
+    name = f"{(*DIRECTIONS, 'local')[port & 7]} of router {port >> 3}"
+    loaded = (f"output {name} is busy", f"input {name} is busy", f"the FIFO of input {name} is filled to")[kind]
+    share = f"{load:.2f} of {'its flits' if kind == FIFO else 'the time in which a step sends'}"
     return (
-        f"network: {side} {(*DIRECTIONS, 'local')[port & 7]} of router {port >> 3} is busy {load:.2f} of"
-        f" the time in which a step sends, expected at most {ESTIMATE_LOAD_MAX:.2f} for noc.model=estimate: queues"
+        f"network: {loaded} {share}, expected at most {ESTIMATE_LOAD_MAX:.2f} for noc.model=estimate: queues"
         " grow in such a burst; use noc.model=cycle, or noc.model=ideal for a lower bound"
     )

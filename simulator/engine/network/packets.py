@@ -94,7 +94,8 @@ def simulate_packets(
         ``cycle``: flit by flit. ``estimate``: with the mean waiting of steady traffic, in closed form. ``ideal``: no
         packet waits, a lower bound (`reference_noc_closed` says what both are).
     refuse_overload
-        Refuse ``estimate`` where a port is busy more than 0.9 of the time in which packets join.
+        Refuse ``estimate`` where a port is busy more than 0.9 of the time in which packets join, or a FIFO is full to
+        more than 0.9 on average.
 
     Raises
     ------

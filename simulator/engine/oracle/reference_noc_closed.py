@@ -29,7 +29,8 @@ the cycles a packet keeps a port busy, rho_i the share of time that input i keep
 
 Above a load of 0.95 all terms stay as they are there. A run with a port above 0.9 is refused
 (`simulator.engine.engine`), output rho or input sum lambda (S + h): queues grow all the time there, which no mean of
-steady traffic describes.
+steady traffic describes. So is one with a FIFO that holds more than 0.9 of its flits on average: a full FIFO stops the
+router before it, which no term has. By Little's law it holds the rate of its flits times how long they stay.
 
 Times are kept in ticks of 1/1024 cycle; sums run in the order of the packets, then along each path.
 """

@@ -160,8 +160,8 @@ FIGURE = FigureKind(
     title="Use of the cores",
     picture="Map of the mesh with the busy share of every core",
     reading=(
-        "One square group per tile, one cell per core; busy over elapsed time of the whole trace. Darker is busier,"
-        " by the square root; by the logarithm where one core is far busier than most."
+        "One square group per tile, one cell per core; busy over elapsed time of the whole trace. The bar at the"
+        " right is the scale: by the square root, by the logarithm where one core is far busier than most."
     ),
     frame=cores_frame,
     draw=draw_cores,

@@ -23,6 +23,8 @@ from simulator.report.figures.style import (
 )
 from simulator.report.format import format_energy, format_time
 
+LEAST = 0.01  # of the largest row: a bar below it is not seen
+
 
 @styled
 def draw_difference(
@@ -69,6 +71,18 @@ def draw_difference(
     if parts:
         legend_above(ax, {part: fills.get(part, OTHER) for part in parts})
     return figure, ax
+
+
+def largest_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """``row, part, value`` with the largest rows first, and rows below `LEAST` of the largest as one, where several."""
+    sizes = frame["value"].abs().groupby(frame["row"], sort=False).sum().sort_values(ascending=False, kind="stable")
+    small = sizes.index[sizes < LEAST * sizes.max()]
+    small = small if len(small) > 1 else small[:0]
+    others = f"{len(small)} others < {100 * LEAST:g}%"
+    order = {row: i for i, row in enumerate([*sizes.index.difference(small, sort=False), others])}
+    folded = frame.assign(row=frame["row"].where(~frame["row"].isin(small), others))
+    folded = folded.groupby(["row", "part"], sort=False)["value"].sum().reset_index()
+    return folded.sort_values("row", key=lambda rows: rows.map(order), kind="stable", ignore_index=True)
 
 
 def _show_all_but_one(ax: Axes, low: NDArray[np.float64], high: NDArray[np.float64]) -> float:

@@ -52,8 +52,8 @@ FIGURE = FigureKind(
     title="Energy by block",
     picture="Heat map of energy per token, kinds of layer by blocks",
     reading=(
-        "Darker = more. Kinds below 0.1 % are left out, and so is what belongs to no block: static power and barriers."
-        " A grey cell is outside the blocks."
+        "The bar at the right is the scale (logarithmic). Kinds below 0.1 % are left out, and so is what belongs to no"
+        " block: static power and barriers. A grey cell is outside the blocks."
     ),
     frame=energy_blocks_frame,
     draw=draw_energy_blocks,

@@ -23,6 +23,7 @@ from simulator.report.link_load import link_loaders
 from simulator.report.run import Run
 
 STEP = {"+x": (1, 0), "-x": (-1, 0), "+y": (0, 1), "-y": (0, -1)}
+LINES_ABOVE = 700  # links, as of 14 x 14 routers: their arrows would be a few pixels long
 ROUTER_SIDE = 0.26
 NAMED_LAYERS = 4  # of those that load the hottest link
 # An arrow along +x from router to router, as (along, across), moved to the right-hand side of its direction.
@@ -87,13 +88,13 @@ def draw_links(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axe
     """
     mesh_x, mesh_y, tiles_x, tiles_y = frame.attrs["mesh"]
     figure, ax = map_axes(ax, mesh_x, mesh_y)
-    raster = len(frame) > RASTER_ABOVE
+    as_lines = len(frame) > LINES_ABOVE
     arrows = _arrows(frame, ARROW - TO_THE_RIGHT)
     flits = frame["flits_per_token"].to_numpy(dtype=float)
     norm = heat_norm(float(flits.max(initial=0.0)))
     colors = ScalarMappable(norm, mpl.colormaps[HEAT_MAP])
     idle = flits == 0
-    if raster:
+    if as_lines:
         _draw_lines(ax, frame, flits, norm)
     else:
         faces = colors.to_rgba(flits[~idle])
@@ -129,7 +130,7 @@ def _draw_lines(ax: Axes, frame: pd.DataFrame, flits: np.ndarray, norm: Normaliz
     ends = _arrows(frame, np.array([(0.0, -0.15), (1.0, -0.15)]))[used]
     width = 0.3 + 4.0 * np.sqrt(flits[used] / flits.max(initial=1.0))
     lines = LineCollection(list(ends), linewidths=width, cmap=HEAT_MAP, norm=norm, array=flits[used])
-    lines.set(rasterized=True, capstyle="round")
+    lines.set(rasterized=len(frame) > RASTER_ABOVE, capstyle="round")
     ax.add_collection(lines)
 
 
@@ -167,9 +168,8 @@ FIGURE = FigureKind(
     title="Load of the links",
     picture="Map of the mesh with the flits on every link, in both directions",
     reading=(
-        "One arrow per link and direction, on the right-hand side of its direction; darker = more flits (square-root"
-        " scale)."
-        " On a large mesh, one line per link in use, wider for more."
+        "One arrow per link and direction, on the right-hand side of its direction; the bar at the right is"
+        " the scale (square root). On a large mesh, one line per link in use, wider for more."
     ),
     frame=links_frame,
     draw=draw_links,

@@ -21,11 +21,12 @@ from simulator.report.figures.figure_kind import FigureKind
 from simulator.report.figures.style import INK, SMALL_PT, axes_for, styled
 from simulator.report.format import format_count, format_share
 from simulator.report.run import Run
-from simulator.report.stage_load import stage_load
+from simulator.report.stage_load import pipelined, stage_load
 from simulator.report.tables import split_block
 from simulator.trace.encoding import Encoding
 from simulator.units import PS_PER_S
 
+ALONE = " While one stage runs alone, all other cores wait."
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6e6e6e", "#000000")
 
@@ -63,6 +64,7 @@ def roofline_frame(run: Run) -> pd.DataFrame:
     sums["share"] = sums["synops_per_s"] / sums["roof_per_s"]
     table = sums[["stage", "layers", "cores", "synops_per_byte", "synops_per_s", "roof_per_s", "share"]].copy()
     table.attrs["cores"] = (peak, bandwidth)
+    table.attrs["pipelined"] = pipelined(run)
     return table
 
 
@@ -102,7 +104,7 @@ def roofline_finding(frame: pd.DataFrame) -> str:
     return (
         f"{top['stage']} is closest to the limit of its cores: {format_count(float(top['synops_per_s']))} synaptic"
         f" operations per second, {format_share(float(top['share']))} of its roof; {low['stage']} reaches"
-        f" {format_share(float(low['share']))}. While one stage runs alone, all other cores wait."
+        f" {format_share(float(low['share']))}.{'' if frame.attrs.get('pipelined') else ALONE}"
     )
 
 

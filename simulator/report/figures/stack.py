@@ -16,7 +16,7 @@ from simulator.report.figures.style import LEGEND_COLUMNS, OTHER, Fill, axes_for
 from simulator.report.format import format_share
 
 ROW_IN = 0.31
-GAP_PT, DIGIT_PT = 6.0, 5.7  # between columns of text, and the width of a character
+GAP_PT, DIGIT_PT = 7.0, 6.5  # between columns of text, and the width of a character
 _PREFIXES = ("p", "n", "µ", "m", "", "k")
 VISIBLE = 0.002  # of the width of the axis: about a pixel
 LEAST_ROW = 0.001  # of the sum of all rows: a shorter bar cannot be seen

@@ -14,8 +14,8 @@ from matplotlib.patches import Patch
 from simulator.arrays import F64
 from simulator.report.figures.core_map import core_cells, cores_frame
 from simulator.report.figures.figure_kind import FigureKind
-from simulator.report.figures.mesh_panel import RASTER_ABOVE, draw_chip_edges, frame_map, map_axes
-from simulator.report.figures.style import IDLE, IDLE_EDGE, INK, styled
+from simulator.report.figures.mesh_panel import MAP_WIDTH_IN, RASTER_ABOVE, draw_chip_edges, frame_map, map_axes
+from simulator.report.figures.style import IDLE, IDLE_EDGE, INK, columns_that_fit, styled
 from simulator.report.format import format_share
 from simulator.report.run import Run
 from simulator.report.stage_load import core_work
@@ -112,7 +112,8 @@ def _legend(ax: Axes, frame: pd.DataFrame, several: bool) -> None:
         handles.append(Patch(facecolor=IDLE, edgecolor=IDLE_EDGE, linewidth=0.3, label=f"unused: {unused}"))
     if several:
         handles.append(Line2D([], [], color=INK, linewidth=1.2, dashes=(4, 2), label="chip boundary"))
-    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, borderaxespad=0.3)
+    columns = columns_that_fit([str(handle.get_label()) for handle in handles], MAP_WIDTH_IN)
+    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.3)
 
 
 FIGURE = FigureKind(
@@ -121,7 +122,7 @@ FIGURE = FigureKind(
     reading=(
         "One square group per tile, one cell per core, in the colour of the kind of its stage: its home cores and"
         " the layers"
-        " that it drives. A paler cell is less busy than the busiest core (square-root scale)."
+        " that it drives. A fainter cell is less busy than the busiest core (square-root scale)."
     ),
     frame=stage_map_frame,
     draw=draw_stage_map,

@@ -155,6 +155,12 @@ def legend_above(ax: Axes, fills: dict[str, Fill], columns: int = LEGEND_COLUMNS
     )
 
 
+def columns_that_fit(names: Sequence[str], width_in: float, letter_in: float = 0.09, mark_in: float = 0.5) -> int:
+    """How many entries of a legend fit next to each other: its letters and its mark take so much."""
+    longest = max(map(len, names), default=1)
+    return max(1, min(len(names), int(width_in / (letter_in * longest + mark_in))))
+
+
 @styled
 def png_bytes(figure: Figure, dpi: int = 150) -> bytes:
     """The figure as PNG; the same figure gives the same bytes."""

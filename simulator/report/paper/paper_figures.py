@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from simulator.actions import COMPONENTS, SUMMARY_ROWS
 from simulator.energy.uncertainty import TOTAL
 from simulator.report.figures.stack import si_unit
-from simulator.report.figures.style import INK, OTHER, TIMES, Fill, pdf_bytes, styled
+from simulator.report.figures.style import INK, OTHER, TIMES, Fill, columns_that_fit, pdf_bytes, styled
 from simulator.report.format import format_energy, format_share, format_time
 from simulator.report.paper.paper_report import PaperReport
 
@@ -169,8 +169,7 @@ def _axes(width_in: float, height_in: float) -> tuple[Figure, Axes]:
 
 def _legend_columns(names: Sequence[str], width_in: float) -> int:
     """How many entries of a legend stand next to each other: a letter is about 0.07 inch wide at 8 pt."""
-    longest = max((min(len(name), _letters(width_in)) for name in names), default=1)
-    return max(1, min(len(names), int(width_in / (0.07 * longest + 0.4))))
+    return columns_that_fit([_short(name, width_in) for name in names], width_in, letter_in=0.07, mark_in=0.4)
 
 
 def _short(name: str, width_in: float) -> str:

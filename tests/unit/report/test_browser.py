@@ -32,6 +32,7 @@ LOOKS = """(page, view) => {
 # The frame's own document says how wide its content is.
 MEASURE = """page => ({
   window: page.clientWidth, content: page.scrollWidth, figures: page.querySelectorAll("svg").length,
+  cut: [...page.querySelectorAll(".headline")].map(table => table.scrollWidth - table.parentElement.clientWidth),
 })"""
 
 
@@ -80,6 +81,12 @@ def test_light_and_dark_with_and_without_scripts(seen):
         ground, ink = luminance(found["ground"]), luminance(found["ink"])
         assert (ground < ink) == dark
         assert (max(ground, ink) + 0.05) / (min(ground, ink) + 0.05) >= 7  # WCAG 2.2, level AAA
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_headline_numbers_are_not_cut_off(opened, width):
+    [wider] = opened[0][f"report-{width}"]["cut"]
+    assert wider <= 0
 
 
 @pytest.mark.parametrize("page", ["report", "comparison"])

@@ -30,6 +30,7 @@ from simulator.report.compare import (
     time_parts,
 )
 from simulator.report.compare_page import render_comparison
+from simulator.report.figures.difference import largest_rows
 from simulator.report.format import format_energy
 from simulator.report.report_files import write_report
 from simulator.report.what_if import what_if_of_reports
@@ -59,9 +60,32 @@ def reports(folders):
 
 def test_a_changed_price_is_the_one_change(reports):
     assert changes(reports[0], reports[1]).to_numpy().tolist() == [
-        ["chip core.dendrite.accumulate.energy.value", "23.6", "47.2"]
+        ["chip core.dendrite.accumulate.energy.value", "23.60 pJ", "47.20 pJ"]
     ]
     assert changes(reports[0], reports[2]).empty
+
+
+def test_small_rows_of_a_difference_are_one_and_the_largest_comes_first():
+    """1 % of 100 is 1: two rows lie below it; of a single one nothing is joined."""
+    rows = [("a", "x", 0.5), ("b", "x", -100.0), ("c", "x", 2.0), ("d", "x", -0.4), ("d", "y", 0.1)]
+    frame = pd.DataFrame(rows, columns=["row", "part", "value"])
+    found = largest_rows(frame).to_numpy().tolist()
+    assert [row[:2] for row in found] == [["b", "x"], ["c", "x"], ["2 others < 1%", "x"], ["2 others < 1%", "y"]]
+    assert [row[2] for row in found] == pytest.approx([-100.0, 2.0, 0.1, 0.1])
+    assert largest_rows(frame[:3])["row"].tolist() == ["b", "c", "a"]
+
+
+def test_what_was_changed_has_its_unit(reports):
+    other = json.loads(json.dumps(reports[0].chip))
+    other["chip"]["static_power"]["value"] = 0.24
+    other["noc"]["cycle"]["value"] = 1350
+    other["core"]["sram"]["capacity"] = 32768
+    found = changes(reports[0], replace(reports[0], chip=other)).set_index("where")["after"].to_dict()
+    assert found == {
+        "chip chip.static_power.value": "240.0 mW",
+        "chip noc.cycle.value": "1.350 ns",
+        "chip core.sram.capacity": "32 KiB",
+    }
 
 
 def test_the_difference_of_a_price_is_count_times_difference(reports):

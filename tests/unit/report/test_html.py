@@ -17,6 +17,7 @@ from simulator.report.cells import as_cells, write_number
 from simulator.report.figures import FIGURES, draw_figures
 from simulator.report.format import format_energy, format_power, format_share, format_time
 from simulator.report.html import render_html, write_page
+from simulator.report.page import with_code
 from simulator.report.tables import assumption_table, owner_table, phase_table
 from simulator.simulation.simulation import simulate
 
@@ -263,3 +264,11 @@ def test_each_layer_has_its_band():
     for owner, band in bands.iterrows():
         energy, low, high = (format_energy(band[name]) for name in ("value_pj", "low_pj", "high_pj"))
         assert sum(row.startswith(f"{owner} ") and f" {energy} {low} {high} " in row for row in rows) == 1
+
+
+def test_options_in_a_sentence_are_code_that_does_not_break():
+    text = "Try --set core.synapse.lanes=2 --set a.b=c: see `spikewatt band` or --breakeven <now>."
+    assert str(with_code(text)) == (
+        "Try <code>--set core.synapse.lanes=2</code> <code>--set a.b=c</code>: see <code>spikewatt band</code> or"
+        " <code>--breakeven</code> &lt;now&gt;."
+    )

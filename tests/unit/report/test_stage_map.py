@@ -41,3 +41,14 @@ def test_the_busiest_core_has_the_colour_of_its_stage_and_an_idle_one_a_pale_one
     faces = ax.collections[0].get_facecolor()
     assert faces[0, :3] == pytest.approx(to_rgb(COLORS[0]))
     assert faces[4, :3] == pytest.approx([1 - 0.2 * (1 - part) for part in to_rgb(COLORS[1])])
+
+
+def test_the_legend_fits_whatever_the_names_are():
+    frame = FIGURE.frame(make_run())
+    frame["kind"] = [f"{kind}_of_a_long_name" if kind else "" for kind in frame["kind"]]
+    figure, ax = FIGURE.draw(frame)
+    figure.draw_without_rendering()
+    legend = ax.get_legend().get_window_extent()
+    assert legend.x0 >= 0
+    assert legend.x1 <= figure.bbox.x1
+    assert legend.y1 <= figure.bbox.y1

@@ -8,8 +8,8 @@ from simulator.mapping.place import map_trace
 from simulator.simulation.assumptions import assumptions, unpublished
 from simulator.trace.synthetic import synthetic_trace
 
-LEAKAGE = "static power of {} per chip is assumed: no source publishes it"
-AREA = "the chip file has no area: none of its sources gives one"
+LEAKAGE = "static power of {} per chip is assumed: no source publishes it; static.* takes your own"
+AREA = "the chip file has no area: none of its sources gives one; set area.core to see areas"
 
 
 @pytest.mark.parametrize(
