@@ -61,7 +61,7 @@ def with_code(text: str) -> Markup:
 
 def script_data(data: object) -> Markup:
     """``data`` as JSON that can stand inside a ``<script>`` element."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("<", "\\u003c"))  # the only character that could close the element
 
 
