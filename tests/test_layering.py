@@ -234,7 +234,7 @@ def test_the_check_finds_a_made_up_compilation(source: str) -> None:
 
 def in_a_new_python(code: str) -> str:
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
