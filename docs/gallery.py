@@ -30,6 +30,8 @@ mapping: chip
 axes: {core.sram.capacity: [16 KiB, 64 KiB], core.synapse.lanes: [8, 32]}
 objectives: [energy.per_token_pj, latency.per_token_ps]
 """
+# As the pages of the program do it: hatching tells parts apart in print alone.
+SCREEN = "<style>@media screen { pattern path { display: none; } }</style>"
 HEAD = f"""# Gallery
 
 Every figure that spikewatt draws, for {TOKENS} tokens of the shipped trace `{TRACE}`. The sentence above
@@ -85,7 +87,7 @@ def words(sections: Iterable[Section], folder: Path) -> str:
     """Each figure as a file in ``folder``, and its place in the page with finding and caption."""
     lines = []
     for section in sections:
-        (folder / f"{section.name}.svg").write_text(str(section.svg), encoding="utf-8")
+        (folder / f"{section.name}.svg").write_text(str(section.svg).replace(">", f">{SCREEN}", 1), encoding="utf-8")
         name = f" (`{section.name}`)" if section.name in FIGURES else ""
         alt = section.alt.replace("\n", " ")
         figure = f"```{{figure}} generated/gallery/{section.name}.svg\n:alt: {alt}\n:figclass: gallery\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import sys
@@ -16,6 +17,12 @@ from simulator.private_folder import make_private
 
 INPUT_FAULT, CLOSED_PIPE, PROGRAM_FAULT = 2, 1, 70  # 70: EX_SOFTWARE of sysexits.h
 LONGEST = 300  # characters of an unexpected error on the terminal; the log has all
+# Refusals of a path as it was given: no traceback says more.
+OF_A_PATH = {
+    errno.ENAMETOOLONG: "expected a shorter name",
+    errno.ELOOP: "expected links that end at a file",
+    errno.ENOTDIR: "expected a folder before each '/'",
+}
 
 
 def is_expected(error: BaseException) -> bool:
@@ -29,6 +36,8 @@ def explain_crash(error: BaseException) -> tuple[str, int]:
     The traceback is written to a log file (`write_crash_log`), whose path the line gives. The system's own refusals
     (no space, no permission) end with code 2, as other faults of the surroundings do. All else ends with code 70.
     """
+    if isinstance(error, OSError) and error.errno in OF_A_PATH:
+        return one_line(f"{_place(error)}: {error.strerror}, {OF_A_PATH[error.errno]}"), INPUT_FAULT
     log = write_crash_log(error)
     where = "the traceback could not be saved" if log is None else f"the traceback is in {log}"
     if isinstance(error, OSError):
@@ -72,4 +81,4 @@ def _temporary_folder() -> Path:
 
 def _place(error: OSError) -> str:
     """The file that the system refused, or what it may be where the error names none."""
-    return str(error.filename) if error.filename is not None else "the output"
+    return str(error.filename)[:LONGEST] if error.filename is not None else "the output"

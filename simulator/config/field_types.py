@@ -32,7 +32,7 @@ class Quantity:
     least
         Smallest value allowed, in the unit used inside.
     most
-        Largest value allowed, as text; it keeps sums of times and sizes within 64 bits.
+        Largest value allowed, as text; it keeps sums of times and sizes within 64 bits, and sums of energies finite.
     above
         Whether the smallest value itself is refused.
     """
@@ -81,11 +81,11 @@ class Expected:
     expected: str
 
 
-EnergyPj = Annotated[float, Quantity("energy")]
+EnergyPj = Annotated[float, Quantity("energy", most="1000 J")]
 TimePs = Annotated[int, Quantity("time", most="1 s")]
-PowerW = Annotated[float, Quantity("power")]
-LengthNm = Annotated[float, Quantity("length", above=True)]
-AreaMm2 = Annotated[float, Quantity("area")]
+PowerW = Annotated[float, Quantity("power", most="1000000 W")]
+LengthNm = Annotated[float, Quantity("length", most="1000 mm", above=True)]
+AreaMm2 = Annotated[float, Quantity("area", most="1000000 mm2")]
 SizeBytes = Annotated[int, Quantity("size", least=1, most="1 TiB")]
 WidthBits = Annotated[int, Quantity("width", least=1, most="1000000 bit")]
 HeaderBits = Annotated[int, Quantity("width", least=0, most="1000000 bit")]

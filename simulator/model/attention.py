@@ -19,10 +19,13 @@ from simulator.model.attention_rule import AttentionRule
 from simulator.model.count_kernels import accumulate_spikes
 from simulator.model.dense_attention import causal, dense_attention, softmax
 from simulator.model.encoder import Encoder, SpikeCounts
+from simulator.model.hadamard import hadamard_of
 from simulator.model.kv_cache import CachedRows, KVCache
 from simulator.model.linear import Record, SpikingLinear, exact_in_float32
 from simulator.model.preset import Preset, as_preset
 from simulator.trace.encoding import Encoding
+
+QUERIES_AT_ONCE = 256
 
 
 class Attention(Protocol):
@@ -59,8 +62,9 @@ class SpikingAttention:
     record
         Called with the counts of each local stream: ``blocks.0.attn_q`` [n, h*hd] and ``blocks.0.attn_p`` [n, c*h],
         position after position, in each of them one per head; under a window position p takes the place p % window.
+        The tokens of a long call come in parts, each as wide as its last token needs.
     verify_tokens
-        For so many tokens of each call the sums are formed again spike by spike and compared.
+        For so many tokens of each part of `QUERIES_AT_ONCE` the sums are formed again spike by spike and compared.
 
     Raises
     ------
@@ -80,15 +84,25 @@ class SpikingAttention:
 
     def __call__(self, block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None = None) -> F32:
         """Remember the keys and values of the new tokens, score their queries against all keys, mix the values."""
-        n, hd = q.shape[1:]
+        n, factor = q.shape[1], q.shape[2] ** -0.5
         for name, values in (("attn_q", q), ("attn_k", k), ("attn_v", v)):
             _check_finite(values, f"{block}.{name}")
+        if self._rule.rotates(self._preset.rotation):  # both, so the scores stay what they are
+            hadamard = hadamard_of(q.shape[2])
+            q, k, factor = hadamard(q), hadamard(k), factor / hadamard.order
         new = self._rows(f"{block}.attn_k", k, self._rule.keys)
-        scaled = CachedRows(new.rows, new.scale * np.float32(hd**-0.5))  # the factor of the scores, folded in
+        scaled = CachedRows(new.rows, new.scale * np.float32(factor))  # the factor of the scores, folded in
         keys = cache.append(f"{block}.keys", scaled)
         cached_values = cache.append(f"{block}.values", self._rows(f"{block}.attn_v", v, self._rule.values))
+        before = keys.length - n
+        parts = [(q[:, rows], before + rows.stop) for rows in in_parts(n)]
+        return np.concatenate([self._mixed(block, p, keys.first(c), cached_values.first(c), window) for p, c in parts])
+
+    def _mixed(self, block: str, q: F32, keys: CachedRows, values: CachedRows, window: int | None) -> F32:
+        """Mixed values [n, h*hd] of some queries, of which the last sees all these keys and values."""
+        n = q.shape[1]
         shares = softmax(causal(self._scores(block, q, keys), n, window))  # [kv, g*n, c]
-        return merge(self._mix(block, shares, cached_values, n, window), q)
+        return merge(self._mix(block, shares, values, n, window), q)
 
     def _encode(self, stream_id: str, values: F32) -> SpikeCounts:
         """Counts of rows [tokens and heads, n] by the encoder of a stream."""
@@ -168,6 +182,11 @@ class SpikingAttention:
             n = int(np.count_nonzero(by_spike != sums))
             raise ConservationError(f"{stream_id}: {n} sums of cached rows differ from the sums added spike by spike")
         self.n_verified += sums.size
+
+
+def in_parts(n: int) -> list[slice]:
+    """Queries 0 to n, some at a time: their scores with a long context would not fit into memory at once."""
+    return [slice(start, min(start + QUERIES_AT_ONCE, n)) for start in range(0, n, QUERIES_AT_ONCE)]
 
 
 def group(q: F32, kv: int) -> F32:

@@ -11,8 +11,9 @@ from simulator.model.attention_rule import AttentionRule
 from simulator.model.encoder import Encoder
 from simulator.model.encoder_ops import encoder_work
 from simulator.model.llama_config import LlamaConfig
-from simulator.model.op_work import CHANNEL_BITS, STATE_BITS, encode_heads_op, op_of, plus
+from simulator.model.op_work import CHANNEL_BITS, STATE_BITS, encode_heads_op, hadamard_op, op_of, plus
 from simulator.model.preset import Preset
+from simulator.model.rotation import head_rotation
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace_program import ClosedForm, Op
 
@@ -116,6 +117,8 @@ def attention_ops(b: str, config: LlamaConfig, preset: Preset, rule: AttentionRu
     """Ops of the attention of block ``b``, from the queries, keys and values to the mixed values."""
     h, encoding = config.num_attention_heads, preset.encoding
     ops = [rotary_op(f"{b}.rotary", config)]
+    if rule.rotates(preset.rotation):
+        ops.append(hadamard_op(f"{b}.hadamard_qk", head_rotation(config)))
     if rule.queries:
         ops.append(encode_heads_op(f"{b}.encode_attn_q", (config.q_width, 0), h, preset.encoder_of(f"{b}.attn_q")))
     if rule.integer:

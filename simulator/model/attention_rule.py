@@ -55,6 +55,10 @@ class AttentionRule:
         """Largest integer of the cache."""
         return (1 << (self.kv_bits - 1)) - 1
 
+    def rotates(self, rotation: str) -> bool:
+        """Whether a Hadamard transform mixes each query and key: under `online`, where keys become integers."""
+        return rotation == "online" and self.integer
+
     def check(self, encoding: Encoding) -> None:
         """Raise ModelError when the cache cannot hold the counts of an encoding."""
         if (self.keys or self.values) and encoding.levels > self.largest:

@@ -22,7 +22,7 @@ from simulator.arrays import F32, F64
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.hadamard import hadamard_of
 from simulator.model.moments import Moments
-from simulator.model.program import driven_layers
+from simulator.model.program import HEAD_STREAM, driven_layers
 
 # Share of the mean that is added to each second moment: few tokens know rare channels badly.
 MOMENT_DAMPING = 0.02
@@ -64,8 +64,9 @@ def balance_of(checkpoint: Checkpoint, moments: Moments, spiking_head: bool) -> 
             scales[stream_id] = channel_scales(energy, damped(moments.channels[stream_id], MOMENT_DAMPING))
         o = weights[f"{b}.o"].astype(np.float64)
         heads[b] = head_transforms(o, moments.heads[f"{b}.attn_out"])
-    if spiking_head:  # of a normed vector the gains are the scales of the channels, near enough
-        scales["head_in"] = channel_scales(_energy(weights["head"]), weights["norm_final"].astype(np.float64) ** 2)
+    if spiking_head:
+        inputs = damped(moments.channels[HEAD_STREAM], MOMENT_DAMPING)
+        scales[HEAD_STREAM] = channel_scales(_energy(weights["head"]), inputs)
     return Balance(scales, heads)
 
 
@@ -176,14 +177,14 @@ class BalancedWeights(Mapping[str, F32]):
         """Whether the weight stays as it is."""
         short = weight_id.rsplit(".", 1)[-1]
         if short in ("head", "norm_final"):
-            return "head_in" not in self._balance.scales
+            return HEAD_STREAM not in self._balance.scales
         return short not in {*READS, *MAKES, "o", "v_bias"}
 
     def _folded(self, weight_id: str, weight: F64) -> F64:
         block, _, short = weight_id.rpartition(".")
         scales = self._balance.scales
         if short in ("head", "norm_final"):
-            return weight * scales["head_in"] if short == "norm_final" else _mixed(weight / scales["head_in"])
+            return weight * scales[HEAD_STREAM] if short == "norm_final" else _mixed(weight / scales[HEAD_STREAM])
         if short in READS:
             weight = _mixed(weight / scales[f"{block}.{READS[short]}"])
         if short in MAKES:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from simulator.compiled import jit, step
 from simulator.trace.encoding import Encoding
 
+LANES = 64  # a power of two
+
 
 @jit
 def add_count_rows(counts: NDArray[np.int16], rows: NDArray[np.int8], sums: NDArray[np.int32]) -> None:
@@ -72,6 +74,35 @@ def count_steps(
     return n_clipped
 
 
+@jit
+def diffuse_steps(
+    values: NDArray[np.float32],
+    per_step: NDArray[np.float32],
+    zero_point: NDArray[np.float32],
+    dead_zone: np.float32,
+    smallest: np.float32,
+    most: np.float32,
+    counts: NDArray[np.int16],
+) -> int:
+    """As `count_steps` to nearest, but what rounding leaves of a value is added to the next one of its row.
+
+    A value below the dead zone adds nothing. What the clip takes off a count is lost, and not added to the next value.
+    """
+    n_clipped = 0
+    for token in range(values.shape[0]):
+        left = np.float32(0)
+        for i in range(values.shape[1]):
+            steps = values[token, i] * per_step[token]
+            left += np.float32(0) if abs(steps) < dead_zone else steps
+            rounded = np.rint(left)
+            left -= rounded
+            whole = rounded + zero_point[token]
+            kept = min(max(whole, smallest), most)
+            n_clipped += kept != whole
+            counts[token, i] = np.int16(kept)
+    return n_clipped
+
+
 @step
 def _whole(steps: np.float32, dead_zone: np.float32, nearest: bool) -> np.float32:
     """A number of steps as a whole one."""
@@ -90,26 +121,50 @@ def squared_errors(
 ) -> None:
     """Write to ``errors`` [tokens, steps] the squared error, in steps, of signed counts -most to most.
 
-    ``values`` is [tokens, n], ``per_step`` [tokens, steps] the reciprocals of the steps. The squares are added by
-    halves, many pairs at a time: in the order of their places, and so in the same one on every machine.
+    ``values`` is [tokens, n], ``per_step`` [tokens, steps] the reciprocals of the steps. The squares are added as
+    `_total` says.
     """
-    tokens, n = values.shape
-    squares = np.empty(n, np.float32)
-    for token in range(tokens):
+    sums = np.empty(LANES, np.float32)
+    for token in range(values.shape[0]):
         for k in range(per_step.shape[1]):
             scale = per_step[token, k]
-            for i in range(n):
-                steps = abs(values[token, i]) * scale
-                whole = _whole(steps, dead_zone, nearest)
-                error = steps - (whole if whole < most else most)
-                squares[i] = error * error
-            left = n
-            while left > 1:
-                half = left // 2
-                left -= half
-                for i in range(half):
-                    squares[i] += squares[left + i]
-            errors[token, k] = squares[0]
+            sums[:] = 0
+            for first in range(0, values.shape[1], LANES):
+                part = values[token, first : first + LANES]
+                for i in range(part.shape[0]):
+                    steps = abs(part[i]) * scale
+                    error = steps - min(_whole(steps, dead_zone, nearest), most)
+                    sums[i] += error * error
+            errors[token, k] = _total(sums)
+
+
+@jit
+def add_sizes(values: NDArray[np.float32], totals: NDArray[np.float32]) -> None:
+    """Write to ``totals`` [tokens] the sums of |x| of the rows of ``values`` [tokens, n], added as `_total` says."""
+    sums = np.empty(LANES, np.float32)
+    for token in range(values.shape[0]):
+        sums[:] = 0
+        for first in range(0, values.shape[1], LANES):
+            part = values[token, first : first + LANES]
+            for i in range(part.shape[0]):
+                sums[i] += abs(part[i])
+        totals[token] = _total(sums)
+
+
+@step
+def _total(sums: NDArray[np.float32]) -> np.float32:
+    """The sum of all lanes, in place and by halves.
+
+    Values go to `LANES` sums in turn, and these are added here. So a processor adds many values at once, and in the
+    same order on every machine.
+    """
+    half = LANES // 2
+    while half:
+        for i in range(half):
+            sums[i] += sums[half + i]
+        half //= 2
+    total: np.float32 = sums[0]
+    return total
 
 
 @jit

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError, did_you_mean
-from simulator.model.count_kernels import count_steps
+from simulator.model.count_kernels import count_steps, diffuse_steps
 from simulator.model.threshold import ABSMAX, EncoderRule, signed_step, unsigned_step
 from simulator.trace.codes import CODES, SPECS
 from simulator.trace.encoding import Encoding
@@ -126,6 +126,8 @@ def quantize(
 ) -> SpikeCounts:
     """Counts ``clip(round(x / step) + zero_point)`` with ``zero_point = rint(-low / step)``.
 
+    Under error diffusion what a value loses by its rounding is added to the next one.
+
     The division is done once per token: its reciprocal multiplies the row, as hardware would do it. A silent token (all
     zeros, or so small that its step is no normal number) has step 1, and so counts 0.
     """
@@ -135,14 +137,15 @@ def quantize(
     zero_point = np.rint(-low * per_step).astype(np.int32)
     most = encoding.levels if rule.clip is None else min(rule.clip, encoding.levels)
     counts = np.empty(values.shape, np.int16)
-    n_clipped = count_steps(
+    rows, scale, shift = (
         np.ascontiguousarray(values, np.float32),
         per_step.astype(np.float32),
         zero_point.astype(np.float32),
-        np.float32(rule.dead_zone),
-        rule.rounding == "nearest",
-        np.float32(-most if encoding.signed else 0),
-        np.float32(most),
-        counts,
     )
+    smallest, zone = np.float32(-most if encoding.signed else 0), np.float32(rule.dead_zone)
+    if rule.diffuses:
+        n_clipped = diffuse_steps(rows, scale, shift, zone, smallest, np.float32(most), counts)
+    else:
+        nearest = rule.rounding == "nearest"
+        n_clipped = count_steps(rows, scale, shift, zone, nearest, smallest, np.float32(most), counts)
     return SpikeCounts(counts, step, zero_point, int(n_clipped))

@@ -16,7 +16,7 @@ Conventions as in `simulator.model.ops`. The work of a threshold at run time, fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.model.encoder import Encoder
 from simulator.model.threshold import MULTIPLES, EncoderRule
@@ -48,7 +48,8 @@ def encoder_work(n: ClosedForm, rows: int, encoder: Encoder) -> dict[str, Closed
     """Operations of an encoder of n values in ``rows`` rows with a threshold each; a closed form of the context.
 
     After the threshold: 1 compare (silent token) and 1 div (reciprocal) per row, but of static steps; per value 1 mul,
-    1 add where it is rounded to nearest, 1 compare for a dead zone, 2 compare for the clip. Unsigned: 1 mul and 1 add
+    1 add where it is rounded to nearest, 2 add under error diffusion (what is left of the values before is added, the
+    count taken off), 1 compare for a dead zone, 2 compare for the clip. Unsigned: 1 mul and 1 add
     (rounded zero point) per row, and 1 add (shift) per value.
     """
     work, rule = Work({}), encoder.rule
@@ -67,7 +68,8 @@ def encoder_work(n: ClosedForm, rows: int, encoder: Encoder) -> dict[str, Closed
 def _counts(work: Work, n: ClosedForm, rule: EncoderRule, times: int = 1) -> None:
     """Signed counts of n values at a known step, ``times`` times."""
     work.add("vector_mul", n, times)
-    work.add("vector_add", n, times if rule.rounding == "nearest" else 0)
+    adds = {"nearest": 1, "error_diffusion": 2, "floor": 0}  # the half; what is left of a value, added and kept
+    work.add("vector_add", n, times * adds[rule.rounding])
     work.add("vector_compare", n, times * (3 if rule.dead_zone else 2))
 
 
@@ -79,7 +81,7 @@ def _search(work: Work, n: ClosedForm, rows: int, rule: EncoderRule) -> None:
     work.add("vector_compare", n)
     work.add("vector_div", (rows, 0), 3)
     work.add("vector_mul", (rows, 0), 2 + 2 * multiples)
-    _counts(work, n, rule, steps)
+    _counts(work, n, replace(rule, rounding="floor" if rule.rounding == "floor" else "nearest"), steps)
     work.add("vector_add", n, steps)
     work.add("vector_mac", n, steps)
     work.add("vector_mul", (rows, 0), 3 * steps)

@@ -30,6 +30,15 @@ class CachedRows:
         """Rows as they are."""
         return cls(rows, np.ones(rows.shape[:2], np.float32))
 
+    @property
+    def length(self) -> int:
+        """Positions c."""
+        return int(self.scale.shape[1])
+
+    def first(self, c: int) -> CachedRows:
+        """The first c positions."""
+        return CachedRows(self.rows[:, :c], self.scale[:, :c])
+
     def and_then(self, later: CachedRows) -> CachedRows:
         """These positions and later ones."""
         return CachedRows(

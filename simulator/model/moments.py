@@ -21,9 +21,9 @@ from simulator.errors import ModelError
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.linear import FloatLinear
 from simulator.model.llama_config import LlamaConfig
-from simulator.model.program import DRIVEN
+from simulator.model.program import DRIVEN, HEAD_STREAM
 from simulator.model.tokenizer import Passage, Tokenizer
-from simulator.model.transformer import forward
+from simulator.model.transformer import final_states
 from simulator.npz_file import read_npz
 from simulator.outputs.output_file import MOMENTS, replaced_whole
 
@@ -39,7 +39,7 @@ class Moments:
     Attributes
     ----------
     channels
-        Stream id -> float64 [n], mean of ``x_j**2``.
+        Stream id -> float64 [n], mean of ``x_j**2``; ``head_in`` is what the head sees.
     heads
         Id of an ``attn_out`` stream -> float64 [kv, hd, hd], mean of ``x_i * x_j`` within the query heads of a group.
     slopes
@@ -64,8 +64,7 @@ class _Sums(FloatLinear):
 
     def __call__(self, stream_id: str, values: F32) -> tuple[F32, ...]:
         """Outputs of the layers, after the inputs were added."""
-        wide = values.astype(np.float64)
-        self.channels[stream_id] = self.channels.get(stream_id, 0) + (wide**2).sum(axis=0)
+        wide = self.add(stream_id, values)
         if stream_id.endswith(".attn_out"):
             by_head = wide.reshape(len(wide), self._heads[0], -1, self._heads[1])  # [tokens, kv, g, hd]
             rows = by_head.transpose(1, 0, 2, 3).reshape(self._heads[0], -1, self._heads[1])
@@ -74,6 +73,12 @@ class _Sums(FloatLinear):
         if stream_id.endswith(".mlp_in"):
             self.slopes[stream_id] = self.slopes.get(stream_id, 0) + _squared_slopes(*outputs)
         return outputs
+
+    def add(self, stream_id: str, values: F32) -> F64:
+        """Add the squares of a stream, and return its values in float64."""
+        wide = values.astype(np.float64)
+        self.channels[stream_id] = self.channels.get(stream_id, 0) + (wide**2).sum(axis=0)
+        return wide
 
 
 def _squared_slopes(gate: F32, up: F32) -> F64:
@@ -93,7 +98,7 @@ def second_moments(
     """
     sums, config = _Sums(checkpoint), checkpoint.config
     for number, token_ids in enumerate(passages, 1):
-        forward(checkpoint, token_ids, sums)
+        sums.add(HEAD_STREAM, final_states(checkpoint, (token_ids,), sums))
         progress(number)
     n = sum(len(token_ids) for token_ids in passages)
     rows = n * config.num_attention_heads // config.num_key_value_heads
@@ -205,4 +210,5 @@ def _shapes(config: LlamaConfig) -> dict[str, tuple[int, ...]]:
             found[f"channels/blocks.{i}.{kind}"] = widths.get(kind, (config.hidden_size,))
         found[f"heads/blocks.{i}.attn_out"] = (kv, hd, hd)
         found[f"slopes/blocks.{i}.mlp_in"] = (2, config.intermediate_size)
+    found[f"channels/{HEAD_STREAM}"] = (config.hidden_size,)
     return found

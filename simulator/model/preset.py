@@ -44,7 +44,9 @@ class EncoderFields(Frozen):
     steps: Count | None = Field(default=None, description="steps in the range, when fewer than the levels")
     clip: Count | None = Field(default=None, description="largest absolute count, when below the levels")
     dead_zone: NotNegative | None = Field(default=None, description="steps below which a value is silent (default 0)")
-    rounding: Rounding | None = Field(default=None, description="default nearest")
+    rounding: Rounding | None = Field(
+        default=None, description="default nearest; of the probabilities of attention error_diffusion"
+    )
 
     def over(self, base: EncoderFields) -> EncoderFields:
         """These fields, and those of ``base`` where these are silent."""
@@ -53,6 +55,10 @@ class EncoderFields(Frozen):
     def rule(self) -> EncoderRule:
         """The rule that the fields make, with the defaults of `EncoderRule`."""
         return EncoderRule(**self.model_dump(exclude_none=True))
+
+
+# Many probabilities are below half a step. Rounded each by itself they are lost, and with them much of a head's mass.
+DIFFUSED = EncoderFields(rounding="error_diffusion")
 
 
 class WeightFields(Frozen):
@@ -136,7 +142,8 @@ class Preset(Frozen):
     def encoder_of(self, stream_id: str) -> Encoder:
         """The encoder of a stream: its own fields, over those of its type, over those of all."""
         kind = stream_id.rsplit(".", 1)[-1]
-        fields = self.streams.get(kind, EncoderFields()).over(self.encoder)
+        base = self.encoder.over(DIFFUSED) if kind == "attn_p" else self.encoder
+        fields = self.streams.get(kind, EncoderFields()).over(base)
         return Encoder(self.encoding, self.streams.get(stream_id, EncoderFields()).over(fields).rule())
 
     def with_attention(self, rule: AttentionRule) -> Preset:

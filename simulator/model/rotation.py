@@ -71,6 +71,13 @@ def online_rotations(config: LlamaConfig, rotation: Rotation) -> dict[str, Onlin
     }
 
 
+def head_rotation(config: LlamaConfig) -> OnlineRotation:
+    """The transform of each query and key of a token, counted as one row of all heads."""
+    one = hadamard_of(config.head_dim)
+    heads = config.num_attention_heads + config.num_key_value_heads
+    return OnlineRotation(Hadamard(one.base, one.doublings, one.blocks * heads))
+
+
 def fold_rotation(checkpoint: Checkpoint, rotation: Rotation, seed: int = 0) -> Checkpoint:
     """The model in rotated coordinates, for use with `online_rotations`; without a rotation the model as it is.
 

@@ -16,10 +16,10 @@ import numpy as np
 
 from simulator.arrays import F32
 from simulator.errors import ModelError
-from simulator.model.count_kernels import largest_sizes, squared_errors
+from simulator.model.count_kernels import add_sizes, largest_sizes, squared_errors
 
 Rule = Literal["absmax", "quantile", "mean", "normal", "least_error", "static"]
-Rounding = Literal["nearest", "floor"]
+Rounding = Literal["nearest", "floor", "error_diffusion"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class EncoderRule:
     dead_zone
         Values of less than so many steps make no spike; 0 leaves it to the rounding.
     rounding
-        ``nearest`` (halves to even), or ``floor`` of the size, as a neuron fires that starts from rest.
+        ``nearest`` (halves to even), ``floor`` of the size, as a neuron fires that starts from rest, or
+        ``error_diffusion``: what rounding to nearest leaves of a value is added to the next value of the row. So the
+        sum of any first values of a row is kept to half a step (Floyd and Steinberg 1976, in one dimension).
     """
 
     threshold: Rule = "absmax"
@@ -69,10 +71,16 @@ class EncoderRule:
             "static": f"static step {self.step:g}",
         }
         reach = f" in {self.steps} steps" if self.steps is not None else ""
-        words = [f"{named[self.threshold]}{reach} per token", f"rounded to {self.rounding}"]
+        how = "rounded by error diffusion" if self.diffuses else f"rounded to {self.rounding}"
+        words = [f"{named[self.threshold]}{reach} per token", how]
         words += [f"counts clipped at {self.clip}"] if self.clip is not None else []
         words += [f"silent below {self.dead_zone:g} steps"] if self.dead_zone else []
         return ", ".join(words)
+
+    @property
+    def diffuses(self) -> bool:
+        """Whether a value takes over what rounding left of the one before it."""
+        return self.rounding == "error_diffusion"
 
     def steps_of(self, levels: int) -> int:
         """Steps in the range."""
@@ -129,11 +137,11 @@ def signed_step(values: F32, levels: int, rule: EncoderRule) -> F32:
         return np.full(len(values), rule.step, np.float32)
     if rule.threshold == "normal":
         factor = MEAN_TO_DEVIATION * normal_step(rule.steps_of(levels))
-        return np.asarray(np.abs(values).mean(axis=1) * np.float32(factor), np.float32)
+        return mean_size(values) * np.float32(factor)
     if rule.threshold == "least_error":
         return searched_step(values, levels, rule)
     if rule.threshold == "mean":
-        return np.asarray(np.abs(values).mean(axis=1) / np.float32(rule.k), np.float32)
+        return mean_size(values) / np.float32(rule.k)
     reach = order_statistic(np.abs(values), rule.gamma) if rule.selects(values.shape[1]) else largest_size(values)
     return reach / np.float32(rule.steps_of(levels))
 
@@ -145,18 +153,25 @@ def searched_step(values: F32, levels: int, rule: EncoderRule) -> F32:
     row of few different sizes. A wider step saves spikes, so a share of 1 % more of width may cost `WORTH` % of error.
     """
     most = levels if rule.clip is None else min(rule.clip, levels)
-    spread = np.abs(values).mean(axis=1) * np.float32(MEAN_TO_DEVIATION * least_error_step(rule.steps_of(levels)))
+    spread = mean_size(values) * np.float32(MEAN_TO_DEVIATION * least_error_step(rule.steps_of(levels)))
     reach = largest_size(values) / np.float32(rule.steps_of(levels))
     steps = np.stack([*(spread * np.float32(multiple) for multiple in MULTIPLES), reach], axis=1)  # [tokens, 6]
     steps = np.where(steps >= np.finfo(np.float32).tiny, steps, np.float32(1))
     errors = np.empty(steps.shape, np.float32)
     contiguous, zone = np.ascontiguousarray(values, np.float32), np.float32(rule.dead_zone)
     per_step: F32 = np.asarray(np.float32(1) / steps, np.float32)
-    squared_errors(contiguous, per_step, zone, rule.rounding == "nearest", np.float32(most), errors)
+    squared_errors(contiguous, per_step, zone, rule.rounding != "floor", np.float32(most), errors)
     wide, base = steps.astype(np.float64), spread[:, None].astype(np.float64)
     costs = errors * wide * ((1 - WORTH) * wide + WORTH * base)  # error times step**2 (1 + WORTH (base / step - 1))
     found: F32 = np.take_along_axis(steps, costs.argmin(axis=1)[:, None], axis=1)[:, 0]
     return found
+
+
+def mean_size(values: F32) -> F32:
+    """The mean |x| of each row [tokens]; values [tokens, n]."""
+    totals = np.empty(len(values), np.float32)
+    add_sizes(np.ascontiguousarray(values, np.float32), totals)
+    return totals / np.float32(values.shape[1])
 
 
 def largest_size(values: F32) -> F32:

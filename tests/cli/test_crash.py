@@ -56,6 +56,43 @@ def test_an_unexpected_error_is_one_line_and_a_private_log(
     assert (stat.S_IMODE(log.stat().st_mode), stat.S_IMODE(state.stat().st_mode)) == (0o600, 0o700)
 
 
+LONG = "a" * 5000
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("simulate", "--trace", LONG),
+        ("simulate", "--chip", f"{LONG}.yaml"),
+        ("simulate", "--out", LONG),
+        ("validate", LONG),
+        ("sweep", f"./{LONG}"),
+        ("capture", "--model", LONG, "--out", "t.npz"),
+        ("explain", LONG),
+        ("check", LONG),
+        ("defend", f"{LONG}.yaml"),
+    ],
+    ids=lambda arguments: " ".join(arguments)[:20],
+)
+def test_a_path_that_no_system_takes_is_refused_in_a_line_without_a_log(
+    arguments: tuple[str, ...], state: Path
+) -> None:
+    done = run_program(*arguments)
+    assert done.code == 2
+    assert "traceback" not in done.err
+    assert not state.exists()
+
+
+def test_a_name_in_a_file_that_no_system_takes_is_refused_too(state: Path, tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    lines = f"name: s\nsummary: s\nbase: loihi-like\ntrace: {LONG}\naxes: {{noc.buffer_flits: [4, 8]}}\nmode: grid\n"
+    file.write_text(f"{lines}objectives: [energy.per_token_pj]\n")
+    done = run_program("validate", file)
+    assert done.code == 2
+    assert re.fullmatch(r"error: \S{300}: File name too long, expected a shorter name\n", done.err)
+    assert not state.exists()
+
+
 def test_a_state_folder_that_is_a_file_moves_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "spikewatt").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))

@@ -122,7 +122,7 @@ class CountingForward:
         self.buffer(encoded[0])
         return encoded
 
-    def encode_row(self, x: list[float], encoding: Encoding) -> tuple[list[int], float, int]:
+    def encode_row(self, x: list[float], encoding: Encoding, diffuse: bool = False) -> tuple[list[int], float, int]:
         levels, low = encoding.levels, 0.0
         if encoding.signed:
             largest = 0.0
@@ -137,9 +137,15 @@ class CountingForward:
         step = self.max(step, 1e-38)  # stands for the test of a silent token
         per_step = self.div(1, step)
         zero_point = 0 if encoding.signed else self.round(self.mul(-low, per_step))
-        counts = []
+        counts, left = [], 0.5  # the half of rounding is there from the start
         for value in x:
-            n: float = self.round(self.mul(value, per_step))
+            n: float
+            if diffuse:
+                left = self.add(left, self.mul(value, per_step))
+                n = math.floor(left)
+                left = self.add(left, -n)
+            else:
+                n = self.round(self.mul(value, per_step))
             if not encoding.signed:
                 n = self.add(n, zero_point)
             counts.append(int(self.min(self.max(n, -levels if encoding.signed else 0), levels)))
@@ -280,7 +286,7 @@ class CountingForward:
             pairs = zip(shares, values, strict=True)
             shares = [[self.mul(p, row.scale) for p, row in zip(*pair, strict=True)] for pair in pairs]
         if self.rule.probabilities:
-            encoded = [self.encode_row(p, self.encoding) for p in shares]
+            encoded = [self.encode_row(p, self.encoding, diffuse=True) for p in shares]
             self.buffer([n for counts, _, _ in encoded for n in counts])
         self.op(f"{b}.pv")
         for head, rows in enumerate(values):

@@ -78,10 +78,23 @@ class CountingPreset(CountingForward):
             step = self.max(self.step(x, rule, levels), 1e-38)
             per_step = self.div(1, step)
         most = levels if rule.clip is None else min(rule.clip, levels)
+        if rule.rounding == "error_diffusion":
+            return self.diffused([self.mul(value, per_step) for value in x], rule, most), step, 0
         return [self.count(self.mul(value, per_step), rule, most) for value in x], step, 0
 
+    def diffused(self, row: list[float], rule: EncoderRule, most: int) -> list[int]:
+        """The half of rounding is there from the start; what is left of a value goes to the next."""
+        counts, left = [], 0.5
+        for steps in row:
+            small = bool(rule.dead_zone) and self.less(abs(steps), rule.dead_zone)
+            left = self.add(left, 0.0 if small else steps)
+            n = math.floor(left)
+            left = self.add(left, -n)
+            counts.append(int(self.min(self.max(n, -most), most)))
+        return counts
+
     def count(self, steps: float, rule: EncoderRule, most: int) -> int:
-        n = self.round(steps) if rule.rounding == "nearest" else math.trunc(steps)
+        n = self.round(steps) if rule.rounding != "floor" else math.trunc(steps)
         if rule.dead_zone and self.less(abs(steps), rule.dead_zone):
             n = 0
         return int(self.min(self.max(n, -most), most))

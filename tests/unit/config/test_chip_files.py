@@ -113,6 +113,8 @@ ONE_PROBLEM = [
      "my.yaml:53:17: sync.barrier.latency[1].tiles: found 1 after 1, expected more and more tiles"),
     ("tiles: 4, value: 3 ns", "tiles: 4, value: 2 s",
      "my.yaml:53:27: sync.barrier.latency[1].value: found '2 s', expected a time of at most 1 s"),
+    ("        value: 3 pJ", "        value: 1e300 pJ",
+     "my.yaml:39:16: core.synapse.synop.energy.value: found '1e300 pJ', expected an energy of at most 1000 J"),
     ("tiles: 4, value: 3 ns", "tiles: 4",
      "my.yaml:53:9: sync.barrier.latency[1].value: missing, expected a time such as '3.5 ns'"),
     ("    latency:\n      - {tiles: 1, value: 1 ns}\n      - {tiles: 4, value: 3 ns}\n", "    latency: 1 ns\n",

@@ -121,3 +121,10 @@ def test_memory_of_the_asic_follows_its_capacity():
         / sram_energy(1 << 20, 64, 45, "LSTP", "read", "bit").value
     )
     assert smaller.memory.read.value == pytest.approx(100 / 64 * ratio)
+
+
+def test_leakage_outside_the_nodes_of_the_table_is_noted_and_assumed():
+    inside, outside = (sram_leakage(16 * 1024, 128, node, "LSTP") for node in (22, 7))
+    assert "taken as it is" not in inside.note
+    assert outside.note.endswith("taken as it is for 7 nm")
+    assert outside.grade == "assumed" != inside.grade

@@ -74,24 +74,6 @@ def test_beyond_22_nm_memories_are_scaled_as_logic_and_say_so():
     assert "memories shrink less" in made.note
 
 
-@pytest.mark.parametrize(
-    ("to", "factor"),
-    [(130, 3.17), (90, 1.95), (65, 1.25), (32, 0.641), (28, 0.507), (22, 0.305), (14, 0.150), (7, 0.102)],
-)
-def test_stillmaker_baas_2017_energy_at_0v9_against_the_tabulated_factors(to, factor):
-    assert energy_factor(45, 0.9, to, 0.9) == pytest.approx(factor, rel=0.01)
-
-
-@pytest.mark.parametrize(("node", "volt", "factor"), [(14, 0.75, 0.098), (7, 0.7, 0.057), (65, 1.1, 1.99)])
-def test_stillmaker_baas_2017_energy_at_own_supply(node, volt, factor):
-    assert energy_factor(45, 0.9, node, volt) == pytest.approx(factor, rel=0.02)
-
-
-def test_stillmaker_baas_2017_area():
-    assert area_factor(45, 14) == 0.17
-    assert area_factor(14, 7) == pytest.approx(0.059 / 0.17)
-
-
 def test_scaled_energy_by_hand():
     """FP16 add 0.4 pJ: E(45, 0.9) = 0.84433, E(14, 0.75) = 0.08275, so 0.0392 pJ, as in the shipped Loihi file."""
     assert scaled_energy(0.4, 45, 0.9, 14, 0.75).value == pytest.approx(0.0392, abs=1e-4)

@@ -82,7 +82,7 @@ ONE_PROBLEM = [
      "sweep.yaml:7:3: axes.core.sram.capacity: found 2 values, and 3 of core.synapse.lanes, expected as many because mode is zip"),
     ("mode: grid", "mode: gird", "sweep.yaml:10:7: mode: found text 'gird', expected one of grid, zip, sobol, lhs, optuna (did you mean 'grid'?)"),
     ("mode: grid", "mod: grid",
-     "sweep.yaml:10:1: mod: found an unknown key, expected one of name, summary, base, trace, capture, axes, mode, samples, seed, mapping, objectives, constraints (did you mean 'mode'?)"),
+     "sweep.yaml:10:1: mod: found an unknown key, expected one of name, summary, base, trace, capture, axes, mode, samples, seed, mapping, objectives, tolerance, constraints (did you mean 'mode'?)"),
     ("base: chips/toy.yaml", "base: chips/tyo.yaml",
      "sweep.yaml:3:7: base: found 'chips/tyo.yaml', expected the name of a shipped chip or a path to a .yaml file; "
      "there is no file chips/tyo.yaml"),

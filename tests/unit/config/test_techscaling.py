@@ -30,6 +30,46 @@ def test_factors_of_the_paper_from_45_nm(node):
     assert area_factor(node, 45) == pytest.approx(1 / area_factor(45, node))
 
 
+@pytest.mark.parametrize(
+    ("node", "a", "b", "c"),
+    [
+        (130, 7.171, -6.709, 2.904),
+        (90, 4.762, -4.781, 2.092),
+        (65, 3.755, -4.398, 1.975),
+        (45, 1.103, -0.362, 0.2767),
+        (32, 0.9559, -0.7823, 0.471),
+        (20, 0.373, -0.1582, 0.04104),
+        (16, 0.2958, -0.1241, 0.03024),
+        (14, 0.2363, -0.09675, 0.02239),
+        (10, 0.2068, -0.09311, 0.02375),
+        (7, 0.1776, -0.09097, 0.02447),
+    ],
+)
+def test_polynomials_of_stillmaker_and_baas(node, a, b, c):
+    """Stillmaker and Baas 2017, energy of a gate at a supply of 0.9 V: 0.81 a + 0.9 b + c."""
+    assert relative_energy(node, 0.9) == pytest.approx(0.81 * a + 0.9 * b + c, rel=1e-12)
+    assert energy_factor(node, 0.9, node, 0.9) == 1
+
+
+@pytest.mark.parametrize(
+    ("node", "factor"),
+    [(130, 6.4), (90, 2.8), (65, 1.5), (32, 0.46), (28, 0.377), (22, 0.252), (20, 0.21), (16, 0.19), (14, 0.17),
+     (12, 0.135), (10, 0.10), (7, 0.059)],
+)  # fmt: skip
+def test_areas_of_logic_relative_to_45_nm(node, factor):
+    assert area_factor(45, node) == pytest.approx(factor, rel=1e-12)
+
+
+@pytest.mark.parametrize(("node", "volt", "factor"), [(14, 0.75, 0.098), (7, 0.7, 0.057), (65, 1.1, 1.99)])
+def test_factors_at_supplies_of_shipped_chips(node, volt, factor):
+    assert energy_factor(45, 0.9, node, volt) == pytest.approx(factor, rel=0.02)
+
+
+def test_area_between_two_nodes():
+    assert area_factor(45, 14) == 0.17
+    assert area_factor(14, 7) == pytest.approx(0.059 / 0.17)
+
+
 def test_energy_at_45_nm_by_hand():
     """1.103 x 0.81 - 0.362 x 0.9 + 0.2767."""
     assert relative_energy(45, 0.9) == pytest.approx(0.84433, abs=1e-9)

@@ -10,6 +10,7 @@ from simulator.model import attention
 from simulator.model.attention import SpikingAttention, attention_for, dense_attention, fold
 from simulator.model.attention_rule import DENSE, SPIKING, AttentionRule, rule_for
 from simulator.model.checkpoint import read_checkpoint
+from simulator.model.encoder import encoding_for
 from simulator.model.kv_cache import CachedRows, KVCache
 from simulator.model.linear import FloatLinear, SpikingLinear
 from simulator.model.preset import EncoderFields, as_preset
@@ -93,6 +94,26 @@ def test_with_a_cache_as_in_one_pass(spiking, window):
         assert np.array_equal(np.concatenate(pieces["b.attn_q"]), counts["b.attn_q"][0])
 
 
+@pytest.mark.parametrize("window", [None, 5])
+def test_a_long_call_in_parts_is_as_one(monkeypatch, window):
+    def run(at_once: int) -> tuple[np.ndarray, dict[str, list[np.ndarray]]]:
+        monkeypatch.setattr(attention, "QUERIES_AT_ONCE", at_once)
+        recorded: dict[str, list[np.ndarray]] = {"b.attn_q": [], "b.attn_p": []}
+        one = SpikingAttention(SPIKING, Encoding("ternary", 15), lambda i, counts: recorded[i].append(counts), 1)
+        mixed = one("b", *heads(11), KVCache(), window)
+        assert one.n_verified > 0
+        return mixed, recorded
+
+    whole, counts = run(11)
+    parts, pieces = run(4)
+    assert np.array_equal(whole, parts)
+    assert np.array_equal(counts["b.attn_q"][0], np.concatenate(pieces["b.attn_q"]))
+    width = counts["b.attn_p"][0].shape[1]
+    padded = [np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in pieces["b.attn_p"]]
+    assert len(padded) == 3
+    assert np.array_equal(counts["b.attn_p"][0], np.concatenate(padded))
+
+
 def test_a_window_hides_what_lies_before_it():
     q, k, v = heads(6)
     near = dense_attention("b", q, k, v, KVCache(), window=2)
@@ -165,6 +186,39 @@ def test_each_operand_is_switched_on_its_own(letter, streams):
         assert np.abs(cache.append(kept, none).rows).max() == (3 if name == letter else 127)
     exact = SpikingAttention(AttentionRule(kv_bits=8), encoding)("b", q, k, v, KVCache())
     assert 1e-3 < np.abs(mixed - exact).max() < 1
+
+
+@pytest.mark.parametrize("code", ["ternary", "binary", "bitwise"])
+def test_many_small_probabilities_keep_their_mass(code):
+    """One position of 1/2 and 200 of 1/400 each: none of these reaches half of a step of 1/30.
+
+    Half of the mass is theirs, and so is half of the mixed value: 3 from the first position, -1 from each other.
+    """
+    scores = np.log(np.array([0.5, *[0.5 / 200] * 200]))
+    k, v = np.zeros((1, 201, 2), np.float32), np.full((1, 201, 2), -1, np.float32)
+    k[0, :, 0], v[0, 0] = scores * np.sqrt(2), 3
+    q = np.zeros((1, 201, 2), np.float32)
+    q[..., 0] = 1
+    rule = AttentionRule(probabilities=True, kv_bits=8)
+    mixed = SpikingAttention(rule, encoding_for(code, 4 if code == "bitwise" else 15))("b", q, k, v, KVCache())[-1]
+    assert mixed == pytest.approx(0.5 * 3 - 0.5, abs=0.12)  # half a step of 3 x 0.5 / 15, and the rounding of keys
+
+
+def test_a_rotation_leaves_the_scores_and_spreads_an_outlier_of_the_queries():
+    """With many levels the mixed values are those without a rotation; with few, an outlier hides the rest without."""
+    q, k, v = heads(12)
+    q[..., 3] *= 40
+    k[..., 3] /= 40
+    exact = dense_attention("b", q, k, v, KVCache())
+
+    def error(levels: int, rotation: str) -> float:
+        rule = AttentionRule(queries=True, kv_bits=8)
+        preset = as_preset(Encoding("ternary", levels)).model_copy(update={"rotation": rotation})
+        return float(np.abs(SpikingAttention(rule, preset, verify_tokens=2)("b", q, k, v, KVCache()) - exact).mean())
+
+    assert error(127, "online") < 0.02
+    assert error(127, "online") < error(127, "none")
+    assert error(15, "online") < 0.5 * error(15, "none")
 
 
 @pytest.mark.parametrize("wrong", ["", "spike", "qq", "qx"])

@@ -117,7 +117,12 @@ def test_moments_by_hand(write_model: Write):
     checkpoint = read_checkpoint(write_model())
     seen: dict[str, np.ndarray] = {}
     dense = FloatLinear(checkpoint)
-    forward(checkpoint, IDS, lambda i, x: seen.__setitem__(i, x.astype(np.float64)) or dense(i, x))
+    forward(
+        checkpoint,
+        IDS,
+        lambda i, x: seen.__setitem__(i, x.astype(np.float64)) or dense(i, x),
+        spiking_head=True,
+    )
     found = second_moments(checkpoint, [IDS])
     assert set(found.channels) == set(seen)
     for stream_id, values in seen.items():

@@ -151,6 +151,8 @@ PRESETS: dict[str, dict[str, object]] = {
         "rotation": "online",
         "encoder": EncoderFields(threshold="least_error", dead_zone=0.6, clip=5, rounding="floor"),
     },
+    "error diffusion": {"encoder": EncoderFields(rounding="error_diffusion", dead_zone=0.3, clip=5)},
+    "least error, diffused": {"encoder": EncoderFields(threshold="least_error", rounding="error_diffusion")},
     "static": {"encoder": EncoderFields(threshold="static", step=0.25, steps=3)},
     "groups": {"weights": WeightFields(bits=4, group=5), "encoder": EncoderFields(steps=5)},
 }
@@ -173,6 +175,16 @@ def test_closed_form_of_a_preset_equals_counting_forward(write_model, fields):
         assert said == {op_id: {a: n for a, n in tally.items() if n} for op_id, tally in counting.tally.items()}
     real = forward(checkpoint, np.array(ids), SpikingLinear(checkpoint, preset))
     assert np.abs(np.array(logits) - real).max() < 1e-3
+
+
+def test_queries_and_keys_are_mixed_where_online_encodes_them():
+    """SMALL has 2 query heads and as many key heads as it says, of 2 values: one butterfly, 2 additions, for each."""
+    online = as_preset(ENCODINGS[0]).model_copy(update={"rotation": "online"})
+    work = {op.op_id: op.work_per_token for op in attention_ops("b", SMALL, online, SPIKING)}
+    heads = SMALL.num_attention_heads + SMALL.num_key_value_heads
+    assert work["b.hadamard_qk"] == {"vector.add": (2 * heads, 0)}
+    for preset, rule in ((online, DENSE), (as_preset(ENCODINGS[0]), SPIKING)):
+        assert not [op for op in attention_ops("b", SMALL, preset, rule) if op.kind == "hadamard"]
 
 
 @pytest.mark.parametrize("full", [False, True])

@@ -52,6 +52,26 @@ def test_clip_dead_zone_and_floor():
     assert counts(EncoderRule(rounding="floor")) == ([3, -1, 0, 0], 2.0, 0)
 
 
+def test_error_diffusion_hands_what_rounding_leaves_to_the_next_value():
+    # Step 2; 3, -1.75, .45, .55 steps. 3 leaves 0; -1.75 -> -2 leaves .25; .45 + .25 = .7 -> 1 leaves -.3; .25 -> 0.
+    assert counts(EncoderRule(rounding="error_diffusion")) == ([3, -2, 1, 0], 2.0, 0)
+    # A value in the dead zone adds nothing: .25 is left for the last, .55 + .25 -> 1.
+    assert counts(EncoderRule(rounding="error_diffusion", dead_zone=0.5)) == ([3, -2, 0, 1], 2.0, 0)
+    # What the clip takes off is lost: 3 -> 2, and no value after it grows.
+    assert counts(EncoderRule(rounding="error_diffusion", clip=2)) == ([2, -2, 1, 0], 2.0, 1)
+    assert "rounded by error diffusion" in str(EncoderRule(rounding="error_diffusion"))
+
+
+@given(npst.arrays(np.float32, (3, 40), elements=st.floats(-4, 4, width=32)), st.sampled_from([3, 7, 15]))
+def test_error_diffusion_keeps_the_sum_of_any_first_values_to_half_a_step(values, levels):
+    spikes = Encoder(Encoding("ternary", levels), EncoderRule("static", step=8 / levels, rounding="error_diffusion"))(
+        values
+    )
+    apart = np.cumsum(values, axis=1, dtype=np.float64) - np.cumsum(spikes.counts, axis=1) * (8 / levels)
+    assert spikes.n_clipped == 0
+    assert np.abs(apart).max() <= (0.5 + 1e-4) * 8 / levels
+
+
 def test_quantile_of_unsigned_counts_cuts_both_ends():
     # 3 of 4 at most 1.1 and 3 of 4 at least 0.9 (-3.5 below): low 0, high 1.1 in 3 steps; 6.0 and -3.5 are clipped.
     assert counts(EncoderRule("quantile", gamma=0.75), Encoding("binary", 3)) == (
