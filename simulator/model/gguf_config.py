@@ -93,7 +93,7 @@ def _architecture(file: GgufFile) -> str:
 
 
 def _parts(path: Path, n_parts: object) -> str:
-    """Which files a model in parts is made of, and the command that joins them."""
+    """The files of a model in several parts, and the command that joins them."""
     part = PART.fullmatch(path.name)
     if part is None or int(part["count"]) != n_parts:
         return f"one of {shown(n_parts)} parts; join them with: llama-gguf-split --merge FIRST_PART WHOLE_FILE"

@@ -65,6 +65,8 @@ def check_folder(path: Path, kind: FolderKind, force: bool = False, inputs: Iter
             return
         if not path.is_dir():
             raise OutputError(f"{path}: is a file, expected a folder for the {kind.name}")
+        if not os.access(path, os.W_OK):
+            raise OutputError(f"{path}: is read-only; choose another folder for the {kind.name}, or make it writable")
         held = sorted(os.listdir(path))
     except OSError as error:
         raise OutputError(f"{path}: cannot be read: {error.strerror}") from error

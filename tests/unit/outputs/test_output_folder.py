@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,35 @@ def test_a_kill_at_any_point_loses_nothing_and_the_next_run_heals_it(tmp_path, a
     assert content(place)["x"] == "3"
     assert content(place)["notes.txt"] == "mine"
     assert "y" not in content(place)
+
+
+def test_a_read_only_folder_is_refused_before_the_work(tmp_path, monkeypatch):
+    """Not by trying, because the superuser may write everywhere."""
+    write(tmp_path / "r", x="1")
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path / "r")
+    with pytest.raises(OutputError, match="r: is read-only; choose another folder for the report"):
+        write(tmp_path / "r", x="2")
+    assert content(tmp_path / "r")["x"] == "1"
+
+
+REMOVED = """
+import os, sys
+from pathlib import Path
+from simulator.outputs.workspace import workspace
+if os.geteuid() == 0:
+    os.seteuid(65534)
+with workspace(Path(sys.argv[1]) / "r") as folder:
+    (folder / "made" / "figures").mkdir(parents=True)
+    (folder / "made" / "figures" / "x").touch()
+    (folder / "made" / "figures").chmod(0o500)
+    (folder / "made").chmod(0o500)
+"""
+
+
+def test_a_workspace_with_read_only_folders_is_removed():
+    """By a user who is not the superuser, who could remove it anyway; that user cannot enter the folders of pytest."""
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o777)
+        done = subprocess.run([sys.executable, "-c", REMOVED, place], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert os.listdir(place) == []
