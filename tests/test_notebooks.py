@@ -50,6 +50,8 @@ def test_a_notebook_is_a_pair_with_text_before_each_code(path):
 def test_the_notebook_with_outputs_has_the_cells_of_the_script_and_ran_without_an_error(path):
     cells = read_notebook(path)
     assert [(c["cell_type"], "".join(c["source"]).splitlines()) for c in cells] == list(read_script(path))
+    shown = [output.get("data", {}) for cell in cells for output in cell.get("outputs", ())]
+    assert [data for data in shown if "image/png" in data or "<svg" in "".join(data.get("text/html", ""))]  # a picture
     kinds = [output["output_type"] for cell in cells for output in cell.get("outputs", ())]
     assert "error" not in kinds
     assert any(kind == "execute_result" for kind in kinds)

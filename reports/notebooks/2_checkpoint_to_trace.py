@@ -46,16 +46,14 @@ table
 # dense twin: no spikes at all, each activation one integer.
 
 # %%
-from matplotlib.figure import Figure
+from matplotlib import pyplot as plt
 
-figure = Figure(figsize=(6, 3.5), layout="constrained")
-ax = figure.add_subplot()
+_, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 ax.scatter(table["spikes_per_activation"], table["perplexity"])
 for row in table.itertuples():
     ax.annotate(row.preset, (row.spikes_per_activation, row.perplexity), xytext=(5, 4), textcoords="offset points")
 ax.set_xlabel("spikes per activation")
-ax.set_ylabel("perplexity")
-figure
+_ = ax.set_ylabel("perplexity")
 
 # %% [markdown]
 # A trace is one file. It stores counts, not trains, so that one capture can be replayed under every code that holds

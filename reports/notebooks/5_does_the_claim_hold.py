@@ -68,6 +68,7 @@ print(f"{32 * run.op_count.dense_mac_pj / 1e9:.2f} mJ at {run.op_count.precision
 print(f"spikes per activation here: {run.spikes_per_activation:.2f}")
 for name, run in runs.items():
     print(name, {part: f"{pj / 1e6:.0f} uJ" for part, pj in run.ledger.by_component().items() if pj > 1e6})
+runs["sdllm-asic-45nm"].plot.bridge()
 
 # %% [markdown]
 # ## Break this chip

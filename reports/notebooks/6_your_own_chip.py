@@ -88,6 +88,7 @@ for cause in energy_causes(before, after):
 run = runs["mine"]
 share = run.ledger.rows.query("source == 'me2026'")["energy_pj"].sum() / run.ledger.total_pj
 print(f"{share:.1%} on me2026; {run.ledger.assumed_share:.1%} on assumed prices in total")
+run.plot.tornado()
 
 # %% [markdown]
 # ## Break this chip

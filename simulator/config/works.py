@@ -62,7 +62,8 @@ class Work(NamedTuple):
         """What ``citation`` adds to that of the work, such as a table; None where it cites something else."""
         if not citation.startswith(self.citation):
             return None
-        return citation.removeprefix(self.citation).lstrip(" ,;")
+        place = citation.removeprefix(self.citation).lstrip(" ,;:")
+        return place[1:-1] if place.startswith("(") and place.find(")") == len(place) - 1 else place
 
 
 @cache

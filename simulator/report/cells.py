@@ -27,9 +27,9 @@ class Cells(NamedTuple):
 def as_cells(frame: pd.DataFrame, most_rows: int | None = None) -> Cells:
     """``frame`` with every value written for people.
 
-    Columns ending in ``_pj`` (or starting with `ENERGIES`) are energies, in ``_ps`` times and in ``_bytes`` sizes (a
-    missing one is shown as a dash); those ending in ``share``, ``rate`` and ``_util`` are shares, ``chip_over`` is a
-    ratio. Everything else is shown as it is.
+    Columns ending in ``_pj`` (or starting with `ENERGIES`) are energies, in ``_ps`` times, in ``_mm2`` areas and in
+    ``_bytes`` sizes (a missing one is shown as a dash); those ending in ``share``, ``rate`` and ``_util`` are shares,
+    ``chip_over`` is a ratio. Everything else is shown as it is.
     """
     shown = frame if most_rows is None else frame.head(most_rows)
     writers = [_writer(str(column), frame[column]) for column in frame.columns]
@@ -56,7 +56,7 @@ def _heading(column: str) -> str:
     """Name of a column without its unit: the cells carry it. A dotted path stays as a file writes it."""
     if column == "chip_over":
         return "chip compared with this (times)"
-    name = column.removesuffix("_pj").removesuffix("_ps").removesuffix("_bytes")
+    name = column.removesuffix("_pj").removesuffix("_ps").removesuffix("_bytes").removesuffix("_mm2")
     return name if "." in name else name.replace("_", " ")
 
 
@@ -74,6 +74,8 @@ def _writer(name: str, column: pd.Series) -> Callable[[Any], str]:
         return format_share
     if name.endswith("_bytes"):
         return lambda size: "–" if pd.isna(size) else format_bytes(size)
+    if name.endswith("_mm2"):
+        return lambda area: "–" if pd.isna(area) else f"{area:.4g} mm²"
     if name == "chip_over":
         return format_ratio
     if pd.api.types.is_bool_dtype(column):

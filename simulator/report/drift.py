@@ -63,7 +63,7 @@ def parse_tolerance(text: str) -> float:
 def read_golden(path: Path) -> dict[str, Any]:
     """A stored ``result.json``, under any name; raises OutputError for anything else."""
     result = read_result_file(path, (SCHEMA_VERSION,), _missing)
-    check_fields(path, result, [f"counts.{name}" for name in COUNTS], ())
+    check_fields(path, result, ("latency.total_ps", *(f"counts.{name}" for name in COUNTS)), ())
     if result["trace"]["tokens"] < 1:
         raise OutputError(f"{path}: damaged: trace.tokens: found 0, expected at least 1")
     for place, depth in NESTED.items():
@@ -108,7 +108,7 @@ def drifts(golden: Mapping[str, Any], fresh: Mapping[str, Any], tolerance: float
     parts: list[tuple[float, Drift]] = []
     for found, total in (
         (_energies(golden, fresh), golden["energy"]["per_token_pj"]),
-        (_times(golden, fresh), golden["latency"]["per_token_ps"]),
+        (_times(golden, fresh), _time_per_token(golden)),
     ):
         for drift in found:
             share = abs(drift.after - drift.before) / total if total else math.inf
@@ -158,13 +158,19 @@ def _moved(drift: Drift, tolerance: float) -> bool:
 
 
 def _sums(golden: Mapping[str, Any], fresh: Mapping[str, Any]) -> Iterator[Drift]:
-    """Energy and time of a token, and the counts."""
-    for words, part, key, write in (
-        ("energy per token", "energy", "per_token_pj", "energy"),
-        ("time per token", "latency", "per_token_ps", "time"),
-        *((name.replace("_", " "), "counts", name, "count") for name in COUNTS),
-    ):
-        yield Drift((words, ""), golden[part][key], fresh[part][key], write)
+    """Energy, time and latency of a token, and the counts."""
+    old, new = golden["energy"]["per_token_pj"], fresh["energy"]["per_token_pj"]
+    yield Drift(("energy per token", ""), old, new, "energy")
+    yield Drift(("time per token", ""), _time_per_token(golden), _time_per_token(fresh), "time")
+    old, new = golden["latency"]["per_token_ps"], fresh["latency"]["per_token_ps"]
+    yield Drift(("latency of a token", ""), old, new, "time")
+    for name in COUNTS:
+        yield Drift((name.replace("_", " "), ""), golden["counts"][name], fresh["counts"][name], "count")
+
+
+def _time_per_token(result: Mapping[str, Any]) -> float:
+    """Time of the whole trace over its tokens, ps: what the times of the stages add up to."""
+    return float(result["latency"]["total_ps"]) / int(result["trace"]["tokens"])
 
 
 def _energies(golden: Mapping[str, Any], fresh: Mapping[str, Any]) -> Iterator[Drift]:

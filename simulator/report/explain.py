@@ -5,6 +5,7 @@ Read from the report's folder alone, so that it answers for the numbers as they 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,6 +21,7 @@ from simulator.outputs.shown_text import one_line
 from simulator.report.format import format_energy, format_power, format_share
 from simulator.report.report_files import CHIP_FILE
 from simulator.report.report_reading import check_fields, damaged, read_record, read_table
+from simulator.report.tables import split_block
 
 # Columns that a price brings.
 SHOWN = ("path", "grade", "node_nm", "voltage", "citation", "note", "low_pj_per_count", "high_pj_per_count")
@@ -28,11 +30,12 @@ SHOWN = ("path", "grade", "node_nm", "voltage", "citation", "note", "low_pj_per_
 def explain_table(folder: Path, layer: str = "*", action: str = "*") -> pd.DataFrame:
     """One row per number of the ledger whose owner and ``component.action`` match, the most energy first.
 
-    Patterns are those of a shell (``blocks.0.*``, ``synapse.*``). Columns: ``owner, action, count, pj_per_count,
-    energy_pj, share`` (of the report's total), ``low_pj, high_pj`` (the energy at the ends of the price's range; the
-    energy itself where it has none), ``low_pj_per_count, high_pj_per_count`` (NaN without a range), ``path`` (of the
-    price in the chip file), ``grade, node_nm, voltage, citation, note``. Energies are of the whole trace. Static power
-    is counted in chip-ps: its pJ per count are W. ``layer`` is the pattern of the owner (a layer, op or stage).
+    Patterns are those of a shell (``blocks.0.*``, ``synapse.*``), of layers also their kind (``gate``). Columns:
+    ``owner, action, count, pj_per_count, energy_pj, share`` (of the report's total), ``low_pj, high_pj`` (the energy at
+    the ends of the price's range; the energy itself where it has none), ``low_pj_per_count, high_pj_per_count`` (NaN
+    without a range), ``path`` (of the price in the chip file), ``grade, node_nm, voltage, citation, note``. Energies
+    are of the whole trace. Static power is counted in chip-ps: its pJ per count are W. ``layer`` is the pattern of the
+    owner (a layer, op or stage).
 
     Raises
     ------
@@ -52,7 +55,7 @@ def explain_table(folder: Path, layer: str = "*", action: str = "*") -> pd.DataF
     total = ledger["energy_pj"].sum()
     ledger["action"] = ledger["component"] + "." + ledger["action"]
     matching = [
-        fnmatchcase(of, layer) and fnmatchcase(what, action)
+        _is_of(of, layer) and fnmatchcase(what, action)
         for of, what in zip(ledger["owner"], ledger["action"], strict=True)
     ]
     found = ledger[matching].sort_values("energy_pj", ascending=False, kind="stable")
@@ -68,16 +71,26 @@ def explain_table(folder: Path, layer: str = "*", action: str = "*") -> pd.DataF
     return table.join(price[["path", "grade", "node_nm", "voltage", "citation", "note"]])
 
 
+def _is_of(owner: str, pattern: str) -> bool:
+    """Whether a pattern matches an owner, or its kind, which is its name in every block."""
+    return fnmatchcase(owner, pattern) or fnmatchcase(split_block(owner)[1], pattern)
+
+
 def _no_match(ledger: pd.DataFrame, layer: str, action: str) -> str:
     """Which of two patterns matches no row of a ledger, and a name that it may mean."""
     for option, pattern, column in (("--layer", layer, "owner"), ("--action", action, "action")):
         names = ledger[column].unique().tolist()
-        if not any(fnmatchcase(name, pattern) for name in names):
+        if not any(_is_of(name, pattern) if column == "owner" else fnmatchcase(name, pattern) for name in names):
             word = pattern.strip("*.")
             inside = next((name for name in names if word and word in name), None)
-            hint = f" (did you mean '{inside}'?)" if inside else did_you_mean(pattern, names)
+            hint = f" (did you mean '{inside}'?)" if inside else did_you_mean(pattern, {*names, *_ends(names)})
             return f"{option} {pattern}: matches none of {len(names)} names, expected one such as {names[0]}{hint}"
     return f"--layer {layer} and --action {action}: no row has both, expected names of one row; see components.csv"
+
+
+def _ends(names: Iterable[str]) -> list[str]:
+    """Names without what is before the last point: the kinds of layers, the actions of components."""
+    return [name.rpartition(".")[2] for name in names]
 
 
 def price_places(folder: Path, paths: Iterable[str], chip: str | None = None) -> dict[str, str]:
@@ -117,14 +130,30 @@ def _place(tree: Node, path: str) -> str | None:
 
 
 def explain_lines(table: pd.DataFrame, places: Mapping[str, str]) -> Iterator[str]:
-    """Three lines per row of `explain_table`: the arithmetic, the place and grade of the price, the paper."""
-    for row in table.to_dict("records"):
+    """Three lines per row of `explain_table`: the arithmetic, the place and grade of the price, the paper.
+
+    A paper of several rows has a number and is written out the first time.
+    """
+    rows = table.to_dict("records")
+    numbers: dict[str, int] = {}
+    shared = {citation for citation, n in Counter(row["citation"] for row in rows).items() if n > 1}
+    for row in rows:
         yield f"{row['owner']} {row['action']}: {_arithmetic(row)}, {format_share(row['share'])} of the total"
         place = places.get(row["path"])
         where = row["path"] if place is None else f"{row['path']} ({place})"
         yield f"  price: {where}, {row['grade']}{_conditions(row)}; {_span(row)}"
         note = "" if pd.isna(row["note"]) else f". Note: {row['note']}"
-        yield one_line(f"  source: {row['citation']}{note}")
+        yield one_line(f"  source: {_cited(row['citation'], numbers, shared)}{note}")
+
+
+def _cited(citation: str, numbers: dict[str, int], shared: set[str]) -> str:
+    """``citation``, numbered where it is ``shared``; its number alone where that has been said."""
+    if citation not in shared:
+        return citation
+    if citation in numbers:
+        return f"[{numbers[citation]}]"
+    numbers[citation] = len(numbers) + 1
+    return f"[{numbers[citation]}] {citation}"
 
 
 def _arithmetic(row: Mapping[Any, Any]) -> str:

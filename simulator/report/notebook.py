@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simulator.errors import SpikewattError, did_you_mean
 from simulator.report.headline import headline_html
@@ -76,6 +76,18 @@ class NotebookRun(Run):
         from simulator.report.html import render_html
 
         return InlineReport(render_html(self, draw_figures(self)))
+
+    def what_if(self) -> Any:
+        """Sliders of the prices of the run, a widget (`report.what_if_widget`); the energy at them is read as traits.
+
+        Raises
+        ------
+        SpikewattError
+            The extra ``widgets`` is not installed.
+        """
+        from simulator.report.what_if_widget import what_if_widget
+
+        return what_if_widget(self)
 
     def save(self, folder: Path | str, *, force: bool = False) -> Path:
         """Write the report with its page and figures to ``folder``, as ``spikewatt simulate`` does; returns the folder.

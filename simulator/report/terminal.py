@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.actions import terminal_columns
+from simulator.engine.timing import PIPELINE
 from simulator.outputs.shown_text import one_line
 from simulator.report.cells import as_cells
 from simulator.report.compare import Finished, energy_causes, energy_difference, headline, time_causes
@@ -28,6 +29,7 @@ from simulator.report.format import (
     format_time,
 )
 from simulator.report.run import Run
+from simulator.report.stage_load import charged_table, pipelined
 from simulator.report.static_table import static_line
 from simulator.report.steady_figures import steady_energy_pj
 from simulator.report.storage_table import storage_line
@@ -136,11 +138,16 @@ def _energy_words(run: Run) -> str:
 
 def _stages(run: Run, console: Console) -> Table:
     """One row per stage, summed over the blocks; barriers and static power in rows of their own."""
-    rows = stage_table(run)
+    rows, at_once = stage_table(run), pipelined(run)
+    if at_once:  # the row of the pipeline has no energy, and its stages no time of their own
+        busy = charged_table(run).set_index("stage")["time_ps"]
+        rows = rows[rows["stage"] != PIPELINE]
+        rows = rows.assign(time_ps=rows["stage"].map(busy))
     parts = _part_columns(console)
-    numbers = ["spikes", "ACs", *parts, "energy", "share", "time"]
+    numbers = ["spikes", "ACs", *parts, "energy", "share", "works" if at_once else "time"]
     table = _table(console, "Energy by stage, all blocks", ["stage"], numbers)
-    table.caption = _legend(parts)
+    works = "works = the busiest core of the slowest stage of its kind, in total: the elapsed time" if at_once else None
+    table.caption = ", ".join(filter(None, [_legend(parts), works])) or None
     for row in _records(rows, stage="total", time_ps=run.result.total_ps):
         counts = [_count(row["spikes"]), _count(row["ac_ops"])]
         _add(console, table, row["stage"], *counts, *_parts(row, parts), *_energy_and_share(row), _time(row["time_ps"]))

@@ -20,6 +20,7 @@ from simulator.simulation.preset_choice import PresetChoice
 from simulator.text_files import read_text
 from simulator.trace.trace_files import write_trace
 
+FEW_TOKENS = 1000  # below: the perplexity of a text varies by several per cent with where it is cut
 ACTIVITY_COLUMNS = ["kind", "spikes_per_activation", "firing_rate", "zero_share", "max_count"]
 
 
@@ -102,6 +103,8 @@ class Captured:
         )
         if found.generated:
             yield f"generated {self.request.decode} tokens: {found.generated!r}"
+        if found.n_tokens < FEW_TOKENS:
+            yield f"{found.n_tokens} tokens are too few to judge the quality of a model: expected {FEW_TOKENS} or more"
 
 
 def run_capture(request: CaptureRequest) -> Captured:

@@ -15,6 +15,7 @@ from simulator.mapping.alike import group_alike
 from simulator.mapping.fit import fit, storage_summary
 from simulator.outputs.output_file import check_writable_file
 from simulator.report.fit_verdict import fit_verdict, many_chips
+from simulator.report.format import format_energy, format_ratio
 from simulator.report.mapping_search import front_table, json_of, mapping_lines, summary_lines, without_table
 from simulator.report.mappings import compare_mappings, own_mapping
 from simulator.report.progress import ProgressLine
@@ -47,7 +48,19 @@ def mapping_costs(
     tabulate = compare_mappings if compare else own_mapping
     time = "simulated time" if simulate else "time (lower bound)"
     table = tabulate(captured, chip_config, network, progress)
-    return one_table(table, f"{captured.name} on {chip_config.name}, whole trace; {time}")
+    found = one_table(table, f"{captured.name} on {chip_config.name}, whole trace; {time}")
+    if not compare:
+        return found
+    best = table.iloc[int(table["energy_pj"].to_numpy().argmin())]
+    shared = "shared" if best["shared"] else "separate"
+    line = (
+        f"least energy: {best['strategy']}, {best['placement']}, {shared} cores, {format_energy(best['energy_pj'])}"
+        f" for the whole trace, {format_ratio(best['energy_pj'] / table['energy_pj'].max())} of the largest"
+    )
+    options = f"mapping.strategy={best['strategy']} --set mapping.placement={best['placement']}"
+    ask = f"simulate --mapping chip --set {options} --set mapping.share_cores={str(best['shared']).lower()}"
+    following = (f"next: spikewatt {ask}", "next: spikewatt optimize, which chooses the widths of layers too")
+    return found._replace(parts=(*found.parts, line), next_lines=following)
 
 
 def best_mapping(

@@ -24,6 +24,7 @@ DOMINATED = "#8c8c8c"  # 3.4 to 1 on white: a point that counts must be seen
 UNITS = {"_pj": ("J", 1e-12), "_ps": ("s", 1e-12), "_w": ("W", 1.0)}  # suffix of a key -> symbol, factor
 LOG_FROM = 100.0  # largest over smallest from which an axis is logarithmic: it then has two labelled ticks at least
 PLOT_IN, PANEL_IN, LINE_IN = 4.0, 2.8, 0.19  # height of the plot, of one of several, and of each line of the key
+AREA = "_mm2"  # without prefixes of its unit
 POINTS_PER_INCH, LETTER_PT = 72, 5.5
 
 
@@ -157,7 +158,7 @@ def _name_axis(ax: Axes, which: Literal["x", "y"], name: str, values: F64) -> No
     symbol, _ = _unit(name)
     if symbol:
         axis.set_major_formatter(EngFormatter(unit=symbol))
-    axis.set_label_text(words(name))
+    axis.set_label_text(f"{words(name)} (mm²)" if name.endswith(AREA) else words(name))
 
 
 def _number(ax: Axes, x: F64, y: F64) -> None:
@@ -200,8 +201,8 @@ def _unit(key: str) -> tuple[str, float]:
 def words(key: str) -> str:
     """``energy.per_token_pj`` as ``energy per token``."""
     suffix = next((suffix for suffix in UNITS if key.endswith(suffix)), "")
-    said = key.removesuffix(suffix).removeprefix("trace.origin.").replace(".", " ").replace("_", " ")
-    return f"{said.removesuffix(' mm2')}, mm²" if said.endswith(" mm2") else said
+    name = key.removesuffix(suffix).removesuffix(AREA)
+    return name.removeprefix("trace.origin.").replace(".", " ").replace("_", " ")
 
 
 def _changes(row: pd.Series, axes: tuple[str, ...]) -> str:

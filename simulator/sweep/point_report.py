@@ -80,7 +80,7 @@ def _chip(path: Path, result: dict[str, Any]) -> ChipConfig:
     # The mapper may let stages share cores, which the chip of the result then says.
     if result["chip"]["sha256"] not in (chip_sha256(chip), chip_sha256(with_shared_cores(chip))):
         raise OutputError(
-            f"{path}: the chip file '{base}' has changed since the sweep, expected the same file;"
+            f"{path}: the chip '{base}', or one that it extends, has changed since the sweep, expected the same chip;"
             " run the sweep again, or restore the file"
         )
     return chip

@@ -131,6 +131,12 @@ def test_map_compares_every_mapping(trace_file: Path) -> None:
     rows = json.loads(done.out)
     assert (done.code, len(rows)) == (0, 2 * len(STRATEGIES) * len(PLACEMENTS))
     assert rows[0].keys() >= {"strategy", "placement", "shared", "cores", "flit_hops", "energy_pj", "time_ps"}
+    least = min(rows, key=lambda row: row["energy_pj"])
+    lines = run_program("map", "--compare", "--simulate", "--trace", trace_file).out.splitlines()
+    [best] = [line for line in lines if line.startswith("least energy: ")]
+    assert best.startswith(f"least energy: {least['strategy']}, {least['placement']}, ")
+    [ask] = [line for line in lines if line.startswith("next: spikewatt simulate ")]
+    assert f"mapping.strategy={least['strategy']} --set mapping.placement={least['placement']}" in ask
     own = run_program("map", "--trace", trace_file, "--set", "mapping.placement=min_hops")
     assert [line.split()[:4] for line in own.out.splitlines() if "min_hops" in line] == [
         ["by_output", "min_hops", "no", "5"]

@@ -124,10 +124,16 @@ def mutated_bytes(rng: Random, data: bytes) -> bytes:
     return bytes(found)
 
 
-def paths_of(tree: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Paths of all values of a tree but the root."""
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
-    return [path for key, value in items for path in ((*above, key), *paths_of(value, (*above, key)))]
+def paths_of(tree: Any) -> list[tuple[Any, ...]]:
+    """Paths of all values of a tree but the root, however deep they lie."""
+    found: list[tuple[Any, ...]] = []
+    waiting: list[tuple[tuple[Any, ...], Any]] = [((), tree)]
+    while waiting:
+        path, value = waiting.pop()
+        found.append(path)
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        waiting += reversed([((*path, key), below) for key, below in items])
+    return found[1:]
 
 
 def mutated_tree(rng: Random, tree: Any, among: Callable[[tuple[Any, ...]], bool] = lambda path: True) -> Any:
@@ -136,7 +142,7 @@ def mutated_tree(rng: Random, tree: Any, among: Callable[[tuple[Any, ...]], bool
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         paths = [path for path in paths_of(found) if among(path)]
         if not paths:
-            return rng.choice(NASTY)
+            return copy.deepcopy(rng.choice(NASTY))
         _mutate(rng, found, rng.choice(paths), paths)
     return found
 
@@ -145,7 +151,7 @@ def _mutate(rng: Random, tree: Any, path: tuple[Any, ...], paths: list[tuple[Any
     parent = _at(tree, path[:-1])
     key, change = path[-1], rng.randrange(10)
     if change < 4:
-        parent[key] = rng.choice(NASTY)
+        parent[key] = copy.deepcopy(rng.choice(NASTY))
     elif change < 6:
         parent[key] = _near(rng, parent[key])
     elif change == 6:
@@ -154,7 +160,7 @@ def _mutate(rng: Random, tree: Any, path: tuple[Any, ...], paths: list[tuple[Any
         parent[key] = copy.deepcopy(_at(tree, rng.choice(paths)))
     elif isinstance(parent, dict):
         name = rng.choice([word for word in NASTY if isinstance(word, str)]) if change == 8 else str(key) + "x"
-        parent[name] = parent.pop(key) if rng.random() < 0.5 else rng.choice(NASTY)
+        parent[name] = parent.pop(key) if rng.random() < 0.5 else copy.deepcopy(rng.choice(NASTY))
     else:
         parent[key:key] = [copy.deepcopy(parent[key])] * rng.choice((1, 2, 40))
 

@@ -48,8 +48,8 @@ FIGURES: Mapping[str, FigureKind] = {
     "mapping": stage_map.FIGURE,
     "cores": core_map.FIGURE,
     "links": link_map.FIGURE,
-    "raster": raster.FIGURE,
     "spikes": spikes.FIGURE,
+    "raster": raster.FIGURE,
 }
 
 

@@ -19,6 +19,7 @@ from simulator.report.format import format_energy, format_ratio, format_share
 
 START, TOTAL = Fill("#ffffff", "", INK), Fill("#3a3a3a", "")
 _BREAK_ABOVE = 2.5  # the longest empty stretch is broken when it is this many times as long as all the rest together
+_FINEST = 1e-9  # a rest below this share of the stretch is lost in the rounding of its ends
 _GAP = 0.10  # of the rest, how long the broken piece is drawn
 
 
@@ -146,7 +147,7 @@ class Break(NamedTuple):
         step = MaxNLocator(5).tick_values(0.0, float(self.forward(np.array([highest]))[0]))
         width = step[1] - step[0]
         low = np.arange(0.0, self.low, width)
-        high = np.arange(np.ceil(self.high / width) * width, highest * (1 + 1e-9), width)
+        high = np.arange(np.ceil(self.high / width) * width, highest + 1e-6 * width, width)
         return [*low, *(high if len(high) else [highest])]
 
 
@@ -158,7 +159,7 @@ def _find_break(frame: pd.DataFrame) -> Break | None:
         return None
     longest = int(stretches.argmax())
     rest = float(ends[-1] - ends[0] - stretches[longest])
-    if stretches[longest] < _BREAK_ABOVE * rest:
+    if stretches[longest] < _BREAK_ABOVE * rest or rest < _FINEST * stretches[longest]:
         return None
     low, high = float(ends[longest]) + 0.25 * rest, float(ends[longest + 1]) - 0.25 * rest
     return Break(low, high, (high - low) / (_GAP * rest))

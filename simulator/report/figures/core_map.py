@@ -22,6 +22,7 @@ from simulator.report.figures.style import HEAT_MAP, HOT, IDLE, IDLE_EDGE, IDLE_
 from simulator.report.format import format_share
 from simulator.report.run import Run
 
+MANY_CORES = 20  # in use: for fewer the map says it all
 NUMBERED_UP_TO = 16  # cores along either side of the map
 LOG_FROM = 10.0  # times the median core
 TILE_SIDE = 0.9  # of the unit square of a tile; the rest is the gap between tiles
@@ -55,8 +56,17 @@ def cores_finding(frame: pd.DataFrame) -> str:
     return (
         f"{int(frame['used'].sum())} of {len(frame)} cores are used; a core is busy {mean} of the time on average over"
         f" all of them; the busiest is core {top['core']} ({top['owner']})"
-        f" with {format_share(float(top['time_util']))}."
+        f" with {format_share(float(top['time_util']))}.{_spread(frame)}"
     )
+
+
+def _spread(frame: pd.DataFrame) -> str:
+    """How the load is spread over the cores in use, where there are many."""
+    used = frame.loc[frame["used"], "time_util"]
+    if len(used) < MANY_CORES:
+        return ""
+    half, most = (format_share(float(used.quantile(q))) for q in (0.5, 0.9))
+    return f" Half of the cores in use are busy at most {half} of the time, nine in ten at most {most}."
 
 
 @styled

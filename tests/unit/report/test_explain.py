@@ -101,9 +101,9 @@ def test_nothing_found_and_no_report_are_said(folder, tmp_path):
 
 
 def test_part_of_a_name_is_completed(folder):
-    name = next(of for of in explain_table(folder)["owner"] if "." in of)
-    with pytest.raises(SpikewattError, match=rf"\(did you mean '[^']*{name.rpartition('.')[2]}'\?\)"):
-        explain_table(folder, name.rpartition(".")[2])
+    part = "block"  # of blocks.0.gate and others, whose kinds are whole names
+    with pytest.raises(SpikewattError, match=r"\(did you mean 'blocks\.0\.[a-z_]+'\?\)"):
+        explain_table(folder, part)
 
 
 def test_a_report_nearby_is_named(folder, tmp_path, monkeypatch):
@@ -119,3 +119,26 @@ def test_a_report_nearby_is_named(folder, tmp_path, monkeypatch):
         with pytest.raises(OutputError) as refused:
             explain_table(Path(wrong))
         assert str(refused.value) == f"{expected} (did you mean 'reports/loihi-like/tiny'?)"
+
+
+def test_a_paper_of_several_rows_is_written_out_once(folder):
+    table = explain_table(folder)
+    lines = list(explain_lines(table, {}))
+    for citation, n in table["citation"].value_counts().items():
+        assert sum(citation in line for line in lines) == 1
+        if n > 1:
+            [first] = [line for line in lines if citation in line]
+            number = first.removeprefix("  source: ").split()[0]
+            assert number.startswith("[")
+            assert sum(line.startswith(f"  source: {number}") for line in lines) == n
+
+
+@pytest.mark.parametrize(("layer", "meant"), [("gaet", "gate"), ("lm_haed", "lm_head")])
+def test_a_kind_of_layer_that_is_misspelt_is_guessed(folder, layer, meant):
+    with pytest.raises(SpikewattError, match=rf"--layer {layer}: matches none of .*did you mean '{meant}'"):
+        explain_table(folder, layer)
+
+
+def test_a_kind_of_layer_means_those_of_all_blocks(folder):
+    assert set(explain_table(folder, "gate")["owner"]) == {"blocks.0.gate", "blocks.1.gate"}
+    assert set(explain_table(folder, "lm_head")["owner"]) == {"lm_head"}

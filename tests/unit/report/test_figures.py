@@ -350,6 +350,14 @@ def test_prices_given_together_are_one_step():
     assert found["membrane"] == pytest.approx(step["membrane"] + 700.0)
 
 
+@pytest.mark.parametrize("price", ["1 uJ", "1 J", "1000 J"])
+def test_a_bridge_of_one_huge_step_has_a_few_ticks(price):
+    """The ticks beyond the break went up to a share of the total, which no longer was a share of their distance."""
+    chip = make_chip(core__dendrite__accumulate__energy__value=price)
+    _, ax = draw_bridge(bridge_frame(make_run(chip=chip)))
+    assert 2 <= len(ax.xaxis.get_major_locator()()) < 20
+
+
 def test_bridge_shows_components_it_does_not_know(run):
     rows = run.ledger.rows.copy()
     rows.loc[rows["component"] == "vector", "component"] = "optical"

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from simulator.engine.service import service
 from simulator.report.format import format_time
+from simulator.report.stage_load import stage_load
 from simulator.report.tables import phase_table
 from simulator.report.terminal import WIDTH, make_console, print_frame, print_report, summary_lines
 from simulator.report.verdict import verdict_lines
@@ -39,6 +40,19 @@ def test_a_row_per_stage_by_hand(run):
     assert cells[1:3] == ["96", "6.144k"]
     assert f"{energy_pj / 1000:.1f} nJ" == "184.9 nJ"
     assert " ".join(cells).endswith("184.9 nJ 32.8% 5.296 µs")
+
+
+def test_stages_of_a_pipeline_have_the_time_of_their_busiest_core():
+    """No row of its own for the pipeline, whose energy is that of its stages; the total is the elapsed time."""
+    chip = make_chip(schedule__kind="pipelined", core__sram__capacity="64 KiB")
+    at_once = simulate(chip, make_trace())
+    text = printed(at_once)
+    assert not [line for line in text.splitlines() if line.split()[:1] == ["pipeline"]]
+    load = stage_load(at_once)
+    slowest = load.loc[load["kind"] == "mlp_in", "time_ps"].max()
+    assert " ".join(row(text, "mlp_in")).endswith(format_time(slowest))
+    assert " ".join(row(text, "total")).endswith(format_time(at_once.result.total_ps))
+    assert "works = the busiest core of the slowest stage of its kind" in " ".join(text.split())
 
 
 def test_blocks_do_not_lengthen_the_table(run):

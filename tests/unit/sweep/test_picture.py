@@ -60,7 +60,7 @@ def test_every_objective_is_in_the_picture():
     figure, ax = draw_front(result(rows, objectives=objectives))
     upper, lower = figure.axes
     assert ax is lower
-    assert [panel.get_ylabel() for panel in figure.axes] == ["latency per token", "area total, mm²"]
+    assert [panel.get_ylabel() for panel in figure.axes] == ["latency per token", "area total (mm²)"]
     assert points(upper, "Pareto front") == [pytest.approx([2e-6, 5e-6]), pytest.approx([3e-6, 4e-6])]
     assert points(lower, "Pareto front") == [pytest.approx([2e-6, 3.0]), pytest.approx([3e-6, 2.0])]
 

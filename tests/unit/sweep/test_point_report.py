@@ -57,7 +57,9 @@ def test_a_point_is_found_by_its_id(sweep):
 
 def test_a_chip_file_that_has_changed_is_refused(points):
     Path("toy.yaml").write_text(Path("toy.yaml").read_text().replace('"name": "toy"', '"name": "other"'))
-    with pytest.raises(OutputError, match=r"the chip file '\./toy\.yaml' has changed since the sweep"):
+    with pytest.raises(
+        OutputError, match=r"the chip '\./toy\.yaml', or one that it extends, has changed since the sweep"
+    ):
         as_report(points[0])
     assert [path.name for path in points[0].iterdir()] == ["result.json"]
 

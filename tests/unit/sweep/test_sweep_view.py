@@ -29,6 +29,16 @@ READ = """(page, window) => {
 }"""
 
 
+FITS = """(page, view) => {
+  const rgb = color => color.match(/\\d+/g).slice(0, 3).map(Number);
+  const body = view.getComputedStyle(page.querySelector("body")), root = view.getComputedStyle(page);
+  const ground = [body, root].map(style => style.backgroundColor).find(color => !color.endsWith(", 0)"));
+  return {window: page.clientWidth, content: page.scrollWidth, figures: page.querySelectorAll("figure svg").length,
+          rows: page.querySelectorAll("#points ~ div tbody tr").length, explore: !page.querySelector("#explore").hidden,
+          ground: rgb(ground || "rgb(255, 255, 255)"), ink: rgb(body.color)};
+}"""
+
+
 @pytest.fixture
 def result():
     frame = pd.DataFrame(ROWS, columns=[SRAM, NOC, ENERGY, TIME, "utilization.chips"])
@@ -94,3 +104,19 @@ def test_no_finding_is_said_twice(result, sweep):
     said = [text for text in findings if text]
     assert len(said) == len(set(said))
     assert "75.0% of the points" not in parallel_finding(parallel_frame(result), result.axes)
+
+
+@pytest.mark.parametrize(("dark", "scripts"), [(False, True), (True, True), (False, False), (True, False)])
+def test_light_and_dark_with_and_without_scripts(result, sweep, tmp_path, dark, scripts):
+    """At 1280 and 390 px nothing is wider than the window, and the page is whole without a script."""
+    page = render_sweep(result, sweep({SRAM: ["16 KiB"]}), "spikewatt sweep small.yaml")
+    (tmp_path / "sweep.html").write_text(page, encoding="utf-8")
+    frames = {str(width): ("sweep.html", width) for width in (1280, 390)}
+    found, _ = look(tmp_path, frames, FITS, dark, scripts)
+    for name, seen in found.items():
+        assert seen["window"] > 0.9 * int(name)
+        assert seen["content"] <= seen["window"]
+        assert seen["figures"] >= 2
+        assert seen["rows"] >= len(ROWS)
+        assert seen["explore"] == scripts
+        assert (sum(seen["ground"]) < sum(seen["ink"])) == dark
