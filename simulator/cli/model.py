@@ -127,6 +127,15 @@ def calibrate(
     target: Annotated[
         float | None, typer.Option(min=0, help="search: allowed loss of perplexity compared with INT8, in percent")
     ] = None,
+    objective: Annotated[
+        Literal["spikes", "energy"],
+        typer.Option(
+            help="energy: compare timesteps, steps and codes on --chip, and take the least energy in --target"
+        ),
+    ] = "spikes",
+    chip: Annotated[
+        str | None, typer.Option(help="chip of --objective energy, name or path (default sdllm-asic-45nm)")
+    ] = None,
     preset: Annotated[str, typer.Option(help="where the calibration starts")] = "sdllm",
     timesteps: TimestepsOf = None,
     tokens: Annotated[
@@ -143,6 +152,8 @@ def calibrate(
     from simulator.simulation.calibration_request import CalibrationRequest, run_calibration
     from simulator.simulation.preset_choice import PresetChoice
 
+    if chip is not None and objective != "energy":
+        raise typer.BadParameter("a chip is used by --objective energy alone", param_hint="--chip")
     request = CalibrationRequest(
         out=out,
         model=model,
@@ -153,7 +164,12 @@ def calibrate(
         options=parse_options(bos, ignore_config_keys),
     )
     with ProgressLine(quiet=quiet) as progress:
-        lines = list(run_calibration(request, progress))
+        if objective == "energy":
+            from simulator.sweep.front_request import FrontRequest, run_front
+
+            lines = list(run_front(FrontRequest(request, chip or "sdllm-asic-45nm"), progress))
+        else:
+            lines = list(run_calibration(request, progress))
     print_lines(lines)
 
 

@@ -39,9 +39,9 @@ class Attention(Protocol):
         ...
 
 
-def attention_for(rule: AttentionRule, preset: Encoding | Preset) -> Attention:
-    """Attention by a rule, nothing recorded."""
-    return SpikingAttention(rule, preset) if rule.integer else dense_attention
+def attention_for(rule: AttentionRule, preset: Encoding | Preset, record: Record | None = None) -> Attention:
+    """Attention by a rule, nothing verified."""
+    return SpikingAttention(rule, preset, record) if rule.integer else dense_attention
 
 
 def clipped_values(linear: SpikingLinear, attention: Attention) -> dict[str, int]:

@@ -94,7 +94,7 @@ def evaluate(
 ) -> Evaluation:
     """Pass the passages through the model under a preset, its attention and head included.
 
-    ``record`` gets the counts of every linear stream as well; a float model to compare with is the ``reference``.
+    ``record`` gets the counts of every stream as well; a float model to compare with is the ``reference``.
     """
     ready, settled, _ = prepared(checkpoint, preset, passages)
     tally = SpikeTally(settled.encoding)
@@ -105,7 +105,7 @@ def evaluate(
             record(stream_id, counts)
 
     linear = SpikingLinear(ready, settled, both)
-    attention = attention_for(settled.attention.rule(), settled)
+    attention = attention_for(settled.attention.rule(), settled, record)
     quality = score_passages(ready, passages, linear, attention, settled.head == "spiking", reference)
     return Evaluation(settled, quality, tally, linear.n_clipped)
 

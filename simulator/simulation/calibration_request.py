@@ -64,16 +64,22 @@ def run_calibration(request: CalibrationRequest, progress: ProgressLine) -> Iter
     check_writable_file(request.out, PRESET, inputs)
     if request.target is None:
         check_writable_file(request.out.with_suffix(".npz"), MOMENTS, inputs)
-    max_tokens = request.max_tokens or (SCALE_TOKENS if request.target is None else SEARCH_TOKENS)
-    content, checkpoint = read_text(request.text), read_checkpoint(request.model, request.options)
-    tokenizer = Tokenizer(request.model, checkpoint.config)
-    passages = tokenize(tokenizer, content, checkpoint.config.max_position_embeddings, max_tokens)
-    sha256 = hashlib.sha256(content.encode()).hexdigest()
+    max_tokens = SCALE_TOKENS if request.target is None else SEARCH_TOKENS
+    checkpoint, passages, sha256 = read_inputs(request, max_tokens)
     if request.target is None:
         yield _measured(request, checkpoint, passages, sha256, progress)
     else:
         yield _searched(request, request.target / 100, checkpoint, passages, sha256, progress)
     yield from (f"warning: {warning}" for warning in (*checkpoint.config.warnings, *text_warnings(passages)))
+
+
+def read_inputs(request: CalibrationRequest, max_tokens: int) -> tuple[Checkpoint, tuple[Passage, ...], str]:
+    """Model, text as passages, and the hash of the text; so many tokens of it where the request does not say."""
+    content, checkpoint = read_text(request.text), read_checkpoint(request.model, request.options)
+    tokenizer = Tokenizer(request.model, checkpoint.config)
+    context = checkpoint.config.max_position_embeddings
+    passages = tokenize(tokenizer, content, context, request.max_tokens or max_tokens)
+    return checkpoint, passages, hashlib.sha256(content.encode()).hexdigest()
 
 
 def _measured(
