@@ -21,7 +21,7 @@ from simulator.cli.options import (
     Quiet,
     TraceName,
 )
-from simulator.cli.output import print_answer, print_table
+from simulator.cli.output import print_answer, print_table, print_text
 from simulator.cli.simulate_request import request_of
 from simulator.errors import OutputError
 from simulator.simulation.answer import one_table
@@ -138,12 +138,12 @@ def simulate(
         return
     print_report(done.run, make_console(), verbose=verbose, quiet=quiet)
     if (checked := done.verified) is not None:
-        typer.echo(
+        print_text(
             f"verified: {checked.n_sums} sums of {checked.n_layers} layers, computed from {checked.n_deliveries}"
             " delivered"
             " packets, equal those of the forward pass"
         )
-    typer.echo(f"report: {done.folder / 'report.html'}")
+    print_text(f"report: {done.folder / 'report.html'}")
 
 
 @app.command(rich_help_panel=SIMULATE)
@@ -195,4 +195,4 @@ def compare(
     for other in others:
         print_comparison(first, other, make_console())
         print_table(changes(first, other).head(SHOWN_CHANGES), "what was changed (the page has all)")
-    typer.echo(f"comparison: {page}")
+    print_text(f"comparison: {page}")
