@@ -315,7 +315,8 @@ def test_perplexity_says_what_the_context_left_out(inputs: Path, work: Path) -> 
 
 def test_a_preset_by_name_and_by_file(of_model: tuple[object, ...], work: Path) -> None:
     done = run_program("capture", *of_model, "--preset", "sdllm", "-T", 3, "--out", "cap.npz", "--quiet")
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0
+    assert "channel scales come from the first 36 tokens of the text itself" in done.err  # the vocabulary is a toy
     assert "spiking (sdllm, T=3)" in done.out
     trace = load_trace(work / "cap.npz")
     assert (trace.encoding.code, trace.encoding.levels) == ("ternary", 3)
