@@ -328,13 +328,13 @@ def test_a_preset_by_name_and_by_file(of_model: tuple[object, ...], work: Path) 
     by_file = run_program("capture", *of_model, "--preset", "./mine.yaml", "--out", "mine.npz", "--quiet")
     assert re.search(
         r"warning: [\d,]+ activations exceeded the largest spike count and were clipped to it \(attn_in \d+",
-        by_file.out,
+        by_file.err,
     )
     assert load_trace(work / "mine.npz").origin["clipped"]
     quality = json.loads(run_program("perplexity", *of_model, "--preset", "./mine.yaml", "--json").out)
     assert quality["mode"] == "mine, T=3"
     (clipped,) = [line for line in quality["warnings"] if "clipped" in line]
-    assert f"warning: {clipped}" in by_file.out  # the same text, the same values
+    assert f"warning: {clipped}" in by_file.err  # the same text, the same values
 
 
 def test_a_preset_and_an_encoding_are_one_too_many(of_model: tuple[object, ...], refused: Refused) -> None:
