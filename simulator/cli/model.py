@@ -167,10 +167,10 @@ def calibrate(
         if objective == "energy":
             from simulator.sweep.front_request import FrontRequest, run_front
 
-            lines = list(run_front(FrontRequest(request, chip or "sdllm-asic-45nm"), progress))
+            found = run_front(FrontRequest(request, chip or "sdllm-asic-45nm"), progress)
         else:
-            lines = list(run_calibration(request, progress))
-    print_lines(lines)
+            found = run_calibration(request, progress)
+    print_answer(found)
 
 
 @app.command(rich_help_panel=MODELS)

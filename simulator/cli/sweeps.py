@@ -44,7 +44,7 @@ def sweep(
     if len(found.frame) > SHOWN_POINTS:
         print_text(f"{len(found.frame) - SHOWN_POINTS} more points are in {folder / 'points.csv'}")
     for warning in found.warnings[len(found.notes) :]:
-        print_text(f"warning: {warning}")
+        print_warning(warning)
     print_text(f"computed {found.computed}, reused {found.reused}, failed {found.failed}: {page}")
     for line in [] if quiet else next_lines(found):
         print_text(line)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.tokenizer import Passage, Tokenizer, text_warnings, tokenize
 from simulator.outputs.output_file import MOMENTS, PRESET, check_writable_file
 from simulator.report.progress import ProgressLine
+from simulator.simulation.answer import Answer
 from simulator.simulation.preset_choice import PresetChoice
 from simulator.text_files import read_text
 
@@ -52,8 +52,8 @@ class CalibrationRequest:
     options: ModelOptions = AS_STATED
 
 
-def run_calibration(request: CalibrationRequest, progress: ProgressLine) -> Iterator[str]:
-    """Check the request, calibrate, write the preset; yields the result in words, ``progress`` shows how far it is.
+def run_calibration(request: CalibrationRequest, progress: ProgressLine) -> Answer:
+    """Check the request, calibrate, write the preset; returns the result in words, ``progress`` shows how far it is.
 
     Raises
     ------
@@ -67,10 +67,10 @@ def run_calibration(request: CalibrationRequest, progress: ProgressLine) -> Iter
     max_tokens = SCALE_TOKENS if request.target is None else SEARCH_TOKENS
     checkpoint, passages, sha256 = read_inputs(request, max_tokens)
     if request.target is None:
-        yield _measured(request, checkpoint, passages, sha256, progress)
+        found = _measured(request, checkpoint, passages, sha256, progress)
     else:
-        yield _searched(request, request.target / 100, checkpoint, passages, sha256, progress)
-    yield from (f"warning: {warning}" for warning in (*checkpoint.config.warnings, *text_warnings(passages)))
+        found = _searched(request, request.target / 100, checkpoint, passages, sha256, progress)
+    return Answer((found,), warnings=(*checkpoint.config.warnings, *text_warnings(passages)))
 
 
 def read_inputs(request: CalibrationRequest, max_tokens: int) -> tuple[Checkpoint, tuple[Passage, ...], str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from simulator.config.chip_files import load_chip
@@ -10,6 +9,7 @@ from simulator.model.model_location import locate_model
 from simulator.model.tokenizer import text_warnings
 from simulator.outputs.output_file import PRESET, check_writable_file
 from simulator.report.progress import ProgressLine
+from simulator.simulation.answer import Answer
 from simulator.simulation.calibration_request import SEARCH_TOKENS, CalibrationRequest, read_inputs
 from simulator.sweep.quality_front import FrontPoint, front_table, in_words, quality_front, write_point
 
@@ -32,8 +32,8 @@ class FrontRequest:
     chip: str
 
 
-def run_front(request: FrontRequest, progress: ProgressLine) -> Iterator[str]:
-    """Measure the front and write the preset of least energy within the target; yields the table and the choice.
+def run_front(request: FrontRequest, progress: ProgressLine) -> Answer:
+    """Measure the front and write the preset of least energy within the target; returns the table and the choice.
 
     Raises
     ------
@@ -45,14 +45,13 @@ def run_front(request: FrontRequest, progress: ProgressLine) -> Iterator[str]:
     check_writable_file(asked.out, PRESET, (asked.text, *asked.preset.files()))
     checkpoint, passages, sha256 = read_inputs(asked, SEARCH_TOKENS)
     front = quality_front(checkpoint, passages, base, chip, progress)
-    yield from front_table(front)
     target = (TARGET if asked.target is None else asked.target) / 100
     best = front.best(target)
     write_point(front, best, asked.out, chip.name, locate_model(asked.model).name, sha256)
-    yield f"{asked.out}: {_said(best)}"
+    chosen = [f"{asked.out}: {_said(best)}"]
     if best.preset.encoding.multiplies:
-        yield f"least energy by additions alone: {_said(front.best(target, additions=True))}"
-    yield from (f"warning: {warning}" for warning in (*checkpoint.config.warnings, *text_warnings(passages)))
+        chosen.append(f"least energy by additions alone: {_said(front.best(target, additions=True))}")
+    return Answer((*front_table(front), *chosen), warnings=(*checkpoint.config.warnings, *text_warnings(passages)))
 
 
 def _said(point: FrontPoint) -> str:

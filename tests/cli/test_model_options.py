@@ -33,7 +33,7 @@ def text(work: Path) -> Path:
 def test_each_command_says_what_it_assumed(command: tuple[object, ...], work: Path, text: Path) -> None:
     write_tiny_model(work / "m", rope_theta=None)
     done = run_program(*command, "--model", "m", "--text", text)
-    assert (done.code, done.out.splitlines().count(ASSUMED)) == (0, 1), done.err
+    assert (done.code, done.err.splitlines().count(ASSUMED)) == (0, 1), done.err
 
 
 def test_a_sweep_says_what_its_captures_assumed(work: Path, text: Path) -> None:
@@ -46,8 +46,8 @@ def test_a_sweep_says_what_its_captures_assumed(work: Path, text: Path) -> None:
     )
     for _ in range(2):  # captured, then taken up
         done = run_program("sweep", "s.yaml", "--out", "out")
-        assert (done.code, done.out.splitlines().count(ASSUMED)) == (0, 1), done.err
-    assert "warning: config.json: auto_map: {'a': 'b'} was ignored (--ignore-config-keys)" in done.out
+        assert (done.code, done.err.splitlines().count(ASSUMED)) == (0, 1), done.err
+    assert "warning: config.json: auto_map: {'a': 'b'} was ignored (--ignore-config-keys)" in done.err
 
 
 def test_a_sweep_captures_a_hub_id(work: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ def test_the_preset_is_written_with_its_table_and_reads_back(checkpoint, passage
     monkeypatch.setattr(fronts, "CODES", ("graded", "bitwise"))
     out = tmp_path / "mine.yaml"
     asked = CalibrationRequest(out, MODEL, MODEL / "heldout_sample.txt", 50.0, PresetChoice("sdllm"), N)
-    lines = list(run_front(FrontRequest(asked, "sdllm-asic-45nm"), ProgressLine(quiet=True)))
+    lines = run_front(FrontRequest(asked, "sdllm-asic-45nm"), ProgressLine(quiet=True)).parts
     assert lines[3].startswith(f"{out}: graded, 15 levels, T=1, 10 steps: ")
     assert lines[4].startswith("least energy by additions alone: bitwise, 15 levels, T=4, 10 steps: ")
     text = out.read_text(encoding="utf-8")
