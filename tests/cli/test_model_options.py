@@ -33,7 +33,8 @@ def text(work: Path) -> Path:
 def test_each_command_says_what_it_assumed(command: tuple[object, ...], work: Path, text: Path) -> None:
     write_tiny_model(work / "m", rope_theta=None)
     done = run_program(*command, "--model", "m", "--text", text)
-    assert (done.code, done.out.splitlines().count(ASSUMED)) == (0, 1), done.err
+    said = [*done.out.splitlines(), *done.err.splitlines()]
+    assert (done.code, said.count(ASSUMED)) == (0, 1), said
 
 
 def test_a_sweep_says_what_its_captures_assumed(work: Path, text: Path) -> None:
