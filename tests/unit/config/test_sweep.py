@@ -266,3 +266,20 @@ def test_a_file_next_to_the_sweep_goes_before_a_shipped_trace_of_its_name(sweep_
     write("", "sweeps/shakespeare-ternary-T15")
     beside = load_sweep(sweep_file(shipped.replace("chips/toy", "../chips/toy"), "sweeps/s.yaml"))
     assert beside.trace == ("sweeps/shakespeare-ternary-T15",)
+
+
+@pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.5 %", 0.005), ("0.02", 0.02), ("0", 0.0), ("'0%'", 0.0)])
+def test_a_tolerance_is_a_share(sweep_file, text, share):
+    assert load_sweep(sweep_file(SWEEP + f"tolerance: {text}\n")).tolerance == pytest.approx(share)
+    assert load_sweep(sweep_file()).tolerance == 0.005
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("lots", "'lots'"), ("100%", "'100%'"), ("1", "1"), ("-1%", "'-1%'"), ("true", "true"), ("-0.1", "-0.1"),
+     ("[1%]", "a list"), ("'%'", "'%'")],
+)  # fmt: skip
+def test_a_wrong_tolerance_is_told_at_its_place(sweep_file, text, found):
+    [line] = problems(sweep_file(SWEEP + f"tolerance: {text}\n"))
+    assert line.startswith("sweep.yaml:12:")
+    assert f": tolerance: found {found}, expected a share below 1, such as 0.5% or 0.005" in line
