@@ -19,6 +19,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numba
 import numpy as np
 
+from simulator.private_folder import make_private
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -128,8 +130,7 @@ def cache_directory() -> Path | None:
     """Directory for the code of exactly these kernel sources; None, after one warning, if it cannot be written."""
     try:
         directory = cache_root() / f"kernels-{_source_key()}"
-        directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.mkdir(mode=0o700, exist_ok=True)
+        make_private(directory)
         with tempfile.TemporaryFile(dir=directory):
             pass
     except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home folder

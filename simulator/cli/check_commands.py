@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from simulator.cli.app import FILES, app
-from simulator.cli.output import print_error, print_json, print_names
+from simulator.cli.output import print_error, print_json, print_names, print_text
 from simulator.errors import SpikewattError
 
 
@@ -20,7 +20,7 @@ def validate(files: Annotated[list[Path], typer.Argument(help="chip files, sweep
     failed = False
     for file in files:
         try:
-            typer.echo(f"{file}: ok, {validate_file(file)}")
+            print_text(f"{file}: ok, {validate_file(file)}")
         except SpikewattError as error:
             failed = True
             print_error(error)
@@ -79,9 +79,9 @@ def warmup(
     from simulator.engine.warmup import warm_up_all
 
     if clean:
-        typer.echo(f"removed {clean_cache()} folders of cached kernels")
+        print_text(f"removed {clean_cache()} folders of cached kernels")
 
-    typer.echo(f"kernels ready in {warm_up_all():.1f} s")
+    print_text(f"kernels ready in {warm_up_all():.1f} s")
 
 
 @app.command(rich_help_panel=FILES)

@@ -13,6 +13,7 @@ from pathlib import Path
 from simulator import __version__
 from simulator.errors import ConservationError, SpikewattError
 from simulator.outputs.shown_text import one_line
+from simulator.private_folder import make_private
 
 INPUT_FAULT, CLOSED_PIPE, PROGRAM_FAULT = 2, 1, 70  # 70: EX_SOFTWARE of sysexits.h
 LONGEST = 300  # characters of an unexpected error on the terminal; the log has all
@@ -70,7 +71,7 @@ def write_crash_log(error: BaseException) -> Path | None:
 def _state_folder() -> Path:
     base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     folder = Path(base).expanduser() / "spikewatt"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     return folder
 
 

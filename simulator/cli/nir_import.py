@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simulator.cli.app import MODELS, app
+from simulator.cli.output import print_text
 
 
 @app.command(name="import-nir", rich_help_panel=MODELS)
@@ -28,4 +29,4 @@ def import_nir(
 
     check_writable_file(out, TRACE, inputs=(graph, spikes))
     trace = trace_from_nir(graph, read_spikes(spikes), as_name(out.stem), weight_bits=weight_bits)
-    typer.echo(f"{out}: {write_trace(trace, out)}")
+    print_text(f"{out}: {write_trace(trace, out)}")

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from simulator.errors import SpikewattError
-from simulator.outputs.shown_text import one_line
+from simulator.outputs.shown_text import one_line, shown_lines
 from simulator.simulation.answer import Answer
 
 
@@ -19,10 +19,15 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
+def print_text(text: str) -> None:
+    """Text on stdout; control characters of names and paths appear as escapes."""
+    typer.echo(shown_lines(text))
+
+
 def print_lines(lines: Iterable[str]) -> None:
     """Each line on stdout as soon as it is there."""
     for line in lines:
-        typer.echo(line)
+        print_text(line)
 
 
 def print_error(error: Exception) -> None:
@@ -59,7 +64,7 @@ def print_answer(answer: Answer, *, as_json: bool = False, quiet: bool = False) 
         print_json(answer.record)
     for part in () if as_json else answer.parts:
         if isinstance(part, str):
-            typer.echo(part)
+            print_text(part)
         elif not quiet:
             print_table(part.frame, part.title)
     print_lines(() if as_json or quiet else answer.next_lines)

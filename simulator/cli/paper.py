@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simulator.cli.app import SIMULATE, app
+from simulator.cli.output import print_text
 
 
 @app.command(rich_help_panel=SIMULATE)
@@ -20,5 +21,5 @@ def paper(
     from simulator.report.paper.paper_kit import write_paper
 
     for file in write_paper(reports, out, force):
-        typer.echo(str(file))
-    typer.echo(f"next: cd {out} && latexmk -pdf paper.tex (or tectonic paper.tex)")
+        print_text(str(file))
+    print_text(f"next: cd {out} && latexmk -pdf paper.tex (or tectonic paper.tex)")

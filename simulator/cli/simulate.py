@@ -15,12 +15,13 @@ from simulator.cli.app import SIMULATE, app
 from simulator.cli.options import (
     DEFAULT_TRACE,
     AsJson,
+    Batch,
     ChipName,
     Overrides,
     Quiet,
     TraceName,
 )
-from simulator.cli.output import print_answer, print_table
+from simulator.cli.output import print_answer, print_table, print_text
 from simulator.cli.simulate_request import request_of
 from simulator.errors import OutputError
 from simulator.simulation.answer import one_table
@@ -72,10 +73,7 @@ def simulate(
         int | None,
         typer.Option(min=1, help="tokens of a prompt that pass each stage together (overrides schedule.chunk)"),
     ] = None,
-    batch: Annotated[
-        int | None,
-        typer.Option(min=1, help="texts that generate tokens together (overrides schedule.batch)"),
-    ] = None,
+    batch: Batch = None,
     sample_tokens: Annotated[
         str, typer.Option(help="number of tokens whose network is simulated, all, or auto (all up to 64)")
     ] = "auto",
@@ -140,12 +138,12 @@ def simulate(
         return
     print_report(done.run, make_console(), verbose=verbose, quiet=quiet)
     if (checked := done.verified) is not None:
-        typer.echo(
+        print_text(
             f"verified: {checked.n_sums} sums of {checked.n_layers} layers, computed from {checked.n_deliveries}"
             " delivered"
             " packets, equal those of the forward pass"
         )
-    typer.echo(f"report: {done.folder / 'report.html'}")
+    print_text(f"report: {done.folder / 'report.html'}")
 
 
 @app.command(rich_help_panel=SIMULATE)
@@ -197,4 +195,4 @@ def compare(
     for other in others:
         print_comparison(first, other, make_console())
         print_table(changes(first, other).head(SHOWN_CHANGES), "what was changed (the page has all)")
-    typer.echo(f"comparison: {page}")
+    print_text(f"comparison: {page}")

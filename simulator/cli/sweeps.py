@@ -10,7 +10,7 @@ import typer
 
 from simulator.cli.app import SWEEP, app
 from simulator.cli.options import Quiet
-from simulator.cli.output import print_answer, print_table, print_warning
+from simulator.cli.output import print_answer, print_table, print_text, print_warning
 
 SHOWN_POINTS = 40  # of a sweep on the terminal
 
@@ -42,12 +42,12 @@ def sweep(
     page = save_page(found, config, f"spikewatt sweep {shlex.quote(file)}")
     print_table(point_table(found).head(SHOWN_POINTS), config.summary)
     if len(found.frame) > SHOWN_POINTS:
-        typer.echo(f"{len(found.frame) - SHOWN_POINTS} more points are in {folder / 'points.csv'}")
+        print_text(f"{len(found.frame) - SHOWN_POINTS} more points are in {folder / 'points.csv'}")
     for warning in found.warnings[len(found.notes) :]:
-        typer.echo(f"warning: {warning}")
-    typer.echo(f"computed {found.computed}, reused {found.reused}, failed {found.failed}: {page}")
+        print_text(f"warning: {warning}")
+    print_text(f"computed {found.computed}, reused {found.reused}, failed {found.failed}: {page}")
     for line in [] if quiet else next_lines(found):
-        typer.echo(line)
+        print_text(line)
     if found.failed:
         raise typer.Exit(1)
 

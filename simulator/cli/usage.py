@@ -7,6 +7,7 @@ from typing import cast
 
 from typer import BadParameter
 
+from simulator.outputs.shown_text import shown_lines
 from simulator.shipped import shipped_folder, shipped_sweeps, shipped_traces
 
 # That of click, of which recent versions of typer bring their own.
@@ -15,7 +16,8 @@ USAGE_ERROR = cast("type[Exception]", BadParameter.__bases__[0])
 
 def add_hint(error: Exception) -> None:
     """Say in the message of a usage error which option takes a name that stands without one."""
-    message = str(getattr(error, "message", ""))
+    message = shown_lines(str(getattr(error, "message", "")))
+    error.message = message  # type: ignore[attr-defined]
     found = re.fullmatch(r"Got unexpected extra argument(?:s|\(s\))? \((\S+).*\)", message)
     if found is not None:
         error.message = f"{message}: {_hint(found[1])}"  # type: ignore[attr-defined]

@@ -37,11 +37,12 @@ class ScheduleTiming:
         rounds = ((i, segment) for i, segment in enumerate(self._segments) if segment.order == "rounds")
         self._rounds = {i: RoundTimes(trace, s, self._works, chip.replay == "dense") for i, s in rounds}
         self._flows: dict[int, Flow] = {}
+        self._known: list[tuple[int, Segment, SegmentTimes]] = []  # of all batches so far
         self._cores: dict[int, Ints] = {}  # row -> cores that take part in an asynchronous stage
 
     def add(self, found: BatchResult) -> None:
         """Note the times of a batch."""
-        batch = found.batch
+        batch, self._known = found.batch, []
         if batch.segment >= 0:
             self._rounds[batch.segment].add(found)
             return
@@ -77,7 +78,10 @@ class ScheduleTiming:
 
     def total_ps(self) -> int:
         """Until the last segment is over."""
-        return sum(times.total_ps for _, _, times in self._in_time())
+        return sum(
+            self._rounds[number].total_ps() if number in self._rounds else self._times(number).total_ps
+            for number in range(len(self._segments))
+        )
 
     def spans(self) -> pd.DataFrame:
         """See `SimResult.spans`."""
@@ -159,19 +163,25 @@ class ScheduleTiming:
                 yield self._parts[stages, :, tokens].T, tokens
 
     def _in_time(self) -> list[tuple[int, Segment, SegmentTimes]]:
-        """When each segment starts, and its times."""
+        """When each segment starts, and its times; the trace has at least one segment."""
+        if self._known:
+            return self._known
         found, now = [], 0
         for number, segment in enumerate(self._segments):
-            rounds = self._rounds.get(number)
-            if rounds is not None:
-                times = rounds.times()
-            elif segment.order == "asynchronous":
-                times = self._flow(number).times(list(self._row), segment, self._works[:, segment.tokens])
-            else:
-                times = self._one_by_one(segment.tokens)
+            times = self._times(number)
             found.append((now, segment, times))
             now += times.total_ps
+        self._known = found
         return found
+
+    def _times(self, number: int) -> SegmentTimes:
+        """The times of one segment."""
+        segment = self._segments[number]
+        if number in self._rounds:
+            return self._rounds[number].times()
+        if segment.order == "asynchronous":
+            return self._flow(number).times(list(self._row), segment, self._works[:, segment.tokens])
+        return self._one_by_one(segment.tokens)
 
     def _one_by_one(self, tokens: Ints) -> SegmentTimes:
         """One chunk of tokens in the chip at a time; in it a stage takes one token after another."""
@@ -179,7 +189,9 @@ class ScheduleTiming:
         works, names = self._works[:, tokens], list(self._row)
         start, end = np.zeros(len(tokens), np.int64), np.zeros(len(tokens), np.int64)
         spans, now = [], 0
-        of_segment = (chunk for chunk in chunks(self._trace, self._schedule) if np.isin(chunk[0], tokens))
+        mine = np.zeros(self._trace.n_tokens, np.bool_)
+        mine[tokens] = True
+        of_segment = (chunk for chunk in chunks(self._trace, self._schedule) if mine[chunk[0]])
         for chunk in (np.searchsorted(tokens, chunk) for chunk in of_segment):
             for row, stage_id in enumerate(names):
                 for token in chunk[works[row, chunk]].tolist():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from simulator.errors import ModelError
-from simulator.model.gguf_file import GgufFile
+from simulator.model.gguf_file import PART, GgufFile
 from simulator.model.gguf_weights import ROPE_FACTORS, read_rows
 from simulator.model.numbers import shown
 from simulator.model.rope import RopeScaling
@@ -79,16 +80,26 @@ def gguf_fields(file: GgufFile) -> dict[str, Any]:
 
 def _architecture(file: GgufFile) -> str:
     """The architecture, one that is supported, of a file that is a whole model."""
+    n_parts = _plain(file.metadata.get("split.count", 1))
+    if n_parts not in (0, 1):  # before the architecture, which only the first part has
+        raise ModelError(f"{file.path}: {_parts(file.path, n_parts)}")
     architecture = file.metadata.get("general.architecture")
     if not isinstance(architecture, str) or architecture not in FAMILIES:
         names = ", ".join(FAMILIES)
         raise ModelError(
             f"{file.path}: general.architecture: {shown(architecture)} is not supported, expected one of {names}"
         )
-    n_parts = _plain(file.metadata.get("split.count", 1))
-    if n_parts not in (0, 1):
-        raise ModelError(f"{file.path}: one of {shown(n_parts)} parts; join them with: llama-gguf-split --merge")
     return architecture
+
+
+def _parts(path: Path, n_parts: object) -> str:
+    """The files of a model in several parts, and the command that joins them."""
+    part = PART.fullmatch(path.name)
+    if part is None or int(part["count"]) != n_parts:
+        return f"one of {shown(n_parts)} parts; join them with: llama-gguf-split --merge FIRST_PART WHOLE_FILE"
+    name, count = part["name"], int(part["count"])
+    first, last = (f"{name}-{number:05d}-of-{count:05d}.gguf" for number in (1, count))
+    return f"one of the {count} parts {first} to {last}; join them with: llama-gguf-split --merge {first} {name}.gguf"
 
 
 def _problems(file: GgufFile, architecture: str, stated: dict[str, Any]) -> list[str]:

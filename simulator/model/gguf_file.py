@@ -8,6 +8,7 @@ The library decodes the block formats of the weights (`gguf_weights`).
 from __future__ import annotations
 
 import mmap
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ import numpy as np
 
 from simulator.errors import ModelError
 
+PART = re.compile(
+    r"(?P<name>.+)-\d{5}-of-(?P<count>\d{5})\.gguf"
+)  # of a model in several files, as llama.cpp names them
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 DEFAULT_ALIGNMENT = 32

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from simulator.errors import ModelError
 from simulator.hub_cache import hub_folder, is_hub_id
-from simulator.model.gguf_file import MAGIC
+from simulator.model.gguf_file import MAGIC, PART
 from simulator.text_files import LFS_POINTER
 
 CONFIG_FILE = "config.json"
@@ -89,7 +89,7 @@ def _folder(folder: Path, name: str = "") -> ModelLocation:
     found = sorted(p for p in folder.glob("*.gguf") if p.is_file())
     if not found or (folder / WEIGHTS_FILE).exists() or (folder / INDEX_FILE).exists():
         return ModelLocation(folder, name or folder.resolve().name)
-    if len(found) > 1:
+    if len(found) > 1 and not all(PART.fullmatch(p.name) for p in found):  # the first of several parts says what helps
         names = ", ".join(p.name for p in found[:8])
         raise ModelError(f"{folder}: holds {len(found)} GGUF files, expected one; name the file: {names}")
     return _file(found[0])

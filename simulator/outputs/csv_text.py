@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.outputs.shown_text import one_line
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -13,7 +15,10 @@ QUOTE = "'"  # in front of such a text; spreadsheets show the rest as it is
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """``frame`` as CSV without its index; texts and names of columns that look like a formula are quoted."""
+    """``frame`` as CSV without its index; texts and names of columns that look like a formula are quoted.
+
+    Control characters appear as escapes, because the first reader of a table is often a terminal.
+    """
     from pandas.api.types import is_numeric_dtype
 
     safe = frame.rename(columns=_quoted)
@@ -28,7 +33,9 @@ def unquoted(value: object) -> object:
 
 
 def _quoted(value: object) -> object:
-    return QUOTE + value if isinstance(value, str) and _is_formula(value) else value
+    if not isinstance(value, str):
+        return value
+    return QUOTE + one_line(value) if _is_formula(value) else one_line(value)
 
 
 def _is_formula(text: str) -> bool:

@@ -49,13 +49,27 @@ def _is_timeline(head: bytes, tail: bytes) -> bool:
     return False
 
 
-TRACE = FileKind("a trace", lambda head, tail: head.startswith(b"PK") and b"manifest.json" in head + tail)
+def _zip_of(first: bytes, last: bytes = b"") -> Callable[[bytes, bytes], bool]:
+    """A zip whose first member has a name that begins with ``first``, and which lists ``last`` at its end.
+
+    The first bytes of a zip are the header of its first member: 30 bytes, then the name (APPNOTE.TXT, 4.3.7).
+    """
+    return lambda head, tail: head.startswith(b"PK\3\4") and head[30:].startswith(first) and last in tail
+
+
+def page_kind(what: str) -> FileKind:
+    """A page of the program with the words ``spikewatt WHAT`` above its title."""
+    mark = f'<p class="kicker">spikewatt {what}</p>'.encode()
+    return FileKind(f"a {what} page of this program", lambda head, tail: mark in head)
+
+
+TRACE = FileKind("a trace", _zip_of(b"positions.npy", b"manifest.json"))
 TIMELINE = FileKind("a timeline", _is_timeline)
 PRESET = FileKind("a calibrated preset", _begins(b"# Calibrated"))
-MOMENTS = FileKind("a moments file", lambda head, tail: head.startswith(b"PK") and b"channels/" in head + tail)
-PAGE = FileKind("a page of this program", lambda head, tail: b"spikewatt" in head)
+MOMENTS = FileKind("a moments file", _zip_of(b"channels/"))
 JSON = FileKind("a JSON file", _begins(b"{", b"["))
 TEXT = FileKind("a text file", lambda head, tail: min(head, default=TAB) >= TAB)
+LATEX = FileKind("a LaTeX table", _begins(b"\\begin{tabular}"))
 SQLITE = FileKind("an SQLite file", _begins(b"SQLite format 3\0"))
 PARQUET = FileKind("a Parquet file", _begins(b"PAR1"))
 FIGURES = {

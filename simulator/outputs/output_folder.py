@@ -58,11 +58,15 @@ def check_folder(path: Path, kind: FolderKind, force: bool = False, inputs: Iter
     unless ``force`` allows to remove what it holds; and when one of the ``inputs`` of the same command would go.
     """
     check_writable(path)
+    if not path.resolve().name:
+        raise OutputError(f"{path}: is the root of the file system, expected a folder for the {kind.name}")
     try:
         if not path.exists():
             return
         if not path.is_dir():
             raise OutputError(f"{path}: is a file, expected a folder for the {kind.name}")
+        if not os.access(path, os.W_OK):
+            raise OutputError(f"{path}: is read-only; choose another folder for the {kind.name}, or make it writable")
         held = sorted(os.listdir(path))
     except OSError as error:
         raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
@@ -139,12 +143,15 @@ def _keep_others(earlier: Path, place: Path, kind: FolderKind) -> None:
                 target = target.with_name(f"{target.name}.kept")
             target.parent.mkdir(parents=True, exist_ok=True)
             os.rename(file, target)
+    own_folders = {above.as_posix() for name in own for above in PurePosixPath(name).parents}
     for above, folders, _ in os.walk(earlier):
-        for name in folders:
-            link = Path(above) / name
-            if link.is_symlink():  # walk does not enter it; it is a link of the user's
-                with suppress(OSError):
-                    os.rename(link, place / link.relative_to(earlier))
+        for left in (Path(above) / name for name in folders):
+            target = place / left.relative_to(earlier)
+            with suppress(OSError):  # a file of the new report has that name
+                if left.is_symlink():  # walk does not enter it; it is a link of the user's
+                    os.rename(left, target)
+                elif left.relative_to(earlier).as_posix() not in own_folders:
+                    target.mkdir(exist_ok=True)
 
 
 def _exchange(made: Path, place: Path, aside: Path) -> None:

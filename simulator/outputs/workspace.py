@@ -11,7 +11,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 try:
@@ -46,7 +46,7 @@ def workspace(place: Path, heal: Heal | None = None) -> Iterator[Path]:
     try:
         yield folder
     finally:  # also after Ctrl-C
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         if lock is not None:
             os.close(lock)
 
@@ -68,9 +68,17 @@ def _remove_leftovers(place: Path, heal: Heal | None) -> None:
         try:
             if heal is not None:
                 heal(folder)
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
         finally:
             os.close(lock)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a workspace, also what is in folders that were made read-only."""
+    for above, _, _ in os.walk(folder):
+        with suppress(OSError):
+            os.chmod(above, 0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lock(folder: Path) -> int | None:

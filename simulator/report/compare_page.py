@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from simulator.errors import OutputError
-from simulator.outputs.output_file import PAGE, replaced_whole
+from simulator.outputs.output_file import page_kind, replaced_whole
 from simulator.report.cells import Cells, as_cells
 from simulator.report.compare import (
     Finished,
@@ -43,7 +43,7 @@ def write_comparison(reports: Sequence[Finished], path: Path) -> Path:
     """Write the page of a comparison; raises OutputError when it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replaced_whole(path, PAGE) as staged:
+        with replaced_whole(path, page_kind("comparison")) as staged:
             staged.write_text(render_comparison(reports), encoding="utf-8", newline="\n")
     except OSError as error:
         raise OutputError(f"{path}: cannot write the comparison: {error.strerror or error}") from error

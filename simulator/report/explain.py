@@ -17,6 +17,7 @@ from simulator.actions import is_power
 from simulator.config.chip_files import chip_from_tree, chip_tree
 from simulator.config.yaml_marks import MapNode, Node
 from simulator.errors import SpikewattError, did_you_mean
+from simulator.outputs.shown_text import one_line
 from simulator.report.format import format_energy, format_power, format_share
 from simulator.report.report_files import CHIP_FILE
 from simulator.report.report_reading import check_fields, damaged, read_record, read_table
@@ -142,7 +143,7 @@ def explain_lines(table: pd.DataFrame, places: Mapping[str, str]) -> Iterator[st
         where = row["path"] if place is None else f"{row['path']} ({place})"
         yield f"  price: {where}, {row['grade']}{_conditions(row)}; {_span(row)}"
         note = "" if pd.isna(row["note"]) else f". Note: {row['note']}"
-        yield f"  source: {_cited(row['citation'], numbers, shared)}{note}"
+        yield one_line(f"  source: {_cited(row['citation'], numbers, shared)}{note}")
 
 
 def _cited(citation: str, numbers: dict[str, int], shared: set[str]) -> str:

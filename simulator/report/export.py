@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from simulator.errors import OutputError, did_you_mean
 from simulator.outputs.csv_text import csv_text
-from simulator.outputs.output_file import FIGURES, TEXT, check_writable_file, replaced_whole
+from simulator.outputs.output_file import FIGURES, LATEX, TEXT, check_writable_file, replaced_whole
 from simulator.report.cells import as_cells
 from simulator.report.figures.style import pdf_bytes, png_bytes, svg_text
 from simulator.report.latex_text import escape_latex
@@ -25,6 +25,7 @@ FIGURE_FORMATS: Mapping[str, Callable[[Figure], bytes]] = {
     ".png": png_bytes,
     ".pdf": pdf_bytes,
 }
+KINDS = {**FIGURES, ".csv": TEXT, ".tex": LATEX}  # what a file of each ending replaces
 
 
 def save_figure(figure: Figure, path: Path | str) -> Path:
@@ -101,7 +102,7 @@ def _known(formats: Mapping[str, Writer], file: Path) -> Writer:
 
 def _write(file: Path, content: bytes) -> None:
     try:
-        with replaced_whole(file, FIGURES.get(file.suffix, TEXT)) as staged:
+        with replaced_whole(file, KINDS[file.suffix]) as staged:
             staged.write_bytes(content)
     except OSError as error:
         raise OutputError(f"{file}: cannot be written: {error.strerror or error}") from error

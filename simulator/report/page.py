@@ -13,6 +13,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from simulator.outputs.shown_text import shown_lines
 from simulator.report.cells import MOST_ROWS, Cells, as_cells
 
 # Options of the command line in a sentence, each with its value, and what is between backticks.
@@ -60,7 +61,7 @@ def with_code(text: str) -> Markup:
 
 def script_data(data: object) -> Markup:
     """``data`` as JSON that can stand inside a ``<script>`` element."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("<", "\\u003c"))  # the only character that could close the element
 
 
@@ -78,6 +79,7 @@ def render_page(template: str, scripts: Sequence[str] = (), **content: object) -
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_shown,
     )
     sources = [loader.get_source(environment, name)[0] for name in scripts]
     hashes = [base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() for source in sources]
@@ -85,3 +87,8 @@ def render_page(template: str, scripts: Sequence[str] = (), **content: object) -
     environment.filters["with_code"] = with_code
     environment.globals["script_policy"] = f"; script-src {allowed}" if allowed else ""
     return environment.get_template(template).render(scripts=[Markup(source) for source in sources], **content)
+
+
+def _shown(value: object) -> object:
+    """A value of a page: of text that is no markup, control characters and marks of direction appear as escapes."""
+    return shown_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -14,6 +14,7 @@ from matplotlib.ticker import EngFormatter, NullFormatter
 from simulator.arrays import F64
 from simulator.config.sweep_axes import value_text
 from simulator.errors import OutputError
+from simulator.outputs.output_file import FIGURES, replaced_whole
 from simulator.report.cells import ENERGIES, as_cells
 from simulator.report.figures.style import HOT, INK, RULE, SMALL_PT, axes_for, png_bytes, styled, svg_text
 from simulator.sweep.runner import SweepResult
@@ -40,8 +41,9 @@ def save_picture(result: SweepResult) -> tuple[Path, ...]:
     figure, _ = draw_front(result)
     svg, png = result.folder / f"{NAME}.svg", result.folder / f"{NAME}.png"
     try:
-        svg.write_text(svg_text(figure, NAME), encoding="utf-8", newline="\n")
-        png.write_bytes(png_bytes(figure))
+        for path, content in ((svg, svg_text(figure, NAME).encode()), (png, png_bytes(figure))):
+            with replaced_whole(path, FIGURES[path.suffix]) as staged:
+                staged.write_bytes(content)
     except OSError as fault:
         raise OutputError(f"{fault.filename}: cannot write: {fault.strerror}") from fault
     return svg, png

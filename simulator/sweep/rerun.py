@@ -16,7 +16,7 @@ from simulator.report.result_json import leaves
 from simulator.report.run import Run
 from simulator.sweep.compute import simulate_point
 from simulator.sweep.space import Point, code_sha256, in_chip
-from simulator.sweep.store import ORIGIN, POINTS, RESULT, SWEEP, point_text, read_object, sealed
+from simulator.sweep.store import ORIGIN, POINT_ID, POINTS, RESULT, SWEEP, point_text, read_object, sealed
 from simulator.trace.trace_files import load_trace
 
 MOST_DIFFERENCES = 10
@@ -122,7 +122,9 @@ def _point(path: Path) -> tuple[Point, str]:
     if mapping not in ("auto", "chip"):
         raise OutputError(f"{path}: damaged: found mapping {mapping!r}, expected auto or chip")
     trace_hash = load_trace(trace).content_hash
-    return Point(path.parent.name, values, base, chip, trace, trace_hash, mapping=mapping), code
+    return Point(
+        str(origin.get(POINT_ID, path.parent.name)), values, base, chip, trace, trace_hash, mapping=mapping
+    ), code
 
 
 def stored_point(path: Path) -> tuple[str, list[str]]:

@@ -18,7 +18,7 @@ import pandas as pd
 from simulator.bounded_json import read_json
 from simulator.config.sweep import SweepConfig
 from simulator.errors import OutputError
-from simulator.outputs.output_file import JSON, PAGE, TEXT, replaced_whole
+from simulator.outputs.output_file import JSON, TEXT, page_kind, replaced_whole
 from simulator.outputs.output_folder import FolderKind, check_folder
 from simulator.report.report_reading import POINT
 from simulator.report.result_json import SCHEMA as RESULT_SCHEMA
@@ -32,13 +32,14 @@ from simulator.sweep.space import Point, code_sha256
 
 SWEEP, POINTS = "sweep.json", "points"
 RESULT, ERROR = "result.json", "error.json"
+POINT_ID = "id"
 SEAL = "sha256"  # last key of the origin: the hash of the text before it, so that an edited result is computed again
 ORIGIN = POINT
 SCHEMA = "spikewatt/sweep"
 SCHEMA_VERSION = 2
 SWEEP_FOLDER = FolderKind("sweep", SWEEP, SCHEMA)
 _SEALED = re.compile(r', "sha256": "[0-9a-f]{64}"}}$')
-_KINDS = {".json": JSON, ".html": PAGE}
+_KINDS = {".json": JSON, ".html": page_kind("sweep")}
 
 # What of a result the table shows besides the objectives, whole branches included.
 SHOWN = (
@@ -74,10 +75,16 @@ class Store:
         commit(self.folder / SWEEP, _json(about | {"trace_content_hashes": dict(trace_hashes)}))
 
     def result(self, point_id: str) -> dict[str, Any] | None:
-        """The result of a point as flat keys; None when there is none, or an edited one, or one of another schema."""
+        """The result of a point as flat keys; None when there is none that was written for it in this schema.
+
+        So an edited result is computed again, and one that lies in the folder of another point.
+        """
         path = self.folder / POINTS / point_id / RESULT
         result = read_object(path)
         if result is None or not is_sealed(path.read_bytes()):
+            return None
+        origin = result.get(ORIGIN)
+        if not isinstance(origin, dict) or origin.get(POINT_ID) != point_id:
             return None
         if (result.get("schema"), result.get("schema_version")) != (RESULT_SCHEMA, RESULT_VERSION):
             return None
@@ -180,6 +187,7 @@ def _seal(body: str) -> str:
 
 def _origin(point: Point) -> dict[str, Any]:
     return {
+        POINT_ID: point.point_id,
         "values": point.values,
         "base": point.base,
         "trace": point.trace,

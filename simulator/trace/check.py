@@ -20,6 +20,7 @@ from simulator.trace.trace_program import ClosedForm, Op, Stage, Stream
 MAX_SIZE = 2**31 - 1
 MAX_BITS = 64
 # A stream's id is the name of its file inside the trace.
+LONGEST_ID = 255
 STREAM_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
@@ -33,6 +34,7 @@ def check_trace(trace: Trace) -> None:
         is unknown, repeated or in no stage, or layers that do not chain.
     """
     _check_tokens(trace)
+    _check_texts(trace)
     _check_sizes(trace)
     for op in trace.ops:
         _check_op(trace, op)
@@ -61,6 +63,18 @@ def _check_tokens(trace: Trace) -> None:
         raise TraceError(f"{trace.where}: phases {phases.dtype} {phases.shape}, expected uint8 {positions.shape}")
     if int(phases.max()) > 1:
         raise TraceError(f"{trace.where}: phase {phases.max()}, expected 0 (prefill) or 1 (decode)")
+
+
+def _check_texts(trace: Trace) -> None:
+    """Ids and kinds stand in tables, figures and pages of any reader, so each is a text that can be seen."""
+    texts = [("stream", s.stream_id) for s in trace.streams]
+    texts += [("layer", text) for x in trace.layers for text in (x.layer_id, x.kind)]
+    texts += [("op", text) for o in trace.ops for text in (o.op_id, o.kind)]
+    texts += [("stage", s.stage_id) for s in trace.stages]
+    for what, text in texts:
+        if not text.isprintable() or not 0 < len(text) <= LONGEST_ID:
+            shown = repr(text if len(text) <= LONGEST_ID else text[:LONGEST_ID] + "...")
+            raise TraceError(f"{trace.where}: {what} {shown}: expected 1 to {LONGEST_ID} printable characters")
 
 
 def _check_sizes(trace: Trace) -> None:

@@ -195,7 +195,7 @@ def test_text_passes_through_its_tokenizer(tiny: Path) -> None:
         ({"llama.attention.sliding_window": 4096}, "llama.attention.sliding_window: 4096 is not a known field"),
         ({"llama.rope.dimension_count": 8}, "expected one width"),
         ({"llama.rope.scaling.type": "longrope"}, "rope_scaling: {'rope_type': 'longrope'} is not supported"),
-        ({"split.count": 3}, "one of 3 parts; join them with: llama-gguf-split --merge"),
+        ({"split.count": 3}, "one of 3 parts; join them with: llama-gguf-split --merge FIRST_PART WHOLE_FILE"),
         (
             {"llama.logit_scale": 0.5},
             "llama.logit_scale: 0.5 is not a known field; if it does not change the forward pass: --ignore-config-keys",
@@ -227,6 +227,23 @@ def test_unknown_tensors_and_formats_are_refused(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "n.gguf", SHAPE, tensors, extra={gguf_name(name): wide})
     with pytest.raises(ModelError, match=r"mlp\.up_proj\.weight: type F64, expected F32, F16, BF16"):
         read_checkpoint(path)
+
+
+@pytest.mark.parametrize("named", ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf", ""])
+def test_parts_of_a_model_are_named_whichever_is_given(tmp_path: Path, named: str) -> None:
+    """Only the first part has the metadata of the model; "" is the folder that holds both."""
+    write_gguf(tmp_path / "m-00001-of-00002.gguf", SHAPE, tiny_tensors(SHAPE), metadata={"split.count": 2})
+    part = gguf.GGUFWriter(tmp_path / "m-00002-of-00002.gguf", "")
+    part.add_uint16("split.count", 2)
+    part.add_tensor("blk.9.attn_q.weight", np.ones((4, 4), np.float32))
+    part.write_header_to_file()
+    part.write_kv_data_to_file()
+    part.write_tensors_to_file()
+    part.close()
+    with pytest.raises(ModelError) as error:
+        read_checkpoint(tmp_path / named)
+    assert "one of the 2 parts m-00001-of-00002.gguf to m-00002-of-00002.gguf; join them with:" in str(error.value)
+    assert "llama-gguf-split --merge m-00001-of-00002.gguf m.gguf" in str(error.value)
 
 
 @pytest.mark.parametrize("kept", [4, 8, 23, 24, 60, 400, 900, 5000, -1])

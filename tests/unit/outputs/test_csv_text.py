@@ -19,3 +19,9 @@ def test_a_quoted_cell_is_read_back():
     texts = ["=HYPERLINK(1)", "'=kept", "'plain", "", "x"]
     read = pd.read_csv(io.StringIO(csv_text(pd.DataFrame({"a": texts}))), keep_default_na=False)["a"]
     assert read.map(unquoted).tolist() == texts
+
+
+def test_control_characters_are_escapes():
+    """A table is often read in a terminal first."""
+    frame = pd.DataFrame({"a": ["x\x1b[2J", "two\nlines", "µ\u00a0m", "\t=1"]})
+    assert csv_text(frame) == "a\nx\\x1b[2J\ntwo\\nlines\nµ\u00a0m\n'\\t=1\n"

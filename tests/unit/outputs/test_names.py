@@ -24,6 +24,23 @@ def test_what_is_no_name(name):
     assert len(fault) < 300
 
 
+@pytest.mark.parametrize("name", ["CON", "nul", "Aux.b", "com1", "LPT9.yaml"])
+def test_a_device_of_windows_is_no_name(name):
+    assert name_fault(name) == title_fault(name) == f"found {name!r}, a device of Windows, expected another name"
+    assert name_fault(as_name(name)) is None
+
+
+@pytest.mark.parametrize("name", ["console", "com", "null-1", "com10"])
+def test_what_only_begins_as_a_device_is_a_name(name):
+    assert name_fault(name) is None
+
+
+def test_a_name_does_not_end_with_a_point():
+    """Windows drops it, so two names would be one folder."""
+    assert name_fault("a.") == "found 'a.', expected a name that does not end with '.'"
+    assert as_name("a...") == "a"
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [("my model (1)", "my-model-1-"), ("../../x", "x"), ("é", "unnamed"), ("x" * 200, "x" * 100), ("ok", "ok")],

@@ -16,13 +16,15 @@ from simulator.errors import OutputError
 from simulator.outputs.output_file import (
     FIGURES,
     JSON,
-    PAGE,
+    LATEX,
+    MOMENTS,
     PRESET,
     SQLITE,
     TEXT,
     TIMELINE,
     TRACE,
     check_writable_file,
+    page_kind,
     replaced_whole,
 )
 
@@ -84,7 +86,8 @@ def trace_bytes(tmp_path: Path) -> bytes:
     [
         (TIMELINE, gzip.compress(b'{"displayTimeUnit":"ns"}', mtime=0)),
         (PRESET, b"# Calibrated on x\nname: y\n"),
-        (PAGE, b"<!doctype html><title>spikewatt</title>"),
+        (page_kind("sweep"), b'<!doctype html><title>s</title><p class="kicker">spikewatt sweep</p>'),
+        (LATEX, b"\\begin{tabular}{lr}\n"),
         (JSON, b'{"a": 1}'),
         (TEXT, b"a,b\n1,2\n"),
         (SQLITE, b"SQLite format 3\0rest"),
@@ -105,14 +108,29 @@ def test_kinds(tmp_path, kind, own, other):
     assert path.read_bytes() == other
 
 
-def test_a_trace_is_known_by_its_manifest(tmp_path):
+@pytest.mark.parametrize("members", [("weights.npy",), ("manifest.json",), ("background.js", "manifest.json")])
+def test_a_zip_of_something_else_is_no_trace(tmp_path, members):
+    """An extension of a browser is a zip with a manifest.json too."""
     path = tmp_path / "x.npz"
     path.write_bytes(trace_bytes(tmp_path))
     check_writable_file(path, TRACE)
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("weights.npy", b"0")
-    with pytest.raises(OutputError, match="is not a trace"):
-        check_writable_file(path, TRACE)
+        for name in members:
+            archive.writestr(name, "{}")
+    for kind in (TRACE, MOMENTS):
+        with pytest.raises(OutputError, match=f"is not {kind.name}"):
+            check_writable_file(path, kind)
+
+
+def test_files_that_only_name_the_program_stay(tmp_path):
+    """A page or a LaTeX file of the user's may speak of spikewatt, and a report is no comparison."""
+    path = tmp_path / "x"
+    thesis = b"\\documentclass{article} spikewatt \\begin{tabular}{l}"
+    for theirs in (b"<title>my notes on spikewatt</title>", b'<p class="kicker">spikewatt report</p>', thesis):
+        path.write_bytes(theirs)
+        for kind in (page_kind("comparison"), LATEX):
+            with pytest.raises(OutputError, match="exists and is not"):
+                check_writable_file(path, kind)
 
 
 def test_a_symbolic_link_is_followed(tmp_path):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,41 @@ def test_an_earlier_one_is_replaced_and_what_a_user_put_there_stays(tmp_path, sy
     assert (place / "link").is_symlink()
     assert place.stat().st_mode & 0o777 == 0o750
     assert os.listdir(tmp_path) == ["r"]
+
+
+def test_an_empty_folder_of_the_user_stays_and_one_of_the_earlier_report_goes(tmp_path, system):
+    write(tmp_path / "r", **{"figures/a.svg": "1"})
+    (tmp_path / "r" / "for" / "later").mkdir(parents=True)
+    (tmp_path / "r" / "x").mkdir()
+    write(tmp_path / "r", x="2")
+    assert sorted(p.relative_to(tmp_path / "r").as_posix() for p in (tmp_path / "r").rglob("*")) == [
+        "for",
+        "for/later",
+        "manifest.json",
+        "x",
+    ]
+
+
+def test_a_file_system_that_cannot_rename_loses_nothing(tmp_path, system, monkeypatch):
+    """The error of the system reaches the caller; what was there is there."""
+    write(tmp_path / "r", x="1")
+    (tmp_path / "r" / "notes.txt").write_text("mine")
+    before = content(tmp_path / "r")
+
+    def refused(*paths: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(os, "rename", refused)
+    monkeypatch.setattr(output_folder, "_exchanged", lambda one, other: False)
+    with pytest.raises(OSError, match="not implemented"):
+        write(tmp_path / "r", x="2")
+    assert content(tmp_path / "r") == before
+    assert os.listdir(tmp_path) == ["r"]
+
+
+def test_the_root_of_the_file_system_is_no_folder_of_a_report():
+    with pytest.raises(OutputError, match="/: is the root of the file system"):
+        check_folder(Path("/"), REPORT, force=True)
 
 
 def test_a_file_of_the_user_whose_name_the_new_report_takes_is_kept(tmp_path, system):
@@ -178,3 +215,35 @@ def test_a_kill_at_any_point_loses_nothing_and_the_next_run_heals_it(tmp_path, a
     assert content(place)["x"] == "3"
     assert content(place)["notes.txt"] == "mine"
     assert "y" not in content(place)
+
+
+def test_a_read_only_folder_is_refused_before_the_work(tmp_path, monkeypatch):
+    """Not by trying, because the superuser may write everywhere."""
+    write(tmp_path / "r", x="1")
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path / "r")
+    with pytest.raises(OutputError, match="r: is read-only; choose another folder for the report"):
+        write(tmp_path / "r", x="2")
+    assert content(tmp_path / "r")["x"] == "1"
+
+
+REMOVED = """
+import os, sys
+from pathlib import Path
+from simulator.outputs.workspace import workspace
+if os.geteuid() == 0:
+    os.seteuid(65534)
+with workspace(Path(sys.argv[1]) / "r") as folder:
+    (folder / "made" / "figures").mkdir(parents=True)
+    (folder / "made" / "figures" / "x").touch()
+    (folder / "made" / "figures").chmod(0o500)
+    (folder / "made").chmod(0o500)
+"""
+
+
+def test_a_workspace_with_read_only_folders_is_removed():
+    """By a user who is not the superuser, who could remove it anyway; that user cannot enter the folders of pytest."""
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o777)
+        done = subprocess.run([sys.executable, "-c", REMOVED, place], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert os.listdir(place) == []

@@ -139,6 +139,19 @@ def test_an_edited_result_is_computed_again(sweep):
     assert files_of("out") == before
 
 
+@pytest.mark.parametrize("other", [{LANES: [1, 2]}, {SRAM: ["2 KiB", "4 KiB"]}])
+def test_the_result_of_another_point_is_computed_again(sweep, other):
+    """Of the same sweep or of another one, moved into the folder of a point: the seal of its text holds."""
+    moved = Path("other/points", run_sweep(sweep(other), "other").frame["point"][1], "result.json")
+    config = sweep({LANES: [1, 2]})
+    point = run_sweep(config, "out").frame["point"][0]
+    before = files_of("out")
+    shutil.copy(moved, f"out/points/{point}/result.json")
+    found = run_sweep(config, "out")
+    assert (found.computed, found.reused) == (1, 1)
+    assert files_of("out") == before
+
+
 def test_more_values_reuse_the_points_there(sweep):
     run_sweep(sweep({LANES: [1, 2]}), "out")
     found = run_sweep(sweep({LANES: [1, 2, 4]}), "out")

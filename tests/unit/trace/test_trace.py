@@ -57,6 +57,19 @@ FAULTS = {
         lambda t: replace(t, streams=(replace(t.streams[0], stream_id="../x"),)),
         "'../x': expected letters",
     ),
+    "stage id that steers a terminal": (
+        lambda t: with_stage(t, 2, stage_id="a\x1b[2Jb"),
+        r"stage 'a\\x1b\[2Jb': expected 1 to 255 printable characters",
+    ),
+    "kind of two lines": (
+        lambda t: replace(t, layers=(replace(t.layers[0], kind="a\nb"), t.layers[1])),
+        r"layer 'a\\nb': expected 1 to 255 printable",
+    ),
+    "long op id": (lambda t: with_ops(t, op_id="x" * 256), r"op 'x{255}\.\.\.': expected 1 to 255 printable"),
+    "empty layer id": (
+        lambda t: replace(t, layers=(replace(t.layers[0], layer_id=""), t.layers[1])),
+        "layer '': expected 1 to 255 printable",
+    ),
     "empty layer": (
         lambda t: replace(t, layers=(replace(t.layers[0], n_out=0), t.layers[1])),
         "layer layers.0: n_out 0, expected 1 to",
