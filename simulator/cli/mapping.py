@@ -9,16 +9,23 @@ from typing import Annotated
 import typer
 
 from simulator.cli.app import MAPPING, app
-from simulator.cli.options import DEFAULT_TRACE, AsJson, ChipName, Overrides, Quiet, TraceName
+from simulator.cli.options import DEFAULT_TRACE, AsJson, Batch, ChipName, Overrides, Quiet, TraceName
 from simulator.cli.output import print_answer
 
 
+def _with_batch(overrides: list[str] | None, batch: int | None) -> list[str]:
+    """The overrides of a command, and its --batch as one of them."""
+    return [*(overrides or []), *([] if batch is None else [f"schedule.batch={batch}"])]
+
+
 @app.command(rich_help_panel=MAPPING)
-def fit(chip: ChipName = "loihi-like", trace: TraceName = DEFAULT_TRACE, set_: Overrides = None) -> None:
+def fit(
+    chip: ChipName = "loihi-like", trace: TraceName = DEFAULT_TRACE, set_: Overrides = None, batch: Batch = None
+) -> None:
     """Show how a trace fits a chip, without simulating."""
     from simulator.simulation.mapping_questions import fit_of_trace
 
-    print_answer(fit_of_trace(chip, set_ or [], trace))
+    print_answer(fit_of_trace(chip, _with_batch(set_, batch), trace))
 
 
 @app.command("map", rich_help_panel=MAPPING)
@@ -26,6 +33,7 @@ def map_(
     chip: ChipName = "loihi-like",
     trace: TraceName = DEFAULT_TRACE,
     set_: Overrides = None,
+    batch: Batch = None,
     compare: Annotated[bool, typer.Option("--compare", help="every strategy with every placement")] = False,
     simulate: Annotated[
         bool, typer.Option("--simulate", help="simulate the network flit by flit instead of its lower bound")
@@ -38,7 +46,7 @@ def map_(
     from simulator.simulation.mapping_questions import mapping_costs
 
     with ProgressLine(quiet=quiet or as_json) as progress:
-        found = mapping_costs(chip, set_ or [], trace, compare, simulate, progress)
+        found = mapping_costs(chip, _with_batch(set_, batch), trace, compare, simulate, progress)
     print_answer(found, as_json=as_json)
 
 
@@ -56,6 +64,7 @@ def optimize(
     chip: ChipName = "loihi-like",
     trace: TraceName = DEFAULT_TRACE,
     set_: Overrides = None,
+    batch: Batch = None,
     objective: Annotated[
         Objective,
         typer.Option(
@@ -81,7 +90,9 @@ def optimize(
     from simulator.simulation.mapping_questions import best_mapping
 
     with ProgressLine(quiet=quiet or as_json) as progress:
-        found = best_mapping(chip, set_ or [], trace, objective.value, max_chips, check, save, progress.say)
+        found = best_mapping(
+            chip, _with_batch(set_, batch), trace, objective.value, max_chips, check, save, progress.say
+        )
     print_answer(found, as_json=as_json, quiet=quiet)
 
 

@@ -16,6 +16,9 @@ DEFAULT_TRACE = "shakespeare-ternary-T15"
 ChipName = Annotated[str, typer.Option("--chip", help="shipped chip name, or path of a chip file")]
 TraceName = Annotated[str, typer.Option("--trace", help="shipped trace name, or path of a trace file")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help='override, e.g. core.sram.capacity="256 KiB"')]
+Batch = Annotated[
+    int | None, typer.Option("--batch", min=1, help="texts that generate tokens together (overrides schedule.batch)")
+]
 Model = Annotated[
     Path, typer.Option("--model", help="Hugging Face folder, GGUF file, or hub id in the local cache (owner/name)")
 ]

@@ -15,6 +15,7 @@ from simulator.cli.app import SIMULATE, app
 from simulator.cli.options import (
     DEFAULT_TRACE,
     AsJson,
+    Batch,
     ChipName,
     Overrides,
     Quiet,
@@ -72,10 +73,7 @@ def simulate(
         int | None,
         typer.Option(min=1, help="tokens of a prompt that pass each stage together (overrides schedule.chunk)"),
     ] = None,
-    batch: Annotated[
-        int | None,
-        typer.Option(min=1, help="texts that generate tokens together (overrides schedule.batch)"),
-    ] = None,
+    batch: Batch = None,
     sample_tokens: Annotated[
         str, typer.Option(help="number of tokens whose network is simulated, all, or auto (all up to 64)")
     ] = "auto",

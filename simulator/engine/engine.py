@@ -18,6 +18,7 @@ from simulator.engine.in_threads import in_threads
 from simulator.engine.limits import check_memory, check_placement, check_rings
 from simulator.engine.network.links import link_frame
 from simulator.engine.network.network import Network
+from simulator.engine.reach import routers_passed
 from simulator.engine.result import SimResult
 from simulator.engine.rounds import simulate_rounds
 from simulator.engine.schedule import (
@@ -52,6 +53,7 @@ def replay(
     memory_limit_bytes: int | None = None,
     sample: int | Literal["auto"] | None = None,
     refuse_overload: bool = True,
+    cores_sample: int | None = None,
 ) -> SimResult:
     """Replay a trace on the chip it is mapped on, timestep by timestep.
 
@@ -70,6 +72,9 @@ def replay(
         many as keep the standard error of the time to `token_sample.ERROR_MAX`. None: all.
     refuse_overload
         Refuse a network of model ``estimate`` with a port or a FIFO above a load of 0.9; otherwise a warning says so.
+    cores_sample
+        Tokens of each stage whose cores are simulated, for neighbours too, where a rough time is enough: counts stay
+        exact, and the result says nothing of the units of cores. None: all.
 
     Raises
     ------
@@ -89,7 +94,7 @@ def replay(
     check_memory(mapped, threads, memory_limit_bytes)
     compile_s = warm_up(mapped.chip)
     started = time.perf_counter()
-    setting, n_sampled = Setting.of(mapped), SAMPLE_FIRST if sample == "auto" else sample
+    setting, n_sampled = Setting.of(mapped, cores_sample), SAMPLE_FIRST if sample == "auto" else sample
     simulation = _simulated(_Simulation(setting, threads, n_sampled), progress)
     while sample == "auto" and n_sampled is not None and not simulation.precise():
         n_sampled = larger_sample(n_sampled, simulation.time_error(), mapped.trace.n_tokens)
@@ -134,7 +139,8 @@ class _Simulation:
         self.timing = ScheduleTiming(*of)
         self.n_batches = len(self._tasks) + len(self._batches)
         self.threads = min(threads, self.n_batches)
-        self.networks = [Network(setting.placement, setting.chip) for _ in range(self.threads)]
+        passed = routers_passed(setting.mapped)
+        self.networks = [Network(setting.placement, setting.chip, passed) for _ in range(self.threads)]
         self.counted = Counted.nothing(setting.placement)
 
     def run(self) -> Iterator[None]:
@@ -236,7 +242,12 @@ class _Simulation:
         )
 
     def _units(self, total_ps: int) -> pd.DataFrame:
-        """Times of the units; stages of an asynchronous pipeline may be under way on a core at the same time."""
+        """Times of the units; stages of an asynchronous pipeline may be under way on a core at the same time.
+
+        Of sampled cores the times of units and of the whole do not belong together.
+        """
+        if self.setting.cores_sample is not None:
+            return pd.DataFrame()
         placement, units = self.setting.placement, self.counted.units
         overlapping = any(batch.overlapping for batch in self._batches)
         if overlapping:

@@ -7,6 +7,7 @@ import numpy as np
 from simulator.engine.kernels.network_records import DELIVERY
 from simulator.engine.machine_memory import process_bytes
 from simulator.engine.network.network_memory import network_bytes
+from simulator.engine.reach import routers_passed
 from simulator.engine.warmup import kernels_of
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.mapped import Mapped
@@ -44,7 +45,7 @@ def work_bytes(mapped: Mapped, threads: int) -> int:
     packets = max(sum(_packet_bytes(stage, mapped) for stage in stages) for stages in together)
     cycles = max(_run_cycles(stage, mapped) for stage in trace.stages)
     loads = 3 * 8 * LOAD_WORDS * placement.cores_total
-    return threads * (network_bytes(placement, chip, cycles) + packets + loads)
+    return threads * (network_bytes(placement, chip, cycles, routers_passed(mapped)) + packets + loads)
 
 
 def _packet_bytes(stage: Stage, mapped: Mapped) -> int:

@@ -9,7 +9,14 @@ from typing import NamedTuple
 from simulator.engine.kernels.value_transfer import ValuePackets
 from simulator.engine.network.network import CarriedValues
 from simulator.engine.plan import StagePlan, plan_stages
-from simulator.engine.transfer import Transfer, TransferPlan, plan_transfer, reductions, transfers_before_ops
+from simulator.engine.transfer import (
+    Transfer,
+    TransferPlan,
+    plan_transfer,
+    reductions,
+    transfers_before_ops,
+    value_barriers,
+)
 from simulator.mapping.mapped import Mapped
 from simulator.trace.trace_program import Stage
 
@@ -28,6 +35,7 @@ class Plans:
     def __init__(self, mapped: Mapped) -> None:
         self._mapped, self._lock, self._value_lock = mapped, Lock(), Lock()
         self._of_stage: dict[str, StagePlan] = {}
+        self._barriers: dict[str, tuple[bool, bool]] = {}
         self._together: tuple[tuple[str, ...], StagePlan] | None = None
         self._values: tuple[tuple[str, ...], tuple[ValueStep, ...]] | None = None
 
@@ -40,6 +48,14 @@ class Plans:
                 plans = [(step, plan_transfer(step, self._mapped)) for step in steps]
                 self._values = names, tuple(ValueStep(step, plan, carry(plan.packets)) for step, plan in plans)
             return self._values[1]
+
+    def value_barriers(self, stages: Sequence[Stage]) -> int:
+        """Barriers that end the collect and the reduction of stages at work together."""
+        with self._lock:
+            for stage in stages:
+                if stage.stage_id not in self._barriers:
+                    self._barriers[stage.stage_id] = value_barriers(stage, self._mapped)
+            return sum(map(any, zip(*(self._barriers[stage.stage_id] for stage in stages), strict=True)))
 
     def of_stage(self, stage: Stage) -> StagePlan:
         """The plan of a stage by itself."""

@@ -69,6 +69,10 @@ class RoundTimes:
         found[:, at_work] += self._sampled[:, at_work[stood_for(self._carried[at_work])]]
         return found
 
+    def total_ps(self) -> int:
+        """Until the last token has left."""
+        return int(self.parts().sum())
+
     def error_ps(self) -> float | None:
         """Standard error of the sum of the rounds, ps; None where the sample is too small to say."""
         return self._error_ps(self._decoding[1] > 0)

@@ -19,7 +19,6 @@ from simulator.engine.schedule import Batch
 from simulator.engine.setting import Setting
 from simulator.engine.spike_steps import packets_sent, run_networked
 from simulator.engine.streamed_weights import load_ps
-from simulator.engine.transfer import reductions, transfers_before_ops
 from simulator.errors import ConservationError
 from simulator.trace.trace import PHASES
 
@@ -68,8 +67,7 @@ class _Rounds:
             self._spike(spiking)
         if self._in.chip.sync.kind == "handshake":
             return
-        steps = transfers_before_ops(stages, self._in.mapped) + reductions(stages, self._in.mapped)
-        barriers = sum(step.barriers for step in steps) + (self._in.n_timesteps if spiking else 0)
+        barriers = self._in.plans.value_barriers(stages) + (self._in.n_timesteps if spiking else 0)
         foremost = PHASES[self._in.trace.phases[self._batch.tokens[0, -1]]]
         self.found.counted.tally[foremost].add(CHIP, "sync", "barrier", barriers * self.found.n_rounds)
         times["barrier_ps"] = np.full(self.found.n_rounds, barriers * self._in.barrier_ps)
@@ -107,6 +105,8 @@ class _Rounds:
             some = carried == weight
             with self._network.standing_for(weight):
                 added[some] = self._networked(spiking, some, weight) - compute_ps[some]
+        if self._in.cores_sample is not None:
+            added = np.maximum(added, 0)  # the tokens that stand for these on the cores may take longer
         return added
 
     def _networked(self, spiking: list[int], some: NDArray[np.bool_], weight: int) -> Ints:

@@ -33,6 +33,8 @@ class Setting:
         Op -> memory of its data, where that is not behind the vector unit.
     plans
         Plans of the stages.
+    cores_sample
+        Tokens of each stage whose cores are simulated, for neighbours too; None: all.
     """
 
     mapped: Mapped
@@ -40,13 +42,14 @@ class Setting:
     barrier_ps: int
     stores: dict[str, Store]
     plans: Plans
+    cores_sample: int | None = None
 
     @classmethod
-    def of(cls, mapped: Mapped) -> Setting:
+    def of(cls, mapped: Mapped, cores_sample: int | None = None) -> Setting:
         """The setting of a trace on a chip."""
         n_timesteps = replay_code(mapped.trace.encoding, mapped.chip)[1]
         barrier = barrier_ps(mapped.chip.sync.barrier, mapped.placement.tiles_used)
-        return cls(mapped, n_timesteps, barrier, stores(mapped.stored, mapped.trace), Plans(mapped))
+        return cls(mapped, n_timesteps, barrier, stores(mapped.stored, mapped.trace), Plans(mapped), cores_sample)
 
     @property
     def trace(self) -> Trace:

@@ -75,9 +75,9 @@ class StageSpikes:
         return int(core_ps.max(initial=0))
 
     def _alone(self) -> CoreSteps:
-        """What the cores take. In dense replay one token stands for all, which are alike."""
+        """What the cores take. In dense replay one token stands for all, which are alike; or a sample does."""
         chip, encoding = self._in.chip, self._in.trace.encoding
-        carried = stand_ins(len(self.counts), 1 if chip.replay == "dense" else None)
+        carried = stand_ins(len(self.counts), 1 if chip.replay == "dense" else self._in.cores_sample)
         counts = self.counts if carried.all() else self.counts[carried > 0]
         steps, spikes = run_alone(counts, self.plan, encoding, chip), self._spikes(counts)
         if spikes != steps.spikes:

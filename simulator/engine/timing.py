@@ -78,7 +78,10 @@ class ScheduleTiming:
 
     def total_ps(self) -> int:
         """Until the last segment is over."""
-        return sum(times.total_ps for _, _, times in self._in_time())
+        return sum(
+            self._rounds[number].total_ps() if number in self._rounds else self._times(number).total_ps
+            for number in range(len(self._segments))
+        )
 
     def spans(self) -> pd.DataFrame:
         """See `SimResult.spans`."""
@@ -165,17 +168,20 @@ class ScheduleTiming:
             return self._known
         found, now = [], 0
         for number, segment in enumerate(self._segments):
-            rounds = self._rounds.get(number)
-            if rounds is not None:
-                times = rounds.times()
-            elif segment.order == "asynchronous":
-                times = self._flow(number).times(list(self._row), segment, self._works[:, segment.tokens])
-            else:
-                times = self._one_by_one(segment.tokens)
+            times = self._times(number)
             found.append((now, segment, times))
             now += times.total_ps
         self._known = found
         return found
+
+    def _times(self, number: int) -> SegmentTimes:
+        """The times of one segment."""
+        segment = self._segments[number]
+        if number in self._rounds:
+            return self._rounds[number].times()
+        if segment.order == "asynchronous":
+            return self._flow(number).times(list(self._row), segment, self._works[:, segment.tokens])
+        return self._one_by_one(segment.tokens)
 
     def _one_by_one(self, tokens: Ints) -> SegmentTimes:
         """One chunk of tokens in the chip at a time; in it a stage takes one token after another."""

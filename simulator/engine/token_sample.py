@@ -18,7 +18,7 @@ from simulator.trace.trace import Trace
 
 ALL_UP_TO = 64  # tokens of a trace that are all simulated unless a number is asked for
 ERROR_MAX = 0.01  # standard error of the time that the default keeps to
-SAMPLE_FIRST = 16  # tokens that the default begins with
+SAMPLE_FIRST = 8  # tokens that the default begins with
 
 
 @dataclass(frozen=True)

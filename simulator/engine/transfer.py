@@ -43,6 +43,13 @@ class Transfer:
         return 0 if self.kind in ("exchange", "spread") else 1
 
 
+def value_barriers(stage: Stage, mapped: Mapped) -> tuple[bool, bool]:
+    """Whether a stage takes part in the barrier after a collect, and in that after a reduction."""
+    blocks = mapped.placement.by_owner
+    collects = bool(stage.sources or stage.carries)
+    return collects, any(block.row_start > 0 for layer_id in stage.layers for block in blocks[layer_id])
+
+
 def transfers_before_ops(stages: Sequence[Stage], mapped: Mapped) -> list[Transfer]:
     """What reaches the home cores of ``stages`` before their ops, and what these cores exchange for them.
 

@@ -8,7 +8,6 @@ from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
@@ -24,6 +23,7 @@ from simulator.mapping.flows import collected, overlaps
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.packet_format import flits_per_spike, value_flits, value_packets
 from simulator.mapping.placement import Placement
+from simulator.trace.trace import Trace
 
 _NONE: Ints = np.zeros(0, np.int64)
 _from, _to, _values = (attrgetter(name) for name in ("from_core", "to_core", "values"))
@@ -109,7 +109,10 @@ def estimate(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipel
 
 
 def trace_total(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipelined: bool) -> tuple[float, float]:
-    """Closed form of the whole trace, filling and draining of a pipeline included: ps, pJ."""
+    """Closed form of the whole trace, filling and draining of a pipeline included: ps, pJ.
+
+    The tokens of ``works`` are those of the trace, or evenly sampled from them.
+    """
     trace = mapped.trace
     placed_costs = [_placed_cost(work, mapped, model) for work in works]
     costs = [placed_cost.cost for placed_cost in placed_costs]
@@ -127,7 +130,7 @@ def trace_total(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pi
     token_of[entry] = np.arange(trace.n_tokens)
     at = np.arange(len(token_of))[:, None] - np.arange(len(costs))
     tokens = np.where(at >= 0, token_of[np.maximum(at, 0)], -1)
-    at_work = [_among(trace.works(work.stage), of_stage) for work, of_stage in zip(works, tokens.T, strict=True)]
+    at_work = [_among(trace, work, of_stage) for work, of_stage in zip(works, tokens.T, strict=True)]
     shared = _shared_links_ps(placed_costs, mapped.chip, mapped.placement)
     rounds = round_ps(costs, barrier, np.column_stack(at_work), shared)
     total = float(rounds.sum())
@@ -137,9 +140,13 @@ def trace_total(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pi
     return total, energy + static_of_mapped_pj(mapped, model, under_way, total)
 
 
-def _among(works: NDArray[np.bool_], tokens: Ints) -> Ints:
-    """Place of each token among those that a stage works on, -1 for the others and for no token, int64 [R]."""
-    place = np.where(works, np.cumsum(works) - 1, -1)
+def _among(trace: Trace, work: StageWork, tokens: Ints) -> Ints:
+    """Place of each token among those of ``work``, which stand for all that the stage works on, int64 [R].
+
+    -1 for tokens on which it does not work and for no token.
+    """
+    works = trace.works(work.stage)
+    place = np.where(works, (np.cumsum(works) - 1) * work.trace.n_tokens // max(int(works.sum()), 1), -1)
     found: Ints = np.where(tokens >= 0, place[tokens], -1)
     return found
 

@@ -92,6 +92,8 @@ class Optimized:
         Candidates of all stages that were costed.
     kind
         `schedule.kind` of the chip, of which ``schedule`` is what most tokens follow.
+    own_trace_pj
+        Energy of the whole trace under the chip file's own mapping, filling and draining of a pipeline included, pJ.
     """
 
     objective: Objective
@@ -103,6 +105,7 @@ class Optimized:
     without: tuple[tuple[str, Estimate], ...]
     candidates: int
     kind: ScheduleKind
+    own_trace_pj: float
 
     @property
     def mapping(self) -> MappingFile:
@@ -176,7 +179,8 @@ class Mapper:
             best, checked = own, tuple(self._check(None, network) for network in ("ideal", "cycle"))
         without = tuple(self._without(best, own, works)) if check else ()
         found = tuple(front(points)), checked, without, search.table.size
-        return Optimized(self.objective, self.schedule, best, own, *found, self.chip.schedule.kind)
+        own_pj = trace_total(own.mapped, works, self.model, self.schedule == "pipelined")[1]
+        return Optimized(self.objective, self.schedule, best, own, *found, self.chip.schedule.kind, own_pj)
 
     def _searched(self, works: list[StageWork], own: Mapped, max_chips: int) -> tuple[Search, list[Point]]:
         """A search and its points; with data in DRAM once more, for the channels of the chips of the best point."""

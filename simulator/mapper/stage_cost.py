@@ -185,20 +185,18 @@ class CostModel:
 
     def _of_ops(self, work: StageWork, some: Candidates, channels: int) -> tuple[Floats, Floats]:
         """Time [C, N] and energy [C] of the ops."""
-        time, energy = np.zeros((len(some), work.trace.n_tokens)), np.zeros(len(some))
-        for op in work.ops:
-            for n in np.unique(some.homes).tolist():
-                here = some.homes == n
-                taken, cost = self._op(work, work.ops.index(op), n, channels)
-                time[here] += taken
-                energy[here] += cost
-        return time, energy
+        widths, place = np.unique(some.homes, return_inverse=True)
+        time, energy = np.zeros((len(widths), work.trace.n_tokens)), np.zeros(len(widths))
+        for op in range(len(work.ops)):
+            for at, n in enumerate(widths.tolist()):
+                taken, cost = self._op(work, op, n, channels)
+                time[at] += taken
+                energy[at] += cost
+        return time[place], energy[place]
 
     def _op(self, work: StageWork, place: int, n_cores: int, channels: int) -> tuple[Floats, float]:
         op = work.ops[place]
-        tables = tuple(tuple(table.items()) for table in (op.work_per_token, op.per_timestep))
-        own = op.op_id if op.stream is not None else ""
-        key = (op.kind, tables, own, work.store(op, n_cores), n_cores, channels, work.share)
+        key = (work.op_shapes[place], work.store(op, n_cores), n_cores, channels, work.share)
         if key not in self._ops:
             self._ops[key] = (
                 op_times(op, work, self.chip, n_cores, channels),

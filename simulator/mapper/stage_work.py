@@ -84,6 +84,19 @@ class StageWork:
         mean: Floats = self.spikes.mean(axis=0, keepdims=True)
         return mean
 
+    @cached_property
+    def op_shapes(self) -> tuple[tuple[object, ...], ...]:
+        """What the work of each op depends on; ops of different stages with the same do the same."""
+        return tuple(
+            (
+                op.kind,
+                tuple(op.work_per_token.items()),
+                tuple(op.per_timestep.items()),
+                op.op_id if op.stream is not None else "",
+            )
+            for op in self.ops
+        )
+
     @property
     def n_steps(self) -> int:
         """Timesteps of the stage."""

@@ -30,7 +30,7 @@ def first_cores(sizes: Sequence[int], per_chip: int, passed: Sequence[int] | Non
     A stage straddles two chips only where it is larger than one. With ``passed`` (`passed_on`) chips begin where the
     most that any of them is passed is least, as long as that takes no chip more.
     """
-    found = _first_cores(sizes, per_chip, None)
+    found = _whole_stages(sizes, per_chip)
     if passed is None or found[-1] <= per_chip:
         return found
     for most in sorted(set(passed)):
@@ -40,14 +40,26 @@ def first_cores(sizes: Sequence[int], per_chip: int, passed: Sequence[int] | Non
     return found
 
 
-def _first_cores(sizes: Sequence[int], per_chip: int, allowed: Sequence[bool] | None) -> list[int]:
+def _whole_stages(sizes: Sequence[int], per_chip: int) -> list[int]:
+    """As `first_cores`, each stage as early as it can be."""
+    firsts, used = [], 0
+    for n in sizes:
+        left = -used % per_chip
+        if left < n <= per_chip:
+            used += left
+        firsts.append(used)
+        used += n
+    return [*firsts, used]
+
+
+def _first_cores(sizes: Sequence[int], per_chip: int, allowed: Sequence[bool]) -> list[int]:
     """As `first_cores`, chips beginning only at ``allowed`` stages; nothing where these do not do."""
     firsts: list[int] = []
     used, since, stage = 0, -1, 0  # since: the last allowed stage of this chip, not its first
     while stage < len(sizes):
         n, left = sizes[stage], -used % per_chip
         if left < n <= per_chip and left:
-            begin = stage if allowed is None or allowed[stage] else since
+            begin = stage if allowed[stage] else since
             if begin < 0:
                 return []
             used = -(-used // per_chip) * per_chip
@@ -56,7 +68,7 @@ def _first_cores(sizes: Sequence[int], per_chip: int, allowed: Sequence[bool] | 
             firsts.append(used)
             used += sizes[stage]
         else:
-            if allowed is not None and allowed[stage] and left:
+            if allowed[stage] and left:
                 since = stage
             if left < n:
                 since = -1  # a stage larger than a chip: no cut before it any more

@@ -17,9 +17,9 @@ from simulator.trace.trace import Trace
 
 Priced = tuple[SimResult, EnergyLedger]
 SURE = 0.8  # of the closed form of the chip file's own mapping: below it no closed form is so wrong
-# Where it is not, a first look at that mapping: tokens whose network stands for all (the error moves the energy by less
-# than a percent), and how much dearer it must be there to be left alone.
-COMPARED_TOKENS, CLEARLY = 4, 1.01
+# Where it is not, a first look at that mapping: tokens whose network, and those whose cores, stand for all (the error
+# moves the energy by less than a percent), and how much dearer it must be there to be left alone.
+COMPARED_TOKENS, COMPARED_CORES, CLEARLY = 4, 32, 1.01
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Choice:
     own
         The trace under the chip file's own mapping, where that may yet turn out better.
     own_pj
-        Energy of a token under it in closed form.
+        Energy of the trace under it in closed form.
     note
         What the report says of the choice; nothing for the chip file's own mapping.
     """
@@ -66,14 +66,14 @@ def choose(chip: ChipConfig, trace: Trace, asked: AskedMapping) -> Choice:
     if found.best is found.own:
         return _own(found.own.mapped)
     note = (f"mapping auto: widths of stages and layers were chosen for the least {found.objective} in closed form",)
-    return Choice(found.best.mapped, found.mapping, found.own.mapped, found.own.closed.energy_pj, note)
+    return Choice(found.best.mapped, found.mapping, found.own.mapped, found.own_trace_pj, note)
 
 
 def checked(choice: Choice, priced: Callable[[Mapped], Priced]) -> tuple[Choice, SimResult, EnergyLedger]:
     """Simulate a choice by ``priced``; the chip file's own mapping instead where the engine finds that one better."""
     result, ledger = priced(choice.mapped)
-    n_tokens, own = choice.mapped.trace.n_tokens, choice.own
-    if own is None or ledger.total_pj <= SURE * choice.own_pj * n_tokens:
+    own = choice.own
+    if own is None or ledger.total_pj <= SURE * choice.own_pj:
         return choice, result, ledger
     if CLEARLY * ledger.total_pj <= _about_pj(own):
         return choice, result, ledger
@@ -88,5 +88,6 @@ def _own(mapped: Mapped) -> Choice:
 
 
 def _about_pj(mapped: Mapped) -> float:
-    """Energy of the trace by the engine, the network of a few tokens standing for that of all."""
-    return build_ledger(replay(mapped, sample=COMPARED_TOKENS), mapped.chip, allow_uncosted=True).total_pj
+    """Energy of the trace by the engine, the network and the cores of a few tokens standing for those of all."""
+    rough = replay(mapped, sample=COMPARED_TOKENS, cores_sample=COMPARED_CORES)
+    return build_ledger(rough, mapped.chip, allow_uncosted=True).total_pj

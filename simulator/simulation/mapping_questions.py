@@ -8,6 +8,7 @@ from typing import get_args
 
 from simulator.choices import NetworkModel, SyncKind
 from simulator.config import load_chip
+from simulator.config.chip import ChipConfig
 from simulator.mapper.mapping_file import MAPPING, save_mapping
 from simulator.mapper.optimize import optimize
 from simulator.mapper.search import Objective
@@ -21,12 +22,21 @@ from simulator.report.mappings import compare_mappings, own_mapping
 from simulator.report.progress import ProgressLine
 from simulator.report.syncs import compare_syncs
 from simulator.simulation.answer import Answer, Titled, one_table
+from simulator.trace.batches import batched, copies_line
+from simulator.trace.trace import Trace
 from simulator.trace.trace_files import load_trace
+
+
+def _loaded(chip: str, overrides: Sequence[str], trace: str) -> tuple[Trace, ChipConfig, tuple[str, ...]]:
+    """A trace with as many texts as fill the batches of a chip, as `simulate` takes it; the chip; what is copied."""
+    captured, chip_config = load_trace(trace), load_chip(chip, overrides)
+    batch = chip_config.schedule.batch
+    return batched(captured, batch), chip_config, copies_line(captured, batch)
 
 
 def fit_of_trace(chip: str, overrides: Sequence[str], trace: str) -> Answer:
     """The largest block of each owner, what is in memory besides weights, and the cores in use."""
-    captured, chip_config = load_trace(trace), load_chip(chip, overrides)
+    captured, chip_config, copies = _loaded(chip, overrides, trace)
     found = fit(captured, chip_config)
     rows = group_alike(found.rows, "owner")
     return Answer(
@@ -35,7 +45,7 @@ def fit_of_trace(chip: str, overrides: Sequence[str], trace: str) -> Answer:
             Titled(rows, "the largest block of each owner, equal blocks in one row; util = used / limit"),
             Titled(storage_summary(found.storage), "in memory besides weights: all stages, and the most on one core"),
         ),
-        warnings=many_chips(found.n_chips),
+        warnings=(*many_chips(found.n_chips), *copies),
     )
 
 
@@ -43,12 +53,12 @@ def mapping_costs(
     chip: str, overrides: Sequence[str], trace: str, compare: bool, simulate: bool, progress: ProgressLine
 ) -> Answer:
     """What the chip's own mapping costs, or every strategy with every placement (``compare``)."""
-    captured, chip_config = load_trace(trace), load_chip(chip, overrides)
+    captured, chip_config, copies = _loaded(chip, overrides, trace)
     network: NetworkModel = "cycle" if simulate else "ideal"
     tabulate = compare_mappings if compare else own_mapping
     time = "simulated time" if simulate else "time (lower bound)"
     table = tabulate(captured, chip_config, network, progress)
-    found = one_table(table, f"{captured.name} on {chip_config.name}, whole trace; {time}")
+    found = one_table(table, f"{captured.name} on {chip_config.name}, whole trace; {time}")._replace(warnings=copies)
     if not compare:
         return found
     best = table.iloc[int(table["energy_pj"].to_numpy().argmin())]
@@ -74,7 +84,7 @@ def best_mapping(
     progress: Callable[[str], None],
 ) -> Answer:
     """The mapping with the least ``objective`` and what each of its choices is worth; written to ``save``."""
-    captured, chip_config = load_trace(trace), load_chip(chip, overrides)
+    captured, chip_config, copies = _loaded(chip, overrides, trace)
     if save is not None:
         check_writable_file(save, MAPPING)
     found = optimize(chip_config, captured, objective, max_chips, check, progress)
@@ -89,12 +99,12 @@ def best_mapping(
     if save is not None:
         save_mapping(found.mapping, save)
         parts.append(f"mapping: {save}")
-    return Answer(tuple(parts), json_of(found))
+    return Answer(tuple(parts), json_of(found), warnings=copies)
 
 
 def sync_comparison(chip: str, overrides: Sequence[str], trace: str, progress: Callable[[str], None]) -> Answer:
     """Time, packets and energy of a trace under barriers and under handshakes."""
     chips = [load_chip(chip, [*overrides, f"sync.kind={kind}"]) for kind in get_args(SyncKind)]
-    captured = load_trace(trace)
+    captured = batched(load_trace(trace), chips[0].schedule.batch)
     table = compare_syncs(captured, chips, progress)
     return one_table(table, f"{captured.name} on {chips[0].name}; time and energy per token")

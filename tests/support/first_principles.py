@@ -2,15 +2,18 @@
 
 It shares no code with the engine, the mapper or the ledger. Inputs are the program and the spike counts of a trace, and
 which rows and columns of a layer lie on which core. Numbers are those of `chip_configs/loihi-like.yaml` (Davies 2018,
-Boyle 2025, and its assumptions), in ns and pJ. Packets wait for each other on links between chips alone.
+Boyle 2025, and its assumptions), in ns and pJ. Only values that cross links between chips wait for each other
+(`chip_crossings`).
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from chip_crossings import Crossings, Place
 from numpy.typing import NDArray
 
 from simulator.mapping.mapped import Mapped
@@ -18,7 +21,8 @@ from simulator.mapping.placement import Block
 from simulator.trace.trace_program import Stage
 
 Floats = NDArray[np.float64]
-LOOKUP, SYNOP, PACKET, FIRE, CYCLE, CHIP_FLIT, CHIP_HOP = 16.0, 3.5, 5.1, 30.0, 1.35, 222 * 1.35, 59 * 1.35
+LOOKUP, SYNOP, PACKET, FIRE, CYCLE = 16.0, 3.5, 5.1, 30.0, 1.35
+CHIP_INTERVAL, CHIP_EXTRA = 222, 59  # cycles of a link between chips
 UPDATE, IDLE = 8.4, 5.3
 VECTOR_NS = {"add": 5.0, "mul": 5.0, "compare": 5.0, "mac": 10.0, "exp": 55.0, "div": 45.0}
 VECTOR_PJ = {"add": 11.6, "mul": 11.6, "compare": 11.6, "mac": 23.2, "exp": 127.6, "div": 104.4}
@@ -27,6 +31,8 @@ SYNOP_PJ, UPDATE_PJ, IDLE_PJ, HOP_X, HOP_Y, LOCAL, CHIP_PJ, BARRIER_PJ = 23.6, 8
 MEMORY_PJ, DRAM_PJ, STATIC_W, VALUE_BITS = 0.0368, 46.3, 0.104, 24
 BARRIERS = ((1, 113.0), (32, 465.0), (8192, 14_300.0), (24_576, 16_200.0))  # tiles, ns
 EXCHANGING = ("norm", "encode")
+Values = tuple[int, int, float]  # from a core to a core, so many
+Crossing = tuple[int, int, Place, Place]  # place among what its core sends, the core, from a router to a router
 
 
 class Estimate:
@@ -47,6 +53,7 @@ class Estimate:
         self.energy: dict[str, float] = defaultdict(float)
         self.time: dict[str, float] = defaultdict(float)
         self._chips = mapped.placement.n_chips
+        self._crossed: dict[tuple[Crossing, ...], float] = {}
         self._run()
 
     def _run(self) -> None:
@@ -66,8 +73,13 @@ class Estimate:
             if here:
                 self.time["vector"] += max(vector[s][now - s] for s in here)
             moved = [collects[s] for s in here]
-            self.time["transfer"] += _collect_ns(moved) + _exchange_ns(moved) + _reduce_ns(moved)
-            n_barriers = any(m.collect for m in moved) + any(m.reduce for m in moved) + self._n_steps * bool(spiking)
+            self.time["transfer"] += self._move_ns([m.collect for m in moved])
+            self.time["transfer"] += _exchange_ns(moved) + self._move_ns([m.reduce for m in moved])
+            n_barriers = (
+                any(m.collect.values for m in moved)
+                + any(m.reduce.values for m in moved)
+                + self._n_steps * bool(spiking)
+            )
             self.time["barrier"] += n_barriers * barrier
             self.energy["sync"] += n_barriers * BARRIER_PJ
 
@@ -148,7 +160,7 @@ class Estimate:
     def _values(self, stage: Stage, works: NDArray[np.bool_]) -> Moved:
         """Values of a token that travel for a stage, and what they cost."""
         homes, n = self._at.of(stage.stage_id), int(works.sum())
-        collect: list[tuple[int, int, float]] = []
+        collect: list[Values] = []
         for owner in (*stage.sources, *stage.carries):
             senders = [block for block in self._at.of(owner) if block.row_start == 0]
             width = max(block.col_stop for block in senders)
@@ -172,7 +184,7 @@ class Estimate:
         written = sum(values for _, _, values in (*collect, *numbers))
         self.energy["memory"] += n * written * VALUE_BITS * MEMORY_PJ
         self.energy["dendrite"] += n * sum(values for _, _, values in reduce) * SYNOP_PJ
-        return Moved(collect, reduce, rounds, len(homes), self._links(collect), self._links(reduce))
+        return Moved(self._transfer(collect), self._transfer(reduce), rounds, len(homes))
 
     def _packets(self, sender: int, receiver: int, n: float) -> None:
         """So many packets of one flit from a core to another: their links, and the core's own at the end."""
@@ -182,70 +194,57 @@ class Estimate:
         on_chip = (abs(x1 - x0) - chips_x) * HOP_X + (abs(y1 - y0) - chips_y) * HOP_Y
         self.energy["noc"] += n * (on_chip + (chips_x + chips_y) * CHIP_PJ + LOCAL)
 
-    def _links(self, values: Sequence[tuple[int, int, float]]) -> Counter[tuple[int, ...]]:
-        """Values over each link between two chips, first along x, then along y."""
-        loads: Counter[tuple[int, ...]] = Counter()
+    def _transfer(self, values: Sequence[Values]) -> Transfer:
+        """Values with those that cross from chip to chip, one by one in the order in which a core sends them."""
+        size, place, crossing = (self._at.tiles_x, self._at.tiles_y), Counter[int](), []
         for sender, receiver, n in values:
-            (x0, y0), (x1, y1) = self._xy(sender), self._xy(receiver)
-            for axis, lane, begin, end, size in (
-                (0, y0, x0, x1, self._at.tiles_x),
-                (1, x1, y0, y1, self._at.tiles_y),
-            ):
-                step = 1 if end > begin else -1
-                for chip in range(begin // size, end // size, step):
-                    loads[axis, lane, chip, step] += n
-        return loads
+            start, stop = self._xy(sender), self._xy(receiver)
+            if any(a // tiles != b // tiles for a, b, tiles in zip(start, stop, size, strict=True)):
+                crossing += [(place[sender] + i, sender, start, stop) for i in range(int(n))]
+            place[sender] += int(n)
+        return Transfer(values, tuple(crossing))
+
+    def _move_ns(self, moved: Sequence[Transfer]) -> float:
+        """The busiest sender or receiver, or the last value that has crossed a link between chips."""
+        sent: Counter[int] = Counter()
+        got: Counter[int] = Counter()
+        for transfer in moved:
+            for sender, receiver, n in transfer.values:
+                sent[sender] += n
+                got[receiver] += n
+        if not got:
+            return 0.0
+        crossing = tuple(flit for transfer in moved for flit in transfer.crossing)
+        if crossing not in self._crossed:
+            in_order = sorted(crossing, key=lambda flit: flit[:2])
+            links = Crossings((self._at.tiles_x, self._at.tiles_y), CHIP_INTERVAL, CHIP_EXTRA)
+            self._crossed[crossing] = links.cycles([(start, stop) for _, _, start, stop in in_order]) * CYCLE
+        return max(PACKET * max(sent.values()) + LOOKUP, LOOKUP * max(got.values()), self._crossed[crossing])
 
     def _xy(self, core: int) -> tuple[int, int]:
         router = int(self._at.core_router[core])
         return router % self._at.mesh_x, router // self._at.mesh_x
 
 
-class Moved:
-    """Values that travel for a stage: (from core, to core, values) each, and their sums over links between chips."""
+class Transfer(NamedTuple):
+    """Values that travel in one step, and those of them that cross from chip to chip."""
 
-    def __init__(
-        self,
-        collect: Sequence[tuple[int, int, float]],
-        reduce: Sequence[tuple[int, int, float]],
-        rounds: int,
-        n_homes: int,
-        collect_links: Mapping[tuple[int, ...], float],
-        reduce_links: Mapping[tuple[int, ...], float],
-    ) -> None:
-        self.collect, self.reduce, self.rounds, self.n_homes = collect, reduce, rounds, n_homes
-        self.collect_links, self.reduce_links = collect_links, reduce_links
+    values: Sequence[Values]
+    crossing: tuple[Crossing, ...]
+
+
+class Moved(NamedTuple):
+    """Values that travel for a stage, and how often its home cores exchange a number."""
+
+    collect: Transfer
+    reduce: Transfer
+    rounds: int
+    n_homes: int
 
 
 def _root(blocks: Sequence[Block], block: Block) -> Block:
     """The block that adds up the columns of ``block``."""
     return next(b for b in blocks if b.row_start == 0 and b.col_start == block.col_start)
-
-
-def _collect_ns(moved: Sequence[Moved]) -> float:
-    return _move_ns([m.collect for m in moved], [m.collect_links for m in moved])
-
-
-def _reduce_ns(moved: Sequence[Moved]) -> float:
-    return _move_ns([m.reduce for m in moved], [m.reduce_links for m in moved])
-
-
-def _move_ns(
-    values: Sequence[Sequence[tuple[int, int, float]]], links: Sequence[Mapping[tuple[int, ...], float]]
-) -> float:
-    """The busiest sender, receiver or link between chips, and the way of the last value."""
-    sent: Counter[int] = Counter()
-    got: Counter[int] = Counter()
-    load: Counter[tuple[int, ...]] = Counter()
-    for of_stage, of_links in zip(values, links, strict=True):
-        for sender, receiver, n in of_stage:
-            sent[sender] += n
-            got[receiver] += n
-        load.update(of_links)
-    if not got:
-        return 0.0
-    slowest = max(PACKET * max(sent.values()) + LOOKUP, LOOKUP * max(got.values()))
-    return max(slowest, CHIP_FLIT * max(load.values(), default=0.0) + CHIP_HOP) if load else slowest
 
 
 def _exchange_ns(moved: Sequence[Moved]) -> float:

@@ -112,7 +112,12 @@ class MeshVcWorkspace(NamedTuple):
 
 
 def mesh_vc_workspace(
-    mesh_x: int, mesh_y: int, buffer_flits: int, extra: Ints | None = None, interval: Ints | None = None
+    mesh_x: int,
+    mesh_y: int,
+    buffer_flits: int,
+    extra: Ints | None = None,
+    interval: Ints | None = None,
+    passed: int | None = None,
 ) -> MeshVcWorkspace:
     """Empty state of a mesh of routers with four virtual channels; parameters as in `mesh_workspace`."""
     n = mesh_x * mesh_y
@@ -133,7 +138,7 @@ def mesh_vc_workspace(
         port=port.reshape(-1).view(np.recarray),
         channel=channel.reshape(-1).view(np.recarray),
         fifo=np.zeros(n * 8 * VCS * ring, np.int64),
-        wheel=event_wheel(port, with_cargo=False),
+        wheel=event_wheel(port, with_cargo=False, passed=passed),
         peak=np.zeros(n * 5, np.int64),
         active=np.zeros(n, np.uint32),
         now=np.zeros(n, np.uint32),
@@ -143,9 +148,10 @@ def mesh_vc_workspace(
     )
 
 
-def mesh_vc_bytes(n: int, buffer_flits: int, slowest: SlowestLink, cycles: int) -> int:
+def mesh_vc_bytes(n: int, buffer_flits: int, slowest: SlowestLink, cycles: int, passed: int | None = None) -> int:
     """Bytes of a `mesh_vc_workspace` of ``n`` routers that runs of at most ``cycles`` cycles write to."""
     fifo = 8 * 8 * VCS * power_of_two(buffer_flits)
     records = ROUTER.itemsize + 8 * PORT_VC.itemsize + 8 * VCS * CHANNEL.itemsize
     lists = 2 * 8 + 5 * 8 + 4 * 4  # x and y; peak; active, now, sources and used
-    return n * (fifo + records + lists) + wheel_bytes(n, slowest, cycles, 2 + (slowest.interval > 1), cargo=False)
+    routers, kinds = n if passed is None else passed, 2 + (slowest.interval > 1)
+    return n * (fifo + records + lists) + wheel_bytes(routers, slowest, cycles, kinds, cargo=False)

@@ -129,6 +129,7 @@ def mesh_workspace(
     extra: Ints | None = None,
     interval: Ints | None = None,
     torus: bool = False,
+    passed: int | None = None,
 ) -> MeshWorkspace:
     """Empty state of a mesh or a torus.
 
@@ -146,6 +147,8 @@ def mesh_workspace(
         ``interval[router * 5 + output]`` cycles from one flit of this output to the next; default 1.
     torus
         Whether rows and columns are rings; all packets of a call are of one size then, and FIFOs hold two of them.
+    passed
+        Most routers that the packets of one call pass; default all.
 
     Raises
     ------
@@ -169,7 +172,7 @@ def mesh_workspace(
         port=port.reshape(-1).view(np.recarray),
         queue=np.zeros(n, QUEUE).view(np.recarray),
         fifo=np.zeros(n * 8 * ring, np.int64),
-        wheel=event_wheel(port, with_cargo=True),
+        wheel=event_wheel(port, with_cargo=True, passed=passed),
         peak=np.zeros(n * 5, np.int64),
         active=np.zeros(n * 6 + 1, np.uint32),  # the kernel writes one place beyond the end before it decides
         winners=np.zeros(n * 6, np.uint32),
@@ -178,16 +181,19 @@ def mesh_workspace(
     )
 
 
-def mesh_bytes(n: int, buffer_flits: int, slowest: SlowestLink, cycles: int, *, asks: bool) -> int:
+def mesh_bytes(
+    n: int, buffer_flits: int, slowest: SlowestLink, cycles: int, *, asks: bool, passed: int | None = None
+) -> int:
     """Bytes of a `mesh_workspace` of ``n`` routers that runs of at most ``cycles`` cycles write to."""
     fifo = 8 * 8 * power_of_two(buffer_flits)
     lists = 2 * 8 + 5 * 8 + 17 * 4  # x and y; peak; active, winners and used
     kinds = 2 + (slowest.interval > 1) + asks
-    return n * (8 * PORT.itemsize + QUEUE.itemsize + fifo + lists) + wheel_bytes(n, slowest, cycles, kinds, cargo=True)
+    wheel = wheel_bytes(n if passed is None else passed, slowest, cycles, kinds, cargo=True)
+    return n * (8 * PORT.itemsize + QUEUE.itemsize + fifo + lists) + wheel
 
 
 def wheel_bytes(n: int, slowest: SlowestLink, cycles: int, kinds: int, *, cargo: bool) -> int:
-    """Bytes of an `event_wheel` of ``n`` routers that are written to when ``kinds`` of events occur.
+    """Bytes of an `event_wheel` for ``n`` routers that are written to when ``kinds`` of events occur.
 
     Large arrays take memory in pages of 2 MiB, so of a slot in use all is counted.
     """
@@ -244,11 +250,11 @@ def _peers(mesh_x: int, n: int, torus: bool) -> Ints:
     return peers
 
 
-def event_wheel(port: NDArray[Any], *, with_cargo: bool) -> Wheel:
+def event_wheel(port: NDArray[Any], *, with_cargo: bool, passed: int | None = None) -> Wheel:
     """An empty wheel that reaches as far as any event of these links.
 
     The farthest event is the credit of an ejected flit (twice the path) or the end of a pause. No port has two
-    events of one kind in the same cycle.
+    events of one kind in the same cycle. Packets of one call pass at most ``passed`` routers, all by default.
 
     Raises
     ------
@@ -256,11 +262,12 @@ def event_wheel(port: NDArray[Any], *, with_cargo: bool) -> Wheel:
         When the wheel gets too large to be indexed.
     """
     farthest = max(2 * int(port["cycles"].max()), int(port["interval"].max()))
-    slots, per_slot = wheel_slots(farthest), PORTS_DUE * len(port)
+    routers = len(port) if passed is None else min(passed, len(port))
+    slots, per_slot = wheel_slots(farthest), PORTS_DUE * routers
     entries = KINDS * slots * per_slot
     if entries > WHEEL_ENTRIES_MAX:
         raise SpikewattError(
-            f"network: {len(port)} routers with events {farthest} cycles ahead need {entries} places for events, "
+            f"network: {routers} routers with events {farthest} cycles ahead need {entries} places for events, "
             f"expected at most {WHEEL_ENTRIES_MAX}; lower the extra cycles or the cycles per flit of the links"
         )
     first = np.arange(KINDS * slots, dtype=np.uint32) * np.uint32(per_slot)

@@ -47,12 +47,14 @@ class Network:
         What the kernels take; flits and waiting add to this network's.
     """
 
-    def __init__(self, placement: Placement, chip: ChipConfig) -> None:
+    def __init__(self, placement: Placement, chip: ChipConfig, passed: int | None = None) -> None:
+        """``passed``: routers that the packets of one call pass at most (`engine.reach`); None: all."""
         noc = chip.noc
         extra, interval = (links.reshape(-1, N_PORTS) for links in link_timing(placement, chip))
         mesh = Mesh(placement.mesh_x, placement.mesh_y, extra, interval, noc.topology)
         router = Router(noc.router, noc.buffer_flits)
-        self.arrays: NetworkArrays = network_arrays(mesh, router, noc.model, chip.core.axon_in.fifo_packets or 0)
+        places = chip.core.axon_in.fifo_packets or 0
+        self.arrays: NetworkArrays = network_arrays(mesh, router, noc.model, places, passed)
         self._cycle_ps = chip.noc.cycle.value
 
     @property

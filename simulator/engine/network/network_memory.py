@@ -10,16 +10,19 @@ from simulator.engine.network.links import N_PORTS
 from simulator.mapping.placement import Placement
 
 
-def network_bytes(placement: Placement, chip: ChipConfig, cycles: int) -> int:
-    """Bytes of a network that the longest of its runs writes to, a run of ``cycles`` cycles."""
+def network_bytes(placement: Placement, chip: ChipConfig, cycles: int, passed: int | None = None) -> int:
+    """Bytes of a network that the longest of its runs writes to, a run of ``cycles`` cycles.
+
+    Packets of a run pass at most ``passed`` routers; None: all.
+    """
     noc, n = chip.noc, placement.mesh_x * placement.mesh_y
     links = 2 * 8 * N_PORTS * n
     if noc.model != "cycle":
         return links + closed_bytes(n)
     slowest = slowest_link(placement, chip)
     if noc.router == "V":
-        return links + mesh_vc_bytes(n, noc.buffer_flits, slowest, cycles)
-    return links + mesh_bytes(n, noc.buffer_flits, slowest, cycles, asks=noc.router == "R")
+        return links + mesh_vc_bytes(n, noc.buffer_flits, slowest, cycles, passed)
+    return links + mesh_bytes(n, noc.buffer_flits, slowest, cycles, asks=noc.router == "R", passed=passed)
 
 
 def slowest_link(placement: Placement, chip: ChipConfig) -> SlowestLink:

@@ -89,11 +89,13 @@ class Router:
         return cls(parts[1], int(parts[2]))  # type: ignore[arg-type]
 
 
-def network_arrays(mesh: Mesh, router: Router, model: NetworkModel = "cycle", places: int = 0) -> NetworkArrays:
+def network_arrays(
+    mesh: Mesh, router: Router, model: NetworkModel = "cycle", places: int = 0, passed: int | None = None
+) -> NetworkArrays:
     """An idle network for `simulator.engine.kernels.carry.carry`, with its model alone.
 
     ``places`` is the number of places in front of a core, 0 for any number; only routers with one channel, cycle by
-    cycle, push back where it is exceeded.
+    cycle, push back where it is exceeded. Packets of one call pass at most ``passed`` routers; None: all.
     """
     links = LinkTotals(np.zeros(mesh.n_routers * 5, np.int64), np.zeros(mesh.n_routers * 5, np.int64))
     shape, timing = (mesh.x, mesh.y, router.buffer_flits), (mesh.extra, mesh.interval)
@@ -101,9 +103,9 @@ def network_arrays(mesh: Mesh, router: Router, model: NetworkModel = "cycle", pl
     if model != "cycle":
         closed = closed_workspace(*shape, router.family, *timing, mesh.torus, model == "estimate")
     elif router.family == "V":
-        vc = mesh_vc_workspace(*shape, *timing)
+        vc = mesh_vc_workspace(*shape, *timing, passed)
     else:
-        one_vc = mesh_workspace(*shape, ONE_VC[router.family], *timing, mesh.torus)
+        one_vc = mesh_workspace(*shape, ONE_VC[router.family], *timing, mesh.torus, passed)
     places = places if one_vc is not None else 0
     return NetworkArrays(links, one_vc, vc, closed, places, np.zeros(mesh.n_routers if places else 0, np.int64))
 

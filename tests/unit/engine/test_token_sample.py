@@ -206,3 +206,17 @@ def test_what_is_asked_for():
     assert [sample_size(longer, asked) for asked in ("all", "auto")] == [None, "auto"]
     with pytest.raises(SpikewattError, match="found 0, expected a number of at least 1"):
         sample_size(trace, 0)
+
+
+def test_a_sample_of_the_cores_moves_no_count_and_the_time_little():
+    """12 of 96 tokens of a pipeline: the counts of all, and a time within 5 %; units are left out."""
+    trace = synthetic_trace("poisson", [24, 24, 24], tokens=96, mean_count=1.5, seed=3)
+    mapped = map_trace(trace, make_chip(schedule={"kind": "pipelined"}))
+    whole, rough = replay(mapped), replay(mapped, cores_sample=12)
+    spiked = {row for row in whole.action_counts if row.component != "soma"}
+    assert spiked
+    assert spiked <= set(rough.action_counts)
+    assert (rough.spikes, rough.synops, rough.packets) == (whole.spikes, whole.synops, whole.packets)
+    assert rough.total_ps == pytest.approx(whole.total_ps, rel=0.05)
+    assert rough.total_ps != whole.total_ps
+    assert rough.units.empty
