@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
 from simulator.report.figures.matrix import heat_norm
-from simulator.report.figures.style import HEAT_MAP, IDLE, IDLE_EDGE, IDLE_HATCH, SMALL_PT, tip
+from simulator.report.figures.style import HEAT_MAP, IDLE, IDLE_EDGE, IDLE_HATCH, SMALL_PT, Fill, tip
 
 BARS = 8  # of the cores in use
 HEIGHT_IN = 1.7
@@ -69,7 +69,7 @@ def _draw_bars(ax: Axes, frame: pd.DataFrame) -> None:
     words = [f"{low:.3g} to {high:.3g}%" for low, high in groups[["low_percent", "high_percent"]].to_numpy()]
     ticks, labels = list(np.arange(BARS + 1.0)), _edge_labels(groups)
     if unused := int((~frame["used"]).sum()):
-        look = {"color": IDLE, "edgecolor": IDLE_EDGE, "hatch": IDLE_HATCH, "linewidth": 0.4}
+        look = Fill(IDLE, IDLE_HATCH, IDLE_EDGE).patch()
         bars += ax.bar([_UNUSED_AT], [unused], width=0.92, **look)
         numbers.append(unused)
         words.append("unused")

@@ -67,8 +67,9 @@ def _spread(frame: pd.DataFrame) -> str:
         return ""
     half, most = (format_share(float(used.quantile(q))) for q in (0.5, 0.9))
     groups = busy_groups(frame)
-    largest = groups.loc[groups["n_cores"].idxmax()]
-    low = f"{largest['low_percent']:.2g} to" if largest.name else "at most"  # never busy: in the first bar
+    at = int(groups["n_cores"].to_numpy().argmax())
+    largest = groups.iloc[at]
+    low = f"{largest['low_percent']:.2g} to" if at else "at most"  # never busy: in the first bar
     return (
         f" Half of the cores in use are busy at most {half} of the time, nine in ten at most {most}. The highest bar:"
         f" {int(largest['n_cores'])} cores are busy {low} {largest['high_percent']:.2g}%."
