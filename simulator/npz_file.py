@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import tokenize
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,13 +48,30 @@ def read_npz(path: Path, most_bytes: int) -> dict[str, NDArray[Any]]:
     raise ValueError(f"found {total:,} bytes of arrays, expected at most {most_bytes:,}")
 
 
+def npy_header(buffer: BinaryIO, version: tuple[int, int]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether in Fortran order, and type of a ``.npy`` file, which ``buffer`` then has its data next.
+
+    Raises
+    ------
+    ValueError
+        For another version, or a header that numpy would read with a warning, as Python 2 wrote it.
+    Exception
+        As numpy's reader of Python literals does on a damaged one.
+    """
+    if version not in _HEADERS:
+        raise ValueError(f"a .npy file of version {version}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            return _HEADERS[version](buffer)
+        except UserWarning:
+            raise ValueError("a header as Python 2 wrote it, expected one of numpy under Python 3") from None
+
+
 def _array(data: bytes) -> NDArray[Any]:
     """The array in the bytes of a ``.npy`` file; numpy itself takes memory for the shape that the header names."""
     buffer = io.BytesIO(data)
-    version = np.lib.format.read_magic(buffer)
-    if version not in _HEADERS:
-        raise ValueError(f"a .npy file of version {version}")
-    shape, fortran_order, dtype = _HEADERS[version](buffer)
+    shape, fortran_order, dtype = npy_header(buffer, np.lib.format.read_magic(buffer))
     if dtype.kind not in KINDS:
         raise ValueError(f"{dtype}, which is no number")
     if any(extent < 0 for extent in shape):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.engine.token_order import follows_in, runs
-from simulator.engine.token_sample import stand_ins
+from simulator.engine.token_sample import stand_ins, stretches
 from simulator.errors import SpikewattError
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.placement import Placement
@@ -168,12 +168,15 @@ def schedule_batches(trace: Trace, chip: ChipConfig, sample: int | None = None) 
 def pipelined_batches(trace: Trace, segment: Segment, number: int, sample: int | None = None) -> Iterator[Batch]:
     """Rounds of a pipeline, at most `ROUNDS_MAX` in a row with the same stages at work and the same phases in them.
 
-    Rounds are sampled where all tokens are of prompts: neighbours are alike then.
+    Rounds are sampled where all tokens are of prompts: neighbours are alike then. Those in which a stage works that
+    skips other tokens, as a head does, are like none of their neighbours and stand for themselves.
     """
     rounds = list(_rounds(trace, segment))
     alike = not (trace.phases[segment.tokens] == DECODE).any()
     share = ceil_div(len(rounds) * sample, len(segment.tokens)) if alike and sample is not None else None
-    carried = stand_ins(len(rounds), share)
+    skips = np.flatnonzero(~at_work(trace)[:, segment.tokens].all(axis=1))
+    special = np.array([bool(np.isin(at.stages, skips).any()) for at in rounds])
+    carried = stand_ins(len(rounds), None) if share is None else stretches(special, share)
     first = 0
     for shape, together in groupby(rounds, key=lambda at: tuple(zip(at.stages, trace.phases[at.tokens], strict=True))):
         of_shape = list(together)

@@ -7,6 +7,7 @@ sample leaves out is how long packets wait for each other: a token that stands f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -50,6 +51,20 @@ def stand_ins(n: int, sample: int | None) -> Ints:
     sizes[:larger] += 1
     found = np.zeros(n, np.int64)
     found[np.cumsum(sizes) - sizes + sizes // 2] = sizes
+    return found
+
+
+def stretches(special: NDArray[np.bool_], sample: int) -> Ints:
+    """`stand_ins` of each stretch between ``special`` ones, which stand for themselves, int64 [n].
+
+    A stretch has its part of a sample of ``sample`` of all, and at least one.
+    """
+    n = len(special)
+    found = np.ones(n, np.int64)
+    ends = [-1, *np.flatnonzero(special).tolist(), n]
+    for before, after in pairwise(ends):
+        length = after - before - 1
+        found[before + 1 : after] = stand_ins(length, max(1, round(sample * length / n)))
     return found
 
 

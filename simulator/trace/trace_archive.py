@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import TraceError
+from simulator.npz_file import npy_header
 from simulator.text_files import LFS_POINTER
 from simulator.trace.trace_manifest import Manifest, Member
 
@@ -119,7 +120,7 @@ def _array_of(data: bytes, name: str, member: Member, path: Path) -> NDArray[np.
         version = np.lib.format.read_magic(buffer)
         if version != (1, 0):
             raise ValueError(f"version {version}")
-        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(buffer)
+        shape, fortran_order, dtype = npy_header(buffer, version)
     except _BAD_HEADER as error:
         raise TraceError(f"{path}: {name}: {error}, {expected}") from error
     if (dtype.str, shape, fortran_order) != (member.dtype, member.shape, False):

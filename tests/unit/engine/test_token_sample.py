@@ -21,6 +21,7 @@ from simulator.engine.token_sample import (
     stand_ins,
     standard_error,
     stood_for,
+    stretches,
 )
 from simulator.errors import SpikewattError
 from simulator.mapping.place import map_trace
@@ -33,6 +34,15 @@ def test_the_middle_of_each_group_of_neighbours_stands_for_it():
     assert carried.tolist() == [0, 3, 0, 0, 3, 0, 0, 3, 0, 0, 2]
     assert stood_for(carried).tolist() == [1, 1, 1, 4, 4, 4, 7, 7, 7, 10, 10]
     assert stand_ins(3, None).tolist() == stand_ins(3, 9).tolist() == [1, 1, 1]
+
+
+def test_special_ones_stand_for_themselves_and_cut_their_neighbours_apart():
+    """Of 7 with a sample of 3, the fifth special: 4 before it in 2 groups, 2 after it in 1."""
+    carried = stretches(np.array([0, 0, 0, 0, 1, 0, 0], bool), 3)
+    assert carried.tolist() == [0, 2, 0, 2, 1, 0, 2]
+    assert stood_for(carried).tolist() == [1, 1, 3, 3, 4, 6, 6]
+    assert stretches(np.array([1, 1], bool), 1).tolist() == [1, 1]
+    assert stretches(np.zeros(11, bool), 4).tolist() == stand_ins(11, 4).tolist()
 
 
 def test_the_error_of_a_sample_by_hand():
@@ -188,6 +198,18 @@ def test_a_slow_head_that_works_on_the_last_token_alone_does_so_once(tokens):
     assert some.action_counts == every.action_counts
     assert some.steady.time_per_token_ps == every.steady.time_per_token_ps
     assert some.total_ps < every.total_ps * 1.5  # the head takes nearly all of it, and would take it twice
+
+
+@pytest.mark.parametrize("sample", [1, 2, 5])
+def test_values_that_only_a_head_collects_are_waited_for_in_a_sample(sample):
+    """400 values reach the last stage with the last token alone: its round took no time where another stood for it."""
+    whole = synthetic_trace("full", [5, 4, 400], tokens=7, levels=2)
+    *others, last = whole.ops
+    head = replace(last, kind="head", work_per_token={"vector.mac": (1, 0)})
+    trace = replace(whole, ops=(*others, head)).served("last")
+    mapped = map_trace(trace, make_chip(schedule={"kind": "auto"}, chip__max_chips=200))
+    every, some = replay(mapped), replay(mapped, sample=sample)
+    assert some.total_ps == pytest.approx(every.total_ps, rel=0.02)
 
 
 def test_the_number_of_threads_changes_nothing_in_a_sample():

@@ -224,6 +224,10 @@ FORGED = {
         "[3, 5] in Fortran order, expected",
     ),
     "version 2": (lambda npy: npy(np.zeros((3, 5), np.int8), (2, 0)), "version (2, 0), expected a .npy of version 1.0"),
+    "header of Python 2": (
+        lambda npy: npy(np.zeros((3, 5), np.int8)).replace(b"(3, 5), }  ", b"(3L, 5L), }"),
+        "a header as Python 2 wrote it, expected one of numpy under Python 3",
+    ),
     "no magic": (lambda npy: b"x" * 143, "expected a .npy of version 1.0"),
     "header cut": (lambda npy: npy(np.zeros((3, 5), np.int8))[:40], "expected a .npy of version 1.0"),
     "a byte too many": (lambda npy: npy(np.zeros((3, 5), np.int8)) + b"\0", "16 bytes of data, expected"),
