@@ -33,7 +33,7 @@ class EnergyLedger:
     ----------
     rows
         DataFrame with `LEDGER_COLUMNS`; count is int64, energies float64 pJ. ``pj_per_count`` is NaN for a row whose
-        energy is part of another action's price (its ``source`` then says which) and for an uncosted one.
+        energy is included in the price of another action (its ``source`` then says which) and for an uncosted one.
     warnings
         Uncosted work and the like.
     """
@@ -204,7 +204,7 @@ def _uncosted_line(row: CountRow, name: str, chip: ChipConfig) -> str:
 
 
 def _lost_by_inclusion(prices: Prices) -> list[str]:
-    """Warn of actions whose energy is said to be part of another action's that was never done (DESIGN rule 3)."""
+    """Warn of actions whose energy is included in an action that was never done (DESIGN rule 3)."""
     return [
         f"{name} costs nothing here: its price is included in {price.included_in}, which was never done"
         for name, price in prices.items()

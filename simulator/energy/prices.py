@@ -25,8 +25,8 @@ class UnitPrice:
     path
         Where the chip file says so.
     pj_per_count
-        Energy of one count (operation, flit, bit or chip-ps); NaN when it is part of another action's price. That of a
-        part of the static power is of all such parts of a chip, in W.
+        Energy of one count (operation, flit, bit or chip-ps); NaN when the price of another action includes it. That of
+        a part of the static power is of all such parts of a chip, in W.
     low_pj_per_count, high_pj_per_count
         Bounds, where the chip file gives them.
     included_in

@@ -50,6 +50,11 @@ def clipped_values(linear: SpikingLinear, attention: Attention) -> dict[str, int
     return {kind: n for kind, n in found.items() if n}
 
 
+def encoded_values(linear: SpikingLinear, attention: Attention) -> Counter[str]:
+    """Values that were encoded in front of linear layers and of attention, by type of stream."""
+    return linear.n_encoded + (attention.n_encoded if isinstance(attention, SpikingAttention) else Counter())
+
+
 class SpikingAttention:
     """Attention whose operands are spike counts where the rule says so, on a cache of integers.
 
@@ -80,6 +85,7 @@ class SpikingAttention:
         rule.check(self._encoding)
         self._rule, self._record, self._verify_tokens = rule, record, verify_tokens
         self.n_clipped: Counter[str] = Counter()
+        self.n_encoded: Counter[str] = Counter()
         self.n_verified = 0
 
     def __call__(self, block: str, q: F32, k: F32, v: F32, cache: KVCache, window: int | None = None) -> F32:
@@ -107,7 +113,9 @@ class SpikingAttention:
     def _encode(self, stream_id: str, values: F32) -> SpikeCounts:
         """Counts of rows [tokens and heads, n] by the encoder of a stream."""
         spikes = self._preset.encoder_of(stream_id)(values, stream_id)
-        self.n_clipped[stream_id.rsplit(".", 1)[-1]] += spikes.n_clipped
+        kind = stream_id.rsplit(".", 1)[-1]
+        self.n_clipped[kind] += spikes.n_clipped
+        self.n_encoded[kind] += spikes.counts.size
         return spikes
 
     def _encode_seen(self, stream_id: str, weighted: F32, window: int | None) -> SpikeCounts:

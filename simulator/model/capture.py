@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError
-from simulator.model.attention import SpikingAttention, clipped_values
+from simulator.model.attention import SpikingAttention, clipped_values, encoded_values
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.count_kernels import accumulate_spikes
 from simulator.model.dense_attention import dense_attention, float_attention
@@ -147,7 +147,8 @@ def capture(
     seconds = time.perf_counter() - start
     float_perplexity = score_passages(checkpoint, passages, FloatLinear(checkpoint), float_attention)
 
-    warnings = (*config.warnings, *text_warnings(passages), *notes, *clip_warnings(run.n_clipped))
+    clipped = clip_warnings(run.n_clipped, run.n_encoded)
+    warnings = (*config.warnings, *text_warnings(passages), *notes, *clipped)
     warnings = (*warnings, *_left_out(passages, text))
     unknown = tokenizer.without_text(generated)
     if unknown:
@@ -205,6 +206,11 @@ class _Capture:
     def n_clipped(self) -> dict[str, int]:
         """Clipped values by type of stream, where there are any."""
         return clipped_values(self._linear, self._attention)
+
+    @property
+    def n_encoded(self) -> Mapping[str, int]:
+        """Encoded values by type of stream."""
+        return encoded_values(self._linear, self._attention)
 
     def passed(self, passages: tuple[Passage, ...], decode: Decode | None) -> tuple[Perplexity, NDArray[np.int64]]:
         """Perplexity of the passages, passed once, and the ids generated after them."""

@@ -59,13 +59,23 @@ def join_tokens(parts: Sequence[SpikeCounts]) -> SpikeCounts:
     )
 
 
-def clip_warnings(n_clipped: Mapping[str, int]) -> list[str]:
-    """Values beyond the levels by type of stream, in words; nothing where there are none."""
+def clip_warnings(n_clipped: Mapping[str, int], n_encoded: Mapping[str, int]) -> list[str]:
+    """Number and share of the clipped activations, in all and by type of stream; nothing where none was clipped.
+
+    ``n_encoded`` holds the activations that were encoded, by type of stream.
+    """
     found = {kind: n for kind, n in n_clipped.items() if n}
     if not found:
         return []
-    by_kind = ", ".join(f"{kind} {n}" for kind, n in found.items())
-    return [f"{sum(found.values()):,} activations exceeded the largest spike count and were clipped to it ({by_kind})"]
+    by_kind = ", ".join(f"{kind} {_with_share(n, n_encoded[kind])}" for kind, n in found.items())
+    n, share = _with_share(sum(found.values()), sum(n_encoded.values())).split()
+    return [f"{n} activations {share} exceeded the largest spike count and were clipped to it: {by_kind}"]
+
+
+def _with_share(n: int, n_in_all: int) -> str:
+    """A number and its share of a whole: ``46 (0.3%)``."""
+    share = 100 * n / n_in_all
+    return f"{n:,} ({'<0.1' if share < 0.05 else f'{share:.1f}'}%)"
 
 
 def encoding_for(code: str, timesteps: int) -> Encoding:

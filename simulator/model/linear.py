@@ -210,6 +210,7 @@ class SpikingLinear:
         self._kept = {i: (self._side_by_side(driven_layers(i)),) for i in streams} if small else {}
         self.n_verified = 0
         self.n_clipped: Counter[str] = Counter()
+        self.n_encoded: Counter[str] = Counter()
 
     @property
     def _integer(self) -> bool:
@@ -236,6 +237,7 @@ class SpikingLinear:
         kind = stream_id.rsplit(".", 1)[-1]
         spikes = self._encode(stream_id, values)
         self.n_clipped[kind] += spikes.n_clipped
+        self.n_encoded[kind] += spikes.counts.size
         if self._record is not None:
             self._record(stream_id, spikes.counts)
         if not self._integer:

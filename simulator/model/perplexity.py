@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.arrays import F32
-from simulator.model.attention import Attention, attention_for, clipped_values
+from simulator.model.attention import Attention, attention_for, clipped_values, encoded_values
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.dense_attention import dense_attention, float_attention
 from simulator.model.encoder import clip_warnings
@@ -81,7 +81,8 @@ def perplexity(
     linear, attention = SpikingLinear(ready, settled), attention_for(settled.attention.rule(), settled)
     reference = checkpoint if compare else None
     found = score_passages(ready, passages, linear, attention, settled.head == "spiking", reference)
-    said = (*said, *notes, *clip_warnings(clipped_values(linear, attention)))
+    clipped = clip_warnings(clipped_values(linear, attention), encoded_values(linear, attention))
+    said = (*said, *notes, *clipped)
     return replace(found, warnings=said, protocol=stated)
 
 

@@ -30,6 +30,8 @@ class Captured:
         Rows of each sample.
     n_clipped
         Activations that exceeded the largest count and were clipped.
+    n_encoded
+        Activations that were encoded; integers that are used as spike counts are not among them.
     notes
         What was assumed, in words.
     origin
@@ -41,6 +43,7 @@ class Captured:
     counts: Mapping[str, NDArray[np.int16]]
     lengths: list[int]
     n_clipped: int = 0
+    n_encoded: int = 0
     notes: tuple[str, ...] = ()
     origin: Mapping[str, object] = field(default_factory=dict)
 

@@ -72,7 +72,10 @@ class ChainLinear:
         program = chain_program(self._layers.values(), self._encoder, self._preset.weights.group, as_they_are)
         counts = {stream_id: spikes.counts for stream_id, spikes in self._spikes.items()}
         n_clipped = sum(spikes.n_clipped for spikes in self._spikes.values())
-        return Captured(program, self._preset.encoding, counts, self._tokens.lengths, n_clipped, tuple(self._notes()))
+        n_encoded = sum(spikes.counts.size for i, spikes in self._spikes.items() if i not in as_they_are)
+        return Captured(
+            program, self._preset.encoding, counts, self._tokens.lengths, n_clipped, n_encoded, tuple(self._notes())
+        )
 
     def _notes(self) -> Iterator[str]:
         """How integers were read, in words."""

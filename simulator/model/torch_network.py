@@ -58,7 +58,8 @@ def capture_network(model: nn.Module, inputs: Any, choices: Choices, name: str, 
         call_model(model, inputs)
     captured = network.captured()
     clipped = {INPUTS: captured.n_clipped}
-    warnings = (UNKNOWN_PROGRAM, *padding_note(choices.mask), *notes, *captured.notes, *clip_warnings(clipped))
+    clip_notes = clip_warnings(clipped, {INPUTS: captured.n_encoded})
+    warnings = (UNKNOWN_PROGRAM, *padding_note(choices.mask), *notes, *captured.notes, *clip_notes)
     return captured.trace(name, origin(clipped, warnings))
 
 

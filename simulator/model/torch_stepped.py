@@ -83,6 +83,7 @@ class SteppedNetwork:
             {i: spikes[i] if i in spikes else encoded[i].counts for i in leading},
             rows.lengths,
             sum(found.n_clipped for found in encoded.values()),
+            sum(found.counts.size for found in encoded.values()),
             (*self._notes(rows), *_count_notes(spikes, encoding), *_real_notes(list(encoded), dense, encoding)),
             {"spiking": asdict(rows.grid)},
         )

@@ -66,7 +66,7 @@ def capture_tree(
     use.captured |= _held(model, config)
     notes = (*padding_note(choices.mask), *notes, *use.coverage(model, use.captured).warnings(choices.allow_partial))
     program = build_program(config, settled, checkpoint.stored_bits)
-    warnings = (*config.warnings, *notes, *clip_warnings(linear.n_clipped))
+    warnings = (*config.warnings, *notes, *clip_warnings(linear.n_clipped, linear.n_encoded))
     return recorder.trace(name, program, tokens.lengths, origin(settled, linear.n_clipped, warnings))
 
 

@@ -1,4 +1,4 @@
-"""The bridge: the steps that lead from the 45 nm op count of a trace to the energy the chip spends on it."""
+"""The bridge: the steps that lead from the 45 nm op count of a trace to the energy that the chip uses for it."""
 
 from __future__ import annotations
 

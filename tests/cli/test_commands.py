@@ -327,7 +327,8 @@ def test_a_preset_by_name_and_by_file(of_model: tuple[object, ...], work: Path) 
     (work / "mine.yaml").write_text("name: mine\nsummary: clips a lot\ntimesteps: 3\nencoder: {clip: 1}\n")
     by_file = run_program("capture", *of_model, "--preset", "./mine.yaml", "--out", "mine.npz", "--quiet")
     assert re.search(
-        r"warning: [\d,]+ activations exceeded the largest spike count and were clipped to it \(attn_in \d+",
+        r"warning: [\d,]+ activations \([\d.]+%\) exceeded the largest spike count and were clipped to it:"
+        r" attn_in [\d,]+ \([\d.]+%\), ",
         by_file.err,
     )
     assert load_trace(work / "mine.npz").origin["clipped"]

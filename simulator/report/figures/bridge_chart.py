@@ -28,7 +28,7 @@ def bridge_finding(frame: pd.DataFrame) -> str:
     start, total = frame.iloc[0], frame.iloc[-1]
     steps = frame[frame["role"] == "change"]
     top = steps.iloc[int(steps["energy_pj"].to_numpy().argmax())]
-    head = f"The chip spends {format_energy(float(total['energy_pj']))} per token"
+    head = f"The chip uses {format_energy(float(total['energy_pj']))} per token"
     if float(start["energy_pj"]) > 0:
         ratio = format_ratio(float(total["energy_pj"]) / float(start["energy_pj"]))
         head += f", {ratio} the op count of {format_energy(float(start['energy_pj']))}"

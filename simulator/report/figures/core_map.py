@@ -1,4 +1,4 @@
-"""Figure: how busy each core was, on the mesh."""
+"""Figure: how busy each core was, on the mesh and as a histogram."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from simulator.report.figures.core_histogram import add_histogram, busy_groups, busy_norm
 from simulator.report.figures.figure_kind import FigureKind
-from simulator.report.figures.matrix import color_bar, heat_norm, ink_on
+from simulator.report.figures.matrix import color_bar, ink_on
 from simulator.report.figures.mesh_panel import RASTER_ABOVE, draw_chip_edges, frame_map, map_axes, mesh_size
 from simulator.report.figures.style import HEAT_MAP, HOT, IDLE, IDLE_EDGE, IDLE_HATCH, INK, SMALL_PT, styled
 from simulator.report.format import format_share
@@ -24,7 +25,6 @@ from simulator.report.run import Run
 
 MANY_CORES = 20  # in use: for fewer the map says it all
 NUMBERED_UP_TO = 16  # cores along either side of the map
-LOG_FROM = 10.0  # times the median core
 TILE_SIDE = 0.9  # of the unit square of a tile; the rest is the gap between tiles
 
 
@@ -66,19 +66,29 @@ def _spread(frame: pd.DataFrame) -> str:
     if len(used) < MANY_CORES:
         return ""
     half, most = (format_share(float(used.quantile(q))) for q in (0.5, 0.9))
-    return f" Half of the cores in use are busy at most {half} of the time, nine in ten at most {most}."
+    groups = busy_groups(frame)
+    at = int(groups["n_cores"].to_numpy().argmax())
+    largest = groups.iloc[at]
+    low = f"{largest['low_percent']:.2g} to" if at else "at most"  # never busy: in the first bar
+    return (
+        f" Half of the cores in use are busy at most {half} of the time, nine in ten at most {most}. The highest bar:"
+        f" {int(largest['n_cores'])} cores are busy {low} {largest['high_percent']:.2g}%."
+    )
 
 
 @styled
 def draw_cores(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axes]:
-    """Map of the mesh, one cell per core, darker for busier; unused cores are hatched."""
+    """Map of the mesh, one cell per core, darker for busier; unused cores are hatched.
+
+    A new figure has the histogram of the busy shares below the map; ``ax`` gets the map alone.
+    """
+    alone = ax is None
     mesh_x, mesh_y, tiles_x, tiles_y = frame.attrs["mesh"]
     figure, ax = map_axes(ax, mesh_x, mesh_y)
     cells = core_cells(frame)
     used = frame["used"].to_numpy()
     percent = 100 * frame["time_util"].to_numpy()
-    norm = _norm(percent[used])
-    colors = ScalarMappable(norm, mpl.colormaps[HEAT_MAP])
+    colors = ScalarMappable(busy_norm(frame), mpl.colormaps[HEAT_MAP])
     raster = len(frame) > RASTER_ABOVE
     if not used.all():
         idle = PolyCollection(list(cells[~used]), facecolor=IDLE, edgecolor=IDLE_EDGE, linewidth=0.3)
@@ -95,17 +105,12 @@ def draw_cores(frame: pd.DataFrame, ax: Axes | None = None) -> tuple[Figure, Axe
     frame_map(ax, mesh_x, mesh_y)
     several = draw_chip_edges(ax, mesh_x, mesh_y, tiles_x, tiles_y)
     _legend(ax, frame, several)
-    color_bar(figure, ax, colors, "busy share of elapsed time (%)")
+    bar = color_bar(figure, ax, colors, "busy share (%)")
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    if alone:
+        add_histogram(figure, ax, frame)
     return figure, ax
-
-
-def _norm(percent: np.ndarray) -> Normalize:
-    """By the square root, or by the logarithm where one core is far busier than most: the others differ too."""
-    known = percent[percent > 0]
-    if known.size and known.max() > LOG_FROM * np.median(known):
-        low = max(float(known.min()), float(known.max()) / 1e4)
-        return LogNorm(low, float(known.max()), clip=True)
-    return heat_norm(float(percent.max(initial=0.0)))
 
 
 def _busiest(frame: pd.DataFrame) -> pd.Series:
@@ -168,10 +173,11 @@ def _legend(ax: Axes, frame: pd.DataFrame, several: bool) -> None:
 
 FIGURE = FigureKind(
     title="Use of the cores",
-    picture="Map of the mesh with the busy share of every core",
+    picture="Map of the mesh with the busy share of every core, and a histogram of these shares",
     reading=(
         "One square group per tile, one cell per core; busy over elapsed time of the whole trace. The bar at the"
-        " right is the scale: by the square root, by the logarithm where one core is far busier than most."
+        " right is the scale: by the square root, by the logarithm where one core is far busier than most. The"
+        " histogram counts the cores on the same scale and in the same colours."
     ),
     frame=cores_frame,
     draw=draw_cores,

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from simulator.report.figures.stack import CUT_ABOVE, ROW_IN, mark_cut, print_columns, si_axis
+from simulator.report.figures.stack import CUT_ABOVE, ROW_IN, mark_cut, name_visible, print_columns, si_axis
 from simulator.report.figures.style import (
     INK,
     LEGEND_COLUMNS,
@@ -17,7 +17,6 @@ from simulator.report.figures.style import (
     Fill,
     axes_for,
     component_fills,
-    legend_above,
     name_rows,
     styled,
 )
@@ -32,7 +31,8 @@ def draw_difference(
 ) -> tuple[Figure, Axes]:
     """Signed stacked bars, savings to the left of zero and costs to the right.
 
-    A bar much longer than every other one leaves the axis; the cut is marked and the sum printed.
+    A bar much longer than every other one leaves the axis; the cut is marked and the sum printed. The legend names the
+    parts that can be seen.
 
     Parameters
     ----------
@@ -68,8 +68,7 @@ def draw_difference(
     sums = table.sum(axis=1)
     write = format_energy if symbol == "J" else format_time
     print_columns(ax, [("+" if x > 0 else "−" if x < 0 else "") + write(abs(float(x))) for x in sums])
-    if parts:
-        legend_above(ax, {part: fills.get(part, OTHER) for part in parts})
+    name_visible(ax, table, {part: fills.get(part, OTHER) for part in parts})
     return figure, ax
 
 

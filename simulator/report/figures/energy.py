@@ -19,8 +19,8 @@ from simulator.report.run import Run
 def energy_frame(run: Run) -> pd.DataFrame:
     """One row per kind and component: ``kind, component, on_chip_level, energy_pj`` per token.
 
-    A component without energy (its price is part of another's) has no row in a kind that has energy; a kind without any
-    keeps its rows, and so does uncosted work. The column sums to the energy per token of the ledger.
+    A component without energy (its price is included in another one) has no row in a kind that has energy; a kind
+    without any keeps its rows, and so does uncosted work. The column sums to the energy per token of the ledger.
     """
     rows = grouped_energy(run.ledger.rows, run.trace)
     rows = rows.assign(on_chip_level=rows["owner"] == CHIP)

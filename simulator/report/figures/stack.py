@@ -83,15 +83,17 @@ def draw_stack(
     total = float(left.sum())
     shares = [format_share(value / total) if total > 0 else "" for value in left]
     print_columns(ax, [show(float(value)) for value in left], shares)
-    seen = _visible(table, ax.get_xlim()[1])
-    if seen:
-        legend_above(ax, {part: fill for part, fill in look.items() if part in seen})
+    name_visible(ax, table, look)
     return figure, ax
 
 
-def _visible(table: pd.DataFrame, right: float) -> set[str]:
-    """Parts of which something can be seen: the others need no entry in the legend."""
-    return {str(part) for part in table.columns if part == UNCOSTED or float(table[part].max()) >= VISIBLE * right}
+def name_visible(ax: Axes, table: pd.DataFrame, look: Mapping[str, Fill]) -> None:
+    """Legend of the parts (columns of ``table``) of which a bar can be seen at the limits of ``ax``."""
+    left, right = ax.get_xlim()
+    largest = table.abs().max()
+    seen = {part for part in table.columns if part == UNCOSTED or float(largest[part]) >= VISIBLE * (right - left)}
+    if seen:
+        legend_above(ax, {part: fill for part, fill in look.items() if part in seen})
 
 
 def fold_small(frame: pd.DataFrame, keep: frozenset[str] = frozenset()) -> pd.DataFrame:

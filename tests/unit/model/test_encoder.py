@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from simulator.errors import ModelError
-from simulator.model.encoder import encode, encoding_for
+from simulator.model.encoder import clip_warnings, encode, encoding_for
 from simulator.trace.codes import CODES
 from simulator.trace.encoding import Encoding
 
@@ -24,6 +24,16 @@ def test_ternary_by_hand():
     assert spikes.counts.tolist() == [[3, -2, 0, 1]]
     assert spikes.v_threshold.tolist() == [2.0]
     assert spikes.zero_point.tolist() == [0]
+
+
+def test_clipped_activations_have_a_number_and_a_share():
+    # 46 of 16,000 are 0.29 %, 45 of 1,000 are 4.5 %, 1 of 10,000 is 0.01 %; a kind that clips nothing has no entry.
+    (said,) = clip_warnings({"attn_in": 45, "mlp_in": 1, "head": 0}, {"attn_in": 1000, "mlp_in": 10_000, "head": 5000})
+    assert said == (
+        "46 activations (0.3%) exceeded the largest spike count and were clipped to it:"
+        " attn_in 45 (4.5%), mlp_in 1 (<0.1%)"
+    )
+    assert clip_warnings({"attn_in": 0}, {"attn_in": 1000}) == []
 
 
 def test_halves_go_to_even():

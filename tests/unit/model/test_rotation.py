@@ -137,7 +137,8 @@ def test_static_steps_are_found_on_the_text_and_kept_in_the_preset(write_model):
     linear = SpikingLinear(ready, settled)
     score_passages(ready, passage(ids), linear)
     # a tenth of the activations lies beyond 15 steps; some of them round down to it
-    share = linear.n_clipped["attn_in"] / (19 * 12 * 2)
+    assert linear.n_encoded["attn_in"] == 19 * 12 * 2
+    share = linear.n_clipped["attn_in"] / linear.n_encoded["attn_in"]
     assert 0.02 < share <= 0.1
 
 

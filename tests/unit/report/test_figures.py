@@ -18,6 +18,7 @@ from simulator.report import figures
 from simulator.report.bridge import bridge_frame
 from simulator.report.figures import FIGURES, draw_figures, save_figures
 from simulator.report.figures.bridge_chart import bridge_finding, draw_bridge
+from simulator.report.figures.core_histogram import busy_groups
 from simulator.report.figures.core_map import cores_finding, cores_frame, draw_cores
 from simulator.report.figures.energy import draw_energy, energy_finding, energy_frame
 from simulator.report.figures.energy_blocks import draw_energy_blocks, energy_blocks_finding, energy_blocks_frame
@@ -216,6 +217,44 @@ def test_core_map_shows_every_core_once(run):
     numbers = [text.get_text() for text in ax.texts]
     assert len(numbers) == 23
     assert f"{100 * frame.loc[7, 'time_util']:.1f}" in numbers
+
+
+def test_bars_of_the_histogram_add_up_to_the_cores():
+    # Scale by the square root up to 64 %: 8 bars end at 1, 4, 9, 16, 25, 36, 49 and 64 %.
+    shares = [0.0, 0.005, 0.012, 0.05, 0.15, 0.2, 0.3, 0.4, 0.5, 0.64, 0.0]
+    frame = pd.DataFrame({"time_util": shares, "used": [True] * 10 + [False]})
+    groups = busy_groups(frame)
+    assert groups["high_percent"].tolist() == pytest.approx([1, 4, 9, 16, 25, 36, 49, 64])
+    assert groups["n_cores"].tolist() == [2, 1, 1, 1, 1, 1, 1, 2]  # the core that is not in use has its own bar
+
+
+def test_histogram_shows_every_core_and_unused_ones_apart(run):
+    frame = cores_frame(run)
+    figure, ax = draw_cores(frame)
+    (below,) = [other for other in figure.axes if other is not ax]
+    heights = [bar.get_height() for bar in below.patches]
+    assert sum(heights) == len(frame) == 32
+    assert heights[-1] == 9  # unused
+    assert [text.get_text() for text in below.texts] == [f"{int(height)}" for height in heights]
+
+
+def test_one_core_far_above_the_rest_makes_the_scale_logarithmic():
+    frame = pd.DataFrame({"time_util": [0.5, *[0.001] * 30, *[0.003] * 9, 0.0], "used": True})
+    groups = busy_groups(frame)
+    assert groups["n_cores"].sum() == 41
+    # bounds are 0.1 % times powers of 2.17; the core that is never busy is at the low end
+    assert groups["n_cores"].tolist() == [31, 9, 0, 0, 0, 0, 0, 1]
+    ratios = groups["high_percent"] / groups["low_percent"]
+    assert ratios.tolist() == pytest.approx([(0.5 / 0.001) ** (1 / 8)] * 8)
+
+
+def test_a_logarithmic_scale_of_the_cores_has_plain_numbers(run):
+    frame = cores_frame(run)
+    frame["time_util"] = np.where(frame["used"], 0.001, 0.0)
+    frame.loc[7, "time_util"] = 0.5
+    svg = svg_text(draw_cores(frame)[0], "cores")
+    assert "mathdefault" not in svg
+    assert {">0.1<", ">1<", ">10<"} <= set(re.findall(r">[\d.]+<", svg))
 
 
 def test_cores_of_a_tile_lie_inside_its_square(run):
@@ -488,7 +527,7 @@ def test_silent_trace_can_be_drawn():
     for name, says in (
         ("spikes", "No activation sends a spike."),
         ("links", "No flit crossed a link between two tiles."),
-        ("bridge", "The chip spends "),  # and no ratio to an op count of zero
+        ("bridge", "The chip uses "),  # and no ratio to an op count of zero
     ):
         kind = FIGURES[name]
         frame = kind.frame(run)
