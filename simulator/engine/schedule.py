@@ -171,12 +171,15 @@ def pipelined_batches(trace: Trace, segment: Segment, number: int, sample: int |
     Rounds are sampled where all tokens are of prompts: neighbours are alike then. Those in which a stage works that
     skips other tokens, as a head does, are like none of their neighbours and stand for themselves.
     """
-    rounds = list(_rounds(trace, segment))
+    works = at_work(trace)
+    rounds = list(_rounds(trace, segment, works))
     alike = not (trace.phases[segment.tokens] == DECODE).any()
     share = ceil_div(len(rounds) * sample, len(segment.tokens)) if alike and sample is not None else None
-    skips = np.flatnonzero(~at_work(trace)[:, segment.tokens].all(axis=1))
-    special = np.array([bool(np.isin(at.stages, skips).any()) for at in rounds])
-    carried = stand_ins(len(rounds), None) if share is None else stretches(special, share)
+    if share is None:
+        carried = stand_ins(len(rounds), None)
+    else:
+        skips = set(np.flatnonzero(~works[:, segment.tokens].all(axis=1)).tolist())
+        carried = stretches(np.array([not skips.isdisjoint(at.stages) for at in rounds]), share)
     first = 0
     for shape, together in groupby(rounds, key=lambda at: tuple(zip(at.stages, trace.phases[at.tokens], strict=True))):
         of_shape = list(together)
@@ -196,9 +199,9 @@ class _Round(NamedTuple):
     tokens: list[int]
 
 
-def _rounds(trace: Trace, segment: Segment) -> Iterator[_Round]:
-    """The rounds of a segment in which any stage is at work."""
-    entry, works, depth = entry_rounds(trace, segment.tokens), at_work(trace), len(trace.stages)
+def _rounds(trace: Trace, segment: Segment, works: NDArray[np.bool_]) -> Iterator[_Round]:
+    """The rounds of a segment in which any stage is at work; ``works`` is `at_work` of the trace."""
+    entry, depth = entry_rounds(trace, segment.tokens), len(trace.stages)
     token_of = np.full(int(entry.max()) + 1, -1, np.int64)
     token_of[entry] = segment.tokens
     for now in range(len(token_of) + depth - 1):

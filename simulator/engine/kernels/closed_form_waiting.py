@@ -12,6 +12,7 @@ INPUTS = 5
 SOURCE_INPUT = 4
 MOST_BUSY = 0.95
 HEAD_SWEEPS = 8
+OUTPUT, INPUT, FIFO = 0.0, 1.0, 2.0  # what is loaded, in `ClosedWorkspace.peak`
 
 
 @subroutine
@@ -142,8 +143,7 @@ def find_peak(n_touched: int, window: int, closed: ClosedWorkspace) -> None:
         load = -spared(o, closed) / window
         for i in range(INPUTS):
             load += closed.work[o << 3 | i] / window
-        if load > closed.peak[0]:
-            closed.peak[0], closed.peak[1], closed.peak[2] = load, o, 0.0
+        note_peak(load, o, OUTPUT, closed)
     for k in range(n_touched if closed.estimate else 0):
         router, i = closed.touched[k] >> 6, closed.touched[k] & 7
         load = held = 0.0
@@ -151,10 +151,15 @@ def find_peak(n_touched: int, window: int, closed: ClosedWorkspace) -> None:
             pair = (router << 3 | o) << 3 | i
             load += (closed.work[pair] + closed.packets[pair] * closed.head[pair]) / window
             held += 0.0 if i == SOURCE_INPUT else held_flits(pair, window, closed)
-        if load > closed.peak[0]:
-            closed.peak[0], closed.peak[1], closed.peak[2] = load, router << 3 | i, 1.0
-        if held / closed.buffer_flits > closed.peak[0]:
-            closed.peak[0], closed.peak[1], closed.peak[2] = held / closed.buffer_flits, router << 3 | i, 2.0
+        note_peak(load, router << 3 | i, INPUT, closed)
+        note_peak(held / closed.buffer_flits, router << 3 | i, FIFO, closed)
+
+
+@step
+def note_peak(load: float, port: int, kind: float, closed: ClosedWorkspace) -> None:
+    """Keep a load, its port and what is loaded there where it is the highest so far."""
+    if load > closed.peak[0]:
+        closed.peak[0], closed.peak[1], closed.peak[2] = load, port, kind
 
 
 @subroutine

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from simulator.engine.kernels.carry import NetworkArrays
+from simulator.engine.kernels.closed_form_waiting import FIFO
 from simulator.engine.network.links import DIRECTIONS
 
 # Of the time of a port, or of the flits of its FIFO: above it queues grow, or full FIFOs stop the routers before them.
 ESTIMATE_LOAD_MAX = 0.9
-FIFO = 2  # what is loaded, in ``ClosedWorkspace.peak``
 
 
 def peak_load(network: NetworkArrays) -> float:
