@@ -153,7 +153,9 @@ class _Simulation:
             self._tasks_counted.add_all(counted)
             yield
         self.counted.add_all(self._tasks_counted)
-        for _, found in self._in_threads(self._batches, self._simulated):
+        # Those with a network take longest. First, they keep all threads busy; later, the others would wait for each.
+        longest_first = sorted(self._batches, key=lambda batch: not batch.carried.any())
+        for _, found in self._in_threads(longest_first, self._simulated):
             self.counted.add_all(found.counted)
             self.timing.add(found)
             yield
