@@ -66,7 +66,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         models = {arguments.model.name: arguments.model} if arguments.model else both_models(Path(folder))
-        rows = [{"model": name} | measure(path, arguments) for name, path in models.items()]
+        rows: list[dict[str, Any]] = [{"model": name} | measure(path, arguments) for name, path in models.items()]
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return
