@@ -4,8 +4,8 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
