@@ -32,8 +32,8 @@ def unicast_flits(senders: Ints, receivers: Ints, flits: Ints, grid: Grid) -> In
 def tree_flits(roots: Ints, flits: Ints, tree_of: Ints, receivers: Ints, grid: Grid) -> Ints:
     """Flits on each output of packets that go along XY trees; int64 [routers * 5].
 
-    ``roots`` (routers) and ``flits`` are int64 [trees]. Tree ``tree_of[i]`` reaches the router ``receivers[i]``, both int64
-    [members].
+    ``roots`` (routers) and ``flits`` are int64 [trees]. Tree ``tree_of[i]`` reaches router ``receivers[i]``; both are
+    int64 [members].
     """
     (x, y), (dx, dy) = grid.place(roots), grid.steps(roots[tree_of], receivers)
     arms, arm_of = np.unique(np.stack([tree_of, dx]), axis=1, return_inverse=True)
