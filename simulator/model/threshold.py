@@ -156,7 +156,7 @@ def searched_step(values: F32, levels: int, rule: EncoderRule) -> F32:
     spread = mean_size(values) * np.float32(MEAN_TO_DEVIATION * least_error_step(rule.steps_of(levels)))
     reach = largest_size(values) / np.float32(rule.steps_of(levels))
     candidates = np.empty((len(values), len(MULTIPLES) + 1), np.float32)
-    np.multiply(spread[:, None], np.float32(MULTIPLES), out=candidates[:, :-1])
+    np.multiply(spread[:, None], np.array(MULTIPLES, np.float32), out=candidates[:, :-1])
     candidates[:, -1] = reach
     candidates[candidates < np.finfo(np.float32).tiny] = 1
     nearest, zone, found = rule.rounding != "floor", np.float32(rule.dead_zone), np.empty(len(values), np.float32)
