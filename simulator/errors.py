@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST_PROBLEMS = 100  # of one input: no more are looked for, or shown
+LONGEST_WORD = 255  # that is compared with known ones
+
 
 class SpikewattError(Exception):
     """A fault of the input, reported in lines a user can act on: place, found, expected, help.
@@ -81,5 +84,5 @@ class ConservationError(SpikewattError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` for the nearest known word, or nothing when none is near."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6) if len(word) <= LONGEST_WORD else ()
     return f" (did you mean '{near[0]}'?)" if near else ""

@@ -79,21 +79,23 @@ def safetensors_files(folder: Path) -> SafetensorsFiles:
 
 def _sharded(index: Path) -> SafetensorsFiles:
     listed = _weight_map(index)
+    of_shard: dict[str, list[str]] = {}
+    for name, shard in listed.items():
+        of_shard.setdefault(shard, []).append(name)
     path_of: dict[str, Path] = {}
     tensors: dict[str, StoredTensor] = {}
     problems = []
-    for shard in sorted(set(listed.values())):
+    for shard, names in sorted(of_shard.items()):
         path = index.with_name(shard)
         if not path.is_file():
-            n = list(listed.values()).count(shard)
-            problems.append(f"{index}: shard {shard}: no such file, expected {n} tensors in it")
+            problems.append(f"{index}: shard {shard}: no such file, expected {len(names)} tensors in it")
             continue
         for name, stored in _header(path).items():
             # A tensor that the index leaves out is read like one of a single file: known, spare, or refused.
             if listed.get(name, shard) != shard or name in path_of:
                 problems.append(f"{path}: tensor {name}: the index has it in {listed.get(name, path_of.get(name))}")
             path_of[name], tensors[name] = path, stored
-        gone = [name for name, file in listed.items() if file == shard and name not in tensors]
+        gone = [name for name in names if name not in tensors]
         problems += [f"{path}: tensor {name}: missing, the index has it here" for name in gone]
     if problems:
         raise ModelError(problems)

@@ -20,7 +20,7 @@ from simulator.config.sweep import SweepConfig
 from simulator.config.sweep_axes import AxisValue, Range, value_text
 from simulator.config.sweep_checks import CHIP_AXIS, is_capture_axis
 from simulator.config.yaml_marks import Node, ScalarNode
-from simulator.errors import ConfigError
+from simulator.errors import MOST_PROBLEMS, ConfigError
 from simulator.report.run_manifest import chip_sha256
 from simulator.sweep.captures import Captures
 from simulator.sweep.code import code_hash
@@ -196,7 +196,7 @@ def sweep_points(space: Space) -> list[Point]:
     Raises
     ------
     ConfigError
-        Values that are right one by one and wrong together: all such points, one line each.
+        Values that are right one by one and wrong together: such points, one line each.
     """
     every = list(combinations(space.config))
     if space.config.capture is not None:
@@ -205,7 +205,7 @@ def sweep_points(space: Space) -> list[Point]:
 
 
 def _all_of(every: Iterable[Values], make: Callable[[Values], Made]) -> list[Made]:
-    """What ``make`` makes of all values; raises ConfigError with the lines of all that it refuses."""
+    """What ``make`` makes of all values; raises ConfigError with the lines of the first that it refuses."""
     made: list[Made] = []
     problems: list[str] = []
     for values in every:
@@ -213,6 +213,8 @@ def _all_of(every: Iterable[Values], make: Callable[[Values], Made]) -> list[Mad
             made.append(make(values))
         except ConfigError as error:
             problems += error.problems
+        if len(problems) > MOST_PROBLEMS:
+            break
     if problems:
         raise ConfigError(dict.fromkeys(problems))
     return made
