@@ -72,14 +72,14 @@ def kept_bytes(trace: Trace) -> int:
 
 
 def work_bytes(mapped: Mapped, threads: int) -> int:
-    """Bytes of the work space: for each thread a network and packets, and the loads under way and waiting."""
+    """Bytes of the work space: for each thread a network and packets; the loads of stages alone, and of all."""
     trace, chip, placement = mapped.trace, mapped.chip, mapped.placement
     of_stages = [_packet_bytes(stage, trace, chip, _copies(stage, mapped)) for stage in trace.stages]
     at_once = _stages_at_once(trace, chip)
     packets = max(sum(of_stages[first : first + at_once]) for first in range(len(of_stages)))
     cycles = max(_run_cycles(stage, mapped) for stage in trace.stages)
-    loads = 3 * 8 * LOAD_WORDS * placement.cores_total
-    return threads * (network_bytes(placement, chip, cycles, routers_passed(mapped)) + packets + loads)
+    loads = 2 * 8 * LOAD_WORDS * placement.cores_total
+    return threads * (network_bytes(placement, chip, cycles, routers_passed(mapped)) + packets) + loads
 
 
 def _stages_at_once(trace: Trace, chip: ChipConfig) -> int:

@@ -50,7 +50,7 @@ def network_bytes(placement: Mesh, chip: ChipConfig, cycles: int, passed: int | 
     Packets of a run pass at most ``passed`` routers; None: all.
     """
     noc, n = chip.noc, placement.routers
-    links = 2 * 8 * N_PORTS * n
+    links = 2 * 2 * 8 * N_PORTS * n  # of all packets, and of the values under way
     if noc.model != "cycle":
         return links + closed_bytes(n)
     slowest = slowest_link(placement, chip)
