@@ -54,9 +54,9 @@ def least_bytes(trace: Trace, chip: ChipConfig, threads: int) -> int:
     per_spike = max(ceil_div(copies[stage.stage_id], stage.width) for stage in trace.stages)
     cycles = ceil_div(_spike_ps(1 if chip.noc.multicast else per_spike, chip), chip.noc.cycle.value)
     packets = max(_packet_bytes(stage, trace, chip, copies[stage.stage_id]) for stage in trace.stages)
-    loads = 3 * 8 * LOAD_WORDS * mesh.n_chips * chip.chip.n_cores
+    loads = _load_bytes(mesh.n_chips * chip.chip.n_cores)
     network = network_bytes(mesh, chip, cycles, mesh.routers if rings else 1)
-    return process_bytes() + kept_bytes(trace) + max(PAGE_BYTES, threads * (network + packets + loads))
+    return process_bytes() + kept_bytes(trace) + max(PAGE_BYTES, threads * (network + packets) + loads)
 
 
 def _least_copies(stage: Stage, trace: Trace, chip: ChipConfig) -> int:
@@ -78,8 +78,13 @@ def work_bytes(mapped: Mapped, threads: int) -> int:
     at_once = _stages_at_once(trace, chip)
     packets = max(sum(of_stages[first : first + at_once]) for first in range(len(of_stages)))
     cycles = max(_run_cycles(stage, mapped) for stage in trace.stages)
-    loads = 2 * 8 * LOAD_WORDS * placement.cores_total
-    return threads * (network_bytes(placement, chip, cycles, routers_passed(mapped)) + packets) + loads
+    network = network_bytes(placement, chip, cycles, routers_passed(mapped))
+    return threads * (network + packets) + _load_bytes(placement.cores_total)
+
+
+def _load_bytes(cores: int) -> int:
+    """Bytes of the loads of stages alone, and of all."""
+    return 2 * 8 * LOAD_WORDS * cores
 
 
 def _stages_at_once(trace: Trace, chip: ChipConfig) -> int:
