@@ -23,6 +23,7 @@ from simulator.model.model_location import INDEX_FILE, WEIGHTS_FILE, missing_wei
 from simulator.model.stored_tensor import StoredTensor, hash_of
 
 LONGEST_NAME = 255  # bytes, of every file system in use
+LONGEST_HEADER = 16 << 20  # bytes, of a file: 100,000 tensors
 STORED_BITS = {"F32": 32, "F16": 16, "BF16": 16}
 
 
@@ -127,9 +128,21 @@ def _is_file_name(name: str) -> bool:
 
 def _header(path: Path) -> dict[str, StoredTensor]:
     refuse_lfs_pointer(path)
+    _check_length(path)
     with _opened(path) as file:
         slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  not a mapping
         return {name: StoredTensor(part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
+
+
+def _check_length(path: Path) -> None:
+    """Refuse a header that would take long to read; its length is the first eight bytes of the file."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    if LONGEST_HEADER < length <= path.stat().st_size:
+        raise ModelError(f"{path}: found a header of {length} bytes, expected at most {LONGEST_HEADER}")
 
 
 @contextmanager

@@ -122,8 +122,17 @@ class Space:
         """The point of these values, its trace captured where it must be; raises ConfigError as `check`."""
         base, chip = self._chip(values)
         path, trace_hash, fault = self._trace(values)
-        point_id = _point_id(chip, trace_hash or fault + values_text(values), self._mapping)
-        return Point(point_id, values, base, chip, path, trace_hash, fault, self._mapping)
+        named = trace_hash or fault + values_text(values)
+        return Point(
+            point_id(chip, named, self._mapping, code_sha256()),
+            values,
+            base,
+            chip,
+            path,
+            trace_hash,
+            fault,
+            self._mapping,
+        )
 
     @property
     def mapping(self) -> Literal["auto", "chip"]:
@@ -235,8 +244,9 @@ def _prices(axis: str) -> bool:
     return in_chip(axis) and (is_price(axis) or is_price(axis.rpartition(".")[0]))
 
 
-def _point_id(chip: ChipConfig, trace_hash: str, mapping: str) -> str:
-    content = json.dumps([chip_sha256(chip), trace_hash, mapping, code_sha256()])
+def point_id(chip: ChipConfig, trace_hash: str, mapping: str, code: str) -> str:
+    """The id of a point: of its chip before it is mapped, its trace, where its widths come from, and the code."""
+    content = json.dumps([chip_sha256(chip), trace_hash, mapping, code])
     return hashlib.sha256(content.encode()).hexdigest()[:ID_DIGITS]
 
 
