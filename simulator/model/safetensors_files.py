@@ -20,10 +20,10 @@ from safetensors import SafetensorError, safe_open
 from simulator.errors import ModelError
 from simulator.model.json_file import read_json_object
 from simulator.model.model_location import INDEX_FILE, WEIGHTS_FILE, missing_weights, refuse_lfs_pointer
-from simulator.model.stored_tensor import StoredTensor, hash_of
+from simulator.model.stored_tensor import MOST_TENSORS, StoredTensor, hash_of
 
 LONGEST_NAME = 255  # bytes, of every file system in use
-LONGEST_HEADER = 16 << 20  # bytes, of a file: 100,000 tensors
+LONGEST_HEADER = 8 << 20  # bytes, of a file: 50,000 tensors
 STORED_BITS = {"F32": 32, "F16": 16, "BF16": 16}
 
 
@@ -108,6 +108,8 @@ def _weight_map(index: Path) -> dict[str, str]:
     listed = read_json_object(index).get("weight_map")
     if not isinstance(listed, dict) or not listed:
         raise ModelError(f"{index}: weight_map: {str(listed)[:80]}, expected tensors and their shards")
+    if len(listed) > MOST_TENSORS:
+        raise ModelError(f"{index}: weight_map: found {len(listed)} tensors, expected at most {MOST_TENSORS}")
     for name, shard in listed.items():
         if not isinstance(shard, str) or not _is_file_name(shard):
             raise ModelError(
