@@ -34,7 +34,7 @@ KERNEL_SOURCES = (
     "compiled.py",
     "arrays.py",
     "engine/kernels/*.py",
-    "model/count_kernels.py",
+    "model/*_kernels.py",
     "trace/codes.py",
     "trace/encoding.py",
 )

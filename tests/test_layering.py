@@ -40,7 +40,7 @@ FRONT = "__init__"
 # What every room may ask of the front: facts of the package, which load nothing.
 FACTS = {"simulator.__version__", "simulator.__file__"}
 FILE_LINES_MAX = 320
-COMPILING = ("compiled.py", "kernels/*.py", "model/count_kernels.py")
+COMPILING = ("compiled.py", "kernels/*.py", "model/*_kernels.py")
 
 
 def room_of(module: str) -> str:
@@ -266,6 +266,8 @@ import simulator.engine.kernels
 from simulator.model.encoder import encode
 from simulator.model.hadamard import hadamard_of
 from simulator.model.count_kernels import accumulate_spikes
+from simulator.model.dense_attention import dense_attention, float_attention
+from simulator.model.kv_cache import KVCache
 from simulator.model.linear import dequantize
 from simulator.model.transformer import rotate
 from simulator.model.weights import quantize_weights
@@ -274,6 +276,9 @@ from simulator.trace.encoding import Encoding
 ones = np.ones((3, 4), np.float32)
 hadamard_of(12)(np.ones((2, 24), np.float32), 2)
 rotate(ones[None], ones[:, :2].copy(), ones[:, :2].copy())
+for attention in (dense_attention, float_attention):
+    attention("b", ones[None], ones[None], ones[None], KVCache(), None)
+    attention("b", ones[None, :, ::2], ones[None, :, ::2], ones[None, :, ::2], KVCache(), 2)
 for code, levels in (("ternary", 3), ("binary", 3), ("bitwise", 127), ("bitwise_twos", 127)):
     trace = simulator.synthetic_trace("poisson", (12, 8, 4), code=code, levels=levels, tokens=2, name=code)
     for chip in ("loihi-like", "sdllm-asic-45nm"):
@@ -287,7 +292,7 @@ for code, levels in (("ternary", 3), ("binary", 3), ("bitwise", 127), ("bitwise_
         dequantize(sums, spikes, quantize_weights(ones))
 
 names = [f"simulator.engine.kernels.{m.name}" for m in pkgutil.iter_modules(simulator.engine.kernels.__path__)]
-names = [*names, "simulator.model.count_kernels"]
+names = [*names, "simulator.model.attention_kernels", "simulator.model.count_kernels"]
 found = {}
 for name in names:
     for key, value in vars(importlib.import_module(name)).items():
@@ -301,6 +306,10 @@ ENTRIES = {
     "simulator.engine.kernels.timesteps.run_cores": 2,  # with barriers, and without
     "simulator.engine.kernels.timesteps.run_network": 2,
     "simulator.engine.kernels.value_transfer.run_transfer": 1,
+    "simulator.model.attention_kernels.exponentials": 1,
+    "simulator.model.attention_kernels.raise_maxima": 1,
+    "simulator.model.attention_kernels.seen_scores": 1,
+    "simulator.model.attention_kernels.to_shares": 1,
     "simulator.model.count_kernels.add_count_rows": 1,
     "simulator.model.count_kernels.add_pairs": 1,
     "simulator.model.count_kernels.add_signed": 1,

@@ -44,12 +44,18 @@ class Counted:
         """Nothing done yet."""
         return cls(CoreLoad.idle(placement), UnitLoad.idle(placement))
 
+    @classmethod
+    def beside(cls, other: Counted) -> Counted:
+        """Nothing done yet, for a part at work side by side with others: all add to the loads of one."""
+        return cls(other.cores, other.units)
+
     def add_all(self, other: Counted) -> None:
-        """Add what another part of a simulation counted."""
+        """Add what another part of a simulation counted; a load that both share has it already."""
         for phase, tally in other.tally.items():
             self.tally[phase].add_all(tally)
-        self.cores.add_all(other.cores)
-        self.units.add_all(other.units)
+        if self.cores is not other.cores:
+            self.cores.add_all(other.cores)
+            self.units.add_all(other.units)
         for name in [f.name for f in fields(self) if f.type == "int"]:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 

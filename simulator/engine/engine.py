@@ -148,24 +148,32 @@ class _Simulation:
 
         Stages of a pipeline come before its rounds, in which they share the network.
         """
-        for task, (times, counted) in self._in_threads(self._tasks, lambda task, _: simulate_stage(task, self.setting)):
+        for task, (times, counted) in self._in_threads(self._tasks, self._of_a_stage):
             self._of_tasks[self._key(task.stage, task.tokens)] = times
             self._tasks_counted.add_all(counted)
             yield
         self.counted.add_all(self._tasks_counted)
-        for _, found in self._in_threads(self._batches, self._simulated):
+        # Those with a network take longest. First, they keep all threads busy; later, the others would wait for each.
+        longest_first = sorted(self._batches, key=lambda batch: not batch.carried.any())
+        for _, found in self._in_threads(longest_first, self._simulated):
             self.counted.add_all(found.counted)
             self.timing.add(found)
             yield
 
     def _simulated(self, batch: Batch, network: Network) -> BatchResult:
         """A batch; in the sequential schedule that is all that a stage does."""
+        counted = Counted.beside(self.counted)
         if batch.segment < 0:
-            times, counted = simulate_stage(StageTask(batch.stages[0], batch.tokens[:, 0]), self.setting)
+            times = simulate_stage(StageTask(batch.stages[0], batch.tokens[:, 0]), self.setting, counted)
             return simulate_rounds(batch, [times], self.setting, network, counted)
         at_work = zip(batch.stages, batch.tokens.T, strict=True)
         of_stages = [self._of_tasks[self._key(stage, tokens)] for stage, tokens in at_work]
-        return simulate_rounds(batch, of_stages, self.setting, network, Counted.nothing(self.setting.placement))
+        return simulate_rounds(batch, of_stages, self.setting, network, counted)
+
+    def _of_a_stage(self, task: StageTask, network: Network) -> tuple[StageTimes, Counted]:
+        """A stage of a pipeline by itself."""
+        counted = Counted.beside(self._tasks_counted)
+        return simulate_stage(task, self.setting, counted), counted
 
     def _key(self, stage: Stage, tokens: Ints) -> tuple[str, int]:
         return stage.stage_id, int(self.setting.trace.phases[tokens[0]])

@@ -39,13 +39,13 @@ def kept_bytes(mapped: Mapped) -> int:
 
 
 def work_bytes(mapped: Mapped, threads: int) -> int:
-    """Bytes of the work space: for each thread a network and packets, and the loads under way and waiting."""
+    """Bytes of the work space: for each thread a network and packets; the loads of stages alone, and of all."""
     trace, chip, placement = mapped.trace, mapped.chip, mapped.placement
     together = [[stage] for stage in trace.stages] if chip.schedule.kind == "sequential" else [list(trace.stages)]
     packets = max(sum(_packet_bytes(stage, mapped) for stage in stages) for stages in together)
     cycles = max(_run_cycles(stage, mapped) for stage in trace.stages)
-    loads = 3 * 8 * LOAD_WORDS * placement.cores_total
-    return threads * (network_bytes(placement, chip, cycles, routers_passed(mapped)) + packets + loads)
+    loads = 2 * 8 * LOAD_WORDS * placement.cores_total
+    return threads * (network_bytes(placement, chip, cycles, routers_passed(mapped)) + packets) + loads
 
 
 def _packet_bytes(stage: Stage, mapped: Mapped) -> int:

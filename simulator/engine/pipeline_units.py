@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,7 @@ class UnitLoad:
     busy_ps: Ints
     stall_ps: Ints
     active_ps: Ints
+    lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @classmethod
     def idle(cls, placement: Placement) -> UnitLoad:
@@ -44,7 +46,7 @@ class UnitLoad:
 
     def work(self, unit: str, cores: Ints, ps: Ints | int) -> None:
         """A unit of ``cores``, which may repeat, works for ``ps`` and waits for no other."""
-        _add(self.busy_ps[UNITS.index(unit)], cores, ps)
+        self._add(self.busy_ps, unit, cores, ps)
 
     def lockstep(
         self, cores: Ints, parts: Mapping[str, Ints | int], taken_ps: Ints | int, times: Ints | int = 1
@@ -56,12 +58,23 @@ class UnitLoad:
         for unit, ps in parts.items():
             self.work(unit, cores, ps * times)
             held_up = (taken_ps - ps) * (np.asarray(ps) > 0)
-            _add(self.stall_ps[UNITS.index(unit)], cores, held_up * times)
+            self._add(self.stall_ps, unit, cores, held_up * times)
+
+    def active(self, cores: Ints, whole_ps: int, network_ps: int, barrier_ps: int) -> None:
+        """A stage that ``cores`` take part in was under way for so long; none of them repeats."""
+        with self.lock:
+            self.active_ps[:, cores] += np.array([whole_ps, network_ps, barrier_ps])[:, None]
 
     def add_all(self, other: UnitLoad) -> None:
         """Add another load."""
-        for field in fields(self):
-            getattr(self, field.name)[:] += getattr(other, field.name)
+        for name in ("busy_ps", "stall_ps", "active_ps"):
+            getattr(self, name)[:] += getattr(other, name)
+
+    def _add(self, to: Ints, unit: str, cores: Ints, ps: Ints | int) -> None:
+        """Add to the entries of a unit at ``cores``, which may repeat."""
+        at, amount = np.broadcast_arrays(cores, ps)
+        with self.lock:
+            np.add.at(to[UNITS.index(unit)], at, amount)
 
     def frame(self, placement: Placement, total_ps: int, overlapping: bool = False) -> pd.DataFrame:
         """One row per core in use and unit, see `SimResult.units`.
@@ -98,9 +111,3 @@ class UnitLoad:
                 "barrier_ps": barrier,
             }
         )
-
-
-def _add(to: Ints, cores: Ints, ps: Ints | int) -> None:
-    """Add to the entries at ``cores``, which may repeat."""
-    at, amount = np.broadcast_arrays(cores, ps)
-    np.add.at(to, at, amount)

@@ -7,6 +7,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from simulator.engine.kernels.value_transfer import ValuePackets
+from simulator.engine.made import Made
 from simulator.engine.network.network import CarriedValues
 from simulator.engine.plan import StagePlan, plan_stages
 from simulator.engine.transfer import (
@@ -33,21 +34,21 @@ class Plans:
     """Plans of a mapped trace. Of stages together only the last plan is kept, for the next round may have it too."""
 
     def __init__(self, mapped: Mapped) -> None:
-        self._mapped, self._lock, self._value_lock = mapped, Lock(), Lock()
-        self._of_stage: dict[str, StagePlan] = {}
+        self._mapped, self._lock = mapped, Lock()
+        self._of_stage: Made[str, StagePlan] = Made()
         self._barriers: dict[str, tuple[bool, bool]] = {}
-        self._together: tuple[tuple[str, ...], StagePlan] | None = None
-        self._values: tuple[tuple[str, ...], tuple[ValueStep, ...]] | None = None
+        self._together: Made[tuple[str, ...], StagePlan] = Made(most=1)
+        self._values: Made[tuple[str, ...], tuple[ValueStep, ...]] = Made(most=1)
 
     def values(self, stages: Sequence[Stage], carry: Callable[[ValuePackets], CarriedValues]) -> tuple[ValueStep, ...]:
         """The transfer steps of stages at work together, carried through an idle network by ``carry``."""
-        names = tuple(stage.stage_id for stage in stages)
-        with self._value_lock:
-            if self._values is None or self._values[0] != names:
-                steps = transfers_before_ops(stages, self._mapped) + reductions(stages, self._mapped)
-                plans = [(step, plan_transfer(step, self._mapped)) for step in steps]
-                self._values = names, tuple(ValueStep(step, plan, carry(plan.packets)) for step, plan in plans)
-            return self._values[1]
+
+        def make() -> tuple[ValueStep, ...]:
+            steps = transfers_before_ops(stages, self._mapped) + reductions(stages, self._mapped)
+            plans = [(step, plan_transfer(step, self._mapped)) for step in steps]
+            return tuple(ValueStep(step, plan, carry(plan.packets)) for step, plan in plans)
+
+        return self._values.get(_names(stages), make)
 
     def value_barriers(self, stages: Sequence[Stage]) -> int:
         """Barriers that end the collect and the reduction of stages at work together."""
@@ -59,17 +60,14 @@ class Plans:
 
     def of_stage(self, stage: Stage) -> StagePlan:
         """The plan of a stage by itself."""
-        with self._lock:
-            if stage.stage_id not in self._of_stage:
-                self._of_stage[stage.stage_id] = plan_stages([stage], self._mapped)
-            return self._of_stage[stage.stage_id]
+        return self._of_stage.get(stage.stage_id, lambda: plan_stages([stage], self._mapped))
 
     def of_stages(self, stages: Sequence[Stage]) -> StagePlan:
         """The plan of stages at work together."""
         if len(stages) == 1:
             return self.of_stage(stages[0])
-        names = tuple(stage.stage_id for stage in stages)
-        with self._lock:
-            if self._together is None or self._together[0] != names:
-                self._together = names, plan_stages(stages, self._mapped)
-            return self._together[1]
+        return self._together.get(_names(stages), lambda: plan_stages(stages, self._mapped))
+
+
+def _names(stages: Sequence[Stage]) -> tuple[str, ...]:
+    return tuple(stage.stage_id for stage in stages)

@@ -38,8 +38,7 @@ def simulate_rounds(
     found = rounds.found
     parts = {name: int((found.times[name] + batch.carried * found.sampled[name]).sum()) for name in found.times}
     whole = 0 if batch.overlapping else sum(parts.values())
-    active = np.array([whole, parts["network_ps"], parts["barrier_ps"]])
-    counted.units.active_ps[:, found.cores] += active[:, None]
+    counted.units.active(found.cores, whole, parts["network_ps"], parts["barrier_ps"])
     return found
 
 

@@ -20,19 +20,15 @@ from simulator.mapping.packet_format import value_packets
 from simulator.trace.trace import PHASES, Trace
 
 
-def simulate_stage(task: StageTask, setting: Setting) -> tuple[StageTimes, Counted]:
-    """Everything that a stage does for its tokens but to share the network.
+def simulate_stage(task: StageTask, setting: Setting, counted: Counted) -> StageTimes:
+    """Everything that a stage does for its tokens but to share the network; adds to ``counted``.
 
     Raises
     ------
     ConservationError
         When the spikes that were sent are not those of the trace.
     """
-    work = _StageWork(task, setting)
-    times = work.run()
-    everywhere, packet = np.arange(len(work.at_work)), setting.chip.core.axon_out.packet
-    work.counted.units.work("axon_out", everywhere, work.counted.cores.packets_out * packet.latency.value)
-    return times, work.counted
+    return _StageWork(task, setting, counted).run()
 
 
 class _StageWork:
@@ -46,10 +42,10 @@ class _StageWork:
         Bool [cores]: those that take part.
     """
 
-    def __init__(self, task: StageTask, setting: Setting) -> None:
+    def __init__(self, task: StageTask, setting: Setting, counted: Counted) -> None:
         self._stage, self._tokens, self._in = task.stage, task.tokens, setting
         self._trace = _tokens_of(setting.trace, task.tokens)
-        self.counted = Counted.nothing(setting.placement)
+        self.counted = counted
         self._tally = self.counted.tally[PHASES[setting.trace.phases[task.tokens[0]]]]
         self.at_work = np.zeros(setting.placement.cores_total, np.bool_)
         self._channel_ps = np.zeros(len(task.tokens), np.int64)
@@ -103,7 +99,9 @@ class _StageWork:
                 self._tally.add(edges.receiver, "dendrite", action, values)
         else:
             self._tally.add(edges.receiver, "memory", "write", values * chip.core.dendrite.accumulator_bits)
-        cores.add("busy_ps", edges.from_core, packets * chip.core.axon_out.packet.latency.value)
+        sent_ps = packets * chip.core.axon_out.packet.latency.value
+        cores.add("busy_ps", edges.from_core, sent_ps)
+        self.counted.units.work("axon_out", edges.from_core, sent_ps)
         self.at_work[edges.from_core] = self.at_work[edges.to_core] = True
         parts, taken_ps = receive_unit_ps(transfer.kind, chip), receive_ps(transfer.kind, chip)
         cores.add("busy_ps", edges.to_core, packets * taken_ps)

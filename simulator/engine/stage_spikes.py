@@ -117,7 +117,9 @@ class StageSpikes:
             )
             self._tally.add_traffic(self.stage.stage_id, packets, flits, links)
             counted.packet_hops += int((packets * links.hops).sum())
-        counted.cores.add("packets_out", plan.home_core, sent.sum(axis=1))
+        out = sent.sum(axis=1)
+        counted.cores.add("packets_out", plan.home_core, out)
+        counted.units.work("axon_out", plan.home_core, out * self._in.chip.core.axon_out.packet.latency.value)
         counted.cores.add("packets_in", plan.target_core, flows.sum(axis=0))
 
     def _count_targets(self, packets: Ints, marks: Ints, active_steps: Ints) -> None:

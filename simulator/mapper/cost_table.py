@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.mapper.candidates import Candidates, candidates
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import Floats, StageWork
 from simulator.mapping.capacity import ceil_div
+from simulator.mapping.chip_edges import passed_on
 from simulator.mapping.kv_cache_size import homes_for_cache
 from simulator.mapping.mapped import Mapped
 
@@ -28,8 +30,8 @@ class CostTable:
         Candidates of each stage.
     share
         float64 [S]: share of the tokens that each stage works on.
-    arriving
-        float64 [S]: values that a token brings to the home cores of each stage.
+    passed
+        int64 [S]: values of a token that pass from the stages before each stage to it and those behind.
     token_ps, energy_pj, cores, barriers
         float64 [S, C]: time without barriers, dynamic energy, cores and barriers of a token.
     parts_ps
@@ -42,7 +44,7 @@ class CostTable:
 
     some: tuple[Candidates, ...]
     share: Floats
-    arriving: Floats
+    passed: Ints
     token_ps: Floats
     energy_pj: Floats
     cores: Floats
@@ -77,8 +79,8 @@ def cost_table(
         parts[s, :n] = np.stack([cost.collect_ps, cost.exchange_ps, cost.soma_ps, cost.reduce_ps], axis=1)
         steps[s, :n] = 0.0
         steps[s, :n, : work.n_steps] = cost.step_ps.mean(axis=1)
-    share, arriving = np.array([work.share for work in works]), np.array([float(work.arriving) for work in works])
-    return CostTable(tuple(found), share, arriving, token, energy, cores, barriers, parts, vector, steps)
+    share, passed = np.array([work.share for work in works]), passed_on(own.trace)
+    return CostTable(tuple(found), share, passed, token, energy, cores, barriers, parts, vector, steps)
 
 
 def candidates_of(work: StageWork, chip: ChipConfig, own: Mapped, fine: bool = False) -> Candidates:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import NamedTuple
 
 import numpy as np
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.engine.barrier import barrier_ps
-from simulator.engine.network.links import Crossings, crossings
+from simulator.engine.network.links import crossings
+from simulator.engine.network.network import Network
 from simulator.engine.schedule import entry_rounds
+from simulator.engine.transfer import plan_transfer, transfers_before_ops
 from simulator.mapper.candidates import placed
 from simulator.mapper.cost_of_stage import StageCost
 from simulator.mapper.gated_static import static_of_mapped_pj
+from simulator.mapper.placed_links import SpikeWay, busiest_port_ps, chip_link_flits, link_pj, mean_reach_ps, tree_scale
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import Floats, StageWork
 from simulator.mapping.flows import collected, overlaps
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.packet_format import flits_per_spike, value_flits, value_packets
-from simulator.mapping.placement import Placement
 from simulator.trace.trace import Trace
 
 _NONE: Ints = np.zeros(0, np.int64)
@@ -76,8 +77,7 @@ class Estimate:
 def estimate(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipelined: bool) -> Estimate:
     """Closed form of one token of ``mapped``, whose tokens are those of ``works``, or evenly sampled by these."""
     placement, chip = mapped.placement, mapped.chip
-    placed_costs = [_placed_cost(work, mapped, model) for work in works]
-    costs = [placed_cost.cost for placed_cost in placed_costs]
+    costs = [_placed_cost(work, mapped, model) for work in works]
     share = np.array([work.share for work in works])
     barrier = _barrier_ps(mapped)
     stage_ps = np.array([float(c.token_ps[0]) + int(c.barriers[0]) * barrier for c in costs])
@@ -87,8 +87,7 @@ def estimate(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pipel
         often = share >= 0.5
         seldom = float((stage_ps * share)[~often].sum())
         if chip.sync.kind == "barrier":
-            shared = _shared_links_ps(placed_costs, chip, placement)
-            interval = steady_ps(costs, share, barrier, mapped.trace.n_tokens, shared)
+            interval = steady_ps(costs, share, barrier, mapped.trace.n_tokens, _collect_together_ps(mapped, works))
         else:
             interval = float(stage_ps[often].max())
     under_way = stage_ps * share
@@ -114,8 +113,7 @@ def trace_total(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pi
     The tokens of ``works`` are those of the trace, or evenly sampled from them.
     """
     trace = mapped.trace
-    placed_costs = [_placed_cost(work, mapped, model) for work in works]
-    costs = [placed_cost.cost for placed_cost in placed_costs]
+    costs = [_placed_cost(work, mapped, model) for work in works]
     share, barrier = np.array([work.share for work in works]), _barrier_ps(mapped)
     if not pipelined:
         found = estimate(mapped, works, model, pipelined)
@@ -131,8 +129,7 @@ def trace_total(mapped: Mapped, works: Sequence[StageWork], model: CostModel, pi
     at = np.arange(len(token_of))[:, None] - np.arange(len(costs))
     tokens = np.where(at >= 0, token_of[np.maximum(at, 0)], -1)
     at_work = [_among(trace, work, of_stage) for work, of_stage in zip(works, tokens.T, strict=True)]
-    shared = _shared_links_ps(placed_costs, mapped.chip, mapped.placement)
-    rounds = round_ps(costs, barrier, np.column_stack(at_work), shared)
+    rounds = round_ps(costs, barrier, np.column_stack(at_work), _collect_together_ps(mapped, works))
     total = float(rounds.sum())
     barriers = _barriers(costs, share, pipelined, mapped.chip) * len(rounds)
     energy = _dynamic_pj(costs, share) * trace.n_tokens + barriers * model.prices["sync.barrier"]
@@ -169,26 +166,29 @@ def _barriers(costs: Sequence[StageCost], share: Floats, pipelined: bool, chip: 
     return float(each.max() if pipelined else each @ share)
 
 
-def _shared_links_ps(placed_costs: Sequence[PlacedCost], chip: ChipConfig, placement: Placement) -> float:
-    """Time of the links between chips for the values that all stages of a round collect at once."""
-    if chip.noc.chip_link is None:
+def _collect_together_ps(mapped: Mapped, works: Sequence[StageWork]) -> float:
+    """Time of the values that all stages of a full round collect at once, where links between chips carry them.
+
+    The network carries them once: values that wait for such a link hold up others, which no load of links says.
+    """
+    stages = [work.stage for work in works if work.share >= 0.5]
+    together = [step for step in transfers_before_ops(stages, mapped) if step.kind == "collect"]
+    if mapped.placement.n_chips == 1 or not together:
         return 0.0
-    leave, reach, values = (np.concatenate([each.values[i] for each in placed_costs]) for i in range(3))
-    flits = chip_link_flits(leave, reach, values, placement)
-    return (flits * chip.noc.chip_link.cycles_per_flit + chip.noc.chip_link.extra_cycles * (flits > 0)) * float(
-        chip.noc.cycle.value
-    )
+    carried = Network(mapped.placement, mapped.chip).carry_values(plan_transfer(together[0], mapped).packets)
+    return float(carried.taken_ps)
 
 
 def steady_ps(costs: Sequence[StageCost], share: Floats, barrier: float, n_whole: int, shared_ps: float = 0.0) -> float:
     """Mean round of a full pipeline in lockstep, in which every stage works on a token of its own.
 
-    The tokens of the costs stand for ``n_whole`` tokens in a ring, each for as many of its neighbours. ``shared_ps`` as
-    in `round_ps`.
+    The tokens of the costs stand for ``n_whole`` tokens, each for as many of its neighbours. Fewer tokens than stages
+    follow one another in a ring. ``shared_ps`` as in `round_ps`.
     """
     at_work = [cost for cost, part in zip(costs, share.tolist(), strict=True) if part >= 0.5]
     n_tokens = np.array([cost.vector_ps.shape[1] for cost in at_work])  # fewer of a stage that skips some tokens
-    ring = (np.arange(n_whole)[:, None] - np.arange(len(at_work))) % n_whole
+    first = len(at_work) - 1 if n_whole >= len(at_work) else 0  # before it the pipeline fills
+    ring = (np.arange(first, n_whole)[:, None] - np.arange(len(at_work))) % n_whole
     tokens = ring * n_tokens // n_whole
     return float(round_ps(at_work, barrier, tokens, shared_ps).mean())
 
@@ -213,33 +213,30 @@ def round_ps(costs: Sequence[StageCost], barrier: float, tokens: Ints, shared_ps
     return rounds
 
 
-class PlacedCost(NamedTuple):
-    """Cost of a stage where it stands; routers that the values it collects leave and reach, and their flits."""
-
-    cost: StageCost
-    values: tuple[Ints, Ints, Floats]
-
-
-def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> PlacedCost:
+def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> StageCost:
     """Cost of a stage where it stands, for each token: measured distances and links between chips."""
     placement, chip = mapped.placement, mapped.chip
     homes = placement.of(work.stage.stage_id)
     blocks_of = [placement.of(layer.layer_id) for layer in work.layers]
-    some = placed(len(homes), blocks_of)
-    cost = model.cost(work, some, placement.n_chips, work.spikes)
     routers = placement.core_router
     blocks = [block for blocks in blocks_of for block in blocks]
-    sent, hop_pj = np.zeros(1), 0.0
+    way, sent, hop_pj = None, 0.0, 0.0
     if blocks and work.n_steps:
         low, high = _ints([b.col_start for b in homes]), _ints([b.col_stop for b in homes])
         rows = _ints([b.row_start for b in blocks]), _ints([b.row_stop for b in blocks])
         home, target, start, stop = overlaps(low, high, *rows)
         ways = routers[_ints([b.core for b in homes])[home]], routers[_ints([b.core for b in blocks])[target]]
-        flits = (stop - start) / work.stage.width * flits_per_spike(work.trace.encoding, chip)
-        scale = _tree_scale(ways, flits, placement) if chip.noc.multicast else 1.0
+        flits = (stop - start) * flits_per_spike(work.trace.encoding, chip)
+        scale = tree_scale(ways, flits / work.stage.width, placement) if chip.noc.multicast else 1.0
         links = crossings(*ways, placement)
-        hop_pj += float(work.mean_spikes.sum()) * _link_pj(links, flits, model) * scale
-        sent = np.atleast_1d(chip_link_flits(*ways, flits * scale, placement))
+        hop_pj += float(work.mean_spikes.sum()) * link_pj(links, flits / work.stage.width, model.prices) * scale
+        way = SpikeWay(
+            latency_ps=mean_reach_ps(home, links, chip),
+            port_ps=None if chip.noc.multicast else busiest_port_ps(ways, flits, mapped) / work.stage.width,
+        )
+        sent = chip_link_flits(*ways, flits / work.stage.width * scale, placement) if chip.noc.multicast else 0.0
+    some = placed(len(homes), blocks_of)
+    cost = model.cost(work, some, placement.n_chips, work.spikes, way)
     edges = list(collected(work.stage, placement.by_owner))
     ends = [np.concatenate([_NONE, *(cores(edge) for edge in edges)]) for cores in (_from, _to, _values)]
     came = (
@@ -247,71 +244,17 @@ def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> PlacedCos
         routers[ends[1]],
         (value_packets(ends[2], "collect", chip) * value_flits("collect", chip)).astype(np.float64),
     )
-    value_pj = _link_pj(crossings(came[0], came[1], placement), came[2], model)
+    value_pj = link_pj(crossings(came[0], came[1], placement), came[2], model.prices)
     values = float(chip_link_flits(*came, placement))
     link_ps = 0.0 if chip.noc.chip_link is None else float(chip.noc.chip_link.cycles_per_flit * chip.noc.cycle.value)
     extra = 0.0 if chip.noc.chip_link is None else float(chip.noc.chip_link.extra_cycles * chip.noc.cycle.value)
-    steps = cost.step_ps
-    if sent.max() > 0:
-        steps = np.maximum(steps, work.spikes[None] * sent.max() * link_ps) + extra
-    cost = StageCost(
+    return replace(
+        cost,
         collect_ps=np.maximum(cost.collect_ps, values * link_ps) + (extra if values else 0.0),
-        exchange_ps=cost.exchange_ps,
-        vector_ps=cost.vector_ps,
-        step_ps=steps,
-        soma_ps=cost.soma_ps,
-        reduce_ps=cost.reduce_ps,
+        step_ps=np.maximum(cost.step_ps, work.spikes[None] * sent * link_ps),
         energy_pj=cost.energy_pj - cost.hop_pj + hop_pj + value_pj,
         hop_pj=np.array([hop_pj + value_pj]),
-        barriers=cost.barriers,
-        cores=cost.cores,
     )
-    return PlacedCost(cost, came)
-
-
-def chip_link_flits(from_router: Ints, to_router: Ints, flits: Floats, placement: Placement) -> float:
-    """Flits over the busiest link between two chips, XY routing."""
-    grid = placement.grid
-    x, y = grid.place(from_router)
-    dx, dy = grid.steps(from_router, to_router)
-    busiest = 0.0
-    for along, across, steps, size in ((x, y, dx, placement.tiles_x), (y, x + dx, dy, placement.tiles_y)):
-        first, last = along // size, (along + steps) // size
-        crossing = first != last
-        if not crossing.any():
-            continue
-        loads: dict[tuple[int, int, int], float] = {}
-        for a, b, lane, n in zip(
-            first[crossing].tolist(),
-            last[crossing].tolist(),
-            across[crossing].tolist(),
-            flits[crossing].tolist(),
-            strict=True,
-        ):
-            step = 1 if b > a else -1
-            for edge in range(a, b, step):
-                loads[edge, step, lane] = loads.get((edge, step, lane), 0.0) + n
-        busiest = max(busiest, *loads.values())
-    return busiest
-
-
-def _link_pj(links: Crossings, flits: Floats, model: CostModel) -> float:
-    """Energy of so many flits over the links that each pair crosses."""
-    price = model.prices
-    each = links.hop_x * price["noc.hop_x"] + links.hop_y * price["noc.hop_y"] + links.chip_hop * price["noc.chip_hop"]
-    return float((each * flits).sum())
-
-
-def _tree_scale(ways: tuple[Ints, Ints], flits: Floats, placement: Placement) -> float:
-    """Links of the multicast trees over those of single packets, about: each tile is entered once."""
-    links = crossings(*ways, placement).hops
-    alone = float((links * flits).sum())
-    by_home: dict[int, tuple[float, int, set[int]]] = {}
-    for home, target, n, hops in zip(*(part.tolist() for part in (*ways, flits, links)), strict=True):
-        weight, nearest, tiles = by_home.get(home, (0.0, hops, set()))
-        by_home[home] = max(weight, n), min(nearest, hops), tiles | {target}
-    tree = sum(weight * (len(tiles) + max(nearest - 1, 0)) for weight, nearest, tiles in by_home.values())
-    return min(1.0, tree / alone) if alone else 1.0
 
 
 def _ints(values: list[int]) -> Ints:

@@ -53,9 +53,10 @@ class Placed:
 
 @dataclass(frozen=True)
 class Checked:
-    """Closed form and engine compared, for the same tokens: pJ and ps of all of them."""
+    """Closed form and engine compared, for the same ``n_tokens`` tokens: pJ and ps of all of them."""
 
     model: str
+    n_tokens: int
     closed_pj: float
     closed_ps: float
     engine_pj: float
@@ -87,7 +88,7 @@ class Optimized:
     checked
         The chosen mapping in the engine: with the network model ideal and with cycle; empty where not asked for.
     without
-        What is left out -> the estimate without it; empty where not asked for.
+        What is left out -> the estimate without it; empty where not asked for, or where the closed form is refused.
     candidates
         Candidates of all stages that were costed.
     kind
@@ -106,6 +107,11 @@ class Optimized:
     candidates: int
     kind: ScheduleKind
     own_trace_pj: float
+
+    @property
+    def refused(self) -> bool:
+        """Whether cycle found the closed form of the chosen mapping wrong, so that none of its figures count."""
+        return bool(self.checked) and not self.checked[-1].holds
 
     @property
     def mapping(self) -> MappingFile:
@@ -177,7 +183,7 @@ class Mapper:
         checked = tuple(self._check(best.widths, network) for network in ("ideal", "cycle")) if check else ()
         if check and best is not own and not self._beats_own(checked[-1]):
             best, checked = own, tuple(self._check(None, network) for network in ("ideal", "cycle"))
-        without = tuple(self._without(best, own, works)) if check else ()
+        without = tuple(self._without(best, own, works)) if check and checked[-1].holds else ()
         found = tuple(front(points)), checked, without, search.table.size
         own_pj = trace_total(own.mapped, works, self.model, self.schedule == "pipelined")[1]
         return Optimized(self.objective, self.schedule, best, own, *found, self.chip.schedule.kind, own_pj)
@@ -240,7 +246,8 @@ class Mapper:
             mapped, works, CostModel(chip, mapped.uses_dram), self.schedule == "pipelined"
         )
         result = replay(mapped)
-        return Checked(network, closed_pj, closed_ps, build_ledger(result, chip, True).total_pj, float(result.total_ps))
+        energy_pj = build_ledger(result, chip, True).total_pj
+        return Checked(network, some.n_tokens, closed_pj, closed_ps, energy_pj, float(result.total_ps))
 
     def _beats_own(self, checked: Checked) -> bool:
         """Whether the engine finds the mapping better than the chip file's own."""

@@ -101,16 +101,18 @@ class Search:
         table, chip = self.table, self.model.chip
         at = self._rows, chosen
         cores = table.cores[at].astype(np.int64)
-        firsts = first_cores(cores.tolist(), chip.chip.n_cores)
+        firsts = first_cores(cores.tolist(), chip.chip.n_cores, table.passed.tolist())
         n_chips = ceil_div(firsts[-1], chip.chip.n_cores)
         tiles = ceil_div(int(cores.sum()), chip.chip.cores_per_tile)
         barrier = barrier_ps(chip.sync.barrier, tiles) if chip.sync.kind == "barrier" else 0
-        stage_ps = (table.token_ps[at] + table.barriers[at] * barrier + self._crossing_ps(firsts)) * table.share
+        crossing = self._crossing_ps(firsts)
+        stage_ps = (table.token_ps[at] + table.barriers[at] * barrier + crossing) * table.share
         latency = float(stage_ps.sum())
         interval = latency
         if self.pipelined:
             often = stage_ps[self._often]
-            interval = self._round(chosen, barrier) if chip.sync.kind == "barrier" else float(often.max())
+            in_rounds = chip.sync.kind == "barrier"
+            interval = self._round(chosen, barrier, float(crossing.max())) if in_rounds else float(often.max())
             interval += float(stage_ps[~self._often].sum())
         static = interval * n_chips * static_pj_per_ps(self.model)
         if chip.chip.gating != "none":
@@ -124,20 +126,26 @@ class Search:
         return Point(chosen, energy, latency, interval, n_chips, int(cores.sum()))
 
     def _crossing_ps(self, firsts: list[int]) -> Floats:
-        """Time of the values of each stage over a link between chips, where the stage before is on another."""
+        """Time of the values that reach each stage and those behind it over a link between chips, at each border."""
         link = self.model.chip.noc.chip_link
         if link is None:
             return np.zeros(len(self._rows))
         chip_of = np.array(firsts[:-1]) // self.model.chip.chip.n_cores
         crossing = np.diff(chip_of, prepend=0) != 0
         flit_ps = link.cycles_per_flit * self.model.chip.noc.cycle.value * value_flits("collect", self.model.chip)
-        taken: Floats = crossing * value_packets(self.table.arriving, "collect", self.model.chip) * flit_ps
+        taken: Floats = crossing * value_packets(self.table.passed, "collect", self.model.chip) * flit_ps
         return taken
 
-    def _round(self, chosen: Ints, barrier: float) -> float:
-        """A full round in lockstep: the slowest stage in each of its steps."""
+    def _round(self, chosen: Ints, barrier: float, crossing_ps: float) -> float:
+        """A full round in lockstep: the slowest stage in each of its steps; of collecting, also the busiest border."""
         table, at = self.table, (self._rows[self._often], chosen[self._often])
-        slowest = table.parts_ps[at].max(axis=0).sum() + table.vector_ps[at].max() + table.step_ps[at].max(axis=0).sum()
+        parts = table.parts_ps[at].max(axis=0)
+        slowest = (
+            max(parts[0], crossing_ps)
+            + parts[1:].sum()
+            + table.vector_ps[at].max()
+            + table.step_ps[at].max(axis=0).sum()
+        )
         return float(slowest + (table.step_ps.shape[2] + 1) * barrier)
 
     def sharing(self) -> list[Ints]:

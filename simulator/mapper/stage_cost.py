@@ -19,11 +19,15 @@ from simulator.engine.suffix_sums import suffix_actions, suffix_ps
 from simulator.engine.transfer import receive_ps
 from simulator.mapper.candidates import Candidates
 from simulator.mapper.cost_of_stage import StageCost
+from simulator.mapper.placed_links import SpikeWay
 from simulator.mapper.stage_work import Floats, PricedActions, StageWork, op_energy, op_times
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.packet_format import flits_per_spike, value_flits, value_packets, values_together
 from simulator.mapping.placements.link_cost import ROUTER_CYCLES
 
+# Share of its cycles in which the busiest link moves a flit while packets wait: routers of five FIFO inputs
+# (head-of-line blocking; Karol, Hluchyj, Morgan, IEEE Trans. Commun. 35, 1987, Table I, N = 5).
+FULL_LINK = 0.64
 EXIT_LINKS = 2  # of a tile that packets leave by at once, on a snake of tiles
 
 
@@ -39,10 +43,17 @@ class CostModel:
         self._rows: dict[object, tuple[Floats, Floats, Floats]] = {}
         self._ops: dict[object, tuple[Floats, float]] = {}
 
-    def cost(self, work: StageWork, some: Candidates, channels: int, spikes: Floats | None = None) -> StageCost:
+    def cost(
+        self,
+        work: StageWork,
+        some: Candidates,
+        channels: int,
+        spikes: Floats | None = None,
+        way: SpikeWay | None = None,
+    ) -> StageCost:
         """Cost of ``work`` under every candidate; ``spikes`` [N, T] in place of the mean over the tokens [1, T].
 
-        ``channels`` are those of the DRAM: one for each chip in use.
+        ``channels`` are those of the DRAM: one for each chip in use. ``way`` is known where the stage has its cores.
         """
         spikes = work.mean_spikes if spikes is None else spikes
         vector_ps, op_pj = self._of_ops(work, some, channels)
@@ -53,7 +64,7 @@ class CostModel:
             collect_ps=self._collect(work, some),
             exchange_ps=self._exchange(work, some),
             vector_ps=vector_ps,
-            step_ps=self._steps(work, some, spikes),
+            step_ps=self._steps(work, some, spikes, way),
             soma_ps=_most(after) if soma.every == "stage" else np.zeros(len(some)),
             reduce_ps=self._reduce(work, some),
             energy_pj=energy_pj + op_pj,
@@ -141,35 +152,40 @@ class CostModel:
             self._rows[key] = _floats(each[0]), _floats(each[1]), _floats(each[2])
         return self._rows[key]
 
-    def _steps(self, work: StageWork, some: Candidates, spikes: Floats) -> Floats:
+    def _steps(self, work: StageWork, some: Candidates, spikes: Floats, way: SpikeWay | None) -> Floats:
         """Time of every timestep, float64 [C, N, T]."""
         if not work.n_steps:
             return np.zeros((len(some), len(spikes), 0))
         row_ps, update_ps, _ = self._of_rows(work, some)
-        rows = np.moveaxis(spikes[:, :, None, None] / some.row_parts, 2, 0)  # [C, N, T, L]
+        fullest = _crowded(work, some.row_parts) / some.row_parts  # [T, C, L]
+        rows = np.moveaxis(spikes[:, :, None, None] * fullest, 2, 0)  # [C, N, T, L]
         served = rows * row_ps[:, None, None, :] + update_ps[:, None, None, :]
-        latency = _wide(self._latency(some.cores))
+        latency = _wide(self._latency(some.cores)) if way is None else way.latency_ps
         last_ps, first_ps = self._homes(work, some, spikes)
         tail = _wide((row_ps + update_ps).max(axis=1))
-        links = self._links(work, some, spikes)
+        known = None if way is None else way.port_ps
+        links = (self._links(work, some, spikes) if known is None else spikes * known) / FULL_LINK
         served_ps: Floats = served.max(axis=3)
         taken: Floats = np.maximum(np.maximum(last_ps, links) + tail, first_ps + served_ps) + latency
         return taken
 
     def _homes(self, work: StageWork, some: Candidates, spikes: Floats) -> tuple[Floats, Floats]:
-        """When the largest home core has sent its last packet and its first, float64 [C, N, T]."""
+        """When the busiest home core has sent its last packet, and each its first to all targets, float64 [C, N, T].
+
+        The copies of a spike leave one after another, so the last target waits for those to all others.
+        """
         soma, width = self.chip.core.soma, work.stage.width
         neurons = _wide(-(-width // some.homes))
-        rate = np.minimum(spikes / width, 1.0)
+        rate = np.minimum(spikes / width * np.moveaxis(_crowded(work, some.homes), 1, 0)[:, None], 1.0)
         groups = np.ceil(neurons / soma.lanes)
         active = groups * (1 - (1 - rate) ** np.minimum(soma.lanes, neurons))
         update, idle, fire = (action.latency.value for action in (soma.update, soma.update_idle, soma.fire))
         walk = active * update + (groups - active) * idle + neurons * rate * fire
-        copies = 1 if self.chip.noc.multicast else some.col_parts.sum(axis=1)
-        send = neurons * rate * _wide(copies * self._packet_ps + np.zeros(len(some)))
+        copies = 1.0 if self.chip.noc.multicast else _wide(some.col_parts.sum(axis=1))
+        send = neurons * rate * copies * self._packet_ps
         until = np.minimum(groups, groups / np.maximum(active, 1e-9)) - 1
         first = until * idle + update + fire * np.maximum(1.0, neurons * rate / np.maximum(active, 1.0))
-        return np.maximum(walk, send) + self._packet_ps, first + self._packet_ps
+        return np.maximum(walk, send) + self._packet_ps, first + np.maximum(copies, 1) * self._packet_ps
 
     def _links(self, work: StageWork, some: Candidates, spikes: Floats) -> Floats:
         """When the links out of tiles of home cores, and the port into a tile of targets, have moved all packets."""
@@ -274,6 +290,14 @@ class CostModel:
 def _columns(work: StageWork, some: Candidates) -> Ints:
     """Outputs of the largest block of each layer, int64 [C, L]."""
     return ceil_div(np.array([layer.n_out for layer in work.layers], np.int64).reshape(1, -1), some.col_parts)
+
+
+def _crowded(work: StageWork, parts: Ints) -> Floats:
+    """`StageWork.crowding` of each number of parts, float64 [T, ...]."""
+    widths, place = np.unique(parts, return_inverse=True)
+    found = np.stack([work.crowding(n) for n in widths.tolist()], axis=1)
+    crowded: Floats = found[:, place.reshape(parts.shape)]
+    return crowded
 
 
 def _most(values: Ints | NDArray[np.bool_]) -> Floats:

@@ -21,6 +21,7 @@ from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Layer, Op, Stage
 
 Floats = NDArray[np.float64]
+CROWDING_TOKENS = 8  # tokens whose neurons say how unevenly they fire
 
 
 class PricedActions:
@@ -60,6 +61,8 @@ class StageWork:
         Memory of each op that is not behind the vector unit.
     fits_at
         Op whose data `auto` put into DRAM -> fewest home cores whose memory holds it.
+    dense
+        Whether every neuron sends in every timestep (dense replay).
     """
 
     stage: Stage
@@ -72,6 +75,8 @@ class StageWork:
     trace: Trace
     stores: dict[str, Store]
     fits_at: dict[str, int] = field(default_factory=dict)
+    dense: bool = False
+    _crowding: dict[int, Floats] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def forms_logits(self) -> bool:
@@ -96,6 +101,31 @@ class StageWork:
             )
             for op in self.ops
         )
+
+    def crowding(self, parts: int) -> Floats:
+        """Spikes of the part that sends most over those of a part on average, float64 [T], in so many even ranges.
+
+        1 where nothing is sent. Narrow parts differ most: a few neurons of a stream fire far more often than the rest.
+        """
+        if parts not in self._crowding:
+            width = self._sent_before.shape[1] - 1
+            sent = np.diff(self._sent_before[:, np.arange(parts + 1) * width // parts], axis=1)
+            most, mean = sent.max(axis=1).sum(axis=0), sent.mean(axis=1).sum(axis=0)
+            self._crowding[parts] = np.where(mean > 0, most / np.where(mean > 0, mean, 1), 1.0)
+        return self._crowding[parts]
+
+    @cached_property
+    def _sent_before(self) -> Ints:
+        """Spikes of the neurons before each, of a few tokens, int64 [tokens, n + 1, T]."""
+        n_tokens = self.trace.n_tokens
+        tokens = np.unique(np.linspace(0, n_tokens - 1, min(CROWDING_TOKENS, n_tokens)).astype(np.int64))
+        fired = np.ones((1, self.stage.width, self.n_steps), np.int64)
+        if self.stage.stream is not None and not self.dense:
+            counts = self.trace.spike_counts(self.stage.stream)[tokens]
+            sent = [self.trace.encoding.spikes_in_timestep(counts, t) != 0 for t in range(self.n_steps)]
+            fired = np.stack(sent, axis=2).astype(np.int64)
+        before: Ints = np.pad(fired.cumsum(axis=1), ((0, 0), (1, 0), (0, 0)))
+        return before
 
     @property
     def n_steps(self) -> int:
@@ -149,6 +179,7 @@ def _stage_work(
         share=float(works.mean()),
         trace=working,
         stores=stores,
+        dense=chip.replay == "dense",
     )
 
 

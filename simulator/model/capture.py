@@ -137,8 +137,8 @@ def capture(
         _check_passages(text)
         prompt = passages[0]
         decode.check(len(prompt.token_ids) + (prompt.n_cut if max_tokens is None else 0), config)
-    if len(passages) == 1 and decode is None:
-        checkpoint = checkpoint.for_one_pass()
+    if decode is None:  # each generated token needs every weight again: those stay, 8 bits each
+        checkpoint = checkpoint.unkept()
     chosen = as_preset(preset)
     encoding = chosen.encoding
     ready, settled, notes = prepared(checkpoint, chosen, passages)

@@ -57,7 +57,7 @@ class Checkpoint:
     location
         Folder or file that the model was read from; the tokenizer is there.
     keep
-        Whether weights may stay in memory after their use, see `for_one_pass`.
+        Whether weights may stay in memory after their use, see `unkept`.
     """
 
     config: LlamaConfig
@@ -77,7 +77,7 @@ class Checkpoint:
         """Whether its weights, rounded to a byte each, are to stay in memory, and small enough for that."""
         return self.keep and _float32_bytes(tensor_specs(self.config)) // 4 <= KEPT_BYTES
 
-    def for_one_pass(self) -> Checkpoint:
+    def unkept(self) -> Checkpoint:
         """The same model, of which each weight is read when it is used and kept no longer than that."""
         if not isinstance(self.weights, StoredWeights):
             return self

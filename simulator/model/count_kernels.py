@@ -7,7 +7,6 @@ kernels that add rows are what that product means, and the check of every captur
 from __future__ import annotations
 
 from functools import cache
-from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,49 +200,6 @@ def turn_pairs(
                 a, b = x[head, token, j], x[head, token, half + j]
                 turned[head, token, j] = a * cos[token, j] - b * sin[token, j]
                 turned[head, token, half + j] = b * cos[token, j] + a * sin[token, j]
-
-
-@jit
-def raise_maxima(bits: NDArray[np.int32], largest: NDArray[np.int32]) -> None:
-    """Raise ``largest`` [rows] to the largest x of each row, all as the ``bits`` of float32, [rows, n] those of x.
-
-    With all bits but the sign turned where that is set, whole numbers compare as the floats do.
-    """
-    for row in range(bits.shape[0]):
-        found = _ordered(largest[row])
-        for i in range(bits.shape[1]):
-            found = max(found, _ordered(bits[row, i]))
-        largest[row] = _ordered(found)
-
-
-@step
-def _ordered(bits: np.int32) -> np.int32:
-    """Bits of a float32 as a whole number of the same order, and back."""
-    return np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
-
-
-# Coefficients of ``2**f`` in powers of f: ``log(2)**k / k!``. For |f| <= 1/2 the first term left out is below 2e-7.
-E0, E1, E2, E3, E4, E5, E6 = (np.float32(np.log(2) ** k / factorial(k)) for k in range(7))
-# Powers of two to a power of e. Below the least one a power of two has no normal float32; it is taken for 0.
-PER_E, LEAST_EXPONENT = np.float32(1 / np.log(2)), np.float32(-127)
-
-
-@jit
-def exponentials(x: NDArray[np.float32], base: NDArray[np.float32]) -> None:
-    """Write ``exp(x - base)`` in the place of x [rows, n], which ``base`` [rows] bounds above.
-
-    The whole part of the exponent to base 2 goes into the bits of the result, a polynomial takes the rest. A processor
-    does every step for many values at once, where a library's exponential is called for one.
-    """
-    for row in range(x.shape[0]):
-        values = x[row]
-        for j in range(values.shape[0]):
-            exponent = max((values[j] - base[row]) * PER_E, LEAST_EXPONENT)
-            whole = np.rint(exponent)
-            f = exponent - whole
-            power = E0 + f * (E1 + f * (E2 + f * (E3 + f * (E4 + f * (E5 + f * E6)))))
-            bits = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23))
-            values[j] = power * bits.view(np.float32)
 
 
 @jit

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.arrays import F32, F64
-from simulator.model.count_kernels import exponentials, raise_maxima
+from simulator.model.attention_kernels import exponentials, raise_maxima, seen_scores, to_shares
 from simulator.model.kv_cache import CachedRows, KVCache
 from simulator.model.parallel import at_once
 
@@ -68,9 +68,12 @@ def _dense(
 
 def _mix_exact(q: F32, keys: F64, values: F64, n: int, window: int | None) -> F32:
     """Mixed values [g*n, hd] of the last n of c positions: q [g*n, hd], keys and values [c, hd]."""
-    scores = (q.astype(np.float64) @ keys.T).astype(np.float32)
-    scores *= np.float32(q.shape[-1] ** -0.5)
-    return np.asarray(softmax(causal(scores[None], n, window))[0].astype(np.float64) @ values, np.float32)
+    room = q.astype(np.float64) @ keys.T  # of the products, and then of the shares
+    powers = np.empty(room.shape, np.float32)
+    seen_scores(room, n, window or len(keys), np.float32(q.shape[-1] ** -0.5), powers)
+    np.exp(powers, out=powers)
+    to_shares(powers, room)
+    return np.asarray(room @ values, np.float32)
 
 
 def _mix_fast(q: F32, keys: F32, values: F32, n: int, window: int | None) -> F32:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
@@ -16,13 +17,14 @@ from simulator.mapping.fit import storage_frame, storage_summary
 from simulator.report.analytic import analytic_table, threshold_sources, thresholds_finding
 from simulator.report.band_finding import band_finding
 from simulator.report.cells import as_cells
-from simulator.report.figures import FIGURES, DrawnFigure, draw_figures, save_figures
+from simulator.report.figures import FIGURES, DrawnFigure, Formats, draw_figure, save_figures
 from simulator.report.format import format_chips, format_energy, format_power, format_ratio, format_share, format_time
 from simulator.report.headline import headline
 from simulator.report.page import Section, make_section, render_page, script_data
 from simulator.report.result_json import leaves
 from simulator.report.run import Run
 from simulator.report.run_manifest import manifest_dict
+from simulator.report.side_by_side import side_by_side
 from simulator.report.static_table import static_line
 from simulator.report.storage_table import storage_line
 from simulator.report.tables import assumption_table, comparison_table, owner_table, phase_table, waits_finding
@@ -37,47 +39,61 @@ SHOWN_ELSEWHERE = {"warnings", "files", "schema", "schema_version"}  # keys of r
 
 def render_html(run: Run, drawn: Mapping[str, DrawnFigure]) -> str:
     """The whole report as one offline page around its figures (`draw_figures`); the same run gives the same text."""
-    checks = list(_checks(run))  # first: a report that does not add up is not drawn
+    return _page(run, _content(run), drawn)
+
+
+def _page(run: Run, content: Mapping[str, object], drawn: Mapping[str, DrawnFigure]) -> str:
+    """The page of its content and its figures."""
+    sections = [figure_section(name, drawn[name]) for name in drawn]
+    scripts = ("page_tables.js", "what_if.js")
+    return render_page("report.html.j2", scripts=scripts, run=run, sections=sections, **content)
+
+
+def _content(run: Run) -> dict[str, object]:
+    """What the page says besides its figures.
+
+    Raises
+    ------
+    ConservationError
+        When the report does not add up.
+    """
+    checks = list(_checks(run))
     comparison = comparison_table(run)
-    return render_page(
-        "report.html.j2",
-        scripts=("page_tables.js", "what_if.js"),
-        run=run,
-        repricing=script_data(what_if_of_run(run)),
-        facts=list(_facts(run)),
-        numbers=numbers(run),
-        sentences=sentences(run),
-        bar=bar(run),
-        headline=list(headline(run)),
-        comparison=as_cells(comparison.drop(columns=["energy_pj", "scope"])),
-        comparison_finding=_comparison_finding(comparison, run.precision),
-        scopes=_scopes(comparison),
-        phases=as_cells(phase_table(run)) if run.trace.phase == "mixed" else None,
-        waits=waits_finding(run),
-        sections=[figure_section(name, drawn[name]) for name in drawn],
-        worth=worth_section(run),
-        bisection=None if run.bisection is None else as_cells(run.bisection.layers),
-        bisection_finding=[] if run.bisection is None else break_even_lines(run.bisection.layers),
-        thresholds=as_cells(_thresholds(run)),
-        thresholds_finding=thresholds_finding(analytic_table(run)),
-        threshold_sources=threshold_sources(),
-        band_finding=band_finding(run),
-        units=as_cells(unit_table(run)),
-        units_finding=unit_finding(run),
-        layers=as_cells(_layers(run)),
-        layers_finding=_layers_finding(run),
-        storage=as_cells(storage_summary(storage_frame(run.mapped))),
-        storage_finding=storage_line(run).removeprefix("storage: "),
-        static_finding=static_line(run).removeprefix("static: "),
-        assumptions=as_cells(_assumptions(run)),
-        assumptions_finding=_assumptions_finding(run),
-        checks=checks,
-        manifest=list(_flat(manifest_dict(run, []))),
-        origin=list(_flat(run.trace.origin)),
-    )
+    return {
+        "repricing": script_data(what_if_of_run(run)),
+        "facts": list(_facts(run)),
+        "numbers": numbers(run),
+        "sentences": sentences(run),
+        "bar": bar(run),
+        "headline": list(headline(run)),
+        "comparison": as_cells(comparison.drop(columns=["energy_pj", "scope"])),
+        "comparison_finding": _comparison_finding(comparison, run.precision),
+        "scopes": _scopes(comparison),
+        "phases": as_cells(phase_table(run)) if run.trace.phase == "mixed" else None,
+        "waits": waits_finding(run),
+        "worth": worth_section(run),
+        "bisection": None if run.bisection is None else as_cells(run.bisection.layers),
+        "bisection_finding": [] if run.bisection is None else break_even_lines(run.bisection.layers),
+        "thresholds": as_cells(_thresholds(run)),
+        "thresholds_finding": thresholds_finding(analytic_table(run)),
+        "threshold_sources": threshold_sources(),
+        "band_finding": band_finding(run),
+        "units": as_cells(unit_table(run)),
+        "units_finding": unit_finding(run),
+        "layers": as_cells(_layers(run)),
+        "layers_finding": _layers_finding(run),
+        "storage": as_cells(storage_summary(storage_frame(run.mapped))),
+        "storage_finding": storage_line(run).removeprefix("storage: "),
+        "static_finding": static_line(run).removeprefix("static: "),
+        "assumptions": as_cells(_assumptions(run)),
+        "assumptions_finding": _assumptions_finding(run),
+        "checks": checks,
+        "manifest": list(_flat(manifest_dict(run, []))),
+        "origin": list(_flat(run.trace.origin)),
+    }
 
 
-def write_page(run: Run, directory: Path, formats: Sequence[Literal["png", "pdf"]] = ()) -> Path:
+def write_page(run: Run, directory: Path, formats: Formats = ()) -> Path:
     """Write the page as ``report.html`` and its figures as files of ``figures/`` into ``directory``, which must exist.
 
     The figures are SVG; ``formats`` names further ones.
@@ -88,10 +104,12 @@ def write_page(run: Run, directory: Path, formats: Sequence[Literal["png", "pdf"
         When it cannot be written.
     """
     path = directory / REPORT
-    drawn = draw_figures(run)
-    save_figures(drawn, directory / "figures", formats)
+    drawing = [partial(draw_figure, run, name, formats) for name in FIGURES]
+    content, figures = side_by_side(partial(_content, run), drawing)
+    drawn = dict(zip(FIGURES, figures, strict=True))
+    save_figures(drawn, directory / "figures")
     try:
-        path.write_text(render_html(run, drawn), encoding="utf-8", newline="\n")
+        path.write_text(_page(run, content, drawn), encoding="utf-8", newline="\n")
     except OSError as fault:
         raise OutputError(f"{path}: {fault.strerror}, expected a folder to write the report to") from fault
     return path

@@ -16,24 +16,36 @@ SHOWN_POINTS = 8  # of the front, spread over it
 
 
 def summary_lines(found: Optimized) -> list[str]:
-    """The chosen mapping, what it replaces, and whether the closed form holds."""
+    """The chosen mapping, what it replaces, and whether the closed form holds.
+
+    Where it is refused, the energy and time are those of the engine.
+    """
     best, own = found.best.closed, found.own.closed
-    lines = [
-        f"{found.candidates} candidates for {found.objective}, {found.schedule}",
-        f"chosen: {_estimate_words(best)}",
-        f"the chip file's own: {_estimate_words(own)}",
-    ]
+    lines = [f"{found.candidates} candidates for {found.objective}, {found.schedule}"]
+    if found.refused:
+        lines.append(f"chosen: {_engine_words(found.checked[-1])}, {_cores_words(best)}")
+    else:
+        lines += [f"chosen: {_estimate_words(best)}", f"the chip file's own: {_estimate_words(own)}"]
     if found.best is found.own:
         lines.append("no mapping found is better than the chip file's own, which stays")
     lines += [_checked_words(checked) for checked in found.checked]
+    if found.refused:
+        lines.append("its figures are left out: energy, time and front; use simulate --mapping FILE to find them")
     return lines
+
+
+def _cores_words(found: Estimate) -> str:
+    return f"{found.cores} cores on {format_chips(found.n_chips)}"
+
+
+def _engine_words(checked: Checked) -> str:
+    energy, time = checked.engine_pj / checked.n_tokens, round(checked.engine_ps / checked.n_tokens)
+    return f"{format_energy(energy)} and {format_time(time)} per token for {checked.n_tokens} tokens in the engine"
 
 
 def _estimate_words(found: Estimate) -> str:
     each = f"{format_energy(found.energy_pj)} and {format_time(round(found.interval_ps))} per token"
-    return (
-        f"{each}, latency {format_time(round(found.latency_ps))}, {found.cores} cores on {format_chips(found.n_chips)}"
-    )
+    return f"{each}, latency {format_time(round(found.latency_ps))}, {_cores_words(found)}"
 
 
 def _checked_words(checked: Checked) -> str:
@@ -99,17 +111,22 @@ def _spans(table: dict[str, int] | dict[str, str]) -> dict[str, str]:
 
 
 def json_of(found: Optimized) -> dict[str, Any]:
-    """What was found as plain values: pJ, ps."""
+    """What was found as plain values: pJ, ps. None and empty where the closed form is refused."""
+    shown = not found.refused
     return {
         "objective": found.objective,
         "schedule": found.schedule,
         "candidates": found.candidates,
-        "chosen": _json_estimate(found.best.closed),
-        "chip_file": _json_estimate(found.own.closed),
+        "refused": found.refused,
+        "chosen": _json_estimate(found.best.closed) if shown else None,
+        "chip_file": _json_estimate(found.own.closed) if shown else None,
         "kept_chip_file": found.best is found.own,
         "checked": [
             {
                 "model": checked.model,
+                "tokens": checked.n_tokens,
+                "engine_energy_pj": checked.engine_pj,
+                "engine_time_ps": checked.engine_ps,
                 "energy_difference": checked.closed_pj / checked.engine_pj - 1,
                 "time_difference": checked.closed_ps / checked.engine_ps - 1,
                 "holds": checked.holds,
@@ -124,7 +141,7 @@ def json_of(found: Optimized) -> dict[str, Any]:
                 "chips": point.n_chips,
                 "cores": point.cores,
             }
-            for point in found.front
+            for point in (found.front if shown else ())
         ],
         "without": {what: _json_estimate(other) for what, other in found.without},
         "mapping": found.mapping.fields(),

@@ -43,6 +43,10 @@ class ProgressLine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Take the bar off the terminal, and its thread with it."""
         if self._on_terminal and not self._quiet:
             self._bar.stop()
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import EnergyLedger, build_ledger
 from simulator.engine.engine import replay
 from simulator.engine.result import SimResult
+from simulator.mapper.estimate import Estimate
 from simulator.mapper.mapping_file import AskedMapping, MappingFile
-from simulator.mapper.optimize import fixed_by, optimize
+from simulator.mapper.optimize import CLAIM, fixed_by, optimize
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
+from simulator.report.steady_figures import steady_pj
 from simulator.trace.trace import Trace
 
 Priced = tuple[SimResult, EnergyLedger]
@@ -36,6 +38,8 @@ class Choice:
         The trace under the chip file's own mapping, where that may yet turn out better.
     own_pj
         Energy of the trace under it in closed form.
+    closed
+        Closed form of a token under the widths that the mapper chose.
     note
         What the report says of the choice; nothing for the chip file's own mapping.
     """
@@ -44,6 +48,7 @@ class Choice:
     file: MappingFile | None = None
     own: Mapped | None = None
     own_pj: float = 0.0
+    closed: Estimate | None = None
     note: tuple[str, ...] = ()
 
 
@@ -66,12 +71,17 @@ def choose(chip: ChipConfig, trace: Trace, asked: AskedMapping) -> Choice:
     if found.best is found.own:
         return _own(found.own.mapped)
     note = (f"mapping auto: widths of stages and layers were chosen for the least {found.objective} in closed form",)
-    return Choice(found.best.mapped, found.mapping, found.own.mapped, found.own_trace_pj, note)
+    own = found.own.mapped, found.own_trace_pj
+    return Choice(found.best.mapped, found.mapping, *own, found.best.closed, note)
 
 
 def checked(choice: Choice, priced: Callable[[Mapped], Priced]) -> tuple[Choice, SimResult, EnergyLedger]:
-    """Simulate a choice by ``priced``; the chip file's own mapping instead where the engine finds that one better."""
+    """Simulate a choice by ``priced``; the chip file's own mapping instead where the engine finds that one better.
+
+    A note says so where the closed form that chose the widths is wrong by more than the mapper claims.
+    """
     result, ledger = priced(choice.mapped)
+    choice = replace(choice, note=(*choice.note, *_refused(choice, result, ledger)))
     own = choice.own
     if own is None or ledger.total_pj <= SURE * choice.own_pj:
         return choice, result, ledger
@@ -81,6 +91,20 @@ def checked(choice: Choice, priced: Callable[[Mapped], Priced]) -> tuple[Choice,
     if ledger.total_pj <= own_ledger.total_pj:
         return choice, result, ledger
     return _own(own), own_result, own_ledger
+
+
+def _refused(choice: Choice, result: SimResult, ledger: EnergyLedger) -> Iterator[str]:
+    """What the report says where closed form and engine differ; nothing where they do not, or are of other tokens."""
+    steady, closed = result.steady, choice.closed
+    if closed is None or not steady.filled or len(set(choice.mapped.trace.phases.tolist())) > 1:
+        return
+    energy = closed.energy_pj / steady_pj(result, ledger, choice.mapped.chip) - 1
+    time = closed.interval_ps / steady.time_per_token_ps - 1
+    if max(abs(energy), abs(time)) > CLAIM:
+        yield (
+            f"mapping auto: the closed form that chose the widths is refused: against the engine energy {energy:+.1%},"
+            f" time {time:+.1%}, more than {CLAIM:.0%}; other widths may be better, try --mapping chip or FILE"
+        )
 
 
 def _own(mapped: Mapped) -> Choice:

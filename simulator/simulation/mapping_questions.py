@@ -89,11 +89,9 @@ def best_mapping(
         check_writable_file(save, MAPPING)
     found = optimize(chip_config, captured, objective, max_chips, check, progress)
     title = f"{captured.name} on {chip_config.name}"
-    parts: list[Titled | str] = [
-        Titled(front_table(found), f"{title}: energy against time against chips, before placement"),
-        *summary_lines(found),
-        *mapping_lines(found.mapping),
-    ]
+    parts: list[Titled | str] = [*summary_lines(found), *mapping_lines(found.mapping)]
+    if not found.refused:
+        parts.insert(0, Titled(front_table(found), f"{title}: energy against time against chips, before placement"))
     if found.without:
         parts.append(Titled(without_table(found), f"{title}: cost without each of its choices"))
     if save is not None:

@@ -119,6 +119,7 @@ def run_request(request: SimulateRequest, progress: ProgressLine) -> Simulated:
     if request.timeline is not None and (left_out := write_timeline(run, request.timeline)):
         progress.say(f"{request.timeline}: {left_out} slices beyond the first {SLICES_MAX} are left out")
     verified = _verified(run, request.verify)
+    progress.end()  # a process without other threads can draw figures side by side
     progress.say("writing the report")
     write_report(run, folder, writers=_writers(request), force=request.force)
     return Simulated(run, folder, verified)

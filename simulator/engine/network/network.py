@@ -29,12 +29,15 @@ class CarriedValues:
         Until the last value is served.
     stall_ps
         int64 [receivers]: how long each receiver kept packets out.
+    outputs
+        int64 [n]: the outputs that carried something, few of those of a large mesh.
     links
-        Flits and waiting on each output.
+        Flits and waiting on each of them, int64 [n].
     """
 
     taken_ps: int
     stall_ps: Ints
+    outputs: Ints
     links: LinkTotals
 
 
@@ -56,6 +59,7 @@ class Network:
         places = chip.core.axon_in.fifo_packets or 0
         self.arrays: NetworkArrays = network_arrays(mesh, router, noc.model, places, passed)
         self._cycle_ps = chip.noc.cycle.value
+        self._of_values = LinkTotals(np.zeros_like(self.flits), np.zeros_like(self.wait))  # zero between the calls
 
     @property
     def flits(self) -> Ints:
@@ -101,11 +105,14 @@ class Network:
     def carry_values(self, packets: ValuePackets) -> CarriedValues:
         """One transfer step from an idle network; `count_values` counts it."""
         stall_ps = np.zeros(len(packets.receiver_router), np.int64)
-        links = LinkTotals(np.zeros_like(self.flits), np.zeros_like(self.wait))
+        links = self._of_values
         taken_ps = run_transfer(packets, self._cycle_ps, self.arrays._replace(links=links), stall_ps)
-        return CarriedValues(int(taken_ps), stall_ps, links)
+        at = np.flatnonzero(links.flits | links.wait)
+        carried = CarriedValues(int(taken_ps), stall_ps, at, LinkTotals(links.flits[at], links.wait[at]))
+        links.flits[at] = links.wait[at] = 0
+        return carried
 
     def count_values(self, values: CarriedValues, times: int, stands_for: int) -> None:
         """Count the flits of a step ``times`` times, for it is the same for every token; its waiting ``stands_for``."""
-        self.flits[:] += values.links.flits * times
-        self.wait[:] += values.links.wait * stands_for
+        self.flits[values.outputs] += values.links.flits * times
+        self.wait[values.outputs] += values.links.wait * stands_for

@@ -16,7 +16,7 @@ def network_bytes(placement: Placement, chip: ChipConfig, cycles: int, passed: i
     Packets of a run pass at most ``passed`` routers; None: all.
     """
     noc, n = chip.noc, placement.mesh_x * placement.mesh_y
-    links = 2 * 8 * N_PORTS * n
+    links = 2 * 2 * 8 * N_PORTS * n  # of all packets, and of the values under way
     if noc.model != "cycle":
         return links + closed_bytes(n)
     slowest = slowest_link(placement, chip)

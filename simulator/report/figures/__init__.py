@@ -53,33 +53,35 @@ FIGURES: Mapping[str, FigureKind] = {
 }
 
 
+Formats = Sequence[Literal["png", "pdf"]]
 _BYTES: Mapping[str, Callable[[Figure], bytes]] = {"png": png_bytes, "pdf": pdf_bytes}  # slow: on request only
 
 
 class DrawnFigure(NamedTuple):
-    """A figure of one run: its frame, the figure, and its SVG element."""
+    """A figure of one run: its frame, its SVG element, and its files of other kinds."""
 
     frame: pd.DataFrame
-    figure: Figure
     svg: str
+    files: Mapping[str, bytes]
 
 
-def draw_figures(run: Run) -> dict[str, DrawnFigure]:
+def draw_figures(run: Run, formats: Formats = ()) -> dict[str, DrawnFigure]:
     """Draw every figure of a run once, for the page and the files alike."""
-    drawn = {}
-    for name, kind in FIGURES.items():
-        frame = kind.frame(run)
-        figure, _ = kind.draw(frame)
-        svg = svg_text(figure, name)
-        figure.set_layout_engine("none")  # the layout is made, and is half of the time of a drawing
-        drawn[name] = DrawnFigure(frame, figure, svg)
-    return drawn
+    return {name: draw_figure(run, name, formats) for name in FIGURES}
 
 
-def save_figures(
-    drawn: Mapping[str, DrawnFigure], directory: Path, formats: Sequence[Literal["png", "pdf"]] = ()
-) -> tuple[Path, ...]:
-    """Write every figure as ``<name>.svg``, and in the other ``formats``, into ``directory``, made when missing.
+def draw_figure(run: Run, name: str, formats: Formats = ()) -> DrawnFigure:
+    """Draw one of the `FIGURES`, as files of the other ``formats`` too."""
+    kind = FIGURES[name]
+    frame = kind.frame(run)
+    figure, _ = kind.draw(frame)
+    svg = svg_text(figure, name)
+    figure.set_layout_engine("none")  # the layout is made, and is half of the time of a drawing
+    return DrawnFigure(frame, svg, {kind: _BYTES[kind](figure) for kind in formats})
+
+
+def save_figures(drawn: Mapping[str, DrawnFigure], directory: Path) -> tuple[Path, ...]:
+    """Write every figure as ``<name>.svg``, and its other files, into ``directory``, made when missing.
 
     Returns
     -------
@@ -94,9 +96,8 @@ def save_figures(
     written: list[Path] = []
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for name, (_, figure, text) in drawn.items():
-            files = {"svg": text.encode()} | {kind: _BYTES[kind](figure) for kind in formats}
-            for kind, content in files.items():
+        for name, figure in drawn.items():
+            for kind, content in {"svg": figure.svg.encode(), **figure.files}.items():
                 written.append(directory / f"{name}.{kind}")
                 written[-1].write_bytes(content)
     except OSError as fault:

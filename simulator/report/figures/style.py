@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
@@ -24,6 +26,7 @@ IDLE_HATCH = "////"
 IDLE_EDGE = "#9a9a9a"
 HOT = "#D55E00"  # outline of the one cell or link named in the text
 WIDTH_IN = 7.5  # 720 CSS px
+SVG_DPI = 72  # of every SVG that matplotlib writes
 PAD_IN = 0.08  # room around a drawing; cropping the finished picture instead would draw everything twice
 FONT_PT = 10.0  # 13.3 CSS px in the SVG; nothing is set below 9 pt (12 px)
 SMALL_PT = 9.0
@@ -56,6 +59,8 @@ RC: Any = {  # matplotlib spells out its keys as a type of its own
     "svg.fonttype": "none",
     "savefig.facecolor": "white",
     "figure.facecolor": "white",
+    "figure.autolayout": False,  # a figure names its own layout
+    "figure.constrained_layout.use": False,
     "axes.facecolor": "white",
 }
 
@@ -191,9 +196,25 @@ def svg_text(figure: Figure, prefix: str) -> str:
     """
     out = io.StringIO()
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    with mpl.rc_context({"svg.hashsalt": f"spikewatt-{prefix}"}):
+    with mpl.rc_context({"svg.hashsalt": f"spikewatt-{prefix}"}), _laid_out(figure):
         figure.savefig(out, format="svg", metadata=nothing)
     return _embeddable(out.getvalue(), prefix)
+
+
+@contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """Lay the figure out for SVG; ``savefig`` would draw it once more for that."""
+    engine, dpi = figure.get_layout_engine(), figure.dpi
+    FigureCanvasSVG(figure)
+    figure.dpi = SVG_DPI
+    if engine is not None:
+        engine.execute(figure)
+    figure.set_layout_engine(None)
+    try:
+        yield
+    finally:
+        figure.dpi = dpi
+        figure.set_layout_engine(engine)
 
 
 def _embeddable(svg: str, prefix: str) -> str:

@@ -26,20 +26,22 @@ def test_a_timestep_waits_for_the_last_packet_and_its_service():
     """Two home cores of 4 neurons drive two blocks of 3 columns, one spike to each.
 
     A home core walks 4 x (8 + 3) = 44 and sends 8 x 5 = 40; its last packet is out 5 later, at 49. The port of the tile
-    of both blocks takes 16 flits x 2 = 32. A row is one word and one turn: 3 + 1 = 4; three neurons take 3 x 8 = 24. On
-    the way are 2 + 3 + 3 cycles of 2 = 16. The last packet ends at 49 + 4 + 24 + 16 = 93; all eight rows in a row would
-    end at 16 + 8 x 4 + 24 + 16 = 88.
+    of both blocks takes 16 flits x 2 = 32, and 50 as routers fill it. A row is one word and one turn: 3 + 1 = 4; three
+    neurons take 3 x 8 = 24. On the way are 2 + 3 + 3 cycles of 2 = 16. The last packet ends at 50 + 4 + 24 + 16 = 94;
+    all eight rows in a row would end at 21 + 8 x 4 + 24 + 16 = 93.
     """
     found = cost(0, 2, [1], [2])
-    assert found.step_ps[0, 0].tolist() == pytest.approx([93 * NS] * 2)
+    assert found.step_ps[0, 0].tolist() == pytest.approx([94 * NS] * 2)
     assert found.barriers.tolist() == [2]
     assert found.cores.tolist() == [4]
 
 
 def test_a_timestep_waits_for_a_slow_target():
-    """As above with 30 ns per accumulate: a row takes 31; eight rows from 16 on end at 16 + 248 + 24 + 16 = 304."""
+    """As above with 30 ns per accumulate: a row takes 31. Neuron 0 fires at 11, and its packet for the second block is
+    out at 21; eight rows from then on end at 21 + 248 + 24 + 16 = 309.
+    """
     found = cost(0, 2, [1], [2], core__dendrite__accumulate__latency__value="30 ns")
-    assert found.step_ps[0, 0].tolist() == pytest.approx([304 * NS] * 2)
+    assert found.step_ps[0, 0].tolist() == pytest.approx([309 * NS] * 2)
 
 
 def test_the_energy_of_a_stage():

@@ -195,8 +195,9 @@ def test_an_activation_that_overflows_is_named(write_model, tiny_tensors_of):
         capture(write_model(tensors), TEXT, encoding_for("ternary", 7))
 
 
-def test_memory_of_a_capture_does_not_grow_with_the_layers(write_model):
-    """But for the trace: of one pass each weight is read, rounded, used and dropped. A block has 2.3 MB in float32."""
+@pytest.mark.parametrize("text", ["the cat sat", TEXT])
+def test_memory_of_a_capture_does_not_grow_with_the_layers(write_model, text):
+    """But for the trace: each weight is read, rounded, used and dropped. A block has 2.3 MB in float32."""
     sizes = {"hidden_size": 192, "intermediate_size": 512, "head_dim": 48}
     wide = {**TINY, **sizes}
 
@@ -204,7 +205,7 @@ def test_memory_of_a_capture_does_not_grow_with_the_layers(write_model):
         config = {**wide, "num_hidden_layers": n_blocks}
         folder = write_model(tiny_tensors(config), **sizes, num_hidden_layers=n_blocks)
         tracemalloc.start()
-        trace, _ = capture(folder, "the cat sat", "sdllm")
+        trace, _ = capture(folder, text, "sdllm")
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return peak, sum(trace.spike_counts(stream.stream_id).nbytes for stream in trace.streams)

@@ -74,24 +74,3 @@ def test_scaled_sums_round_once_per_factor():
     right = (sums * per_token[:, None]) * per_output
     kernels.scale_sums(sums, per_token, per_output)
     assert np.array_equal(sums, right)
-
-
-@np.errstate(invalid="ignore")  # NaN as a whole number, without compilation
-def test_exponentials_are_those_of_numpy():
-    rng = np.random.default_rng(9)
-    x = (rng.standard_normal((4, 300)) * 25).astype(np.float32)
-    base = x.max(axis=1)
-    base[3] += 85  # powers near and below the smallest normal float32
-    expected = np.exp((x - base[:, None]).astype(np.float64))
-    kernels.exponentials(x, base)
-    assert np.allclose(x, expected, rtol=6e-6, atol=2.0**-126)  # half a unit in the last place of an exponent of 127
-    edges = np.float32([[0, -1, -np.inf, np.nan]])
-    kernels.exponentials(edges, np.zeros(1, np.float32))
-    assert np.allclose(edges, [[1, np.exp(-1), 0, np.nan]], rtol=2e-7, atol=0, equal_nan=True)
-
-
-def test_maxima_are_raised_to_the_largest_of_each_row():
-    x = np.float32([[-3, -0.5, -np.inf], [2, 1e-40, -7], [-np.inf, -np.inf, -np.inf], [1, 2, 3]])
-    largest = np.float32([-np.inf, 1, -np.inf, 9])
-    kernels.raise_maxima(x.view(np.int32), largest.view(np.int32))
-    assert largest.tolist() == [-0.5, 2, -np.inf, 9]

@@ -554,9 +554,8 @@ def test_names_are_taken_literally(run):
 def test_save_figures(run, tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "FIGURES", {name: FIGURES[name] for name in ("spikes", "links")})
     folder = tmp_path / "made" / "here"
-    drawn = draw_figures(run)
-    assert [path.name for path in save_figures(drawn, folder)] == ["spikes.svg", "links.svg"]
-    written = save_figures(drawn, folder, ["png", "pdf"])
+    assert [path.name for path in save_figures(draw_figures(run), folder)] == ["spikes.svg", "links.svg"]
+    written = save_figures(draw_figures(run, ["png", "pdf"]), folder)
     names = ["spikes.svg", "spikes.png", "spikes.pdf", "links.svg", "links.png", "links.pdf"]
     assert [path.name for path in written] == names
     assert (folder / "links.pdf").read_bytes().startswith(b"%PDF")

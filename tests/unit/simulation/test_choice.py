@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from simulator.config import list_chips, load_chip
 from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import replay
 from simulator.mapping.place import map_trace
+from simulator.report.steady_figures import steady_pj
 from simulator.simulation.choice import Choice, checked, choose
 from simulator.simulation.simulation import simulate
 from simulator.trace.trace_files import load_trace
@@ -40,6 +43,20 @@ def test_of_two_mappings_that_the_closed_form_cannot_tell_apart_the_engine_takes
         assert chosen.mapped is better
         assert ledger.total_pj == priced(better)[1].total_pj
     assert priced(better)[1].total_pj < priced(worse)[1].total_pj
+
+
+@pytest.mark.parametrize(("wrong", "said"), [(1.05, False), (1.2, True)])
+def test_a_closed_form_that_the_engine_contradicts_is_refused(wrong, said):
+    asked = choose(make_chip(), make_trace(n_tokens=2), "auto")
+    result, _ = priced(asked.mapped)
+    closed = replace(
+        asked.closed,
+        interval_ps=wrong * result.steady.time_per_token_ps,
+        static_pj=0.0,
+        dynamic_pj=steady_pj(*priced(asked.mapped), asked.mapped.chip),
+    )
+    chosen, _, _ = checked(Choice(asked.mapped, closed=closed), priced)
+    assert ("time +20.0%, more than 10%" in " ".join(chosen.note)) is said
 
 
 @pytest.mark.parametrize("key", ["share_cores", "strategy"])
