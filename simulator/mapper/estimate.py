@@ -18,12 +18,20 @@ from simulator.engine.transfer import plan_transfer, transfers_before_ops
 from simulator.mapper.candidates import placed
 from simulator.mapper.cost_of_stage import StageCost
 from simulator.mapper.gated_static import static_of_mapped_pj
-from simulator.mapper.placed_links import SpikeWay, busiest_port_ps, chip_link_flits, link_pj, mean_reach_ps, tree_scale
+from simulator.mapper.placed_links import (
+    SpikeWay,
+    busiest_port_ps,
+    chip_link_flits,
+    link_pj,
+    mean_reach_ps,
+    port_pj,
+    spike_flits,
+)
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import Floats, StageWork
-from simulator.mapping.flows import collected, overlaps
+from simulator.mapping.flows import collected
 from simulator.mapping.mapped import Mapped
-from simulator.mapping.packet_format import flits_per_spike, value_flits, value_packets
+from simulator.mapping.packet_format import value_flits, value_packets
 from simulator.trace.trace import Trace
 
 _NONE: Ints = np.zeros(0, np.int64)
@@ -220,21 +228,12 @@ def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> StageCost
     blocks_of = [placement.of(layer.layer_id) for layer in work.layers]
     routers = placement.core_router
     blocks = [block for blocks in blocks_of for block in blocks]
-    way, sent, hop_pj = None, 0.0, 0.0
+    way, hop_pj = None, 0.0
     if blocks and work.n_steps:
-        low, high = _ints([b.col_start for b in homes]), _ints([b.col_stop for b in homes])
-        rows = _ints([b.row_start for b in blocks]), _ints([b.row_stop for b in blocks])
-        home, target, start, stop = overlaps(low, high, *rows)
-        ways = routers[_ints([b.core for b in homes])[home]], routers[_ints([b.core for b in blocks])[target]]
-        flits = (stop - start) * flits_per_spike(work.trace.encoding, chip)
-        scale = tree_scale(ways, flits / work.stage.width, placement) if chip.noc.multicast else 1.0
-        links = crossings(*ways, placement)
-        hop_pj += float(work.mean_spikes.sum()) * link_pj(links, flits / work.stage.width, model.prices) * scale
-        way = SpikeWay(
-            latency_ps=mean_reach_ps(home, links, chip),
-            port_ps=None if chip.noc.multicast else busiest_port_ps(ways, flits, mapped) / work.stage.width,
-        )
-        sent = chip_link_flits(*ways, flits / work.stage.width * scale, placement) if chip.noc.multicast else 0.0
+        flits = spike_flits(homes, blocks, mapped)
+        hop_pj = float(work.mean_spikes.sum()) / work.stage.width * port_pj(flits[0], model.prices, placement)
+        port_ps = busiest_port_ps(flits, mapped) / work.stage.width
+        way = SpikeWay(mean_reach_ps(homes, blocks, mapped), port_ps)
     some = placed(len(homes), blocks_of)
     cost = model.cost(work, some, placement.n_chips, work.spikes, way)
     edges = list(collected(work.stage, placement.by_owner))
@@ -251,11 +250,6 @@ def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> StageCost
     return replace(
         cost,
         collect_ps=np.maximum(cost.collect_ps, values * link_ps) + (extra if values else 0.0),
-        step_ps=np.maximum(cost.step_ps, work.spikes[None] * sent * link_ps),
         energy_pj=cost.energy_pj - cost.hop_pj + hop_pj + value_pj,
         hop_pj=np.array([hop_pj + value_pj]),
     )
-
-
-def _ints(values: list[int]) -> Ints:
-    return np.array(values, dtype=np.int64)

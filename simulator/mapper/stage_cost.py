@@ -19,15 +19,12 @@ from simulator.engine.suffix_sums import suffix_actions, suffix_ps
 from simulator.engine.transfer import receive_ps
 from simulator.mapper.candidates import Candidates
 from simulator.mapper.cost_of_stage import StageCost
-from simulator.mapper.placed_links import SpikeWay
+from simulator.mapper.placed_links import FULL_LINK, SpikeWay
 from simulator.mapper.stage_work import Floats, PricedActions, StageWork, op_energy, op_times
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.packet_format import flits_per_spike, value_flits, value_packets, values_together
 from simulator.mapping.placements.link_cost import ROUTER_CYCLES
 
-# Share of its cycles in which the busiest link moves a flit while packets wait: routers of five FIFO inputs
-# (head-of-line blocking; Karol, Hluchyj, Morgan, IEEE Trans. Commun. 35, 1987, Table I, N = 5).
-FULL_LINK = 0.64
 EXIT_LINKS = 2  # of a tile that packets leave by at once, on a snake of tiles
 
 
@@ -159,12 +156,14 @@ class CostModel:
         row_ps, update_ps, _ = self._of_rows(work, some)
         fullest = _crowded(work, some.row_parts) / some.row_parts  # [T, C, L]
         rows = np.moveaxis(spikes[:, :, None, None] * fullest, 2, 0)  # [C, N, T, L]
-        served = rows * row_ps[:, None, None, :] + update_ps[:, None, None, :]
-        latency = _wide(self._latency(some.cores)) if way is None else way.latency_ps
         last_ps, first_ps = self._homes(work, some, spikes)
+        late = np.maximum(1 - some.homes[:, None] / some.row_parts, 0)  # part of the walk before the last row part
+        served = (
+            rows * row_ps[:, None, None, :] + update_ps[:, None, None, :] + last_ps[..., None] * late[:, None, None]
+        )
+        latency = _wide(self._latency(some.cores)) if way is None else way.latency_ps
         tail = _wide((row_ps + update_ps).max(axis=1))
-        known = None if way is None else way.port_ps
-        links = (self._links(work, some, spikes) if known is None else spikes * known) / FULL_LINK
+        links = self._links(work, some, spikes) / FULL_LINK if way is None else spikes * way.port_ps
         served_ps: Floats = served.max(axis=3)
         taken: Floats = np.maximum(np.maximum(last_ps, links) + tail, first_ps + served_ps) + latency
         return taken

@@ -29,6 +29,29 @@ def unicast_flits(senders: Ints, receivers: Ints, flits: Ints, grid: Grid) -> In
     return by_output
 
 
+def tree_flits(roots: Ints, flits: Ints, tree_of: Ints, receivers: Ints, grid: Grid) -> Ints:
+    """Flits on each output of packets that go along XY trees; int64 [routers * 5].
+
+    ``roots`` (routers) and ``flits`` are int64 [trees]. Tree ``tree_of[i]`` reaches router ``receivers[i]``; both are
+    int64 [members].
+    """
+    (x, y), (dx, dy) = grid.place(roots), grid.steps(roots[tree_of], receivers)
+    arms, arm_of = np.unique(np.stack([tree_of, dx]), axis=1, return_inverse=True)
+    east, west, north, south = (np.zeros(n, np.int64) for n in (len(roots), len(roots), arms.shape[1], arms.shape[1]))
+    for length, of, far in ((east, tree_of, dx), (west, tree_of, -dx), (north, arm_of, dy), (south, arm_of, -dy)):
+        np.maximum.at(length, of.reshape(-1), far)
+    found = np.zeros((grid.y, grid.x, N_PORTS), np.int64)
+    found[:, :, EAST] = _runs(y, x, east, flits, grid.y, grid.x)
+    found[:, :, WEST] = _runs(y, x - west + 1, west, flits, grid.y, grid.x)
+    column, row, weight = (x[arms[0]] + arms[1]) % grid.x, y[arms[0]], flits[arms[0]]
+    found[:, :, NORTH] = _runs(column, row, north, weight, grid.x, grid.y).T
+    found[:, :, SOUTH] = _runs(column, row - south + 1, south, weight, grid.x, grid.y).T
+    by_output = found.reshape(-1)
+    entered = np.unique(np.stack([tree_of, receivers]), axis=1)
+    np.add.at(by_output, entered[1] * N_PORTS + CORE, flits[entered[0]])
+    return by_output
+
+
 def multicast_flits(flits: Ints, routes: Routes, grid: Grid) -> Ints:
     """Flits of multicast packets on each output, int64 [routers * 5]; ``flits`` int64 [H, S] go along each tree."""
     found = np.zeros(grid.x * grid.y * N_PORTS, np.int64)
