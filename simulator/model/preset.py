@@ -70,9 +70,19 @@ class WeightFields(Frozen):
     rounding: WeightRounding = Field(
         default="nearest", description="`gptq`: errors are compensated by other weights, on a text"
     )
+    head_bits: Literal[4, 8, 16] | None = Field(
+        default=None,
+        description="of a dense LM head, and of an embedding tied to it; `bits` when absent. 16 with integer weights:"
+        " as in the files of the model",
+    )
     text: Text | None = Field(
         default=None, description="of `gptq`: text file, next to the preset; when absent, a short shipped text"
     )
+
+    @property
+    def bits_of_head(self) -> int:
+        """Bits of a weight of a dense head."""
+        return self.head_bits or self.bits
 
     @property
     def float_format(self) -> FloatFormat:
@@ -235,6 +245,7 @@ def broken_preset_rules(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]
     yield from _broken_scales(preset)
     yield from _broken_attention(preset)
     yield from _broken_weights(preset.get("weights"))
+    yield from _broken_head(preset)
     base = preset.get("encoder") if isinstance(preset.get("encoder"), Mapping) else {}
     streams = preset.get("streams") if isinstance(preset.get("streams"), Mapping) else {}
     assert isinstance(base, Mapping)
@@ -289,6 +300,14 @@ def _broken_weights(fields: object) -> Iterator[tuple[Keys, str]]:
             yield ("weights", "rounding"), f"found gptq for weights of {FLOAT_BITS} bits, expected 8 or 4"
         if fields.get("text") is not None and fields.get("rounding") != "gptq":
             yield ("weights", "text"), "found a text for weights rounded to nearest, expected rounding gptq"
+
+
+def _broken_head(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    """A head that is a layer has the bits of the layers."""
+    weights = preset.get("weights")
+    bits = weights.get("head_bits") if isinstance(weights, Mapping) else None
+    if bits is not None and preset.get("head") == "spiking":
+        yield ("weights", "head_bits"), f"found {bits} for a spiking head, which has the `bits` of the other layers"
 
 
 def _broken_attention(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
