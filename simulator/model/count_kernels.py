@@ -110,31 +110,52 @@ def _whole(steps: np.float32, dead_zone: np.float32, nearest: bool) -> np.float3
 
 
 @jit
-def squared_errors(
+def least_error_steps(
     values: NDArray[np.float32],
-    per_step: NDArray[np.float32],
+    candidates: NDArray[np.float32],
+    base: NDArray[np.float32],
     dead_zone: np.float32,
     nearest: bool,
     most: np.float32,
-    errors: NDArray[np.float32],
+    worth: float,
+    found: NDArray[np.float32],
 ) -> None:
-    """Write to ``errors`` [tokens, steps] the squared error, in steps, of signed counts -most to most.
+    """Write to ``found`` [tokens] the candidate step [tokens, steps] of least cost; the first of those of equal cost.
 
-    ``values`` is [tokens, n], ``per_step`` [tokens, steps] the reciprocals of the steps. The squares are added as
-    `_total` says.
+    A cost is the squared error of signed counts -most to most of ``values`` [tokens, n], times ``1 + worth * (base /
+    step - 1)`` with ``base`` [tokens].
     """
     sums = np.empty(LANES, np.float32)
     for token in range(values.shape[0]):
-        for k in range(per_step.shape[1]):
-            scale = per_step[token, k]
-            sums[:] = 0
-            for first in range(0, values.shape[1], LANES):
-                part = values[token, first : first + LANES]
-                for i in range(part.shape[0]):
-                    steps = abs(part[i]) * scale
-                    error = steps - min(_whole(steps, dead_zone, nearest), most)
-                    sums[i] += error * error
-            errors[token, k] = _total(sums)
+        least, narrow = np.inf, np.float64(base[token])
+        for k in range(candidates.shape[1]):
+            step = candidates[token, k]
+            wide = np.float64(step)
+            error = np.float64(_squared_error(values[token], np.float32(1) / step, dead_zone, nearest, most, sums))
+            cost = error * wide * ((1 - worth) * wide + worth * narrow)
+            if k == 0 or cost < least:
+                least = cost
+                found[token] = step
+
+
+@step
+def _squared_error(
+    values: NDArray[np.float32],
+    per_step: np.float32,
+    dead_zone: np.float32,
+    nearest: bool,
+    most: np.float32,
+    sums: NDArray[np.float32],
+) -> np.float32:
+    """Squared error, in steps, of the counts of a row; the squares are added as `_total` says."""
+    sums[:] = 0
+    for first in range(0, values.shape[0], LANES):
+        part = values[first : first + LANES]
+        for i in range(part.shape[0]):
+            steps = abs(part[i]) * per_step
+            error = steps - min(_whole(steps, dead_zone, nearest), most)
+            sums[i] += error * error
+    return _total(sums)
 
 
 @jit

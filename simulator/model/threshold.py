@@ -16,7 +16,7 @@ import numpy as np
 
 from simulator.arrays import F32
 from simulator.errors import ModelError
-from simulator.model.count_kernels import add_sizes, largest_sizes, squared_errors
+from simulator.model.count_kernels import add_sizes, largest_sizes, least_error_steps
 
 Rule = Literal["absmax", "quantile", "mean", "normal", "least_error", "static"]
 Rounding = Literal["nearest", "floor", "error_diffusion"]
@@ -155,15 +155,13 @@ def searched_step(values: F32, levels: int, rule: EncoderRule) -> F32:
     most = levels if rule.clip is None else min(rule.clip, levels)
     spread = mean_size(values) * np.float32(MEAN_TO_DEVIATION * least_error_step(rule.steps_of(levels)))
     reach = largest_size(values) / np.float32(rule.steps_of(levels))
-    steps = np.stack([*(spread * np.float32(multiple) for multiple in MULTIPLES), reach], axis=1)  # [tokens, 6]
-    steps = np.where(steps >= np.finfo(np.float32).tiny, steps, np.float32(1))
-    errors = np.empty(steps.shape, np.float32)
-    contiguous, zone = np.ascontiguousarray(values, np.float32), np.float32(rule.dead_zone)
-    per_step: F32 = np.asarray(np.float32(1) / steps, np.float32)
-    squared_errors(contiguous, per_step, zone, rule.rounding != "floor", np.float32(most), errors)
-    wide, base = steps.astype(np.float64), spread[:, None].astype(np.float64)
-    costs = errors * wide * ((1 - WORTH) * wide + WORTH * base)  # error times step**2 (1 + WORTH (base / step - 1))
-    found: F32 = np.take_along_axis(steps, costs.argmin(axis=1)[:, None], axis=1)[:, 0]
+    candidates = np.empty((len(values), len(MULTIPLES) + 1), np.float32)
+    np.multiply(spread[:, None], np.array(MULTIPLES, np.float32), out=candidates[:, :-1])
+    candidates[:, -1] = reach
+    candidates[candidates < np.finfo(np.float32).tiny] = 1
+    nearest, zone, found = rule.rounding != "floor", np.float32(rule.dead_zone), np.empty(len(values), np.float32)
+    rows = np.ascontiguousarray(values, np.float32)
+    least_error_steps(rows, candidates, spread, zone, nearest, np.float32(most), WORTH, found)
     return found
 
 

@@ -45,7 +45,7 @@ def test_a_sweep_whose_name_is_a_path_is_refused(tiny: Path) -> None:
     assert not Path("reports").exists()
 
 
-def test_a_folder_with_another_manifest_stays(tiny: Path) -> None:
+def test_a_folder_with_another_manifest_stays(tiny: Path, plain_page: None) -> None:
     Path("app").mkdir()
     Path("app/manifest.json").write_text("{}")
     Path("app/thesis.tex").write_text("mine")
@@ -96,12 +96,13 @@ def test_what_is_no_trace_is_not_replaced_by_one(tiny: Path, make) -> None:
 STOPPED = """
 import os, signal, sys
 from simulator.cli import main
-from simulator.report import report_files
+from simulator.report import html, report_files
 
 def stop(*args):
     os.kill(os.getpid(), signal.SIGTERM)
 
 report_files.manifest_dict = stop
+html.write_page = lambda run, folder: None  # takes seconds
 sys.argv = ["spikewatt", "simulate", "--trace", "tiny.npz", "--no-dense-twin", "--quiet", "--out", "o"]
 main()
 """
