@@ -78,6 +78,8 @@ TARGETS: dict[str, tuple[Preset, float | None, float | None]] = {
     "sdllm": (load_preset("sdllm"), 1.035, 4.2),
     "sdllm-7": (load_preset("sdllm-7"), 1.14, 2.2),
     "sdllm-4": (load_preset("sdllm-4"), 1.45, None),
+    "sdllm-7-mixed": (load_preset("sdllm-7-mixed"), 1.14, 2.2),
+    "sdllm-4-mixed": (load_preset("sdllm-4-mixed"), 1.45, None),
     "sdllm-7, INT4 per 64 inputs": (load_preset("sdllm-7").model_copy(update={"weights": INT4}), 1.30, None),
     "sdllm-attention": (load_preset("sdllm-attention"), 1.10, None),
     "sdllm-paper": (load_preset("sdllm-paper"), None, None),

@@ -21,11 +21,13 @@ from simulator.model.dense_attention import dense_attention, float_attention
 from simulator.model.encoder import clip_warnings
 from simulator.model.generation import Decode, generate
 from simulator.model.kv_cache import KVCache
-from simulator.model.linear import VERIFY_TOKENS, FloatLinear, SpikingLinear
+from simulator.model.linear import VERIFY_TOKENS, FloatLinear
 from simulator.model.model_location import locate_model
 from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.perplexity import score_passages
 from simulator.model.prediction import Perplexity
+from simulator.model.prefix import spiking_linear
+from simulator.model.prefixed import PrefixedLinear
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import DRIVEN, HEAD_STREAM, build_program, preset_origin
@@ -190,13 +192,19 @@ class _Capture:
     def __init__(self, checkpoint: Checkpoint, preset: Preset, n_passages: int) -> None:
         self._checkpoint, self._spiking_head = checkpoint, preset.head == "spiking"
         self.recorder = Recorder(preset.encoding)
-        self._linear = SpikingLinear(
-            checkpoint, preset, self.recorder.record, VERIFY_TOKENS * min(n_passages, VERIFIED_PASSAGES)
+        self._linear = spiking_linear(
+            checkpoint, preset, self._record, VERIFY_TOKENS * min(n_passages, VERIFIED_PASSAGES)
         )
         rule = preset.attention.rule()
         spiking = SpikingAttention(rule, preset, self.recorder.record, VERIFY_TOKENS) if rule.integer else None
         self._spiking, self._attention = spiking, spiking or dense_attention
         accumulate_spikes(np.ones((1, 1), np.int16), np.ones((1, 1), np.int8), Encoding("ternary", 1))  # compiles
+
+    def _record(self, stream_id: str, counts: NDArray[np.int16]) -> None:
+        """Keep the counts of a linear stream; a prefix stays in the trace as a token without spikes."""
+        if isinstance(self._linear, PrefixedLinear) and stream_id != HEAD_STREAM:
+            counts = self._linear.silent(counts)
+        self.recorder.record(stream_id, counts)
 
     @property
     def n_verified(self) -> int:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from simulator.model.attention import attention_for
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.dense_attention import float_attention
-from simulator.model.linear import FloatLinear, Record, SpikingLinear
+from simulator.model.linear import FloatLinear, Record
 from simulator.model.perplexity import score_passages
 from simulator.model.prediction import Perplexity
+from simulator.model.prefix import spiking_linear
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset
 from simulator.model.tokenizer import Passage
@@ -104,7 +105,7 @@ def evaluate(
         if record is not None:
             record(stream_id, counts)
 
-    linear = SpikingLinear(ready, settled, both)
+    linear = spiking_linear(ready, settled, both)
     attention = attention_for(settled.attention.rule(), settled, record)
     quality = score_passages(ready, passages, linear, attention, settled.head == "spiking", reference)
     return Evaluation(settled, quality, tally, linear.n_clipped)

@@ -15,10 +15,11 @@ from simulator.model.attention import Attention, attention_for, clipped_values, 
 from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.dense_attention import dense_attention, float_attention
 from simulator.model.encoder import clip_warnings
-from simulator.model.linear import FloatLinear, Linear, SpikingLinear
+from simulator.model.linear import FloatLinear, Linear
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.prediction import Comparison, Perplexity
+from simulator.model.prefix import spiking_linear
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
 from simulator.model.protocol import PASSAGES, Protocol, protocol_warnings, windows
@@ -78,7 +79,7 @@ def perplexity(
         found = score_passages(checkpoint, passages, FloatLinear(checkpoint), float_attention)
         return replace(found, warnings=said, protocol=stated)
     ready, settled, notes = prepared(checkpoint, as_preset(preset), passages)
-    linear, attention = SpikingLinear(ready, settled), attention_for(settled.attention.rule(), settled)
+    linear, attention = spiking_linear(ready, settled), attention_for(settled.attention.rule(), settled)
     reference = checkpoint if compare else None
     found = score_passages(ready, passages, linear, attention, settled.head == "spiking", reference)
     clipped = clip_warnings(clipped_values(linear, attention), encoded_values(linear, attention))

@@ -16,6 +16,7 @@ from simulator.model.compensation import compensated, rounding_tokens
 from simulator.model.linear import FloatLinear
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.moments import moments_of
+from simulator.model.prefix import n_prefix, prefix_warnings
 from simulator.model.preset import Preset
 from simulator.model.program import DRIVEN, driven_layers, stream_width
 from simulator.model.rotation import fold_rotation, online_rotations
@@ -25,6 +26,8 @@ from simulator.model.tokenizer import Passage
 from simulator.model.transformer import forward
 
 CALIBRATION_TOKENS = 512
+# Times the median size of a stream: what Sun et al. (COLM 2024) call a massive activation.
+MASSIVE = 1000
 
 # Weight -> the stream whose channels its outputs are; layer -> the stream that drives it.
 MADE_BY = {"norm_attn": "attn_in", "norm_mlp": "mlp_in", "v": "attn_out", "v_bias": "attn_out", "up": "mlp_hidden"}
@@ -56,6 +59,7 @@ def prepared(
     ModelError
         When a text is needed and none is given.
     """
+    prefixed = prefix_warnings(checkpoint.config, preset, passages)
     if preset.rotation == "online":
         moments, notes = moments_of(checkpoint, preset.moments, passages)
         ready = balanced(checkpoint, moments, preset.head == "spiking")
@@ -66,7 +70,7 @@ def prepared(
     if preset.weights.rounding == "gptq":
         token_ids, more = rounding_tokens(checkpoint, preset, passages)
         ready, notes = compensated(ready, preset, token_ids), (*notes, *more)
-    return ready, preset, (*notes, *short_rows(ready.config, preset))
+    return ready, preset, (*prefixed, *notes, *short_rows(ready.config, preset))
 
 
 def _calibrated(
@@ -76,6 +80,7 @@ def _calibrated(
     if preset.smooth is None and not _static_streams(ready, preset):
         return ready, preset, ()
     sample = _first_tokens(passages)
+    notes: tuple[str, ...] = ()
     if not sample:
         raise ModelError(f"preset {preset.name}: smoothing and static thresholds are found on a text, expected one")
     if preset.smooth is not None:
@@ -83,10 +88,25 @@ def _calibrated(
     static = _static_streams(ready, preset)
     if static:
         seen = _observed(ready, preset, sample)
+        notes = massive_activations({stream_id: seen[stream_id] for stream_id in static})
         steps = {stream_id: static_step(seen[stream_id], preset, stream_id) for stream_id in static}
         preset = preset.with_steps(steps)
     n = sum(len(token_ids) for token_ids in sample)
-    return ready, preset, (f"preset {preset.name} was calibrated on the first {n} tokens of the text itself",)
+    return ready, preset, (f"preset {preset.name} was calibrated on the first {n} tokens of the text itself", *notes)
+
+
+def massive_activations(seen: Mapping[str, F32]) -> tuple[str, ...]:
+    """A warning where a stream [tokens, n] with a static threshold holds a value of over `MASSIVE` times its median."""
+    shares = {i: float(np.abs(x).max() / max(np.median(np.abs(x)), np.finfo(np.float32).tiny)) for i, x in seen.items()}
+    found = {stream_id: share for stream_id, share in shares.items() if share > MASSIVE}
+    if not found:
+        return ()
+    worst = max(found, key=lambda stream_id: found[stream_id])
+    return (
+        f"static thresholds meet massive activations in {len(found)} streams (in {worst} {found[worst]:,.0f} times the"
+        " median size), which are clipped to the largest count; `prefix: bos` keeps those of the first token out of the"
+        " encoder, and `threshold: absmax` has a step for each token",
+    )
 
 
 def short_rows(config: LlamaConfig, preset: Preset) -> tuple[str, ...]:
@@ -133,18 +153,23 @@ def _first_tokens(passages: tuple[Passage, ...]) -> list[NDArray[np.int64]]:
 
 
 def _observed(checkpoint: Checkpoint, preset: Preset, sample: list[NDArray[np.int64]]) -> dict[str, F32]:
-    """Activations of every stream [tokens, n] in a float pass of the sample, rotated as the preset rotates them."""
+    """Activations of every stream [tokens, n] in a float pass of the sample, rotated as the preset rotates them.
+
+    Those of a float prefix are left out.
+    """
     dense = FloatLinear(checkpoint, np.float64)  # steps, and so spikes, follow from it
     online = online_rotations(checkpoint.config, preset.rotation)
     seen: dict[str, list[F32]] = {}
+    first = 0
 
     def linear(stream_id: str, values: F32) -> tuple[F32, ...]:
         kind = stream_id.rsplit(".", 1)[-1]
         values = online[kind](values) if kind in online else values
-        seen.setdefault(stream_id, []).append(values)
+        seen.setdefault(stream_id, []).append(values[first:])
         return dense(stream_id, values)
 
     for token_ids in sample:
+        first = n_prefix(checkpoint.config, preset, token_ids)
         forward(checkpoint, token_ids, linear)
     return {stream_id: np.concatenate(parts) for stream_id, parts in seen.items()}
 

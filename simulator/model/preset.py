@@ -131,6 +131,7 @@ class Preset(Frozen):
         default=None,
         description="of `online`: file of a calibration (.npz), next to the preset; when absent, a shipped text",
     )
+    prefix: Literal["bos"] | None = Field(default=None, description="`bos`: that token passed as a float beforehand")
     smooth: Share | None = Field(default=None, description="alpha: part of the activations' range moved into weights")
     encoder: EncoderFields = EncoderFields()
     streams: dict[str, EncoderFields] = Field(

@@ -136,6 +136,7 @@ def _check_chain(preset: Preset) -> None:
         "weights rounded by gptq": preset.weights.rounding == "gptq",
         "a static threshold without a step": rule.threshold == "static" and not rule.step,
         "a spiking head": preset.head == "spiking",
+        "a float prefix": preset.prefix is not None,
         "encoders by type of stream": any(not key.endswith("attn_p") for key in preset.streams),  # no layer reads it
     }
     found = [what for what, there in asked.items() if there]

@@ -53,6 +53,11 @@ def capture_tree(
         As `torch_capture.capture_torch` says.
     """
     assert choices.preset is not None
+    if choices.preset.prefix is not None:
+        raise ModelError(
+            f"preset {choices.preset.name}: prefix {choices.preset.prefix}, expected none here: the inputs of a module"
+            " need not begin with BOS; `spikewatt capture` takes it"
+        )
     checkpoint = _tree_checkpoint(model, config)
     ready, settled, notes = prepared(checkpoint, choices.preset, _passages(inputs, choices.mask))
     recorder, tokens = Recorder(settled.encoding), Tokens(choices.mask)

@@ -16,7 +16,9 @@ WANTED = {
     "fp16",
     "sdllm",
     "sdllm-4",
+    "sdllm-4-mixed",
     "sdllm-7",
+    "sdllm-7-mixed",
     "sdllm-attention",
     "sdllm-bitwise",
     "sdllm-paper",
@@ -54,6 +56,19 @@ def test_the_presets_of_fewer_spikes_say_their_timesteps_and_weights():
     paper = load_preset("sdllm-paper")
     assert (paper.encoding, paper.weights.bits, paper.weights.group) == (Encoding("ternary", 7), 4, 64)
     assert load_preset("sdllm-4").encoding == Encoding("ternary", 4)
+
+
+def test_timesteps_of_the_mixed_presets_are_those_of_their_names_on_average():
+    """Means over the activations of SmolLM2-135M: 576 in front of q/k/v, o and gate/up, 1,536 in front of down."""
+    widths = {"attn_in": 576, "attn_out": 576, "mlp_in": 576, "mlp_hidden": 1536}
+    for name, mean in (("sdllm-7-mixed", 7), ("sdllm-4-mixed", 4)):
+        preset = load_preset(name)
+        rules = {kind: preset.encoder_of(kind).rule for kind in widths}
+        assert all(rule.steps == rule.clip for rule in rules.values())
+        assert max(rule.steps for rule in rules.values()) == preset.encoding.n_timesteps
+        used = sum(rules[kind].steps * n for kind, n in widths.items()) / sum(widths.values())
+        assert used == pytest.approx(mean, abs=0.2)
+        assert preset.prefix == "bos"
 
 
 def test_the_paper_preset_sends_0_86_spikes_per_value_of_a_normal_row():

@@ -1,0 +1,116 @@
+"""A float prefix: BOS is the float model's own, has no spikes, and the other tokens see it so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from simulator.errors import ModelError
+from simulator.model.capture import capture
+from simulator.model.checkpoint import read_checkpoint
+from simulator.model.generation import Decode
+from simulator.model.kv_cache import KVCache
+from simulator.model.linear import FloatLinear, SpikingLinear
+from simulator.model.model_options import ModelOptions
+from simulator.model.perplexity import perplexity
+from simulator.model.prefix import spiking_linear
+from simulator.model.prepare import massive_activations, prepared
+from simulator.model.preset import EncoderFields, load_preset
+from simulator.model.tokenizer import Passage
+from simulator.model.transformer import forward
+
+TEXT = "the cat sat\n<|endoftext|>\non the mat."
+PREFIXED = load_preset("sdllm-4").model_copy(update={"prefix": "bos"})
+
+
+def passage(*ids: int) -> tuple[Passage, ...]:
+    return (Passage(np.array(ids), 1, 0),)
+
+
+def test_first_token_is_that_of_the_float_model_and_the_others_are_not(write_model):
+    checkpoint = read_checkpoint(write_model())
+    ids = np.array([checkpoint.config.bos_token_id, 5, 6, 7, 8])
+    ready, settled, _ = prepared(checkpoint, PREFIXED, passage(*ids))
+    exact = forward(checkpoint, ids, FloatLinear(checkpoint))
+    found = forward(ready, ids, spiking_linear(ready, settled))
+    np.testing.assert_allclose(found[0], exact[0], atol=1e-4)
+    assert np.abs(found[1:] - exact[1:]).max(axis=1).min() > 1e-2
+    without = forward(ready, ids, SpikingLinear(ready, settled))
+    assert np.abs(without[0] - exact[0]).max() > 1e-2
+    assert (without[1:] != found[1:]).any(axis=1).all()  # they attend to it
+
+
+def test_a_sequence_that_begins_with_another_token_is_encoded_whole(write_model):
+    checkpoint = read_checkpoint(write_model())
+    ready, settled, notes = prepared(checkpoint, PREFIXED, passage(5, 6, 7))
+    ids = np.array([5, 6, 7])
+    np.testing.assert_array_equal(
+        forward(ready, ids, spiking_linear(ready, settled)), forward(ready, ids, SpikingLinear(ready, settled))
+    )
+    assert "1 of 1 passages do not begin with BOS" in notes[0]
+
+
+def test_capture_keeps_the_prefix_as_a_token_without_spikes(write_model):
+    trace, report = capture(write_model(), TEXT, PREFIXED)
+    first = trace.positions == 0
+    assert first.sum() == 2
+    for stream in trace.streams:
+        silent = ~trace.counts(stream.stream_id).any(axis=1)
+        np.testing.assert_array_equal(silent, first)
+    assert report.n_sums_verified > 0
+    assert trace.origin["preset"]["prefix"] == "bos"
+
+
+def test_quality_of_a_capture_is_that_of_perplexity(write_model):
+    folder = write_model()
+    _, report = capture(folder, TEXT, PREFIXED)
+    assert report.spiking_perplexity.nats == perplexity(folder, TEXT, PREFIXED).nats
+
+
+def test_decoding_with_the_cache_equals_one_pass(write_model):
+    checkpoint = read_checkpoint(write_model())
+    ids = np.array([checkpoint.config.bos_token_id, 5, 6, 7, 8])
+    ready, settled, _ = prepared(checkpoint, PREFIXED, passage(*ids))
+    linear, cache = spiking_linear(ready, settled), KVCache()
+    at_once = forward(ready, ids, linear)
+    parts = [forward(ready, part, linear, cache=cache) for part in (ids[:2], ids[2:3], ids[3:])]
+    np.testing.assert_allclose(np.concatenate(parts), at_once, atol=1e-5)
+    trace, _ = capture(write_model(), "the cat", PREFIXED, decode=Decode(3))
+    assert trace.counts("blocks.1.mlp_in").any(axis=1).tolist() == [False] + [True] * (trace.n_tokens - 1)
+
+
+def test_prefix_of_spiking_attention_and_head(write_model):
+    preset = load_preset("sdllm-attention").model_copy(update={"prefix": "bos"})
+    trace, report = capture(write_model(), TEXT, preset)
+    assert report.n_sums_verified > 0
+    assert trace.counts("head_in").any(axis=1).all()  # the head meets BOS too: it predicts the first token
+
+
+def test_a_model_without_bos_is_refused(write_model):
+    with pytest.raises(ModelError, match="puts no token in front of a text; state one with --bos"):
+        perplexity(write_model(), TEXT, PREFIXED, options=ModelOptions(bos="none"))
+
+
+def test_static_threshold_warns_of_massive_activations_and_a_prefix_keeps_them_out(write_model, tiny_tensors_of):
+    tensors = tiny_tensors_of()
+    bos = 1
+    tensors["model.embed_tokens.weight"][bos] *= 0
+    tensors["model.embed_tokens.weight"][bos, 3] = 1e4  # after the norm one channel holds all
+    static = load_preset("sdllm-4").model_copy(
+        update={"rotation": "none", "encoder": EncoderFields(threshold="static", gamma=1.0), "streams": {}}
+    )
+    checkpoint = read_checkpoint(write_model(tensors))
+    ids = (bos, 5, 6, 7)
+    _, plain, _ = prepared(checkpoint, static, passage(*ids))
+    _, kept, _ = prepared(checkpoint, static.model_copy(update={"prefix": "bos"}), passage(*ids))
+    step = {name: p.encoder_of("blocks.0.attn_in").rule.step for name, p in (("plain", plain), ("kept", kept))}
+    assert step["plain"] > step["kept"] > 0
+
+
+def test_massive_activations_are_named_with_their_size():
+    x = np.ones((4, 8), np.float32)
+    assert massive_activations({"blocks.0.mlp_hidden": x}) == ()
+    x[0, 2] = -5000
+    (found,) = massive_activations({"blocks.0.mlp_hidden": x, "blocks.0.attn_in": np.ones((4, 8), np.float32)})
+    assert "1 streams (in blocks.0.mlp_hidden 5,000 times the median size)" in found
+    assert "`prefix: bos`" in found
