@@ -10,7 +10,8 @@ from typing import Any
 from simulator.text_files import decode_text
 
 MOST_BYTES = 32 << 20
-MOST_VALUES = 4_000_000  # an empty object takes 64 bytes of memory and three of the file
+MOST_VALUES = 1_000_000  # half a second to read; the manifest of a model of 126 blocks has 60,000
+LONGEST_INTEGER = 1000  # digits; the time to read one grows with their square
 DEEPEST = 64  # lists and objects inside one another
 
 Pairs = list[tuple[str, Any]]
@@ -35,24 +36,31 @@ def read_json(path: Path, hook: Callable[[Pairs], Any] | None = None) -> Any:
     return parse_json(data, hook)
 
 
-def parse_json(data: bytes, hook: Callable[[Pairs], Any] | None = None, most_values: int = MOST_VALUES) -> Any:
+def parse_json(data: bytes, hook: Callable[[Pairs], Any] | None = None) -> Any:
     """The JSON value in ``data``, of any encoding that `text_files` reads.
 
     Raises
     ------
     ValueError
-        Not text, not JSON, or more than `MOST_BYTES`, ``most_values`` or `DEEPEST` (`JsonLimitError`).
+        Not text, not JSON, or more than `MOST_BYTES`, `MOST_VALUES` or `DEEPEST` (`JsonLimitError`).
     """
     if len(data) > MOST_BYTES:
         raise JsonLimitError(f"found more than {MOST_BYTES >> 20} MiB of JSON, expected less")
-    if data.count(b",") + data.count(b"[") + data.count(b"{") > most_values:
-        raise JsonLimitError(f"found more than {most_values} values, expected fewer")
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > MOST_VALUES:
+        raise JsonLimitError(f"found more than {MOST_VALUES} values, expected fewer")
     try:
-        found = json.loads(decode_text(data), object_pairs_hook=hook)
+        found = json.loads(decode_text(data), object_pairs_hook=hook, parse_int=_integer)
     except RecursionError:
         raise _too_deep() from None
     _check_depth(found)
     return found
+
+
+def _integer(digits: str) -> int:
+    """An integer, unless it would take long to read."""
+    if len(digits) > LONGEST_INTEGER:
+        raise JsonLimitError(f"found an integer of {len(digits)} digits, expected at most {LONGEST_INTEGER}")
+    return int(digits)
 
 
 def _check_depth(value: Any) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import typer
 
-from simulator.errors import SpikewattError
-from simulator.outputs.shown_text import one_line, shown_lines
+from simulator.errors import MOST_PROBLEMS, SpikewattError
+from simulator.outputs.shown_text import one_line, shortened, shown_lines
 from simulator.simulation.answer import Answer
+
+LONGEST_LINE = 2000  # characters of a message, whatever a file of others holds
 
 
 def print_json(value: object) -> None:
@@ -31,14 +33,17 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def print_error(error: Exception) -> None:
-    """Every problem on a line of its own."""
-    for line in error.problems if isinstance(error, SpikewattError) else [str(error)]:
-        print(f"error: {one_line(line)}", file=sys.stderr)
+    """Every problem on a line of its own: the first `MOST_PROBLEMS` of them, each of at most `LONGEST_LINE`."""
+    problems = error.problems if isinstance(error, SpikewattError) else (str(error),)
+    for line in problems[:MOST_PROBLEMS]:
+        print(f"error: {one_line(shortened(line, LONGEST_LINE))}", file=sys.stderr)
+    if len(problems) > MOST_PROBLEMS:
+        print("error: there are more problems, which are not shown", file=sys.stderr)
 
 
 def print_warning(text: str) -> None:
     """One line on stderr."""
-    print(f"warning: {one_line(text)}", file=sys.stderr)
+    print(f"warning: {one_line(shortened(text, LONGEST_LINE))}", file=sys.stderr)
 
 
 def print_names(rows: Sequence[tuple[str, str]]) -> None:

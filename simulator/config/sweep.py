@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +15,8 @@ from simulator.config.constraints import parse_constraint
 from simulator.config.field_types import Count, Expected, Frozen, Name, Text
 from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.sweep_axes import Axis, AxisValue, Range, identity
-from simulator.config.sweep_checks import CHIP_AXIS, chip_problems, is_capture_axis
+from simulator.config.sweep_checks import CHIP_AXIS, chip_problems
+from simulator.config.sweep_rules import DRAWING, broken_sweep_rules
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import check, merged_problems, node_at
 from simulator.config.yaml_marks import ListNode, MapNode, Node, ScalarNode, read_marked
@@ -26,7 +26,6 @@ from simulator.shipped import find_sweep, shipped_sweeps, shipped_traces
 
 Mode = Literal["grid", "zip", "sobol", "lhs", "optuna"]
 SOURCES = {"model": "a model", "text": "a text"}
-DRAWING = ("sobol", "lhs", "optuna")  # modes that draw samples; the others take every value of their lists
 
 
 def _one_or_more(value: object) -> object:
@@ -155,7 +154,7 @@ def load_sweep(name_or_path: str | Path, directory: Path | None = None) -> Sweep
     file = find_sweep(name_or_path)
     shown = shown_path(file) if str(file) != str(name_or_path) else str(name_or_path)
     root, problems = read_marked(file, shown)
-    sweep, found = check(SweepConfig, root, _broken_sweep_rules)
+    sweep, found = check(SweepConfig, root, broken_sweep_rules)
     found += chip_problems(root, file, directory or chips_directory())
     found += _missing_files(root, file)
     found = merged_problems(problems, found)
@@ -238,60 +237,6 @@ def _places(root: Node) -> dict[str, Place]:
         if isinstance(node, ListNode)
         for i, item in enumerate(node.items)
     }
-
-
-def _broken_sweep_rules(sweep: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
-    """What ties the fields together: one source of chips, what each mode needs, no point twice."""
-    axes, mode = sweep.get("axes"), sweep.get("mode", "grid")
-    if not isinstance(axes, Mapping):
-        return
-    if bool(sweep.get("trace")) == (sweep.get("capture") is not None):
-        found = "both trace and capture" if sweep.get("trace") else "neither trace nor capture"
-        yield ("trace",), f"found {found}, expected one of them"
-    if sweep.get("capture") is None:
-        for key in filter(is_capture_axis, axes):
-            yield ("axes", key), "found an axis of the encoder, expected none without capture"
-    if (CHIP_AXIS in axes) == (sweep.get("base") is not None):
-        found = "both base and axes.chip" if CHIP_AXIS in axes else "neither base nor axes.chip"
-        yield ("base",), f"found {found}, expected one of them"
-    if mode in DRAWING and sweep.get("samples") is None:
-        yield ("samples",), f"missing, expected a whole number because mode is {mode}"
-    if mode in ("grid", "zip"):
-        if sweep.get("samples") is not None:
-            yield ("samples",), f"found a number of samples, expected none because mode is {mode}"
-        for key, values in axes.items():
-            if isinstance(values, Mapping):
-                yield ("axes", key), f"found a range, expected a list of values because mode is {mode}"
-    for key in ("trace", "objectives"):
-        entries = sweep.get(key)
-        values = list(entries) if isinstance(entries, tuple) else []
-        for i in _repeated(values):
-            yield (key, i), f"found {values[i]!r} a second time, expected each once"
-    yield from _broken_lists({key: values for key, values in axes.items() if isinstance(values, tuple)}, mode)
-
-
-def _broken_lists(lists: Mapping[str, tuple[Any, ...]], mode: object) -> Iterator[tuple[Keys, str]]:
-    """No value twice on an axis; where they go side by side, as many on each and no row of them twice."""
-    if mode != "zip":
-        for key, values in lists.items():
-            for i in _repeated([identity(value) for value in values]):
-                yield ("axes", key, i), f"found {values[i]!r} a second time, expected each value once"
-    elif lists:
-        first, *others = lists
-        for key in others:
-            if len(lists[key]) != len(lists[first]):
-                text = f"found {len(lists[key])} values, and {len(lists[first])} of {first}"
-                yield ("axes", key), f"{text}, expected as many because mode is zip"
-        for i in _repeated([tuple(map(identity, row)) for row in zip(*lists.values(), strict=False)]):
-            yield (
-                ("axes", first, i),
-                f"found the values number {i + 1} of all axes a second time, expected each point once",
-            )
-
-
-def _repeated(values: list[Any]) -> Iterator[int]:
-    """Positions of the values that stood before."""
-    return (i for i, value in enumerate(values) if value in values[:i])
 
 
 __all__ = ["DRAWING", "AxisValue", "Mode", "Range", "SweepConfig", "is_sweep", "load_sweep"]

@@ -14,10 +14,12 @@ from simulator.config.described_prices import expand
 from simulator.config.overrides import Override, apply_override
 from simulator.config.source_position import Problem
 from simulator.config.static_size import FIXED, POWER, allowed, resized
+from simulator.config.sweep_axes import identity
 from simulator.config.validate import Path as Keys
 from simulator.config.validate import check, node_at
 from simulator.config.yaml_marks import Entry, ListNode, MapNode, Node, Scalar, ScalarNode
 
+MOST_CHECKS = 1000  # values set on chips, one at a time: 2 ms each
 CHIP_AXIS = "chip"  # the axis of whole chips; every other one is the path of a value inside a chip
 
 
@@ -30,7 +32,11 @@ def chip_problems(root: Node, file: Path, directory: Path) -> list[Problem]:
     """What is wrong with the names of the base chips, and with each value of each axis when set on each of them."""
     problems: list[Problem] = []
     chips: list[Node] = []
-    for path, node in _named_chips(root):
+    axes = node_at(root, ("axes",))
+    named = list(_named_chips(root))
+    if (problem := _too_many(axes, len(named))) is not None:
+        return [problem]
+    for path, node in named:
         try:
             where, shown = find_chip(str(node.value), file.parent, file.parent, directory)
         except LookupError as error:
@@ -39,10 +45,21 @@ def chip_problems(root: Node, file: Path, directory: Path) -> list[Problem]:
         chip, marks = read_chip_tree(where, shown, directory)
         chip_from_tree(chip, marks, ())
         chips.append(chip)
-    axes = node_at(root, ("axes",))
     if isinstance(axes, MapNode):
         problems += [problem for chip in chips for problem in _axis_problems(axes, chip)]
     return problems
+
+
+def _too_many(axes: Node | None, n_chips: int) -> Problem | None:
+    """What to say where there are more values to check than a file is given time for."""
+    if not isinstance(axes, MapNode):
+        return None
+    n_values = sum(len(_tried(entry.node)) for key, entry in axes.items.items() if key != CHIP_AXIS)
+    if n_chips + n_values * n_chips <= MOST_CHECKS:
+        return None
+    found = f"found {n_values} values on {n_chips} chips" if n_chips > 1 else f"found {n_values} different values"
+    text = f"{found}, expected at most {MOST_CHECKS} in all (mode sobol draws any number from a range)"
+    return Problem(axes.place, ("axes",), text)
 
 
 def _named_chips(root: Node) -> Iterator[tuple[Keys, ScalarNode]]:
@@ -67,13 +84,16 @@ def _axis_problems(axes: MapNode, chip: Node) -> Iterator[Problem]:
                 yield from _set_problems(chip, Override(path, value, entry.place), scales)
 
 
-def _tried(axis: Node) -> Iterator[ScalarNode]:
-    """The values of a list, or the ends of a range, that can be set at all; other code reports the rest."""
+def _tried(axis: Node) -> list[ScalarNode]:
+    """The values of a list, each once, or the ends of a range, that can be set at all; other code reports the rest."""
     items = axis.items if isinstance(axis, ListNode) else ()
     entries: list[Entry | None] = [axis.items.get(end) for end in ("low", "high")] if isinstance(axis, MapNode) else []
-    for value in (*items, *(entry.node for entry in entries if entry is not None)):
+    values = (*items, *(entry.node for entry in entries if entry is not None))
+    found: dict[tuple[bool, object], ScalarNode] = {}
+    for value in values:
         if isinstance(value, ScalarNode) and _is_tried(value.value):
-            yield value
+            found.setdefault(identity(value.value), value)
+    return list(found.values())
 
 
 def _is_tried(value: Scalar) -> bool:

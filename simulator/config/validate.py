@@ -12,7 +12,7 @@ from simulator.config.field_types import RULES_APART
 from simulator.config.schema_words import choices, expected, field_at, known_keys
 from simulator.config.source_position import Place, Problem, in_order
 from simulator.config.yaml_marks import MapNode, Node, ScalarNode, numbers_not_finite, plain, shown_value
-from simulator.errors import ConfigError, FieldValueError, did_you_mean
+from simulator.errors import MOST_PROBLEMS, ConfigError, FieldValueError, did_you_mean
 
 Record = TypeVar("Record", bound=BaseModel)
 Path = tuple[str | int, ...]
@@ -73,7 +73,8 @@ def _read_record(
     try:
         return model.model_validate(values, context=RULES_APART), []
     except ValidationError as error:
-        return None, [_problem_of(model, root, detail, more_keys) for detail in error.errors()]
+        details = error.errors(include_url=False)[: MOST_PROBLEMS + 1]
+        return None, [_problem_of(model, root, detail, more_keys) for detail in details]
 
 
 def _problem_of(model: type[BaseModel], root: Node, detail: Any, more_keys: Sequence[str]) -> Problem:

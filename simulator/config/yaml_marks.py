@@ -29,10 +29,11 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _LONGEST_NUMBER = 400  # characters; Python refuses to read integers of several thousand digits
-_MOST_NODES = 100_000  # aliases can blow a short file up without bound
+_MOST_NODES = 40_000  # a second to read; a chip file has 1,000. Aliases can blow a short file up without bound
 _MOST_BYTES = 1 << 20  # PyYAML reads about 200 KB a second; a chip file has 30 KB
 _DEEPEST = 64  # mappings and lists inside one another
 _PLAIN, _QUOTED = "plain", "quoted"
+_TOO_MANY = f"found more than {_MOST_NODES} values, expected a configuration"
 
 Scalar = str | int | float | bool | None
 
@@ -153,6 +154,17 @@ def read_scalar(text: str) -> Scalar:
 class _Composer(yaml.SafeLoader):
     """Composes nodes with the tags ``plain`` and ``quoted`` where the file gives none; any other tag is the file's."""
 
+    n_nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Stop at a file of too many values before it is read to its end."""
+        self.n_nodes += 1
+        if self.n_nodes > _MOST_NODES:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem=_TOO_MANY, problem_mark=mark)
+        found: yaml.Node | None = super().compose_node(parent, index)
+        return found
+
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
         """Leave the meaning of scalars to `read_scalar`."""
         is_plain = kind is yaml.ScalarNode and implicit[0]
@@ -191,6 +203,8 @@ def _syntax_error(error: yaml.MarkedYAMLError, shown: str, place: Place | None) 
     mark = error.problem_mark or error.context_mark
     where = place or (Place(shown, mark.line + 1, mark.column + 1) if mark else shown)
     problem = " ".join(str(error.problem).split())
+    if problem == _TOO_MANY:
+        return f"{where}: {problem}"
     if "another document" in problem:
         return f"{where}: found a second document, expected one"
     context = f" {error.context}" if error.context else ""
@@ -226,7 +240,7 @@ class _Converter:
                 [f"{self.place(node)}: found values nested too deeply, expected at most {_DEEPEST} levels"]
             )
         if self.n_nodes > _MOST_NODES:
-            raise ConfigError([f"{self.place(node)}: found more than {_MOST_NODES} values, expected a configuration"])
+            raise ConfigError([f"{self.place(node)}: {_TOO_MANY}"])
         if id(node) in above:
             self.problem(node, path, "found an alias to a value around it, expected no cycle")
             return ScalarNode(self.place(node), None, "")

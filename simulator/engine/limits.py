@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from simulator.config.chip import ChipConfig
-from simulator.engine.machine_memory import default_limit_bytes
-from simulator.engine.memory_estimate import MIB, peak_bytes
+from simulator.engine.machine_memory import default_limit_bytes, process_bytes
+from simulator.engine.memory_estimate import MIB, kept_bytes, least_bytes, peak_bytes
 from simulator.errors import CapacityError, SpikewattError
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.packet_format import flits_per_spike, value_flits
@@ -80,11 +80,20 @@ def check_memory(mapped: Mapped, threads: int, limit_bytes: int | None = None) -
 
     None stands for the limit of the machine, `machine_memory.default_limit_bytes`.
     """
+    _check("about", peak_bytes(mapped, threads), limit_bytes)
+
+
+def check_least_memory(trace: Trace, chip: ChipConfig, threads: int, limit_bytes: int | None = None) -> None:
+    """As `check_memory`, before there is a mapping (`least_bytes`): first without a look at the counts of the trace."""
+    _check("at least", process_bytes() + kept_bytes(trace), limit_bytes)
+    _check("at least", least_bytes(trace, chip, threads), limit_bytes)
+
+
+def _check(about: str, demand: int, limit_bytes: int | None) -> None:
     if limit_bytes is None:
         limit_bytes = default_limit_bytes()
-    demand = peak_bytes(mapped, threads)
     if limit_bytes is not None and demand > limit_bytes:
         raise SpikewattError(
-            f"the simulation needs about {demand // MIB + 1} MiB of memory, limit {limit_bytes // MIB} MiB"
+            f"the simulation needs {about} {demand // MIB + 1} MiB of memory, limit {limit_bytes // MIB} MiB"
             f" ({(demand - limit_bytes) // MIB + 1} over); take fewer tokens or noc.multicast, or raise --memory-limit"
         )

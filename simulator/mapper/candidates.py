@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
-from simulator.mapping.capacity import Cut, ceil_div, cols_that_fit
+from simulator.mapping.capacity import ROW_FACTORS, Cut, ceil_div, cols_that_fit
 from simulator.mapping.placement import Block
 from simulator.mapping.strategies import cut_layer
 from simulator.trace.trace_program import Layer, Stage
@@ -19,7 +19,6 @@ HOMES = (1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 48, 64, 72, 96)
 HEAD_HOMES = (128, 192, 256, 384, 512, 768, 1024)  # of a stage that drives no layer, for a dense head
 COLUMNS = (1024, 768, 512, 384, 256, 192, 128, 96, 64, 48, 32, 24, 16)
 FINE_COLUMNS = (320, 224, 160, 112, 88, 80, 72, 56, 40, 36, 28, 20)  # so that the stages of a block fill a chip
-ROW_FACTORS = (1, 2, 4)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from simulator.config.chip import ChipConfig
 from simulator.errors import CapacityError
 from simulator.trace.trace_program import Layer
 
+ROW_FACTORS = (1, 2, 4)  # how much further than its axons ask the mapper cuts the inputs of a layer
 N = TypeVar("N", int, NDArray[np.int64])  # one number, or one for each block
 
 

@@ -92,6 +92,11 @@ class Placement:
         return len(np.unique(self.core_router[[b.core for b in self.blocks]]))
 
     @property
+    def routers(self) -> int:
+        """Routers of the mesh."""
+        return self.mesh_x * self.mesh_y
+
+    @property
     def mesh_x(self) -> int:
         """Routers in a row of the whole mesh."""
         return self.grid.x

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.arrays import F32
-from simulator.errors import ModelError, did_you_mean
+from simulator.errors import MOST_PROBLEMS, ModelError, did_you_mean
 from simulator.model.llama_config import LlamaConfig, read_config
 from simulator.model.model_location import locate_model
 from simulator.model.model_options import AS_STATED, ModelOptions
@@ -22,6 +22,7 @@ EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 # Ends of the names of tensors that old checkpoints carry though they follow from rope_theta.
 DERIVED = ("rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached")
 FLOATS = {"F32", "F16", "BF16"}
+HELPED = 10  # missing, and as many unknown tensors, for which a near name is looked for
 # A model whose weights take no more in float32 stays in memory once read; of a larger one a tensor is read when used.
 KEPT_BYTES = 512 * 2**20
 # Rows of the head that are held at once take about this much in float32; a rotation makes several copies in float64.
@@ -279,15 +280,16 @@ def _misplaced(specs: Mapping[str, TensorSpec], files: TensorFiles, config: Llam
     # Files of tied models may hold the head as well, of the same values.
     spare = {n for n in names if n.endswith(DERIVED) or (config.tie_word_embeddings and n == HEAD)}
     unknown = names - set(expected) - spare
-    missing = [
-        f"{files.listing}: tensor {name}: missing, expected shape {list(spec.shape)}{did_you_mean(name, unknown)}"
-        for name, spec in expected.items()
-        if name not in names
+    missing, beyond = [name for name in expected if name not in names], sorted(unknown)
+    gone = [
+        f"{files.listing}: tensor {name}: missing, expected shape {list(expected[name].shape)}"
+        f"{did_you_mean(name, beyond) if i < HELPED else ''}"
+        for i, name in enumerate(missing[: MOST_PROBLEMS + 1])
     ]
-    return missing + [
+    return gone + [
         f"{files.path_of[name]}: tensor {name}: no place for it in this architecture"
-        f"{did_you_mean(name, set(expected) - names)}"
-        for name in sorted(unknown)
+        f"{did_you_mean(name, missing) if i < HELPED else ''}"
+        for i, name in enumerate(beyond[: MOST_PROBLEMS + 1])
     ]
 
 

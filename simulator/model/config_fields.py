@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.errors import did_you_mean
+from simulator.errors import MOST_PROBLEMS, did_you_mean
 from simulator.model.numbers import shown
 
 # Sizes, with the largest that is taken for real: a damaged one must not make a list of 10**9 layers.
@@ -12,7 +12,7 @@ SIZES = {
     "vocab_size": 1 << 26,
     "hidden_size": 1 << 20,
     "intermediate_size": 1 << 24,
-    "num_hidden_layers": 4096,
+    "num_hidden_layers": 256,  # the largest published has 126; a trace has at most 4,096 streams
     "num_attention_heads": 1 << 16,
     "max_position_embeddings": 1 << 32,
 }
@@ -94,11 +94,11 @@ def unsupported(fields: dict[str, Any], ignored_keys: tuple[str, ...]) -> list[s
     architecture, family = fields.get("architectures"), str(fields.get("model_type"))
     if not problems and architecture and architecture != [FAMILIES.get(family)]:
         problems.append(f"architectures: {shown(architecture)} is not that of model_type {family!r}")
+    unknown = [name for name, value in fields.items() if not _is_known(name, value) and name not in ignored_keys]
     return problems + [
-        f"{name}: {shown(value)} is not a known field{did_you_mean(name, KNOWN)};"
+        f"{name}: {shown(fields[name])} is not a known field{did_you_mean(name, KNOWN)};"
         f" if it does not change the forward pass: --ignore-config-keys {name}"
-        for name, value in fields.items()
-        if not _is_known(name, value) and name not in ignored_keys
+        for name in unknown[: MOST_PROBLEMS + 1]
     ]
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import ModelError
+from simulator.model.stored_tensor import MOST_TENSORS
 
 PART = re.compile(
     r"(?P<name>.+)-\d{5}-of-(?P<count>\d{5})\.gguf"
@@ -30,6 +31,7 @@ DEFAULT_ALIGNMENT = 32
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 STRING, ARRAY = 8, 9
 MOST_DIMENSIONS = 4
+MOST_STRINGS = 2_000_000  # of all lists: tokens and merges, of which the largest vocabularies have 500,000 together
 # Bytes of an entry with an empty name: lengths that are damaged are found before anything is read.
 SMALLEST_TENSOR, SMALLEST_FIELD = 8 + 4 + 4 + 8, 8 + 4 + 1
 
@@ -91,7 +93,7 @@ class _Header:
 
     def __init__(self, path: Path, content: mmap.mmap, size: int) -> None:
         self._path, self._content, self._size = path, content, size
-        self._at = 0
+        self._at, self._strings_left = 0, MOST_STRINGS
 
     def read(self) -> GgufFile:
         if self._bytes(4) != MAGIC:
@@ -100,7 +102,8 @@ class _Header:
         if version not in VERSIONS:
             kind = "big-endian" if version and version % 65536 == 0 else f"version {version}"
             raise ModelError(f"{self._path}: a {kind} GGUF file, expected little-endian version 2 or 3")
-        n_tensors, n_fields = self._count(SMALLEST_TENSOR), self._count(SMALLEST_FIELD)
+        n_tensors = self._count(SMALLEST_TENSOR, MOST_TENSORS)
+        n_fields = self._count(SMALLEST_FIELD, MOST_TENSORS)
         metadata: dict[str, Any] = {}
         for _ in range(n_fields):
             key = self._string()
@@ -139,16 +142,20 @@ class _Header:
             raise ValueError(f"{key} has the unknown value type {kind}")
         item = self._scalar("I")
         if item == STRING:
-            return [self._string() for _ in range(self._count(8))]
+            n = self._count(8, self._strings_left)
+            self._strings_left -= n
+            return [self._string() for _ in range(n)]
         if item not in SCALARS:  # arrays of arrays: the format has them, no model does
             raise ValueError(f"{key} is an array of the value type {item}")
         dtype = np.dtype("<" + SCALARS[item])
-        n = self._count(dtype.itemsize)
+        n = self._count(dtype.itemsize, self._size)
         return np.frombuffer(self._bytes(n * dtype.itemsize), dtype)
 
-    def _count(self, smallest: int) -> int:
+    def _count(self, smallest: int, most: int) -> int:
         """A number of items that follow, each of at least ``smallest`` bytes."""
         n = int(self._scalar("Q"))
+        if most < n <= self._size // smallest:
+            raise ModelError(f"{self._path}: found {n} items in a list of its header, expected at most {most}")
         if n * smallest > self._size - self._at:
             raise ValueError(f"{n} items do not fit into the file")
         return n

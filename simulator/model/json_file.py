@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,8 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    if len(set(keys)) < len(keys):
-        repeated = next(key for key in sorted(keys) if keys.count(key) > 1)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        repeated = min(key for key, n in Counter(key for key, _ in pairs).items() if n > 1)
         raise ValueError(f"key {repeated!r} appears twice, expected each key once")
-    return dict(pairs)
+    return found

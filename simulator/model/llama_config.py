@@ -303,6 +303,10 @@ def _inconsistent(config: LlamaConfig) -> list[str]:
     heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
     if heads % kv_heads:
         problems.append(f"num_attention_heads: {heads}, expected a multiple of num_key_value_heads = {kv_heads}")
+    if config.q_width > (widest := SIZES["intermediate_size"]):
+        problems.append(
+            f"head_dim: {heads} heads of {config.head_dim} have a width beyond {widest}, which no model has"
+        )
     divisors = config.rope_scaling.divisors
     if divisors and (len(divisors) != config.head_dim // 2 or not all(map(is_positive, divisors))):
         problems.append(f"rope_freqs.weight: {shown(divisors)}, expected {config.head_dim // 2} positive numbers")

@@ -20,9 +20,10 @@ from safetensors import SafetensorError, safe_open
 from simulator.errors import ModelError
 from simulator.model.json_file import read_json_object
 from simulator.model.model_location import INDEX_FILE, WEIGHTS_FILE, missing_weights, refuse_lfs_pointer
-from simulator.model.stored_tensor import StoredTensor, hash_of
+from simulator.model.stored_tensor import MOST_TENSORS, StoredTensor, hash_of
 
 LONGEST_NAME = 255  # bytes, of every file system in use
+LONGEST_HEADER = 8 << 20  # bytes, of a file: 50,000 tensors
 STORED_BITS = {"F32": 32, "F16": 16, "BF16": 16}
 
 
@@ -79,21 +80,23 @@ def safetensors_files(folder: Path) -> SafetensorsFiles:
 
 def _sharded(index: Path) -> SafetensorsFiles:
     listed = _weight_map(index)
+    of_shard: dict[str, list[str]] = {}
+    for name, shard in listed.items():
+        of_shard.setdefault(shard, []).append(name)
     path_of: dict[str, Path] = {}
     tensors: dict[str, StoredTensor] = {}
     problems = []
-    for shard in sorted(set(listed.values())):
+    for shard, names in sorted(of_shard.items()):
         path = index.with_name(shard)
         if not path.is_file():
-            n = list(listed.values()).count(shard)
-            problems.append(f"{index}: shard {shard}: no such file, expected {n} tensors in it")
+            problems.append(f"{index}: shard {shard}: no such file, expected {len(names)} tensors in it")
             continue
         for name, stored in _header(path).items():
             # A tensor that the index leaves out is read like one of a single file: known, spare, or refused.
             if listed.get(name, shard) != shard or name in path_of:
                 problems.append(f"{path}: tensor {name}: the index has it in {listed.get(name, path_of.get(name))}")
             path_of[name], tensors[name] = path, stored
-        gone = [name for name, file in listed.items() if file == shard and name not in tensors]
+        gone = [name for name in names if name not in tensors]
         problems += [f"{path}: tensor {name}: missing, the index has it here" for name in gone]
     if problems:
         raise ModelError(problems)
@@ -105,6 +108,8 @@ def _weight_map(index: Path) -> dict[str, str]:
     listed = read_json_object(index).get("weight_map")
     if not isinstance(listed, dict) or not listed:
         raise ModelError(f"{index}: weight_map: {str(listed)[:80]}, expected tensors and their shards")
+    if len(listed) > MOST_TENSORS:
+        raise ModelError(f"{index}: weight_map: found {len(listed)} tensors, expected at most {MOST_TENSORS}")
     for name, shard in listed.items():
         if not isinstance(shard, str) or not _is_file_name(shard):
             raise ModelError(
@@ -125,9 +130,21 @@ def _is_file_name(name: str) -> bool:
 
 def _header(path: Path) -> dict[str, StoredTensor]:
     refuse_lfs_pointer(path)
+    _check_length(path)
     with _opened(path) as file:
         slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  not a mapping
         return {name: StoredTensor(part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
+
+
+def _check_length(path: Path) -> None:
+    """Refuse a header that would take long to read; its length is the first eight bytes of the file."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    if LONGEST_HEADER < length <= path.stat().st_size:
+        raise ModelError(f"{path}: found a header of {length} bytes, expected at most {LONGEST_HEADER}")
 
 
 @contextmanager

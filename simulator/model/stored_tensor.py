@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+MOST_TENSORS = 100_000  # of a model; the largest mixtures of experts have 50,000
+
 
 @dataclass(frozen=True)
 class StoredTensor:

@@ -20,6 +20,7 @@ from simulator.model.gguf_file import read_gguf
 from simulator.model.gguf_tokenizer import gguf_tokenizer
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.model_location import locate_model, missing_file, refuse_lfs_pointer
+from simulator.model.tokenizer_growth import check_growth
 from simulator.text_files import BOM, NotTextError, decode_text
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -82,6 +83,7 @@ class Tokenizer:
             raise ModelError(
                 f"{self._path}: {size} tokens, expected at most vocab_size {config.vocab_size} of config.json"
             )
+        check_growth(self._tokenizer, self._path)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._bos = [] if config.bos_token_id is None else [config.bos_token_id]

@@ -15,6 +15,12 @@ def one_line(text: str) -> str:
     return "".join(c.encode("unicode_escape").decode("ascii") if category(c) in STEERING else c for c in text)
 
 
+def shortened(text: str, most: int) -> str:
+    """``text`` with its middle left out where it has more than ``most`` characters: a message ends with what helps."""
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]} ... {text[-half:]}"
+
+
 def shown_lines(text: str) -> str:
     """``text`` of several lines, each as `one_line` shows it."""
     return "\n".join(map(one_line, text.split("\n")))

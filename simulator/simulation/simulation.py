@@ -14,7 +14,7 @@ from simulator.energy.breakeven import Bisection, bisect_trace
 from simulator.energy.cmos45 import PAPER_PRECISION, cmos45_all
 from simulator.energy.ledger import EnergyLedger, build_ledger
 from simulator.engine.engine import replay, threads_for
-from simulator.engine.limits import check_memory
+from simulator.engine.limits import check_least_memory, check_memory
 from simulator.engine.result import SimResult
 from simulator.engine.token_sample import sample_size
 from simulator.errors import SpikewattError
@@ -87,6 +87,8 @@ def simulate(
     copies = copies_line(trace, chip.schedule.batch)
     trace = batched(trace, chip.schedule.batch)
     sample = sample_size(trace, sample_tokens)
+    if isinstance(mapping, str):
+        check_least_memory(trace, chip, threads_for(trace), memory_limit_bytes)
     choice = choose(chip, trace, mapping)
     trace = choice.mapped.trace
     if dense_chip is not None:

@@ -17,13 +17,12 @@ from simulator.config.chip import ChipConfig
 from simulator.config.chip_files import load_chip
 from simulator.energy.prices import chip_prices
 from simulator.errors import OutputError
-from simulator.mapping.place import with_shared_cores
 from simulator.outputs.csv_text import csv_text
 from simulator.report.report_files import CHIP_FILE
-from simulator.report.run_manifest import chip_sha256
 from simulator.report.tables import price_rows
 from simulator.sweep.rerun import find_inputs, find_point, stored_point
-from simulator.sweep.store import ORIGIN, RESULT, commit, is_sealed, read_object
+from simulator.sweep.space import point_id
+from simulator.sweep.store import ORIGIN, POINT_ID, RESULT, commit, is_sealed, read_object
 
 ALL = "all layers"  # owner of what a stored result does not split by layer
 FILES = (CHIP_FILE, "components.csv", "assumptions.csv", "stages.csv")
@@ -73,12 +72,12 @@ def complete_point(folder: Path) -> bool:
 
 
 def _chip(path: Path, result: dict[str, Any]) -> ChipConfig:
-    """The chip of a stored result, checked against the hash that the result has of it."""
+    """The chip of a stored result, checked against the id of its point, which is a hash of the chip among others."""
     with find_inputs(path.absolute()):
         base, overrides = stored_point(path.absolute())
         chip = load_chip(base, overrides)
-    # The mapper may let stages share cores, which the chip of the result then says.
-    if result["chip"]["sha256"] not in (chip_sha256(chip), chip_sha256(with_shared_cores(chip))):
+    of = [str(result[ORIGIN].get(key)) for key in ("trace_content_hash", "mapping", "code_sha256")]
+    if result[ORIGIN].get(POINT_ID) != point_id(chip, *of):
         raise OutputError(
             f"{path}: the chip '{base}', or one that it extends, has changed since the sweep, expected the same chip;"
             " run the sweep again, or restore the file"

@@ -20,7 +20,7 @@ from simulator.config.sweep import SweepConfig
 from simulator.config.sweep_axes import AxisValue, Range, value_text
 from simulator.config.sweep_checks import CHIP_AXIS, is_capture_axis
 from simulator.config.yaml_marks import Node, ScalarNode
-from simulator.errors import ConfigError
+from simulator.errors import MOST_PROBLEMS, ConfigError
 from simulator.report.run_manifest import chip_sha256
 from simulator.sweep.captures import Captures
 from simulator.sweep.code import code_hash
@@ -122,8 +122,17 @@ class Space:
         """The point of these values, its trace captured where it must be; raises ConfigError as `check`."""
         base, chip = self._chip(values)
         path, trace_hash, fault = self._trace(values)
-        point_id = _point_id(chip, trace_hash or fault + values_text(values), self._mapping)
-        return Point(point_id, values, base, chip, path, trace_hash, fault, self._mapping)
+        named = trace_hash or fault + values_text(values)
+        return Point(
+            point_id(chip, named, self._mapping, code_sha256()),
+            values,
+            base,
+            chip,
+            path,
+            trace_hash,
+            fault,
+            self._mapping,
+        )
 
     @property
     def mapping(self) -> Literal["auto", "chip"]:
@@ -196,7 +205,7 @@ def sweep_points(space: Space) -> list[Point]:
     Raises
     ------
     ConfigError
-        Values that are right one by one and wrong together: all such points, one line each.
+        Values that are right one by one and wrong together: such points, one line each.
     """
     every = list(combinations(space.config))
     if space.config.capture is not None:
@@ -205,7 +214,7 @@ def sweep_points(space: Space) -> list[Point]:
 
 
 def _all_of(every: Iterable[Values], make: Callable[[Values], Made]) -> list[Made]:
-    """What ``make`` makes of all values; raises ConfigError with the lines of all that it refuses."""
+    """What ``make`` makes of all values; raises ConfigError with the lines of the first that it refuses."""
     made: list[Made] = []
     problems: list[str] = []
     for values in every:
@@ -213,6 +222,8 @@ def _all_of(every: Iterable[Values], make: Callable[[Values], Made]) -> list[Mad
             made.append(make(values))
         except ConfigError as error:
             problems += error.problems
+        if len(problems) > MOST_PROBLEMS:
+            break
     if problems:
         raise ConfigError(dict.fromkeys(problems))
     return made
@@ -233,8 +244,9 @@ def _prices(axis: str) -> bool:
     return in_chip(axis) and (is_price(axis) or is_price(axis.rpartition(".")[0]))
 
 
-def _point_id(chip: ChipConfig, trace_hash: str, mapping: str) -> str:
-    content = json.dumps([chip_sha256(chip), trace_hash, mapping, code_sha256()])
+def point_id(chip: ChipConfig, trace_hash: str, mapping: str, code: str) -> str:
+    """The id of a point: of its chip before it is mapped, its trace, where its widths come from, and the code."""
+    content = json.dumps([chip_sha256(chip), trace_hash, mapping, code])
     return hashlib.sha256(content.encode()).hexdigest()[:ID_DIGITS]
 
 

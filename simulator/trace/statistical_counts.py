@@ -32,6 +32,7 @@ LARGEST_TILT = 12.0
 DECIMALS = 6
 # Tilts of a table while fitting and while drawing, fewer where there are many counts; comparisons of a step of drawing.
 FIT_TILTS, DRAW_TILTS, TABLE_ENTRIES = 1 << 11, 1 << 13, 1 << 21
+MOST_COUNTS = 1 << 28  # of a stream, which is drawn as a whole: half a gigabyte
 DRAW_ENTRIES = 1 << 22
 
 
@@ -191,13 +192,16 @@ class StatisticalCounts:
     contexts: NDArray[np.int64] | None = None
 
     def check(self) -> None:
-        """Raise TraceError when a stream is of a type that was not captured, or the seed is not valid."""
+        """Raise TraceError for a stream of a type that was not captured, or too large to draw, or a wrong seed."""
         if self.seed < 0:
             raise TraceError(f"seed {self.seed}, expected 0 or more")
         for stream in self.streams:
             if (kind := stream_kind(stream.stream_id)) not in self.statistics:
                 known = ", ".join(self.statistics)
                 raise TraceError(f"stream {stream.stream_id}: found no statistics of {kind!r}, expected one of {known}")
+            if (counts := stream.n * len(self.tokens)) > MOST_COUNTS:
+                expected = f"expected at most {MOST_COUNTS}; take fewer tokens"
+                raise TraceError(f"stream {stream.stream_id}: found {counts} counts of all tokens, {expected}")
 
     def __call__(self, stream_id: str) -> NDArray[np.integer]:
         """Counts [tokens, n] of a stream, the same at every call."""

@@ -24,7 +24,6 @@ FORMAT = "spikewatt-trace"
 SCHEMA_VERSIONS = (1, 2)
 POSITIONS = "positions.npy"
 PHASES_MEMBER = "phases.npy"
-MOST_VALUES = 1_000_000  # of a manifest; that of a model of 126 blocks has 60,000
 MOST_STREAMS, MOST_LAYERS, MOST_OPS = 4096, 8192, 32768  # 126 blocks of LLaMA-3.1-405B: 1,135 streams
 
 
@@ -178,7 +177,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     """
     where = f"{where}: manifest.json"
     try:
-        raw = parse_json(data, most_values=MOST_VALUES)
+        raw = parse_json(data)
     except ValueError as error:
         raise TraceError(f"{where}: not JSON: {error}") from error
     if not isinstance(raw, dict):

@@ -109,3 +109,14 @@ def test_an_output_that_is_ascii_stops_nothing(trace_file: Path) -> None:
         done = run_module(*arguments, PYTHONIOENCODING="ascii")
         assert done.returncode == 0, done.stderr
         assert done.stdout.isascii()
+
+
+def test_a_file_full_of_faults_fills_no_terminal(work: Path) -> None:
+    """Of 151 problems 100 are shown, and of a very long line both ends."""
+    keys = "\n".join(f"k{i}: 1" for i in range(150))
+    Path("c.yaml").write_text(f"extends: loihi-like\nname: c\nreplay: {'k' * 5000}\n{keys}")
+    done = run_program("validate", "c.yaml")
+    lines = done.err.splitlines()
+    assert (done.code, len(lines), max(map(len, lines)) < 2100) == (2, 101, True)
+    assert re.match("error: c.yaml:3:9: replay: found text 'kkk.* expected one of", lines[0])
+    assert lines[-1] == "error: there are more problems, which are not shown"

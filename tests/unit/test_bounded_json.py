@@ -15,10 +15,17 @@ def test_sixty_four_levels_are_read_and_one_more_is_not() -> None:
             parse_json(b"[" * depth + b"]" * depth)
 
 
-def test_the_number_of_values_is_bounded() -> None:
-    assert parse_json(b"[1,2,3]", most_values=3) == [1, 2, 3]
+def test_the_number_of_values_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded_json, "MOST_VALUES", 3)
+    assert parse_json(b"[1,2,3]") == [1, 2, 3]
     with pytest.raises(JsonLimitError, match="more than 3 values"):
-        parse_json(b"[1,2,3,4]", most_values=3)
+        parse_json(b"[1,2,3,4]")
+
+
+def test_the_digits_of_an_integer_are_bounded() -> None:
+    assert parse_json(b"-1" + b"0" * 998) == -(10**998)
+    with pytest.raises(JsonLimitError, match="found an integer of 1001 digits, expected at most 1000"):
+        parse_json(b"[1" + b"0" * 1000 + b"]")
 
 
 def test_the_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

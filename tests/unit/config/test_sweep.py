@@ -3,6 +3,7 @@ import pytest
 
 from simulator.config import load_sweep
 from simulator.config.sweep import CaptureSource
+from simulator.config.sweep_rules import broken_sweep_rules
 from simulator.errors import ConfigError
 
 SWEEP = """\
@@ -283,3 +284,25 @@ def test_a_wrong_tolerance_is_told_at_its_place(sweep_file, text, found):
     [line] = problems(sweep_file(SWEEP + f"tolerance: {text}\n"))
     assert line.startswith("sweep.yaml:12:")
     assert f": tolerance: found {found}, expected a share below 1, such as 0.5% or 0.005" in line
+
+
+def test_more_values_than_are_checked_in_time(sweep_file):
+    values = ", ".join(map(str, range(1, 1000)))
+    text = SWEEP.replace("[1, 2, 4]", f"[{values}]")
+    assert problems(sweep_file(text)) == [
+        "sweep.yaml:6:3: axes: found 1001 different values, expected at most 1000 in all"
+        " (mode sobol draws any number from a range)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("axes", "mode", "n", "path"),
+    [
+        ({f"a{i}": (0,) * 100 for i in range(3)}, {}, 10**6, ("axes",)),
+        ({"a": (0,) * 60_000, "b": (0,) * 60_000}, {"mode": "zip", "trace": ("s", "t")}, 120_000, ("axes",)),
+        ({"a": {"low": 1, "high": 2}}, {"mode": "lhs", "samples": 10**9}, 10**9, ("samples",)),
+    ],
+)
+def test_more_points_than_are_validated_in_time(axes, mode, n, path):
+    found = list(broken_sweep_rules({"base": "x", "trace": ("t",), "axes": axes, **mode}))
+    assert (path, f"found {n} points, expected at most 100000") in found

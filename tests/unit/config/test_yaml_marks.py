@@ -6,6 +6,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.config import yaml_marks
 from simulator.config.source_position import Place
 from simulator.config.yaml_marks import MapNode, parse_marked, plain, read_marked, read_scalar
 from simulator.errors import ConfigError
@@ -118,7 +119,7 @@ def test_what_is_refused_and_where(text, message):
         ("[" * 800, "f.yaml: found values nested too deeply, expected a configuration"),
         (
             "a: &a [" + "1," * 99 + "1]\nb: &b [" + "*a," * 99 + "*a]\nc: [" + "*b," * 99 + "*b]\n",
-            "f.yaml:1:204: found more than 100000 values, expected a configuration",
+            "f.yaml:1:204: found more than 40000 values, expected a configuration",
         ),
     ],
 )
@@ -162,3 +163,11 @@ def test_reads_what_another_writer_wrote(tree):
     root, problems = parse_marked(yaml.safe_dump(tree, allow_unicode=True), "f")
     assert not problems
     assert plain(root) == tuples(tree)
+
+
+def test_a_file_of_too_many_values_is_not_read_to_its_end(write, monkeypatch):
+    """The flow sequence is never closed, which only a reader of the whole file would find."""
+    monkeypatch.setattr(yaml_marks, "_MOST_NODES", 5)
+    name = write("a: [1, 2, 3, 4, 5", "f.yaml")
+    with pytest.raises(ConfigError, match=r"^f.yaml:1:11: found more than \d+ values, expected a configuration$"):
+        read_marked(Path(name), name)

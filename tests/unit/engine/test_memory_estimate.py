@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.config import load_chip
+from simulator.engine import memory_estimate
 from simulator.engine.kernels.closed_form_workspace import closed_bytes
 from simulator.engine.kernels.mesh_vc_workspace import mesh_vc_bytes
 from simulator.engine.kernels.mesh_workspace import SlowestLink, mesh_bytes
 from simulator.engine.kernels.stage_records import scratch
-from simulator.engine.memory_estimate import PACKET_BYTES, kept_bytes, work_bytes
+from simulator.engine.memory_estimate import PACKET_BYTES, kept_bytes, least_bytes, work_bytes
 from simulator.engine.network.network_memory import network_bytes, slowest_link
 from simulator.engine.network.shape import Mesh, Router, network_arrays
+from simulator.mapper.optimize import fixed_by, optimize
 from simulator.mapping.place import map_trace
 from simulator.trace.synthetic import synthetic_trace
 
@@ -85,7 +87,7 @@ def test_only_chips_side_by_side_have_slow_links(width, slowest):
 
 def test_memory_grows_with_tokens_whatever_the_network():
     traces = (synthetic_trace("silent", [4, 4], tokens=n) for n in (10, 1010))
-    few, many = (kept_bytes(map_trace(trace, make_chip())) for trace in traces)
+    few, many = (kept_bytes(map_trace(trace, make_chip()).trace) for trace in traces)
     assert many - few >= 1000 * 900  # 0.9 kB for a token of two stages, measured
 
 
@@ -94,3 +96,28 @@ def test_memory_grows_with_the_packets_of_a_timestep():
     small, large = (synthetic_trace("full", [n, 8], ops=False, head=False) for n in (100, 1100))
     need = [work_bytes(map_trace(trace, chip), 1) for trace in (small, large)]
     assert need[1] - need[0] >= 1000 * 8 * np.dtype(np.int64).itemsize  # at least eight words a packet
+
+
+@pytest.mark.parametrize(("tokens", "at_once"), [(1, 1), (2, 2), (9, 3)])
+def test_as_many_stages_send_at_once_as_a_pipeline_has_tokens(tokens, at_once):
+    """Three stages of 100 activations, each of which drives a layer of 8 outputs on one core."""
+    free = {"core__limits": {"axons_in": 4096, "neurons": 4096}, "core__sram__capacity": "64 MiB"}
+    sizes = [100, 100, 100, 8]
+    trace = synthetic_trace("silent", sizes, tokens=tokens, ops=False, head=False)
+    chips = (make_chip(**free, noc__model="ideal", schedule__kind=kind) for kind in ("pipelined", "sequential"))
+    together, alone = (work_bytes(map_trace(trace, chip), 1) for chip in chips)
+    assert together - alone == (at_once - 1) * 100 * np.dtype(np.int64).itemsize
+
+
+@pytest.mark.parametrize("name", ["loihi-like", "truenorth-like", "seneca-like", "odin-like", "dense-int8-45nm"])
+@pytest.mark.parametrize("schedule", ["pipelined", "sequential"])
+def test_no_mapping_takes_less_than_the_least(name, schedule, monkeypatch):
+    monkeypatch.setattr(memory_estimate, "PAGE_BYTES", 0)
+    monkeypatch.setattr(memory_estimate, "process_bytes", lambda: 0)
+    chip = load_chip(name, [f"schedule.kind={schedule}"])
+    trace = synthetic_trace("poisson", [300, 200, 100, 40], tokens=3)
+    mapped = [map_trace(trace, chip)]
+    if fixed_by(chip) is None:
+        mapped.append(optimize(chip, trace, "energy", check=False).best.mapped)
+    least = least_bytes(trace, chip, 2)
+    assert kept_bytes(trace) < least <= min(kept_bytes(each.trace) + work_bytes(each, 2) for each in mapped)

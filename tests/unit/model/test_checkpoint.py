@@ -283,3 +283,17 @@ def test_a_model_between_small_and_large_rounds_its_weights_once(write_model, mo
     for _ in range(2):
         np.testing.assert_allclose(forward(middle, ids, linear), expected, rtol=1e-6)
     assert read["n"] == 7 * middle.config.num_hidden_layers
+
+
+def test_a_header_and_an_index_of_more_tensors_than_any_model_has(write_model):
+    folder = write_model()
+    path, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    with path.open("wb") as file:
+        file.write((9 << 20).to_bytes(8, "little"))
+        file.truncate(10 << 20)
+    with pytest.raises(ModelError, match=r"found a header of 9437184 bytes, expected at most 8388608$"):
+        read_checkpoint(folder)
+    path.unlink()
+    index.write_text(json.dumps({"weight_map": {str(i): "a" for i in range(100_001)}}))
+    with pytest.raises(ModelError, match=r"weight_map: found 100001 tensors, expected at most 100000$"):
+        read_checkpoint(folder)

@@ -284,3 +284,11 @@ def test_big_endian_is_named(tiny: Path) -> None:
     tiny.write_bytes(data)
     with pytest.raises(ModelError, match="a big-endian GGUF file, expected little-endian"):
         read_checkpoint(tiny)
+
+
+@pytest.mark.parametrize(("tensors", "fields"), [(100_001, 0), (0, 100_001)])
+def test_a_header_of_more_items_than_any_model_has(tensors, fields, tmp_path):
+    path = tmp_path / "m.gguf"
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, tensors, fields) + bytes(100_001 * 24))
+    with pytest.raises(ModelError, match=r"found 100001 items in a list of its header, expected at most 100000$"):
+        read_gguf(path)

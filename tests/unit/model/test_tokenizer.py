@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from tokenizers import AddedToken, normalizers
+from tokenizers import AddedToken, Regex, normalizers
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 from tokenizers.models import BPE, Unigram
 from tokenizers.pre_tokenizers import Whitespace
@@ -239,3 +239,20 @@ def test_perplexity_beyond_the_largest_float_is_refused(write_model, tiny_tensor
     tensors["model.norm.weight"][:] = 1e30
     with pytest.raises(ModelError, match=r"the perplexity exceeds the largest float .*; the weights are too large"):
         _ = perplexity(write_model(tensors), "hello").perplexity
+
+
+@pytest.mark.parametrize(
+    ("steps", "growth"),
+    [
+        ([normalizers.Replace("o", "oo")] * 7, "128"),
+        ([normalizers.Replace("", "x")], "inf"),
+        ([normalizers.Prepend("x" * 10), normalizers.Replace(Regex("o"), "x" * 10)], "110"),
+    ],
+)
+def test_a_normalizer_that_makes_long_texts_of_short_ones(steps, growth, write_model):
+    path = write_model() / "tokenizer.json"
+    changed = HuggingFaceTokenizer.from_file(str(path))
+    changed.normalizer = normalizers.Sequence(steps)
+    changed.save(str(path))
+    with pytest.raises(ModelError, match=rf"normalizer: a text may become {growth} times as long, expected at most 64"):
+        Tokenizer(path.parent, read_config(path.parent))
