@@ -13,8 +13,8 @@ import time
 
 import simulator as sw
 from simulator.cli.options import DEFAULT_TRACE
+from simulator.mapper.objective import OBJECTIVES
 from simulator.mapper.optimize import optimize
-from simulator.mapper.search import OBJECTIVES
 
 
 def main() -> None:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from simulator.config.chip_files import load_chip
 from simulator.config.sweep import is_sweep, load_sweep
-from simulator.model.preset import is_preset, load_preset
-from simulator.sweep.preparation import prepare
 from simulator.trace.trace_files import verify_trace
 
 
@@ -24,12 +22,17 @@ def validate_file(path: Path) -> str:
     """
     if path.suffix not in (".yaml", ".yml"):
         return f"trace, {verify_trace(path)}"
+    # Loaded late: numba, and the capture of models, take a second that chip files and refusals need not.
     if is_sweep(path):
+        from simulator.sweep.preparation import prepare
+
         sweep = load_sweep(path)
         notes = prepare(sweep).notes
         return "\n".join(
             [f"sweep '{sweep.name}' over {', '.join(sweep.axes)}", *(f"warning: {note}" for note in notes)]
         )
+    from simulator.model.preset import is_preset, load_preset
+
     if is_preset(path):
         preset = load_preset(str(path))
         return f"preset '{preset.name}' ({preset.code}, T={preset.encoding.n_timesteps})"

@@ -127,7 +127,6 @@ def simulate(
 ) -> None:
     """Simulate a trace on a chip and write a report."""
     from simulator.report.progress import ProgressLine
-    from simulator.report.terminal import make_console, print_report
     from simulator.simulation.request import run_request
 
     request = request_of(called.params, shlex.join(["spikewatt", *sys.argv[1:]]))
@@ -136,6 +135,8 @@ def simulate(
     if as_json:
         typer.echo((done.folder / "result.json").read_text(), nl=False)
         return
+    from simulator.report.terminal import make_console, print_report
+
     print_report(done.run, make_console(), verbose=verbose, quiet=quiet)
     if (checked := done.verified) is not None:
         print_text(
@@ -182,8 +183,6 @@ def compare(
 ) -> None:
     """Show what differs between reports, and what that does to energy and time."""
     from simulator.report.compare import changes, read_reports
-    from simulator.report.compare_page import write_comparison
-    from simulator.report.terminal import make_console, print_comparison
     from simulator.sweep.point_report import as_report
 
     folders = [as_report(folder) for folder in folders]
@@ -191,6 +190,9 @@ def compare(
     if inside:
         raise OutputError(f"{out}: lies in the report {inside[0]}, expected another place for the comparison")
     first, *others = read_reports(folders)
+    from simulator.report.compare_page import write_comparison
+    from simulator.report.terminal import make_console, print_comparison
+
     page = write_comparison([first, *others], out)  # first: a reader that goes, as `head` does, costs no page
     for other in others:
         print_comparison(first, other, make_console())

@@ -26,13 +26,14 @@ def sweep(
 ) -> None:
     """Simulate every point of a sweep file; finished points are reused."""
     from simulator.config import load_sweep
+
+    config = load_sweep(file)
     from simulator.report.progress import ProgressLine
     from simulator.sweep.picture import save_picture
     from simulator.sweep.point_table import next_lines, point_table
     from simulator.sweep.runner import default_folder, parse_shard, run_sweep
     from simulator.sweep.sweep_page import save_page
 
-    config = load_sweep(file)
     folder = out or default_folder(config)
     with ProgressLine(quiet=quiet) as progress:
         found = run_sweep(

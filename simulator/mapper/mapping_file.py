@@ -22,7 +22,7 @@ from simulator.config.validate import Path as Keys
 from simulator.config.validate import key_place, validate
 from simulator.config.yaml_marks import Node, read_marked
 from simulator.errors import ConfigError
-from simulator.mapper.search import Objective
+from simulator.mapper.objective import Objective
 from simulator.mapping.capacity import Cut
 from simulator.mapping.name_table import Names, entry_of, layer_names, names_it, op_names, stage_names
 from simulator.mapping.op_parts import part_names

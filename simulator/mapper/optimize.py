@@ -16,8 +16,9 @@ from simulator.errors import CapacityError, SpikewattError
 from simulator.mapper.cost_table import cost_table
 from simulator.mapper.estimate import Estimate, estimate, trace_total
 from simulator.mapper.mapping_file import MappingFile, ScheduleKind, mapping_of
+from simulator.mapper.objective import Objective, objective_value
 from simulator.mapper.point_widths import uniform, widths_of
-from simulator.mapper.search import Objective, Point, Search, front, objective_value
+from simulator.mapper.search import Point, Search, front
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import StageWork, stage_works
 from simulator.mapping.mapped import Mapped

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 
@@ -18,14 +17,13 @@ from simulator.engine.barrier import barrier_ps
 from simulator.errors import CapacityError
 from simulator.mapper.cost_table import NEVER, CostTable
 from simulator.mapper.gated_static import Awake, static_pj, static_pj_per_ps
+from simulator.mapper.objective import Objective, objective_value
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import Floats
 from simulator.mapping.capacity import ceil_div
 from simulator.mapping.chip_edges import first_cores
 from simulator.mapping.packet_format import value_flits, value_packets
 
-Objective = Literal["energy", "latency", "edp", "throughput"]
-OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 TIME_WEIGHTS = 24
 CORE_WEIGHTS = 25
 ROUNDS = 28
@@ -56,17 +54,6 @@ class Point:
     def value(self, objective: Objective) -> float:
         """What the objective minimizes."""
         return objective_value(objective, self.energy_pj, self.latency_ps, self.interval_ps)
-
-
-def objective_value(objective: Objective, energy_pj: float, latency_ps: float, interval_ps: float) -> float:
-    """What an objective minimizes: pJ, ps or pJ x ps of a token."""
-    values = {
-        "energy": energy_pj,
-        "latency": latency_ps,
-        "edp": energy_pj * interval_ps,
-        "throughput": interval_ps,
-    }
-    return values[objective]
 
 
 class Search:

@@ -36,8 +36,6 @@ class ProgressLine:
         self._since: dict[str, float] = {}
 
     def __enter__(self) -> Self:
-        if self._on_terminal and not self._quiet:
-            self._bar.start()
         return self
 
     def __exit__(
@@ -56,6 +54,7 @@ class ProgressLine:
             return
         self._since.setdefault(what, time.monotonic())
         if self._on_terminal:
+            self._bar.start()  # not before: its thread keeps a process from being copied (`side_by_side`)
             task = self._tasks.setdefault(what, TaskID(-1))
             if task == -1:
                 task = self._tasks[what] = self._bar.add_task(what, total=total)

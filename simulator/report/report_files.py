@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,16 +11,16 @@ import pandas as pd
 from simulator.errors import OutputError
 from simulator.mapping.fit import storage_frame
 from simulator.outputs.csv_text import csv_text
-from simulator.outputs.output_folder import FolderKind, check_folder, replaced_folder
+from simulator.outputs.output_folder import replaced_folder
 from simulator.report.analytic import analytic_table
+from simulator.report.report_folder import MANIFEST, REPORT_FOLDER
 from simulator.report.result_json import result_text
 from simulator.report.run import Run
-from simulator.report.run_manifest import SCHEMA, manifest_dict
+from simulator.report.run_manifest import manifest_dict
 from simulator.report.stage_load import charged_table
 from simulator.report.tables import assumption_table, owner_table
 
-MANIFEST, CHIP_FILE = "manifest.json", "chip.json"
-REPORT_FOLDER = FolderKind("report", MANIFEST, SCHEMA)
+CHIP_FILE = "chip.json"
 
 Writer = Callable[[Run, Path], object]  # adds files of its own (figures, html) to the folder it is given
 
@@ -87,11 +87,3 @@ def _names(folder: Path) -> list[str]:
 
 def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
-
-
-def check_place(out_dir: Path | str, force: bool = False, inputs: Iterable[Path | None] = ()) -> None:
-    """Raise OutputError where no report can be written: no permission, a file, or a folder of something else.
-
-    Also where one of the ``inputs`` of the same command would be replaced or removed.
-    """
-    check_folder(Path(out_dir), REPORT_FOLDER, force, inputs)

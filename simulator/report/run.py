@@ -7,11 +7,10 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, wraps
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from simulator.choices import Precision
 from simulator.config.chip import ChipConfig
-from simulator.energy.breakeven import Bisection
 from simulator.energy.cmos45 import PAPER_PRECISION, Cmos45
 from simulator.energy.ledger import EnergyLedger
 from simulator.energy.uncertainty import Uncertainty, uncertainty
@@ -21,6 +20,9 @@ from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Placement
 from simulator.trace.trace import Trace
 from simulator.units import PS_PER_S
+
+if TYPE_CHECKING:
+    from simulator.energy.breakeven import Bisection
 
 Derived = TypeVar("Derived")
 

@@ -13,9 +13,9 @@ from typing import Any
 from simulator.actions import is_power
 from simulator.config.chip import ChipConfig
 from simulator.energy.prices import chip_prices
+from simulator.report.report_folder import SCHEMA
 from simulator.report.run import Run
 
-SCHEMA = "spikewatt/manifest"
 SCHEMA_VERSION = 1
 PACKAGES = ("spikewatt", "numpy", "scipy", "numba", "pandas", "pydantic", "matplotlib")
 ABSENT = "not installed"

@@ -8,9 +8,6 @@ import numpy as np
 
 from simulator.config.chip import ChipConfig
 from simulator.config.time_bounds import at_time_bound
-from simulator.mapper.estimate import estimate
-from simulator.mapper.stage_cost import CostModel
-from simulator.mapper.stage_work import stage_works
 from simulator.mapping.storage import stores
 from simulator.report.run import Run, once_per_run
 
@@ -33,6 +30,11 @@ def time_band(run: Run) -> tuple[float, float]:
 
 def _closed_form_ps(run: Run, chip: ChipConfig) -> float:
     """Time from one token to the next, of a few tokens that stand for all."""
+    # Loaded late: reports are read, and printed, without kernels.
+    from simulator.mapper.estimate import estimate
+    from simulator.mapper.stage_cost import CostModel
+    from simulator.mapper.stage_work import stage_works
+
     trace = run.trace
     places = np.unique(np.linspace(0, trace.n_tokens - 1, min(trace.n_tokens, SAMPLED_TOKENS)).round().astype(np.int64))
     sample = trace.take(places)

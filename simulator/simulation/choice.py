@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 from simulator.config.chip import ChipConfig
 from simulator.energy.ledger import EnergyLedger, build_ledger
@@ -14,6 +16,8 @@ from simulator.mapper.mapping_file import AskedMapping, MappingFile
 from simulator.mapper.optimize import CLAIM, fixed_by, optimize
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.place import map_trace
+from simulator.mapping.widths import Widths
+from simulator.report.side_by_side import side_by_side
 from simulator.report.steady_figures import steady_pj
 from simulator.trace.trace import Trace
 
@@ -42,6 +46,8 @@ class Choice:
         Closed form of a token under the widths that the mapper chose.
     note
         What the report says of the choice; nothing for the chip file's own mapping.
+    widths
+        The widths that the mapper chose.
     """
 
     mapped: Mapped
@@ -50,6 +56,7 @@ class Choice:
     own_pj: float = 0.0
     closed: Estimate | None = None
     note: tuple[str, ...] = ()
+    widths: Widths | None = None
 
 
 def choose(chip: ChipConfig, trace: Trace, asked: AskedMapping) -> Choice:
@@ -72,7 +79,42 @@ def choose(chip: ChipConfig, trace: Trace, asked: AskedMapping) -> Choice:
         return _own(found.own.mapped)
     note = (f"mapping auto: widths of stages and layers were chosen for the least {found.objective} in closed form",)
     own = found.own.mapped, found.own_trace_pj
-    return Choice(found.best.mapped, found.mapping, *own, found.best.closed, note)
+    return Choice(found.best.mapped, found.mapping, *own, found.best.closed, note, found.best.widths)
+
+
+def choose_both(chip: ChipConfig, twin: ChipConfig, trace: Trace) -> tuple[Choice, Choice]:
+    """What `choose` finds under ``auto`` for a chip, and for the twin that replays what the chip replays.
+
+    A copy of the process, where there can be one, looks for that of the twin.
+    """
+    replayed = map_trace(trace, chip).trace
+    choice, [found] = side_by_side(partial(choose, chip, trace, "auto"), [partial(_sought, twin, replayed)])
+    return choice, _at(twin, replayed, found)
+
+
+class _Sought(NamedTuple):
+    """What a copy of the process sends of a `Choice`: all but where everything lies."""
+
+    widths: Widths | None
+    file: MappingFile | None
+    own_pj: float
+    closed: Estimate | None
+    note: tuple[str, ...]
+
+
+def _sought(chip: ChipConfig, trace: Trace) -> _Sought:
+    """What `choose` finds under ``auto``."""
+    found = choose(chip, trace, "auto")
+    return _Sought(found.widths, found.file, found.own_pj, found.closed, found.note)
+
+
+def _at(chip: ChipConfig, trace: Trace, sought: _Sought) -> Choice:
+    """The choice that was sent, with everything where it lies."""
+    own = map_trace(trace, chip)
+    if sought.widths is None:
+        return Choice(own, note=sought.note)
+    mapped = map_trace(trace, chip, sought.widths)
+    return Choice(mapped, sought.file, own, sought.own_pj, sought.closed, sought.note, sought.widths)
 
 
 def checked(choice: Choice, priced: Callable[[Mapped], Priced]) -> tuple[Choice, SimResult, EnergyLedger]:

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simulator.config import load_chip
-from simulator.config.chip import ChipConfig
 from simulator.config.dense_twin import twin_from
-from simulator.energy.batch_curve import batch_lines, batch_table, generated
-from simulator.energy.breakeven import break_even_lines, break_even_table
-from simulator.energy.claim_cost import TWO_CHIPS, can_be_replayed, claim_costs
 from simulator.energy.claim_file import find_claim
-from simulator.energy.claim_text import claim_dict, latex_table, paragraph
 from simulator.energy.claim_verdict import claims_table, contradictions, verdict_table
 from simulator.energy.claims import SHAPES, shape_table
 from simulator.energy.measured_band import band_sentence, band_table, points_table
-from simulator.energy.silicon_case import silicon_cases
-from simulator.energy.silicon_run import run_case
-from simulator.energy.silicon_table import drifted_lines, silicon_notes, silicon_table
-from simulator.energy.worth import ACCUMULATORS, worth_lines, worth_table
 from simulator.errors import SpikewattError, did_you_mean
-from simulator.mapping.mapped import Mapped
-from simulator.report.band_finding import read_placed
-from simulator.report.export import check_figure, save_figure
-from simulator.report.figures.batch_chart import draw_batches
 from simulator.simulation.answer import Answer, Titled, json_rows, one_table
-from simulator.simulation.choice import choose
 from simulator.trace.batches import copies_line
-from simulator.trace.trace import Trace
 from simulator.trace.trace_files import load_trace
+
+if TYPE_CHECKING:
+    from simulator.config.chip import ChipConfig
+    from simulator.mapping.mapped import Mapped
+    from simulator.trace.trace import Trace
 
 BATCHES = (1, 2, 4, 8)  # texts that generate together, unless others are given
 TILES = (1, 8)  # tokens that share a row fetch, unless others are given
@@ -55,6 +46,10 @@ def published_claims(model: str | None, tokens: int, batch: int, causal: bool, h
 def defended_claim(claim: str, chips: Sequence[str] | None, counts_only: bool) -> Answer:
     """The verdict on each number of a claim, and what the claim leaves out on ``chips`` (by default two)."""
     read = find_claim(claim)
+    # Loaded late: a refusal of the inputs needs no kernels.
+    from simulator.energy.claim_cost import TWO_CHIPS, can_be_replayed, claim_costs
+    from simulator.energy.claim_text import claim_dict, latex_table, paragraph
+
     replayed = not counts_only and (chips is not None or can_be_replayed(read))
     costs = claim_costs(read, chips or TWO_CHIPS) if replayed else ()
     parts: tuple[Titled | str, ...] = (
@@ -70,6 +65,8 @@ def published_band(report: Path | None, phase: str) -> Answer:
     """Published joules per token, with the run of ``report`` among them if one is given."""
     if report is None:
         return one_table(points_table(phase), f"published joules per token, {phase}")
+    from simulator.report.band_finding import read_placed
+
     run, shares = read_placed(report)
     table, sentence = band_table(run), band_sentence(run, shares)
     title = f"{report} among published joules per token, {run.phase}"
@@ -80,6 +77,8 @@ def break_even(chip: str, overrides: Sequence[str], trace: str, dense: str | Non
     """Spikes per activation at which each layer costs as much as on ``dense``, or on the twin of the chip."""
     captured, spiking = load_trace(trace), load_chip(chip, overrides)
     twin = twin_from(spiking) if dense is None else load_chip(dense)
+    from simulator.energy.breakeven import break_even_lines, break_even_table
+
     table = break_even_table(captured, spiking, twin, tokens)
     title = f"{captured.name}: {chip} against {twin.name}, each layer alone, energies per token"
     return one_table(table, title, *break_even_lines(table))
@@ -95,6 +94,10 @@ def worth_of_spiking(
 ) -> Answer:
     """Energies under every code and tile next to the dense twin, for the first ``tokens`` of a trace."""
     captured = load_trace(trace).take(slice(0, tokens))
+    load_chip(chip, overrides)
+    # Loaded late: a refusal of the inputs needs no kernels.
+    from simulator.energy.worth import ACCUMULATORS, worth_lines, worth_table
+
     table = worth_table(captured, lambda more: load_chip(chip, [*overrides, *more]), list(tiles or TILES), progress)
     title = f"{captured.name}: {chip} under every code and its own dense twin, {captured.n_tokens} tokens"
     return one_table(table, title, *worth_lines(table), ACCUMULATORS)
@@ -116,20 +119,28 @@ def batch_costs(
     SpikewattError
         When ``out`` is no figure, or not even one text fits.
     """
+    load_chip(chip, overrides)
+    captured = load_trace(trace)
+    # Loaded late: a refusal of the inputs needs no kernels.
+    from simulator.energy.batch_curve import batch_lines, batch_table, generated
+    from simulator.report.export import check_figure, save_figure
+    from simulator.report.figures.batch_chart import draw_batches
+    from simulator.simulation.choice import choose
+
     if out is not None:
         check_figure(out)
-    some, words = generated(load_trace(trace), tokens)
+    some, words = generated(captured, tokens)
     sizes = sorted(set(batches or BATCHES))
-    table = batch_table(some, lambda more: load_chip(chip, [*overrides, *more]), sizes, progress, _by_the_mapper)
+
+    def by_the_mapper(trace: Trace, chip: ChipConfig) -> Mapped:
+        """The mapping that ``simulate`` takes by default."""
+        return choose(chip, trace, "auto").mapped
+
+    table = batch_table(some, lambda more: load_chip(chip, [*overrides, *more]), sizes, progress, by_the_mapper)
     lines = [*batch_lines(table), *copies_line(some, sizes[-1])]
     if out is not None:
         lines.append(f"figure: {save_figure(draw_batches(table)[0], out)}")
     return one_table(table, f"{some.name} on {chip}, {words}, by the number of texts", *lines)
-
-
-def _by_the_mapper(trace: Trace, chip: ChipConfig) -> Mapped:
-    """The mapping that ``simulate`` takes by default."""
-    return choose(chip, trace, "auto").mapped
 
 
 def silicon_comparison(whole_chip: bool, verbose: bool = False) -> Answer:
@@ -137,6 +148,10 @@ def silicon_comparison(whole_chip: bool, verbose: bool = False) -> Answer:
 
     ``verbose`` adds the notes of each case: its source, its settings, what it leaves out.
     """
+    from simulator.energy.silicon_case import silicon_cases
+    from simulator.energy.silicon_run import run_case
+    from simulator.energy.silicon_table import drifted_lines, silicon_notes, silicon_table
+
     outcomes = [outcome for case in silicon_cases() for outcome in run_case(case, whole_chip)]
     table, notes, drifted = silicon_table(outcomes), silicon_notes(outcomes), drifted_lines(outcomes)
     title = "published measurements on silicon part by part, failed targets first; no price is fitted to them"

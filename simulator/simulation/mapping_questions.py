@@ -10,17 +10,13 @@ from simulator.choices import NetworkModel, SyncKind
 from simulator.config import load_chip
 from simulator.config.chip import ChipConfig
 from simulator.mapper.mapping_file import MAPPING, save_mapping
-from simulator.mapper.optimize import optimize
-from simulator.mapper.search import Objective
+from simulator.mapper.objective import Objective
 from simulator.mapping.alike import group_alike
 from simulator.mapping.fit import fit, storage_summary
 from simulator.outputs.output_file import check_writable_file
 from simulator.report.fit_verdict import fit_verdict, many_chips
 from simulator.report.format import format_energy, format_ratio
-from simulator.report.mapping_search import front_table, json_of, mapping_lines, summary_lines, without_table
-from simulator.report.mappings import compare_mappings, own_mapping
 from simulator.report.progress import ProgressLine
-from simulator.report.syncs import compare_syncs
 from simulator.simulation.answer import Answer, Titled, one_table
 from simulator.trace.batches import batched, copies_line
 from simulator.trace.trace import Trace
@@ -54,6 +50,9 @@ def mapping_costs(
 ) -> Answer:
     """What the chip's own mapping costs, or every strategy with every placement (``compare``)."""
     captured, chip_config, copies = _loaded(chip, overrides, trace)
+    # Loaded late: a refusal of the inputs needs no kernels.
+    from simulator.report.mappings import compare_mappings, own_mapping
+
     network: NetworkModel = "cycle" if simulate else "ideal"
     tabulate = compare_mappings if compare else own_mapping
     time = "simulated time" if simulate else "time (lower bound)"
@@ -87,6 +86,10 @@ def best_mapping(
     captured, chip_config, copies = _loaded(chip, overrides, trace)
     if save is not None:
         check_writable_file(save, MAPPING)
+    # Loaded late: a refusal of the inputs needs no kernels.
+    from simulator.mapper.optimize import optimize
+    from simulator.report.mapping_search import front_table, json_of, mapping_lines, summary_lines, without_table
+
     found = optimize(chip_config, captured, objective, max_chips, check, progress)
     title = f"{captured.name} on {chip_config.name}"
     parts: list[Titled | str] = [*summary_lines(found), *mapping_lines(found.mapping)]
@@ -104,5 +107,8 @@ def sync_comparison(chip: str, overrides: Sequence[str], trace: str, progress: C
     """Time, packets and energy of a trace under barriers and under handshakes."""
     chips = [load_chip(chip, [*overrides, f"sync.kind={kind}"]) for kind in get_args(SyncKind)]
     captured = batched(load_trace(trace), chips[0].schedule.batch)
+    # Loaded late: a refusal of the inputs needs no kernels.
+    from simulator.report.syncs import compare_syncs
+
     table = compare_syncs(captured, chips, progress)
     return one_table(table, f"{captured.name} on {chips[0].name}; time and energy per token")

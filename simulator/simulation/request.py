@@ -16,9 +16,7 @@ from simulator.mapper.mapping_file import AskedMapping, MappingFile, load_mappin
 from simulator.outputs.names import path_below
 from simulator.outputs.output_file import TIMELINE, check_writable_file
 from simulator.report.progress import ProgressLine
-from simulator.report.report_files import Writer, check_place, write_report
-from simulator.report.run import Run
-from simulator.report.timeline import SLICES_MAX, write_timeline
+from simulator.report.report_folder import check_place
 from simulator.shipped import find_trace
 from simulator.trace.codes import Code
 from simulator.trace.recode import as_encoding
@@ -27,6 +25,8 @@ from simulator.trace.trace_files import load_trace
 from simulator.units import parse_quantity
 
 if TYPE_CHECKING:
+    from simulator.report.report_files import Writer
+    from simulator.report.run import Run
     from simulator.verify import Verified
 
 
@@ -116,6 +116,10 @@ def run_request(request: SimulateRequest, progress: ProgressLine) -> Simulated:
     if request.timeline is not None:
         check_writable_file(request.timeline, TIMELINE, inputs)
     run = _mapped_and_simulated(request, chip, trace, progress)
+    # Loaded late, as all that a refusal does not need.
+    from simulator.report.report_files import write_report
+    from simulator.report.timeline import SLICES_MAX, write_timeline
+
     if request.timeline is not None and (left_out := write_timeline(run, request.timeline)):
         progress.say(f"{request.timeline}: {left_out} slices beyond the first {SLICES_MAX} are left out")
     verified = _verified(run, request.verify)

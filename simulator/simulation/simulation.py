@@ -24,7 +24,7 @@ from simulator.report.notebook import NotebookRun
 from simulator.report.run import DenseTwin, Run, time_util
 from simulator.report.steady_figures import steady_pj
 from simulator.simulation.assumptions import assumptions, unpublished
-from simulator.simulation.choice import Choice, checked, choose
+from simulator.simulation.choice import Choice, checked, choose, choose_both
 from simulator.trace.batches import batched, copies_line
 from simulator.trace.trace import Trace
 
@@ -89,11 +89,12 @@ def simulate(
     sample = sample_size(trace, sample_tokens)
     if isinstance(mapping, str):
         check_least_memory(trace, chip, threads_for(trace), memory_limit_bytes)
-    choice = choose(chip, trace, mapping)
-    trace = choice.mapped.trace
     if dense_chip is not None:
         dense_chip = _served_alike(dense_chip, chip)
-    twin = None if dense_chip is None else _mapped_twin(dense_chip, trace, memory_limit_bytes, mapping)
+    choice, twin = _mapped(chip, dense_chip, trace, mapping)
+    trace = choice.mapped.trace
+    if twin is not None:
+        check_memory(twin.mapped, threads_for(trace), memory_limit_bytes)
     price = partial(
         _priced, progress=progress, allow_uncosted=allow_uncosted, memory_limit_bytes=memory_limit_bytes, sample=sample
     )
@@ -139,11 +140,16 @@ def _served_alike(twin: ChipConfig, chip: ChipConfig) -> ChipConfig:
     return twin.model_copy(update={"schedule": twin.schedule.model_copy(update=alike)})
 
 
-def _mapped_twin(chip: ChipConfig, trace: Trace, memory_limit_bytes: int | None, mapping: AskedMapping) -> Choice:
-    """The trace on its twin; refuses a twin that does not fit before anything is simulated."""
-    choice = choose(chip, trace, "auto" if mapping == "auto" else "chip")
-    check_memory(choice.mapped, threads_for(trace), memory_limit_bytes)
-    return choice
+def _mapped(
+    chip: ChipConfig, twin: ChipConfig | None, trace: Trace, mapping: AskedMapping
+) -> tuple[Choice, Choice | None]:
+    """The trace on its chip, and what the chip replays on its twin; both before anything is simulated."""
+    if twin is None:
+        return choose(chip, trace, mapping), None
+    if mapping == "auto":
+        return choose_both(chip, twin, trace)
+    choice = choose(chip, trace, mapping)
+    return choice, choose(twin, choice.mapped.trace, "chip")
 
 
 def dense_twin(

@@ -12,7 +12,6 @@ from simulator.config.constraints import Constraint, parse_constraint
 from simulator.config.sweep import SweepConfig
 from simulator.errors import CapacityError, ConfigError, UncostedError, did_you_mean
 from simulator.report.result_json import leaves, result_dict
-from simulator.simulation.simulation import simulate
 from simulator.trace.trace import Trace
 
 MACHINE = "elapsed"  # seconds of this machine: no property of a chip
@@ -117,6 +116,8 @@ def _possible(trace: Trace) -> Iterator[str]:
 
 def probe(chips: Iterable[ChipConfig], trace: Trace) -> dict[str, Any] | None:
     """Flat keys of the result of the last token alone on the first chip that takes it; None when none does."""
+    from simulator.simulation.simulation import simulate  # loaded late: kernels, which no refusal needs
+
     token = trace.take(slice(-1, None))
     for chip in chips:
         try:

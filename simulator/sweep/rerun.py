@@ -7,17 +7,18 @@ from collections.abc import Iterable
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.config.chip_files import load_chip
 from simulator.config.sweep_axes import value_text
 from simulator.errors import OutputError, did_you_mean
 from simulator.report.result_json import leaves
-from simulator.report.run import Run
-from simulator.sweep.compute import simulate_point
 from simulator.sweep.space import Point, code_sha256, in_chip
 from simulator.sweep.store import ORIGIN, POINT_ID, POINTS, RESULT, SWEEP, point_text, read_object, sealed
 from simulator.trace.trace_files import load_trace
+
+if TYPE_CHECKING:
+    from simulator.report.run import Run
 
 MOST_DIFFERENCES = 10
 
@@ -69,6 +70,8 @@ def rerun_point(name: str, root: Path) -> Rerun:
     place = path.absolute()
     with find_inputs(place):
         point, code = _point(place)
+        from simulator.sweep.compute import simulate_point  # loaded late: kernels, which no refusal needs
+
         run = simulate_point(point, Path.cwd())
     text = point_text(point, run)
     # the hash of the code is no finding: another program may well compute the same numbers

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simulator.report.html import write_page
-from simulator.report.report_files import check_place, write_report
+from simulator.report.report_folder import check_place
 from simulator.simulation.answer import Answer
 from simulator.sweep.rerun import rerun_point
 
@@ -23,6 +22,10 @@ def rerun_answer(name: str, root: Path, out: Path | None = None) -> Answer:
     if out is not None:
         check_place(out)
     found = rerun_point(name, root)
+    # Loaded late: what only a full report needs.
+    from simulator.report.html import write_page
+    from simulator.report.report_files import write_report
+
     written = [] if out is None else [f"report: {write_report(found.run, out, writers=[write_page]) / 'report.html'}"]
     if found.same_bytes:
         return Answer((*written, f"{found.path}: the same bytes"))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from simulator.config.chip import ChipConfig
 from simulator.config.chip_files import chip_from_tree, chip_tree
@@ -22,9 +22,11 @@ from simulator.config.sweep_checks import CHIP_AXIS, is_capture_axis
 from simulator.config.yaml_marks import Node, ScalarNode
 from simulator.errors import MOST_PROBLEMS, ConfigError
 from simulator.report.run_manifest import chip_sha256
-from simulator.sweep.captures import Captures
 from simulator.sweep.code import code_hash
 from simulator.sweep.sampling import TRACE_AXIS, Values, combinations
+
+if TYPE_CHECKING:
+    from simulator.sweep.captures import Captures
 
 ID_DIGITS = 16  # 64 bits: two of a million points coincide once in 10^7 sweeps
 

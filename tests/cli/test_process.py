@@ -55,6 +55,28 @@ def test_help_lists_every_command_and_loads_no_numbers() -> None:
     assert not loaded & {"numpy", "numba", "pandas", "matplotlib", "pydantic"}
 
 
+REFUSED = """
+import sys
+from simulator.cli import main
+for words in ("simulate --chip nope", "sweep nope.yaml", "optimize --chip nope", "batch --chip nope", "rerun nope",
+              "explain nope", "compare nope nope", "paper nope", "validate nope.yaml"):
+    sys.argv = ["spikewatt", *words.split()]
+    try:
+        main()
+    except SystemExit as stop:
+        print(stop.code)
+print(*sys.modules)
+"""
+
+
+def test_what_is_refused_by_name_loads_no_kernels_and_no_figures() -> None:
+    command = [sys.executable, "-c", REFUSED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    *codes, modules = done.stdout.splitlines()
+    assert codes == ["2"] * 9
+    assert not set(modules.split()) & {"numba", "matplotlib", "tokenizers"}
+
+
 def test_the_module_is_the_program(trace_file: Path) -> None:
     done, here = run_module("chips"), run_program("chips")
     assert (done.returncode, done.stdout, done.stderr) == (here.code, here.out, here.err)

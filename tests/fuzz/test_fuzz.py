@@ -44,7 +44,7 @@ class Hung(BaseException):
 def plain_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No figures, which take seconds to draw and have tests of their own; crash logs into a folder of the test."""
     monkeypatch.setattr("simulator.report.html.write_page", lambda run, folder: None)
-    monkeypatch.setattr("simulator.report.paper.paper_kit.paper_figures", lambda reports: ())
+    monkeypatch.setattr("simulator.report.paper.paper_figures.paper_figures", lambda reports: ())
     monkeypatch.setattr("simulator.sweep.picture.save_picture", lambda found: None)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 

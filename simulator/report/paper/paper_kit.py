@@ -11,9 +11,7 @@ from simulator.errors import OutputError
 from simulator.outputs.output_folder import FolderKind, check_folder, replaced_folder
 from simulator.report.latex_text import breakable
 from simulator.report.paper.bibliography import bibliography, citation_keys
-from simulator.report.paper.energy_table import energy_table
 from simulator.report.paper.methods_text import methods_text
-from simulator.report.paper.paper_figures import paper_figures, shares_text
 from simulator.report.paper.paper_report import PaperReport, read_paper_reports
 from simulator.report.paper.price_table import price_tables
 
@@ -71,8 +69,12 @@ def write_paper(folders: Sequence[Path], out: Path, force: bool = False) -> tupl
 
 def _contents(reports: Sequence[PaperReport]) -> Iterator[tuple[str, bytes]]:
     """(relative path, bytes) of every file but the marker."""
+    from simulator.report.paper.energy_table import energy_table  # loaded late: matplotlib, which no refusal needs
+    from simulator.report.paper.paper_figures import paper_figures, shares_text
+
     keys = citation_keys(reports)
-    yield "paper.tex", _article(reports).encode()
+    largest = "; ".join(f"{breakable(report.label)}: {breakable(shares_text(report))}" for report in reports)
+    yield "paper.tex", _article(largest, len(reports)).encode()
     yield "methods.tex", methods_text(reports).encode()
     yield "energy.tex", energy_table(reports).encode()
     for number, report in enumerate(reports, start=1):
@@ -82,9 +84,8 @@ def _contents(reports: Sequence[PaperReport]) -> Iterator[tuple[str, bytes]]:
         yield f"figures/{name}.pdf", content
 
 
-def _article(reports: Sequence[PaperReport]) -> str:
-    """``paper.tex``."""
-    largest = "; ".join(f"{breakable(report.label)}: {breakable(shares_text(report))}" for report in reports)
+def _article(largest: str, n_reports: int) -> str:
+    """``paper.tex``; ``largest`` says which parts of the energy are."""
     lines = [
         r"\section*{Methods}",
         r"\input{methods}",
@@ -93,7 +94,7 @@ def _article(reports: Sequence[PaperReport]) -> str:
         r"Figure~\ref{fig:time} shows where the time goes, Figure~\ref{fig:layers} which layers take the energy.",
         r"\input{energy}",
         *(_figure(name, caption) for name, caption in CAPTIONS.items()),
-        *(rf"\input{{prices-{number}}}" for number in range(1, len(reports) + 1)),
+        *(rf"\input{{prices-{number}}}" for number in range(1, n_reports + 1)),
         r"\bibliographystyle{plain}",
         r"{\raggedright\bibliography{refs}}",
         r"\end{document}",

@@ -18,7 +18,7 @@ from simulator.energy.uncertainty import TOTAL, Uncertainty
 from simulator.engine.result import CHIP
 from simulator.errors import OutputError
 from simulator.report.compare import Finished, read_finished
-from simulator.report.report_files import MANIFEST
+from simulator.report.report_folder import MANIFEST
 from simulator.report.report_reading import check_fields, damaged, read_record, read_table
 from simulator.report.tables import split_block
 

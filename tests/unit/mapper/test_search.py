@@ -11,7 +11,8 @@ from factories import make_chip
 
 from simulator.config.chip import ChipConfig
 from simulator.mapper.cost_table import CostTable, cost_table
-from simulator.mapper.search import OBJECTIVES, Point, Search, front
+from simulator.mapper.objective import OBJECTIVES
+from simulator.mapper.search import Point, Search, front
 from simulator.mapper.stage_cost import CostModel
 from simulator.mapper.stage_work import stage_works
 from simulator.mapping.place import map_trace

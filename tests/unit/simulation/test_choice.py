@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
 
 from simulator.config import list_chips, load_chip
+from simulator.config.dense_twin import twin_from
 from simulator.energy.ledger import build_ledger
 from simulator.engine.engine import replay
 from simulator.mapping.place import map_trace
+from simulator.report import side_by_side
 from simulator.report.steady_figures import steady_pj
-from simulator.simulation.choice import Choice, checked, choose
+from simulator.simulation.choice import Choice, checked, choose, choose_both
 from simulator.simulation.simulation import simulate
 from simulator.trace.trace_files import load_trace
 from tests.support.factories import make_chip, make_trace
@@ -71,3 +74,17 @@ def test_stages_that_share_cores_make_a_schedule_auto_sequential():
     chip = make_chip(mapping={"share_cores": True}, schedule={"kind": "auto"})
     assert map_trace(make_trace(), chip).chip.schedule.kind == "sequential"
     assert map_trace(make_trace(), make_chip(schedule={"kind": "auto"})).chip.schedule.kind == "auto"
+
+
+@pytest.mark.parametrize("set_", [{}, {"mapping": {"strategy": "by_output"}}])
+def test_a_copy_of_the_process_finds_what_this_one_finds(set_, monkeypatch):
+    if not hasattr(os, "fork"):
+        pytest.skip("needs fork")
+    monkeypatch.setattr(side_by_side, "_may_copy", lambda: True)
+    chip, trace = make_chip(**set_), make_trace()
+    both, alone = choose_both(chip, twin_from(chip), trace), choose(chip, trace, "auto")
+    twin = choose(twin_from(chip), alone.mapped.trace, "auto")
+    for found, expected in zip(both, (alone, twin), strict=True):
+        assert found.mapped.placement.blocks == expected.mapped.placement.blocks
+        assert replace(found, mapped=None, own=None) == replace(expected, mapped=None, own=None)
+        assert (found.own is None) == (expected.own is None) == bool(set_)

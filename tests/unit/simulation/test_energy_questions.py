@@ -6,7 +6,7 @@ from simulator.simulation import energy_questions
 
 def test_notes_of_silicon_cases_are_printed_on_request(monkeypatch):
     case = next(case for case in silicon_cases() if "ODIN" in case.name)
-    monkeypatch.setattr(energy_questions, "silicon_cases", lambda: (case,))
+    monkeypatch.setattr("simulator.energy.silicon_case.silicon_cases", lambda: (case,))
     short, long = (energy_questions.silicon_comparison(False, verbose) for verbose in (False, True))
     assert [part for part in short.parts if isinstance(part, str)] == [
         "sources, settings and what each case leaves out: -v"
