@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
@@ -25,10 +26,9 @@ def side_by_side(here: Callable[[], Own], work: Sequence[Callable[[], Found]]) -
     Whoever is idle takes the next piece, of at most 256. What the copy finds must be of a kind that `pickle` takes.
     What it could not do is done here, so an error of a piece is raised as if there were no copy.
 
-    With one core, several threads (whose locks a copy would hold for ever), Python's or not, or no Linux there is no
-    copy.
+    With one core, several threads (whose locks a copy would hold for ever) or no Linux there is no copy.
     """
-    if len(work) < 2 or not _may_copy():
+    if not work or not _may_copy():
         return here(), [do() for do in work]
     queue, filled = os.pipe()  # numbers of the pieces, a byte each; what one process has read, the other never sees
     os.write(filled, bytes(range(len(work))))
@@ -51,7 +51,12 @@ def side_by_side(here: Callable[[], Own], work: Sequence[Callable[[], Found]]) -
 
 
 def _may_copy() -> bool:
-    return sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1 and available_threads() > 1
+    return sys.platform == "linux" and _alone() and available_threads() > 1
+
+
+def _alone() -> bool:
+    """No thread of Python's own, and no PyTorch, whose pools a copy would wait for."""
+    return threading.active_count() == 1 and "torch" not in sys.modules
 
 
 def _taken(work: Sequence[Callable[[], Found]], queue: int) -> Iterator[tuple[int, Found]]:
