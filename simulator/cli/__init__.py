@@ -66,7 +66,8 @@ def main() -> NoReturn:
 def _failed(error: Exception) -> int:
     """Print what went wrong; returns the exit code."""
     if is_expected(error):
-        print_error(error)
+        with suppress(OSError):  # stderr is full or closed; the exit code is all that can be said
+            print_error(error)
         return INPUT_FAULT
     line, code = explain_crash(error)
     with suppress(OSError):

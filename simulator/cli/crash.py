@@ -17,11 +17,17 @@ from simulator.private_folder import make_private
 
 INPUT_FAULT, CLOSED_PIPE, PROGRAM_FAULT = 2, 1, 70  # 70: EX_SOFTWARE of sysexits.h
 LONGEST = 300  # characters of an unexpected error on the terminal; the log has all
-# Refusals of a path as it was given: no traceback says more.
-OF_A_PATH = {
+# Refusals of the system that its own words explain: no traceback says more.
+EXPLAINED = {
     errno.ENAMETOOLONG: "expected a shorter name",
     errno.ELOOP: "expected links that end at a file",
     errno.ENOTDIR: "expected a folder before each '/'",
+    errno.EACCES: "expected files and folders that you may use",
+    errno.EPERM: "expected files and folders that you may use",
+    errno.EROFS: "expected a place that can be written",
+    errno.ENOSPC: "expected room to write",
+    errno.EDQUOT: "expected room to write",
+    errno.EFBIG: "expected a larger limit on the size of files",
 }
 
 
@@ -33,11 +39,12 @@ def is_expected(error: BaseException) -> bool:
 def explain_crash(error: BaseException) -> tuple[str, int]:
     """The line to print for an error that no reader foresaw, and the exit code.
 
-    The traceback is written to a log file (`write_crash_log`), whose path the line gives. The system's own refusals
-    (no space, no permission) end with code 2, as other faults of the surroundings do. All else ends with code 70.
+    The traceback is written to a log file (`write_crash_log`), whose path the line gives, unless it is one of the
+    refusals of the system in `EXPLAINED`. All of these end with code 2, as other faults of the surroundings do. All
+    else ends with code 70.
     """
-    if isinstance(error, OSError) and error.errno in OF_A_PATH:
-        return one_line(f"{_place(error)}: {error.strerror}, {OF_A_PATH[error.errno]}"), INPUT_FAULT
+    if isinstance(error, OSError) and error.errno in EXPLAINED:
+        return one_line(f"{_place(error)}: {error.strerror}, {EXPLAINED[error.errno]}"), INPUT_FAULT
     log = write_crash_log(error)
     where = "the traceback could not be saved" if log is None else f"the traceback is in {log}"
     if isinstance(error, OSError):

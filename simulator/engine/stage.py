@@ -7,6 +7,7 @@ import numpy as np
 from simulator.arrays import Ints
 from simulator.engine.banks import accumulator_actions
 from simulator.engine.batch_result import Counted, StageTimes
+from simulator.engine.head_fetches import fetches_head, read_once
 from simulator.engine.network.links import crossings
 from simulator.engine.schedule import StageTask
 from simulator.engine.setting import Setting
@@ -112,9 +113,10 @@ class _StageWork:
         trace, chip, stage = self._trace, self._in.chip, self._stage
         homes = np.array([block.core for block in self._in.placement.of(stage.stage_id)], dtype=np.int64)
         stores = [self._in.stores.get(op_id, "memory") for op_id in stage.ops]
+        fetches = fetches_head(stage, self._in.trace, chip.schedule)[self._tokens]
         works = [
-            op_work(trace.op_by_id[op_id], trace, chip, store, len(homes))
-            for op_id, store in zip(stage.ops, stores, strict=True)
+            read_once(op, store, op_work(op, trace, chip, store, len(homes)), fetches)
+            for op, store in zip((trace.op_by_id[op_id] for op_id in stage.ops), stores, strict=True)
         ]
         for op_id, work in zip(stage.ops, works, strict=True):
             for name, times in work.items():

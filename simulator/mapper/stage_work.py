@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.energy.prices import find_price
+from simulator.engine.head_fetches import fetches_head
 from simulator.engine.spike_steps import replay_code
 from simulator.engine.storage_traffic import dram_ps
 from simulator.engine.vector import op_ps, op_work
@@ -63,6 +64,8 @@ class StageWork:
         Op whose data `auto` put into DRAM -> fewest home cores whose memory holds it.
     dense
         Whether every neuron sends in every timestep (dense replay).
+    fetches
+        Share of its tokens for which a head in DRAM is read; 1 where no tokens are at the stage together.
     """
 
     stage: Stage
@@ -76,6 +79,7 @@ class StageWork:
     stores: dict[str, Store]
     fits_at: dict[str, int] = field(default_factory=dict)
     dense: bool = False
+    fetches: float = 1.0
     _crowding: dict[int, Floats] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -160,7 +164,10 @@ def stage_works(
     works = [replace(work, fits_at=fits_at or {}) for work in works]
     if whole is None:
         return works
-    return [replace(work, share=float(whole.works(work.stage).mean())) for work in works]
+    return [
+        replace(work, share=float(whole.works(work.stage).mean()), fetches=_fetches(work.stage, whole, chip))
+        for work in works
+    ]
 
 
 def _stage_work(
@@ -180,7 +187,13 @@ def _stage_work(
         trace=working,
         stores=stores,
         dense=chip.replay == "dense",
+        fetches=_fetches(stage, trace, chip),
     )
+
+
+def _fetches(stage: Stage, trace: Trace, chip: ChipConfig) -> float:
+    """Share of the tokens on which a stage works that have a head in DRAM read."""
+    return float(fetches_head(stage, trace, chip.schedule).sum() / max(int(trace.works(stage).sum()), 1))
 
 
 def spikes_per_step(stage: Stage, trace: Trace, chip: ChipConfig) -> Floats:
@@ -204,11 +217,13 @@ def op_times(op: Op, work: StageWork, chip: ChipConfig, n_homes: int, channels: 
     """Time of an op on ``n_homes`` cores, ps, float64 [N]."""
     counts = work.op_counts(op, chip, n_homes)
     parts: Sequence[Ints] = list(op_ps(counts, chip, n_homes, work.trace.n_tokens).values())
-    slowest: Floats = np.maximum(np.max(parts, axis=0), dram_ps(counts, chip, channels)).astype(np.float64)
-    return slowest
+    alone = np.max(parts, axis=0)
+    slowest: Floats = np.maximum(alone, dram_ps(counts, chip, channels)).astype(np.float64)
+    return work.fetches * slowest + (1 - work.fetches) * alone if op.kind == "head" else slowest
 
 
 def op_energy(op: Op, work: StageWork, chip: ChipConfig, n_homes: int, prices: PricedActions) -> float:
     """Energy of an op, pJ, mean over the tokens."""
     counts = work.op_counts(op, chip, n_homes)
-    return float(sum(times.mean() * prices[name] for name, times in counts.items()))
+    read = {"dram.read": work.fetches} if op.kind == "head" else {}
+    return float(sum(times.mean() * prices[name] * read.get(name, 1.0) for name, times in counts.items()))

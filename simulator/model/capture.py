@@ -33,6 +33,7 @@ from simulator.model.preset import Preset, as_preset
 from simulator.model.program import DRIVEN, HEAD_STREAM, build_program, preset_origin
 from simulator.model.protocol import PASSAGES
 from simulator.model.recorder import Recorder
+from simulator.model.rounded_head import ONE_TABLE
 from simulator.model.tokenizer import Passage, Tokenizer, split_passages, text_warnings, tokenize
 from simulator.model.transformer import forward
 from simulator.model.weight_files import weight_files
@@ -159,7 +160,7 @@ def capture(
     quality = {"float": float_perplexity, "spiking": spiking_perplexity}
     origin = {"model": model_name} | _origin(weight_files(model).sha256(), text, settled, quality)
     origin |= {"clipped": dict(run.n_clipped), "protocol": PASSAGES.stated(tokenizer, config)}
-    if checkpoint.config.tie_word_embeddings:
+    if checkpoint.config.tie_word_embeddings and settled.rotation in ONE_TABLE:
         origin |= {TIED: True}
     if options.ignored_keys:
         origin |= {"ignored_config_keys": list(options.ignored_keys)}

@@ -38,10 +38,15 @@ def op_of(op_id: str, kind: str, operand_bits: int, /, **counts: int | ClosedFor
     return Op(op_id, kind, table, operand_bits=operand_bits)
 
 
-def embedding_op(config: LlamaConfig, stored_bits: int) -> Op:
-    """Row of the embedding table: reads d weights, writes d residual values."""
+def embedding_op(config: LlamaConfig, stored_bits: int, scales: int = 0) -> Op:
+    """Row of the embedding table: reads d weights, writes d residual values.
+
+    A row of integers has ``scales`` scales: as many read, and d mul.
+    """
     d = config.hidden_size
-    return op_of("embedding", "embedding", stored_bits, memory_read=d * stored_bits, memory_write=d * STATE_BITS)
+    read = d * stored_bits + scales * CHANNEL_BITS
+    counts = {"vector_mul": d} if scales else {}
+    return op_of("embedding", "embedding", stored_bits, **counts, memory_read=read, memory_write=d * STATE_BITS)
 
 
 def norm_op(op_id: str, n: int, stored_bits: int, gain: bool = True) -> Op:
@@ -127,10 +132,16 @@ def residual_op(op_id: str, config: LlamaConfig, last: bool) -> Op:
     return op_of(op_id, "residual", STATE_BITS, vector_add=d, memory_read=d * STATE_BITS, memory_write=written)
 
 
-def head_op(config: LlamaConfig, stored_bits: int) -> Op:
-    """Dense LM head: V*d mac and as many weights read. Its id is not ``head``, which is the id of its stage."""
-    n = config.vocab_size * config.hidden_size
-    return op_of("lm_head", "head", stored_bits, vector_mac=n, memory_read=n * stored_bits)
+def head_op(config: LlamaConfig, stored_bits: int, scales: int = 0) -> Op:
+    """Dense LM head: V*d mac and as many weights read. Its id is not ``head``, which is the id of its stage.
+
+    Integers have ``scales`` scales for each output, which multiply as many sums: V*scales mul and scales read, and
+    V*(scales - 1) add to join the sums.
+    """
+    n, vocab = config.vocab_size * config.hidden_size, config.vocab_size
+    joined = {"vector_mul": vocab * scales, "vector_add": vocab * (scales - 1)} if scales else {}
+    read = n * stored_bits + vocab * scales * CHANNEL_BITS
+    return op_of("lm_head", "head", stored_bits, vector_mac=n, **joined, memory_read=read)
 
 
 def dense_layer_op(op_id: str, n_in: int, n_out: int, stored_bits: int) -> Op:

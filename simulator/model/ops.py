@@ -18,7 +18,8 @@ from simulator.model.op_work import (
 )
 from simulator.model.preset import Preset, as_preset
 from simulator.model.rotation import online_rotations
-from simulator.model.weights import weight_groups
+from simulator.model.rounded_head import head_bits
+from simulator.model.weights import FLOAT_BITS, weight_groups
 from simulator.trace.encoding import Encoding
 from simulator.trace.trace_program import Op
 
@@ -28,12 +29,15 @@ def stage_ops(
 ) -> dict[str, tuple[Op, ...]]:
     """Stage id -> its ops, both in the order of execution.
 
-    ``stored_bits`` holds, by weight id, the bits per stored weight of the embedding, the head and the norm gains.
+    ``stored_bits`` holds, by weight id, the bits per weight in the files of the embedding, the head and the norm gains.
     """
     preset = as_preset(choice)
     d = config.hidden_size
     ops: dict[str, tuple[Op, ...]] = {}
-    arriving: tuple[Op, ...] = (embedding_op(config, stored_bits["embedding"]),)
+    rounded = head_bits(config, preset)
+    scales = {i: len(weight_groups(d, preset.weights.group)) for i, bits in rounded.items() if bits != FLOAT_BITS}
+    embedding, head = ((rounded.get(i, stored_bits[i]), scales.get(i, 0)) for i in ("embedding", "head"))
+    arriving: tuple[Op, ...] = (embedding_op(config, *embedding),)
     for i in range(config.num_hidden_layers):
         ops |= _block_ops(f"blocks.{i}", arriving, config, preset, stored_bits)
         last = i == config.num_hidden_layers - 1
@@ -44,7 +48,7 @@ def stage_ops(
         )
     final = norm_op("norm_final", d, stored_bits["norm_final"], preset.rotation in ("none", "online"))
     if preset.head == "dense":
-        return ops | {"head": (*arriving, final, head_op(config, stored_bits["head"]))}
+        return ops | {"head": (*arriving, final, head_op(config, *head))}
     online = online_rotations(config, preset.rotation)
     rotated = (hadamard_op("hadamard_head_in", online["head_in"]),) if "head_in" in online else ()
     ops["head_in"] = (*arriving, final, *rotated, encode_op("encode_head_in", d, preset.encoder_of("head_in")))

@@ -20,6 +20,7 @@ from simulator.model.prefix import n_prefix, prefix_warnings
 from simulator.model.preset import Preset
 from simulator.model.program import DRIVEN, driven_layers, stream_width
 from simulator.model.rotation import fold_rotation, online_rotations
+from simulator.model.rounded_head import with_rounded_head
 from simulator.model.threshold import order_statistic
 from simulator.model.tokenizer import Passage
 from simulator.model.transformer import forward
@@ -65,7 +66,7 @@ def prepared(
     else:
         ready, notes = fold_rotation(checkpoint, preset.rotation, preset.seed), ()
     ready, preset, more = _calibrated(ready, preset, passages)
-    notes = (*notes, *more)
+    ready, notes = with_rounded_head(ready, preset), (*notes, *more)
     if preset.weights.rounding == "gptq":
         token_ids, more = rounding_tokens(checkpoint, preset, passages)
         ready, notes = compensated(ready, preset, token_ids), (*notes, *more)

@@ -18,11 +18,12 @@ from simulator.config.yaml_marks import MapNode, read_marked
 from simulator.errors import ConfigError, ModelError, did_you_mean
 from simulator.model.attention_rule import AttentionRule
 from simulator.model.encoder import Encoder, encoding_for
+from simulator.model.preset_rules import broken_encoder, broken_head, broken_length, broken_scales, broken_weights
 from simulator.model.rotation import Rotation
 from simulator.model.threshold import EncoderRule, Rounding, Rule
-from simulator.model.weights import FLOAT_BITS, WEIGHT_BITS, FloatFormat, WeightRounding
+from simulator.model.weights import FLOAT_BITS, FloatFormat, WeightRounding
 from simulator.shipped import PACKAGE
-from simulator.trace.codes import MAX_LEVELS, SPECS, Code
+from simulator.trace.codes import Code
 from simulator.trace.encoding import Encoding
 
 # Last parts of the ids of streams: those of the linear layers, and those of attention.
@@ -70,9 +71,19 @@ class WeightFields(Frozen):
     rounding: WeightRounding = Field(
         default="nearest", description="`gptq`: errors are compensated by other weights, on a text"
     )
+    head_bits: Literal[4, 8, 16] | None = Field(
+        default=None,
+        description="of a dense LM head, and of an embedding tied to it; `bits` when absent. 16 with integer weights:"
+        " as in the files of the model",
+    )
     text: Text | None = Field(
         default=None, description="of `gptq`: text file, next to the preset; when absent, a short shipped text"
     )
+
+    @property
+    def bits_of_head(self) -> int:
+        """Bits of a weight of a dense head."""
+        return self.head_bits or self.bits
 
     @property
     def float_format(self) -> FloatFormat:
@@ -232,64 +243,22 @@ def is_preset(path: Path) -> bool:
 
 def broken_preset_rules(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
     """Rules between fields: one of timesteps and levels, in range for the code; fields that the threshold reads."""
-    yield from _broken_length(preset)
-    yield from _broken_scales(preset)
+    yield from broken_length(preset)
+    yield from broken_scales(preset)
     yield from _broken_attention(preset)
-    yield from _broken_weights(preset.get("weights"))
+    yield from broken_weights(preset.get("weights"))
+    yield from broken_head(preset)
     base = preset.get("encoder") if isinstance(preset.get("encoder"), Mapping) else {}
     streams = preset.get("streams") if isinstance(preset.get("streams"), Mapping) else {}
     assert isinstance(base, Mapping)
     assert isinstance(streams, Mapping)
-    yield from _broken_encoder(base, ("encoder",), preset.get("code"))
+    yield from broken_encoder(base, ("encoder",), preset.get("code"))
     for kind, own in streams.items():
         if not STREAM_KEY.fullmatch(str(kind)):
             known = f"expected one of {', '.join(STREAM_KINDS)}, or the id of one stream such as blocks.0.mlp_hidden"
             yield ("streams", kind), f"found no such stream, {known}{did_you_mean(str(kind), STREAM_KINDS)}"
         if isinstance(own, Mapping):
-            yield from _broken_encoder({**base, **own}, ("streams", kind), preset.get("code"))
-
-
-def _broken_length(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
-    code, timesteps, levels = (preset.get(key) for key in ("code", "timesteps", "levels"))
-    if (timesteps is None) == (levels is None):
-        found = "neither `timesteps` nor `levels`" if timesteps is None else "both `timesteps` and `levels`"
-        yield ("timesteps",), f"found {found}, expected one of them"
-    elif isinstance(timesteps, int) and isinstance(code, str):
-        try:
-            encoding_for(code, timesteps)
-        except ModelError as error:
-            yield ("timesteps",), str(error)
-    elif isinstance(levels, int) and levels > MAX_LEVELS:
-        yield ("levels",), f"found {levels}, expected 1 to {MAX_LEVELS}"
-
-
-def _broken_scales(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
-    """Moments belong to the rotation `online`, which has channel scales of its own."""
-    rotation = preset.get("rotation", "none")
-    if preset.get("moments") is not None and rotation != "online":
-        yield ("moments",), f"found moments under rotation {rotation}, expected rotation online"
-    if preset.get("smooth") is not None and rotation == "online":
-        yield ("smooth",), "found smoothing under rotation online, expected one of them: online scales the channels"
-
-
-def _broken_weights(fields: object) -> Iterator[tuple[Keys, str]]:
-    """A float format belongs to floats, groups to integers."""
-    if isinstance(fields, Mapping):
-        bits = fields.get("bits", WEIGHT_BITS)
-        if fields.get("format") is not None and bits != FLOAT_BITS:
-            yield (
-                ("weights", "format"),
-                f"found {fields['format']} for weights of {bits} bits, expected {FLOAT_BITS} bits",
-            )
-        if fields.get("group") is not None and bits == FLOAT_BITS:
-            yield (
-                ("weights", "group"),
-                f"found a group for weights of {FLOAT_BITS} bits, expected 8 or 4: floats have no scale",
-            )
-        if fields.get("rounding") == "gptq" and bits == FLOAT_BITS:
-            yield ("weights", "rounding"), f"found gptq for weights of {FLOAT_BITS} bits, expected 8 or 4"
-        if fields.get("text") is not None and fields.get("rounding") != "gptq":
-            yield ("weights", "text"), "found a text for weights rounded to nearest, expected rounding gptq"
+            yield from broken_encoder({**base, **own}, ("streams", kind), preset.get("code"))
 
 
 def _broken_attention(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
@@ -305,15 +274,3 @@ def _broken_attention(preset: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
         yield ("attention", "kv_bits"), str(error)
     except (ValueError, TypeError):  # of single fields: reported with their own lines
         return
-
-
-def _broken_encoder(fields: Mapping[str, Any], at: Keys, code: object) -> Iterator[tuple[Keys, str]]:
-    threshold = fields.get("threshold", "absmax")
-    for needed, rule in (("gamma", "quantile"), ("k", "mean")):
-        if threshold == rule and fields.get(needed) is None:
-            yield (*at, "threshold"), f"found '{rule}' without `{needed}`, expected both"
-    if any(code == name and not spec.signed for name, spec in SPECS.items()):
-        if threshold not in ("absmax", "quantile"):
-            yield (*at, "threshold"), f"found '{threshold}' for unsigned counts, expected absmax or quantile"
-        if fields.get("clip") is not None:
-            yield (*at, "clip"), "found a clip for unsigned counts, expected none: their range holds its zero point"

@@ -45,7 +45,7 @@ def save_picture(result: SweepResult) -> tuple[Path, ...]:
             with replaced_whole(path, FIGURES[path.suffix]) as staged:
                 staged.write_bytes(content)
     except OSError as fault:
-        raise OutputError(f"{fault.filename}: cannot write: {fault.strerror}") from fault
+        raise OutputError(f"{fault.filename or result.folder}: cannot write: {fault.strerror}") from fault
     return svg, png
 
 

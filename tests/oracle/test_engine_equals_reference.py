@@ -352,6 +352,22 @@ def test_a_head_on_several_cores(sync, kind, values):
         assert_equal_to_oracle(make_trace(n_blocks=1, n_tokens=3), chip)
 
 
+@pytest.mark.parametrize(("kind", "reads"), [("sequential", 5), ("auto", 6)])
+def test_a_head_in_dram_is_read_once_for_the_texts_that_are_together(kind, reads):
+    """Two texts generate 3 tokens and 1 after prompts of one token. In sequence the head is read for each prompt, once
+    for both first generated tokens, and for the two that follow: 5 times. In a pipeline each of 6 tokens is alone.
+    """
+    trace = make_trace(n_blocks=1, n_tokens=6)
+    trace = replace(trace, positions=np.array([0, 1, 2, 3, 0, 1]), phases=np.array([0, 1, 1, 1, 0, 1], np.uint8))
+    chip = make_chip(
+        mapping={"head": "dram"}, dram=make_dram("96 bit"), schedule={"kind": kind, "batch": 2}, chip__max_chips=9
+    )
+    bits = trace.op_by_id["lm_head"].work_per_token["memory.read"][0]
+    counts = {(r.owner, r.component, r.action): r.count for r in replay(map_trace(trace, chip)).action_counts}
+    assert counts["lm_head", "dram", "read"] == reads * 96 * -(-bits // 96)
+    assert_equal_to_oracle(trace, chip)
+
+
 def test_a_tile_of_a_batch_shares_a_fetch():
     """2 texts, 2 generated tokens each; tiles of 2: a step reads 9 rows of 1 word once, 18 reads; one by one 36."""
     trace = synthetic_trace("poisson", [9, 7], tokens=4)

@@ -47,6 +47,8 @@ class CountingForward:
         self.rows: dict[str, QuantizedWeights] = {
             i: quantize_weights(w) for i, w in self.w.items() if w.ndim == 2 and i.startswith("blocks.")
         }
+        self.tables = ("embedding", "head")  # one table of integers, `head_bits` wide, a scale for each `group`
+        self.head_bits, self.group = 8, self.config.hidden_size
         self.cache: dict[str, list[tuple[list[Row], list[Row]]]] = defaultdict(list)
         self.tally: dict[str, Counter[str]] = {}
         self.spikes: Counter[str] = Counter()
@@ -316,7 +318,11 @@ class CountingForward:
         """Logits of one token."""
         self.tally, self.spikes = {}, Counter()
         self.op("embedding")
-        x = self.write(self.read(self.w["embedding"][token_id], self.bits["embedding"]), 16)
+        if "embedding" in self.tables:
+            x = [self.mul(value, part.scale) for part in self.table_row("embedding", token_id) for value in part.values]
+        else:
+            x = self.read(self.w["embedding"][token_id], self.bits["embedding"])
+        x = self.write(x, 16)
         for i in range(self.config.num_hidden_layers):
             b, last = f"blocks.{i}", i == self.config.num_hidden_layers - 1
             spikes = self.encode(f"{b}.encode_attn_in", self.norm(f"{b}.norm_attn", x))
@@ -332,9 +338,25 @@ class CountingForward:
         normed = self.norm("norm_final", x)
         self.op("lm_head")
         logits = []
-        for weights in self.w["head"]:
-            logit = 0.0
-            for value, weight in zip(normed, self.read(weights, self.bits["head"]), strict=True):
-                logit = self.mac(logit, value, weight)
+        for output in range(len(self.w["head"])):
+            sums, first = [], 0
+            for part in self.table_row("head", output):
+                total = 0.0
+                for value, weight in zip(normed[first : first + len(part.values)], part.values, strict=True):
+                    total = self.mac(total, value, weight)
+                sums.append(self.mul(total, part.scale))
+                first += len(part.values)
+            logit = sums[0]
+            for other in sums[1:]:
+                logit = self.add(logit, other)
             logits.append(logit)
         return logits
+
+    def table_row(self, name: str, row: int) -> list[Row]:
+        """A row of a rounded table: integers and their scale, group by group."""
+        found, most = [], (1 << (self.head_bits - 1)) - 1
+        for first in range(0, self.config.hidden_size, self.group):
+            part = self.w[name][row, first : first + self.group]
+            (scale,) = self.read([float(np.abs(part).max()) / most], 32)
+            found.append(Row(self.read(np.rint(part / scale).astype(int).tolist(), self.head_bits), scale))
+        return found

@@ -21,6 +21,9 @@ class CountingPreset(CountingForward):
     def __init__(self, checkpoint: Checkpoint, preset: Preset) -> None:
         super().__init__(checkpoint, preset.encoding)
         self.preset = preset
+        self.head_bits, self.group = preset.weights.bits_of_head, preset.weights.group or self.group
+        if preset.rotation not in ("none", "online"):  # the gain of the last norm is folded into the head
+            self.tables = ("head",)
         self.online = online_rotations(checkpoint.config, preset.rotation)
 
     def less(self, a: float, b: float) -> bool:

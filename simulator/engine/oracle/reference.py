@@ -146,7 +146,10 @@ class _Oracle(ReferenceCores):
         """What each op of a stage does for a token."""
         ops = [self.trace.op_by_id[op_id] for op_id in stage.ops]
         places = [store_of(op, stage, self.trace, self.stored) for op in ops]
-        touched = [touches(*at, self.chip, len(self.blocks(stage.stage_id))) for at in zip(ops, places, strict=True)]
+        together = [at for at in chunk_of(self.trace, token, self.chip.schedule) if works(self.trace, stage, at)]
+        shared = self.chip.schedule.kind == "sequential" and token != together[0]  # its weights have been read
+        n_homes = len(self.blocks(stage.stage_id))
+        touched = [touches(*at, self.chip, n_homes, shared) for at in zip(ops, places, strict=True)]
         return [
             op_work(op, self.trace, token, self.n_timesteps(), self.fires_at_home, counted)
             for op, counted in zip(ops, touched, strict=True)

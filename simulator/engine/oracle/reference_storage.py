@@ -21,8 +21,11 @@ def store_of(op: Op, stage: Stage, trace: Trace, stored: tuple[Stored, ...]) -> 
     return kept[0].store if kept else "memory"
 
 
-def touches(op: Op, store: str, chip: ChipConfig, n_homes: int) -> Touches:
-    """What an access of an op is counted as: words of SRAM on each home core, bits of whole bursts of DRAM."""
+def touches(op: Op, store: str, chip: ChipConfig, n_homes: int, shared_head: bool) -> Touches:
+    """What an access of an op is counted as: words of SRAM on each home core, bits of whole bursts of DRAM.
+
+    ``shared_head``: another token that is at the stage too has had a head in DRAM read.
+    """
 
     def touched(component: str, action: str, amount: int, shared: bool) -> tuple[str, int]:
         cached = op.kind in ("kv_cache", "qk", "pv")
@@ -31,6 +34,8 @@ def touches(op: Op, store: str, chip: ChipConfig, n_homes: int) -> Touches:
             return component, amount
         if store == "dram":
             assert chip.dram is not None
+            if op.kind == "head" and shared_head:
+                return "dram", 0
             return "dram", math.ceil(amount / chip.dram.burst) * chip.dram.burst
         homes = n_homes if shared else 1
         return "sram", homes * math.ceil(amount / homes / chip.core.sram.word)

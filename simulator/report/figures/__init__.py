@@ -101,5 +101,6 @@ def save_figures(drawn: Mapping[str, DrawnFigure], directory: Path) -> tuple[Pat
                 written.append(directory / f"{name}.{kind}")
                 written[-1].write_bytes(content)
     except OSError as fault:
-        raise OutputError(f"{fault.filename}: {fault.strerror}, expected a directory to write figures to") from fault
+        place = fault.filename or directory  # a full disk names no file
+        raise OutputError(f"{place}: {fault.strerror}, expected a directory to write figures to") from fault
     return tuple(written)

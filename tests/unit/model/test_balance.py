@@ -15,7 +15,7 @@ from simulator.model.checkpoint import Checkpoint, read_checkpoint
 from simulator.model.linear import FloatLinear
 from simulator.model.moments import moments_of, read_moments, second_moments, write_moments
 from simulator.model.prepare import prepared
-from simulator.model.preset import as_preset
+from simulator.model.preset import WeightFields, as_preset
 from simulator.model.rotation import online_rotations
 from simulator.model.tokenizer import Passage
 from simulator.model.transformer import forward
@@ -83,7 +83,8 @@ def test_logits_are_unchanged_with_a_dense_and_a_spiking_head(write_model: Write
     checkpoint = read_checkpoint(write_model())
     expected = forward(checkpoint, IDS, FloatLinear(checkpoint))
     for head in ("dense", "spiking"):
-        preset = ONLINE.model_copy(update={"head": head})
+        weights = WeightFields(head_bits=16) if head == "dense" else WeightFields()
+        preset = ONLINE.model_copy(update={"head": head, "weights": weights})
         ready, _, _ = prepared(checkpoint, preset, (Passage(IDS, 1, 0),))
         assert np.abs(transformed(ready, IDS, head == "spiking") - expected).max() < 1e-4
 

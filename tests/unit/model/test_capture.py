@@ -16,6 +16,8 @@ from simulator.model.checkpoint import read_checkpoint
 from simulator.model.encoder import encode, encoding_for
 from simulator.model.linear import SpikingLinear
 from simulator.model.perplexity import perplexity
+from simulator.model.prepare import prepared
+from simulator.model.preset import as_preset
 from simulator.model.transformer import forward, rms_norm
 from simulator.trace.trace_program import Stage
 
@@ -106,7 +108,7 @@ def test_first_counts_by_their_definition(folder):
     """The first stream is the encoded RMSNorm of the embedding: no layer lies between."""
     encoding = encoding_for("ternary", 7)
     trace, _ = capture(folder, "cab", encoding)
-    checkpoint = read_checkpoint(folder)
+    checkpoint = prepared(read_checkpoint(folder), as_preset(encoding))[0]
     ids = np.array([1, 5, 3, 4])
     normed = rms_norm(checkpoint.weights["embedding"][ids], checkpoint.weights["blocks.0.norm_attn"], 1e-5)
     assert np.array_equal(trace.spike_counts("blocks.0.attn_in"), encode(normed, encoding).counts)
@@ -117,13 +119,14 @@ def test_counts_are_those_of_each_passage_on_its_own(folder, code, timesteps):
     encoding = encoding_for(code, timesteps)
     trace, report = capture(folder, TEXT, encoding)
     seen: dict[str, list[np.ndarray]] = {}
-    linear = SpikingLinear(read_checkpoint(folder), encoding, lambda i, counts: seen.setdefault(i, []).append(counts))
+    ready = prepared(read_checkpoint(folder), as_preset(encoding))[0]
+    linear = SpikingLinear(ready, encoding, lambda i, counts: seen.setdefault(i, []).append(counts))
     start = 0
     for n in (12, 12):
         letters = TEXT.split("\n<|endoftext|>\n")[0 if start == 0 else 1]
         ids = np.array([1, *("abcdefghijklmnopqrstuvwxyz .".index(c) + 3 for c in letters)])
         assert len(ids) == n
-        forward(read_checkpoint(folder), ids, linear)
+        forward(ready, ids, linear)
         start += n
     for stream in trace.streams:
         assert np.array_equal(trace.spike_counts(stream.stream_id), np.concatenate(seen[stream.stream_id]))

@@ -23,6 +23,7 @@ from simulator.model.preset import EncoderFields, WeightFields, as_preset
 from simulator.model.program import build_program
 from simulator.model.tokenizer import Passage
 from simulator.model.transformer import forward
+from simulator.model.weights import quantize_weights
 from simulator.trace.encoding import Encoding
 
 ENCODINGS = [Encoding("ternary", 3), Encoding("binary", 6), Encoding("bitwise", 7)]
@@ -42,7 +43,8 @@ def test_counts_by_hand():
     """The formulas with their numbers in, for a token that attends to 10 positions; weights of 16 bit."""
     ternary, binary = Encoding("ternary", 3), Encoding("binary", 6)
     hand = {
-        "embedding": {"memory.read": 4 * 16, "memory.write": 4 * 16},
+        # Integers of 8 bits, one 32-bit scale.
+        "embedding": {"vector.mul": 4, "memory.read": 4 * 8 + 32, "memory.write": 4 * 16},
         # 4 squares summed; * 1/4; + eps; rsqrt; 4 times the root, 4 times the gain.
         "blocks.0.norm_attn": {
             "vector.mac": 4, "vector.mul": 1 + 4 + 4, "vector.add": 1, "vector.div": 1, "memory.read": 4 * 16,
@@ -69,7 +71,7 @@ def test_counts_by_hand():
         "blocks.0.silu": {"vector.exp": 3, "vector.add": 3, "vector.div": 3, "vector.mul": 3},
         # After the last block nothing waits for another residual.
         "blocks.1.residual_mlp": {"vector.add": 4, "memory.read": 4 * 16},
-        "lm_head": {"vector.mac": 5 * 4, "memory.read": 5 * 4 * 16},
+        "lm_head": {"vector.mac": 5 * 4, "vector.mul": 5, "memory.read": 5 * 4 * 8 + 5 * 32},
     }  # fmt: skip
     assert {op_id: count(op_id, ternary, 10) for op_id in hand} == hand
     # min and max of 4, silent?, clip; range, round zero point, round 4, shift 4; counts of 3 bit, T = 6.
@@ -115,7 +117,8 @@ def test_closed_form_equals_counting_forward(write_model, encoding, rule):
         }
         said = {op_id: {action: int(n[0]) for action, n in done.items() if n[0]} for op_id, done in work.items()}
         assert said == {op_id: {a: n for a, n in tally.items() if n} for op_id, tally in counting.tally.items()}
-    real = forward(checkpoint, np.array(ids), SpikingLinear(checkpoint, encoding), attention_for(rule, encoding))
+    ready = prepared(checkpoint, preset)[0]
+    real = forward(ready, np.array(ids), SpikingLinear(ready, encoding), attention_for(rule, encoding))
     assert np.abs(np.array(logits) - real).max() < 1e-3
 
 
@@ -135,7 +138,8 @@ def test_closed_form_of_qwen3_equals_counting_forward(write_model):
         work = {op.op_id: op.work(np.array([position + 1]), encoding.n_timesteps) for op in program.ops}
         said = {op_id: {action: int(n[0]) for action, n in done.items() if n[0]} for op_id, done in work.items()}
         assert said == {op_id: {a: n for a, n in tally.items() if n} for op_id, tally in counting.tally.items()}
-    real = forward(checkpoint, np.array(ids), SpikingLinear(checkpoint, encoding))
+    ready = prepared(checkpoint, as_preset(encoding))[0]
+    real = forward(ready, np.array(ids), SpikingLinear(ready, encoding))
     assert np.abs(np.array(logits) - real).max() < 1e-3
 
 
@@ -234,9 +238,38 @@ def test_a_spiking_head_by_hand(encoding):
     assert replace(table["head_in"][-1], op_id="x") == replace(table["blocks.0.attn_in"][-1], op_id="x")
 
 
-def test_weights_are_read_at_their_stored_width():
-    assert (
-        count("lm_head", ENCODINGS[0], 1, bits=32)["memory.read"]
-        == 2 * count("lm_head", ENCODINGS[0], 1)["memory.read"]
-    )
+@pytest.mark.parametrize(
+    ("fields", "embedding", "head"),
+    [
+        ({"bits": 8}, 4 * 8 + 32, 5 * (4 * 8 + 32)),
+        ({"bits": 4, "group": 2}, 4 * 4 + 2 * 32, 5 * (4 * 4 + 2 * 32)),
+        ({"bits": 4, "head_bits": 8}, 4 * 8 + 32, 5 * (4 * 8 + 32)),
+        ({"bits": 8, "head_bits": 16}, 4 * 32, 5 * 4 * 32),  # as in the files, here of 32 bits
+        ({"bits": 16}, 4 * 16, 5 * 4 * 16),
+    ],
+)
+def test_a_head_and_an_embedding_tied_to_it_are_read_at_the_precision_of_the_weights(fields, embedding, head):
+    preset = as_preset(ENCODINGS[0]).model_copy(update={"weights": WeightFields(**fields)})
+    for tied, rotation in ((True, "none"), (False, "none"), (True, "hadamard")):
+        config = replace(SMALL, tie_word_embeddings=tied)
+        ops = stage_ops(config, preset.model_copy(update={"rotation": rotation}), defaultdict(lambda: 32))
+        first, last = ops["blocks.0.attn_in"][0], ops["head"][-1]
+        one_table = tied and rotation == "none"
+        assert first.work_per_token["memory.read"] == (embedding if one_table else 4 * 32, 0)
+        assert last.work_per_token["memory.read"] == (head, 0)
     assert STATE_BITS == 16
+
+
+def test_a_rounded_table_is_that_of_the_layers(write_model):
+    """Row by row as `quantize_weights` rounds a layer; parts of the rows are the same; other weights stay."""
+    checkpoint = read_checkpoint(write_model())
+    ready = prepared(checkpoint, as_preset(ENCODINGS[0]))[0]
+    layer = quantize_weights(checkpoint.weights["head"])
+    expected = layer.rows.T * layer.scale[:, None]
+    assert np.array_equal(ready.weights["head"], expected)
+    assert np.array_equal(np.concatenate(list(ready.head_parts())), expected)
+    assert np.array_equal(ready.embed(np.array([3, 1])), expected[[3, 1]])
+    unkept = prepared(checkpoint.unkept(), as_preset(ENCODINGS[0]))[0]
+    assert np.array_equal(np.concatenate(list(unkept.head_parts())), expected)
+    assert np.array_equal(unkept.embed(np.array([3, 1])), expected[[3, 1]])
+    assert ready.weights["blocks.0.q"] is checkpoint.weights["blocks.0.q"]

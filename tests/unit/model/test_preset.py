@@ -117,6 +117,8 @@ def test_a_stream_says_only_in_what_it_differs(tmp_path):
         ("timesteps: 3\nweights: {format: float16}\n", "found float16 for weights of 8 bits, expected 16 bits"),
         ("timesteps: 3\nweights: {bits: 16, group: 4}\n", "found a group for weights of 16 bits, expected 8 or 4"),
         ("timesteps: 3\nweights: {bits: 16, rounding: gptq}\n", "found gptq for weights of 16 bits, expected 8 or 4"),
+        ("timesteps: 3\nhead: spiking\nweights: {head_bits: 8}\n", "weights.head_bits: found 8 for a spiking head"),
+        ("timesteps: 3\nweights: {head_bits: 5}\n", "weights.head_bits: found 5, expected"),
         (
             "timesteps: 3\nweights: {text: a.txt}\n",
             "found a text for weights rounded to nearest, expected",

@@ -15,6 +15,8 @@ from simulator.model.encoder import encoding_for
 from simulator.model.linear import FloatLinear, SpikingLinear
 from simulator.model.llama_config import read_config
 from simulator.model.perplexity import perplexity
+from simulator.model.prepare import prepared
+from simulator.model.preset import as_preset
 from simulator.model.protocol import JOINED, Protocol, joined_rows, protocol_for, protocol_warnings, windows
 from simulator.model.tokenizer import Tokenizer
 from simulator.model.transformer import forward
@@ -139,8 +141,9 @@ def test_divergence_by_hand(write_model):
     assert found.float_perplexity == pytest.approx(exact.perplexity)
     checkpoint = read_checkpoint(folder)
     ids = cut_text(folder, text, Protocol())[0].token_ids
-    linears = FloatLinear(checkpoint), SpikingLinear(checkpoint, encoding_for("ternary", 7))
-    p, q = (forward(checkpoint, ids, linear).astype(np.float64)[:-1] for linear in linears)
+    ready = prepared(checkpoint, as_preset(encoding_for("ternary", 7)))[0]
+    models = (checkpoint, FloatLinear(checkpoint)), (ready, SpikingLinear(ready, encoding_for("ternary", 7)))
+    p, q = (forward(model, ids, linear).astype(np.float64)[:-1] for model, linear in models)
     p, q = (x - np.log(np.exp(x).sum(axis=1, keepdims=True)) for x in (p, q))
     assert found.divergence_per_token == pytest.approx((np.exp(p) * (p - q)).sum() / len(p), rel=1e-4)
     assert found.agreement == (p.argmax(axis=1) == q.argmax(axis=1)).mean()

@@ -15,13 +15,14 @@ from simulator.model.linear import FloatLinear, SpikingLinear
 from simulator.model.ops import stage_ops
 from simulator.model.perplexity import score_passages
 from simulator.model.prepare import prepared
-from simulator.model.preset import EncoderFields, as_preset, load_preset
+from simulator.model.preset import EncoderFields, WeightFields, as_preset, load_preset
 from simulator.model.rotation import ResidualRotation, fold_rotation, online_rotations
 from simulator.model.tokenizer import Passage
 from simulator.model.transformer import forward
 from simulator.trace.encoding import Encoding
 
-PLAIN = as_preset(Encoding("ternary", 15))
+# Logits are compared with those of the float model, so its head stays as it is.
+PLAIN = as_preset(Encoding("ternary", 15)).model_copy(update={"weights": WeightFields(head_bits=16)})
 
 
 def rotated_logits(checkpoint: Checkpoint, rotation: str, ids: np.ndarray) -> np.ndarray:

@@ -74,7 +74,7 @@ STATIC = EncoderFields(threshold="static", gamma=0.99)
         ("sdllm", {"rotation": "random", "smooth": 0.5, "head": "spiking"}),
         ("sdllm-7", {}),
         ("spikingbrain", {"encoder": CLIPPED, "streams": {"mlp_hidden": STATIC}, "smooth": 0.5}),
-        ("int4-group", {}),
+        ("int4-group", {"weights": WeightFields(bits=4, group=32, head_bits=16)}),
         ("bf16", {}),
         ("fp16", {}),
     ],
