@@ -18,7 +18,7 @@ PACKAGE = ROOT / "simulator"
 # A room may import the rooms of the ranks before its own (DESIGN section 3), and none of its own rank.
 RANKS = (
     ("errors", "private_folder"),
-    ("units", "actions", "choices", "arrays", "outputs", "compiled", "text_files", "shipped", "hub_cache"),
+    ("units", "actions", "choices", "arrays", "outputs", "compiled", "text_files", "shipped", "hub_cache", "orphans"),
     ("bounded_json", "npz_file"),
     ("config",),
     ("trace",),

@@ -21,6 +21,18 @@ except ImportError:  # a system without them: nothing is locked, and nothing lef
 
 SUFFIX = ".spikewatt-tmp"
 Heal = Callable[[Path], None]  # puts back what a left folder holds of the user's
+_held: set[int] = set()  # descriptors of the locks of this process
+
+
+def _let_go() -> None:
+    """Close the locks in a copy of the process: it would hold them after the process that works there is gone."""
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 @contextmanager
@@ -48,7 +60,7 @@ def workspace(place: Path, heal: Heal | None = None) -> Iterator[Path]:
     finally:  # also after Ctrl-C
         _remove(folder)
         if lock is not None:
-            os.close(lock)
+            _release(lock)
 
 
 def _prefix(place: Path) -> str:
@@ -70,7 +82,7 @@ def _remove_leftovers(place: Path, heal: Heal | None) -> None:
                 heal(folder)
             _remove(folder)
         finally:
-            os.close(lock)
+            _release(lock)
 
 
 def _remove(folder: Path) -> None:
@@ -94,4 +106,12 @@ def _lock(folder: Path) -> int | None:
     except OSError:
         os.close(descriptor)
         return None
+    _held.add(descriptor)
     return descriptor
+
+
+def _release(lock: int) -> None:
+    """Close a lock of this process; a copy of it has none."""
+    if lock in _held:
+        _held.remove(lock)
+        os.close(lock)

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from typing import TypeVar
 
 from simulator.engine.engine import available_threads
+from simulator.orphans import end_with
 
 Own = TypeVar("Own")
 Found = TypeVar("Found")
@@ -34,7 +35,7 @@ def side_by_side(here: Callable[[], Own], work: Sequence[Callable[[], Found]]) -
     os.close(filled)
     context = get_context("fork")
     found_there, sent = context.Pipe(duplex=False)
-    copy = context.Process(target=_in_copy, args=(work, queue, sent), daemon=True)
+    copy = context.Process(target=_in_copy, args=(work, queue, sent, os.getpid()), daemon=True)
     copy.start()
     sent.close()
     try:
@@ -59,10 +60,11 @@ def _taken(work: Sequence[Callable[[], Found]], queue: int) -> Iterator[tuple[in
         yield number[0], work[number[0]]()
 
 
-def _in_copy(work: Sequence[Callable[[], Found]], queue: int, sent: Connection) -> None:
+def _in_copy(work: Sequence[Callable[[], Found]], queue: int, sent: Connection, parent: int) -> None:
     """Do pieces until there are none or one fails, and send what was found, all at once: a full pipe would wait."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both, and the other one ends this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_with(parent)
     gc.disable()  # it would write to, and so copy, every page
     found: dict[int, Found] = {}
     with suppress(Exception):

@@ -13,8 +13,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from simulator.engine.machine_memory import default_limit_bytes
 from simulator.engine.warmup import warm_up
 from simulator.errors import SpikewattError
+from simulator.orphans import end_with
 from simulator.sweep.compute import Group, compute_group
-from simulator.sweep.orphans import end_with
 from simulator.sweep.store import Store
 
 Outcome = tuple[int, int]  # points of a group, and how many of them failed

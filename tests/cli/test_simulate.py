@@ -369,7 +369,7 @@ def test_ctrl_c_leaves_the_folder_as_it_was(
 def test_more_memory_than_allowed_is_refused_before_the_simulation(tmp_path: Path) -> None:
     done = run_program("simulate", "--memory-limit", "1 B", "--out", tmp_path / "report", "--quiet")
     assert done.code == 2
-    assert done.err.startswith("error: the simulation needs about ")
+    assert done.err.startswith("error: the simulation needs at least ")
     assert not (tmp_path / "report").exists()
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 import socket
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -184,20 +186,40 @@ def test_a_path_that_no_file_can_have_is_one_line(tmp_path, name):
     assert "\n" not in str(caught.value)
 
 
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
 KILLED = """
 import os, signal, sys
+from contextlib import suppress
 from pathlib import Path
 from simulator.outputs.output_file import JSON, replaced_whole
 with replaced_whole(Path(sys.argv[1]), JSON) as made:
     made.write_bytes(b"{half")
+    if sys.argv[2] == "copied":
+        copy_runs, running = os.pipe()
+        if os.fork() == 0:
+            os.write(running, b"x")
+            signal.pause()
+        os.read(copy_runs, 1)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_what_a_killed_process_left_is_removed_by_the_next_run(tmp_path):
+@pytest.mark.parametrize("copied", ["alone", pytest.param("copied", marks=needs_fork)])
+def test_what_a_killed_process_left_is_removed_by_the_next_run(tmp_path, copied):
+    """Also while a copy of it, made in the middle of its work, lives on."""
     path = tmp_path / "a.json"
     path.write_bytes(b"{old}")
-    subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(path), copied], start_new_session=True) as process:
+        process.wait()
+    try:
+        check_what_was_left(tmp_path, path)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def check_what_was_left(tmp_path, path):
     assert path.read_bytes() == b"{old}"
     assert len(held(tmp_path)) == 2
     with replaced_whole(path, JSON) as made:  # a second one at work is no leftover

@@ -12,7 +12,7 @@ import pytest
 
 WORKER = """
 import os, time
-from simulator.sweep.orphans import end_with
+from simulator.orphans import end_with
 end_with(os.getppid())
 print(os.getpid(), flush=True)
 time.sleep(60)
