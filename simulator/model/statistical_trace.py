@@ -95,8 +95,8 @@ def statistical_trace(
     if tokens < 1:
         raise TraceError(f"tokens {tokens}, expected 1 or more")
     config, bits, warnings = _dense_bits(read_shape(shape, options))
-    if (counts := tokens * config.hidden_size) > MOST_COUNTS:
-        raise TraceError(f"tokens {tokens}: found {counts} counts of a stream, expected at most {MOST_COUNTS}")
+    if (n_counts := tokens * config.hidden_size) > MOST_COUNTS:
+        raise TraceError(f"tokens {tokens}: found {n_counts} counts of a stream, expected at most {MOST_COUNTS}")
     chosen = spread(token_activity(like), tokens)
     positions = like.positions[chosen] if context is None else context + np.arange(tokens, dtype=np.int64)
     _check_positions(int(positions.min()), int(positions.max()), config)

@@ -111,7 +111,7 @@ def test_equal_seeds_give_equal_content_hashes(captured: Trace) -> None:
             "llama-2-7b",
             10**9,
             None,
-            "tokens 1000000000: found 4096000000000 counts of a stream, expected at most 268435456",
+            "found 4096000000000 counts of a stream, expected at most 268435456",
         ),
         (SAMPLE, 1, -1, "context -1, expected 0 or more"),
         (SAMPLE, 2, 255, r"context of 257 tokens, expected at most 256 \(1 over\)"),
