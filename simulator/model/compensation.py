@@ -88,6 +88,11 @@ class CompensatedWeights(Mapping[str, F32]):
             return self._layers[weight_id].weights(self._group)
         return self._checkpoint.weights[weight_id]
 
+    @property
+    def exact(self) -> Mapping[str, F32]:
+        """The weights before they were rounded."""
+        return self._checkpoint.weights
+
     def scales(self, weight_id: str) -> F32 | None:
         """Scales [n_out, groups] that give the codes; None for a weight that is rounded to nearest."""
         return self._layers[weight_id].scales if weight_id in self._layers else None

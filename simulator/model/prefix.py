@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelError
 from simulator.model.checkpoint import Checkpoint
+from simulator.model.compensation import CompensatedWeights
 from simulator.model.linear import Record, SpikingLinear
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.prefixed import Prefix, PrefixedLinear, PrefixOutputs
@@ -25,10 +28,12 @@ def spiking_linear(
 
 
 def float_prefix(checkpoint: Checkpoint, preset: Preset) -> Prefix:
-    """BOS after a float pass of the prepared model. Raises ModelError when the model has no BOS."""
+    """BOS after a float pass of the prepared model, its weights not rounded. Raises ModelError without a BOS."""
     token_id = prefix_token(checkpoint.config, preset)
-    outputs = PrefixOutputs(checkpoint, preset)
-    final_states(checkpoint, (np.array([token_id], np.int64),), outputs)
+    weights = checkpoint.weights
+    exact = replace(checkpoint, weights=weights.exact if isinstance(weights, CompensatedWeights) else weights)
+    outputs = PrefixOutputs(exact, preset)
+    final_states(exact, (np.array([token_id], np.int64),), outputs)
     return Prefix(token_id, outputs.kept)
 
 

@@ -15,9 +15,9 @@ from simulator.model.model_options import ModelOptions
 from simulator.model.perplexity import perplexity
 from simulator.model.prefix import spiking_linear
 from simulator.model.prepare import massive_activations, prepared
-from simulator.model.preset import EncoderFields, load_preset
+from simulator.model.preset import EncoderFields, WeightFields, load_preset
 from simulator.model.tokenizer import Passage
-from simulator.model.transformer import forward
+from simulator.model.transformer import final_states, forward
 
 TEXT = "the cat sat\n<|endoftext|>\non the mat."
 PREFIXED = load_preset("sdllm-4").model_copy(update={"prefix": "bos"})
@@ -31,13 +31,23 @@ def test_first_token_is_that_of_the_float_model_and_the_others_are_not(write_mod
     checkpoint = read_checkpoint(write_model())
     ids = np.array([checkpoint.config.bos_token_id, 5, 6, 7, 8])
     ready, settled, _ = prepared(checkpoint, PREFIXED, passage(*ids))
-    exact = forward(checkpoint, ids, FloatLinear(checkpoint))
-    found = forward(ready, ids, spiking_linear(ready, settled))
+    exact = final_states(checkpoint, (ids,), FloatLinear(checkpoint))
+    found = final_states(ready, (ids,), spiking_linear(ready, settled))
     np.testing.assert_allclose(found[0], exact[0], atol=1e-4)
     assert np.abs(found[1:] - exact[1:]).max(axis=1).min() > 1e-2
-    without = forward(ready, ids, SpikingLinear(ready, settled))
+    without = final_states(ready, (ids,), SpikingLinear(ready, settled))
     assert np.abs(without[0] - exact[0]).max() > 1e-2
     assert (without[1:] != found[1:]).any(axis=1).all()  # they attend to it
+
+
+def test_prefix_of_compensated_weights_passes_the_weights_before_they_were_rounded(write_model):
+    checkpoint = read_checkpoint(write_model())
+    ids = np.array([checkpoint.config.bos_token_id, 5, 6, 7, 8])
+    preset = PREFIXED.model_copy(update={"weights": WeightFields(bits=4, rounding="gptq")})
+    ready, settled, _ = prepared(checkpoint, preset, passage(*ids))
+    found = final_states(ready, (ids,), spiking_linear(ready, settled))
+    exact = final_states(checkpoint, (ids,), FloatLinear(checkpoint))
+    np.testing.assert_allclose(found[0], exact[0], atol=1e-4)
 
 
 def test_a_sequence_that_begins_with_another_token_is_encoded_whole(write_model):
