@@ -14,7 +14,7 @@ from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import build_program
 from simulator.shipped import PACKAGE
-from simulator.trace.statistical_counts import StatisticalCounts, fit_trace, spread, token_activity
+from simulator.trace.statistical_counts import MOST_COUNTS, StatisticalCounts, fit_trace, spread, token_activity
 from simulator.trace.trace import PHASES, Phase, Trace
 
 SHAPES = PACKAGE / "model" / "shapes"
@@ -95,6 +95,8 @@ def statistical_trace(
     if tokens < 1:
         raise TraceError(f"tokens {tokens}, expected 1 or more")
     config, bits, warnings = _dense_bits(read_shape(shape, options))
+    if (n_counts := tokens * config.hidden_size) > MOST_COUNTS:
+        raise TraceError(f"tokens {tokens}: found {n_counts} counts of a stream, expected at most {MOST_COUNTS}")
     chosen = spread(token_activity(like), tokens)
     positions = like.positions[chosen] if context is None else context + np.arange(tokens, dtype=np.int64)
     _check_positions(int(positions.min()), int(positions.max()), config)

@@ -20,7 +20,8 @@ from simulator.model.tokenizer import Passage
 from simulator.model.transformer import final_states, forward
 
 TEXT = "the cat sat\n<|endoftext|>\non the mat."
-PREFIXED = load_preset("sdllm-4").model_copy(update={"prefix": "bos"})
+# The table of the embedding stays as it is in the files, so that BOS enters both models alike.
+PREFIXED = load_preset("sdllm-4").model_copy(update={"prefix": "bos", "weights": WeightFields(head_bits=16)})
 
 
 def passage(*ids: int) -> tuple[Passage, ...]:
@@ -43,7 +44,7 @@ def test_first_token_is_that_of_the_float_model_and_the_others_are_not(write_mod
 def test_prefix_of_compensated_weights_passes_the_weights_before_they_were_rounded(write_model):
     checkpoint = read_checkpoint(write_model())
     ids = np.array([checkpoint.config.bos_token_id, 5, 6, 7, 8])
-    preset = PREFIXED.model_copy(update={"weights": WeightFields(bits=4, rounding="gptq")})
+    preset = PREFIXED.model_copy(update={"weights": WeightFields(bits=4, head_bits=16, rounding="gptq")})
     ready, settled, _ = prepared(checkpoint, preset, passage(*ids))
     found = final_states(ready, (ids,), spiking_linear(ready, settled))
     exact = final_states(checkpoint, (ids,), FloatLinear(checkpoint))

@@ -107,6 +107,12 @@ def test_equal_seeds_give_equal_content_hashes(captured: Trace) -> None:
         ("llama-2-7", 1, None, r"shape 'llama-2-7', expected one of .*, or a model or its config.json \(did you mean"),
         ("no/config.json", 1, None, "no/config.json: no such file"),
         (SAMPLE, 0, None, "tokens 0, expected 1 or more"),
+        (
+            "llama-2-7b",
+            10**9,
+            None,
+            "found 4096000000000 counts of a stream, expected at most 268435456",
+        ),
         (SAMPLE, 1, -1, "context -1, expected 0 or more"),
         (SAMPLE, 2, 255, r"context of 257 tokens, expected at most 256 \(1 over\)"),
     ],
