@@ -22,7 +22,7 @@ from simulator.trace.trace_program import Stage
 
 MIB = 1 << 20
 # Measured: kernels of `kernels_of`, and the page that is drawn afterwards.
-KERNEL_BYTES = {"loaded": 0, "cached": 96 * MIB, "missing": 160 * MIB}
+KERNEL_BYTES = {"loaded": 0, "begun": 36 * MIB, "cached": 96 * MIB, "missing": 160 * MIB}
 PAGE_BYTES = 84 * MIB
 TOKEN_BYTES, STAGE_TOKEN_BYTES = 140, 420  # measured: tables of results, for each token and its stages
 PACKET_BYTES = 18 * 8  # a packet in `stage_records.scratch`, but for its place in the order

@@ -44,12 +44,17 @@ def warm_up(chip: ChipConfig) -> float:
     return _warm_up(*_kind(chip))
 
 
-def kernels_of(chip: ChipConfig) -> Literal["loaded", "cached", "missing"]:
-    """Whether the kernels that ``chip`` needs are in this process, in the cache of an earlier one, or in none."""
+def kernels_of(chip: ChipConfig) -> Literal["loaded", "begun", "cached", "missing"]:
+    """Whether the kernels that ``chip`` needs are in this process, in the cache of an earlier one, or in none.
+
+    ``begun``: in the cache, and some kernel is in this process. The mapper carries values with one of them.
+    """
     kind = "-".join(_kind(chip))
     if kind in _LOADED:
         return "loaded"
-    return "cached" if is_compiled(kind) else "missing"
+    if not is_compiled(kind):
+        return "missing"
+    return "begun" if _LOADED or getattr(run_transfer, "signatures", ()) else "cached"
 
 
 def warm_up_all() -> float:

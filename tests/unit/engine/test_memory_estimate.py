@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.config import load_chip
-from simulator.engine import memory_estimate
+from simulator.engine import memory_estimate, warmup
 from simulator.engine.kernels.closed_form_workspace import closed_bytes
 from simulator.engine.kernels.mesh_vc_workspace import mesh_vc_bytes
 from simulator.engine.kernels.mesh_workspace import SlowestLink, mesh_bytes
@@ -121,3 +121,25 @@ def test_no_mapping_takes_less_than_the_least(name, schedule, monkeypatch):
         mapped.append(optimize(chip, trace, "energy", check=False).best.mapped)
     least = least_bytes(trace, chip, 2)
     assert kept_bytes(trace) < least <= min(kept_bytes(each.trace) + work_bytes(each, 2) for each in mapped)
+
+
+@pytest.mark.parametrize(
+    ("compiled", "of_other_kinds", "in_process", "found"),
+    [
+        (False, set(), (), "missing"),
+        (True, set(), (), "cached"),
+        (True, set(), ("one",), "begun"),
+        (True, {"handshake-V-cycle"}, (), "begun"),
+        (True, {"barrier-P-cycle"}, ("one",), "loaded"),
+    ],
+)
+def test_a_kernel_that_the_mapper_has_used_is_not_counted_twice(
+    monkeypatch, compiled, of_other_kinds, in_process, found
+):
+    class Kernel:
+        signatures = in_process
+
+    monkeypatch.setattr(warmup, "_LOADED", of_other_kinds)
+    monkeypatch.setattr(warmup, "is_compiled", lambda kind: compiled)
+    monkeypatch.setattr(warmup, "run_transfer", Kernel)
+    assert warmup.kernels_of(make_chip()) == found
