@@ -54,7 +54,8 @@ def kernels_of(chip: ChipConfig) -> Literal["loaded", "begun", "cached", "missin
         return "loaded"
     if not is_compiled(kind):
         return "missing"
-    return "begun" if _LOADED or getattr(run_transfer, "signatures", ()) else "cached"
+    begun = bool(_LOADED) or bool(getattr(run_transfer, "signatures", None))
+    return "begun" if begun else "cached"
 
 
 def warm_up_all() -> float:
