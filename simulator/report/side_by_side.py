@@ -45,7 +45,7 @@ def side_by_side(here: Callable[[], Own], work: Sequence[Callable[[], Found]]) -
     finally:
         os.close(queue)
         found_there.close()
-        copy.terminate()
+        copy.kill()  # it has nothing to tidy up, and could miss a softer signal while it starts
         copy.join()
     return own, [found[i] if i in found else do() for i, do in enumerate(work)]
 

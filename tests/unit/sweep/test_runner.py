@@ -15,8 +15,9 @@ import pytest
 from simulator.config.chip_files import load_chip
 from simulator.errors import ConfigError, OutputError, TraceError
 from simulator.report.result_json import result_dict
+from simulator.simulation import simulation
 from simulator.simulation.simulation import simulate
-from simulator.sweep import compute, objectives, runner
+from simulator.sweep import compute, runner
 from simulator.sweep.runner import run_sweep
 from simulator.trace.synthetic import synthetic_trace
 from simulator.trace.trace_files import load_trace, save_trace
@@ -296,7 +297,7 @@ def test_the_probe_is_one_token(sweep, monkeypatch):
         tokens.append(trace.n_tokens)
         return simulate(chip, trace, **more)
 
-    monkeypatch.setattr(objectives, "simulate", counted)
+    monkeypatch.setattr(simulation, "simulate", counted)
     run_sweep(sweep({LANES: [1, 2]}), "out")
     assert tokens == [1]
 
