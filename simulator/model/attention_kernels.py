@@ -25,10 +25,16 @@ def raise_maxima(bits: NDArray[np.int32], largest: NDArray[np.int32]) -> None:
     With all bits but the sign turned where that is set, whole numbers compare as the floats do.
     """
     for row in range(bits.shape[0]):
-        found = _ordered(largest[row])
-        for i in range(bits.shape[1]):
-            found = max(found, _ordered(bits[row, i]))
-        largest[row] = _ordered(found)
+        largest[row] = _raised(largest[row], bits[row])
+
+
+@step
+def _raised(largest: np.int32, bits: NDArray[np.int32]) -> np.int32:
+    """Bits of the largest of a float32 and a row of them, all as bits."""
+    found = _ordered(largest)
+    for i in range(bits.shape[0]):
+        found = max(found, _ordered(bits[i]))
+    return _ordered(found)
 
 
 @step
@@ -73,10 +79,8 @@ def seen_scores(
         seen, of_row = mine[start:stop], products[row, start:stop]
         for j in range(seen.shape[0]):
             seen[j] = np.float32(of_row[j]) * scale
-        bits, largest = seen.view(np.int32), np.int32(-(2**31))
-        for j in range(bits.shape[0]):
-            largest = max(largest, _ordered(bits[j]))
-        base = np.int32(_ordered(largest)).view(np.float32)
+        bits = seen.view(np.int32)
+        base = np.int32(_raised(bits[0], bits)).view(np.float32)
         for j in range(seen.shape[0]):
             seen[j] -= base
 

@@ -11,7 +11,7 @@ from simulator.arrays import F32
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.preset import Preset, WeightFields
-from simulator.model.weights import FLOAT_BITS, rounded_float, scale_of, weight_groups
+from simulator.model.weights import FLOAT_BITS, rounded_float, weight_groups, whole_weights
 
 # Rotations under which a tied head stays the table of the embedding: no gain of a norm is folded into it.
 ONE_TABLE = ("none", "online")
@@ -77,10 +77,8 @@ class RoundedHead(Mapping[str, F32]):
         bits = self._fields.bits_of_head
         if bits == FLOAT_BITS:
             return rounded_float(rows, self._fields.float_format, "lm_head")
-        most = (1 << (bits - 1)) - 1
         found = np.empty_like(rows)
         for inputs in weight_groups(rows.shape[1], self._fields.group):
-            part = rows[:, inputs]
-            scale = scale_of(np.abs(part).max(axis=1), most)[:, None]
-            found[:, inputs] = np.clip(np.rint(part / scale), -most, most) * scale
+            codes, scale = whole_weights(rows[:, inputs], bits)
+            found[:, inputs] = codes * scale[:, None]
         return found

@@ -50,13 +50,20 @@ def quantize_weights(
     zeros, or so small that its scale is no normal number, gets scale 1 and zeros. A ``scale`` [n_out] that was found
     before is taken as it is.
     """
-    most = (1 << (bits - 1)) - 1
-    if scale is None:
-        scale = scale_of(np.abs(weights).max(axis=1), most)
-    quantized = np.clip(np.rint(weights / scale[:, None]), -most, most)
+    quantized, scale = whole_weights(weights, bits, scale)
     rows = np.ascontiguousarray(quantized.T.astype(np.int8))
     wide = rows.astype(np.int64)
     return QuantizedWeights(rows, scale, wide.sum(axis=0), int(np.abs(wide).sum(axis=0).max()))
+
+
+def whole_weights(
+    weights: NDArray[np.float32], bits: int, scale: NDArray[np.float32] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights [n_out, n_in] as whole numbers in float32, and their scale [n_out]: the rule of `quantize_weights`."""
+    most = (1 << (bits - 1)) - 1
+    if scale is None:
+        scale = scale_of(np.abs(weights).max(axis=1), most)
+    return np.clip(np.rint(weights / scale[:, None]), -most, most), scale
 
 
 def rounded_groups(
