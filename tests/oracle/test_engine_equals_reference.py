@@ -319,11 +319,10 @@ def test_a_batch_of_texts_of_unlike_lengths(sync, kind, batch):
     assert_equal_to_oracle(trace, chip)
 
 
-@pytest.mark.parametrize("model", ["cycle", "estimate"])
 @pytest.mark.parametrize("sync", ["barrier", "handshake"])
 @pytest.mark.parametrize("multicast", [False, True])
 @pytest.mark.parametrize("form", [{"spikes": 2}, {"spikes": 3, "bitmap": True}, {"bitmap": True}])
-@pytest.mark.parametrize("code", ["ternary", "graded"])
+@pytest.mark.parametrize(("code", "model"), [("ternary", "cycle"), ("graded", "estimate")])
 def test_spikes_that_leave_together(code, form, multicast, sync, model):
     """Layers cut by rows and columns, several homes a stage, lanes that straddle runs, packets of many sizes."""
     trace = synthetic_trace("poisson", [17, 9, 5], code=code, levels=3, tokens=2, seed=3)

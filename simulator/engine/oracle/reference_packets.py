@@ -2,7 +2,7 @@
 
 A home core gathers the spikes of neighbours with the same targets, its *run*, in the order of its neurons. A packet
 leaves when it lists as many spikes as it has room for, or when the last neuron of the run has been updated. With
-bitmaps the core looks at all spikes of the run before any of them leaves: one packet with a bit for each neuron of the
+bitmaps the core looks at all spikes of the run before any of them leaves. One packet with a bit for each neuron of the
 run goes in place of the lists where it has fewer flits, or as many as several lists.
 """
 
