@@ -10,7 +10,7 @@ from simulator.config.chip_core import Sram
 from simulator.config.chip_inheritance import KEY, find_chip, is_path, read_chip_tree, shipped_chips
 from simulator.config.chip_rules import STORED, broken_chip_rules
 from simulator.config.described_prices import expand
-from simulator.config.overrides import Override, apply_override, parse_overrides
+from simulator.config.overrides import Override, apply_override, parse_overrides, with_varied
 from simulator.config.price_models import sram_area_mm2
 from simulator.config.source_position import Problem, in_order
 from simulator.config.static_size import resized
@@ -27,7 +27,9 @@ def chips_directory() -> Path:
     return shipped_folder("chip_configs")
 
 
-def load_chip(name_or_path: str, overrides: Sequence[str] = (), directory: Path | None = None) -> ChipConfig:
+def load_chip(
+    name_or_path: str, overrides: Sequence[str] = (), directory: Path | None = None, varied: Sequence[str] = ()
+) -> ChipConfig:
     """Load a chip.
 
     Parameters
@@ -38,14 +40,16 @@ def load_chip(name_or_path: str, overrides: Sequence[str] = (), directory: Path 
         ``path=value`` texts, as given to ``--set``: ``core.sram.capacity=256 KiB``.
     directory
         Where the shipped chips are, when not at `chips_directory`.
+    varied
+        Further overrides, which a command makes by itself: it tries its chip under several of them.
 
     Raises
     ------
     ConfigError
-        With every problem of the file and of the overrides, one line each.
+        With every problem of the file and of the overrides, one line each; also an override of a path in ``varied``.
     """
     tree, problems = chip_tree(name_or_path, directory)
-    return chip_from_tree(tree, problems, parse_overrides(overrides))
+    return chip_from_tree(tree, problems, parse_overrides(with_varied(overrides, varied)))
 
 
 def chip_tree(name_or_path: str, directory: Path | None = None) -> tuple[Node, tuple[Problem, ...]]:

@@ -55,6 +55,26 @@ def parse_overrides(texts: Sequence[str]) -> list[Override]:
     return overrides
 
 
+def with_varied(texts: Sequence[str], varied: Sequence[str]) -> list[str]:
+    """The overrides of a command line, and those that its command makes by itself.
+
+    Raises
+    ------
+    ConfigError
+        With every override of the command line whose path the command sets.
+    """
+    own = {_path(text) for text in varied}
+    taken = [text for text in texts if _path(text) in own]
+    if taken:
+        found = "found a key that this command sets itself, expected any other key"
+        raise ConfigError([f"--set {text}: {found}" for text in taken])
+    return [*texts, *varied]
+
+
+def _path(text: str) -> str:
+    return text.partition("=")[0].strip()
+
+
 def apply_override(root: Node, override: Override) -> Node:
     """``root`` with one value set; a number so set is marked as assumed, and its source as the command line."""
     path, value = override.path, override.value

@@ -98,7 +98,7 @@ def worth_of_spiking(
     # Loaded late: a refusal of the inputs needs no kernels.
     from simulator.energy.worth import ACCUMULATORS, worth_lines, worth_table
 
-    table = worth_table(captured, lambda more: load_chip(chip, [*overrides, *more]), list(tiles or TILES), progress)
+    table = worth_table(captured, lambda more: load_chip(chip, overrides, varied=more), list(tiles or TILES), progress)
     title = f"{captured.name}: {chip} under every code and its own dense twin, {captured.n_tokens} tokens"
     return one_table(table, title, *worth_lines(table), ACCUMULATORS)
 
@@ -136,7 +136,7 @@ def batch_costs(
         """The mapping that ``simulate`` takes by default."""
         return choose(chip, trace, "auto").mapped
 
-    table = batch_table(some, lambda more: load_chip(chip, [*overrides, *more]), sizes, progress, by_the_mapper)
+    table = batch_table(some, lambda more: load_chip(chip, overrides, varied=more), sizes, progress, by_the_mapper)
     lines = [*batch_lines(table), *copies_line(some, sizes[-1])]
     if out is not None:
         lines.append(f"figure: {save_figure(draw_batches(table)[0], out)}")

@@ -105,7 +105,7 @@ def best_mapping(
 
 def sync_comparison(chip: str, overrides: Sequence[str], trace: str, progress: Callable[[str], None]) -> Answer:
     """Time, packets and energy of a trace under barriers and under handshakes."""
-    chips = [load_chip(chip, [*overrides, f"sync.kind={kind}"]) for kind in get_args(SyncKind)]
+    chips = [load_chip(chip, overrides, varied=[f"sync.kind={kind}"]) for kind in get_args(SyncKind)]
     captured = batched(load_trace(trace), chips[0].schedule.batch)
     # Loaded late: a refusal of the inputs needs no kernels.
     from simulator.report.syncs import compare_syncs

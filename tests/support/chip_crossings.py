@@ -1,21 +1,21 @@
 """Values that cross links between chips, flit by flit, for `first_principles`: no code of the engine, no compiled code.
 
 Every router has a FIFO of eight flits behind each link and a queue without bound for what its own cores send. Flits go
-along x, then along y. An output takes the heads that ask for it in turn, one in each interval, as long as the FIFO at
-its other end has room. So a flit that waits for a slow link also holds up those behind it that do not need the link.
+along x, then along y. An output takes the heads that ask for it round robin, one in each interval, as long as the FIFO
+at its other end has room. So a flit that waits for a slow link also holds up those behind it that do not need the link.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 Place = tuple[int, int]
 Output = tuple[Place, int]
 PLACES, HOP_CYCLES = 8, 3
 STEPS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # of the outputs 0 to 3; 4 leads to the cores of a router
-OWN = 4
+OWN, N_INPUTS = 4, 5
 
 
 class Crossings:
@@ -32,7 +32,8 @@ class Crossings:
     def __init__(self, chip: tuple[int, int], interval: int, extra: int) -> None:
         self._chip, self._interval, self._extra = chip, interval, extra
         self._fifos: dict[Output, deque[Place]] = defaultdict(deque)  # router and input -> where its flits go
-        self._asking: dict[Output, list[int]] = defaultdict(list)
+        self._asking: dict[Output, set[int]] = defaultdict(set)
+        self._served: dict[Output, int] = defaultdict(lambda: OWN)  # the input that an output took last
         self._room: dict[Output, int] = defaultdict(lambda: PLACES)
         self._free: dict[Output, int] = defaultdict(int)
         self._due: list[tuple[int, int, Callable[[int], None]]] = []
@@ -60,7 +61,7 @@ class Crossings:
     def _ask(self, now: int, at: Place, port: int) -> None:
         """The head of a FIFO asks for its output."""
         output = at, _output(at, self._fifos[at, port][0])
-        self._asking[output].append(port)  # in turn: who has asked longest is first
+        self._asking[output].add(port)
         self._send(now, output)
 
     def _send(self, now: int, output: Output) -> None:
@@ -68,7 +69,9 @@ class Crossings:
         asking = self._asking[output]
         if not asking or now < self._free[output] or self._room[output] == 0:
             return
-        (at, out), port = output, asking.pop(0)
+        (at, out), served = output, self._served[output]
+        port = self._served[output] = min(asking, key=lambda asks: (asks - served - 1) % N_INPUTS)
+        asking.remove(port)
         stop = self._fifos[at, port].popleft()
         if out == OWN:
             self._last = max(self._last, now)
@@ -96,6 +99,15 @@ class Crossings:
         axis, step = out // 2, 1 if out % 2 == 0 else -1
         leaves = (at[axis] + step) // self._chip[axis] != at[axis] // self._chip[axis]
         return (HOP_CYCLES + self._extra, self._interval) if leaves else (HOP_CYCLES, 1)
+
+
+def outputs(start: Place, stop: Place) -> Iterator[Output]:
+    """Outputs of routers that a flit takes from its source to the cores of the last router."""
+    at = start
+    while (out := _output(at, stop)) != OWN:
+        yield at, out
+        at = at[0] + STEPS[out][0], at[1] + STEPS[out][1]
+    yield at, OWN
 
 
 def _output(at: Place, stop: Place) -> int:

@@ -2,8 +2,8 @@
 
 It shares no code with the engine, the mapper or the ledger. Inputs are the program and the spike counts of a trace, and
 which rows and columns of a layer lie on which core. Numbers are those of `chip_configs/loihi-like.yaml` (Davies 2018,
-Boyle 2025, and its assumptions), in ns and pJ. Only values that cross links between chips wait for each other
-(`chip_crossings`).
+Boyle 2025, and its assumptions), in ns and pJ. Values wait for each other only behind links between chips
+(`chip_crossings`): those that cross one, and those that share a queue or an output with them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from chip_crossings import Crossings, Place
+from chip_crossings import Crossings, Output, Place, outputs
 from numpy.typing import NDArray
 
 from simulator.mapping.mapped import Mapped
@@ -31,8 +31,8 @@ SYNOP_PJ, UPDATE_PJ, IDLE_PJ, HOP_X, HOP_Y, LOCAL, CHIP_PJ, BARRIER_PJ = 23.6, 8
 MEMORY_PJ, DRAM_PJ, STATIC_W, VALUE_BITS = 0.0368, 46.3, 0.104, 24
 BARRIERS = ((1, 113.0), (32, 465.0), (8192, 14_300.0), (24_576, 16_200.0))  # tiles, ns
 EXCHANGING = ("norm", "encode")
+SOURCE = -1  # in place of an output: the queue of what the cores of a router send
 Values = tuple[int, int, float]  # from a core to a core, so many
-Crossing = tuple[int, int, Place, Place]  # place among what its core sends, the core, from a router to a router
 
 
 class Estimate:
@@ -53,7 +53,7 @@ class Estimate:
         self.energy: dict[str, float] = defaultdict(float)
         self.time: dict[str, float] = defaultdict(float)
         self._chips = mapped.placement.n_chips
-        self._crossed: dict[tuple[Crossing, ...], float] = {}
+        self._crossed: dict[tuple[Sent, ...], float] = {}
         self._run()
 
     def _run(self) -> None:
@@ -195,17 +195,19 @@ class Estimate:
         self.energy["noc"] += n * (on_chip + (chips_x + chips_y) * CHIP_PJ + LOCAL)
 
     def _transfer(self, values: Sequence[Values]) -> Transfer:
-        """Values with those that cross from chip to chip, one by one in the order in which a core sends them."""
-        size, place, crossing = (self._at.tiles_x, self._at.tiles_y), Counter[int](), []
+        """Values with where they pass, and what they pass that others cross a link between chips from or through."""
+        place, sent, crossed = Counter[int](), [], set[Output]()
         for sender, receiver, n in values:
             start, stop = self._xy(sender), self._xy(receiver)
-            if any(a // tiles != b // tiles for a, b, tiles in zip(start, stop, size, strict=True)):
-                crossing += [(place[sender] + i, sender, start, stop) for i in range(int(n))]
+            passed = frozenset({(start, SOURCE), *outputs(start, stop)})
+            sent.append(Sent(place[sender], sender, int(n), start, stop, passed))
+            if self._chip_of(start) != self._chip_of(stop):
+                crossed |= passed
             place[sender] += int(n)
-        return Transfer(values, tuple(crossing))
+        return Transfer(values, tuple(sent), frozenset(crossed))
 
     def _move_ns(self, moved: Sequence[Transfer]) -> float:
-        """The busiest sender or receiver, or the last value that has crossed a link between chips."""
+        """The busiest sender or receiver, or the last value of those that wait behind links between chips."""
         sent: Counter[int] = Counter()
         got: Counter[int] = Counter()
         for transfer in moved:
@@ -214,23 +216,43 @@ class Estimate:
                 got[receiver] += n
         if not got:
             return 0.0
-        crossing = tuple(flit for transfer in moved for flit in transfer.crossing)
-        if crossing not in self._crossed:
-            in_order = sorted(crossing, key=lambda flit: flit[:2])
+        return max(PACKET * max(sent.values()) + LOOKUP, LOOKUP * max(got.values()), self._cross_ns(moved))
+
+    def _cross_ns(self, moved: Sequence[Transfer]) -> float:
+        """The last of the values that cross a link between chips, or share a queue or an output with one that does."""
+        crossed = frozenset[Output]().union(*(transfer.crossed for transfer in moved))
+        waiting = tuple(s for transfer in moved for s in transfer.sent if not s.passed.isdisjoint(crossed))
+        if waiting not in self._crossed:
+            flits = sorted((s.place + i, s.core, s.start, s.stop) for s in waiting for i in range(s.n))
             links = Crossings((self._at.tiles_x, self._at.tiles_y), CHIP_INTERVAL, CHIP_EXTRA)
-            self._crossed[crossing] = links.cycles([(start, stop) for _, _, start, stop in in_order]) * CYCLE
-        return max(PACKET * max(sent.values()) + LOOKUP, LOOKUP * max(got.values()), self._crossed[crossing])
+            self._crossed[waiting] = links.cycles((start, stop) for _, _, start, stop in flits) * CYCLE
+        return self._crossed[waiting]
+
+    def _chip_of(self, router: Place) -> Place:
+        return router[0] // self._at.tiles_x, router[1] // self._at.tiles_y
 
     def _xy(self, core: int) -> tuple[int, int]:
         router = int(self._at.core_router[core])
         return router % self._at.mesh_x, router // self._at.mesh_x
 
 
+class Sent(NamedTuple):
+    """So many values of a core to a router, their place among all that the core sends, and the outputs they pass."""
+
+    place: int
+    core: int
+    n: int
+    start: Place
+    stop: Place
+    passed: frozenset[Output]
+
+
 class Transfer(NamedTuple):
-    """Values that travel in one step, and those of them that cross from chip to chip."""
+    """Values that travel in one step, and the outputs and queues of those that cross from chip to chip."""
 
     values: Sequence[Values]
-    crossing: tuple[Crossing, ...]
+    sent: tuple[Sent, ...]
+    crossed: frozenset[Output]
 
 
 class Moved(NamedTuple):

@@ -110,6 +110,9 @@ LINES = [
 ]  # fmt: skip
 
 
+VARIED = ["schedule.kind=sequential", "schedule.batch=4"]
+
+
 @pytest.mark.parametrize(("override", "line"), LINES)
 def test_what_is_refused(chip_file, override, line):
     assert problems(chip_file, override) == [line]
@@ -119,6 +122,20 @@ def test_the_same_path_twice(chip_file):
     assert problems(chip_file, "core.synapse.lanes=1", "core.synapse.lanes=2") == [
         "--set core.synapse.lanes=2: found core.synapse.lanes set a second time, expected it once"
     ]
+
+
+def test_a_key_that_the_command_sets_itself(write, toy):
+    with pytest.raises(ConfigError) as refused:
+        load_chip(write(toy), ["core.synapse.lanes=1", " schedule.kind =auto", "schedule.batch=2"], varied=VARIED)
+    assert list(refused.value.problems) == [
+        "--set  schedule.kind =auto: found a key that this command sets itself, expected any other key",
+        "--set schedule.batch=2: found a key that this command sets itself, expected any other key",
+    ]
+
+
+def test_what_a_command_sets_comes_on_top(write, toy):
+    chip = load_chip(write(toy), ["core.synapse.lanes=1"], varied=VARIED)
+    assert (chip.core.synapse.lanes, chip.schedule.batch) == (1, 4)
 
 
 def test_problems_of_file_and_command_line_come_together(write, toy):
