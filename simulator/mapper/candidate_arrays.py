@@ -1,4 +1,4 @@
-"""Arrays over candidates C, layers L, tokens N and timesteps T that the closed form of a stage is made of."""
+"""Arrays over candidates C, layers L, tokens N and timesteps T, from which the closed form of a stage is computed."""
 
 from __future__ import annotations
 
