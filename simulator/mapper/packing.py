@@ -37,8 +37,8 @@ class Packing(NamedTuple):
 
     def of_a_token(self, spikes: Floats) -> tuple[Floats, Floats]:
         """Packets and flits of all spikes of a token, [C] each; ``spikes`` [1, T] are the mean of the tokens."""
-        packets: Floats = (spikes * self.packets).mean(axis=1).sum(axis=1)
-        flits: Floats = (spikes * self.flits).mean(axis=1).sum(axis=1)
+        packets: Floats = (spikes * self.packets).sum(axis=(1, 2))
+        flits: Floats = (spikes * self.flits).sum(axis=(1, 2))
         return packets, flits
 
 

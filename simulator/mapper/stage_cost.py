@@ -184,12 +184,15 @@ class CostModel:
         update, idle, fire = (action.latency.value for action in (soma.update, soma.update_idle, soma.fire))
         walk = active * update + (groups - active) * idle + neurons * rate * fire
         copies = 1.0 if self.chip.noc.multicast else wide(some.col_parts.sum(axis=1))
-        send = neurons * rate * copies * self._packet_ps * packed.packets
+        send = neurons * rate * copies * self._packet_ps
         until = np.minimum(groups, groups / np.maximum(active, 1e-9)) - 1
         first = until * idle + update + fire * np.maximum(1.0, neurons * rate / np.maximum(active, 1.0))
-        held = packed.held * walk
+        until_copied = np.maximum(copies, 1) * self._packet_ps
+        if not self.chip.noc.packet.gathers:
+            return np.maximum(walk, send) + self._packet_ps, first + until_copied
+        send, held = send * packed.packets, packed.held * walk
         last = np.maximum(walk + packed.late * send, held + send)
-        return last + self._packet_ps, np.maximum(first, held) + np.maximum(copies, 1) * self._packet_ps
+        return last + self._packet_ps, np.maximum(first, held) + until_copied
 
     def _links(self, work: StageWork, some: Candidates, spikes: Floats) -> Floats:
         """When the links out of tiles of home cores, and the port into a tile of targets, have moved all packets."""
