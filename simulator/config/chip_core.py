@@ -110,7 +110,7 @@ class Soma(Frozen):
 
 
 class AxonOut(Frozen):
-    """Sending end: one packet per spike and destination core, with multicast one per spike."""
+    """Sending end: one packet per spike and destination core, with multicast one per spike (more in `noc.packet`)."""
 
     packet: Action
 
@@ -120,7 +120,7 @@ class Core(Frozen):
 
     sram: Sram
     limits: Limits
-    overhead: Delay = Field(description="added to the slowest stage for each packet served")
+    overhead: Delay = Field(description="added to the slowest stage for each packet served, whatever spikes it has")
     axon_in: AxonIn
     synapse: Synapse
     dendrite: Dendrite

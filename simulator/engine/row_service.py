@@ -1,4 +1,4 @@
-"""What a target core does for one spike packet, a row of weights: words, synops, the slots of its banks, its time."""
+"""What a target core does for one spike, a row of weights: words, synops, the slots of its banks, its time."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
 from simulator.mapping.packet_format import flits_per_spike, gathered_packets
+from simulator.mapping.placement import Block
 from simulator.trace.encoding import Encoding
 
 
@@ -28,8 +30,15 @@ class SpikePackets:
     flits: Ints
 
 
+def run_starts(homes: Sequence[Block], targets: Sequence[Block]) -> Ints:
+    """First neurons of home cores and of new targets, from 0; ``targets`` are all blocks that the home cores drive."""
+    cuts = {block.col_start for block in homes if block.n_cols}
+    cuts |= {row for block in targets for row in (block.row_start, block.row_stop)}
+    return np.array(sorted(cuts - {homes[-1].col_stop}), np.int64)
+
+
 def spike_packets(counts: NDArray[np.integer], edges: Ints, encoding: Encoding, chip: ChipConfig) -> SpikePackets:
-    """Packets for ``counts`` [tokens, n]; ``edges`` are the first neurons of home cores and of new targets, from 0."""
+    """Packets for ``counts`` [tokens, n]; ``edges`` are the first neurons of runs (`run_starts`)."""
     if not chip.noc.packet.gathers:
         spikes = spikes_of_row(counts, encoding, chip).sum(axis=0, dtype=np.int64)
         return SpikePackets(spikes, spikes, spikes * flits_per_spike(encoding, chip))

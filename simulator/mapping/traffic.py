@@ -26,7 +26,7 @@ from simulator.mapping.flows import (
 )
 from simulator.mapping.packet_format import value_flits, value_packets
 from simulator.mapping.placement import Block
-from simulator.mapping.spike_packets import spike_packets
+from simulator.mapping.spike_packets import run_starts, spike_packets
 from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Stage
 
@@ -73,9 +73,8 @@ def _spikes(stage: Stage, trace: Trace, blocks: Blocks, chip: ChipConfig) -> Ite
     counts = trace.spike_counts(stage.stream)[trace.works(stage)]
     homes = blocks[stage.stage_id]
     targets = [block for layer_id in stage.layers for block in blocks[layer_id]]
-    cuts = {*(b.col_start for b in homes), *(row for b in targets for row in (b.row_start, b.row_stop))}
-    edges = _ints(sorted(cuts - {stage.width}))
-    before = np.concatenate([[0], np.cumsum(spike_packets(counts, edges, trace.encoding, chip).flits)])
+    sent = spike_packets(counts, run_starts(homes, targets), trace.encoding, chip)
+    before = np.concatenate([[0], np.cumsum(sent.flits)])
     home, target, low, high = overlaps(
         _ints([b.col_start for b in homes]),
         _ints([b.col_stop for b in homes]),

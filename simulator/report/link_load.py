@@ -6,6 +6,7 @@ import numpy as np
 
 from simulator.arrays import Ints
 from simulator.mapping.placement import Block
+from simulator.mapping.spike_packets import run_starts, spike_packets
 from simulator.report.run import Run
 from simulator.trace.trace_program import Stage
 
@@ -21,24 +22,42 @@ def link_loaders(run: Run, x: int, y: int, direction: str) -> dict[str, int]:
         homes.setdefault(block.owner, []).append(block)
     loads: dict[str, int] = {}
     for stage in run.trace.stages:
-        for layer in stage.layers:
-            packets = _packets(run, stage, homes.get(stage.stage_id, []), homes.get(layer, []), (x, y, direction))
-            if packets:
-                loads[layer] = packets
-    return dict(sorted(loads.items(), key=lambda item: -item[1]))
+        crossing = _crossing(run, stage, homes, (x, y, direction))
+        if crossing:
+            sent_before = _sent_before(run, stage, homes)
+            loads |= {layer: _packets(sent_before, pairs) for layer, pairs in crossing.items()}
+    return dict(sorted(((layer, n) for layer, n in loads.items() if n), key=lambda item: -item[1]))
 
 
-def _packets(run: Run, stage: Stage, homes: list[Block], targets: list[Block], link: tuple[int, int, str]) -> int:
-    """Spikes of the stage's stream times the targets behind the link that take them."""
-    crossing = [(home, target) for home in homes for target in targets if _crosses(run, home, target, link)]
-    if not crossing or stage.stream is None:
-        return 0
-    spikes = run.trace.encoding.spikes_per_count(run.trace.spike_counts(stage.stream)).sum(axis=0)
-    reached: Ints = np.concatenate([[0], np.cumsum(spikes)])
+def _crossing(
+    run: Run, stage: Stage, blocks: dict[str, list[Block]], link: tuple[int, int, str]
+) -> dict[str, list[tuple[Block, Block]]]:
+    """Home cores and targets of each layer of a stage whose path takes the link; layers without any are left out."""
+    homes = blocks.get(stage.stage_id, [])
+    found = {
+        layer: [
+            (home, target) for home in homes for target in blocks.get(layer, []) if _crosses(run, home, target, link)
+        ]
+        for layer in (stage.layers if stage.stream is not None else ())
+    }
+    return {layer: pairs for layer, pairs in found.items() if pairs}
+
+
+def _sent_before(run: Run, stage: Stage, blocks: dict[str, list[Block]]) -> Ints:
+    """Packets with spikes of the neurons before each of the stage's stream, int64 [n + 1]."""
+    assert stage.stream is not None
+    targets = [block for layer in stage.layers for block in blocks.get(layer, [])]
+    edges, counts = run_starts(blocks[stage.stage_id], targets), run.trace.spike_counts(stage.stream)
+    sent = spike_packets(counts, edges, run.trace.encoding, run.chip)
+    return np.concatenate([[0], np.cumsum(sent.packets)])
+
+
+def _packets(sent_before: Ints, pairs: list[tuple[Block, Block]]) -> int:
+    """Packets of home cores to targets, one for each that takes it."""
     total = 0
-    for home, target in crossing:
+    for home, target in pairs:
         first, last = max(home.col_start, target.row_start), min(home.col_stop, target.row_stop)
-        total += int(reached[last] - reached[first]) if last > first else 0
+        total += int(sent_before[last] - sent_before[first]) if last > first else 0
     return total
 
 

@@ -73,3 +73,15 @@ def test_links_that_close_a_ring_are_on_the_map(run):
 
 def test_the_finding_names_the_layers(run):
     assert "Spikes for " in links_finding(links_frame(run))
+
+
+def test_spikes_that_leave_together_load_a_link_once():
+    """Lists of up to 8 spikes in one flit: packets by layer and link are the flits that home cores sent over links."""
+    trace = synthetic_trace("poisson", [24, 16, 8], levels=3, tokens=2, ops=False, head=False)
+    small = ["chip.cores_per_tile=1", "chip.static_fixed=true", "core.limits.neurons=6", "core.limits.axons_in=64"]
+    run = simulate(load_chip("loihi-like", [*small, "noc.packet.spikes=8", "noc.packet.address=0 bit"]), trace)
+    stages = {stage.stage_id for stage in trace.stages}
+    counted = [row for row in run.result.action_counts if row.owner in stages and row.action in ("hop_x", "hop_y")]
+    packets = sum(sum(link_loaders(run, row.x, row.y, row.direction).values()) for row in run.result.links.itertuples())
+    assert packets == sum(row.count for row in counted)
+    assert packets > 0
