@@ -28,7 +28,7 @@ PLAIN = f"int{WEIGHT_BITS}, symmetric per output channel"  # weights that follow
 
 @dataclass(frozen=True)
 class Verified:
-    """What was compared, and found equal: sums, layers, and the packets that make them up."""
+    """What was compared, and found equal: sums, layers, and the delivered spikes that make them up."""
 
     n_sums: int
     n_layers: int

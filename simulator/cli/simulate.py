@@ -141,8 +141,7 @@ def simulate(
     if (checked := done.verified) is not None:
         print_text(
             f"verified: {checked.n_sums} sums of {checked.n_layers} layers, computed from {checked.n_deliveries}"
-            " delivered"
-            " packets, equal those of the forward pass"
+            " delivered spikes, equal those of the forward pass"
         )
     print_text(f"report: {done.folder / 'report.html'}")
 
