@@ -63,7 +63,7 @@ def verify(
         if stage.stream is None:
             continue
         plan, events = deliveries(stage, replace(mapped, trace=sampled))
-        n_deliveries += len(events)
+        n_deliveries += int(events["spikes"].sum())
         for layer_id in stage.layers:
             n_out = sampled.layer_by_id[layer_id].n_out
             some = np.sort(generator.choice(n_out, min(neurons, n_out), replace=False)).astype(np.int64)

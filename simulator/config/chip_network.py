@@ -40,7 +40,7 @@ class ChipLink(Frozen):
 
 
 class PacketFormat(Frozen):
-    """What a packet of the network carries besides its payload, and how much of that."""
+    """What a packet of the network carries besides its payload, and how much of that (`mapping.packet_format`)."""
 
     header: HeaderBits = Field(
         default=0,
@@ -51,6 +51,25 @@ class PacketFormat(Frozen):
         default=1,
         description="values (outputs, residuals, partial sums) of one core to another that a packet has room for",
     )
+    spikes: Count = Field(
+        default=1,
+        description="most spikes of a home core to the same cores that leave as one packet, a list of their addresses",
+    )
+    address: HeaderBits | None = Field(
+        default=None,
+        description="bits of the address of each spike of a list behind the first; without it as many as number the"
+        " in-axons of a core",
+    )
+    bitmap: bool = Field(
+        default=False,
+        description="true: a home core sends its spikes of a timestep as a bit for each neuron where this takes fewer"
+        " flits than lists",
+    )
+
+    @property
+    def gathers(self) -> bool:
+        """Whether a home core gathers spikes; otherwise each leaves at once, as a packet of its own."""
+        return self.spikes > 1 or self.bitmap
 
 
 class Noc(Frozen):

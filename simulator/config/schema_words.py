@@ -12,7 +12,14 @@ from pydantic.fields import FieldInfo
 
 from simulator.config.field_types import SLIP, Expected, Quantity
 
-_SAID_OF = {str: "text", float: "a number", int: "a whole number", dict: "a mapping", tuple: "a list"}
+_SAID_OF = {
+    str: "text",
+    float: "a number",
+    int: "a whole number",
+    bool: "true or false",
+    dict: "a mapping",
+    tuple: "a list",
+}
 
 
 def field_at(model: type[BaseModel], path: Sequence[str | int]) -> Any:

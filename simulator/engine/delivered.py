@@ -15,7 +15,7 @@ from simulator.mapping.mapped import Mapped
 from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Stage
 
-DELIVERIES_MAX = 20_000_000  # each is a record of 72 bytes
+DELIVERIES_MAX = 20_000_000  # each is a record of 88 bytes
 
 
 def deliveries(stage: Stage, mapped: Mapped) -> tuple[StagePlan, Events]:
@@ -58,9 +58,22 @@ def delivered_sums(
     for number in range(plan.layers[layer_id].start, plan.layers[layer_id].stop):
         block = plan.targets[number]
         here = np.flatnonzero((block.col_start <= neurons) & (neurons < block.col_stop))
-        reached = events[events["target"] == number]
-        token, timestep, row = reached["token"], reached["timestep"], reached["row"]
+        token, timestep, row = _spikes_of(events[events["target"] == number], trains)
         value = trains[timestep, token, row] * factor[timestep]
         for column in here:
             np.add.at(sums[:, column], token, value * weights[row, column])
     return sums
+
+
+def _spikes_of(packets: Events, trains: NDArray[np.int16]) -> tuple[Ints, Ints, Ints]:
+    """Token, timestep and row of each spike in ``packets``: as many as a packet has, from its first row on.
+
+    ``trains`` are int16 [T, tokens, n], what every activation sends.
+    """
+    _, n_tokens, n_rows = trains.shape
+    fired = np.flatnonzero(trains)
+    first = (packets["timestep"] * n_tokens + packets["token"]) * n_rows + packets["row"]
+    ends = np.cumsum(packets["spikes"])
+    within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - packets["spikes"], packets["spikes"])
+    at = fired[np.repeat(np.searchsorted(fired, first), packets["spikes"]) + within]
+    return at // n_rows % n_tokens, at // (n_rows * n_tokens), at % n_rows

@@ -15,7 +15,7 @@ from simulator.engine.awake import awake_chip_ps, awake_core_ps
 from simulator.engine.batch_result import BatchResult, Counted, StageTimes
 from simulator.engine.flits_left_out import flits_left_out
 from simulator.engine.in_threads import in_threads
-from simulator.engine.limits import check_memory, check_placement, check_rings
+from simulator.engine.limits import check_lists, check_memory, check_placement, check_rings
 from simulator.engine.network.links import link_frame
 from simulator.engine.network.network import Network
 from simulator.engine.reach import routers_passed
@@ -90,6 +90,7 @@ def replay(
     check_trace(mapped.trace)
     check_placement(mapped)
     check_rings(mapped.trace, mapped.chip)
+    check_lists(mapped.trace, mapped.chip)
     threads = threads_for(mapped.trace, threads)
     check_memory(mapped, threads, memory_limit_bytes)
     compile_s = warm_up(mapped.chip)

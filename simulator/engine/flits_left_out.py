@@ -13,7 +13,7 @@ from simulator.engine.schedule import Batch, StageTask
 from simulator.engine.setting import Setting
 from simulator.engine.spike_steps import flows_of, packets_sent
 from simulator.engine.transfer import reductions, transfers_before_ops
-from simulator.mapping.packet_format import flits_per_spike, value_packets
+from simulator.mapping.packet_format import value_packets
 from simulator.trace.trace_program import Stage
 
 
@@ -58,9 +58,9 @@ def _spikes(stage: Stage, tokens: Ints, setting: Setting) -> Ints:
     assert stage.stream is not None
     plan, chip, encoding = setting.plans.of_stage(stage), setting.chip, setting.trace.encoding
     sent = packets_sent(setting.trace.spike_counts(stage.stream)[tokens], plan, encoding, chip)
-    marks, flits, grid = setting.markers(plan) * len(tokens), flits_per_spike(encoding, chip), setting.placement.grid
+    marks, grid = setting.markers(plan) * len(tokens), setting.placement.grid
     if plan.routes.multicast:
-        return multicast_flits(sent * flits + marks, plan.routes, grid)
-    flows = flows_of(sent, plan) * flits + flows_of(marks, plan)
+        return multicast_flits(sent.flits + marks, plan.routes, grid)
+    flows = flows_of(sent.flits + marks, plan)
     home, target = np.nonzero(flows)
     return unicast_flits(plan.home_router[home], plan.target_router[target], flows[home, target], grid)

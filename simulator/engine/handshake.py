@@ -23,8 +23,8 @@ def markers(plan: StagePlan, n_timesteps: int) -> Ints:
     return n_timesteps * _feeds(plan) * copies
 
 
-def work_space(plan: StagePlan, spikes_of_row: NDArray[np.integer], marks: Ints) -> Scratch:
-    """Room for the packets and for the deliveries of the token with the most of them.
+def work_space(plan: StagePlan, spikes_of_row: NDArray[np.integer], marks: Ints, chip: ChipConfig) -> Scratch:
+    """Room for the packets and for the deliveries of the token with the most of them, if each has one spike.
 
     ``spikes_of_row`` is [tokens, n], ``marks`` int64 [H, S] of one token.
     """
@@ -34,16 +34,16 @@ def work_space(plan: StagePlan, spikes_of_row: NDArray[np.integer], marks: Ints)
     packets = int((spikes @ copies[plan.segment_of_row]).max(initial=0) + marks.sum())
     per_packet = members if plan.routes.multicast else np.minimum(targets, 1)
     delivered = int((spikes @ members[plan.segment_of_row]).max(initial=0) + (marks @ per_packet).sum())
-    return scratch(packets, log_rows=delivered, deliveries=delivered)
+    return scratch(packets, log_rows=delivered, deliveries=delivered, gathers=chip.noc.packet.gathers)
 
 
-def work_alone(plan: StagePlan, spikes_of_row: NDArray[np.integer], n_timesteps: int) -> Scratch:
+def work_alone(plan: StagePlan, spikes_of_row: NDArray[np.integer], n_timesteps: int, chip: ChipConfig) -> Scratch:
     """Room for the packets of the token with the most of them to the targets that are simulated without a network."""
     targets = np.diff(plan.without_network.segment_ptr)
     copies = np.minimum(targets, 1) if plan.routes.multicast else targets
     marks = n_timesteps * int((_feeds(plan) * copies).sum())
     packets = int((spikes_of_row.astype(np.int64) @ copies[plan.segment_of_row]).max(initial=0))
-    return scratch(packets + marks)
+    return scratch(packets + marks, gathers=chip.noc.packet.gathers)
 
 
 def _feeds(plan: StagePlan) -> Ints:

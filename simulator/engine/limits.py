@@ -7,7 +7,7 @@ from simulator.engine.machine_memory import default_limit_bytes, process_bytes
 from simulator.engine.memory_estimate import MIB, kept_bytes, least_bytes, peak_bytes
 from simulator.errors import CapacityError, SpikewattError
 from simulator.mapping.mapped import Mapped
-from simulator.mapping.packet_format import flits_per_spike, value_flits
+from simulator.mapping.packet_format import address_bits, flits_per_spike, list_flits, payload_bits, value_flits
 from simulator.trace.trace import Trace
 
 
@@ -54,14 +54,20 @@ def check_rings(trace: Trace, chip: ChipConfig) -> None:
     Raises
     ------
     CapacityError
-        When ``noc.buffer_flits`` is below twice the flits of the largest packet, or markers of one flit would travel
-        together with longer spikes: places that the short ones leave over may never add up to one for a long one. With
-        multicast every flit goes for itself.
+        When ``noc.buffer_flits`` is below twice the flits of the largest packet, or packets of several sizes would
+        travel together, as markers with longer spikes: places that the short ones leave over may never add up to one
+        for a long one. With multicast every flit goes for itself.
     """
     if chip.noc.topology != "torus":
         return
     value = value_flits("collect", chip)
     spike = flits_per_spike(trace.encoding, chip)
+    form = chip.noc.packet
+    if form.gathers and not chip.noc.multicast and (form.bitmap or list_flits(form.spikes, trace.encoding, chip) > 1):
+        raise CapacityError(
+            f"{chip.name}: a torus carries packets of one size at a time; noc.packet.spikes and noc.packet.bitmap make"
+            " packets of several; set noc.multicast, fewer spikes or noc.topology mesh"
+        )
     if chip.sync.kind == "handshake" and not chip.noc.multicast and spike > 1:
         raise CapacityError(
             f"{chip.name}: a torus carries packets of one size at a time; sync.kind handshake sends markers of 1 flit"
@@ -72,6 +78,24 @@ def check_rings(trace: Trace, chip: ChipConfig) -> None:
         raise CapacityError(
             f"{chip.name}: a torus needs {demand} flits in each FIFO, two of its largest packets (values of {value},"
             f" spikes of {spike}), limit {bound} ({demand - bound} over); raise noc.buffer_flits or noc.flit_bits"
+        )
+
+
+def check_lists(trace: Trace, chip: ChipConfig) -> None:
+    """Check that one more spike in a list never takes more flits than a packet of its own.
+
+    Raises
+    ------
+    CapacityError
+        When address and payload of a spike are longer than a packet of one spike.
+    """
+    address, payload = address_bits(chip), payload_bits(trace.encoding, chip)
+    alone = flits_per_spike(trace.encoding, chip) * chip.noc.flit_bits
+    if chip.noc.packet.spikes > 1 and address + payload > alone:
+        raise CapacityError(
+            f"{chip.name}: noc.packet.spikes: one more spike of a list takes {address + payload} bit (address"
+            f" {address}, payload {payload}), a packet of its own {alone}; set noc.packet.spikes to 1 or a shorter"
+            " noc.packet.address"
         )
 
 

@@ -26,6 +26,7 @@ KERNEL_BYTES = {"loaded": 0, "begun": 36 * MIB, "cached": 96 * MIB, "missing": 1
 PAGE_BYTES = 84 * MIB
 TOKEN_BYTES, STAGE_TOKEN_BYTES = 140, 420  # measured: tables of results, for each token and its stages
 PACKET_BYTES = 18 * 8  # a packet in `stage_records.scratch`, but for its place in the order
+GATHERED_BYTES = 4 * 8  # more of one that may have several spikes
 LOAD_WORDS = 7 + 2 * 12 + 3  # `CoreLoad` and `UnitLoad` of a core
 
 
@@ -101,13 +102,14 @@ def _packet_bytes(stage: Stage, trace: Trace, chip: ChipConfig, copies: int) -> 
     places = stage.width if chip.noc.multicast else copies
     if stage.stream is None:
         return 0
+    each = PACKET_BYTES + GATHERED_BYTES * chip.noc.packet.gathers
     sent = stage.width if chip.replay == "dense" else int(trace.spikes_per_token(stage.stream).max())
     if chip.sync.kind == "barrier":
         written = ceil_div(places * min(sent, stage.width), stage.width)
-        return places * np.dtype(np.int64).itemsize + written * PACKET_BYTES
+        return places * np.dtype(np.int64).itemsize + written * each
     delivered = ceil_div(copies * sent, stage.width)
     packets = sent if chip.noc.multicast else delivered
-    return packets * (PACKET_BYTES + 8) + delivered * (DELIVERY.itemsize + 2 * 8)
+    return packets * (each + 8) + delivered * (DELIVERY.itemsize + 2 * 8)
 
 
 def _copies(stage: Stage, mapped: Mapped) -> int:

@@ -116,7 +116,7 @@ class _Rounds:
         streams = [(stage.stream, tokens[:, place]) for stage, place in zip(stages, spiking, strict=True)]
         counts = np.hstack([trace.spike_counts(stream)[of] for stream, of in streams if stream is not None])
         run = run_networked(counts, plan, trace.encoding, chip, self._network)
-        if not np.array_equal(run.sent, packets_sent(counts, plan, trace.encoding, chip)):
+        if not np.array_equal(run.sent, packets_sent(counts, plan, trace.encoding, chip).packets):
             raise ConservationError("packets: those that the network took are not those of the trace")
         servers = np.unique(plan.target_core)
         self.found.counted.cores.add("stall_ps", servers, weight * run.stall_ps[: len(servers)])

@@ -17,7 +17,7 @@ from simulator.trace.encoding import Encoding
 
 @dataclass(frozen=True)
 class RowService:
-    """One spike packet at each of G targets, int64 [G] each.
+    """One spike at each of G targets, int64 [G] each.
 
     Attributes
     ----------
@@ -29,7 +29,9 @@ class RowService:
     unit_ps
         Unit of the core -> its own time for the packet.
     ps
-        Time for which the packet keeps the core: that of its slowest unit plus the overhead.
+        Time for which a packet of this spike keeps the core: that of its slowest unit plus the overhead.
+    overhead_ps
+        Part of this time that a packet takes once, however many spikes it has.
     """
 
     words: Ints
@@ -38,6 +40,11 @@ class RowService:
     accumulator_conflicts: Ints
     unit_ps: dict[str, Ints]
     ps: Ints
+    overhead_ps: int
+
+    def served_ps(self, spikes: Ints, packets: Ints) -> Ints:
+        """Time for which so many spikes in so many packets keep each core."""
+        return spikes * (self.ps - self.overhead_ps) + packets * self.overhead_ps
 
 
 def row_service(
@@ -67,6 +74,7 @@ def row_service(
         accumulator_conflicts=of_accumulators if core.dendrite.accumulators == "sram" else of_accumulators * 0,
         unit_ps=unit_ps,
         ps=np.max(list(unit_ps.values()), axis=0) + core.overhead.value,
+        overhead_ps=core.overhead.value,
     )
 
 

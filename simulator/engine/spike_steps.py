@@ -18,6 +18,7 @@ from simulator.engine.kernels.stage_records import (
     Homes,
     HomeTotals,
     NetworkTotals,
+    PacketForm,
     Paths,
     Receivers,
     Senders,
@@ -30,7 +31,8 @@ from simulator.engine.kernels.timesteps import run_cores, run_network
 from simulator.engine.network.network import Network
 from simulator.engine.plan import StagePlan
 from simulator.engine.servers import Servers
-from simulator.mapping.packet_format import flits_per_spike
+from simulator.mapping.packet_format import address_bits, flits_per_spike, payload_bits
+from simulator.mapping.spike_packets import spike_packets, spikes_of_row
 from simulator.trace.encoding import Encoding
 
 
@@ -102,14 +104,14 @@ def run_alone(counts: NDArray[np.integer], plan: StagePlan, encoding: Encoding, 
     """Replay ``counts`` [tokens, n] on the cores of a stage, without a network."""
     code, n_timesteps = replay_code(encoding, chip)
     shakes = chip.sync.kind == "handshake"
-    work = scratch(most_packets(plan, plan.without_network))
+    work = scratch(most_packets(plan, plan.without_network), gathers=chip.noc.packet.gathers)
     if shakes:
-        work = handshake.work_alone(plan, _spikes_of_row(counts, encoding, chip), n_timesteps)
+        work = handshake.work_alone(plan, spikes_of_row(counts, encoding, chip), n_timesteps, chip)
     steps, homes = np.zeros((len(counts), 1 if shakes else n_timesteps), np.int64), _no_homes(plan)
     active = np.zeros(len(plan.without_network.representatives), np.int64)
     spikes = run_cores(
         np.ascontiguousarray(counts, dtype=np.int32),
-        _stage_arrays(plan, code, n_timesteps, flits_per_spike(encoding, chip), chip),
+        _stage_arrays(plan, code, n_timesteps, encoding, chip),
         handshake.marker_ps(chip) if shakes else None,
         work,
         CoreTotals(steps, homes, active),
@@ -139,9 +141,9 @@ def run_networked(
     shakes = chip.sync.kind == "handshake"
     if shakes:
         marks = handshake.markers(plan, n_timesteps)
-        work = handshake.work_space(plan, _spikes_of_row(counts, encoding, chip), marks)
+        work = handshake.work_space(plan, spikes_of_row(counts, encoding, chip), marks, chip)
     else:
-        work = scratch(most_packets(plan, plan.with_network), log_rows=n_events)
+        work = scratch(most_packets(plan, plan.with_network), log_rows=n_events, gathers=chip.noc.packet.gathers)
     totals = NetworkTotals(
         total_ps=np.zeros(len(counts), np.int64),
         homes=_no_homes(plan),
@@ -151,7 +153,7 @@ def run_networked(
     )
     spikes = run_network(
         np.ascontiguousarray(counts, dtype=np.int32),
-        _stage_arrays(plan, code, n_timesteps, flits_per_spike(encoding, chip), chip),
+        _stage_arrays(plan, code, n_timesteps, encoding, chip),
         network.arrays,
         handshake.marker_ps(chip) if shakes else None,
         work,
@@ -162,13 +164,29 @@ def run_networked(
     return NetworkSteps(int(spikes), totals.total_ps, totals.sent, totals.stall_ps, events)
 
 
-def packets_sent(counts: NDArray[np.integer], plan: StagePlan, encoding: Encoding, chip: ChipConfig) -> Ints:
-    """Packets of each home core to each segment of its rows for ``counts`` [tokens, n], int64 [H, S]."""
-    per_row = _spikes_of_row(counts, encoding, chip).sum(axis=0, dtype=np.int64)
+@dataclass(frozen=True)
+class Sent:
+    """What each home core sends to each segment of its rows, copies included: int64 [H, S] each."""
+
+    spikes: Ints
+    packets: Ints
+    flits: Ints
+
+
+def packets_sent(counts: NDArray[np.integer], plan: StagePlan, encoding: Encoding, chip: ChipConfig) -> Sent:
+    """Packets for ``counts`` [tokens, n], from these alone."""
+    changes = np.flatnonzero(np.diff(plan.segment_of_row)) + 1
+    edges = np.union1d(plan.home_start[plan.home_start < plan.home_stop], changes)
+    of_rows = spike_packets(counts, edges, encoding, chip)
     home_of_row = np.repeat(np.arange(len(plan.homes)), plan.home_stop - plan.home_start)
-    found = np.zeros((len(plan.homes), len(plan.segment_ptr) - 1), np.int64)
-    np.add.at(found, (home_of_row, plan.segment_of_row), per_row)
-    return found * copies_of(plan)
+    copies = copies_of(plan)
+
+    def of_segments(per_row: Ints) -> Ints:
+        found = np.zeros((len(plan.homes), len(copies)), np.int64)
+        np.add.at(found, (home_of_row, plan.segment_of_row), per_row)
+        return found * copies
+
+    return Sent(of_segments(of_rows.spikes), of_segments(of_rows.packets), of_segments(of_rows.flits))
 
 
 def copies_of(plan: StagePlan) -> Ints:
@@ -177,26 +195,29 @@ def copies_of(plan: StagePlan) -> Ints:
     return np.minimum(targets, 1) if plan.routes.multicast else targets
 
 
-def _spikes_of_row(counts: NDArray[np.integer], encoding: Encoding, chip: ChipConfig) -> NDArray[np.integer]:
-    """Packets that each row sends to a target for each token, [tokens, n]."""
-    return encoding.spikes_per_count(counts) if chip.replay == "captured" else np.ones_like(counts)
-
-
 def _no_homes(plan: StagePlan) -> HomeTotals:
     """Nothing done yet."""
     return HomeTotals(np.zeros(len(plan.homes), np.int64), np.zeros(len(plan.homes), np.int64))
 
 
-def _stage_arrays(plan: StagePlan, code: int, n_timesteps: int, flits: int, chip: ChipConfig) -> StageArrays:
+def _stage_arrays(plan: StagePlan, code: int, n_timesteps: int, encoding: Encoding, chip: ChipConfig) -> StageArrays:
     """The plan as the kernel takes it."""
     routes = plan.routes
     homes = Homes(plan.home_start, plan.home_stop, plan.home_router)
     packet_ps = chip.core.axon_out.packet.latency.value
-    senders = Senders(n_timesteps, code, soma_of(chip), packet_ps, homes, plan.segment_of_row, flits)
+    sizes = flits_per_spike(encoding, chip), _form_of(encoding, chip)
+    senders = Senders(n_timesteps, code, soma_of(chip), packet_ps, homes, plan.segment_of_row, *sizes)
     members = routes.member_target, routes.member_server, routes.member_service_ps
     paths = Paths(routes.nodes, routes.root, plan.target_router, *members)
     receivers = _receivers(plan, plan.with_network), _receivers(plan, plan.without_network)
-    return StageArrays(senders, chip.noc.cycle.value, *receivers, paths)
+    return StageArrays(senders, chip.noc.cycle.value, chip.core.overhead.value, *receivers, paths)
+
+
+def _form_of(encoding: Encoding, chip: ChipConfig) -> PacketForm:
+    """The packets of spikes, as the kernel takes them."""
+    form = chip.noc.packet
+    bits = form.header, address_bits(chip), payload_bits(encoding, chip), chip.noc.flit_bits
+    return PacketForm(form.gathers, form.spikes, form.bitmap, *bits)
 
 
 def _receivers(plan: StagePlan, servers: Servers) -> Receivers:
@@ -210,11 +231,11 @@ def _receivers(plan: StagePlan, servers: Servers) -> Receivers:
 
 
 def flows_of(sent: Ints, plan: StagePlan) -> Ints:
-    """Deliveries from each home core to each target, int64 [H, G]; in unicast a spike is a packet for each target."""
-    spikes = sent if plan.routes.multicast else sent // np.maximum(np.diff(plan.segment_ptr), 1)
+    """What comes from each home core to each target, int64 [H, G]; in unicast ``sent`` has a copy for each target."""
+    alone = sent if plan.routes.multicast else sent // np.maximum(np.diff(plan.segment_ptr), 1)
     flows = np.zeros((len(sent), len(plan.targets)), np.int64)
     for segment, targets in enumerate(np.split(plan.segment_target, plan.segment_ptr[1:-1])):
-        flows[:, targets] += spikes[:, segment, None]
+        flows[:, targets] += alone[:, segment, None]
     return flows
 
 

@@ -90,7 +90,7 @@ class _StageWork:
         chip, cores = self._in.chip, self.counted.cores
         router = self._in.placement.core_router
         links = crossings(router[edges.from_core], router[edges.to_core], self._in.placement)
-        self._tally.add_traffic(edges.sender, packets, transfer.flits, links)
+        self._tally.add_traffic(edges.sender, packets, packets * transfer.flits, links)
         self.counted.packet_hops += int((packets * links.hops).sum())
         cores.add("packets_out", edges.from_core, packets)
         cores.add("packets_in", edges.to_core, packets)

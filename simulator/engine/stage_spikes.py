@@ -13,13 +13,12 @@ from simulator.engine.network.links import crossings
 from simulator.engine.row_fetches import layer_fetches
 from simulator.engine.row_service import accumulation
 from simulator.engine.setting import Setting
-from simulator.engine.spike_steps import CoreSteps, flows_of, packets_sent, run_alone
+from simulator.engine.spike_steps import CoreSteps, Sent, flows_of, packets_sent, run_alone
 from simulator.engine.suffix_sums import suffix_actions
 from simulator.engine.tally import Tally
 from simulator.engine.token_sample import stand_ins
 from simulator.errors import ConservationError
 from simulator.mapping.capacity import ceil_div
-from simulator.mapping.packet_format import flits_per_spike
 from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Stage
 
@@ -51,11 +50,11 @@ class StageSpikes:
         counted.spikes += spikes
         self._count_homes(spikes, steps)
         sent, marks = packets_sent(self.counts, plan, encoding, chip), self._in.markers(plan) * len(self.counts)
-        flows, marker_flows = flows_of(sent, plan), flows_of(marks, plan)
-        self._count_packets(sent, flows, flits_per_spike(encoding, chip))
-        self._count_packets(marks, marker_flows, 1)
+        self._count_packets(sent)
+        self._count_packets(Sent(marks, marks, marks))
         counted.markers += int(marks.sum())
-        self._count_targets(flows.sum(axis=0), marker_flows.sum(axis=0), steps.active_steps)
+        arrived, in_packets, marked = (flows_of(some, plan).sum(axis=0) for some in (sent.spikes, sent.packets, marks))
+        self._count_targets(arrived, in_packets, marked, steps.active_steps)
         return steps.step_ps
 
     def soma_after_stage(self) -> int:
@@ -103,37 +102,36 @@ class StageSpikes:
         self._counted.cores.add("busy_ps", homes, steps.home_busy_ps)
         self._counted.units.work("soma", homes, steps.home_soma_ps)
 
-    def _count_packets(self, sent: Ints, flows: Ints, flits: int) -> None:
-        """Count packets, ``sent`` [H, S] as ``flows`` [H, G], and the links they cross."""
+    def _count_packets(self, sent: Sent) -> None:
+        """Count packets and the links they cross."""
         plan, counted, routes = self.plan, self._counted, self.plan.routes
+        flows = flows_of(sent.packets, plan)
         if routes.multicast:
-            self._tally.add_traffic(self.stage.stage_id, sent, flits, routes.links, routes.entries)
-            counted.packet_hops += int((sent * routes.links.hops).sum())
+            self._tally.add_traffic(self.stage.stage_id, sent.packets, sent.flits, routes.links, routes.entries)
+            counted.packet_hops += int((sent.packets * routes.links.hops).sum())
         else:
             home, target = np.nonzero(flows)
-            packets, links = (
-                flows[home, target],
-                crossings(plan.home_router[home], plan.target_router[target], self._in.placement),
-            )
+            packets, flits = flows[home, target], flows_of(sent.flits, plan)[home, target]
+            links = crossings(plan.home_router[home], plan.target_router[target], self._in.placement)
             self._tally.add_traffic(self.stage.stage_id, packets, flits, links)
             counted.packet_hops += int((packets * links.hops).sum())
-        out = sent.sum(axis=1)
+        out = sent.packets.sum(axis=1)
         counted.cores.add("packets_out", plan.home_core, out)
         counted.units.work("axon_out", plan.home_core, out * self._in.chip.core.axon_out.packet.latency.value)
         counted.cores.add("packets_in", plan.target_core, flows.sum(axis=0))
 
-    def _count_targets(self, packets: Ints, marks: Ints, active_steps: Ints) -> None:
-        """What the targets did for the packets they received, int64 [G], and the updates of their neurons."""
+    def _count_targets(self, spikes: Ints, packets: Ints, marks: Ints, active_steps: Ints) -> None:
+        """What the targets did for the spikes they received in packets, int64 [G], and the updates of their neurons."""
         trace, chip, plan = self._in.trace, self._in.chip, self.plan
         idle_steps = self._steps() - active_steps
-        row, fetched = plan.target_row, self._fetches(packets)
+        row, fetched = plan.target_row, self._fetches(spikes)
         served = {
-            ("axon_in", "lookup"): packets + marks,
+            ("axon_in", "lookup"): spikes + marks,
             ("synapse", "word_read"): fetched * row.words,
-            ("synapse", "synop"): packets * row.synops,
+            ("synapse", "synop"): spikes * row.synops,
         }
         for action in (accumulation(trace.encoding, chip)[0], *accumulator_actions(chip)):
-            served["dendrite", action] = packets * row.synops
+            served["dendrite", action] = spikes * row.synops
         if chip.core.soma.every == "timestep":
             served["soma", "update"] = active_steps * plan.target_cols
             served["soma", "update_idle"] = idle_steps * plan.target_cols
@@ -145,29 +143,30 @@ class StageSpikes:
             for (component, action), counts in served.items():
                 self._tally.add(layer_id, component, action, counts[blocks].sum())
         updates_ps = active_steps * plan.target_update_ps + idle_steps * plan.target_idle_ps
-        self._load_targets(packets, marks, fetched, updates_ps)
+        self._load_targets(spikes, packets, marks, fetched, updates_ps)
 
-    def _load_targets(self, packets: Ints, marks: Ints, fetched: Ints, updates_ps: Ints) -> None:
+    def _load_targets(self, spikes: Ints, packets: Ints, marks: Ints, fetched: Ints, updates_ps: Ints) -> None:
         """The load of the target cores and their units."""
         chip, plan, cores, units = self._in.chip, self.plan, self._counted.cores, self._counted.units
-        row, synops = plan.target_row, packets * plan.target_cols
+        row, synops = plan.target_row, spikes * plan.target_cols
         self._counted.synops += int(synops.sum())
         cores.add("synops", plan.target_core, synops)
         cores.add("word_conflicts", plan.target_core, fetched * row.word_conflicts)
-        cores.add("accumulator_conflicts", plan.target_core, packets * row.accumulator_conflicts)
-        served_ps, suffixes_ps = packets * row.ps + marks * marker_ps(chip), self._steps() * plan.target_suffix_ps
-        cores.add("busy_ps", plan.target_core, served_ps + updates_ps + suffixes_ps)
-        units.lockstep(plan.target_core, row.unit_ps, row.ps, packets)
+        cores.add("accumulator_conflicts", plan.target_core, spikes * row.accumulator_conflicts)
+        of_spikes_ps, suffixes_ps = row.served_ps(spikes, packets), self._steps() * plan.target_suffix_ps
+        busy_ps = of_spikes_ps + marks * marker_ps(chip) + updates_ps + suffixes_ps
+        cores.add("busy_ps", plan.target_core, busy_ps)
+        units.lockstep(plan.target_core, {unit: ps * spikes for unit, ps in row.unit_ps.items()}, of_spikes_ps)
         lookup = {"axon_in": chip.core.axon_in.lookup.latency.value}
         units.lockstep(plan.target_core, lookup, marker_ps(chip), marks)
         units.work("soma", plan.target_core, updates_ps)
         units.work("dendrite", plan.target_core, suffixes_ps)
 
-    def _fetches(self, packets: Ints) -> Ints:
-        """Rows that each target reads, int64 [G]: one for each of its ``packets``, or one for those of a tile."""
+    def _fetches(self, spikes: Ints) -> Ints:
+        """Rows that each target reads, int64 [G]: one for each of its ``spikes``, or one for those of a tile."""
         if self._in.chip.core.synapse.tile == 1:
-            return packets
-        fetched = np.zeros_like(packets)
+            return spikes
+        fetched = np.zeros_like(spikes)
         for layer_id, rows in layer_fetches(self.stage, self._tokens, self._in.mapped):
             fetched[self.plan.layers[layer_id]] = rows
         return fetched

@@ -29,16 +29,16 @@ class Tally:
         for key, count in other._counts.items():
             self.add(*key, count)
 
-    def add_traffic(self, sender: str, packets: Ints, flits: int, links: Crossings, entries: Ints | int = 1) -> None:
-        """Count packets that ``sender`` sends on several paths, and their flits on links and into tiles.
+    def add_traffic(self, sender: str, packets: Ints, flits: Ints, links: Crossings, entries: Ints | int = 1) -> None:
+        """Count packets that ``sender`` sends on several paths, and all their ``flits`` on links and into tiles.
 
-        ``packets``, ``links`` (the crossings of one packet) and ``entries`` (tiles that one packet enters) are int64 of
-        one shape; links belong to the sender.
+        ``packets``, ``flits``, ``links`` (the crossings of one packet) and ``entries`` (tiles that one packet enters)
+        are int64 of one shape; links belong to the sender.
         """
         self.add(sender, "axon_out", "packet", packets.sum())
         for action, crossed in (("hop_x", links.hop_x), ("hop_y", links.hop_y), ("chip_hop", links.chip_hop)):
-            self.add(sender, "noc", action, flits * (packets * crossed).sum())
-        self.add(sender, "noc", "local", flits * (packets * entries).sum())
+            self.add(sender, "noc", action, (flits * crossed).sum())
+        self.add(sender, "noc", "local", (flits * entries).sum())
 
     def total(self, component: str, *actions: str) -> int:
         """Sum over all owners of the named actions of a component."""

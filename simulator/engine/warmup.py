@@ -18,6 +18,7 @@ from simulator.engine.kernels.stage_records import (
     Homes,
     HomeTotals,
     NetworkTotals,
+    PacketForm,
     Paths,
     Receivers,
     Senders,
@@ -91,10 +92,11 @@ def _warm_up(sync: SyncKind, family: RouterFamily, model: NetworkModel) -> float
 def _one_neuron() -> StageArrays:
     """A neuron that sends its spikes to a target on its own router."""
     zero, one, ptr = np.zeros(1, np.int64), np.ones(1, np.int64), np.array([0, 1], np.int64)
-    senders = Senders(1, 0, Soma(1, 1, 1, 1), 1, Homes(zero, one, zero), zero, 1)
+    form = PacketForm(False, 1, False, 0, 0, 0, 1)
+    senders = Senders(1, 0, Soma(1, 1, 1, 1), 1, Homes(zero, one, zero), zero, 1, form)
     receivers = Receivers(ptr, zero, zero, one, Targets(zero, one, zero, zero))
     paths = Paths(NO_NODES, np.zeros((1, 1), np.int64), zero, zero, zero, one)
-    return StageArrays(senders, 1, receivers, receivers, paths)
+    return StageArrays(senders, 1, 0, receivers, receivers, paths)
 
 
 def _totals() -> NetworkTotals:

@@ -18,6 +18,7 @@ from simulator.engine.transfer import plan_transfer, transfers_before_ops
 from simulator.mapper.candidates import placed
 from simulator.mapper.cost_of_stage import StageCost
 from simulator.mapper.gated_static import static_of_mapped_pj
+from simulator.mapper.packing import packing
 from simulator.mapper.placed_links import (
     SpikeWay,
     busiest_port_ps,
@@ -228,13 +229,13 @@ def _placed_cost(work: StageWork, mapped: Mapped, model: CostModel) -> StageCost
     blocks_of = [placement.of(layer.layer_id) for layer in work.layers]
     routers = placement.core_router
     blocks = [block for blocks in blocks_of for block in blocks]
-    way, hop_pj = None, 0.0
+    some, way, hop_pj = placed(len(homes), blocks_of), None, 0.0
     if blocks and work.n_steps:
         flits = spike_flits(homes, blocks, mapped)
-        hop_pj = float(work.mean_spikes.sum()) / work.stage.width * port_pj(flits[0], model.prices, placement)
+        moved = packing(work, some, work.mean_spikes, chip).of_a_token(work.mean_spikes)[1].item()
+        hop_pj = moved / work.stage.width * port_pj(flits[0], model.prices, placement)
         port_ps = busiest_port_ps(flits, mapped) / work.stage.width
         way = SpikeWay(mean_reach_ps(homes, blocks, mapped), port_ps)
-    some = placed(len(homes), blocks_of)
     cost = model.cost(work, some, placement.n_chips, work.spikes, way)
     edges = list(collected(work.stage, placement.by_owner))
     ends = [np.concatenate([_NONE, *(cores(edge) for edge in edges)]) for cores in (_from, _to, _values)]

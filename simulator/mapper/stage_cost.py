@@ -7,7 +7,6 @@ axons), its targets (rows of weights, then their neurons) and the links that its
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.arrays import Ints
 from simulator.config.chip import ChipConfig
@@ -17,8 +16,10 @@ from simulator.engine.row_fetches import stage_fetches
 from simulator.engine.row_service import accumulation, row_service
 from simulator.engine.suffix_sums import suffix_actions, suffix_ps
 from simulator.engine.transfer import receive_ps
+from simulator.mapper.candidate_arrays import block_columns, crowding_of, floats, most_of_layers, wide
 from simulator.mapper.candidates import Candidates
 from simulator.mapper.cost_of_stage import StageCost
+from simulator.mapper.packing import Packing, packing
 from simulator.mapper.placed_links import FULL_LINK, SpikeWay
 from simulator.mapper.stage_work import Floats, PricedActions, StageWork, op_energy, op_times
 from simulator.mapping.capacity import ceil_div
@@ -56,17 +57,17 @@ class CostModel:
         vector_ps, op_pj = self._of_ops(work, some, channels)
         energy_pj, hop_pj = self._energy(work, some)
         soma = self.chip.core.soma
-        after = ceil_div(_columns(work, some), soma.lanes) * soma.update.latency.value
+        after = ceil_div(block_columns(work, some), soma.lanes) * soma.update.latency.value
         return StageCost(
             collect_ps=self._collect(work, some),
             exchange_ps=self._exchange(work, some),
             vector_ps=vector_ps,
             step_ps=self._steps(work, some, spikes, way),
-            soma_ps=_most(after) if soma.every == "stage" else np.zeros(len(some)),
+            soma_ps=most_of_layers(after) if soma.every == "stage" else np.zeros(len(some)),
             reduce_ps=self._reduce(work, some),
             energy_pj=energy_pj + op_pj,
             hop_pj=hop_pj,
-            barriers=_most(some.row_parts > 1).astype(np.int64) + work.n_steps + int(work.arriving > 0),
+            barriers=most_of_layers(some.row_parts > 1).astype(np.int64) + work.n_steps + int(work.arriving > 0),
             cores=some.cores,
         )
 
@@ -122,9 +123,9 @@ class CostModel:
 
     def _reduce(self, work: StageWork, some: Candidates) -> Floats:
         """Partial sums to the blocks that hold the first rows."""
-        values = (some.row_parts - 1) * _columns(work, some)
+        values = (some.row_parts - 1) * block_columns(work, some)
         each = max(receive_ps("reduce", self.chip), value_flits("reduce", self.chip) * self.chip.noc.cycle.value)
-        most = value_packets(_most(values), "reduce", self.chip)
+        most = value_packets(most_of_layers(values), "reduce", self.chip)
         return np.where(most > 0, most * each + self._latency(some.cores) + self._packet_ps, 0.0)
 
     @property
@@ -137,7 +138,7 @@ class CostModel:
         packets, fetches = stage_fetches(work.stage, work.trace, self.chip)
         key = (shapes, some.col_parts.tobytes(), packets, fetches)
         if key not in self._rows:
-            columns = _columns(work, some)
+            columns = block_columns(work, some)
             bits = np.tile(np.array([layer.weight_bits for layer in work.layers], np.int64), (len(some), 1))
             shared = np.full(columns.size, packets), np.full(columns.size, fetches)
             row = row_service(columns.ravel(), bits.ravel(), *shared, work.trace.encoding, self.chip)
@@ -146,7 +147,7 @@ class CostModel:
             shape = columns.shape
             words = row.words.reshape(shape) * some.col_parts
             each = row.ps.reshape(shape), update.reshape(shape), words
-            self._rows[key] = _floats(each[0]), _floats(each[1]), _floats(each[2])
+            self._rows[key] = floats(each[0]), floats(each[1]), floats(each[2])
         return self._rows[key]
 
     def _steps(self, work: StageWork, some: Candidates, spikes: Floats, way: SpikeWay | None) -> Floats:
@@ -154,37 +155,41 @@ class CostModel:
         if not work.n_steps:
             return np.zeros((len(some), len(spikes), 0))
         row_ps, update_ps, _ = self._of_rows(work, some)
-        fullest = _crowded(work, some.row_parts) / some.row_parts  # [T, C, L]
+        packed = packing(work, some, spikes, self.chip)
+        fullest = crowding_of(work, some.row_parts) / some.row_parts  # [T, C, L]
         rows = np.moveaxis(spikes[:, :, None, None] * fullest, 2, 0)  # [C, N, T, L]
-        last_ps, first_ps = self._homes(work, some, spikes)
+        shared_ps = self.chip.core.overhead.value * (1 - packed.packets)  # per spike, of an overhead for a packet
+        last_ps, first_ps = self._homes(work, some, spikes, packed)
         late = np.maximum(1 - some.homes[:, None] / some.row_parts, 0)  # part of the walk before the last row part
-        served = (
-            rows * row_ps[:, None, None, :] + update_ps[:, None, None, :] + last_ps[..., None] * late[:, None, None]
-        )
-        latency = _wide(self._latency(some.cores)) if way is None else way.latency_ps
-        tail = _wide((row_ps + update_ps).max(axis=1))
-        links = self._links(work, some, spikes) / FULL_LINK if way is None else spikes * way.port_ps
+        each_ps, neurons_ps = row_ps[:, None, None, :] - shared_ps[..., None], update_ps[:, None, None, :]
+        served = rows * each_ps + neurons_ps + last_ps[..., None] * late[:, None, None]
+        latency = wide(self._latency(some.cores)) if way is None else way.latency_ps
+        last_packet = each_ps / packed.packets[..., None] + neurons_ps
+        tail, moved = last_packet.max(axis=3), spikes * packed.flits
+        links = self._links(work, some, moved) / FULL_LINK if way is None else moved * way.port_ps
         served_ps: Floats = served.max(axis=3)
         taken: Floats = np.maximum(np.maximum(last_ps, links) + tail, first_ps + served_ps) + latency
         return taken
 
-    def _homes(self, work: StageWork, some: Candidates, spikes: Floats) -> tuple[Floats, Floats]:
+    def _homes(self, work: StageWork, some: Candidates, spikes: Floats, packed: Packing) -> tuple[Floats, Floats]:
         """When the busiest home core has sent its last packet, and each its first to all targets, float64 [C, N, T].
 
-        The copies of a spike leave one after another, so the last target waits for those to all others.
+        The copies of a packet leave one after another, so the last target waits for those to all others.
         """
         soma, width = self.chip.core.soma, work.stage.width
-        neurons = _wide(-(-width // some.homes))
-        rate = np.minimum(spikes / width * np.moveaxis(_crowded(work, some.homes), 1, 0)[:, None], 1.0)
+        neurons = wide(-(-width // some.homes))
+        rate = np.minimum(spikes / width * np.moveaxis(crowding_of(work, some.homes), 1, 0)[:, None], 1.0)
         groups = np.ceil(neurons / soma.lanes)
         active = groups * (1 - (1 - rate) ** np.minimum(soma.lanes, neurons))
         update, idle, fire = (action.latency.value for action in (soma.update, soma.update_idle, soma.fire))
         walk = active * update + (groups - active) * idle + neurons * rate * fire
-        copies = 1.0 if self.chip.noc.multicast else _wide(some.col_parts.sum(axis=1))
-        send = neurons * rate * copies * self._packet_ps
+        copies = 1.0 if self.chip.noc.multicast else wide(some.col_parts.sum(axis=1))
+        send = neurons * rate * copies * self._packet_ps * packed.packets
         until = np.minimum(groups, groups / np.maximum(active, 1e-9)) - 1
         first = until * idle + update + fire * np.maximum(1.0, neurons * rate / np.maximum(active, 1.0))
-        return np.maximum(walk, send) + self._packet_ps, first + np.maximum(copies, 1) * self._packet_ps
+        held = packed.held * walk
+        last = np.maximum(walk + packed.late * send, held + send)
+        return last + self._packet_ps, np.maximum(first, held) + np.maximum(copies, 1) * self._packet_ps
 
     def _links(self, work: StageWork, some: Candidates, spikes: Floats) -> Floats:
         """When the links out of tiles of home cores, and the port into a tile of targets, have moved all packets."""
@@ -195,7 +200,7 @@ class CostModel:
         tiles = ceil_div(some.homes, grid.cores_per_tile)
         out = some.col_parts.sum(axis=1) / (EXIT_LINKS * tiles)
         into = np.minimum(some.blocks, grid.cores_per_tile) / some.row_parts.min(axis=1, initial=1)
-        links: Floats = spikes * _wide(np.maximum(out, into) * flit_ps)
+        links: Floats = spikes * wide(np.maximum(out, into) * flit_ps)
         return links
 
     def _of_ops(self, work: StageWork, some: Candidates, channels: int) -> tuple[Floats, Floats]:
@@ -222,10 +227,11 @@ class CostModel:
     def _energy(self, work: StageWork, some: Candidates) -> tuple[Floats, Floats]:
         """Dynamic energy of a token without that of its ops, [C], and the part of it that is on links, [C]."""
         chip, price, spikes = self.chip, self.prices, float(work.mean_spikes.sum())
+        sent, moved = packing(work, some, work.mean_spikes, chip).of_a_token(work.mean_spikes)
         exchanged = work.exchanges * 2 * (some.homes - 1)
         reduced = sum((some.row_parts[:, i] - 1) * layer.n_out for i, layer in enumerate(work.layers))
         copies = some.col_parts.sum(axis=1)
-        packets = spikes * (np.minimum(copies, 1) if chip.noc.multicast else copies)
+        packets = sent * (np.minimum(copies, 1) if chip.noc.multicast else copies)
         inputs = (some.homes - 1) * work.stage.width * work.forms_logits
         exchanged = exchanged + (some.homes - 1) * work.forms_logits
         values = (
@@ -233,19 +239,16 @@ class CostModel:
             + inputs / values_together("spread", chip)
             + (work.arriving + reduced) / values_together("collect", chip)
         )  # packets of them
-        entries = (
-            spikes * np.minimum(copies, ceil_div(some.cores, chip.chip.cores_per_tile))
-            if chip.noc.multicast
-            else packets
-        )
-        spike_flits, word_flits = flits_per_spike(work.trace.encoding, chip), value_flits("collect", chip)
-        links = (entries * spike_flits + values * word_flits) * self.hops(some.cores)
+        tiles = ceil_div(some.cores, chip.chip.cores_per_tile)
+        entered = moved * (np.minimum(copies, tiles) if chip.noc.multicast else copies)
+        flits = entered * flits_per_spike(work.trace.encoding, chip) + values * value_flits("collect", chip)
+        links = flits * self.hops(some.cores)
         hop_pj = links * (price["noc.hop_x"] + price["noc.hop_y"]) / 2
         reduce_pj = price["dendrite.reduce"] + sum(price[f"dendrite.{name}"] for name in accumulator_actions(chip))
         energy = (
             (packets + values) * price["axon_out.packet"]
             + (spikes * copies + values) * price["axon_in.lookup"]
-            + (entries * spike_flits + values * word_flits) * price["noc.local"]
+            + flits * price["noc.local"]
             + (work.arriving + exchanged + inputs) * chip.core.dendrite.accumulator_bits * price["memory.write"]
             + reduced * reduce_pj
             + self._synapses(work, some)
@@ -284,31 +287,3 @@ class CostModel:
         of_targets = (work.n_steps - quiet) * price["soma.update"] + quiet * price["soma.update_idle"]
         total: Floats = homes + neurons * of_targets
         return total
-
-
-def _columns(work: StageWork, some: Candidates) -> Ints:
-    """Outputs of the largest block of each layer, int64 [C, L]."""
-    return ceil_div(np.array([layer.n_out for layer in work.layers], np.int64).reshape(1, -1), some.col_parts)
-
-
-def _crowded(work: StageWork, parts: Ints) -> Floats:
-    """`StageWork.crowding` of each number of parts, float64 [T, ...]."""
-    widths, place = np.unique(parts, return_inverse=True)
-    found = np.stack([work.crowding(n) for n in widths.tolist()], axis=1)
-    crowded: Floats = found[:, place.reshape(parts.shape)]
-    return crowded
-
-
-def _most(values: Ints | NDArray[np.bool_]) -> Floats:
-    """The largest over the layers, float64 [C]; 0 where there are none."""
-    most: Floats = values.max(axis=1, initial=0).astype(np.float64)
-    return most
-
-
-def _wide(values: Ints | Floats) -> Floats:
-    """[C] as [C, 1, 1]."""
-    return np.asarray(values, np.float64)[:, None, None]
-
-
-def _floats(values: Ints) -> Floats:
-    return values.astype(np.float64)

@@ -24,8 +24,9 @@ from simulator.mapping.flows import (
     reduced,
     spread,
 )
-from simulator.mapping.packet_format import flits_per_spike, value_flits, value_packets
+from simulator.mapping.packet_format import value_flits, value_packets
 from simulator.mapping.placement import Block
+from simulator.mapping.spike_packets import spike_packets
 from simulator.trace.trace import Trace
 from simulator.trace.trace_program import Stage
 
@@ -70,10 +71,11 @@ def _spikes(stage: Stage, trace: Trace, blocks: Blocks, chip: ChipConfig) -> Ite
     if stage.stream is None or not stage.layers:
         return
     counts = trace.spike_counts(stage.stream)[trace.works(stage)]
-    spikes = np.ones_like(counts, np.int64) if chip.replay == "dense" else trace.encoding.spikes_per_count(counts)
-    before = np.concatenate([[0], np.cumsum(spikes.sum(axis=0))])
     homes = blocks[stage.stage_id]
     targets = [block for layer_id in stage.layers for block in blocks[layer_id]]
+    cuts = {*(b.col_start for b in homes), *(row for b in targets for row in (b.row_start, b.row_stop))}
+    edges = _ints(sorted(cuts - {stage.width}))
+    before = np.concatenate([[0], np.cumsum(spike_packets(counts, edges, trace.encoding, chip).flits)])
     home, target, low, high = overlaps(
         _ints([b.col_start for b in homes]),
         _ints([b.col_stop for b in homes]),
@@ -81,7 +83,7 @@ def _spikes(stage: Stage, trace: Trace, blocks: Blocks, chip: ChipConfig) -> Ite
         _ints([b.row_stop for b in targets]),
     )
     from_core, to_core = _ints([b.core for b in homes])[home], _ints([b.core for b in targets])[target]
-    flits = (before[high] - before[low]) * flits_per_spike(trace.encoding, chip)
+    flits = before[high] - before[low]
     if chip.noc.multicast:
         follows = np.concatenate([[False], from_core[1:] == from_core[:-1]])
         from_core = np.where(follows, np.roll(to_core, 1), from_core)

@@ -28,11 +28,15 @@ TRACE = ROOT / "traces" / "shakespeare-ternary-T15.npz"
     [*((code, "none") for code in CODES if code != "graded"), *((code, "nested") for code in NESTED)],
 )
 @pytest.mark.parametrize("multicast", [False, True])
-def test_random_weights_in_every_code_of_spikes(code: Code, multicast: bool, reuse: str) -> None:
+@pytest.mark.parametrize("form", [{}, {"spikes": 2}, {"spikes": 3, "bitmap": True}])
+def test_random_weights_in_every_code_of_spikes(
+    code: Code, form: dict[str, object], multicast: bool, reuse: str
+) -> None:
     """Inputs and outputs are cut over cores, so partial sums of several blocks make one neuron's sum."""
     chip = make_chip(
         core__limits={"axons_in": 4, "neurons": 3},
         noc__multicast=multicast,
+        noc__packet=form,
         chip__max_chips=9,
         core__synapse__reuse=reuse,
         core__dendrite__accumulators_per_core=6,

@@ -55,11 +55,12 @@ def engine_events(mapped: Mapped) -> list[tuple[object, ...]]:
         counts = np.hstack([trace.spike_counts(stage.stream)[tokens] for stage, tokens in spiking])
         run = run_networked(counts, plan, trace.encoding, chip, network, n_events=MANY_EVENTS)
         first_row = np.cumsum([0, *(stage.width for stage in stages)])
-        for round_, t, row, home, target, *times in run.events.tolist():
+        for round_, t, row, spikes, flits, home, target, *times in run.events.tolist():
             which = int(np.searchsorted(first_row, row, side="right")) - 1
             stage, tokens = spiking[which]
             cores = plan.homes[home].core, plan.targets[target].core
-            events.append((stage.stage_id, int(tokens[round_]), t, row - int(first_row[which]), *cores, *times))
+            packet = row - int(first_row[which]), spikes, flits
+            events.append((stage.stage_id, int(tokens[round_]), t, *packet, *cores, *times))
     return events
 
 
@@ -68,7 +69,8 @@ def oracle_events(found: ReferenceResult) -> list[tuple[object, ...]]:
     for event in found.events:
         d, p = event.delivery, event.delivery.packet
         times = (p.ready_ps, d.delivered_cycle, d.start_ps, d.done_ps)
-        events.append((event.stage, event.token, event.timestep, p.row, p.sender.core, d.receiver.core, *times))
+        packet = p.rows[0], len(p.rows), p.flits
+        events.append((event.stage, event.token, event.timestep, *packet, p.sender.core, d.receiver.core, *times))
     return events
 
 
@@ -317,6 +319,26 @@ def test_a_batch_of_texts_of_unlike_lengths(sync, kind, batch):
     assert_equal_to_oracle(trace, chip)
 
 
+@pytest.mark.parametrize("sync", ["barrier", "handshake"])
+@pytest.mark.parametrize("multicast", [False, True])
+@pytest.mark.parametrize("form", [{"spikes": 2}, {"spikes": 3, "bitmap": True}, {"bitmap": True}])
+@pytest.mark.parametrize(("code", "model"), [("ternary", "cycle"), ("graded", "estimate")])
+def test_spikes_that_leave_together(code, form, multicast, sync, model):
+    """Layers cut by rows and columns, several homes a stage, lanes that straddle runs, packets of many sizes."""
+    trace = synthetic_trace("poisson", [17, 9, 5], code=code, levels=3, tokens=2, seed=3)
+    chip = make_chip(
+        core__limits={"axons_in": 7, "neurons": 9},
+        core__soma__lanes=3,
+        noc__model=model,
+        noc__multicast=multicast,
+        noc__flit_bits="8 bit",
+        noc__packet={"header": "3 bit", "address": "3 bit", **form},
+        sync__kind=sync,
+        chip__max_chips=9,
+    )
+    assert_equal_to_oracle(trace, chip)
+
+
 @pytest.mark.parametrize("values", [1, 3])
 @pytest.mark.parametrize("header", ["0 bit", "7 bit"])
 @pytest.mark.parametrize("kind", ["sequential", "pipelined"])
@@ -409,6 +431,18 @@ def with_kept(trace: Trace, kind: str, written: int, read: ClosedForm) -> Trace:
     return replace(trace, ops=(*trace.ops, op), stages=(*trace.stages[:-1], last))
 
 
+gathered = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries(
+        {
+            "spikes": st.integers(1, 5),
+            "bitmap": st.booleans(),
+            "address": st.sampled_from(["0 bit", "2 bit", "4 bit"]),
+        }
+    ),
+)
+
+
 @st.composite
 def cases(draw):
     """A small chip and a small trace."""
@@ -434,6 +468,7 @@ def cases(draw):
         noc__packet={
             "header": "0 bit" if torus else draw(st.sampled_from(["0 bit", "5 bit"])),
             "values": 1 if torus else draw(st.integers(1, 3)),
+            **({} if torus and not multicast else draw(gathered)),
         },
         noc__extra_cycles_x=draw(st.integers(0, 2)),
         noc__extra_cycles_y=draw(st.integers(0, 2)),

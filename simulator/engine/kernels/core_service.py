@@ -19,9 +19,10 @@ def hand_over(
 ) -> int:
     """Hand a packet that arrived at ``at_ps`` to members ``first..stop``, targets on cores; returns the log's length.
 
-    The common case, cores with any number of places and no log, is the innermost loop of a large model.
+    The common case, cores with any number of places, packets of one spike and no log, is the innermost loop of a large
+    model.
     """
-    if cores.inputs.places == 0 and len(log) == 0:
+    if cores.inputs.places == 0 and len(log) == 0 and len(cores.spikes) == 0:
         serve(at_ps, first, stop, cores)
         return n_log
     return serve_and_log(packet, cycle, at_ps, router, first, stop, cores, log, n_log)
@@ -39,9 +40,10 @@ def serve(at_ps: int, first: int, stop: int, cores: Cores) -> None:
 def serve_and_log(
     packet: int, cycle: int, at_ps: int, router: int, first: int, stop: int, cores: Cores, log: Log, n_log: int
 ) -> int:
-    """As `hand_over`, with bounded inputs and a log; members of one server are served one after another.
+    """As `hand_over`, with bounded inputs, several spikes in a packet and a log.
 
-    Deliveries are logged in the order of the grants, as long as there is room.
+    Members of one server are served one after another. Deliveries are logged in the order of the grants, as long as
+    there is room.
     """
     inputs, free_ps = cores.inputs, cores.free_ps
     places = inputs.places
@@ -57,12 +59,20 @@ def serve_and_log(
             inputs.port_ps[router] = max(inputs.port_ps[router], taken_ps)
         start_ps = max(taken_ps, free_ps[s])
         free_ps[s] = start_ps + cores.service_ps[k]
+        if len(cores.spikes) > 0:
+            free_ps[s] = start_ps + of_spikes(cores.service_ps[k], cores.spikes[packet], cores.overhead_ps)
         if n_log < len(log):
             row = log[n_log]
             row.packet, row.member, row.cycle = packet, k, cycle
             row.start_ps, row.done_ps = start_ps, free_ps[s]
             n_log += 1
     return n_log
+
+
+@step
+def of_spikes(service_ps: int, spikes: int, overhead_ps: int) -> int:
+    """Time of a packet of several spikes, each of which takes ``service_ps`` alone; the overhead comes once."""
+    return spikes * service_ps - (spikes - 1) * overhead_ps
 
 
 @step

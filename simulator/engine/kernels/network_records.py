@@ -120,7 +120,11 @@ class Cores(NamedTuple):
     member_of
         int64 [packets]: member of each packet; not used for multicast.
     server, service_ps
-        int64 [members]: server of each member, its time for a packet.
+        int64 [members]: server of each member, its time for a packet of one spike.
+    spikes
+        int64 [packets]: spikes of each packet; of no length: each has one.
+    overhead_ps
+        Part of the service that a packet takes once, however many spikes it has.
     free_ps
         int64 [servers]: when each server is free, in and out.
     inputs
@@ -131,6 +135,8 @@ class Cores(NamedTuple):
     member_of: Ints
     server: Ints
     service_ps: Ints
+    spikes: Ints
+    overhead_ps: int
     free_ps: Ints
     inputs: Inputs
 
@@ -138,7 +144,7 @@ class Cores(NamedTuple):
 def no_cores(cycle_ps: int = 1) -> Cores:
     """No core behind the routers: packets are delivered and not served."""
     none = np.zeros(0, np.int64)
-    return Cores(cycle_ps, none, none, none, none, Inputs(0, none, none, none, none))
+    return Cores(cycle_ps, none, none, none, none, 0, none, Inputs(0, none, none, none, none))
 
 
 def empty_log(rows: int = 0) -> Log:

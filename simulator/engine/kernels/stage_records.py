@@ -14,9 +14,10 @@ Counts = NDArray[np.int32]
 DIGIT_BITS = 9  # of a cycle that a pass of the sort of packets looks at: its buckets stay in the cache
 MARKER = -1  # row of a packet that ends a timestep where no barrier does
 
-# One delivery of a spike to a target, as `run_network` records it.
-EVENT_FIELDS = ("token", "timestep", "row", "home", "target", "ready_ps", "delivered_cycle", "start_ps", "done_ps")
-EVENT = np.dtype([(name, np.int64) for name in EVENT_FIELDS])
+# One delivery of a packet of spikes to a target, as `run_network` records it.
+# The row is that of the first spike of the packet.
+_SENT = ("token", "timestep", "row", "spikes", "flits", "home", "target")
+EVENT = np.dtype([(name, np.int64) for name in (*_SENT, "ready_ps", "delivered_cycle", "start_ps", "done_ps")])
 Events = NDArray[Any]
 
 
@@ -92,6 +93,28 @@ class Paths(NamedTuple):
     member_service_ps: Ints
 
 
+class PacketForm(NamedTuple):
+    """How spikes fill packets, see `simulator.config.chip_network.PacketFormat`.
+
+    Attributes
+    ----------
+    gathers
+        Whether a home core gathers spikes at all; otherwise each leaves at once.
+    spikes, bitmap
+        Most spikes of a list; whether a bitmap may go in place of lists.
+    header_bits, address_bits, payload_bits, flit_bits
+        Bits of the header, of each address behind the first, of what each spike carries, of a flit.
+    """
+
+    gathers: bool
+    spikes: int
+    bitmap: bool
+    header_bits: int
+    address_bits: int
+    payload_bits: int
+    flit_bits: int
+
+
 class Senders(NamedTuple):
     """The home cores of a stage and how they send.
 
@@ -106,7 +129,9 @@ class Senders(NamedTuple):
     segment_of_row
         int64 [n]: rows with the same set of targets form a segment.
     spike_flits
-        Flits of a spike packet.
+        Flits of a packet of one spike.
+    form
+        How several spikes fill a packet.
     """
 
     n_timesteps: int
@@ -116,6 +141,7 @@ class Senders(NamedTuple):
     homes: Homes
     segment_of_row: Ints
     spike_flits: int
+    form: PacketForm
 
 
 class StageArrays(NamedTuple):
@@ -125,8 +151,8 @@ class StageArrays(NamedTuple):
     ----------
     senders
         The home cores.
-    cycle_ps
-        Time of a network cycle.
+    cycle_ps, overhead_ps
+        Time of a network cycle; what a packet takes at a target in addition to its spikes.
     with_network, without_network
         The receiving cores when packets come through the network, and when they come in the cycle they are sent.
     paths
@@ -135,15 +161,17 @@ class StageArrays(NamedTuple):
 
     senders: Senders
     cycle_ps: int
+    overhead_ps: int
     with_network: Receivers
     without_network: Receivers
     paths: Paths
 
 
 class Packets(NamedTuple):
-    """int64, one entry per packet: ready time, timestep in the run, its row (or `MARKER`), home core, receiver.
+    """int64, one entry per packet: ready time, timestep in the run, its first row (or `MARKER`), home core, receiver.
 
-    ``to`` is the target, or with multicast the segment, whose targets all take the packet.
+    ``to`` is the target, or with multicast the segment, whose targets all take the packet. ``spikes`` and ``flits`` are
+    of no length where each packet has one spike.
     """
 
     ready_ps: Ints
@@ -151,6 +179,8 @@ class Packets(NamedTuple):
     row: Ints
     home: Ints
     to: Ints
+    spikes: Ints
+    flits: Ints
 
 
 class Scratch(NamedTuple):
@@ -235,14 +265,18 @@ class NetworkTotals(NamedTuple):
     events: Events
 
 
-def scratch(most: int, log_rows: int = 0, deliveries: int = 0) -> Scratch:
-    """Work space for at most ``most`` packets at a time, and ``deliveries`` that are served afterwards."""
+def scratch(most: int, log_rows: int = 0, deliveries: int = 0, gathers: bool = False) -> Scratch:
+    """Work space for at most ``most`` packets at a time, and ``deliveries`` that are served afterwards.
+
+    ``gathers``: a packet may have several spikes.
+    """
 
     def field(n: int = most) -> Ints:
         return np.empty(max(n, 1), np.int64)
 
     def packets() -> Packets:
-        return Packets(*(field() for _ in Packets._fields))
+        spikes, flits = (field() if gathers else np.empty(0, np.int64) for _ in range(2))
+        return Packets(field(), field(), field(), field(), field(), spikes, flits)
 
     order = np.arange(max(most, deliveries, 1), dtype=np.int64)
     traffic = field(), field(), field(), field(), field()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from simulator.arrays import Ints
 from simulator.compiled import ZERO, step, subroutine
+from simulator.engine.kernels.core_service import of_spikes
 from simulator.engine.kernels.network_records import Log
 from simulator.engine.kernels.stage_records import Events, Receivers, Scratch, StageArrays, Targets
 
@@ -101,7 +102,7 @@ def serve_without_network(
 ) -> int:
     """Time in ps until the cores are done if every packet is there in the cycle in which it is sent."""
     receivers, packets = stage.without_network, work.packets
-    multicast = len(stage.paths.nodes) > 0
+    multicast, gathers = len(stage.paths.nodes) > 0, stage.senders.form.gathers
     servers.free_ps[:] = 0
     end_ps = ZERO
     for now in range(len(steps.begin) - 1):
@@ -115,6 +116,8 @@ def serve_without_network(
                 service_ps = receivers.targets.service_ps[target]
                 if marker_ps is not None:
                     service_ps = marker_ps if packets.row[p] < 0 else service_ps
+                if gathers:
+                    service_ps = of_spikes(service_ps, packets.spikes[p], stage.overhead_ps)
                 servers.free_ps[core] = max(at_ps, servers.free_ps[core]) + service_ps
         end_ps = end_of_step(steps.sent[now], receivers, servers, end_ps)
         active_steps += servers.received
@@ -139,6 +142,8 @@ def serve_deliveries(
             service_ps = paths.member_service_ps[delivery.member]
             if work.packets.row[delivery.packet] < 0:
                 service_ps = marker_ps
+            elif stage.senders.form.gathers:
+                service_ps = of_spikes(service_ps, work.packets.spikes[delivery.packet], stage.overhead_ps)
             delivery.start_ps = max(delivery.start_ps, servers.free_ps[core])
             delivery.done_ps = delivery.start_ps + service_ps
             servers.free_ps[core] = delivery.done_ps
@@ -160,6 +165,8 @@ def write_events(
         event = events[n_events]
         event.token, event.timestep = token, first + packets.step[p]
         event.row, event.home = packets.row[p], packets.home[p]
+        event.spikes = packets.spikes[p] if stage.senders.form.gathers else 1
+        event.flits = work.flits[p]
         event.target = stage.paths.member_target[delivery.member]
         event.ready_ps, event.delivered_cycle = packets.ready_ps[p], delivery.cycle
         event.start_ps, event.done_ps = delivery.start_ps, delivery.done_ps

@@ -18,8 +18,9 @@ import numpy as np
 from simulator.compiled import ZERO, jit, step
 from simulator.engine.kernels.carry import NetworkArrays, carry
 from simulator.engine.kernels.core_service import open_inputs
-from simulator.engine.kernels.emission import HomeRanges, emit_run, order_packets
+from simulator.engine.kernels.emission import HomeRanges
 from simulator.engine.kernels.network_records import Cores, Traffic
+from simulator.engine.kernels.packet_queue import emit_run, order_packets
 from simulator.engine.kernels.stage_records import CoreTotals, Counts, NetworkTotals, Scratch, StageArrays
 from simulator.engine.kernels.timestep_service import (
     ServerState,
@@ -103,6 +104,7 @@ def run_network(
     servers = idle_servers(len(receivers.targets.server))
     # Without barriers the network serves nothing: the log holds when packets come.
     service_ps = paths.member_service_ps if marker_ps is None else np.zeros_like(paths.member_service_ps)
+    spikes_of = work.packets.spikes if marker_ps is None else np.zeros(0, np.int64)
     n_spikes = ZERO
     n_events = ZERO
     for token in range(counts.shape[0]):
@@ -117,7 +119,16 @@ def run_network(
             servers.free_ps[:] = 0
             places = network.places if marker_ps is None else 0
             inputs = open_inputs(places, len(servers.free_ps), network.port_ps, totals.stall_ps)
-            cores = Cores(stage.cycle_ps, work.packets.to, paths.member_server, service_ps, servers.free_ps, inputs)
+            cores = Cores(
+                stage.cycle_ps,
+                work.packets.to,
+                paths.member_server,
+                service_ps,
+                spikes_of,
+                stage.overhead_ps,
+                servers.free_ps,
+                inputs,
+            )
             traffic = Traffic(n, work.cycle, work.src, work.dst, work.flits, work.delivered, paths.nodes)
             if marker_ps is None:
                 log = work.log[: len(totals.events) - n_events]
@@ -136,7 +147,8 @@ def run_network(
 @jit
 def home_ranges(n_homes: int, n_rows: int) -> HomeRanges:
     """HomeRanges of so many home cores with so many rows in all."""
-    return HomeRanges(np.empty(n_homes, np.int64), np.empty(n_homes, np.int64), np.empty(n_rows, np.int64))
+    first, stop = np.empty(n_homes, np.int64), np.empty(n_homes, np.int64)
+    return HomeRanges(first, stop, np.empty(n_rows, np.int64), np.empty(n_rows, np.int64))
 
 
 @jit
@@ -172,5 +184,5 @@ def address_packets(n: int, stage: StageArrays, work: Scratch, totals: NetworkTo
         work.dst[p] = paths.root[home, to] if multicast else paths.target_router[to]
         work.flits[p] = 1
         if row >= 0:
-            work.flits[p] = senders.spike_flits
+            work.flits[p] = packets.flits[p] if senders.form.gathers else senders.spike_flits
             totals.sent[home, senders.segment_of_row[row]] += 1

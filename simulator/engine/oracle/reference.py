@@ -10,8 +10,8 @@ together; a round is
    per norm and per encoder (`exchange`); those of an LM head send each other its whole input (`inputs_of_heads`);
 2. its ops run on the vector units of the home cores; an op may be driven by the spikes of a stream of its own, which
    fire there and are sent nowhere;
-3. in each timestep the home cores update their neurons one by one and send a packet for each spike and target core, the
-   network carries the packets, the target cores serve them in order of arrival and update their neurons;
+3. in each timestep the home cores update their neurons one by one and send packets of spikes (`reference_packets`) to
+   each target core, the network carries these, the target cores serve them in order of arrival and update neurons;
 4. partial sums travel to the block that holds the first rows (`reduce`).
 
 Timesteps, collects and reductions each end with a barrier, or without any (`reference_handshake`). Every step starts
@@ -209,7 +209,7 @@ class _Oracle(ReferenceCores):
         token_of = {stage.stage_id: token for stage, token in active}
         for p in packets:
             for delivery in p.deliveries:
-                self.count_served(delivery.receiver, p.row, token_of[p.sender.owner])
+                self.count_served(delivery.receiver, p.rows, token_of[p.sender.owner])
                 self.found.events.append(Event(p.sender.owner, token_of[p.sender.owner], t, delivery))
         return end
 
@@ -246,7 +246,7 @@ class _Oracle(ReferenceCores):
         packets = []
         for (sender, receiver), carried in value_packets(values, places):
             sent_ps[sender.core] += core.axon_out.packet.latency.value
-            packet = Packet(sender, 0, sent_ps[sender.core], flits)
+            packet = Packet(sender, (), sent_ps[sender.core], flits)
             packet.deliveries.append(Delivery(packet, receiver, service))
             packets.append(packet)
             self.lockstep(receiver.core, parts, service)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from simulator.config.provenance import Action
 from simulator.engine.oracle.reference_network import Delivery, Packet, ReferenceChipNetwork
+from simulator.engine.oracle.reference_packets import Gathering, SpikeFormat, runs_of
 from simulator.engine.oracle.reference_reuse import SharedRows, add_suffixes
 from simulator.mapping.mapped import Mapped
 from simulator.mapping.placement import Block
@@ -63,6 +64,8 @@ class ReferenceCores:
         self.found = ReferenceResult()
         self.network = ReferenceChipNetwork(mapped.placement, mapped.chip)
         self.shared_rows = SharedRows(self)
+        self.spike_format = SpikeFormat(self.trace.encoding, self.chip)
+        self._runs: dict[Block, list[range]] = {}
 
     def count(self, layer: str, component: str, action: str, times: int = 1) -> None:
         """Note that an action was done."""
@@ -114,8 +117,8 @@ class ReferenceCores:
 
         ``soma_ps`` and ``out_ps`` are when its soma and its axons begin; returns the packets and when the two are done.
         """
-        soma = self.chip.core.soma
-        packets = []
+        soma, packets = self.chip.core.soma, []
+        gathering = Gathering(self.runs(home, stage), self.spike_format)
         for first in range(home.col_start, home.col_stop, soma.lanes):
             group = range(first, min(first + soma.lanes, home.col_stop))
             fired = [row for row in group if self.fires(counts[row], t)]
@@ -126,27 +129,28 @@ class ReferenceCores:
             self.count(home.owner, "soma", "update", len(fired))
             self.count(home.owner, "soma", "update_idle", len(group) - len(fired))
             self.count(home.owner, "soma", "fire", len(fired))
-            for row in fired:
-                for receivers in self.receivers(stage, row):
+            leaving = [packet for row in group for packet in gathering.updated(row, row in fired)]
+            for rows, flits in leaving:
+                for receivers in self.receivers(stage, rows[0]):
                     out_ps = max(out_ps, soma_ps) + self.chip.core.axon_out.packet.latency.value
-                    packet = Packet(home, row, out_ps, self.spike_flits(), multicast=self.chip.noc.multicast)
-                    packet.deliveries += [Delivery(packet, block, self.service_ps(block, row)) for block in receivers]
+                    packet = Packet(home, rows, out_ps, flits, multicast=self.chip.noc.multicast)
+                    packet.deliveries += [Delivery(packet, block, self.service_ps(block, rows)) for block in receivers]
                     packets.append(packet)
         return packets, soma_ps, out_ps
 
+    def runs(self, home: Block, stage: Stage) -> list[range]:
+        """The neurons of a home core cut where their targets change."""
+        if home not in self._runs:
+            rows = range(home.col_start, home.col_stop)
+            self._runs[home] = runs_of(home, [self.receivers(stage, row) for row in rows])
+        return self._runs[home]
+
     def receivers(self, stage: Stage, row: int) -> list[list[Block]]:
-        """Receivers of each packet that a spike of this row sends: one each, or with multicast all in one packet."""
+        """Receivers of each packet with a spike of this row: one each, or with multicast all of one packet."""
         targets = [b for i in stage.layers for b in self.blocks(i) if b.row_start <= row < b.row_stop]
         if self.chip.noc.multicast:
             return [targets] if targets else []
         return [[target] for target in targets]
-
-    def spike_flits(self) -> int:
-        """Flits of a spike packet: one, or as many as the count fills that it carries."""
-        encoding = self.trace.encoding
-        carries_count = self.chip.replay == "dense" or encoding.multiplies
-        bits = len(f"{encoding.levels:b}") + encoding.signed if carries_count else encoding.payload_bits
-        return max(1, math.ceil((self.chip.noc.packet.header + bits) / self.chip.noc.flit_bits))
 
     def accumulate(self) -> tuple[str, Action]:
         """What a dendrite does for each weight: a multiply-accumulate where packets carry counts."""
@@ -162,12 +166,12 @@ class ReferenceCores:
         words = math.ceil(block.n_cols * bits / self.chip.core.sram.word)
         return words, block.n_cols * math.ceil(bits / self.chip.core.synapse.weight_bits)
 
-    def service_ps(self, block: Block, row: int) -> int:
-        """Slowest unit of the pipeline for one spike packet of a row, plus the overhead."""
-        return max(self.unit_ps(block, row).values()) + self.chip.core.overhead.value
+    def service_ps(self, block: Block, rows: tuple[int, ...]) -> int:
+        """Slowest unit of the pipeline for each row of a spike packet, one after another, plus the overhead."""
+        return sum(max(self.unit_ps(block, row).values()) for row in rows) + self.chip.core.overhead.value
 
     def unit_ps(self, block: Block, row: int) -> dict[str, int]:
-        """Time of each unit of the pipeline for one spike packet of a row."""
+        """Time of each unit of the pipeline for one spike of a row."""
         core = self.chip.core
         turns = len(self.turns(block))
         read_ps = (core.synapse.word_interval or core.synapse.word_read.latency).value
@@ -227,8 +231,16 @@ class ReferenceCores:
         there = [b for b in self.placement.blocks if b.core == block.core and b.role == "layer"]
         return there[: there.index(block)]
 
-    def count_served(self, block: Block, row: int, token: int) -> None:
-        """What a target core does for one spike packet of a row."""
+    def count_served(self, block: Block, rows: tuple[int, ...], token: int) -> None:
+        """What a target core does for one packet of spikes; units that are done with a row wait for the slowest."""
+        parts: Counter[str] = Counter()
+        for row in rows:
+            self.count_row(block, row, token)
+            parts.update(self.unit_ps(block, row))
+        self.lockstep(block.core, parts, self.service_ps(block, rows))
+
+    def count_row(self, block: Block, row: int, token: int) -> None:
+        """What a target core does for one spike of a row."""
         fetches = self.shared_rows.fetches(block, row, token)
         words, synops = self.shape(block)
         layer = block.owner
@@ -237,7 +249,6 @@ class ReferenceCores:
         self.count(layer, "synapse", "synop", synops)
         self.count(layer, "dendrite", self.accumulate()[0], synops)
         self.count_accumulators(layer, synops)
-        self.lockstep(block.core, self.unit_ps(block, row), self.service_ps(block, row))
         if fetches:
             self.found.word_conflicts[block.core] += sum(max(n - 1, 0) for n in self.word_slots(block, row))
         if self.chip.core.dendrite.accumulators == "sram":

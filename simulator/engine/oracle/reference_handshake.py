@@ -20,8 +20,6 @@ from simulator.engine.oracle.reference_schedule import Active
 from simulator.mapping.placement import Block
 from simulator.trace.trace_program import Stage
 
-MARKER = -1  # the row of a marker
-
 
 def timesteps(cores: ReferenceCores, active: Active) -> int:
     """All timesteps of the stages at work; returns the time in ps until all are done."""
@@ -43,7 +41,7 @@ def timesteps(cores: ReferenceCores, active: Active) -> int:
     for t in range(cores.n_timesteps()):
         present = [packet for packet in packets if step_of[id(packet)] == t]
         serve(cores, present, free)
-        received = [d.receiver for p in present if p.row != MARKER for d in p.deliveries]
+        received = [d.receiver for p in present if p.rows for d in p.deliveries]
         for block in [b for stage, _ in active for layer_id in stage.layers for b in cores.blocks(layer_id)]:
             free[block.core] += cores.update(block, block in received)
         count(cores, present, {stage.stage_id: token for stage, token in active}, t)
@@ -58,7 +56,7 @@ def markers(cores: ReferenceCores, home: Block, stage: Stage, ready_ps: int) -> 
     for receivers, _ in groupby(cores.receivers(stage, row) for row in range(home.col_start, home.col_stop)):
         for group in receivers:
             ready_ps += core.axon_out.packet.latency.value
-            packet = Packet(home, MARKER, ready_ps, 1, multicast=cores.chip.noc.multicast)
+            packet = Packet(home, (), ready_ps, 1, multicast=cores.chip.noc.multicast)
             packet.deliveries += [Delivery(packet, block, service) for block in group]
             found.append(packet)
     return found, ready_ps
@@ -77,11 +75,11 @@ def count(cores: ReferenceCores, packets: list[Packet], token_of: dict[str, int]
     """Count what the targets did for packets that they have served; a marker is looked up and no more."""
     for packet in packets:
         for delivery in packet.deliveries:
-            if packet.row == MARKER:
+            if not packet.rows:
                 cores.count(delivery.receiver.owner, "axon_in", "lookup")
                 lookup = {"axon_in": cores.chip.core.axon_in.lookup.latency.value}
                 cores.lockstep(delivery.receiver.core, lookup, delivery.service_ps)
                 continue
             token = token_of[packet.sender.owner]
-            cores.count_served(delivery.receiver, packet.row, token)
+            cores.count_served(delivery.receiver, packet.rows, token)
             cores.found.events.append(Event(packet.sender.owner, token, t, delivery))

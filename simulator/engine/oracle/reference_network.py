@@ -35,7 +35,7 @@ class Packet:
     """A packet under way to one receiver, or with multicast to several."""
 
     sender: Block
-    row: int
+    rows: tuple[int, ...]  # whose spikes it carries; none: values, or the end of a timestep
     ready_ps: int
     flits: int = 1
     multicast: bool = False

@@ -14,7 +14,7 @@ from simulator.engine.kernels.closed_form_workspace import closed_bytes
 from simulator.engine.kernels.mesh_vc_workspace import mesh_vc_bytes
 from simulator.engine.kernels.mesh_workspace import SlowestLink, mesh_bytes
 from simulator.engine.kernels.stage_records import scratch
-from simulator.engine.memory_estimate import PACKET_BYTES, kept_bytes, least_bytes, work_bytes
+from simulator.engine.memory_estimate import GATHERED_BYTES, PACKET_BYTES, kept_bytes, least_bytes, work_bytes
 from simulator.engine.network.network_memory import network_bytes, slowest_link
 from simulator.engine.network.shape import Mesh, Router, network_arrays
 from simulator.mapper.optimize import fixed_by, optimize
@@ -70,9 +70,10 @@ def test_a_closed_form_is_as_large_as_its_arrays(x, y):
     assert closed_bytes(x * y) == nbytes(closed) - nbytes(closed.peak)
 
 
-def test_a_packet_is_as_large_as_its_places():
-    one, two = (nbytes(scratch(n)) for n in (1, 2))
-    assert two - one == PACKET_BYTES + 8  # and its place in the order
+@pytest.mark.parametrize(("gathers", "more"), [(False, 0), (True, GATHERED_BYTES)])
+def test_a_packet_is_as_large_as_its_places(gathers, more):
+    one, two = (nbytes(scratch(n, gathers=gathers)) for n in (1, 2))
+    assert two - one == PACKET_BYTES + more + 8  # and its place in the order
 
 
 @pytest.mark.parametrize(("width", "slowest"), [(8, (2, 1)), (4096, (61, 222))])

@@ -39,6 +39,20 @@ def test_the_closed_form_is_within_a_tenth_of_the_engine_on_the_shipped_trace(ch
     assert found.energy_pj == pytest.approx(build_ledger(result, chip).total_pj / trace.n_tokens, rel=0.1)
 
 
+@pytest.mark.parametrize("chip_name", ["loihi-like", "sdllm-asic-45nm"])
+@pytest.mark.parametrize("bitmap", ["false", "true"])
+def test_the_closed_form_knows_how_spikes_fill_packets(chip_name: str, bitmap: str):
+    form = ["noc.packet.header=20 bit", "noc.packet.spikes=3", f"noc.packet.bitmap={bitmap}"]
+    chip = load_chip(chip_name, ["schedule.kind=sequential", *form])
+    mapped = map_trace(load_trace(find_trace("shakespeare-ternary-T15")).take(slice(40, 43)), chip)
+    trace = mapped.trace
+    found = estimate(mapped, stage_works(trace, chip, stores(mapped.stored, trace)), CostModel(chip), pipelined=False)
+    result = replay(mapped)
+    assert found.interval_ps == pytest.approx(result.total_ps / trace.n_tokens, rel=0.02)
+    dynamic_pj = sum(pj for name, pj in build_ledger(result, chip).by_component().items() if name != "static")
+    assert found.dynamic_pj * trace.n_tokens == pytest.approx(dynamic_pj, rel=0.02)
+
+
 @pytest.mark.parametrize("chip_name", ["loihi-like", "loihi2-like", "sdllm-asic-45nm", "seneca-like"])
 def test_the_closed_form_of_a_full_pipeline_is_within_a_tenth_of_the_engine(chip_name: str):
     """The mapping that the mapper finds and that of the chip file, on the whole shipped trace."""
