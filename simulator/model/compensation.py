@@ -19,6 +19,7 @@ from simulator.arrays import F32, F64
 from simulator.errors import ModelError
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.moments import calibration_tokens
+from simulator.model.prefixed import BehindPrefix, Prefix
 from simulator.model.preset import Preset
 from simulator.model.program import HEAD_STREAM, driven_layers, weight_of
 from simulator.model.rotation import online_rotations
@@ -98,13 +99,16 @@ class CompensatedWeights(Mapping[str, F32]):
         return self._layers[weight_id].scales if weight_id in self._layers else None
 
 
-def compensated(checkpoint: Checkpoint, preset: Preset, passages: Sequence[NDArray[np.int64]]) -> Checkpoint:
+def compensated(
+    checkpoint: Checkpoint, preset: Preset, passages: Sequence[NDArray[np.int64]], prefix: Prefix | None
+) -> Checkpoint:
     """The checkpoint with the weights of all driven layers rounded on a text (token ids of each passage).
 
     ``checkpoint`` is rotated and balanced for ``preset``, whose static steps are known. A spiking head is rounded to
-    nearest. Raises ModelError when a token is outside the vocabulary or an activation is not finite.
+    nearest, and a float ``prefix`` has no part in the rounding. Raises ModelError when a token is outside the
+    vocabulary or an activation is not finite.
     """
-    rounding = _Rounding(checkpoint, preset)
+    rounding = _Rounding(checkpoint, preset, prefix)
     final_states(checkpoint, passages, rounding)
     weights = CompensatedWeights(checkpoint, rounding.layers, preset.weights.group)
     return replace(checkpoint, weights=weights)
@@ -134,10 +138,11 @@ def rounding_tokens(
     return [ids[start : start + width] for start in range(0, len(ids), width)], ()
 
 
-class _Rounding:
+class _Rounding(BehindPrefix):
     """Linear layers that are rounded when their inputs are first seen, and give the outputs of what was rounded."""
 
-    def __init__(self, checkpoint: Checkpoint, preset: Preset) -> None:
+    def __init__(self, checkpoint: Checkpoint, preset: Preset, prefix: Prefix | None) -> None:
+        super().__init__(prefix)
         self._checkpoint, self._preset = checkpoint, preset
         self._online = online_rotations(checkpoint.config, preset.rotation)
         self.layers: dict[str, RoundedLayer] = {}
@@ -145,6 +150,9 @@ class _Rounding:
     def __call__(self, stream_id: str, values: F32) -> tuple[F32, ...]:
         """Outputs of the layers that the stream drives."""
         assert stream_id != HEAD_STREAM
+        return self._joined(stream_id, values, self._rounded)
+
+    def _rounded(self, stream_id: str, values: F32) -> tuple[F32, ...]:
         rotate = self._online.get(stream_id.rsplit(".", 1)[-1])
         spikes = self._preset.encoder_of(stream_id)(values if rotate is None else rotate(values), stream_id)
         centred = (spikes.counts - spikes.zero_point[:, None]).astype(np.float32)
