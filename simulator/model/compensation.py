@@ -8,7 +8,7 @@ matrices of one stream are in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from simulator.arrays import F32, F64
 from simulator.errors import ModelError
 from simulator.model.checkpoint import Checkpoint
+from simulator.model.derived_weights import DerivedWeights
 from simulator.model.moments import calibration_tokens
 from simulator.model.prefixed import BehindPrefix, Prefix
 from simulator.model.preset import Preset
@@ -60,7 +61,7 @@ class RoundedLayer:
         return np.asarray(self.codes * spread, np.float32)
 
 
-class CompensatedWeights(Mapping[str, F32]):
+class CompensatedWeights(DerivedWeights):
     """The weights of a checkpoint, those of its rounded layers in place of the stored ones.
 
     Parameters
@@ -74,17 +75,10 @@ class CompensatedWeights(Mapping[str, F32]):
     """
 
     def __init__(self, checkpoint: Checkpoint, layers: Mapping[str, RoundedLayer], group: int | None) -> None:
-        self._checkpoint, self._layers, self._group = checkpoint, layers, group
-        self.rotation = getattr(checkpoint.weights, "rotation", "none")
+        super().__init__(checkpoint)
+        self._layers, self._group = layers, group
 
-    def __len__(self) -> int:
-        return len(self._checkpoint.weights)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._checkpoint.weights)
-
-    def __getitem__(self, weight_id: str) -> F32:
-        """The weight, float32, of the shape that the checkpoint has."""
+    def _made(self, weight_id: str) -> F32:
         if weight_id in self._layers:
             return self._layers[weight_id].weights(self._group)
         return self._checkpoint.weights[weight_id]
