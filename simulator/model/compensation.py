@@ -8,7 +8,7 @@ matrices of one stream are in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from simulator.arrays import F32, F64
 from simulator.errors import ModelError
 from simulator.model.checkpoint import Checkpoint
+from simulator.model.derived_weights import DerivedWeights
 from simulator.model.moments import calibration_tokens
+from simulator.model.prefixed import BehindPrefix, Prefix
 from simulator.model.preset import Preset
 from simulator.model.program import HEAD_STREAM, driven_layers, weight_of
 from simulator.model.rotation import online_rotations
@@ -59,7 +61,7 @@ class RoundedLayer:
         return np.asarray(self.codes * spread, np.float32)
 
 
-class CompensatedWeights(Mapping[str, F32]):
+class CompensatedWeights(DerivedWeights):
     """The weights of a checkpoint, those of its rounded layers in place of the stored ones.
 
     Parameters
@@ -73,17 +75,10 @@ class CompensatedWeights(Mapping[str, F32]):
     """
 
     def __init__(self, checkpoint: Checkpoint, layers: Mapping[str, RoundedLayer], group: int | None) -> None:
-        self._checkpoint, self._layers, self._group = checkpoint, layers, group
-        self.rotation = getattr(checkpoint.weights, "rotation", "none")
+        super().__init__(checkpoint)
+        self._layers, self._group = layers, group
 
-    def __len__(self) -> int:
-        return len(self._checkpoint.weights)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._checkpoint.weights)
-
-    def __getitem__(self, weight_id: str) -> F32:
-        """The weight, float32, of the shape that the checkpoint has."""
+    def _made(self, weight_id: str) -> F32:
         if weight_id in self._layers:
             return self._layers[weight_id].weights(self._group)
         return self._checkpoint.weights[weight_id]
@@ -98,13 +93,16 @@ class CompensatedWeights(Mapping[str, F32]):
         return self._layers[weight_id].scales if weight_id in self._layers else None
 
 
-def compensated(checkpoint: Checkpoint, preset: Preset, passages: Sequence[NDArray[np.int64]]) -> Checkpoint:
+def compensated(
+    checkpoint: Checkpoint, preset: Preset, passages: Sequence[NDArray[np.int64]], prefix: Prefix | None
+) -> Checkpoint:
     """The checkpoint with the weights of all driven layers rounded on a text (token ids of each passage).
 
     ``checkpoint`` is rotated and balanced for ``preset``, whose static steps are known. A spiking head is rounded to
-    nearest. Raises ModelError when a token is outside the vocabulary or an activation is not finite.
+    nearest, and a float ``prefix`` has no part in the rounding. Raises ModelError when a token is outside the
+    vocabulary or an activation is not finite.
     """
-    rounding = _Rounding(checkpoint, preset)
+    rounding = _Rounding(checkpoint, preset, prefix)
     final_states(checkpoint, passages, rounding)
     weights = CompensatedWeights(checkpoint, rounding.layers, preset.weights.group)
     return replace(checkpoint, weights=weights)
@@ -134,10 +132,11 @@ def rounding_tokens(
     return [ids[start : start + width] for start in range(0, len(ids), width)], ()
 
 
-class _Rounding:
+class _Rounding(BehindPrefix):
     """Linear layers that are rounded when their inputs are first seen, and give the outputs of what was rounded."""
 
-    def __init__(self, checkpoint: Checkpoint, preset: Preset) -> None:
+    def __init__(self, checkpoint: Checkpoint, preset: Preset, prefix: Prefix | None) -> None:
+        super().__init__(prefix)
         self._checkpoint, self._preset = checkpoint, preset
         self._online = online_rotations(checkpoint.config, preset.rotation)
         self.layers: dict[str, RoundedLayer] = {}
@@ -145,6 +144,9 @@ class _Rounding:
     def __call__(self, stream_id: str, values: F32) -> tuple[F32, ...]:
         """Outputs of the layers that the stream drives."""
         assert stream_id != HEAD_STREAM
+        return self._joined(stream_id, values, self._rounded)
+
+    def _rounded(self, stream_id: str, values: F32) -> tuple[F32, ...]:
         rotate = self._online.get(stream_id.rsplit(".", 1)[-1])
         spikes = self._preset.encoder_of(stream_id)(values if rotate is None else rotate(values), stream_id)
         centred = (spikes.counts - spikes.zero_point[:, None]).astype(np.float32)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from simulator.arrays import F32
 from simulator.model.checkpoint import Checkpoint
-from simulator.model.linear import FloatLinear, Record, SpikingLinear
+from simulator.model.linear import FloatLinear, Linear, Record, SpikingLinear
 from simulator.model.preset import Preset
 from simulator.model.program import HEAD_STREAM
 from simulator.model.rotation import online_rotations
@@ -54,7 +54,39 @@ class PrefixOutputs:
         return self.kept[stream_id]
 
 
-class PrefixedLinear(SpikingLinear):
+class BehindPrefix:
+    """Layers that the prefix of a passage does not pass, for its outputs are known."""
+
+    def __init__(self, prefix: Prefix | None) -> None:
+        """``prefix``: the token and its outputs; None: every token passes the layers."""
+        self._prefix, self._is_prefix = prefix, np.zeros(0, bool)
+
+    def begin(self, sequences: Sequence[NDArray[np.int64]], start: int) -> None:
+        """Announce the token ids of a pass, sequence after sequence, behind ``start`` others."""
+        self._is_prefix = np.zeros(sum(len(token_ids) for token_ids in sequences), bool)
+        if self._prefix is None or start > 0:
+            return
+        first = 0
+        for token_ids in sequences:
+            self._is_prefix[first] = token_ids[0] == self._prefix.token_id
+            first += len(token_ids)
+
+    def _joined(self, stream_id: str, values: F32, layers: Linear) -> tuple[F32, ...]:
+        """Outputs [tokens, n_out] of each layer: those known of a prefix, those of ``layers`` of the other tokens."""
+        if self._prefix is None or not self._is_prefix.any():
+            return layers(stream_id, values)
+        known = self._prefix.outputs[stream_id]
+        outputs = [np.empty((len(values), part.shape[1]), np.float32) for part in known]
+        for joined, part in zip(outputs, known, strict=True):
+            joined[self._is_prefix] = part
+        if not self._is_prefix.all():
+            others = layers(stream_id, values[~self._is_prefix])
+            for joined, part in zip(outputs, others, strict=True):
+                joined[~self._is_prefix] = part
+        return tuple(outputs)
+
+
+class PrefixedLinear(BehindPrefix, SpikingLinear):
     """`SpikingLinear` but for the prefix at the start of a passage: its outputs are known, and it has no counts.
 
     Parameters
@@ -74,30 +106,13 @@ class PrefixedLinear(SpikingLinear):
         *,
         prefix: Prefix,
     ) -> None:
-        super().__init__(checkpoint, preset, record, verify_tokens)
-        self._prefix, self._is_prefix = prefix, np.zeros(0, bool)
-
-    def begin(self, sequences: Sequence[NDArray[np.int64]], start: int) -> None:
-        """Announce the token ids of a pass, sequence after sequence, behind ``start`` others."""
-        self._is_prefix = np.zeros(sum(len(token_ids) for token_ids in sequences), bool)
-        first = 0
-        for token_ids in sequences:
-            self._is_prefix[first] = start == 0 and token_ids[0] == self._prefix.token_id
-            first += len(token_ids)
+        SpikingLinear.__init__(self, checkpoint, preset, record, verify_tokens)
+        BehindPrefix.__init__(self, prefix)
 
     def __call__(self, stream_id: str, values: F32) -> tuple[F32, ...]:
         """Outputs of the layers that the stream drives [tokens, n_out]; a spiking head meets every token."""
-        if stream_id == HEAD_STREAM or not self._is_prefix.any():
-            return super().__call__(stream_id, values)
-        known = self._prefix.outputs[stream_id]
-        outputs = [np.empty((len(values), part.shape[1]), np.float32) for part in known]
-        for joined, part in zip(outputs, known, strict=True):
-            joined[self._is_prefix] = part
-        if not self._is_prefix.all():
-            others = super().__call__(stream_id, values[~self._is_prefix])
-            for joined, part in zip(outputs, others, strict=True):
-                joined[~self._is_prefix] = part
-        return tuple(outputs)
+        layers = super().__call__
+        return layers(stream_id, values) if stream_id == HEAD_STREAM else self._joined(stream_id, values, layers)
 
     def silent(self, counts: NDArray[np.int16]) -> NDArray[np.int16]:
         """Counts [tokens, n] of a linear stream in a pass, with zeros for each prefix; of others as they are."""

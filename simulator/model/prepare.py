@@ -16,7 +16,7 @@ from simulator.model.compensation import compensated, rounding_tokens
 from simulator.model.linear import FloatLinear
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.moments import moments_of
-from simulator.model.prefix import n_prefix, prefix_warnings
+from simulator.model.prefix import float_prefix, n_prefix, prefix_warnings
 from simulator.model.preset import Preset
 from simulator.model.program import DRIVEN, driven_layers, stream_width
 from simulator.model.rotation import fold_rotation, online_rotations
@@ -69,7 +69,8 @@ def prepared(
     ready, notes = with_rounded_head(ready, preset), (*notes, *more)
     if preset.weights.rounding == "gptq":
         token_ids, more = rounding_tokens(checkpoint, preset, passages)
-        ready, notes = compensated(ready, preset, token_ids), (*notes, *more)
+        prefix = None if preset.prefix is None else float_prefix(ready, preset)
+        ready, notes = compensated(ready, preset, token_ids, prefix), (*notes, *more)
     return ready, preset, (*prefixed, *notes, *short_rows(ready.config, preset))
 
 

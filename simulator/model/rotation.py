@@ -11,7 +11,6 @@ The values between SiLU and down, and those across the heads in front of o, cann
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from simulator.arrays import F32, F64
 from simulator.model.checkpoint import Checkpoint
+from simulator.model.derived_weights import DerivedWeights
 from simulator.model.hadamard import Floats, Hadamard, hadamard_of
 from simulator.model.llama_config import LlamaConfig
 
@@ -121,7 +121,7 @@ class ResidualRotation:
         return self.of_rows(np.eye(self._width))
 
 
-class RotatedWeights(Mapping[str, F32]):
+class RotatedWeights(DerivedWeights):
     """The weights of a checkpoint in rotated coordinates, each folded in float64 when it is asked for.
 
     Parameters
@@ -133,28 +133,16 @@ class RotatedWeights(Mapping[str, F32]):
     """
 
     def __init__(self, checkpoint: Checkpoint, rotation: Rotation, seed: int) -> None:
+        super().__init__(checkpoint, rotation)
         config = checkpoint.config
-        self._checkpoint, self._weights, self.rotation = checkpoint, checkpoint.weights, rotation
+        self._weights = checkpoint.weights
         self._residual = ResidualRotation(config.hidden_size, rotation, seed)
         self._head = hadamard_of(config.head_dim)
         self._heads = OnlineRotation(hadamard_of(config.num_attention_heads), config.head_dim)
         self._hidden = hadamard_of(config.intermediate_size)
-        self._kept: dict[str, F32] = {}
 
-    def __len__(self) -> int:
-        return len(self._weights)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._weights)
-
-    def __getitem__(self, weight_id: str) -> F32:
-        """The folded weight, float32, of the shape that the checkpoint has; a small model is folded once."""
-        if weight_id in self._kept:
-            return self._kept[weight_id]
-        folded = np.ascontiguousarray(self._folded(weight_id), dtype=np.float32)
-        if self._checkpoint.kept:
-            self._kept[weight_id] = folded
-        return folded
+    def _made(self, weight_id: str) -> F32:
+        return np.ascontiguousarray(self._folded(weight_id), dtype=np.float32)
 
     def rows(self, weight_id: str, rows: slice) -> F32:
         """Some rows of the embedding or the head, without folding the others of a large model."""

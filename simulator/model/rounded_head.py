@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from simulator.arrays import F32
 from simulator.model.checkpoint import Checkpoint
+from simulator.model.derived_weights import DerivedWeights
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.preset import Preset, WeightFields
 from simulator.model.weights import FLOAT_BITS, rounded_float, weight_groups, whole_weights
@@ -38,30 +38,21 @@ def with_rounded_head(checkpoint: Checkpoint, preset: Preset) -> Checkpoint:
     return replace(checkpoint, weights=weights, read_rows=weights.rows)
 
 
-class RoundedHead(Mapping[str, F32]):
+class RoundedHead(DerivedWeights):
     """The weights of a checkpoint, some ``tables`` [V, d] of which are rounded as ``fields`` say.
 
     Integers have a scale for each row of a table, or for each group of its inputs, as the other weights have.
     """
 
     def __init__(self, checkpoint: Checkpoint, tables: frozenset[str], fields: WeightFields) -> None:
-        self._checkpoint, self._tables, self._fields = checkpoint, tables, fields
-        self.rotation = getattr(checkpoint.weights, "rotation", "none")
-        self._kept: dict[str, F32] = {}
+        super().__init__(checkpoint)
+        self._tables, self._fields = tables, fields
 
-    def __len__(self) -> int:
-        return len(self._checkpoint.weights)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._checkpoint.weights)
-
-    def __getitem__(self, weight_id: str) -> F32:
-        """The weight, float32; a table of a small model is rounded once."""
+    def _made(self, weight_id: str) -> F32:
+        stored = self._checkpoint.weights[weight_id]
         if weight_id not in self._tables:
-            return self._checkpoint.weights[weight_id]
-        if weight_id in self._kept:
-            return self._kept[weight_id]
-        rounded = self._rounded(self._checkpoint.weights[weight_id])
+            return stored
+        rounded = self._rounded(stored)
         if self._checkpoint.kept:
             self._kept |= dict.fromkeys(self._tables, rounded)  # more than one are one table
         return rounded

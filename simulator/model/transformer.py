@@ -26,7 +26,7 @@ from simulator.model.kv_cache import KVCache
 from simulator.model.linear import Linear
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.parallel import at_once, blocks, one_blas_thread
-from simulator.model.prefixed import PrefixedLinear
+from simulator.model.prefixed import BehindPrefix
 from simulator.model.program import HEAD_STREAM
 from simulator.model.rope import inverse_frequencies
 
@@ -85,7 +85,7 @@ def _final_states(
     start = 0 if cache is None else cache.length
     for token_ids in sequences:
         check_tokens(config, token_ids, start)
-    if isinstance(linear, PrefixedLinear):
+    if isinstance(linear, BehindPrefix):
         linear.begin(sequences, start)
     lengths = [len(token_ids) for token_ids in sequences]
     spans = [slice(stop - n, stop) for n, stop in zip(lengths, accumulate(lengths), strict=True)]

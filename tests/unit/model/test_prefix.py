@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from simulator.errors import ModelError
+from simulator.model import compensation
 from simulator.model.capture import capture
 from simulator.model.checkpoint import read_checkpoint
+from simulator.model.compensation import compensated
 from simulator.model.generation import Decode
 from simulator.model.kv_cache import KVCache
 from simulator.model.linear import FloatLinear, SpikingLinear
 from simulator.model.model_options import ModelOptions
 from simulator.model.perplexity import perplexity
-from simulator.model.prefix import spiking_linear
+from simulator.model.prefix import float_prefix, spiking_linear
 from simulator.model.prepare import massive_activations, prepared
 from simulator.model.preset import EncoderFields, WeightFields, load_preset
 from simulator.model.tokenizer import Passage
@@ -49,6 +51,24 @@ def test_prefix_of_compensated_weights_passes_the_weights_before_they_were_round
     found = final_states(ready, (ids,), spiking_linear(ready, settled))
     exact = final_states(checkpoint, (ids,), FloatLinear(checkpoint))
     np.testing.assert_allclose(found[0], exact[0], atol=1e-4)
+
+
+def test_weights_are_rounded_on_the_tokens_behind_the_prefix(write_model, monkeypatch):
+    """The first layer sees the embedding alone, so the products of its inputs are those of the other tokens."""
+    checkpoint = read_checkpoint(write_model())
+    ids = np.array([checkpoint.config.bos_token_id, 5, 6, 7, 8])
+    preset = PREFIXED.model_copy(update={"rotation": "none", "weights": WeightFields(bits=4, rounding="gptq")})
+    seen = []
+    products = compensation.input_products
+    monkeypatch.setattr(compensation, "input_products", lambda inputs: seen.append(inputs) or products(inputs))
+    prefix = float_prefix(checkpoint, preset)
+    behind = compensated(checkpoint, preset, [ids, ids], prefix)
+    assert {len(inputs) for inputs in seen} == {8}
+    alone, seen[:] = seen[0], []
+    whole = compensated(checkpoint, preset, [ids, ids], None)
+    assert {len(inputs) for inputs in seen} == {10}
+    np.testing.assert_array_equal(alone, seen[0][[1, 2, 3, 4, 6, 7, 8, 9]])
+    assert (behind.weights["blocks.0.q"] != whole.weights["blocks.0.q"]).any()
 
 
 def test_a_sequence_that_begins_with_another_token_is_encoded_whole(write_model):
