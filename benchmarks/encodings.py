@@ -72,7 +72,7 @@ def sdllm_grid() -> dict[str, Preset]:
 
 
 # Row of the targets -> preset, largest perplexity over that of the float model, most spikes per activation.
-INT4 = WeightFields(bits=4, group=64, rounding="gptq")
+INT4 = WeightFields(bits=4, group=64, rounding="gptq", head_bits=8)  # as the shipped presets of INT4 weights
 TARGETS: dict[str, tuple[Preset, float | None, float | None]] = {
     "int8": (load_preset("int8"), None, None),
     "sdllm": (load_preset("sdllm"), 1.035, 4.2),

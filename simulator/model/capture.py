@@ -27,7 +27,6 @@ from simulator.model.model_options import AS_STATED, ModelOptions
 from simulator.model.perplexity import score_passages
 from simulator.model.prediction import Perplexity
 from simulator.model.prefix import spiking_linear
-from simulator.model.prefixed import PrefixedLinear
 from simulator.model.prepare import prepared
 from simulator.model.preset import Preset, as_preset
 from simulator.model.program import DRIVEN, HEAD_STREAM, build_program, preset_origin
@@ -202,9 +201,7 @@ class _Capture:
 
     def _record(self, stream_id: str, counts: NDArray[np.int16]) -> None:
         """Keep the counts of a linear stream; a prefix stays in the trace as a token without spikes."""
-        if isinstance(self._linear, PrefixedLinear) and stream_id != HEAD_STREAM:
-            counts = self._linear.silent(counts)
-        self.recorder.record(stream_id, counts)
+        self.recorder.record(stream_id, self._linear.of_every_token(stream_id, counts))
 
     @property
     def n_verified(self) -> int:

@@ -95,7 +95,8 @@ def evaluate(
 ) -> Evaluation:
     """Pass the passages through the model under a preset, its attention and head included.
 
-    ``record`` gets the counts of every stream as well; a float model to compare with is the ``reference``.
+    ``record`` gets the counts of every stream as well, those of a float prefix as zeros. A float model to compare with
+    is the ``reference``.
     """
     ready, settled, _ = prepared(checkpoint, preset, passages)
     tally = SpikeTally(settled.encoding)
@@ -103,7 +104,7 @@ def evaluate(
     def both(stream_id: str, counts: NDArray[np.int16]) -> None:
         tally.record(stream_id, counts)
         if record is not None:
-            record(stream_id, counts)
+            record(stream_id, linear.of_every_token(stream_id, counts))
 
     linear = spiking_linear(ready, settled, both)
     attention = attention_for(settled.attention.rule(), settled, record)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.errors import ModelError
 from simulator.model.checkpoint import Checkpoint
 from simulator.model.compensation import CompensatedWeights
 from simulator.model.linear import Record, SpikingLinear
@@ -28,8 +27,9 @@ def spiking_linear(
 
 
 def float_prefix(checkpoint: Checkpoint, preset: Preset) -> Prefix:
-    """BOS after a float pass of the prepared model, its weights not rounded. Raises ModelError without a BOS."""
-    token_id = prefix_token(checkpoint.config, preset)
+    """BOS after a float pass of the prepared model, its weights not rounded."""
+    token_id = checkpoint.config.bos_token_id
+    assert token_id is not None, "`settled_prefix` leaves out the prefix of a model without BOS"
     weights = checkpoint.weights
     exact = replace(checkpoint, weights=weights.exact if isinstance(weights, CompensatedWeights) else weights)
     outputs = PrefixOutputs(exact, preset)
@@ -37,30 +37,27 @@ def float_prefix(checkpoint: Checkpoint, preset: Preset) -> Prefix:
     return Prefix(token_id, outputs.kept)
 
 
-def prefix_token(config: LlamaConfig, preset: Preset) -> int:
-    """The id of BOS. Raises ModelError when the model has none."""
-    if config.bos_token_id is None:
-        raise ModelError(
-            f"preset {preset.name}: prefix {preset.prefix}, but the model puts no token in front of a text; state one"
-            " with --bos, or leave out the prefix"
-        )
-    return config.bos_token_id
-
-
 def n_prefix(config: LlamaConfig, preset: Preset, token_ids: NDArray[np.int64]) -> int:
     """How many of the first tokens of a passage are the prefix, where others follow: 0 or 1."""
-    return int(preset.prefix is not None and len(token_ids) > 1 and token_ids[0] == prefix_token(config, preset))
+    return int(preset.prefix is not None and len(token_ids) > 1 and token_ids[0] == config.bos_token_id)
 
 
-def prefix_warnings(config: LlamaConfig, preset: Preset, passages: tuple[Passage, ...]) -> tuple[str, ...]:
-    """A warning where passages do not begin with the prefix. Raises ModelError when the model has no BOS."""
+def settled_prefix(
+    config: LlamaConfig, preset: Preset, passages: tuple[Passage, ...]
+) -> tuple[Preset, tuple[str, ...]]:
+    """The preset, without its prefix where the model has no BOS; and a warning where the prefix has no effect."""
     if preset.prefix is None:
-        return ()
-    token_id = prefix_token(config, preset)
+        return preset, ()
+    token_id = config.bos_token_id
+    if token_id is None:
+        return preset.model_copy(update={"prefix": None}), (
+            f"the model puts no token in front of a text, so every token is encoded: the prefix of preset {preset.name}"
+            " has no effect (--bos states a token)",
+        )
     others = sum(len(p.token_ids) > 0 and p.token_ids[0] != token_id for p in passages)
     if not others:
-        return ()
-    return (
+        return preset, ()
+    return preset, (
         f"{others} of {len(passages)} passages do not begin with BOS (token {token_id}): the prefix of preset"
         f" {preset.name} has no effect there; pass the text with BOS in front",
     )

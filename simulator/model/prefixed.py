@@ -114,9 +114,9 @@ class PrefixedLinear(BehindPrefix, SpikingLinear):
         layers = super().__call__
         return layers(stream_id, values) if stream_id == HEAD_STREAM else self._joined(stream_id, values, layers)
 
-    def silent(self, counts: NDArray[np.int16]) -> NDArray[np.int16]:
-        """Counts [tokens, n] of a linear stream in a pass, with zeros for each prefix; of others as they are."""
-        if len(counts) != np.count_nonzero(~self._is_prefix):
+    def of_every_token(self, stream_id: str, counts: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Counts [tokens, n] of a stream in a pass, with zeros for each prefix; a spiking head counts them itself."""
+        if stream_id == HEAD_STREAM or len(counts) != np.count_nonzero(~self._is_prefix):
             return counts
         every = np.zeros((len(self._is_prefix), counts.shape[1]), counts.dtype)
         every[~self._is_prefix] = counts

@@ -16,7 +16,7 @@ from simulator.model.compensation import compensated, rounding_tokens
 from simulator.model.linear import FloatLinear
 from simulator.model.llama_config import LlamaConfig
 from simulator.model.moments import moments_of
-from simulator.model.prefix import float_prefix, n_prefix, prefix_warnings
+from simulator.model.prefix import float_prefix, n_prefix, settled_prefix
 from simulator.model.preset import Preset
 from simulator.model.program import DRIVEN, driven_layers, stream_width
 from simulator.model.rotation import fold_rotation, online_rotations
@@ -51,15 +51,16 @@ def prepared(
     Returns
     -------
     tuple
-        The folded checkpoint; the preset with a step for every stream that has a static threshold; a warning when the
-        text was used, and one when a quantile is the largest value because the rows are short.
+        The folded checkpoint; the preset with a step for every stream that has a static threshold, and without a float
+        prefix where the model has no BOS; a warning of the latter, one when the text was used, and one when a quantile
+        is the largest value because the rows are short.
 
     Raises
     ------
     ModelError
         When a text is needed and none is given.
     """
-    prefixed = prefix_warnings(checkpoint.config, preset, passages)
+    preset, prefixed = settled_prefix(checkpoint.config, preset, passages)
     if preset.rotation == "online":
         moments, notes = moments_of(checkpoint, preset.moments, passages)
         ready = balanced(checkpoint, moments, preset.head == "spiking")

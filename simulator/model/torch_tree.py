@@ -53,13 +53,9 @@ def capture_tree(
         As `torch_capture.capture_torch` says.
     """
     assert choices.preset is not None
-    if choices.preset.prefix is not None:
-        raise ModelError(
-            f"preset {choices.preset.name}: prefix {choices.preset.prefix}, expected none here: the inputs of a module"
-            " need not begin with BOS; `spikewatt capture` takes it"
-        )
     checkpoint = _tree_checkpoint(model, config)
-    ready, settled, notes = prepared(checkpoint, choices.preset, _passages(inputs, choices.mask))
+    preset, notes = _without_prefix(choices.preset)
+    ready, settled, more = prepared(checkpoint, preset, _passages(inputs, choices.mask))
     recorder, tokens = Recorder(settled.encoding), Tokens(choices.mask)
     linear = SpikingLinear(ready, settled, recorder.record, VERIFY_TOKENS)
     with ExitStack() as opened:
@@ -69,10 +65,25 @@ def capture_tree(
             opened.callback(hooked.register_forward_hook(hook).remove)
         call_model(model, inputs, {} if ready is checkpoint else _folded(model, ready))
     use.captured |= _held(model, config)
-    notes = (*padding_note(choices.mask), *notes, *use.coverage(model, use.captured).warnings(choices.allow_partial))
+    notes = (
+        *padding_note(choices.mask),
+        *notes,
+        *more,
+        *use.coverage(model, use.captured).warnings(choices.allow_partial),
+    )
     program = build_program(config, settled, checkpoint.stored_bits)
     warnings = (*config.warnings, *notes, *clip_warnings(linear.n_clipped, linear.n_encoded))
     return recorder.trace(name, program, tokens.lengths, origin(settled, linear.n_clipped, warnings))
+
+
+def _without_prefix(preset: Preset) -> tuple[Preset, tuple[str, ...]]:
+    """The preset without a float prefix, and a warning where it has one."""
+    if preset.prefix is None:
+        return preset, ()
+    return preset.model_copy(update={"prefix": None}), (
+        f"every token is encoded: the prefix of preset {preset.name} has no effect, for the inputs of a module need not"
+        " begin with BOS; `spikewatt capture` takes it",
+    )
 
 
 def _held(model: nn.Module, config: LlamaConfig) -> set[str]:

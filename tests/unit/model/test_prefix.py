@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from simulator.errors import ModelError
 from simulator.model import compensation
 from simulator.model.capture import capture
 from simulator.model.checkpoint import read_checkpoint
 from simulator.model.compensation import compensated
+from simulator.model.evaluate import evaluate
 from simulator.model.generation import Decode
 from simulator.model.kv_cache import KVCache
 from simulator.model.linear import FloatLinear, SpikingLinear
@@ -18,12 +17,12 @@ from simulator.model.perplexity import perplexity
 from simulator.model.prefix import float_prefix, spiking_linear
 from simulator.model.prepare import massive_activations, prepared
 from simulator.model.preset import EncoderFields, WeightFields, load_preset
-from simulator.model.tokenizer import Passage
+from simulator.model.tokenizer import Passage, Tokenizer, tokenize
 from simulator.model.transformer import final_states, forward
 
 TEXT = "the cat sat\n<|endoftext|>\non the mat."
 # The table of the embedding stays as it is in the files, so that BOS enters both models alike.
-PREFIXED = load_preset("sdllm-4").model_copy(update={"prefix": "bos", "weights": WeightFields(head_bits=16)})
+PREFIXED = load_preset("sdllm-4").model_copy(update={"weights": WeightFields(head_bits=16)})
 
 
 def passage(*ids: int) -> tuple[Passage, ...]:
@@ -117,9 +116,26 @@ def test_prefix_of_spiking_attention_and_head(write_model):
     assert trace.counts("head_in").any(axis=1).all()  # the head meets BOS too: it predicts the first token
 
 
-def test_a_model_without_bos_is_refused(write_model):
-    with pytest.raises(ModelError, match="puts no token in front of a text; state one with --bos"):
-        perplexity(write_model(), TEXT, PREFIXED, options=ModelOptions(bos="none"))
+def test_a_model_without_bos_is_encoded_whole(write_model):
+    checkpoint = read_checkpoint(write_model(), ModelOptions(bos="none"))
+    ids = np.array([4, 5, 6, 7])
+    plain = PREFIXED.model_copy(update={"prefix": None})
+    ready, settled, notes = prepared(checkpoint, PREFIXED, passage(*ids))
+    expected, same, _ = prepared(checkpoint, plain, passage(*ids))
+    assert settled == same
+    np.testing.assert_array_equal(
+        forward(ready, ids, spiking_linear(ready, settled)), forward(expected, ids, spiking_linear(expected, same))
+    )
+    assert "the model puts no token in front of a text, so every token is encoded" in notes[0]
+
+
+def test_weights_are_rounded_without_a_prefix_where_the_model_has_no_bos(write_model):
+    """Its shipped presets take a prefix, and a model without BOS must pass them all."""
+    preset = PREFIXED.model_copy(update={"weights": WeightFields(bits=4, rounding="gptq")})
+    found = perplexity(write_model(), TEXT, preset, options=ModelOptions(bos="none"))
+    whole = preset.model_copy(update={"prefix": None})
+    plain = perplexity(write_model(), TEXT, whole, options=ModelOptions(bos="none"))
+    assert found.nats == plain.nats
 
 
 def test_static_threshold_warns_of_massive_activations_and_a_prefix_keeps_them_out(write_model, tiny_tensors_of):
@@ -127,9 +143,8 @@ def test_static_threshold_warns_of_massive_activations_and_a_prefix_keeps_them_o
     bos = 1
     tensors["model.embed_tokens.weight"][bos] *= 0
     tensors["model.embed_tokens.weight"][bos, 3] = 1e4  # after the norm one channel holds all
-    static = load_preset("sdllm-4").model_copy(
-        update={"rotation": "none", "encoder": EncoderFields(threshold="static", gamma=1.0), "streams": {}}
-    )
+    fields = {"rotation": "none", "encoder": EncoderFields(threshold="static", gamma=1.0), "streams": {}}
+    static = load_preset("sdllm-4").model_copy(update={**fields, "prefix": None})
     checkpoint = read_checkpoint(write_model(tensors))
     ids = (bos, 5, 6, 7)
     _, plain, _ = prepared(checkpoint, static, passage(*ids))
@@ -145,3 +160,16 @@ def test_massive_activations_are_named_with_their_size():
     (found,) = massive_activations({"blocks.0.mlp_hidden": x, "blocks.0.attn_in": np.ones((4, 8), np.float32)})
     assert "1 streams (in blocks.0.mlp_hidden 5,000 times the median size)" in found
     assert "`prefix: bos`" in found
+
+
+def test_evaluation_hands_on_the_counts_of_every_token(write_model):
+    """As a capture has them, so that a trace can be made of them."""
+    trace, _ = capture(write_model(), TEXT, PREFIXED)
+    folder = write_model()
+    checkpoint = read_checkpoint(folder)
+    passages = tokenize(Tokenizer(folder, checkpoint.config), TEXT, checkpoint.config.max_position_embeddings, None)
+    counts: dict[str, list[np.ndarray]] = {}
+    evaluate(checkpoint, PREFIXED, passages, lambda stream_id, part: counts.setdefault(stream_id, []).append(part))
+    assert {stream.stream_id for stream in trace.streams} == set(counts)
+    for stream_id, parts in counts.items():
+        np.testing.assert_array_equal(np.concatenate(parts), trace.counts(stream_id))

@@ -43,7 +43,11 @@ def test_what_the_shipped_presets_say():
     assert load_preset("sdllm-bitwise").encoding == Encoding("bitwise", 15)
     assert load_preset("spikingbrain").encoder_of("attn_in").rule == EncoderRule("mean", k=3.0)
     assert load_preset("int4-group").weights.in_words.startswith("int4, symmetric for every 32 inputs")
-    assert sdllm.with_timesteps(7).encoding == Encoding("ternary", 7)
+    seven = sdllm.with_timesteps(7)
+    assert seven.encoding == Encoding("ternary", 7)
+    same = {"name", "summary"}
+    assert seven.model_dump(exclude=same) == load_preset("sdllm-7").model_dump(exclude=same)
+    assert sdllm.with_timesteps(4).model_dump(exclude=same) == load_preset("sdllm-4").model_dump(exclude=same)
     full = load_preset("sdllm-attention")
     assert (full.attention.rule(), full.head) == (SPIKING, "spiking")
     assert (sdllm.attention.rule(), sdllm.head) == (DENSE, "dense")

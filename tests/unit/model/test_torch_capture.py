@@ -57,7 +57,8 @@ def recorded(folder: Path, choice: Encoding | Preset) -> tuple[dict[str, np.ndar
     counts: dict[str, np.ndarray] = {}
     # A module has no tokenizer, so the channel scales of both come from the tokens.
     checkpoint = replace(read_checkpoint(folder), location=None)
-    ready, preset, _ = prepared(checkpoint, as_preset(choice), (Passage(TOKENS, 0, 0),))
+    whole = as_preset(choice).model_copy(update={"prefix": None})  # the inputs of a module need not begin with BOS
+    ready, preset, _ = prepared(checkpoint, whole, (Passage(TOKENS, 0, 0),))
     linear = SpikingLinear(ready, preset, counts.__setitem__)
     forward(ready, TOKENS, linear, spiking_head=preset.head == "spiking")
     return counts, {kind: n for kind, n in linear.n_clipped.items() if n}
@@ -94,6 +95,7 @@ def test_a_preset_counts_as_from_the_files(llama, sample, name, fields) -> None:
     assert trace.origin["preset"]["name"] == name
     assert trace.origin["clipped"] == clipped
     assert any("clipped" in line for line in trace.origin["warnings"]) == bool(clipped)
+    assert any("prefix of preset" in line for line in trace.origin["warnings"]) == (preset.prefix is not None)
 
 
 def test_a_preset_by_name_leaves_the_model_as_it_was(llama, sample) -> None:
@@ -258,8 +260,8 @@ def test_a_tree_that_is_not_llama_is_refused(llama) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("sdllm", "preset sdllm: rotation online, expected a model with the tree of LLaMA"),
-        ("sdllm-7", "preset sdllm-7: rotation online, expected a model with the tree of LLaMA"),
+        ("sdllm", "preset sdllm: rotation online, a float prefix, expected a model with the tree of LLaMA"),
+        ("sdllm-7", "preset sdllm-7: rotation online, a float prefix, expected a model with the tree of LLaMA"),
         (
             "sdllm-attention",
             "preset sdllm-attention: spiking attention, expected dense: a torch model computes its own",
