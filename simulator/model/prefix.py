@@ -58,6 +58,6 @@ def settled_prefix(
     if not others:
         return preset, ()
     return preset, (
-        f"{others} of {len(passages)} passages do not begin with BOS (token {token_id}) and are encoded whole: the prefix"
-        f" of preset {preset.name} has no effect there, nor in later windows of a passage",
+        f"{others} of {len(passages)} passages do not begin with BOS (token {token_id}) and are encoded whole: the"
+        f" prefix of preset {preset.name} has no effect there, nor in later windows of a passage",
     )
