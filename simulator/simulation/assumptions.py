@@ -56,6 +56,7 @@ def _always(chip: ChipConfig, trace: Trace) -> tuple[str, ...]:
         *_order_of_tokens(chip),
         *_of_handshakes(chip),
         *_of_reuse(chip),
+        *_of_gathering(chip),
         *_of_gating(chip),
         *((idle,) if chip.core.soma.every == "timestep" else ()),
     )
@@ -116,6 +117,19 @@ def _of_reuse(chip: ChipConfig) -> tuple[str, ...]:
     return (
         f"{more} accumulators per core beyond one per neuron (core.dendrite.accumulators_per_core) {words} only as far"
         " as the figures of the chip file for the whole chip hold them",
+    )
+
+
+def _of_gathering(chip: ChipConfig) -> tuple[str, ...]:
+    """What packets of several spikes leave out."""
+    form = chip.noc.packet
+    if not form.gathers:
+        return ()
+    keys = " and ".join([*(["noc.packet.spikes"] if form.spikes > 1 else []), *(["noc.packet.bitmap"] * form.bitmap)])
+    search = ", nor the search of a target for the next bit" if form.bitmap else ""
+    return (
+        f"spikes leave together ({keys}): no price covers the buffer of a home core that gathers them{search};"
+        " noc.packet.spikes=1 and noc.packet.bitmap=false send each by itself",
     )
 
 

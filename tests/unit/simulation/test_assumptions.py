@@ -46,3 +46,22 @@ def test_stages_that_straddle_chips_for_want_of_chips_are_said(max_chips, said):
     lines = [line for line in found if "raise chip.max_chips" in line]
     assert len(lines) == said
     assert all(line.startswith("layers.1.in and perhaps other stages are spread over two chips") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ([], []),
+        (["noc.packet.spikes=4"], ["spikes leave together (noc.packet.spikes): no price covers the buffer"]),
+        (["noc.packet.bitmap=true"], ["spikes leave together (noc.packet.bitmap): no price covers the buffer"]),
+        (
+            ["noc.packet.spikes=4", "noc.packet.bitmap=true"],
+            ["spikes leave together (noc.packet.spikes and noc.packet.bitmap): no price covers the buffer"],
+        ),
+    ],
+)
+def test_what_gathers_spikes_has_no_price_and_a_run_says_so(keys, found):
+    mapped = map_trace(synthetic_trace("silent", [4, 4]), load_chip("sdllm-asic-45nm", keys))
+    lines = [line for line in assumptions(mapped) if "leave together" in line]
+    assert [line.partition(" of a home core")[0] for line in lines] == found
+    assert all(("next bit" in line) == ("noc.packet.bitmap=true" in keys) for line in lines)
