@@ -86,14 +86,20 @@ TARGETS: dict[str, tuple[Preset, float | None, float | None]] = {
 }
 
 
-def print_targets(folder: Path, text: str, only: list[str]) -> None:
-    """Each preset of the targets on a text, compared with the float model; a line as soon as it is known."""
+def print_targets(folder: Path, text: str, only: list[str], rounding_text: Path | None) -> None:
+    """Each preset of the targets on a text, compared with the float model; a line as soon as it is known.
+
+    Weights that are rounded by GPTQ know the ``rounding_text``, or a short shipped one.
+    """
     checkpoint = read_checkpoint(folder)
     passages = tokenize(Tokenizer(folder, checkpoint.config), text, checkpoint.config.max_position_embeddings, None)
     print("preset: perplexity, over float (target), spikes (target), KL, same top token, cloze accuracy (float)")
     for name, (preset, most, spikes) in TARGETS.items():
         if only and name not in only:
             continue
+        if rounding_text is not None and preset.weights.rounding == "gptq":
+            fields = {"text": str(rounding_text)}
+            preset = preset.model_copy(update={"weights": preset.weights.model_copy(update=fields)})
         found = evaluate(checkpoint, preset, passages, reference=checkpoint)
         quality, per_activation = found.quality, found.tally.spikes_per_activation
         print(
@@ -209,6 +215,7 @@ def main() -> None:
     parser.add_argument("--real", action="store_true", help="the targets on a real model instead of the table")
     parser.add_argument("--bytes", type=int, default=60_000, help="of the text, for --real")
     parser.add_argument("--row", action="append", default=[], help="of --real: rows to measure, all when absent")
+    parser.add_argument("--rounding-text", type=Path, help="text that GPTQ rounds INT4 weights on, for --real")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
@@ -217,7 +224,7 @@ def main() -> None:
     if options.real:
         for folder, path in zip(options.model, options.text, strict=True):
             text = path.read_bytes()[: options.bytes].decode("utf-8", errors="ignore")
-            print_targets(folder, text, options.row)
+            print_targets(folder, text, options.row, options.rounding_text)
         return
     tables = {}
     for folder, path in zip(options.model, options.text, strict=True):
