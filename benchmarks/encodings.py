@@ -72,7 +72,7 @@ def sdllm_grid() -> dict[str, Preset]:
 
 
 # Row of the targets -> preset, largest perplexity over that of the float model, most spikes per activation.
-INT4 = WeightFields(bits=4, group=32, rounding="gptq", head_bits=8)  # as the shipped presets of INT4 weights
+INT4 = WeightFields(bits=4, group=64, rounding="gptq", head_bits=8)  # as the shipped presets of INT4 weights
 TARGETS: dict[str, tuple[Preset, float | None, float | None]] = {
     "int8": (load_preset("int8"), None, None),
     "sdllm": (load_preset("sdllm"), 1.035, 4.2),
@@ -80,7 +80,7 @@ TARGETS: dict[str, tuple[Preset, float | None, float | None]] = {
     "sdllm-4": (load_preset("sdllm-4"), 1.45, None),
     "sdllm-7-mixed": (load_preset("sdllm-7-mixed"), 1.14, 2.2),
     "sdllm-4-mixed": (load_preset("sdllm-4-mixed"), 1.45, None),
-    "sdllm-7-mixed, INT4": (load_preset("sdllm-7-mixed").model_copy(update={"weights": INT4}), 1.30, None),
+    "sdllm-7, INT4 per 64 inputs": (load_preset("sdllm-7").model_copy(update={"weights": INT4}), 1.30, None),
     "sdllm-attention": (load_preset("sdllm-attention"), 1.10, None),
     "sdllm-paper": (load_preset("sdllm-paper"), None, None),
 }
