@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,15 +132,29 @@ def batch_costs(
     some, words = generated(captured, tokens)
     sizes = sorted(set(batches or BATCHES))
 
+    one_by_one: list[int] = []
+
     def by_the_mapper(trace: Trace, chip: ChipConfig) -> Mapped:
         """The mapping that ``simulate`` takes by default."""
-        return choose(chip, trace, "auto").mapped
+        mapped = choose(chip, trace, "auto").mapped
+        if mapped.chip.schedule.kind != chip.schedule.kind:
+            one_by_one.append(chip.schedule.batch)
+        return mapped
 
     table = batch_table(some, lambda more: load_chip(chip, overrides, varied=more), sizes, progress, by_the_mapper)
-    lines = [*batch_lines(table), *copies_line(some, sizes[-1])]
+    lines = [*batch_lines(table), *_one_by_one(one_by_one), *copies_line(some, sizes[-1])]
     if out is not None:
         lines.append(f"figure: {save_figure(draw_batches(table)[0], out)}")
     return one_table(table, f"{some.name} on {chip}, {words}, by the number of texts", *lines)
+
+
+def _one_by_one(batches: Sequence[int]) -> Iterator[str]:
+    """A line on batches whose texts cannot fill a pipeline."""
+    if batches:
+        yield (
+            f"pipelined, batch of {', '.join(map(str, batches))}: the mapping lets stages share cores, so"
+            " tokens pass one at a time; `simulate --schedule pipelined --batch B` gives each stage cores of its own"
+        )
 
 
 def silicon_comparison(whole_chip: bool, verbose: bool = False) -> Answer:
